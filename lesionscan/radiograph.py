@@ -1,0 +1,139 @@
+"""The records that every reader produces and every step takes.
+
+A :class:`Radiograph` is one picture whose grey values mean the same whatever file it came from:
+after the modality transform, bone bright, not clipped by any display window.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatImage: TypeAlias = NDArray[np.float32]
+BoolImage: TypeAlias = NDArray[np.bool_]
+LabelImage: TypeAlias = NDArray[np.int32]
+Fact: TypeAlias = str | int | float | bool
+Plane: TypeAlias = Literal["patient", "detector", "film", "undetermined"]
+Array = TypeVar("Array", bound=NDArray[np.generic])
+
+MAX_SPACING_MM = 10.0
+"""A radiograph whose pixels are wider than this is not a radiograph; the tag is wrong."""
+
+
+def read_only(array: Array) -> Array:
+    """Return a view of `array` that cannot be written to (records are frozen, arrays included)."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a user should know about one picture: a stable code and one clear sentence.
+
+    `message` never repeats text found in the file, since that may identify a patient.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Distance between pixel centres, and what that distance means.
+
+    Attributes
+    ----------
+    row_mm, column_mm
+        Distance between the centres of neighbouring rows and of neighbouring columns, in mm.
+    source
+        Where the numbers come from: a DICOM keyword ("ImagerPixelSpacing"), "TIFF" or "user".
+    plane
+        Where a millimetre is a millimetre (PS3.3 10.7.1): in the patient (calibrated or
+        corrected for magnification), at the detector, on the scanned film, or not stated.
+    calibrated
+        Whether the file says that the spacing was calibrated for magnification.
+
+    Raises
+    ------
+    ValueError
+        When a distance is not a positive, finite, plausible number.
+    """
+
+    row_mm: float
+    column_mm: float
+    source: str
+    plane: Plane
+    calibrated: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("row_mm", self.row_mm), ("column_mm", self.column_mm)):
+            if not (np.isfinite(value) and 0.0 < value <= MAX_SPACING_MM):
+                raise ValueError(
+                    f"{name} from {self.source} must be over 0 and at most {MAX_SPACING_MM} mm, "
+                    f"got {value!r}"
+                )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Radiograph:
+    """One radiograph, ready for analysis.
+
+    Attributes
+    ----------
+    pixels
+        float32 (rows, cols), finite, after the modality transform, bone bright, not clipped by a
+        window; rows and columns are those of the stored matrix (never flipped or turned).
+    valid
+        bool (rows, cols); False where the file says that there is no image data (padding, shutter).
+    spacing
+        Pixel spacing, or None where the file does not give one that can be believed.
+    photometric_interpretation
+        As stored, e.g. "MONOCHROME1"; None for a file format that does not say.
+    polarity
+        "stated" when the file says which end of the scale is bright, "assumed" when not.
+    acquisition
+        Facts from an allow-list, keyed by the DICOM keyword in snake_case ("body_part_examined").
+    notices
+        What a user should know about how the file was read.
+
+    Raises
+    ------
+    ValueError
+        When the arrays are not two-dimensional, differ in shape, are empty or are not finite.
+    """
+
+    pixels: FloatImage
+    valid: BoolImage
+    spacing: Spacing | None = None
+    photometric_interpretation: str | None = None
+    polarity: Literal["stated", "assumed"] = "stated"
+    acquisition: Mapping[str, Fact] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.size == 0:
+            raise ValueError(
+                f"pixels must be a non-empty (rows, cols) array, got {self.pixels.shape}"
+            )
+        if self.pixels.dtype != np.float32:
+            raise ValueError(f"pixels must be float32, got {self.pixels.dtype}")
+        if self.valid.dtype != np.bool_ or self.valid.shape != self.pixels.shape:
+            raise ValueError(
+                f"valid must be bool of shape {self.pixels.shape}, "
+                f"got {self.valid.dtype} of shape {self.valid.shape}"
+            )
+        if not np.isfinite(self.pixels).all():
+            raise ValueError("pixels must be finite")
+        object.__setattr__(self, "pixels", read_only(self.pixels))
+        object.__setattr__(self, "valid", read_only(self.valid))
+        object.__setattr__(self, "acquisition", MappingProxyType(dict(self.acquisition)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the stored matrix."""
+        rows, cols = self.pixels.shape
+        return rows, cols

@@ -1,0 +1,86 @@
+"""Every number a user may tune, once, with its unit, range and reason.
+
+Steps take the few numbers they need as required keyword-only arguments, so a default exists only
+here. Lengths are fractions of the picture's long side where no unit is named: radiographs come
+from 256 to 4000 pixels and mostly without a usable spacing.
+"""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class SettingsError(ValueError):
+    """A settings file that cannot be used; the message names the file, the entry and the remedy."""
+
+
+class Settings(BaseModel):
+    """All tunables of one scan.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When a value is out of its range or a name is unknown.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_megapixels: float = Field(
+        default=100.0,
+        gt=0,
+        le=1000,
+        description="Largest picture read, in million pixels; a 43 x 43 cm detector at 0.1 mm has "
+        "18. Larger declared sizes are refused before memory is taken.",
+    )
+    shown_score: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Candidates with at least this score are drawn and counted; the rest are "
+        "listed in the JSON only.",
+    )
+    max_candidates: int = Field(
+        default=100,
+        ge=1,
+        le=100,
+        description="Most candidates listed for one picture, best first.",
+    )
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read settings from a TOML file whose keys are the names of the fields.
+
+        Raises
+        ------
+        SettingsError
+            When the file cannot be read, is not TOML, or holds an unknown name or a bad value.
+        """
+        try:
+            entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(
+                f"settings file {path} cannot be read ({error.strerror}); check the path"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"settings file {path} is not valid TOML ({error}); write lines like "
+                "'shown_score = 0.6'"
+            ) from error
+        try:
+            return cls(**entries)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(
+                f"settings file {path}: {name}: {first['msg']} (got {first['input']!r}); "
+                f"known names: {', '.join(sorted(cls.model_fields))}"
+            ) from error
+
+    def sha256(self) -> str:
+        """Return the hash that says which settings made a result (hexadecimal SHA-256)."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
