@@ -1,0 +1,111 @@
+"""Which facts about an exposure may leave a DICOM header: numbers and the standard's own terms.
+
+Everything else stays inside. A coded field can hold a patient's name in real life, so a value is
+kept only when it is one of the standard's defined terms, and numbers only in a plausible range.
+"""
+
+from collections.abc import Callable
+
+from lesionscan.radiograph import Fact, Notice
+from lesionscan.reading.codes import NoticeCode, notice
+
+# PS3.16 Annex L, table L-1, and the enumerated terms of the CR Series module (PS3.3 C.8.1.1),
+# bones and joints in full. Compared without blanks, underscores and case.
+_BODY_PART_TERMS = """
+    ABDOMEN ABDOMENPELVIS ACJOINT ANKLE ARM BACK BREAST CALCANEUS CALF CHEST CHESTABDOMEN
+    CHESTABDPELVIS CLAVICLE COCCYX CSPINE CTSPINE ELBOW EXTREMITY FACE FEMUR FIBULA FINGER FOOT
+    FOREARM HAND HEAD HEADNECK HEART HIP HUMERUS ILIUM JAW KNEE LEG LOWERLEG LOWERLIMB LSPINE
+    LSSPINE LUNG MANDIBLE MAXILLA NECK NECKCHEST NOSE ORBIT PATELLA PELVIS RADIUS RADIUSULNA RIB
+    SCAPULA SHOULDER SIJOINT SKULL SPINE SSPINE STERNUM THIGH THUMB TIBIA TIBIAFIBULA TLSPINE
+    TMJOINT TOE TSPINE ULNA UPPERARM UPPERLIMB WHOLEBODY WRIST ZYGOMA
+"""
+BODY_PARTS = frozenset(_BODY_PART_TERMS.split())
+
+# PS3.3 C.8.1.1 (CR) and C.8.7.1 View Position.
+VIEW_POSITIONS = frozenset({"AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO"})
+
+# keyword -> fact name, terms. The names are the keywords in snake_case.
+_CODED: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("BodyPartExamined", "body_part_examined", BODY_PARTS),
+    ("ViewPosition", "view_position", VIEW_POSITIONS),
+    ("Laterality", "laterality", frozenset("RL")),
+    ("ImageLaterality", "image_laterality", frozenset("RLUB")),
+    (
+        "PresentationIntentType",
+        "presentation_intent_type",
+        frozenset({"FOR PRESENTATION", "FOR PROCESSING"}),
+    ),
+    ("LossyImageCompression", "lossy_image_compression", frozenset({"00", "01"})),
+    (
+        "PixelIntensityRelationship",
+        "pixel_intensity_relationship",
+        frozenset({"LIN", "LOG", "DISP"}),
+    ),
+    ("PresentationLUTShape", "presentation_lut_shape", frozenset({"IDENTITY", "INVERSE"})),
+    ("BurnedInAnnotation", "burned_in_annotation", frozenset({"YES", "NO"})),
+)
+
+# keyword -> fact name, least and largest plausible value (kV, mAs, mA, ms, mm).
+_NUMBERS: tuple[tuple[str, str, float, float], ...] = (
+    ("KVP", "kvp", 10, 500),
+    ("Exposure", "exposure", 0, 10_000),
+    ("XRayTubeCurrent", "x_ray_tube_current", 0, 10_000),
+    ("ExposureTime", "exposure_time", 0, 100_000),
+    ("DistanceSourceToDetector", "distance_source_to_detector", 100, 10_000),
+    ("DistanceSourceToPatient", "distance_source_to_patient", 100, 10_000),
+    ("PixelIntensityRelationshipSign", "pixel_intensity_relationship_sign", -1, 1),
+)
+
+
+def acquisition_facts(
+    code: Callable[[str], str | None], number: Callable[[str], float | None]
+) -> tuple[dict[str, Fact], tuple[Notice, ...]]:
+    """Collect the facts that may be shown, and a notice for each value that may not.
+
+    Parameters
+    ----------
+    code, number
+        Return the value of a DICOM keyword as text or as a number, None where there is none.
+
+    Returns
+    -------
+    facts
+        Keyed by the DICOM keyword in snake_case.
+    notices
+        `non_standard_value`, naming the keyword and never the value.
+    """
+    facts: dict[str, Fact] = {}
+    rejected: list[str] = []
+    for keyword, name, terms in _CODED:
+        text = code(keyword)
+        if not text:
+            continue
+        term = _matching_term(text, terms)
+        if term is None:
+            rejected.append(keyword)
+        else:
+            facts[name] = term
+    for keyword, name, least, largest in _NUMBERS:
+        value = number(keyword)
+        if value is None:
+            continue
+        if least <= value <= largest:  # False for NaN as well
+            facts[name] = int(value) if value == int(value) else value
+        else:
+            rejected.append(keyword)
+    return facts, tuple(
+        notice(
+            NoticeCode.NON_STANDARD_VALUE,
+            f"{keyword} holds none of the values that the DICOM standard gives it; it is left out",
+        )
+        for keyword in rejected
+    )
+
+
+def _matching_term(text: str, terms: frozenset[str]) -> str | None:
+    """Return the standard's spelling of `text`, whatever its case, blanks and underscores."""
+    plain = text.upper().strip()
+    if plain in terms:
+        return plain
+    plain = plain.replace(" ", "").replace("_", "").replace("-", "")
+    return plain if plain in terms else None

@@ -1,0 +1,226 @@
+"""Compressed pixel data -> arrays, through imagecodecs alone, never more than the header declares.
+
+The codec is chosen by the codestream's own first bytes, not by the transfer syntax: files whose
+two disagree exist, and the codestream is what has to be decoded. Its own size is read before any
+memory is taken, so a small file cannot claim a huge picture (or hide one behind a small header).
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+
+_ITEM = b"\xfe\xff\x00\xe0"
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
+_END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
+_J2K_START = b"\xff\x4f\xff\x51"
+_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+
+# JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
+_JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
+_JPEG_LS_FRAME = 0xF7  # ITU-T T.87
+
+Cells = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CodestreamHeader:
+    """What a codestream says about itself; `body` is where its header segment ends."""
+
+    family: Literal["jpeg", "jpeg_ls", "jpeg2000"]
+    rows: int
+    columns: int
+    samples: int
+    precision: int
+    body: int
+
+
+def encapsulated_frame(stream: BinaryIO, *, max_bytes: int) -> bytes:
+    """Join the fragments of the one frame that starts at the stream's position (PS3.5 A.4).
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated` when the file ends within it, `undecodable` when it is no list of fragments,
+        `too_large` above `max_bytes`, `no_pixels` when it is empty.
+    """
+    fragments: list[bytes] = []
+    total = 0
+    is_offset_table = True
+    while True:
+        head = stream.read(8)
+        tag = head[:4]
+        if tag == _SEQUENCE_END:
+            break
+        if len(head) < 8:
+            # Some writers leave the end marker out; the codestream itself says if it is whole.
+            if fragments:
+                break
+            raise truncated()
+        if tag != _ITEM:
+            raise UnreadableFileError(
+                ErrorCode.UNDECODABLE, "the pixel data are no list of fragments; export it again"
+            )
+        (length,) = struct.unpack("<L", head[4:])
+        total += length
+        if total > max_bytes:
+            raise UnreadableFileError(
+                ErrorCode.TOO_LARGE, "the compressed pixel data are too long; raise max_megapixels"
+            )
+        fragment = stream.read(length)
+        if len(fragment) < length:
+            raise truncated()
+        if not is_offset_table:
+            fragments.append(fragment)
+        is_offset_table = False
+    frame = b"".join(fragments)
+    if not frame:
+        raise UnreadableFileError(
+            ErrorCode.NO_PIXELS, "the pixel data are empty; export the image again"
+        )
+    return frame
+
+
+def codestream_header(data: bytes) -> CodestreamHeader | None:
+    """Return what a JPEG, JPEG-LS or JPEG 2000 codestream declares, None when it is neither."""
+    if data.startswith(_J2K_START):
+        return _jpeg2000_header(data, 0)
+    if data.startswith(_JP2_SIGNATURE):  # a whole JP2 file, against PS3.5 8.2.4, but seen
+        start = data.find(_J2K_START)
+        return _jpeg2000_header(data, start) if start >= 0 else None
+    return _jpeg_header(data) if data.startswith(b"\xff\xd8") else None
+
+
+def decode_codestream(
+    data: bytes, *, rows: int, columns: int, samples: int
+) -> tuple[Cells, CodestreamHeader]:
+    """Decode a codestream whose size must be what the image header says.
+
+    Returns
+    -------
+    cells
+        Integers of shape (rows, columns) or (rows, columns, samples).
+    header
+        What the codestream says about itself.
+
+    Raises
+    ------
+    UnreadableFileError
+        `unsupported_transfer_syntax`, `truncated` or `undecodable`.
+    """
+    header = codestream_header(data)
+    if header is None:
+        raise UnreadableFileError(
+            ErrorCode.UNSUPPORTED_TRANSFER_SYNTAX,
+            "the pixel compression is not RLE, JPEG, JPEG-LS or JPEG 2000; "
+            "decompress the file first (dcmdjpeg, gdcmconv --raw)",
+        )
+    if (header.rows, header.columns, header.samples) != (rows, columns, samples):
+        raise UnreadableFileError(
+            ErrorCode.UNDECODABLE,
+            f"the compressed picture is {header.rows} x {header.columns} x {header.samples}, the "
+            f"header says {rows} x {columns} x {samples}; export it again",
+        )
+    # libjpeg fills what is missing with grey and only warns, so half a file must be found here.
+    # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).
+    if data.rfind(_END_OF_CODESTREAM, header.body) < 0:
+        raise truncated()
+    decode = {
+        "jpeg": imagecodecs.jpeg8_decode,
+        "jpeg_ls": imagecodecs.jpegls_decode,
+        "jpeg2000": imagecodecs.jpeg2k_decode,
+    }[header.family]
+    try:
+        cells = decode(data)
+    except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
+        raise damaged() from None
+    expected = (rows, columns) if samples == 1 else (rows, columns, samples)
+    if cells.shape != expected or cells.dtype.kind not in "iu":
+        raise damaged()
+    return cells, header
+
+
+def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes: int) -> Cells:
+    """Decode DICOM RLE (PS3.5 annex G) into at most the declared number of bytes.
+
+    Raises
+    ------
+    UnreadableFileError
+        `undecodable` when the segments are damaged or of another size.
+    """
+    size = rows * columns * samples * cell_bytes
+    # The 64-byte header gives the number of segments: one for each byte of each sample.
+    if len(data) < 64 or struct.unpack("<L", data[:4])[0] != samples * cell_bytes:
+        raise damaged()
+    buffer = bytearray(size)
+    try:
+        imagecodecs.dicomrle_decode(data, f"<u{cell_bytes}", out=buffer)
+    except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
+        raise damaged() from None
+    cells = np.frombuffer(buffer, dtype=f"<u{cell_bytes}")
+    if samples == 1:
+        return cells.reshape(rows, columns)
+    return np.moveaxis(cells.reshape(samples, rows, columns), 0, -1)
+
+
+def truncated() -> UnreadableFileError:
+    """Return the error for a file that ends before its picture does."""
+    return UnreadableFileError(
+        ErrorCode.TRUNCATED, "the file ends before the picture does; copy or export it again"
+    )
+
+
+def damaged() -> UnreadableFileError:
+    """Return the error for pixel data that a decoder refuses."""
+    return UnreadableFileError(
+        ErrorCode.UNDECODABLE, "the pixel data are damaged; copy or export the file again"
+    )
+
+
+def _jpeg_header(data: bytes) -> CodestreamHeader | None:
+    """Walk the marker segments to the start of frame (ITU-T T.81 B.2.2)."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if marker in _JPEG_FRAMES or marker == _JPEG_LS_FRAME:
+            if at + 10 > len(data):
+                return None
+            precision, rows, columns, samples = struct.unpack_from(">BHHB", data, at + 4)
+            family: Literal["jpeg", "jpeg_ls"] = "jpeg_ls" if marker == _JPEG_LS_FRAME else "jpeg"
+            return CodestreamHeader(family, rows, columns, samples, precision, at + 2 + length)
+        # Start of scan before a start of frame, or a frame type nothing here decodes.
+        if marker == 0xDA or (0xC5 <= marker <= 0xCF and marker not in (0xC8, 0xCC)):
+            return None
+        at += 2 + length
+    return None
+
+
+def _jpeg2000_header(data: bytes, start: int) -> CodestreamHeader | None:
+    """Read the SIZ segment (ITU-T T.800 A.5.1)."""
+    if len(data) < start + 45:
+        return None
+    length = struct.unpack_from(">H", data, start + 4)[0]
+    right, bottom, left, top = struct.unpack_from(">4L", data, start + 8)
+    (samples,) = struct.unpack_from(">H", data, start + 40)
+    depth, step_x, step_y = struct.unpack_from(">3B", data, start + 42)
+    if not (step_x and step_y):
+        return None
+    return CodestreamHeader(
+        family="jpeg2000",
+        rows=-(-bottom // step_y) + (-top // step_y),
+        columns=-(-right // step_x) + (-left // step_x),
+        samples=samples,
+        precision=(depth & 0x7F) + 1,
+        body=start + 4 + length,
+    )

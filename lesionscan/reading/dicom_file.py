@@ -1,0 +1,305 @@
+"""Opens a DICOM file without trusting it: header first, pixels only when they are asked for.
+
+pydicom parses the data set; file meta, deflate and everything that takes memory is bounded here,
+because pydicom inflates without limit, accepts any bytes with `force`, and prints raw values
+(patient names among them) in warnings, which are caught.
+"""
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.codestream import truncated
+
+# Any of them ends the header; only the last is an image (PS3.3 C.7.6.24, C.7.6.25).
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_PIXEL_DATA = 0x7FE00010
+
+_DEFER_BYTES = 4 << 20
+"""Longer header values stay in the file: nothing that a radiograph is read from is so long."""
+
+_HEADER_BYTES = 64 << 20
+"""What a deflated file may hold beside its pixels."""
+
+_NATIVE = (
+    None,
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """Where PixelData is: first byte, and length or None for encapsulated (compressed) data."""
+
+    vr: str | None
+    start: int
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tags:
+    """Values of a data set by keyword; what cannot be read is None and counts as irregular.
+
+    Every access is guarded, since pydicom converts values when they are touched and raises, with
+    the raw value in the message, on those that break the standard.
+    """
+
+    dataset: Dataset
+    irregular: list[str]
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.dataset
+
+    def numbers(self, keyword: str) -> tuple[float, ...] | None:
+        """Return all numbers of a tag, None when absent, empty or unreadable."""
+        value = self._value(keyword)
+        if value is None:
+            return None
+        parts: Sequence[object] = [value]
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            parts = value
+        try:
+            return tuple(float(str(part)) for part in parts) or None
+        except ValueError:
+            self.irregular.append(keyword)
+            return None
+
+    def number(self, keyword: str) -> float | None:
+        """Return the first number of a tag, None when absent, empty or unreadable."""
+        values = self.numbers(keyword)
+        return values[0] if values else None
+
+    def integer(self, keyword: str) -> int | None:
+        """Return the first number of a tag when it is whole."""
+        value = self.number(keyword)
+        if value is None:
+            return None
+        if not value.is_integer():  # False for infinity and NaN as well
+            self.irregular.append(keyword)
+            return None
+        return int(value)
+
+    def code(self, keyword: str) -> str | None:
+        """Return a coded string without its padding, None when absent, empty or multi-valued."""
+        value = self._value(keyword)
+        return value.strip(" \0") or None if isinstance(value, str) else None
+
+    def sequence_item(self, keyword: str) -> "Tags | None":
+        """Return the first item of a sequence, None when there is none."""
+        value = self._value(keyword)
+        if isinstance(value, Sequence) and value and isinstance(value[0], Dataset):
+            return Tags(value[0], self.irregular)
+        return None
+
+    def raw(self, keyword: str) -> object:
+        """Return a value as pydicom gives it, None when absent, empty or unreadable."""
+        return self._value(keyword)
+
+    def _value(self, keyword: str) -> object:
+        try:
+            value: object = self.dataset.get(keyword)
+        except Exception:  # noqa: BLE001 - pydicom raises many types on values it cannot convert
+            self.irregular.append(keyword)
+            return None
+        return None if value is None or value == "" else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DicomFile:
+    """An opened DICOM file: its header, and a stream that stands at the pixel data."""
+
+    tags: Tags
+    transfer_syntax: UID | None
+    little_endian: bool
+    pixels: PixelElement | None
+    stream: BinaryIO
+
+    @property
+    def transfer_syntax_name(self) -> str | None:
+        """The standard's name of the transfer syntax, None when unknown or not stated."""
+        name = self.transfer_syntax.name if self.transfer_syntax else None
+        return None if name == self.transfer_syntax else name  # pydicom echoes unknown ones
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the transfer syntax is one of uncompressed (or wholly deflated) data."""
+        return self.transfer_syntax in _NATIVE
+
+
+@contextmanager
+def silenced_pydicom() -> Iterator[list[str]]:
+    """Keep pydicom's warnings and log lines from everyone; yield a list that counts them."""
+    irregular: list[str] = []
+    logger = logging.getLogger("pydicom")
+
+    def swallow(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            irregular.append("logged")
+        return False
+
+    logger.addFilter(swallow)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield irregular
+            irregular.extend("warned" for _ in caught)
+    finally:
+        logger.removeFilter(swallow)
+
+
+def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) -> DicomFile:
+    """Parse the header of a DICOM file up to its pixel data.
+
+    Parameters
+    ----------
+    stream
+        The file, seekable.
+    irregular
+        Collects what breaks the standard (keywords, never values).
+    max_pixel_bytes
+        Bound for inflating a deflated file.
+
+    Raises
+    ------
+    UnreadableFileError
+        `not_an_image`, `truncated`, `undecodable`, `too_large` or `unsupported_transfer_syntax`.
+    """
+    stream.seek(0)
+    has_preamble = stream.read(132)[128:] == b"DICM"
+    syntax, start = _file_meta(stream, 132 if has_preamble else 0)
+    if not has_preamble:
+        irregular.append("preamble")
+    stream.seek(start)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = _inflate(stream, max_bytes=max_pixel_bytes + _HEADER_BYTES)
+    implicit, little = _encoding(stream, syntax)
+
+    pixels: PixelElement | None = None
+    last_end: int | None = None  # where the last element says that it ends
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        nonlocal pixels, last_end
+        if tag not in _PIXEL_TAGS:
+            last_end = None if length == 0xFFFFFFFF else stream.tell() + length
+            return False
+        if tag == _PIXEL_DATA:
+            pixels = PixelElement(vr, stream.tell(), None if length == 0xFFFFFFFF else length)
+        return True
+
+    try:
+        dataset = read_dataset(
+            stream, implicit, little, stop_when=at_pixels, defer_size=_DEFER_BYTES
+        )
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the content
+        raise UnreadableFileError(
+            ErrorCode.UNDECODABLE, "the DICOM header is damaged; copy or export the file again"
+        ) from None
+    tags = Tags(dataset, irregular)
+    if not has_preamble and not _plausible(tags, pixels):
+        raise UnreadableFileError(
+            ErrorCode.NOT_AN_IMAGE,
+            "the content is neither DICOM, PNG, JPEG nor TIFF; export the image again",
+        )
+    if pixels is None:
+        _check_complete(stream, last_end)
+    else:
+        stream.seek(pixels.start)
+    return DicomFile(tags, syntax, little, pixels, stream)
+
+
+def _file_meta(stream: BinaryIO, start: int) -> tuple[UID | None, int]:
+    """Walk group 0002, always explicit little endian (PS3.10 7.1): transfer syntax and end."""
+    syntax: UID | None = None
+    at = start
+    while True:
+        stream.seek(at)
+        head = stream.read(12)
+        if len(head) < 8 or head[:2] != b"\x02\x00" or not head[4:6].isalpha():
+            return syntax, at
+        if head[4:6] in (b"OB", b"OW", b"UN", b"SQ", b"UT"):
+            if len(head) < 12:
+                return syntax, at
+            size, value_at = struct.unpack_from("<L", head, 8)[0], at + 12
+        else:
+            size, value_at = struct.unpack_from("<H", head, 6)[0], at + 8
+        if head[2:4] == b"\x10\x00" and size <= 64:
+            stream.seek(value_at)
+            syntax = UID(stream.read(size).decode("ascii", "replace").strip(" \0")) or None
+        at = value_at + size
+
+
+def _inflate(stream: BinaryIO, *, max_bytes: int) -> BinaryIO:
+    """Inflate the rest of a file (PS3.5 A.5), refusing more than `max_bytes`."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    total = 0
+    try:
+        while chunk := stream.read(1 << 20):
+            part = inflater.decompress(chunk, max_bytes + 1 - total)
+            parts.append(part)
+            total += len(part)
+            if total > max_bytes:
+                raise UnreadableFileError(
+                    ErrorCode.TOO_LARGE,
+                    "the file inflates to more than a radiograph holds; raise max_megapixels",
+                )
+    except zlib.error:
+        raise UnreadableFileError(
+            ErrorCode.UNDECODABLE, "the deflated data are damaged; copy or export the file again"
+        ) from None
+    if not inflater.eof:
+        raise truncated()
+    return io.BytesIO(b"".join(parts))
+
+
+def _encoding(stream: BinaryIO, syntax: UID | None) -> tuple[bool, bool]:
+    """Return (implicit VR, little endian), from the transfer syntax or by looking at the data."""
+    if syntax == ImplicitVRLittleEndian:
+        return True, True
+    if syntax == ExplicitVRBigEndian:
+        return False, False
+    if syntax is not None:  # all compressed syntaxes (PS3.5 A.4), private ones by custom
+        return False, True
+    head = stream.read(6)
+    stream.seek(-len(head), 1)
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    # A first group of 0008 reads as 0800 in the other byte order.
+    return not explicit, not (explicit and head[:1] == b"\x00")
+
+
+def _plausible(tags: Tags, pixels: PixelElement | None) -> bool:
+    """Return whether a file without DICOM marker has what an image must have."""
+    identified = "SOPClassUID" in tags or "Modality" in tags
+    return identified and "Rows" in tags and "Columns" in tags and pixels is not None
+
+
+def _check_complete(stream: BinaryIO, last_end: int | None) -> None:
+    """Refuse a header that is cut off in its last element, or in the tag after it."""
+    if last_end is None:
+        return
+    left = stream.seek(0, io.SEEK_END) - last_end
+    if left < 0 or 0 < left < 8:  # a tag with its length takes 8 bytes
+        raise truncated()

@@ -1,0 +1,258 @@
+"""The Image Pixel module of a DICOM file: checked first, then decoded to stored values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import (
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.codestream import (
+    decode_codestream,
+    decode_rle,
+    encapsulated_frame,
+    truncated,
+)
+from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
+from lesionscan.reading.grayscale import (
+    Greys,
+    grey_from_channels,
+    grey_from_luma_chroma,
+    stored_greys,
+)
+
+_LOSSLESS = (
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+)
+
+MAX_CELL_BYTES = 12
+"""Three samples of 32 bits: the most that a pixel read here takes in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """The Image Pixel module (PS3.3 C.7.6.3), checked."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    photometric: str
+    planar: bool
+
+    @property
+    def cell_bytes(self) -> int:
+        """Bytes of one sample in native data."""
+        return self.bits_allocated // 8
+
+
+def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
+    """Read and check the Image Pixel module, the declared size before anything else.
+
+    Raises
+    ------
+    UnreadableFileError
+        `bad_header`, `too_large`, `not_a_radiograph` or `colour_photograph`.
+    """
+    rows, columns = _required(tags, "Rows"), _required(tags, "Columns")
+    if rows * columns > max_megapixels * 1e6:
+        raise UnreadableFileError(
+            ErrorCode.TOO_LARGE,
+            f"{rows} x {columns} pixels are more than {max_megapixels:g} million; "
+            "raise max_megapixels",
+        )
+    allocated = _required(tags, "BitsAllocated")
+    if allocated == 1:
+        raise UnreadableFileError(
+            ErrorCode.NOT_A_RADIOGRAPH, "the picture is black and white without greys"
+        )
+    if allocated not in (8, 16, 32):
+        raise _bad_header(f"BitsAllocated is {allocated}, not 8, 16 or 32")
+    stored = _required(tags, "BitsStored")
+    if stored > allocated:
+        raise _bad_header(f"BitsStored is {stored}, more than BitsAllocated {allocated}")
+    high_bit = tags.integer("HighBit")
+    if high_bit is None or not stored - 1 <= high_bit < allocated:
+        tags.irregular.append("HighBit")
+        high_bit = stored - 1
+    sign = tags.integer("PixelRepresentation")
+    if sign not in (0, 1):
+        tags.irregular.append("PixelRepresentation")
+    return PixelFormat(
+        rows=rows,
+        columns=columns,
+        samples=_samples(tags),
+        bits_allocated=allocated,
+        bits_stored=stored,
+        high_bit=high_bit,
+        signed=sign == 1,
+        photometric=_photometric(tags),
+        planar=tags.integer("PlanarConfiguration") == 1,
+    )
+
+
+def _samples(tags: Tags) -> int:
+    """Return SamplesPerPixel, 1 when it is missing."""
+    samples = tags.integer("SamplesPerPixel")
+    if samples is None:
+        tags.irregular.append("SamplesPerPixel")
+        return 1
+    if samples not in (1, 3):
+        raise _bad_header(f"SamplesPerPixel is {samples}, not 1 or 3")
+    return samples
+
+
+def _photometric(tags: Tags) -> str:
+    """Return PhotometricInterpretation where greys can be had from it (PS3.3 C.7.6.3.1.2)."""
+    value = (tags.code("PhotometricInterpretation") or "").upper()
+    samples = tags.integer("SamplesPerPixel") or 1
+    if value in ("MONOCHROME1", "MONOCHROME2") and samples == 1:
+        return value
+    if value in ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT") and samples == 3:
+        return value
+    if value in ("PALETTE COLOR", "YBR_PARTIAL_420", "YBR_PARTIAL_422"):
+        raise colour()
+    raise _bad_header(
+        "PhotometricInterpretation is missing or does not fit SamplesPerPixel, so that bright "
+        "and dark cannot be told apart"
+    )
+
+
+def _required(tags: Tags, keyword: str) -> int:
+    """Return a number that must be at least 1."""
+    value = tags.integer(keyword)
+    if value is None:
+        raise _bad_header(f"{keyword} is missing or no whole number")
+    if value < 1:
+        raise _bad_header(f"{keyword} is {value}")
+    return value
+
+
+def decode_pixels(file: DicomFile, pixels: PixelElement, layout: PixelFormat) -> Greys:
+    """Decode the pixel data to stored values, one grey a pixel.
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated`, `undecodable`, `unsupported_transfer_syntax` or `colour_photograph`.
+    """
+    decoded = (
+        _encapsulated(file, layout)
+        if pixels.length is None
+        else _native(file, layout, pixels.length, pixels.vr)
+    )
+    cells = decoded.cells
+    if layout.samples > 1:
+        to_grey = grey_from_luma_chroma if decoded.luma_chroma else grey_from_channels
+        grey = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
+        if grey is None:
+            raise colour()
+        cells = np.rint(grey).astype(cells.dtype)
+    return stored_greys(
+        cells,
+        bits_stored=layout.bits_stored,
+        high_bit=decoded.high_bit,
+        # JPEG 2000 says itself whether its samples have a sign (ITU-T T.800 A.5.1).
+        signed=layout.signed or cells.dtype.kind == "i",
+        clip=decoded.clip,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decoded:
+    """Cells as the codec gives them, (rows, columns) or (rows, columns, 3), and how to read them.
+
+    `high_bit` is where the value lies in these cells, `clip` whether a lossy codec may have
+    overshot the value range, `luma_chroma` whether the channels are Y, Cb, Cr.
+    """
+
+    cells: NDArray[Any]
+    high_bit: int
+    clip: bool = False
+    luma_chroma: bool = False
+
+
+def _encapsulated(file: DicomFile, layout: PixelFormat) -> _Decoded:
+    """Decode a compressed frame."""
+    frame = encapsulated_frame(
+        file.stream, max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20)
+    )
+    rows, columns, samples = layout.rows, layout.columns, layout.samples
+    luma_chroma = layout.photometric == "YBR_FULL"
+    if file.transfer_syntax == RLELossless:
+        cells = decode_rle(
+            frame, rows=rows, columns=columns, samples=samples, cell_bytes=layout.cell_bytes
+        )
+        return _Decoded(cells, layout.high_bit, luma_chroma=luma_chroma)
+    cells, header = decode_codestream(frame, rows=rows, columns=columns, samples=samples)
+    # A codestream of just the stored bits is right-aligned, whatever HighBit said of the cell.
+    high_bit = layout.high_bit if header.precision > layout.bits_stored else layout.bits_stored - 1
+    lossy = file.transfer_syntax not in _LOSSLESS
+    return _Decoded(
+        cells,
+        high_bit,
+        # Unsigned cells of a signed picture are a bit pattern, which clipping would destroy.
+        clip=lossy and layout.signed == (cells.dtype.kind == "i"),
+        luma_chroma=luma_chroma and header.family != "jpeg",  # libjpeg has made RGB of it
+    )
+
+
+def _native(file: DicomFile, layout: PixelFormat, length: int, vr: str | None) -> _Decoded:
+    """Read uncompressed cells (PS3.5 8.1.1), no more than the header declares."""
+    if not file.is_native:
+        raise UnreadableFileError(
+            ErrorCode.UNSUPPORTED_TRANSFER_SYNTAX,
+            "the transfer syntax is compressed or private but the pixel data are not encapsulated; "
+            "convert the file to Explicit VR Little Endian",
+        )
+    if layout.photometric == "YBR_FULL_422":  # half the chroma samples: made for colour
+        raise colour()
+    shape = (layout.rows, layout.columns, layout.samples)
+    size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
+    # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
+    swapped = layout.cell_bytes == 1 and not file.little_endian and vr == "OW"
+    wanted = size + size % 2 if swapped else size
+    data = file.stream.read(wanted) if length >= wanted else b""
+    if len(data) < wanted:
+        raise truncated()
+    if swapped:
+        data = np.frombuffer(data, dtype=">u2").astype("<u2").tobytes()[:size]
+    order = "<" if file.little_endian else ">"
+    cells = np.frombuffer(data, dtype=f"{order}u{layout.cell_bytes}")
+    if layout.samples == 1:
+        cells = cells.reshape(shape[:2])
+    elif layout.planar:
+        cells = np.moveaxis(cells.reshape(shape[2], *shape[:2]), 0, -1)
+    else:
+        cells = cells.reshape(shape)
+    return _Decoded(cells, layout.high_bit, luma_chroma=layout.photometric == "YBR_FULL")
+
+
+def colour() -> UnreadableFileError:
+    """Return the error for a picture whose channels differ."""
+    return UnreadableFileError(
+        ErrorCode.COLOUR_PHOTOGRAPH,
+        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
+    )
+
+
+def _bad_header(fault: str) -> UnreadableFileError:
+    """Return the error for a header whose pixels cannot be decoded."""
+    return UnreadableFileError(ErrorCode.BAD_HEADER, f"{fault}; export the image again")

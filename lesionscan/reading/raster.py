@@ -1,0 +1,306 @@
+"""PNG, JPEG and TIFF -> Radiograph, by Pillow and tifffile.
+
+Never by OpenCV, which accepts half a JPEG and returns made-up rows. These formats do not say what
+a pixel measures: resolution tags describe printing and are 72 or 96 dpi by default, so the spacing
+is None. A TIFF that says MinIsWhite is inverted; everywhere else bone is taken to be bright.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, Literal
+
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import JpegImagePlugin, PngImagePlugin
+from PIL.Image import Image
+
+from lesionscan.radiograph import Notice, Radiograph
+from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
+from lesionscan.reading.codestream import damaged, truncated
+from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
+
+EXIF_ORIENTATION = 0x0112
+
+_FILE_BYTES_PER_PIXEL = 16
+"""Four uncompressed float32 channels: the most that a picture read here takes in a file."""
+
+_FILE_BYTES_BESIDE = 64 << 20
+"""Room for colour profiles, thumbnails and metadata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A decoded raster: (rows, cols) or (rows, cols, channels), alpha last when there is one."""
+
+    array: NDArray[Any]
+    full_scale: float
+    has_alpha: bool = False
+    white_is_zero: bool = False
+    photometric: str | None = None
+    turned: bool = False
+
+
+def read_raster(
+    stream: BinaryIO, name: Literal["png", "jpeg", "tiff"], *, max_megapixels: float
+) -> Radiograph:
+    """Read a greyscale picture from a PNG, JPEG or TIFF file.
+
+    Parameters
+    ----------
+    stream
+        The file, seekable.
+    name
+        Its format, found from its content.
+    max_megapixels
+        Larger pictures are refused before they are decoded.
+
+    Raises
+    ------
+    UnreadableFileError
+        See :class:`~lesionscan.reading.codes.ErrorCode`.
+    """
+    room = int(max_megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + _FILE_BYTES_BESIDE
+    stream.seek(0)
+    # All bytes first: what fails from here on is the content, not the disk.
+    data = stream.read(room + 1)
+    if len(data) > room:
+        raise UnreadableFileError(
+            ErrorCode.TOO_LARGE, "the file is too long for a radiograph; raise max_megapixels"
+        )
+    with _silenced():
+        try:
+            picture = (
+                _tiff(data, max_megapixels=max_megapixels)
+                if name == "tiff"
+                else _png_or_jpeg(data, name, max_megapixels=max_megapixels)
+            )
+        except (UnreadableFileError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - decoders raise many types on damaged bytes
+            raise damaged() from None
+    return _radiograph(picture)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep the decoders' warnings and log lines from the user: they may quote the file."""
+    logger = logging.getLogger("tifffile")
+
+    def swallow(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(swallow)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.removeFilter(swallow)
+
+
+def _radiograph(picture: _Picture) -> Radiograph:
+    """Make one grey picture, bone bright, of what was decoded."""
+    array = picture.array
+    valid = np.ones(array.shape[:2], dtype=np.bool_)
+    if picture.has_alpha:
+        valid = array[..., -1] >= picture.full_scale
+        array = array[..., :-1]
+        if not valid.any():
+            raise UnreadableFileError(
+                ErrorCode.NO_PIXELS, "no pixel is opaque; save the picture without transparency"
+            )
+    if array.ndim == 3:
+        grey = array[..., 0] if array.shape[2] == 1 else None
+        if array.shape[2] == 3:
+            grey = grey_from_channels(array, full_scale=picture.full_scale)
+        if grey is None:
+            raise _colour()
+        array = grey
+    if array.dtype.kind == "f" and not np.isfinite(array.astype(np.float32)).all():
+        raise UnreadableFileError(
+            ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"
+        )
+    greys = _greys(array, picture.full_scale)
+    notices = _notices(picture)
+    return Radiograph(
+        pixels=as_float_image(inverted(greys) if picture.white_is_zero else greys),
+        valid=valid,
+        photometric_interpretation=picture.photometric,
+        polarity="stated" if picture.white_is_zero else "assumed",
+        acquisition=(
+            {"bits_stored": int(picture.full_scale).bit_length()} if array.dtype.kind == "u" else {}
+        ),
+        notices=notices,
+    )
+
+
+def _greys(array: NDArray[Any], full_scale: float) -> Greys:
+    """Attach the range about which an inversion turns: the format's, or the data's for floats."""
+    # float32 holds 16 bits exactly, and memory counts at 100 million pixels.
+    values = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
+    if array.dtype.kind == "f":
+        return Greys(values, float(array.min()), float(array.max()))
+    low = -(full_scale + 1) / 2 if array.dtype.kind == "i" else 0.0
+    return Greys(values, low, low + full_scale)
+
+
+def _notices(picture: _Picture) -> tuple[Notice, ...]:
+    """Say what these formats do not."""
+    found = [
+        notice(
+            NoticeCode.NO_SPACING,
+            "PNG, JPEG and TIFF files do not say what a pixel measures; sizes are in pixels",
+        )
+    ]
+    if not picture.white_is_zero:
+        found.append(
+            notice(
+                NoticeCode.POLARITY_ASSUMED,
+                "the file does not say which end of the scale is bone; bright was taken",
+            )
+        )
+    if picture.turned:
+        found.append(
+            notice(
+                NoticeCode.EXIF_ORIENTATION_IGNORED,
+                "the file asks viewers to turn the picture; coordinates are those of the stored "
+                "matrix",
+            )
+        )
+    return tuple(found)
+
+
+def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: float) -> _Picture:
+    """Decode by Pillow's format classes, since `Image.open` adds a size limit of its own."""
+    file: Image
+    if name == "png":
+        file = PngImagePlugin.PngImageFile(io.BytesIO(data))
+        if getattr(file, "n_frames", 1) > 1:
+            raise _multi_frame()
+    else:
+        file = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    _check_size(file.height, file.width, max_megapixels=max_megapixels)
+    try:
+        file.load()
+    except OSError as error:
+        # Pillow's only sign of a file that ends early is this text.
+        if "truncated" in str(error):
+            raise truncated() from None
+        raise
+    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+    if name == "png" and data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
+        # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
+        deep = imagecodecs.png_decode(data)
+        return _Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
+    return replace(_pillow_picture(file), turned=turned)
+
+
+def _pillow_picture(file: Image) -> _Picture:
+    """Turn Pillow's modes into channels."""
+    if file.mode == "1":
+        raise _black_and_white()
+    if file.mode in ("I;16", "I;16B", "I"):
+        return _Picture(np.asarray(file).astype(np.uint16), 65535.0)
+    if "transparency" in file.info or file.mode in ("P", "PA"):
+        file = file.convert("LA" if file.mode == "L" else "RGBA")
+    if file.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise _colour()
+    return _Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
+
+
+def _tiff(data: bytes, *, max_megapixels: float) -> _Picture:
+    """Decode the one page of a TIFF; reduced-size previews beside it do not count."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = [page for page in file.pages if not _is_preview(page)]
+        if len(pages) > 1:
+            raise _multi_frame()
+        page = pages[0] if pages else None
+        if not isinstance(page, tifffile.TiffPage):
+            raise damaged()
+        _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
+        if page.bitspersample == 1:
+            raise _black_and_white()
+        if page.imagedepth > 1 or page.samplesperpixel > 4:
+            raise _multi_frame()
+        # tifffile fills missing strips with zeros, so half a file must be found here.
+        ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
+        if max(ends, default=len(data) + 1) > len(data):
+            raise truncated()
+        array = page.asarray()
+        picture = _tiff_picture(page, array)
+        if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
+            raise damaged()
+        orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
+        return replace(picture, turned=orientation not in (0, 1))
+
+
+def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    """Return whether a page is a smaller copy of another (TIFF 6.0 NewSubfileType bit 0)."""
+    return isinstance(page, tifffile.TiffPage) and bool(page.is_reduced)
+
+
+def _tiff_picture(page: tifffile.TiffPage, array: NDArray[Any]) -> _Picture:
+    """Sort out what a TIFF's samples mean (TIFF 6.0 PhotometricInterpretation)."""
+    if array.dtype.kind not in "uif":
+        raise UnreadableFileError(
+            ErrorCode.NOT_A_RADIOGRAPH, "the pixels are no grey values; save as 8 or 16 bit grey"
+        )
+    full_scale = float((1 << int(page.bitspersample)) - 1) if array.dtype.kind != "f" else 1.0
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        return _Picture(np.moveaxis(page.colormap[:, array], 0, -1), 65535.0)
+    names = {
+        tifffile.PHOTOMETRIC.MINISWHITE: "MINISWHITE",
+        tifffile.PHOTOMETRIC.MINISBLACK: "MINISBLACK",
+        tifffile.PHOTOMETRIC.RGB: "RGB",
+    }
+    photometric = names.get(tifffile.PHOTOMETRIC(page.photometric))
+    if photometric is None:
+        raise _colour()
+    if array.ndim == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+        array = np.moveaxis(array, 0, -1)
+    return _Picture(
+        array,
+        full_scale,
+        has_alpha=array.ndim == 3 and array.shape[2] in (2, 4),
+        white_is_zero=photometric == "MINISWHITE",
+        photometric=photometric,
+    )
+
+
+def _check_size(rows: int, columns: int, *, max_megapixels: float) -> None:
+    """Refuse a declared size before memory is taken for it."""
+    if rows < 1 or columns < 1:
+        raise UnreadableFileError(
+            ErrorCode.BAD_HEADER, f"the picture is {rows} x {columns} pixels; save it again"
+        )
+    if rows * columns > max_megapixels * 1e6:
+        raise UnreadableFileError(
+            ErrorCode.TOO_LARGE,
+            f"{rows} x {columns} pixels are more than {max_megapixels:g} million; "
+            "raise max_megapixels",
+        )
+
+
+def _colour() -> UnreadableFileError:
+    return UnreadableFileError(
+        ErrorCode.COLOUR_PHOTOGRAPH,
+        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
+    )
+
+
+def _multi_frame() -> UnreadableFileError:
+    return UnreadableFileError(
+        ErrorCode.MULTI_FRAME, "the file holds several pictures; save the radiograph alone"
+    )
+
+
+def _black_and_white() -> UnreadableFileError:
+    return UnreadableFileError(
+        ErrorCode.NOT_A_RADIOGRAPH, "the picture is black and white without greys"
+    )

@@ -1,0 +1,80 @@
+"""Tells file formats apart by content, never by name."""
+
+import struct
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+FileFormat: TypeAlias = Literal["dicom", "png", "jpeg", "tiff"]
+
+HEAD_BYTES = 132
+"""Enough to tell every format: a DICOM file has "DICM" at byte 128 (PS3.10 7.1)."""
+
+KNOWN_ENDINGS = frozenset(
+    {".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff"}
+)
+
+_MAGIC: tuple[tuple[bytes, FileFormat], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),  # BigTIFF
+    (b"MM\x00+", "tiff"),
+)
+
+
+def file_format(head: bytes) -> FileFormat | None:
+    """Return the format of a file that starts with `head`, or None when it is no image.
+
+    Parameters
+    ----------
+    head
+        The first :data:`HEAD_BYTES` bytes, fewer when the file is shorter.
+    """
+    # A DICOM preamble may hold a TIFF header (PS3.10 7.1), so DICM is looked for first.
+    if head[128:132] == b"DICM":
+        return "dicom"
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    return "dicom" if starts_like_data_set(head) else None
+
+
+def starts_like_data_set(head: bytes) -> bool:
+    """Return whether `head` could be a DICOM data set without preamble.
+
+    It then starts with an element of group 0002 (file meta) or 0008 (identification), whose
+    element number and length are small; text and random bytes do not.
+    """
+    if len(head) < 8:
+        return False
+    for order in "<>":
+        group, element = struct.unpack_from(f"{order}HH", head)
+        if group not in (0x0002, 0x0008) or element > 0x0070:
+            continue
+        if head[4:6].isalpha() and head[4:6].isupper():  # explicit VR (PS3.5 7.1.2)
+            return True
+        if order == "<":  # implicit VR is always little endian (PS3.5 7.1.3)
+            (length,) = struct.unpack_from("<L", head, 4)
+            return bool(length <= 0x1000)
+    return False
+
+
+def looks_like_image(path: Path) -> bool:
+    """Return whether a file in a scanned folder is worth trying to read.
+
+    True for the usual endings and for files whose content is DICOM, PNG, JPEG or TIFF (hospital
+    exports often have no ending). At most :data:`HEAD_BYTES` bytes are read; a file that cannot
+    be opened is False. Index files (DICOMDIR) and macOS companions ("._knee.dcm") are no images.
+    """
+    if path.name.upper() == "DICOMDIR" or path.name.startswith("._"):
+        return False
+    if path.suffix.lower() in KNOWN_ENDINGS:
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return file_format(stream.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False

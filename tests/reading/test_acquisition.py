@@ -1,0 +1,42 @@
+"""Which facts leave the header."""
+
+import pytest
+
+from lesionscan.reading.acquisition import acquisition_facts
+
+
+def facts_of(codes: dict[str, str], numbers: dict[str, float]) -> tuple[dict[str, object], str]:
+    """Return the facts and the text of all notices."""
+    facts, notices = acquisition_facts(codes.get, numbers.get)
+    assert {entry.code for entry in notices} <= {"non_standard_value"}
+    return dict(facts), " ".join(entry.message for entry in notices)
+
+
+@pytest.mark.parametrize("written", ["CSPINE", "cspine", "C SPINE", "C_SPINE", "C-Spine"])
+def test_body_part_in_the_standards_spelling(written: str) -> None:
+    """Case, blanks and underscores do not matter; the standard's spelling comes out."""
+    assert facts_of({"BodyPartExamined": written}, {}) == ({"body_part_examined": "CSPINE"}, "")
+
+
+def test_free_text_is_dropped_and_named() -> None:
+    """A name in a coded field is left out; the notice names the tag and not the value."""
+    facts, text = facts_of(
+        {"BodyPartExamined": "KNEE OF MR SMITH", "ViewPosition": "", "Laterality": "R"}, {}
+    )
+    assert facts == {"laterality": "R"}
+    assert "BodyPartExamined" in text
+    assert "SMITH" not in text.upper()
+
+
+def test_unknown_tags_never_appear() -> None:
+    """Only the allow-list is asked for."""
+    assert facts_of({"PatientName": "Doe"}, {"PatientWeight": 70}) == ({}, "")
+
+
+def test_numbers_in_range_only() -> None:
+    """A date in the tube voltage field is no voltage; whole numbers come out as int."""
+    facts, text = facts_of({}, {"KVP": 19500101, "Exposure": 3.0, "ExposureTime": 1.5})
+    assert facts == {"exposure": 3, "exposure_time": 1.5}
+    assert "KVP" in text
+    assert "1950" not in text
+    assert facts_of({}, {"KVP": float("nan")})[0] == {}

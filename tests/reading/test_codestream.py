@@ -1,0 +1,140 @@
+"""Fragments and codestreams, without a DICOM file around them."""
+
+import io
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+from pydicom.encaps import encapsulate
+
+from lesionscan.reading.codes import UnreadableFileError
+from lesionscan.reading.codestream import (
+    codestream_header,
+    decode_codestream,
+    decode_rle,
+    encapsulated_frame,
+)
+
+EMPTY_ITEM = b"\xfe\xff\x00\xe0" + bytes(4)
+END = b"\xfe\xff\xdd\xe0" + bytes(4)
+PICTURE = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
+
+
+def frame_of(data: bytes, limit: int = 1000) -> bytes:
+    """Read the fragments in `data`."""
+    return encapsulated_frame(io.BytesIO(data), max_bytes=limit)
+
+
+def test_fragments_are_joined() -> None:
+    """A frame in several fragments comes back whole, its offset table left out."""
+    data = encapsulate([b"abcdefgh"], fragments_per_frame=2) + END
+    assert frame_of(data) == b"abcdefgh"
+
+
+def test_missing_end_marker_is_tolerated() -> None:
+    """Some writers leave the sequence delimiter out."""
+    assert frame_of(encapsulate([b"abcdefgh"])) == b"abcdefgh"
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "code", "message"),
+    [
+        (b"", 1000, "truncated", "ends before the picture"),
+        (encapsulate([b"abcdefgh"])[:-4], 1000, "truncated", "ends before the picture"),
+        (b"\xfe\xff\x00\xe1" + bytes(4), 1000, "undecodable", "no list of fragments"),
+        (encapsulate([b"abcdefgh"]), 4, "too_large", "too long"),
+        (EMPTY_ITEM + END, 1000, "no_pixels", "are empty"),
+    ],
+)
+def test_broken_fragments(data: bytes, limit: int, code: str, message: str) -> None:
+    """Broken encapsulation is refused before more memory is taken than the picture needs."""
+    with pytest.raises(UnreadableFileError, match=message) as caught:
+        frame_of(data, limit)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("data", "family", "precision"),
+    [
+        (imagecodecs.jpeg8_encode(PICTURE, lossless=True, bitspersample=12), "jpeg", 12),
+        (imagecodecs.jpegls_encode(PICTURE), "jpeg_ls", 16),
+        (
+            imagecodecs.jpeg2k_encode(PICTURE, codecformat="j2k", bitspersample=12),
+            "jpeg2000",
+            12,
+        ),
+        (imagecodecs.jpeg2k_encode(PICTURE, codecformat="jp2", bitspersample=12), "jpeg2000", 12),
+        (imagecodecs.htj2k_encode(PICTURE), "jpeg2000", 16),
+    ],
+)
+def test_header_tells_family_and_size(data: bytes, family: str, precision: int) -> None:
+    """Every family's header gives rows, columns, samples and precision."""
+    header = codestream_header(data)
+    assert header is not None
+    assert (header.family, header.rows, header.columns) == (family, 20, 30)
+    assert (header.samples, header.precision) == (1, precision)
+
+
+def test_jpeg2000_size_is_counted_from_its_offset() -> None:
+    """A JPEG 2000 picture that starts off the grid's origin is smaller than its extent."""
+    data = bytearray(imagecodecs.jpeg2k_encode(PICTURE, codecformat="j2k"))
+    struct.pack_into(">LL", data, 16, 10, 5)
+    header = codestream_header(bytes(data))
+    assert header is not None
+    assert (header.rows, header.columns) == (15, 20)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd8\xff\xda\x00\x02",
+        b"\xff\xd8\x00\x00\x00\x00",
+        b"\xff\xd8\xff\xc0\x00\x0b",
+        b"\xff\xd8\xff\xff\xff\xff",
+        b"\xff\xd8\xff\xc9\x00\x0b" + bytes(20),
+        b"\xff\x4f\xff\x51" + bytes(10),
+        b"\xff\x4f\xff\x51" + bytes(60),
+        b"\x00\x00\x00\x0cjP  " + bytes(60),
+        b"RIFF" + bytes(60),
+    ],
+)
+def test_no_header_is_none(data: bytes) -> None:
+    """Bytes that are no codestream that can be decoded have no header."""
+    assert codestream_header(data) is None
+    with pytest.raises(UnreadableFileError, match="compression is not RLE, JPEG") as caught:
+        decode_codestream(data, rows=20, columns=30, samples=1)
+    assert caught.value.code == "unsupported_transfer_syntax"
+
+
+def test_size_must_agree_with_the_image_header() -> None:
+    """A codestream of another size than the header's is refused before it is decoded."""
+    data = bytes(imagecodecs.jpegls_encode(PICTURE))
+    with pytest.raises(
+        UnreadableFileError, match=r"compressed picture is 20 x 30 x 1, the header says 20 x 31"
+    ):
+        decode_codestream(data, rows=20, columns=31, samples=1)
+
+
+@pytest.mark.parametrize("family", ["jpegls", "jpeg2k", "ljpeg"])
+def test_damaged_codestream_is_refused(family: str) -> None:
+    """A codestream without end is truncated; one with a broken body is undecodable."""
+    encode = getattr(imagecodecs, f"{family}_encode")
+    data = bytes(encode(PICTURE, codecformat="j2k") if family == "jpeg2k" else encode(PICTURE))
+    with pytest.raises(UnreadableFileError, match="ends before the picture does"):
+        decode_codestream(data[:-2], rows=20, columns=30, samples=1)
+    header = codestream_header(data)
+    assert header is not None
+    broken = data[: header.body] + b"\x00\xff\xd9"
+    with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
+        decode_codestream(broken, rows=20, columns=30, samples=1)
+
+
+def test_damaged_rle_is_refused() -> None:
+    """RLE with the wrong number of segments, or with broken ones, is refused."""
+    size = {"rows": 20, "columns": 30, "samples": 1}
+    for data in (b"", struct.pack("<16L", 1, 64, *[0] * 14), struct.pack("<16L", 2, 64, *[0] * 14)):
+        with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
+            decode_rle(data, **size, cell_bytes=2)

@@ -1,0 +1,259 @@
+"""PNG, JPEG and TIFF in, radiographs out."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, read_radiograph
+from lesionscan.settings import Settings
+
+GREY8 = np.linspace(0, 255, 40 * 50).round().astype(np.uint8).reshape(40, 50)
+GREY16 = (np.linspace(0, 65535, 40 * 50).round().astype(np.uint16)).reshape(40, 50)
+
+
+def codes(radiograph: Radiograph) -> set[str]:
+    """Return the codes of all notices."""
+    return {entry.code for entry in radiograph.notices}
+
+
+def refused(path: Path, message: str) -> str:
+    """Return the code with which a file is refused."""
+    with pytest.raises(UnreadableFileError, match=message) as caught:
+        read_radiograph(path)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize(("grey", "bits"), [(GREY8, 8), (GREY16, 16)])
+def test_lossless_values_are_exact(
+    tmp_path: Path, name: str, grey: NDArray[Any], bits: int
+) -> None:
+    """Every grey value of 8 and 16 bits is kept, and what the format lacks is said."""
+    path = tmp_path / name
+    Image.fromarray(grey).save(path)
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, grey)
+    assert radiograph.valid.all()
+    assert radiograph.spacing is None
+    assert radiograph.polarity == "assumed"
+    assert codes(radiograph) == {"no_spacing", "polarity_assumed"}
+    assert dict(radiograph.acquisition) == {"bits_stored": bits}
+
+
+@pytest.mark.parametrize("quality", [100, 85])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_grey_jpeg(tmp_path: Path, quality: int, mode: str) -> None:
+    """A grey JPEG is read, also when it was saved in colour."""
+    path = tmp_path / "a.jpg"
+    Image.fromarray(GREY8).convert(mode).save(path, quality=quality)
+    assert np.abs(read_radiograph(path).pixels - GREY8).max() < 12
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_grey_in_several_channels(tmp_path: Path, channels: int, dtype: type) -> None:
+    """Equal channels, with or without opaque alpha, are one grey picture of full depth."""
+    grey = GREY8 if dtype is np.uint8 else GREY16
+    parts = [grey] * (1 if channels == 2 else 3)
+    if channels != 3:
+        parts.append(np.full_like(grey, np.iinfo(dtype).max))
+    stack = np.dstack(parts)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(stack))
+    photometric = "minisblack" if channels == 2 else "rgb"
+    extra = None if channels == 3 else ["unassalpha"]
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric=photometric, extrasamples=extra)
+    for name in ("a.png", "a.tif"):
+        radiograph = read_radiograph(tmp_path / name)
+        np.testing.assert_array_equal(radiograph.pixels, grey)
+        assert radiograph.valid.all()
+
+
+def test_planar_tiff(tmp_path: Path) -> None:
+    """Channels stored plane by plane are read as channels."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.stack([GREY8] * 3), photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(read_radiograph(path).pixels, GREY8)
+
+
+def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
+    """Pixels that are not opaque are no image data; a picture of nothing else is refused."""
+    alpha = np.full_like(GREY8, 255)
+    alpha[0, 0], alpha[0, 1] = 0, 100
+    path = tmp_path / "a.png"
+    Image.fromarray(np.dstack([GREY8, alpha])).save(path)
+    valid = read_radiograph(path).valid
+    assert not valid[0, :2].any()
+    assert valid.sum() == GREY8.size - 2
+    Image.fromarray(np.dstack([GREY8, np.zeros_like(alpha)])).save(path)
+    assert refused(path, "no pixel is opaque") == "no_pixels"
+
+
+def test_palettes(tmp_path: Path) -> None:
+    """A grey palette is looked up; a coloured one is a colour photograph."""
+    image = Image.fromarray(GREY8[:, ::-1].copy(), mode=None).convert("P")
+    image.putpalette([value for value in range(255, -1, -1) for _ in range(3)])
+    for name in ("a.png", "a.tif"):
+        path = tmp_path / name
+        image.save(path)
+        pixels = read_radiograph(path).pixels
+        expected = (255 - GREY8[:, ::-1]) * (pixels.max() / 255)
+        np.testing.assert_array_equal(pixels, expected)
+    image.putpalette([200, 0, 0] * 256)
+    for name in ("a.png", "a.tif"):
+        path = tmp_path / name
+        image.save(path)
+        assert refused(path, "colour photograph is not a radiograph") == "colour_photograph"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_colour_is_refused(tmp_path: Path, name: str) -> None:
+    """Channels that differ make a colour photograph."""
+    colour = np.dstack([GREY8, GREY8[::-1], GREY8])
+    Image.fromarray(colour).save(tmp_path / name)
+    assert refused(tmp_path / name, "convert it to greyscale") == "colour_photograph"
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_ink_separations_are_refused(tmp_path: Path, name: str) -> None:
+    """CMYK pictures are colour photographs."""
+    Image.fromarray(np.dstack([GREY8] * 3)).convert("CMYK").save(tmp_path / name)
+    assert refused(tmp_path / name, "colour photograph") == "colour_photograph"
+
+
+@pytest.mark.parametrize("grey", [GREY8, GREY16, GREY8.astype(np.float32)])
+def test_min_is_white_is_inverted(tmp_path: Path, grey: NDArray[Any]) -> None:
+    """A MinIsWhite TIFF is inverted once, and its polarity is stated."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, grey, photometric="miniswhite")
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, grey.max() - grey)
+    assert radiograph.polarity == "stated"
+    assert radiograph.photometric_interpretation == "MINISWHITE"
+    assert codes(radiograph) == {"no_spacing"}
+
+
+def test_signed_and_float_tiff(tmp_path: Path) -> None:
+    """Signed and floating-point greys are read as they are."""
+    path = tmp_path / "a.tif"
+    for grey in (GREY16.astype(np.int32) - 30000, GREY8 / np.float32(255), -GREY8.astype(np.int16)):
+        tifffile.imwrite(path, grey, photometric="minisblack")
+        np.testing.assert_array_equal(read_radiograph(path).pixels, grey)
+    tifffile.imwrite(path, -GREY8.astype(np.int16), photometric="miniswhite")
+    np.testing.assert_array_equal(read_radiograph(path).pixels, GREY8.astype(np.int16) - 1)
+
+
+def test_bad_numbers_are_refused(tmp_path: Path) -> None:
+    """Greys that are not finite, or complex, are no picture."""
+    path = tmp_path / "a.tif"
+    grey = GREY8.astype(np.float32)
+    grey[0, 0] = np.nan
+    tifffile.imwrite(path, grey)
+    assert refused(path, "not finite") == "undecodable"
+    tifffile.imwrite(path, GREY8.astype(np.complex64))
+    assert refused(path, "no grey values") == "not_a_radiograph"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_black_and_white_is_refused(tmp_path: Path, name: str) -> None:
+    """A one-bit drawing is no radiograph."""
+    Image.fromarray(GREY8).convert("1").save(tmp_path / name)
+    assert refused(tmp_path / name, "black and white") == "not_a_radiograph"
+
+
+def test_several_pictures_are_refused(tmp_path: Path) -> None:
+    """Multi-page TIFF, volumes and animated PNG hold several pictures."""
+    image = Image.fromarray(GREY8)
+    other = Image.fromarray(255 - GREY8)
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([GREY8] * 2), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([GREY8] * 2), imagej=True)
+    tifffile.imwrite(
+        tmp_path / "volume.tif", np.stack([GREY8] * 16), volumetric=True, tile=(16, 16, 16)
+    )
+    image.save(tmp_path / "moving.png", save_all=True, append_images=[other])
+    for name in ("pages.tif", "stack.tif", "volume.tif", "moving.png"):
+        assert refused(tmp_path / name, "several pictures") == "multi_frame"
+
+
+def test_preview_beside_the_picture_is_no_page(tmp_path: Path) -> None:
+    """A reduced-size preview does not make a TIFF multi-page."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(GREY8)
+        writer.write(GREY8[::2, ::2], subfiletype=1)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, GREY8)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_orientation_is_not_applied(tmp_path: Path, name: str) -> None:
+    """The stored matrix is kept whatever the file asks viewers to do, and it is said."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY8).save(tmp_path / name, exif=exif)
+    radiograph = read_radiograph(tmp_path / name)
+    assert radiograph.shape == GREY8.shape
+    assert "exif_orientation_ignored" in codes(radiograph)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "b.tif"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_half_files_are_refused(tmp_path: Path, name: str, share: float) -> None:
+    """A file cut off anywhere is refused, never filled up."""
+    path = tmp_path / name
+    noise = np.random.default_rng(5).integers(0, 255, (200, 200), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    image.save(path, **({"compression": "tiff_lzw"} if name == "b.tif" else {}))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    assert refused(path, "again") in {"truncated", "undecodable"}
+
+
+def test_damaged_file_is_undecodable(tmp_path: Path) -> None:
+    """Damage that the decoder finds is reported without a word from the file, and silently."""
+    for name in ("a.png", "a.tif"):
+        path = tmp_path / name
+        Image.fromarray(GREY8).save(path, compress_level=9, compression="tiff_adobe_deflate")
+        data = bytearray(path.read_bytes())
+        data[60:200] = b"S" * 140
+        path.write_bytes(data)
+        assert refused(path, "damaged") in {"undecodable", "truncated"}
+
+
+def test_declared_size_is_checked_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Sizes that Pillow would warn about are checked by the setting alone, in silence."""
+    path = tmp_path / "a.png"
+    Image.new("L", (9500, 9500)).save(path)
+    with pytest.raises(UnreadableFileError, match="9500 x 9500 pixels are more than 50 million"):
+        read_radiograph(path, settings=Settings(max_megapixels=50))
+    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.DEBUG):
+        warnings.simplefilter("always")
+        assert read_radiograph(path, settings=Settings(max_megapixels=130)).shape == (9500, 9500)
+    assert not caught
+    path.write_bytes(path.read_bytes() + bytes((64 << 20) + 2000))
+    with pytest.raises(UnreadableFileError, match="too long for a radiograph"):
+        read_radiograph(path, settings=Settings(max_megapixels=0.00001))
+
+
+def test_zero_size_is_refused(tmp_path: Path) -> None:
+    """A TIFF that declares no columns is refused."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY8)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        page.tags["ImageWidth"].overwrite(0)
+    assert refused(path, "is 40 x 0 pixels|damaged") in {"bad_header", "undecodable"}
+
+
+def test_constant_picture_is_read(tmp_path: Path) -> None:
+    """A picture of one grey value is readable; there is just nothing to find in it."""
+    Image.new("L", (8, 8), 7).save(tmp_path / "a.png")
+    assert (read_radiograph(tmp_path / "a.png").pixels == 7).all()
