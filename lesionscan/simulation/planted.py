@@ -1,0 +1,153 @@
+"""What can be seen of a planted lesion: its place, size, contrast and noise in the picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lesionscan.simulation.fields import Field, Mask
+from lesionscan.simulation.lesions import Lesion
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedLesion:
+    """One lesion as it can be seen in the picture: the truth of one label.
+
+    Attributes
+    ----------
+    label
+        Its number in the truth image.
+    recipe
+        What was asked for.
+    centroid_px
+        Row and column of the mask's centroid.
+    area_px, area_mm2
+        Area of the mask; mm2 in the detector plane.
+    equivalent_diameter_px, equivalent_diameter_mm
+        Diameter of the circle of that area.
+    contrast
+        Mean of the ring of bone minus mean inside, in natural-log units.
+    contrast_to_noise
+        `contrast` over the noise (see `contrast_and_noise`): what can be seen, low or negative
+        where the bone around is darker for other reasons (a hole in a bright cortex).
+    removed_to_noise
+        Mean log attenuation that the lesion took away inside its mask over the same noise: what
+        was planted, whatever the bone around looks like. Small for an expansile lesion, which
+        takes little from a bone that its growth has thinned already.
+    """
+
+    label: int
+    recipe: Lesion
+    centroid_px: tuple[float, float]
+    area_px: int
+    area_mm2: float
+    equivalent_diameter_px: float
+    equivalent_diameter_mm: float
+    contrast: float
+    contrast_to_noise: float
+    removed_to_noise: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What lesions are measured in.
+
+    Attributes
+    ----------
+    log
+        The log image, bone bright, before the tone curve.
+    drop
+        Log attenuation that lesions took away, scatter allowed for.
+    truth, bone
+        Label image of the lesions; pixels with any bone.
+    spacing_mm
+        Side of a pixel, in mm.
+    """
+
+    log: Field
+    drop: Field
+    truth: NDArray[np.uint16]
+    bone: Mask
+    spacing_mm: float
+
+
+def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
+    """Measure one planted lesion in the picture.
+
+    Raises
+    ------
+    ValueError
+        When no pixel carries the label.
+    """
+    mask = evidence.truth == label
+    area = int(mask.sum())
+    if area == 0:
+        raise ValueError(f"lesion {label} has no pixel in the truth image")
+    row, col = ndimage.center_of_mass(mask)
+    spacing = evidence.spacing_mm
+    diameter = float(np.sqrt(4.0 * area / np.pi))
+    contrast, noise = contrast_and_noise(
+        evidence.log,
+        mask,
+        evidence.bone & (evidence.truth == 0),
+        spacing_mm=spacing,
+        margin_mm=recipe.margin_mm,
+    )
+    return PlantedLesion(
+        label=label,
+        recipe=recipe,
+        centroid_px=(round(float(row), 2), round(float(col), 2)),
+        area_px=area,
+        area_mm2=round(area * spacing**2, 3),
+        equivalent_diameter_px=round(diameter, 3),
+        equivalent_diameter_mm=round(diameter * spacing, 3),
+        contrast=round(contrast, 4),
+        contrast_to_noise=round(contrast / noise, 3),
+        removed_to_noise=round(float(evidence.drop[mask].mean()) / noise, 3),
+    )
+
+
+def contrast_and_noise(
+    log: Field, lesion: Mask, bone: Mask, *, spacing_mm: float, margin_mm: float
+) -> tuple[float, float]:
+    """Measure a lesion's contrast and the noise of the bone around it, in natural-log units.
+
+    Contrast is the mean of a ring of bone minus the mean inside the lesion. The ring starts where
+    the margin has faded (`margin_mm` + 1 mm outside the outline, past a sclerotic rim), is a
+    quarter of the lesion's equivalent diameter wide (at least 2 mm and 3 px), and holds bone
+    without lesions only. Noise is what a reader sees as grain there: the log image of the final
+    exposure (attenuation with trabecular texture, scatter, blur and quantum noise, before the
+    tone curve) minus its Gaussian blur of 1.5 mm (at least 2 px), as a standard deviation, i.e.
+    1.4826 times the median absolute deviation over the ring.
+
+    Parameters
+    ----------
+    log
+        The log image, bone bright.
+    lesion, bone
+        The lesion's truth mask, and bone free of any lesion.
+    spacing_mm
+        Side of a pixel, in mm.
+    margin_mm
+        Half width of the lesion's margin, in mm.
+    """
+    rows, cols = np.nonzero(lesion)
+    diameter = float(np.sqrt(4.0 * rows.size / np.pi)) * spacing_mm
+    start = margin_mm + 1.0
+    stop = start + max(2.0, 3.0 * spacing_mm, 0.25 * diameter)
+    reach = int(np.ceil((stop + 6.0) / spacing_mm)) + 8
+    part = (
+        slice(max(int(rows.min()) - reach, 0), int(rows.max()) + reach + 1),
+        slice(max(int(cols.min()) - reach, 0), int(cols.max()) + reach + 1),
+    )
+    away = ndimage.distance_transform_edt(~lesion[part]) * spacing_mm
+    ring = bone[part] & (away > start) & (away <= stop)
+    if not ring.any():
+        ring = bone[part] & ~lesion[part]
+    near = log[part]
+    blurred = ndimage.gaussian_filter(near, max(2.0, 1.5 / spacing_mm), mode="nearest")
+    grain = (near - blurred)[ring] if ring.any() else (near - blurred).ravel()
+    noise = 1.4826 * float(np.median(np.abs(grain - np.median(grain))))
+    around = float(near[ring].mean()) if ring.any() else float(near.mean())
+    return around - float(near[lesion[part]].mean()), max(noise, 1e-6)

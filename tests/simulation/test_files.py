@@ -1,0 +1,203 @@
+"""Files: DICOM in every transfer syntax, PNG masks, truth folders, sample images."""
+
+import hashlib
+import io
+import json
+import re
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from lesionscan.simulation.dicom_file import (
+    TransferSyntax,
+    dicom_bytes,
+    without_comments,
+    write_dicom,
+)
+from lesionscan.simulation.fields import generator
+from lesionscan.simulation.film import Film
+from lesionscan.simulation.phantom import make_phantom
+from lesionscan.simulation.png_file import png_bytes
+from lesionscan.simulation.samples import SAMPLES, write_samples
+from lesionscan.simulation.truth_folder import NamedPhantom, write_truth_folder
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMITTED = REPOSITORY / "sample_images"
+PHANTOM = make_phantom("hand", 3, lesions=2, long_side_px=200, film=Film(bits=12, laterality="L"))
+UIDS = {
+    "native": "1.2.840.10008.1.2.1",
+    "rle": "1.2.840.10008.1.2.5",
+    "jpeg-ls": "1.2.840.10008.1.2.4.80",
+    "jpeg2000": "1.2.840.10008.1.2.4.90",
+}
+
+
+def _pixels(dataset: pydicom.Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+    """Decode one frame without pydicom's optional plugins, where it needs them."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax in (UIDS["native"], UIDS["rle"]):
+        return np.asarray(dataset.pixel_array, dtype=np.uint16)
+    frame = next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+    decode = imagecodecs.jpegls_decode if syntax == UIDS["jpeg-ls"] else imagecodecs.jpeg2k_decode
+    return np.asarray(decode(frame), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("syntax", list(UIDS))
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_every_transfer_syntax_gives_the_pixels_back(syntax: TransferSyntax, bits: int) -> None:
+    """Pixels read back are those that were made, at every depth."""
+    phantom = replace(
+        PHANTOM,
+        film=replace(PHANTOM.film, bits=bits),
+        stored=(PHANTOM.stored * (2.0**bits - 1) / 4095).astype(np.uint16),
+    )
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(phantom, transfer_syntax=syntax)))
+    assert dataset.file_meta.TransferSyntaxUID == UIDS[syntax]
+    assert (dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit) == (16, bits, bits - 1)
+    assert np.array_equal(_pixels(dataset), phantom.stored)
+
+
+def test_a_file_says_what_it_shows() -> None:
+    """Part, view, side and spacing are tagged; the patient is a phantom."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(PHANTOM)))
+    assert dataset.Modality == "CR"
+    assert dataset.BodyPartExamined == "HAND"
+    assert dataset.ViewPosition == "PA"
+    assert dataset.ImageLaterality == "L"
+    assert str(dataset.PatientName) == "Phantom^Hand"
+    assert dataset.PhotometricInterpretation == "MONOCHROME2"
+    assert [float(v) for v in dataset.ImagerPixelSpacing] == pytest.approx(
+        [PHANTOM.spacing_mm] * 2, abs=1e-5
+    )
+
+
+def test_spacing_can_be_left_out() -> None:
+    """Without a spacing tag a file has no millimetres."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(PHANTOM, spacing_tag="none")))
+    assert "ImagerPixelSpacing" not in dataset
+    assert "PixelSpacing" not in dataset
+
+
+def test_bytes_do_not_name_software_versions() -> None:
+    """Neither pydicom nor OpenJPEG signs the file."""
+    for syntax in ("native", "jpeg2000"):
+        data = dicom_bytes(PHANTOM, transfer_syntax=syntax)
+        assert b"PYDICOM" not in data.upper()
+        assert b"OPENJPEG" not in data.upper()
+
+
+def test_different_pictures_have_different_uids(tmp_path: Path) -> None:
+    """UIDs follow from the content; a written file holds the bytes that were made."""
+    other = make_phantom("hand", 4, long_side_px=200)
+    write_dicom(tmp_path / "a.dcm", PHANTOM)
+    assert (tmp_path / "a.dcm").read_bytes() == dicom_bytes(PHANTOM)
+    one, two = (pydicom.dcmread(io.BytesIO(dicom_bytes(p))) for p in (PHANTOM, other))
+    assert one.SOPInstanceUID != two.SOPInstanceUID
+    assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", one.SOPInstanceUID)
+
+
+def test_unknown_forms_are_refused() -> None:
+    """Transfer syntaxes and spacing tags that cannot be written are named."""
+    with pytest.raises(ValueError, match="unknown transfer syntax 'zip'; known: native"):
+        dicom_bytes(PHANTOM, transfer_syntax="zip")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown spacing tag 'PixelSize'"):
+        dicom_bytes(PHANTOM, spacing_tag="PixelSize")  # type: ignore[arg-type]
+
+
+def test_only_whole_codestreams_lose_their_comments() -> None:
+    """Bytes that are not JPEG 2000, or end within the header, are refused."""
+    with pytest.raises(ValueError, match="not a JPEG 2000 codestream"):
+        without_comments(b"\x89PNG")
+    with pytest.raises(ValueError, match="its main header has no end"):
+        without_comments(b"\xff\x4f\xff\x51\x00\x10")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (65, 64)])
+def test_png_masks_read_back(shape: tuple[int, int]) -> None:
+    """Pillow reads what was written, for noise as for long runs, in 8 and 16 bits."""
+    noise = generator(1).integers(0, 65535, shape, dtype=np.uint16)
+    for image in (noise, np.zeros(shape, dtype=np.uint16), np.full(shape, 300, dtype=np.uint16)):
+        small = (image % 256).astype(np.uint8)
+        with Image.open(io.BytesIO(png_bytes(image))) as opened:
+            assert np.array_equal(np.asarray(opened), image)
+        with Image.open(io.BytesIO(png_bytes(small))) as opened:
+            assert np.array_equal(np.asarray(opened), small)
+
+
+def test_runs_of_every_length_are_packed_rightly() -> None:
+    """Runs of 1 to 600 equal bytes survive; every length code of deflate is used."""
+    runs = [np.full(length, 1 + length % 2, dtype=np.uint8) for length in range(1, 600)]
+    row = np.concatenate(runs)[None, :]
+    data = png_bytes(row)
+    at = data.index(b"IDAT")
+    raw = zlib.decompress(data[at + 4 : at + 4 + int.from_bytes(data[at - 4 : at], "big")])
+    assert raw == b"\x02" + row.tobytes()
+
+
+def test_only_grey_masks_are_written_as_png() -> None:
+    """Other arrays are refused."""
+    with pytest.raises(ValueError, match="need a 2-D uint8 or uint16 array, got float64"):
+        png_bytes(np.zeros((4, 4)))  # type: ignore[arg-type]
+
+
+def test_a_truth_folder_holds_images_masks_and_index(tmp_path: Path) -> None:
+    """The index lists every phantom, and the masks hold its labels."""
+    index = write_truth_folder(tmp_path, [NamedPhantom("one", PHANTOM, "rle", "none", "note")])
+    (entry,) = json.loads(index.read_text(encoding="utf-8"))
+    assert entry["name"] == "one"
+    assert entry["lesions"] == len(PHANTOM.planted) == len(entry["lesion_facts"])
+    assert (tmp_path / entry["file"]).is_file()
+    with Image.open(tmp_path / "masks" / "one.lesions.png") as opened:
+        assert np.array_equal(np.asarray(opened), PHANTOM.lesions)
+    with Image.open(tmp_path / "masks" / "one.bone.png") as opened:
+        assert np.array_equal(np.asarray(opened) == 255, PHANTOM.bone)
+    labels = {fact["label"] for fact in entry["lesion_facts"]}
+    assert labels == set(np.unique(PHANTOM.lesions)) - {0}
+
+
+def test_names_are_plain_and_differ(tmp_path: Path) -> None:
+    """A name that leaves the folder, or comes twice, is refused."""
+    for name in ("", "../a", "a/b", ".hidden"):
+        with pytest.raises(ValueError, match="is not a plain file name"):
+            NamedPhantom(name, PHANTOM)
+    twice = [NamedPhantom("a", PHANTOM), NamedPhantom("a", PHANTOM)]
+    with pytest.raises(ValueError, match="two phantoms are named 'a'"):
+        write_truth_folder(tmp_path, twice)
+
+
+def test_sample_images_are_made_again_byte_for_byte(tmp_path: Path) -> None:
+    """The committed sample images are those that the recipes make."""
+    write_samples(tmp_path)
+    made, committed = (
+        {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        for folder in (tmp_path, COMMITTED)
+    )
+    assert made == committed
+
+
+def test_sample_images_are_small_and_varied() -> None:
+    """Under 12 MB in all: every transfer syntax, both polarities, with and without spacing."""
+    assert sum(path.stat().st_size for path in COMMITTED.rglob("*")) < 12e6
+    assert {sample.transfer_syntax for sample in SAMPLES} == set(UIDS)
+    assert {sample.film.photometric for sample in SAMPLES} == {"MONOCHROME1", "MONOCHROME2"}
+    assert {sample.spacing_tag for sample in SAMPLES} == {"ImagerPixelSpacing", "none"}
+    assert any(not sample.lesions for sample in SAMPLES)
+
+
+def test_every_lesion_of_the_samples_is_in_view() -> None:
+    """No sample lesion is cut off by the picture's edge or hidden by a letter."""
+    index = json.loads((COMMITTED / "index.json").read_text(encoding="utf-8"))
+    assert [entry["lesions"] for entry in index] == [len(sample.lesions) for sample in SAMPLES]
+    for entry in index:
+        for fact in entry["lesion_facts"]:
+            assert 1.5 < fact["contrast_to_noise"] < 16

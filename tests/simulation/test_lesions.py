@@ -1,0 +1,141 @@
+"""Lesions remove bone, never more than there is, inside the outline that truth draws."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lesionscan.simulation.bones import BoneMaps, bone_window, fill_bone, outline_distance_mm
+from lesionscan.simulation.fields import Grid, generator
+from lesionscan.simulation.lesions import (
+    Lesion,
+    LesionMaps,
+    blown_up,
+    lesion_field,
+    remove_bone,
+)
+from lesionscan.simulation.lower_limb import knee
+from lesionscan.simulation.random_lesions import draw_lesions
+
+GRID = Grid(440, 330, 0.5)
+FEMUR = knee(generator(5)).bone("femur")
+PLAIN = Lesion("femur", 0.85, 0.0, 20.0, wobble=0.0, elongation=1.0)
+
+
+def _plant(lesion: Lesion) -> tuple[BoneMaps, LesionMaps]:
+    window = bone_window(FEMUR, GRID, margin_mm=lesion.diameter_mm)
+    distance = outline_distance_mm(FEMUR, window)
+    field = lesion_field(generator(1), lesion, FEMUR, window)
+    distance, thinned = blown_up(distance, lesion, field)
+    maps = fill_bone(generator(2), FEMUR, window, distance, thinned)
+    return maps, remove_bone(lesion, field, maps)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    along=st.floats(0.5, 0.98),
+    across=st.floats(-1.1, 1.1),
+    diameter=st.floats(3.0, 60.0),
+    removed=st.floats(0.1, 1.0),
+    shell=st.floats(0.0, 2.0),
+    expansile=st.booleans(),
+)
+def test_no_more_bone_is_removed_than_is_there(
+    along: float, across: float, diameter: float, removed: float, shell: float, *, expansile: bool
+) -> None:
+    """Removed thickness is at least 0 and at most the mineral, and truth lies in the bone."""
+    lesion = Lesion(
+        "femur", along, across, diameter, removed=removed, shell_mm=shell, expansile=expansile
+    )
+    maps, done = _plant(lesion)
+    assert (done.removed_mm >= 0).all()
+    assert (done.removed_mm <= maps.mineral + 1e-12).all()
+    assert (maps.volume[done.truth] > 0).all()
+    assert (maps.mineral - done.removed_mm + done.added_mm <= maps.volume + 1e-9).all()
+
+
+def test_a_round_lesion_has_the_area_of_its_diameter() -> None:
+    """A lesion of 20 mm without wobble covers pi / 4 x 20^2 mm2 of truth within 4 %."""
+    _, done = _plant(PLAIN)
+    assert done.truth.sum() * 0.25 == pytest.approx(np.pi * 100, rel=0.04)
+
+
+@pytest.mark.parametrize("margin", [0.5, 1.5, 3.0])
+def test_truth_is_the_half_height_of_the_margin(margin: float) -> None:
+    """Where a lesion takes over half of what it takes just inside lies its truth, within 6 %."""
+    lesion = replace(PLAIN, margin_mm=margin, shell_mm=0.0)
+    window = bone_window(FEMUR, GRID, margin_mm=20.0)
+    field = lesion_field(generator(1), lesion, FEMUR, window)
+    ring = np.abs(field.distance - margin) < 0.5
+    half = 0.5 * float(np.median(field.fraction[ring]))
+    assert (field.fraction > half).sum() == pytest.approx(field.outlined.sum(), rel=0.06)
+
+
+def test_a_shell_is_left_standing() -> None:
+    """Bone within the shell's thickness of the outline is neither removed much nor truth."""
+    maps, done = _plant(replace(PLAIN, across=0.8, shell_mm=2.0, removed=1.0))
+    edge = (maps.distance > 0) & (maps.distance < 1.0)
+    assert not done.truth[edge].any()
+    assert done.removed_mm[edge].max() < 0.05
+
+
+def test_an_expansile_lesion_widens_the_bone() -> None:
+    """A balloon adds outline where the lesion passes the bone, and thins what is inside."""
+    lesion = replace(PLAIN, along=0.8, diameter_mm=60.0, expansile=True)
+    plain_maps, _ = _plant(replace(lesion, expansile=False))
+    maps, done = _plant(lesion)
+    assert (maps.distance > 0).sum() > 1.05 * (plain_maps.distance > 0).sum()
+    assert done.truth.sum() * 0.25 == pytest.approx(np.pi * 900, rel=0.05)
+
+
+def test_a_sclerotic_rim_adds_bone_outside_the_lesion() -> None:
+    """A rim adds mineral, and none of it in the middle of the lesion."""
+    _, bare = _plant(PLAIN)
+    maps, done = _plant(replace(PLAIN, rim_mm=3.0))
+    middle = done.removed_mm > 0.8 * done.removed_mm.max()
+    assert bare.added_mm.max() == 0
+    assert done.added_mm.max() > 1.5
+    assert done.added_mm[middle & (maps.distance > 0)].max() < 0.3
+
+
+def test_septa_keep_bone() -> None:
+    """A lesion with septa removes less than the same without."""
+    _, open_ = _plant(PLAIN)
+    _, walled = _plant(replace(PLAIN, septa=1.0))
+    assert walled.removed_mm.sum() < 0.95 * open_.removed_mm.sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("along", 1.1), ("across", -1.3), ("diameter_mm", 0.0), ("elongation", 0.9),
+        ("removed", 0.0), ("margin_mm", 0.0), ("wobble", 0.4), ("moth_eaten", 2.0),
+        ("rim_mm", -1.0), ("septa", 1.5), ("shell_mm", 6.0),
+    ],
+)  # fmt: skip
+def test_a_lesion_out_of_range_is_refused(name: str, value: float) -> None:
+    """Every number of a recipe has a range, and the message names it."""
+    with pytest.raises(ValueError, match=f"{name} of a lesion must be in"):
+        replace(PLAIN, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_drawn_lesions_keep_apart(seed: int) -> None:
+    """Lesions drawn at random lie in the picture and do not touch each other."""
+    anatomy = knee(generator(seed))
+    drawn = draw_lesions(generator(seed, 1), anatomy, count=5)
+    assert len(drawn) >= 3
+    spots = [(*anatomy.bone(d.bone).point_mm(d.along, d.across)[:2], d.diameter_mm) for d in drawn]
+    for i, (x, y, size) in enumerate(spots):
+        assert 0 < x < anatomy.field_mm[0]
+        assert 0 < y < anatomy.field_mm[1]
+        for other_x, other_y, other_size in spots[:i]:
+            assert np.hypot(x - other_x, y - other_y) > 0.5 * (size + other_size)
+
+
+def test_a_negative_number_of_lesions_is_refused() -> None:
+    """The number of lesions is 0 or more."""
+    with pytest.raises(ValueError, match="number of lesions must be 0 or greater"):
+        draw_lesions(generator(1), knee(generator(1)), count=-1)

@@ -1,0 +1,250 @@
+"""Whole phantoms: shapes, truth, contrast, polarity, determinism."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lesionscan.simulation.dicom_file import dicom_bytes
+from lesionscan.simulation.fields import generator
+from lesionscan.simulation.film import Film, draw_film
+from lesionscan.simulation.lesions import Lesion
+from lesionscan.simulation.lower_limb import knee
+from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
+from lesionscan.simulation.planted import Evidence, contrast_and_noise, measure
+
+HOLE = Lesion("femur", 0.75, 0.0, 14.0, removed=0.9, margin_mm=0.5)
+FILM = Film(marker="none")
+
+
+def _bone_bright(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the picture in 0..1, bone bright, whatever the polarity."""
+    top = 2**phantom.film.bits - 1
+    picture = phantom.stored / top
+    inverted = phantom.film.photometric == "MONOCHROME1"
+    return np.asarray(1.0 - picture if inverted else picture, dtype=np.float64)
+
+
+@pytest.mark.parametrize("body_part", list(BODY_PARTS))
+def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None:
+    """Bone is brighter than flesh, truth lies in bone, and the facts fit the masks."""
+    phantom = make_phantom(body_part, 3, lesions=2, long_side_px=300, film=FILM)
+    picture = _bone_bright(phantom)
+    assert picture[phantom.bone].mean() > picture[~phantom.bone].mean() + 0.15
+    assert 0.02 < phantom.bone.mean() < 0.7
+    assert not (phantom.lesions.astype(bool) & ~phantom.bone).any()
+    for lesion in phantom.planted:
+        mask = phantom.lesions == lesion.label
+        rows, cols = np.nonzero(mask)
+        assert lesion.area_px == mask.sum()
+        assert lesion.centroid_px == pytest.approx((rows.mean(), cols.mean()), abs=0.01)
+        assert lesion.area_mm2 == pytest.approx(lesion.area_px * phantom.spacing_mm**2, rel=1e-3)
+
+
+def test_a_lesion_is_darker_than_the_bone_around_it() -> None:
+    """A hole is darker than without it, and no darker than the flesh beside the bone."""
+    with_hole = make_phantom("knee", 4, lesions=(HOLE,), long_side_px=400, film=FILM)
+    without = make_phantom("knee", 4, lesions=0, long_side_px=400, film=FILM)
+    mask = with_hole.lesions == 1
+    assert with_hole.planted[0].contrast_to_noise > 2
+    assert with_hole.planted[0].removed_to_noise > 2
+    assert _bone_bright(with_hole)[mask].mean() < _bone_bright(without)[mask].mean() - 0.05
+    beside = ~with_hole.bone
+    beside[:, :100] = beside[:, 220:] = False
+    assert _bone_bright(with_hole)[mask].mean() > _bone_bright(with_hole)[beside].mean()
+
+
+def test_more_removed_bone_means_more_contrast() -> None:
+    """Contrast-to-noise rises with the fraction removed."""
+    ratios = [
+        make_phantom(
+            "knee", 4, lesions=(replace(HOLE, removed=fraction),), long_side_px=400, film=FILM
+        )
+        .planted[0]
+        .removed_to_noise
+        for fraction in (0.2, 0.5, 0.9)
+    ]
+    assert ratios == sorted(ratios)
+    assert ratios[2] > 3 * ratios[0]
+
+
+def test_polarities_are_complements() -> None:
+    """The same film as MONOCHROME1 stores the complement of MONOCHROME2."""
+    bright = make_phantom("hand", 5, long_side_px=256, film=FILM)
+    dark = make_phantom("hand", 5, long_side_px=256, film=replace(FILM, photometric="MONOCHROME1"))
+    assert np.array_equal(dark.stored, 4095 - bright.stored)
+
+
+def test_left_is_the_mirror_image_of_right() -> None:
+    """The other side has the mirrored truth, under its own noise."""
+    right = make_phantom("knee", 6, lesions=(HOLE,), long_side_px=256, film=FILM)
+    left = make_phantom(
+        "knee", 6, lesions=(HOLE,), long_side_px=256, film=replace(FILM, laterality="L")
+    )
+    assert np.array_equal(left.lesions, right.lesions[:, ::-1])
+    assert np.array_equal(left.bone, right.bone[:, ::-1])
+
+
+def test_a_shutter_is_black_and_an_unexposed_border_is_white() -> None:
+    """Outside the field a shutter stores 0, and a bright border more than any bone."""
+    shut = make_phantom("ankle", 7, long_side_px=256, film=replace(FILM, collimation="shutter"))
+    bright = make_phantom("ankle", 7, long_side_px=256, film=replace(FILM, collimation="bright"))
+    assert (shut.stored[0] == 0).all()
+    assert np.median(bright.stored[0]) > np.quantile(bright.stored[bright.bone], 0.95)
+
+
+def test_a_lead_letter_is_bright_and_in_air() -> None:
+    """A marker adds bright pixels and only where there was little."""
+    bare = _bone_bright(make_phantom("knee", 8, lesions=0, long_side_px=300, film=FILM))
+    for marker in ("plain", "ring"):
+        film = replace(FILM, marker=marker)
+        marked = _bone_bright(make_phantom("knee", 8, lesions=0, long_side_px=300, film=film))
+        letter = marked - bare > 0.4
+        assert 20 < letter.sum() < 3000
+        assert bare[letter].mean() < 0.3
+
+
+def test_growth_plates_are_dark_bands_and_no_lesions() -> None:
+    """Open growth plates change the picture but not the truth."""
+    adult = make_phantom("knee", 9, lesions=0, long_side_px=256, film=FILM)
+    child = make_phantom("knee", 9, lesions=0, long_side_px=256, film=FILM, growth_plates=True)
+    assert (_bone_bright(adult) - _bone_bright(child)).max() > 0.1
+    assert not child.lesions.any()
+    assert child.planted == ()
+
+
+@pytest.mark.parametrize("size", [128, 256, 700])
+def test_the_long_side_is_what_was_asked_for(size: int) -> None:
+    """Rows are the number asked for, and the spacing follows from the field."""
+    phantom = make_phantom("femur", 10, long_side_px=size, film=FILM)
+    assert phantom.stored.shape[0] == size
+    assert phantom.spacing_mm == pytest.approx(320.0 / size)
+
+
+def test_a_picture_keeps_its_anatomy_at_another_size() -> None:
+    """The same seed at half the size has lesions at half the coordinates."""
+    large = make_phantom("shoulder", 11, lesions=2, long_side_px=600, film=FILM)
+    small = make_phantom("shoulder", 11, lesions=2, long_side_px=300, film=FILM)
+    assert len(large.planted) == len(small.planted) > 0
+    for one, other in zip(large.planted, small.planted, strict=True):
+        assert np.array(one.centroid_px) / 2 == pytest.approx(other.centroid_px, abs=2.5)
+
+
+def test_arrays_of_a_phantom_are_read_only() -> None:
+    """A record cannot be changed after birth."""
+    phantom = make_phantom("hand", 12, long_side_px=128)
+    with pytest.raises(ValueError, match="read-only"):
+        phantom.stored[0, 0] = 1
+
+
+_PROGRAM = """
+import hashlib
+from lesionscan.simulation.dicom_file import dicom_bytes
+from lesionscan.simulation.phantom import make_phantom
+data = dicom_bytes(make_phantom("{part}", 42, lesions=2, long_side_px=256))
+print(hashlib.sha256(data).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("part", ["hip", "hand"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
+    """The same seed gives the same file in a new process, with wide or narrow SIMD in NumPy."""
+    environment = dict(os.environ)
+    if narrow:
+        environment["NPY_DISABLE_CPU_FEATURES"] = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX"
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _PROGRAM.format(part=part)],
+        capture_output=True, text=True, check=True, env=environment,
+    ).stdout.strip()  # fmt: skip
+    here = dicom_bytes(make_phantom(part, 42, lesions=2, long_side_px=256))
+    assert made == hashlib.sha256(here).hexdigest()
+
+
+def test_another_seed_makes_another_picture() -> None:
+    """Seeds differ in shape and noise."""
+    one, other = (make_phantom("hand", seed, long_side_px=128, film=FILM) for seed in (1, 2))
+    assert not np.array_equal(one.bone, other.bone)
+
+
+def test_contrast_and_noise_of_a_known_disc() -> None:
+    """A disc 0.5 darker in noise of 0.05 has contrast 0.5 and noise 0.05."""
+    y, x = np.mgrid[:200, :200]
+    disc = np.hypot(y - 100, x - 100) < 30
+    log = 2.0 - 0.5 * disc + 0.05 * generator(1).standard_normal((200, 200))
+    contrast, noise = contrast_and_noise(log, disc, ~disc, spacing_mm=0.25, margin_mm=0.5)
+    assert contrast == pytest.approx(0.5, abs=0.01)
+    assert noise == pytest.approx(0.05, rel=0.1)
+
+
+def test_contrast_is_measured_without_any_ring() -> None:
+    """A lesion that fills all bone in view is measured against what there is."""
+    log = np.zeros((64, 64))
+    everything = np.ones((64, 64), dtype=bool)
+    contrast, noise = contrast_and_noise(
+        log, everything, ~everything, spacing_mm=0.5, margin_mm=0.5
+    )
+    assert contrast == 0
+    assert noise > 0
+
+
+def test_drawn_films_are_valid_and_vary() -> None:
+    """Films drawn at random come in both polarities and every collimation."""
+    films = [draw_film(generator(seed)) for seed in range(40)]
+    assert {film.photometric for film in films} == {"MONOCHROME1", "MONOCHROME2"}
+    assert {film.collimation for film in films} == {"none", "shutter", "bright"}
+
+
+def test_wrong_requests_are_refused() -> None:
+    """Unknown parts, negative seeds, tiny pictures and unknown bones are named."""
+    with pytest.raises(ValueError, match="unknown body part 'nose'; known: knee"):
+        make_phantom("nose", 1)
+    with pytest.raises(ValueError, match="seed must be 0 or greater, got -1"):
+        make_phantom("knee", -1)
+    with pytest.raises(ValueError, match="at least 64 px a side"):
+        make_phantom("knee", 1, long_side_px=70)
+    with pytest.raises(ValueError, match="no bone named 'ulna' in KNEE; it has femur"):
+        make_phantom("knee", 1, lesions=(replace(HOLE, bone="ulna"),), long_side_px=128)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("bits", 7), ("border_mm", 61.0), ("tilt_deg", 21.0), ("dose", 0.0)]
+)
+def test_a_film_out_of_range_is_refused(name: str, value: float) -> None:
+    """Every number of a film has a range, and the message names it."""
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        replace(FILM, **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_phantom_of_unequal_arrays_is_refused() -> None:
+    """Picture and masks have one shape."""
+    phantom = make_phantom("hand", 1, long_side_px=128)
+    with pytest.raises(ValueError, match="must have one shape"):
+        replace(phantom, bone=phantom.bone[1:])
+
+
+def test_a_lesion_without_pixels_cannot_be_measured() -> None:
+    """A label that is not in the truth image is refused."""
+    nothing = np.zeros((64, 64))
+    evidence = Evidence(nothing, nothing, nothing.astype(np.uint16), nothing > 0, 0.5)
+    with pytest.raises(ValueError, match="lesion 1 has no pixel"):
+        measure(1, HOLE, evidence)
+
+
+def test_bones_can_be_named_by_place() -> None:
+    """The ends of a bone are at 0 and 1 along it, its sides at -1 and 1 across."""
+    femur = knee(generator(1)).bone("femur")
+    left, right = (femur.point_mm(0.5, side)[0] for side in (-1.0, 1.0))
+    assert right - left == pytest.approx(2 * femur.point_mm(0.5, 0.0)[2], rel=0.05)
+    assert femur.point_mm(0.9, 0.0)[1] > femur.point_mm(0.1, 0.0)[1]
+
+
+@pytest.mark.slow
+def test_a_phantom_of_ten_megapixels_is_made() -> None:
+    """Benchmarks get large pictures from the same call."""
+    phantom = make_phantom("knee", 1, long_side_px=3700, film=FILM)
+    assert phantom.stored.size > 10e6
