@@ -1,0 +1,1 @@
+"""Findings -> files: the only place that writes results."""

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM as a question that is asked between films.
+
+A signal that raises wherever the program happens to be would leave every file half a chance of
+being half done. So the first signal only takes a note: films in hand are finished, the summaries
+are written. A second one does not wait: it raises KeyboardInterrupt.
+"""
+
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+
+class StopSignals:
+    """Handles SIGINT and SIGTERM while it is entered (main thread only).
+
+    Parameters
+    ----------
+    announce
+        Called once, from the signal handler, when the first signal arrives.
+
+    Attributes
+    ----------
+    signal_number
+        Number of the first signal, or None.
+    """
+
+    def __init__(self, announce: Callable[[], None]) -> None:
+        self.signal_number: int | None = None
+        self._announce = announce
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def requested(self) -> bool:
+        """Return whether a signal has arrived."""
+        return self.signal_number is not None
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the API
+        if self.signal_number is not None:
+            raise KeyboardInterrupt
+        self.signal_number = number
+        self._announce()

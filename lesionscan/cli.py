@@ -1,0 +1,300 @@
+"""The command line: arguments, printing, exit status; no logic.
+
+Exit status: 0 every file read, 1 some file failed (the others are done), 2 wrong usage or a place
+that cannot be written, 130 stopped with Ctrl-C, 143 stopped with SIGTERM (128 + the signal's
+number, as shells have it).
+
+Heavy imports stand inside the commands, so that `lesionscan --help` answers at once.
+"""
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from lesionscan import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lesionscan.batch.job import Outcome
+    from lesionscan.batch.run import Plan, RunSummary
+    from lesionscan.evaluation.matching import FilmComparison
+
+app = typer.Typer(
+    help="Finds, places, measures and shows candidate lytic lesions in radiographs of bone. "
+    "Research use only; not a diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, max=1024, help="Films searched at the same time; all cores if unset."
+    ),
+]
+
+
+class _RefusedError(Exception):
+    """A run that cannot start; the message is for the user."""
+
+
+def main() -> None:
+    """Run the command line; a user never sees a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a letter of a file name shows an escape instead of failing.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except KeyboardInterrupt:
+        _complain("stopped; the same command goes on where it stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output is gone (`lesionscan ... | head`); there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except _RefusedError as error:
+        _complain(str(error))
+    except MemoryError:
+        _complain("memory ran out; use fewer jobs (--jobs 1)")
+    except OSError as error:
+        _complain(str(error) if error.errno is None else f"{error.strerror}: {error.filename}")
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        _complain(f"internal error ({type(error).__name__}); please report this")
+    sys.exit(2)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda wanted: _show_version(wanted=wanted),
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def scan(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Films and folders of films.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    jobs: JobsOption = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="TOML file with settings.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Keep results of the same file, settings and version, or do all again.",
+        ),
+    ] = True,
+) -> None:
+    """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
+    plan = _plan(inputs, out, settings, resume)
+    summary, status = _run(plan, jobs)
+    _print_summary(plan, summary)
+    raise typer.Exit(status)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
+        "lesionscan-demo"
+    ),
+    jobs: JobsOption = None,
+) -> None:
+    """Scan sample films with planted lesions, and say which were found and where to look."""
+    from lesionscan.evaluation.matching import compare_film
+    from lesionscan.evaluation.truth import TruthError, load_truth
+
+    samples = _samples(out)
+    plan = _plan([samples / "images"], out, None, resume=True)
+    summary, status = _run(plan, jobs)
+    try:
+        films = [compare_film(film, out) for film in load_truth(samples)]
+    except TruthError as error:
+        raise _RefusedError(str(error)) from error
+    _print_demo(films, summary)
+    raise typer.Exit(status)
+
+
+def _samples(out: Path) -> Path:
+    """Return the sample films of the repository, or make them where the package is installed."""
+    beside = Path(__file__).resolve().parent.parent / "sample_images"
+    if (beside / "index.json").is_file():
+        return beside
+    made = out / "sample_images"
+    if not (made / "index.json").is_file():
+        from lesionscan.simulation.samples import write_samples
+
+        _note("making sample films ...")
+        write_samples(made)
+    return made
+
+
+def _plan(inputs: list[Path], out: Path, settings: Path | None, resume: bool) -> "Plan":
+    from lesionscan.batch.discover import InputError
+    from lesionscan.batch.run import make_plan
+    from lesionscan.settings import Settings, SettingsError
+
+    try:
+        chosen = Settings() if settings is None else Settings.from_file(settings)
+        return make_plan(inputs, out, chosen, resume=resume)
+    except (InputError, SettingsError) as error:
+        raise _RefusedError(str(error)) from error
+
+
+def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
+    """Run a plan with progress on a terminal; return the summary and the exit status."""
+    from rich.console import Console
+
+    from lesionscan.batch.run import run_scan
+    from lesionscan.batch.stop import StopSignals
+
+    for name in plan.found.unlistable:
+        _note(f"{_one_line(name)}: folder cannot be listed; its films are left out")
+    console = Console(stderr=True)
+    stop = StopSignals(lambda: _note("stopping after the films in hand; once more to stop now"))
+    workers = min(jobs or _cores(), len(plan.found.films))
+    with _Progress(console, len(plan.found.films)) as progress, stop:
+        summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
+    if summary.interrupted:
+        _note("stopped; the same command goes on where it stopped")
+        return summary, 128 + (stop.signal_number or 2)
+    return summary, 1 if summary.failures or plan.found.unlistable else 0
+
+
+class _Progress:
+    """Tells how far the run is: a bar on a terminal, otherwise failed films only."""
+
+    def __init__(self, console: "Console", total: int) -> None:
+        from rich import progress as bars
+
+        self._console = console
+        self._candidates = self._failed = 0
+        self._bar = bars.Progress(
+            bars.TextColumn("{task.completed:,}/{task.total:,} films"),
+            bars.BarColumn(),
+            bars.TextColumn("{task.fields[candidates]:,} candidates"),
+            bars.TextColumn("{task.fields[failed]:,} failed"),
+            bars.TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("films", total=total, candidates=0, failed=0)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, outcome: "Outcome") -> None:
+        """Count a film that is done, and name it when it failed."""
+        self._candidates += outcome.shown
+        if outcome.error is not None:
+            self._failed += 1
+            line = f"{_one_line(outcome.name)}: failed ({outcome.error.code}): "
+            self._console.print(
+                line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
+            )
+        self._bar.update(self._task, advance=1, candidates=self._candidates, failed=self._failed)
+
+
+def _print_summary(plan: "Plan", summary: "RunSummary") -> None:
+    from collections import Counter
+
+    outcomes, failures = summary.outcomes, summary.failures
+    codes = Counter(outcome.error.code for outcome in failures if outcome.error is not None)
+    kept = sum(outcome.resumed for outcome in outcomes)
+    words = [f"{len(outcomes):,} films: {len(outcomes) - len(failures):,} ok"]
+    if kept:
+        words[0] += f" ({kept:,} from before)"
+    words.append(f"{len(failures):,} failed")
+    if codes:
+        words[-1] += f" ({', '.join(f'{code} {count:,}' for code, count in codes.most_common())})"
+    if summary.not_done:
+        words.append(f"{summary.not_done:,} not done")
+    if plan.found.skipped:
+        words.append(f"other files skipped: {plan.found.skipped:,}")
+    listed = sum(outcome.candidates for outcome in outcomes)
+    shown = sum(outcome.shown for outcome in outcomes)
+    print(", ".join(words))
+    print(f"{listed:,} candidates, {shown:,} shown (score at least {plan.settings.shown_score})")
+    _print_end(summary)
+
+
+def _print_end(summary: "RunSummary") -> None:
+    from lesionscan.reporting.records import DISCLAIMER
+
+    print(f"report: {summary.report}")
+    print(DISCLAIMER)
+
+
+def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Planted lesions and what was found", title_justify="left")
+    for name in ("film", "body part"):
+        table.add_column(name)
+    for name in ("planted", "found", "other candidates shown"):
+        table.add_column(name, justify="right")
+    for row in films:
+        part = str(row.film.facts.get("body_part", "")).replace("_", " ").lower()
+        found = str(row.found) if row.status == "ok" else row.status
+        table.add_row(row.film.name, part, str(row.planted), found, str(row.others))
+    planted, found, others = (
+        sum(getattr(row, name) for row in films) for name in ("planted", "found", "others")
+    )
+    table.add_section()
+    table.add_row(f"{len(films)} films", "", str(planted), str(found), str(others))
+    Console().print(table)
+    print(f"overlays: {summary.report.parent}/*.overlay.png")
+    _print_end(summary)
+
+
+def _cores() -> int:
+    """Return the cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # a batch system gives a job fewer than the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _one_line(name: str) -> str:
+    """Show control characters of a file name as escapes, so that one film stays one line."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"lesionscan {__version__}")
+        raise typer.Exit
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _complain(text: str) -> None:
+    _note(f"lesionscan: {text}")
+
+
+if __name__ == "__main__":
+    main()

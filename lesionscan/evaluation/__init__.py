@@ -1,0 +1,1 @@
+"""Candidates against truth; reads result files and arrays only."""

@@ -1,0 +1,104 @@
+"""The strip under a film: counts, scale bar, disclaimer; nothing that identifies the file."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.pipeline import Findings
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, write_text
+
+NARROWEST_PX = 480
+"""A strip narrower than this cannot hold its words; narrow films get black margins."""
+
+_PLANES = {
+    "patient": "in the patient",
+    "detector": "at the detector",
+    "film": "on the film",
+    "undetermined": "plane not stated",
+}
+
+
+def caption_words(findings: Findings) -> tuple[str, ...]:
+    """Return the strip's phrases, the most important first."""
+    count = len(findings.candidates)
+    shown = sum(candidate.shown for candidate in findings.candidates)
+    found = f"{count} candidate{'' if count == 1 else 's'} ({shown} shown)"
+    if not findings.assessed:
+        found = "not assessed: bone mask confidence low"
+    return (found, "research use only, not a diagnosis")
+
+
+def scale_bar(spacing: Spacing, scale: float, longest_px: float) -> tuple[float, str] | None:
+    """Choose a round length for the scale bar.
+
+    Parameters
+    ----------
+    spacing
+        Pixel spacing; the bar is horizontal, so its column distance counts.
+    scale
+        Display pixels per stored pixel.
+    longest_px
+        Longest bar wanted, in display pixels.
+
+    Returns
+    -------
+    tuple or None
+        Length in display pixels and its words, e.g. (118.2, "20 mm at the detector"); None where
+        not even 1 mm fits.
+    """
+    px_per_mm = scale / spacing.column_mm
+    for length_mm in (100, 50, 20, 10, 5, 2, 1):
+        if length_mm * px_per_mm <= longest_px:
+            return length_mm * px_per_mm, f"{length_mm} mm {_PLANES[spacing.plane]}"
+    return None
+
+
+def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> NDArray[np.uint8]:
+    """Return the film with the strip under it.
+
+    Parameters
+    ----------
+    film
+        uint8 (rows, cols, 3), blue-green-red.
+    findings
+        What was found.
+    scale
+        Display pixels per stored pixel, along a row.
+    """
+    rows, columns = film.shape[:2]
+    width = max(columns, NARROWEST_PX)
+    height = text_height(rows, columns)
+    pad, words = height, caption_words(findings)
+    lines = _wrap(words, width - 2 * pad, height)
+    spacing = findings.radiograph.spacing
+    bar = None if spacing is None else scale_bar(spacing, scale, 0.3 * width)
+    strip_rows = pad + (len(lines) + (bar is not None)) * 2 * height + pad // 2
+    canvas = np.zeros((rows + strip_rows, width, 3), np.uint8)
+    left = (width - columns) // 2
+    canvas[:rows, left : left + columns] = film
+    canvas[rows:] = STRIP
+    baseline = rows + pad + height
+    for line in lines:
+        write_text(canvas, line, (pad, baseline), height, INK)
+        baseline += 2 * height
+    if bar is not None:
+        _draw_bar(canvas, bar, (pad, baseline), height)
+    return canvas
+
+
+def _wrap(words: tuple[str, ...], width: int, height: int) -> tuple[str, ...]:
+    joined = "   |   ".join(words)
+    return (joined,) if text_size(joined, height)[0] <= width else words
+
+
+def _draw_bar(
+    canvas: NDArray[np.uint8], bar: tuple[float, str], origin: tuple[int, int], height: int
+) -> None:
+    length, words = round(bar[0]), bar[1]
+    left, baseline = origin
+    middle, tick = baseline - height // 2, height // 2
+    cv2.line(canvas, (left, middle), (left + length, middle), INK, 2)
+    for end in (left, left + length):
+        cv2.line(canvas, (end, middle - tick), (end, middle + tick), INK, 2)
+    write_text(canvas, words, (left + length + height, baseline), height, INK)

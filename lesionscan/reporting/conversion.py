@@ -1,0 +1,190 @@
+"""Findings -> the record that is written.
+
+Numbers are rounded to six significant digits (whole numbers stay exact): finer than any
+measurement here, and the files stay short.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lesionscan import __version__
+from lesionscan.detection.location import Location
+from lesionscan.detection.measure import Region
+from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.score import Candidate
+from lesionscan.radiograph import Fact, Notice, Spacing
+from lesionscan.reporting.records import (
+    BoneRecord,
+    CandidateRecord,
+    ErrorRecord,
+    ImageRecord,
+    InputRecord,
+    LocationRecord,
+    MirelsBand,
+    NoticeRecord,
+    PositionPx,
+    ReasonRecord,
+    ResultRecord,
+    ToolRecord,
+)
+
+
+def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRecord:
+    """Turn findings into the record of a file that was read.
+
+    Parameters
+    ----------
+    findings
+        What was found.
+    file
+        Name of the input relative to the scanned folder, POSIX style.
+    sha256
+        Hash of the input's bytes, hexadecimal; None where it is not known.
+    """
+    radiograph = findings.radiograph
+    rows, columns = radiograph.shape
+    facts = {name: _fact(value) for name, value in sorted(radiograph.acquisition.items())}
+    return ResultRecord(
+        tool=ToolRecord(version=__version__, settings_sha256=findings.settings.sha256()),
+        input=InputRecord(file=file, sha256=sha256),
+        status="ok",
+        error=None,
+        warnings=tuple(_notice(notice) for notice in (*radiograph.notices, *findings.notices)),
+        image=ImageRecord(
+            rows=rows,
+            columns=columns,
+            photometric_interpretation=radiograph.photometric_interpretation,
+            polarity=radiograph.polarity,
+            **_spacing(radiograph.spacing),
+        ),
+        acquisition=facts,
+        candidates=tuple(_candidate(candidate) for candidate in findings.candidates),
+        bone=BoneRecord(confidence=rounded(findings.bone_confidence), assessed=findings.assessed),
+    )
+
+
+def failed_record(
+    *, file: str, sha256: str | None, settings_sha256: str, error: Notice
+) -> ResultRecord:
+    """Make the record of a file that could not be searched.
+
+    Parameters
+    ----------
+    file
+        Name of the input relative to the scanned folder, POSIX style.
+    sha256
+        Hash of the input's bytes, hexadecimal; None where they cannot be read.
+    settings_sha256
+        Hash of the settings, hexadecimal.
+    error
+        Code and one-line message.
+    """
+    return ResultRecord(
+        tool=ToolRecord(version=__version__, settings_sha256=settings_sha256),
+        input=InputRecord(file=file, sha256=sha256),
+        status="failed",
+        error=ErrorRecord(code=error.code, message=error.message),
+        warnings=(),
+        image=None,
+        acquisition={},
+        candidates=(),
+        bone=None,
+    )
+
+
+def mirels_width_band(lesion_to_bone_width: float | None) -> MirelsBand | None:
+    """Put a width ratio (no unit) into the bands of Mirels; None stays None."""
+    if lesion_to_bone_width is None:
+        return None
+    # Mirels, Clin Orthop 1989;249:256-264, table 1: size under 1/3, 1/3 to 2/3, over 2/3.
+    if lesion_to_bone_width < 1 / 3:
+        return "under_one_third"
+    return "one_to_two_thirds" if lesion_to_bone_width <= 2 / 3 else "over_two_thirds"
+
+
+def rounded(value: float) -> float:
+    """Round to six significant digits; whole numbers stay exact, a negative zero becomes 0."""
+    number = float(value)
+    return number + 0.0 if number.is_integer() else float(f"{number:.6g}")
+
+
+def _notice(notice: Notice) -> NoticeRecord:
+    return NoticeRecord(code=notice.code, message=notice.message)
+
+
+def _fact(value: Fact) -> Fact:
+    return rounded(value) if isinstance(value, float) else value
+
+
+def _spacing(spacing: Spacing | None) -> dict[str, Any]:
+    if spacing is None:
+        return dict.fromkeys(
+            ("spacing_mm", "spacing_source", "spacing_plane", "spacing_calibrated")
+        )
+    return {
+        "spacing_mm": (rounded(spacing.row_mm), rounded(spacing.column_mm)),
+        "spacing_source": spacing.source,
+        "spacing_plane": spacing.plane,
+        "spacing_calibrated": spacing.calibrated,
+    }
+
+
+def _optional(value: float | None) -> float | None:
+    # A number that does not exist is null, whichever way the measurement says so.
+    return None if value is None or not math.isfinite(value) else rounded(value)
+
+
+def _pair(values: Sequence[float] | None) -> PositionPx | None:
+    return None if values is None else (rounded(values[0]), rounded(values[1]))
+
+
+def _candidate(candidate: Candidate) -> CandidateRecord:
+    region: Region = candidate.region
+    first_row, first_column, end_row, end_column = (int(value) for value in region.bbox_px)
+    return CandidateRecord(
+        id=candidate.id,
+        score=rounded(candidate.score),
+        shown=candidate.shown,
+        centroid_px=(rounded(region.centroid_px[0]), rounded(region.centroid_px[1])),
+        centroid_mm=_pair(region.centroid_mm),
+        bbox_px=(first_row, first_column, end_row, end_column),
+        contour_px=tuple((int(row), int(column)) for row, column in region.contour_px),
+        area_px=rounded(region.area_px),
+        area_mm2=_optional(region.area_mm2),
+        equivalent_diameter_px=rounded(region.equivalent_diameter_px),
+        equivalent_diameter_mm=_optional(region.equivalent_diameter_mm),
+        perimeter_px=rounded(region.perimeter_px),
+        perimeter_mm=_optional(region.perimeter_mm),
+        feret_max_px=rounded(region.feret_max_px),
+        feret_max_mm=_optional(region.feret_max_mm),
+        circularity=rounded(region.circularity),
+        eccentricity=rounded(region.eccentricity),
+        solidity=rounded(region.solidity),
+        contrast=rounded(region.contrast),
+        contrast_to_noise=rounded(region.contrast_to_noise),
+        weakest_side_contrast=rounded(region.weakest_side_contrast),
+        enclosure=rounded(region.enclosure),
+        edge_alignment=rounded(region.edge_alignment),
+        bone_fraction=rounded(region.bone_fraction),
+        margin_width_px=_optional(region.margin_width_px),
+        margin_width_mm=_optional(region.margin_width_mm),
+        lesion_to_bone_width=_optional(region.lesion_to_bone_width),
+        mirels_width_band=mirels_width_band(region.lesion_to_bone_width),
+        location=_location(region.location),
+        flags=tuple(str(flag) for flag in region.flags),
+        reasons=tuple(
+            ReasonRecord(term=reason.term, value=rounded(reason.value), text=reason.text)
+            for reason in candidate.reasons
+        ),
+    )
+
+
+def _location(location: Location | None) -> LocationRecord | None:
+    if location is None:
+        return None
+    return LocationRecord(
+        bone_id=location.bone_id,
+        along_bone=_optional(location.along_bone),
+        across_bone=_optional(location.across_bone),
+    )

@@ -1,0 +1,137 @@
+"""Pictures: the film with numbered outlines, and the label image.
+
+The film is the hero: outlines are thin and run just outside the candidate, numbers stand beside
+it, words stand in a strip under the film.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.pipeline import Findings
+from lesionscan.radiograph import BoolImage, FloatImage
+from lesionscan.reporting.caption import add_caption
+from lesionscan.reporting.drawing import AMBER, HALO, text_height
+from lesionscan.reporting.tags import place_tags
+
+MAX_LONG_SIDE_PX = 1600
+"""Enough for a full screen; a 4000 pixel film stays under about 2 MB."""
+MIN_LONG_SIDE_PX = 900
+"""Smaller films are enlarged, so that the numbers are legible beside a lesion of 10 pixels."""
+
+
+def overlay_png(findings: Findings) -> bytes:
+    """Draw the film with the shown candidates outlined and numbered; return the PNG's bytes.
+
+    Parameters
+    ----------
+    findings
+        What was found. The picture holds nothing that identifies the file.
+    """
+    film = to_grey(findings.image, findings.exposed)
+    rows, columns = film.shape
+    scale = display_scale(rows, columns)
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(film, size, interpolation=shrink)
+    canvas = np.asarray(cv2.cvtColor(resized, cv2.COLOR_GRAY2BGR), np.uint8)
+    _draw_candidates(canvas, findings, (size[1] / rows, size[0] / columns))
+    return encode_png(add_caption(canvas, findings, size[0] / columns))
+
+
+def labels_png(findings: Findings) -> bytes:
+    """Return the label image as a 16-bit PNG: 0 background, value = candidate id.
+
+    Parameters
+    ----------
+    findings
+        What was found. Rows and columns are those of the stored matrix.
+    """
+    return encode_png(findings.labels.astype(np.uint16))
+
+
+def display_scale(rows: int, columns: int) -> float:
+    """Return display pixels per stored pixel for a film of `rows` x `columns` pixels."""
+    long_side = max(rows, columns)
+    return min(max(long_side, MIN_LONG_SIDE_PX), MAX_LONG_SIDE_PX) / long_side
+
+
+def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:
+    """Stretch the normalised image to 8-bit grey.
+
+    Parameters
+    ----------
+    image
+        float32 (rows, cols) in [0, 1], bone bright.
+    exposed
+        bool (rows, cols); the stretch looks at these pixels only, so that a white marker or a
+        black collimator does not flatten the film.
+    """
+    inside = image[exposed] if exposed.any() else image.ravel()
+    low, high = (float(value) for value in np.percentile(inside, (0.5, 99.8)))
+    if high - low < 1e-6:  # a blank film stays mid-grey rather than turning into amplified noise
+        low, high = low - 0.5, high + 0.5
+    stretched = np.clip((image - low) / (high - low), 0, 1)
+    return np.asarray(np.rint(stretched * 255), np.uint8)
+
+
+def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """Return the PNG bytes of a grey or blue-green-red picture; the same picture, same bytes."""
+    done, data = cv2.imencode(".png", picture)
+    if not done:
+        raise ValueError(f"no PNG can be made of an array {picture.dtype} {picture.shape}")
+    return data.tobytes()
+
+
+def _draw_candidates(
+    canvas: NDArray[np.uint8], findings: Findings, scale: tuple[float, float]
+) -> None:
+    shown = [candidate for candidate in findings.candidates if candidate.shown]
+    rows, columns = canvas.shape[:2]
+    # Half a stored pixel lies outside its centre; four more keep the lesion's edge visible.
+    gap = 4 + round(max(scale) / 2)
+    taken = np.zeros((rows, columns), np.uint8)
+    outlines = []
+    for candidate in shown:
+        points = (candidate.region.contour_px + 0.5) * np.array(scale) - 0.5
+        mask = _ring_mask(points, (rows, columns), gap)
+        outlines.append(_outer_contours(mask))
+        cv2.bitwise_or(taken, mask, dst=taken)
+    for contours in outlines:
+        _draw_lines(canvas, contours, HALO, 3)
+    for contours in outlines:  # all colour over all halos, where two candidates touch
+        _draw_lines(canvas, contours, AMBER, 1)
+    place_tags(
+        canvas,
+        taken=taken,
+        outlines=[np.concatenate(contours)[:, 0, :] for contours in outlines],
+        texts=[str(candidate.id) for candidate in shown],
+        height_px=text_height(rows, columns),
+    )
+
+
+def _ring_mask(points: NDArray[np.float64], shape: tuple[int, int], gap: int) -> NDArray[np.uint8]:
+    """Fill the polygon of (row, column) points and widen it by `gap` display pixels."""
+    mask = np.zeros(shape, np.uint8)
+    corners = np.rint(points[:, ::-1]).astype(np.int32)
+    cv2.fillPoly(mask, [corners.reshape(-1, 1, 2)], 255)
+    # fillPoly leaves a polygon of one point or line empty; its boundary is never empty.
+    cv2.polylines(mask, [corners.reshape(-1, 1, 2)], isClosed=True, color=255, thickness=1)
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1))
+    return np.asarray(cv2.dilate(mask, disk), np.uint8)
+
+
+def _draw_lines(
+    canvas: NDArray[np.uint8],
+    contours: list[NDArray[np.int32]],
+    colour: tuple[int, int, int],
+    width: int,
+) -> None:
+    cv2.polylines(
+        canvas, contours, isClosed=True, color=colour, thickness=width, lineType=cv2.LINE_AA
+    )
+
+
+def _outer_contours(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(contour, np.int32) for contour in contours]

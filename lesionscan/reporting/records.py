@@ -1,0 +1,257 @@
+"""The per-image result as JSON: a versioned, typed record and its JSON Schema.
+
+Frame of every coordinate: (row, column) in the stored matrix, origin at the top left, pixel
+centres at integers, boxes half-open. Every key is always there; what is not known is null. The same
+input and settings give the same bytes: no clock, no absolute path.
+`lesionscan.reporting.conversion` makes these records.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+DISCLAIMER = "Research use only; not a diagnosis."
+SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
+
+Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+PositionPx: TypeAlias = tuple[float, float]
+Pixel: TypeAlias = tuple[int, int]
+MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_two_thirds"]
+
+
+class Record(BaseModel):
+    """What all records share: frozen, no unknown key, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ToolRecord(Record):
+    """Which program with which settings made the result."""
+
+    name: Literal["lesionscan"] = Field(default="lesionscan", description="Name of the program.")
+    version: str = Field(description="Version of the program.")
+    settings_sha256: str = Field(description="SHA-256 (hexadecimal) of the settings.")
+
+
+class InputRecord(Record):
+    """Which file was read."""
+
+    file: str = Field(
+        description="Path relative to the scanned folder, POSIX style; the result files stand at "
+        "the same place under the output folder."
+    )
+    sha256: str | None = Field(
+        description="SHA-256 (hexadecimal) of the file's bytes; null where they cannot be read."
+    )
+
+
+class ErrorRecord(Record):
+    """Why a file failed."""
+
+    code: str = Field(description="Stable name of the cause, for programs.")
+    message: str = Field(description="One line for people; never repeats text from the file.")
+
+
+class NoticeRecord(Record):
+    """Something a user should know about this picture."""
+
+    code: str = Field(description="Stable name, for programs.")
+    message: str = Field(description="One sentence for people; never repeats text from the file.")
+
+
+class ImageRecord(Record):
+    """The picture as stored."""
+
+    rows: int = Field(ge=1, description="Rows of the stored matrix, in pixels.")
+    columns: int = Field(ge=1, description="Columns of the stored matrix, in pixels.")
+    spacing_mm: tuple[float, float] | None = Field(
+        description="Distance between the centres of neighbouring (rows, columns), in mm; null "
+        "where the file gives none that can be believed."
+    )
+    spacing_source: str | None = Field(
+        description="Where the spacing comes from, e.g. the DICOM keyword; null without spacing."
+    )
+    spacing_plane: Literal["patient", "detector", "film", "undetermined"] | None = Field(
+        description="Plane in which these millimetres hold; at the detector and on film, sizes "
+        "in the patient are smaller by the unknown magnification. Null without spacing."
+    )
+    spacing_calibrated: bool | None = Field(
+        description="Whether the file says that the spacing was calibrated for magnification; "
+        "null without spacing."
+    )
+    photometric_interpretation: str | None = Field(
+        description="DICOM PhotometricInterpretation as stored; null where the format has none."
+    )
+    polarity: Literal["stated", "assumed"] = Field(
+        description="Whether the file says which end of the grey scale is bright."
+    )
+
+
+class LocationRecord(Record):
+    """Where a candidate lies on its bone."""
+
+    bone_id: int = Field(ge=1, description="Number of the connected piece of the bone mask.")
+    along_bone: float | None = Field(
+        description="Position along the bone's axis, 0 (top or left end) to 1; null without axis."
+    )
+    across_bone: float | None = Field(
+        description="Position across the bone in units of its half width, -1 to 1, 0 on the axis; "
+        "null without axis."
+    )
+
+
+class ReasonRecord(Record):
+    """One named term of a score."""
+
+    term: str = Field(description="Stable name of the term.")
+    value: float = Field(description="0 (speaks against a lesion) to 1 (speaks for one).")
+    text: str = Field(description="The same in words.")
+
+
+class CandidateRecord(Record):
+    """A dark region inside bone that may be a lytic lesion."""
+
+    id: int = Field(ge=1, description="1 for the best; also the value in the labels picture.")
+    score: Unit = Field(
+        description="0 to 1, the higher the more like a lytic lesion; not a probability of disease."
+    )
+    shown: bool = Field(description="Whether the score reaches the settings' shown_score.")
+    centroid_px: PositionPx = Field(description="Mean (row, column) of its pixels, in pixels.")
+    centroid_mm: PositionPx | None = Field(
+        description="The same in mm from the centre of the top left pixel; null without spacing."
+    )
+    bbox_px: tuple[int, int, int, int] = Field(
+        description="First row, first column, end row, end column, in pixels; ends excluded."
+    )
+    contour_px: tuple[Pixel, ...] = Field(
+        description="Pixels of the outer boundary in order, as (row, column), in pixels."
+    )
+    area_px: float = Field(ge=0, description="Number of pixels.")
+    area_mm2: float | None = Field(description="Area in mm^2; null without spacing.")
+    equivalent_diameter_px: float = Field(
+        ge=0, description="Diameter of the disk of the same area, in pixels."
+    )
+    equivalent_diameter_mm: float | None = Field(
+        description="Diameter of the disk of the same area, in mm; null without spacing."
+    )
+    perimeter_px: float = Field(ge=0, description="Length of the boundary, in pixels.")
+    perimeter_mm: float | None = Field(
+        description="Length of the boundary, in mm; null without spacing."
+    )
+    feret_max_px: float = Field(ge=0, description="Largest distance across, in pixels.")
+    feret_max_mm: float | None = Field(
+        description="Largest distance across, in mm; null without spacing."
+    )
+    circularity: float = Field(description="4 pi area / perimeter^2, at most 1; no unit.")
+    eccentricity: float = Field(
+        description="Of the ellipse with the same second moments, 0 (circle) to 1; no unit."
+    )
+    solidity: float = Field(description="Area / area of the convex hull, 0 to 1; no unit.")
+    contrast: float = Field(
+        description="Mean of the surrounding ring minus mean inside, in units of the normalised "
+        "image (0 to 1)."
+    )
+    contrast_to_noise: float = Field(description="The same in units of the local noise; no unit.")
+    weakest_side_contrast: float = Field(
+        description="Contrast on the fifth of the directions where the surroundings are least "
+        "bright, in units of the normalised image (0 to 1); near 0 or below where it is open."
+    )
+    enclosure: float = Field(
+        description="Share of directions, 0 to 1, in which the surroundings are clearly brighter; "
+        "no unit."
+    )
+    edge_alignment: float = Field(
+        description="Mean cosine between grey-level gradient and outward normal, -1 to 1; no unit."
+    )
+    bone_fraction: float = Field(
+        description="Share of the region and its ring inside the bone mask, 0 to 1; no unit."
+    )
+    margin_width_px: float | None = Field(
+        description="Width of the zone of transition (10 to 90 %), in pixels; null where no edge "
+        "can be fitted."
+    )
+    margin_width_mm: float | None = Field(
+        description="Width of the zone of transition (10 to 90 %), in mm; null where no edge can "
+        "be fitted or without spacing."
+    )
+    lesion_to_bone_width: float | None = Field(
+        description="Width across the bone's axis / local width of the bone; no unit; null "
+        "without axis."
+    )
+    mirels_width_band: MirelsBand | None = Field(
+        description="That ratio in the bands of Mirels (Clin Orthop 1989;249:256): under 1/3, 1/3 "
+        "to 2/3, over 2/3; one of the four items of the score, from one view; null without axis."
+    )
+    location: LocationRecord | None = Field(description="Place on its bone; null outside bone.")
+    flags: tuple[str, ...] = Field(description="Doubts about these numbers.")
+    reasons: tuple[ReasonRecord, ...] = Field(description="The terms that made the score.")
+
+
+class BoneRecord(Record):
+    """The bone mask."""
+
+    confidence: Unit = Field(description="0 to 1, how far the bone mask can be believed; no unit.")
+    assessed: bool = Field(
+        description="False where that confidence is too low: then there are no candidates, which "
+        "does not mean that there is no lesion."
+    )
+
+
+class ResultRecord(Record):
+    """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
+
+    schema_version: Literal["1.0"] = Field(
+        default="1.0", description="Version of this format; a new major number breaks readers."
+    )
+    tool: ToolRecord = Field(description="Which program with which settings.")
+    input: InputRecord = Field(description="Which file.")
+    status: Literal["ok", "failed"] = Field(description="Whether the file could be searched.")
+    error: ErrorRecord | None = Field(description="Why it failed; null where status is ok.")
+    warnings: tuple[NoticeRecord, ...] = Field(description="What a user should know.")
+    image: ImageRecord | None = Field(description="The picture; null where status is failed.")
+    acquisition: dict[str, str | int | float | bool] = Field(
+        description="Technical facts from an allow-list of DICOM attributes, by keyword in "
+        "snake_case, in the attribute's own unit; no names, dates, ages, UIDs or free text."
+    )
+    candidates: tuple[CandidateRecord, ...] = Field(
+        max_length=100, description="Every region that was ranked, best first."
+    )
+    bone: BoneRecord | None = Field(description="The bone mask; null where status is failed.")
+    disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
+
+
+def to_json(record: BaseModel) -> bytes:
+    """Return the record's bytes: UTF-8, two spaces a level, arrays of numbers on one line."""
+    return (_layout(record.model_dump(mode="json"), 0) + "\n").encode("utf-8")
+
+
+def schema_json() -> bytes:
+    """Return the JSON Schema (2020-12) of the per-image result, as it is shipped."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:lesionscan:result:{SCHEMA_VERSION}",
+        **ResultRecord.model_json_schema(mode="serialization"),
+    }
+    return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def write_schema(path: Path = SCHEMA_PATH) -> None:
+    """Write the JSON Schema; for developers, after a change of the records."""
+    path.write_bytes(schema_json())
+
+
+def _layout(value: Any, level: int) -> str:  # noqa: ANN401 - any JSON value
+    pad, end = "  " * (level + 1), "  " * level
+    if isinstance(value, dict) and value:
+        entries = (f"{pad}{_text(key)}: {_layout(item, level + 1)}" for key, item in value.items())
+        return "{\n" + ",\n".join(entries) + f"\n{end}}}"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "[\n" + ",\n".join(pad + _layout(item, level + 1) for item in value) + f"\n{end}]"
+    return _text(value)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,179 @@
+r"""CSV tables of a run: one row a film, one row a candidate.
+
+Columns keep their names and order within a `schema_version`; names are those of the JSON, with
+the parts of a pair spelled out. Booleans are true and false, null is empty, lists are joined by
+";". UTF-8, "\n" line ends, quotes where needed.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, TextIO, TypeAlias
+
+Result: TypeAlias = Mapping[str, Any]
+"""One per-image result as read from its JSON."""
+
+IMAGE_COLUMNS = (
+    "file",
+    "sha256",
+    "status",
+    "error_code",
+    "error_message",
+    "rows",
+    "columns",
+    "spacing_row_mm",
+    "spacing_column_mm",
+    "spacing_source",
+    "spacing_plane",
+    "spacing_calibrated",
+    "photometric_interpretation",
+    "polarity",
+    "modality",
+    "body_part_examined",
+    "view_position",
+    "laterality",
+    "image_laterality",
+    "bone_confidence",
+    "assessed",
+    "candidates",
+    "candidates_shown",
+    "best_score",
+    "warnings",
+    "disclaimer",
+)
+
+_MEASURES = (
+    "area_px",
+    "area_mm2",
+    "equivalent_diameter_px",
+    "equivalent_diameter_mm",
+    "perimeter_px",
+    "perimeter_mm",
+    "feret_max_px",
+    "feret_max_mm",
+    "circularity",
+    "eccentricity",
+    "solidity",
+    "contrast",
+    "contrast_to_noise",
+    "weakest_side_contrast",
+    "enclosure",
+    "edge_alignment",
+    "bone_fraction",
+    "margin_width_px",
+    "margin_width_mm",
+    "lesion_to_bone_width",
+    "mirels_width_band",
+)
+
+CANDIDATE_COLUMNS = (
+    "file",
+    "id",
+    "score",
+    "shown",
+    "centroid_row_px",
+    "centroid_column_px",
+    "centroid_row_mm",
+    "centroid_column_mm",
+    "bbox_first_row_px",
+    "bbox_first_column_px",
+    "bbox_end_row_px",
+    "bbox_end_column_px",
+    *_MEASURES,
+    "bone_id",
+    "along_bone",
+    "across_bone",
+    "flags",
+    "reasons",
+    "disclaimer",
+)
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class RowWriter(Protocol):
+    """What `csv.writer` returns, as far as it is used here."""
+
+    def writerow(self, row: Iterable[Any], /) -> object:
+        """Write one row."""
+
+
+def table_writer(stream: TextIO, columns: Iterable[str]) -> RowWriter:
+    """Start a table: write its header and return what writes its rows."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    return writer
+
+
+def image_row(result: Result) -> list[str]:
+    """Return the row of `images.csv` for one result."""
+    error = result["error"] or _NOTHING
+    image = result["image"] or _NOTHING
+    bone = result["bone"] or _NOTHING
+    acquisition = result["acquisition"]
+    row_mm, column_mm = image.get("spacing_mm") or (None, None)
+    candidates = result["candidates"]
+    failed = result["status"] != "ok"
+    cells = (
+        result["input"]["file"],
+        result["input"]["sha256"],
+        result["status"],
+        error.get("code"),
+        error.get("message"),
+        image.get("rows"),
+        image.get("columns"),
+        row_mm,
+        column_mm,
+        image.get("spacing_source"),
+        image.get("spacing_plane"),
+        image.get("spacing_calibrated"),
+        image.get("photometric_interpretation"),
+        image.get("polarity"),
+        acquisition.get("modality"),
+        acquisition.get("body_part_examined"),
+        acquisition.get("view_position"),
+        acquisition.get("laterality"),
+        acquisition.get("image_laterality"),
+        bone.get("confidence"),
+        bone.get("assessed"),
+        None if failed else len(candidates),
+        None if failed else sum(candidate["shown"] for candidate in candidates),
+        max((candidate["score"] for candidate in candidates), default=None),
+        ";".join(warning["code"] for warning in result["warnings"]),
+        result["disclaimer"],
+    )
+    return [_cell(cell) for cell in cells]
+
+
+def candidate_rows(result: Result) -> Iterator[list[str]]:
+    """Yield the rows of `candidates.csv` for one result, best candidate first."""
+    for candidate in result["candidates"]:
+        location = candidate["location"] or _NOTHING
+        cells = (
+            result["input"]["file"],
+            candidate["id"],
+            candidate["score"],
+            candidate["shown"],
+            *candidate["centroid_px"],
+            *(candidate["centroid_mm"] or (None, None)),
+            *candidate["bbox_px"],
+            *(candidate[name] for name in _MEASURES),
+            location.get("bone_id"),
+            location.get("along_bone"),
+            location.get("across_bone"),
+            ";".join(candidate["flags"]),
+            ";".join(f"{reason['term']}={reason['value']}" for reason in candidate["reasons"]),
+            result["disclaimer"],
+        )
+        yield [_cell(cell) for cell in cells]
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        # A spreadsheet would run such a cell as a formula (OWASP, CSV injection). "./" stops
+        # that, and "./=film.png" still names the same file.
+        return f"./{value}"
+    return str(value)

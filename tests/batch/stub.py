@@ -1,0 +1,63 @@
+"""Stands in for the detection: fast, and made to misbehave by the film's top left pixels.
+
+Run as a program it is the command line with that detection. Worker processes import the main
+module again, so they get it too.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from lesionscan.detection import pipeline
+from lesionscan.detection.pipeline import Findings
+from lesionscan.radiograph import Radiograph
+from lesionscan.settings import Settings
+from tests.reporting.made import Disk, Film, make_findings
+
+KILL, RAISE, NO_MEMORY = 201, 202, 203
+"""Values of the top left pixel at which the stub kills its process or raises."""
+
+
+def find_stub(radiograph: Radiograph, settings: Settings | None = None) -> Findings:
+    """Find a disk in the middle and one above it, whatever the film shows."""
+    time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
+    order = int(radiograph.pixels[0, 0])
+    if order == KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if order == RAISE:
+        raise ValueError("PatientName Smith")
+    if order == NO_MEMORY:
+        raise MemoryError
+    rows, columns = radiograph.shape
+    score = round(float(np.clip(radiograph.pixels[0, 1] / 255, 0, 1)), 3)
+    made = make_findings(
+        Film(
+            rows=rows,
+            columns=columns,
+            disks=(Disk(rows // 2, columns // 2, 6, score), Disk(rows // 4, columns // 2, 4, 0.1)),
+            settings=settings or Settings(),
+        )
+    )
+    return Findings(
+        radiograph=radiograph,
+        settings=made.settings,
+        image=made.image,
+        exposed=made.exposed,
+        bone=made.bone,
+        bone_confidence=made.bone_confidence,
+        assessed=True,
+        labels=made.labels,
+        candidates=made.candidates,
+    )
+
+
+if __name__ in {"__main__", "__mp_main__"}:
+    pipeline.find_candidates = find_stub
+if __name__ == "__main__":
+    from lesionscan.cli import main
+
+    sys.argv[0] = "lesionscan"
+    main()

@@ -1,0 +1,159 @@
+"""Inputs become a stable list of films with names that never collide."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lesionscan.batch.discover import Discovery, InputError, discover
+from tests.batch.films import write_film
+
+
+def found(*inputs: Path, out: Path | None = None) -> Discovery:
+    """Discover with an output folder that is elsewhere."""
+    return discover(inputs, out=out or inputs[0].parent / "elsewhere")
+
+
+def names(*inputs: Path, out: Path | None = None) -> list[str]:
+    """Return the films' names."""
+    return [film.name for film in found(*inputs, out=out).films]
+
+
+def test_a_folder_is_walked_in_sorted_order(tmp_path: Path) -> None:
+    """Films are named relative to the folder, sorted; other files are counted."""
+    for name in ("b.png", "a/z.png", "a/b/y.png", "c/ü <x>'\".png"):
+        write_film(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("x")
+    result = found(tmp_path / "in")
+    assert [film.name for film in result.films] == [
+        "a/b/y.png",
+        "a/z.png",
+        "b.png",
+        "c/ü <x>'\".png",
+    ]
+    assert result.skipped == 1
+    assert result.films[0].path == tmp_path / "in" / "a" / "b" / "y.png"
+
+
+def test_own_products_truth_masks_and_hidden_files_are_skipped(tmp_path: Path) -> None:
+    """What lesionscan writes, truth masks and hidden files and folders are no films."""
+    film = write_film(tmp_path / "in" / "a.png")
+    for name in ("a.png.overlay.png", "a.png.labels.png", "a.lesions.png", "A.BONE.PNG", ".b.png"):
+        write_film(tmp_path / "in" / name)
+    write_film(tmp_path / "in" / ".cache" / "c.png")
+    assert names(film.parent) == ["a.png"]
+    assert found(film.parent).skipped == 5
+
+
+def test_a_named_file_is_always_taken(tmp_path: Path) -> None:
+    """A file that is named is scanned whatever it is called or holds."""
+    overlay = write_film(tmp_path / ".x.overlay.png")
+    text = tmp_path / "notes.txt"
+    text.write_text("x")
+    assert names(overlay, text) == [".x.overlay.png", "notes.txt"]
+
+
+def test_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
+    """An output folder inside the input is passed over; one that is the input is not."""
+    write_film(tmp_path / "a.png")
+    write_film(tmp_path / "out" / "b.png")
+    assert names(tmp_path, out=tmp_path / "out") == ["a.png"]
+    assert names(tmp_path, out=tmp_path) == ["a.png", "out/b.png"]
+
+
+def test_a_film_reached_twice_is_listed_once(tmp_path: Path) -> None:
+    """A file that is named and lies in a named folder is one film."""
+    film = write_film(tmp_path / "in" / "a.png")
+    assert names(film, film.parent, tmp_path / "in" / ".." / "in" / "a.png") == ["a.png"]
+
+
+def test_several_folders_keep_their_names(tmp_path: Path) -> None:
+    """With several inputs a folder's films carry the folder's name, also when nothing collides."""
+    one = write_film(tmp_path / "one" / "a.png").parent
+    two = write_film(tmp_path / "two" / "b.png").parent
+    assert names(one, two) == ["one/a.png", "two/b.png"]
+
+
+def test_folders_of_one_name_get_their_parents(tmp_path: Path) -> None:
+    """Two folders called images are told apart by the folder above."""
+    one = write_film(tmp_path / "p" / "images" / "a.png").parent
+    two = write_film(tmp_path / "q" / "images" / "a.png").parent
+    assert names(one, two) == ["p/images/a.png", "q/images/a.png"]
+
+
+def test_files_of_one_name_get_their_parents(tmp_path: Path) -> None:
+    """Two named files called alike are told apart by their folders."""
+    one, two = write_film(tmp_path / "p" / "a.png"), write_film(tmp_path / "q" / "a.png")
+    assert names(one, two) == ["p/a.png", "q/a.png"]
+
+
+def test_a_film_called_run_does_not_meet_the_summary(tmp_path: Path) -> None:
+    """A film named "run" would write run.json; it gets its folder's name."""
+    film = write_film(tmp_path / "in" / "run")
+    assert names(film.parent) == ["in/run"]
+
+
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    """Linked folders are walked, loops end, and a film keeps the name of its real place."""
+    write_film(tmp_path / "in" / "z" / "a.png")
+    outside = write_film(tmp_path / "outside" / "b.png").parent
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in" / "z")
+    (tmp_path / "in" / "more").symlink_to(outside)
+    assert names(tmp_path / "in") == ["more/b.png", "z/a.png"]
+
+
+def test_links_to_one_file_are_films_of_their_own(tmp_path: Path) -> None:
+    """Data stores keep equal files as links to one object; each stays a film."""
+    store = write_film(tmp_path / "store" / "object")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).symlink_to(store)
+    assert names(folder) == ["a.png", "b.png"]
+
+
+def test_bytes_that_are_no_text_get_a_name(tmp_path: Path) -> None:
+    """A file name that is not UTF-8 is escaped, so that every output can hold it."""
+    write_film(tmp_path / "in" / os.fsdecode(b"\xff.png"))
+    assert names(tmp_path / "in") == ["\\udcff.png"]
+
+
+def test_a_missing_input_is_an_error(tmp_path: Path) -> None:
+    """An input that does not exist stops the run before it starts."""
+    with pytest.raises(InputError, match=r"input .*missing does not exist; check the path"):
+        found(tmp_path / "missing")
+
+
+def test_a_folder_without_films_is_an_error(tmp_path: Path) -> None:
+    """Nothing to scan is said, with the number of other files."""
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"no radiograph found .*1 other files skipped"):
+        found(tmp_path)
+
+
+def test_names_that_cannot_be_told_apart_are_an_error(tmp_path: Path) -> None:
+    """Two names that look alike once escaped are refused rather than overwritten."""
+    for name in (b"\xff.png", b"\\udcff.png"):
+        write_film(tmp_path / os.fsdecode(name))
+    with pytest.raises(InputError, match="two inputs share the name"):
+        found(tmp_path)
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without permission costs its own films and is named."""
+    write_film(tmp_path / "a.png")
+    write_film(tmp_path / "locked" / "b.png")
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    result = found(tmp_path)
+    assert [film.name for film in result.films] == ["a.png"]
+    assert result.unlistable == ("locked",)

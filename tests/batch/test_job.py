@@ -1,0 +1,187 @@
+"""One film in, its result files out; failures become records, never exceptions."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesionscan.batch import job as job_module
+from lesionscan.batch.job import Job, ResultPaths, crashed, process
+from lesionscan.detection import pipeline
+from lesionscan.reporting.atomic import OutputError, write_bytes
+from lesionscan.settings import Settings
+from tests.batch.films import write_film
+from tests.batch.stub import NO_MEMORY, RAISE, find_stub
+from tests.reporting.test_records import validate
+
+
+@pytest.fixture(autouse=True)
+def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+
+
+def make_job(tmp_path: Path, order: int = 0, settings: Settings | None = None) -> Job:
+    """Return a job for a film "a/x y.png"."""
+    path = write_film(tmp_path / "in" / "a" / "x y.png", order)
+    return Job(path, "a/x y.png", tmp_path / "out", settings or Settings(), resume=True)
+
+
+def result_of(job: Job) -> dict[str, Any]:
+    """Read a job's JSON and check it against the schema."""
+    result: dict[str, Any] = json.loads(ResultPaths.of(job.out, job.name).record.read_bytes())
+    validate(result)
+    return result
+
+
+def test_a_film_gives_its_three_files(tmp_path: Path) -> None:
+    """JSON, overlay and labels stand under the input's full name, and nothing else."""
+    job = make_job(tmp_path)
+    outcome = process(job)
+    assert (outcome.status, outcome.candidates, outcome.shown) == ("ok", 2, 1)
+    assert outcome.best_score == 0.784
+    assert sorted(path.name for path in (tmp_path / "out" / "a").iterdir()) == [
+        "x y.png.json",
+        "x y.png.labels.png",
+        "x y.png.overlay.png",
+    ]
+    assert result_of(job)["input"]["file"] == "a/x y.png"
+    assert str(tmp_path) not in ResultPaths.of(job.out, job.name).record.read_text("utf-8")
+
+
+def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
+    """With the same input, settings and version, results are kept untouched."""
+    job = make_job(tmp_path)
+    first, paths = process(job), ResultPaths.of(job.out, job.name)
+    before = paths.record.stat().st_mtime_ns
+    second = process(job)
+    assert (first.resumed, second.resumed) == (False, True)
+    assert (second.candidates, second.shown) == (first.candidates, first.shown)
+    assert paths.record.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("change", ["input", "settings", "version", "overlay", "labels", "json"])
+def test_a_film_is_done_again_when_anything_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Another input, setting or version, or a missing or broken result, is not kept."""
+    job = make_job(tmp_path)
+    process(job)
+    paths = ResultPaths.of(job.out, job.name)
+    if change == "input":
+        write_film(job.path, score=150)
+    if change == "settings":
+        job = make_job(tmp_path, settings=Settings(shown_score=0.3))
+    if change == "version":
+        monkeypatch.setattr(job_module, "__version__", "0.0.9")
+    if change == "overlay":
+        paths.overlay.write_bytes(b"")
+    if change == "labels":
+        paths.labels.unlink()
+    if change == "json":
+        paths.record.write_bytes(paths.record.read_bytes()[:100])
+    assert not process(job).resumed
+    assert paths.overlay.stat().st_size > 0
+
+
+def test_no_resume_does_all_again(tmp_path: Path) -> None:
+    """Without resume, finished films are done again."""
+    job = make_job(tmp_path)
+    process(job)
+    again = Job(job.path, job.name, job.out, job.settings, resume=False)
+    assert not process(again).resumed
+
+
+@pytest.mark.parametrize(
+    ("order", "code"), [(RAISE, "internal_error"), (NO_MEMORY, "out_of_memory")]
+)
+def test_an_exception_becomes_a_failed_film(tmp_path: Path, order: int, code: str) -> None:
+    """The record names the exception's class, never its text, which may quote the file."""
+    job = make_job(tmp_path, order)
+    outcome = process(job)
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    result = result_of(job)
+    assert result["error"]["code"] == code
+    assert "Smith" not in json.dumps(result)
+    assert ("ValueError" in result["error"]["message"]) == (order == RAISE)
+
+
+def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None:
+    """A film that fails leaves no picture of an earlier run beside its failed record."""
+    job = make_job(tmp_path)
+    process(job)
+    job.path.write_bytes(job.path.read_bytes()[:200])
+    outcome = process(job)
+    assert outcome.status == "failed"
+    paths = ResultPaths.of(job.out, job.name)
+    assert not paths.overlay.exists()
+    assert not paths.labels.exists()
+    assert result_of(job)["status"] == "failed"
+
+
+def test_a_failed_film_is_tried_again(tmp_path: Path) -> None:
+    """Resuming keeps good results only."""
+    job = make_job(tmp_path, RAISE)
+    assert process(job).status == "failed"
+    assert not process(job).resumed
+
+
+def test_a_film_that_disappears_fails(tmp_path: Path) -> None:
+    """A file that is gone when its turn comes has a failed record without a hash."""
+    job = make_job(tmp_path)
+    job.path.unlink()
+    assert process(job).status == "failed"
+    assert result_of(job)["input"]["sha256"] is None
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """A path that is no ordinary file fails at once instead of hanging."""
+    job = make_job(tmp_path)
+    job.path.unlink()
+    os.mkfifo(job.path)
+    assert process(job).status == "failed"
+
+
+def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
+    """A name to which no ending fits fails; it does not stop the run."""
+    path = write_film(tmp_path / "in" / ("x" * 247 + ".png"))
+    outcome = process(Job(path, path.name, tmp_path / "out", Settings(), resume=True))
+    assert outcome.error is not None
+    assert outcome.error.code == "name_too_long"
+
+
+def test_a_worker_that_died_leaves_a_record(tmp_path: Path) -> None:
+    """The film in a dead worker's hands gets a failed record with the signal's number."""
+    job = make_job(tmp_path)
+    outcome = crashed(job, -9)
+    assert outcome.status == "failed"
+    assert result_of(job)["error"]["code"] == "crashed"
+    assert "signal 9" in result_of(job)["error"]["message"]
+
+
+def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
+    """A place that cannot be written concerns every film, so it is raised."""
+    job = make_job(tmp_path)
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match="cannot write"):
+        process(job)
+
+
+def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While pictures are being replaced there is no JSON that vouches for them."""
+    job = make_job(tmp_path)
+    process(job)
+    write_film(job.path, score=99)
+    order: list[str] = []
+
+    def watched(path: Path, data: bytes) -> None:
+        order.append(path.suffixes[-1] if path.suffix == ".json" else path.name[-11:])
+        if path.suffix != ".json":
+            assert not ResultPaths.of(job.out, job.name).record.exists()
+        write_bytes(path, data)
+
+    monkeypatch.setattr(job_module, "write_bytes", watched)
+    process(job)
+    assert order == [".labels.png"[-11:], "overlay.png", ".json"]

@@ -1,0 +1,174 @@
+"""A run does every film, sums up, resumes, and can be stopped."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesionscan.batch.discover import InputError
+from lesionscan.batch.job import Outcome
+from lesionscan.batch.run import RunSummary, make_plan, run_scan
+from lesionscan.detection import pipeline
+from lesionscan.reporting.atomic import OutputError
+from lesionscan.settings import Settings
+from tests.batch.films import tree, write_film
+from tests.batch.stub import RAISE, find_stub
+
+
+@pytest.fixture(autouse=True)
+def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Return a folder of five films, one of which fails, and another file."""
+    folder = tmp_path / "in"
+    for number, name in enumerate(["a/1.png", "a/2.png", "b <&>/3 '\".png", "ü/4.png"]):
+        write_film(folder / name, score=100 + 30 * number)
+    write_film(folder / "bad.png", RAISE)
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+def scan(
+    folder: Path,
+    out: Path,
+    stopped: Callable[[], bool] = lambda: False,
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+    settings: Settings | None = None,
+) -> RunSummary:
+    """Scan with the stub in this process."""
+    plan = make_plan([folder], out, settings or Settings(), resume=True)
+    return run_scan(plan, jobs=1, on_outcome=on_outcome, stopped=stopped)
+
+
+def run_json(out: Path) -> dict[str, Any]:
+    """Read the facts about the run."""
+    facts: dict[str, Any] = json.loads((out / "run.json").read_bytes())
+    return facts
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Read a CSV table."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
+    """The tables list all films in order, and run.json counts them and their failures."""
+    summary = scan(films, tmp_path / "out")
+    out = tmp_path / "out"
+    assert summary.report == out / "report.html"
+    assert [outcome.name for outcome in summary.failures] == ["bad.png"]
+    rows = table(out / "images.csv")
+    assert [row["file"] for row in rows] == [
+        "a/1.png",
+        "a/2.png",
+        "b <&>/3 '\".png",
+        "bad.png",
+        "ü/4.png",
+    ]
+    candidates = table(out / "candidates.csv")
+    assert [row["id"] for row in candidates] == ["1", "2"] * 4
+    facts = run_json(out)
+    assert facts["counts"] == {
+        "found": 5,
+        "ok": 4,
+        "failed": 1,
+        "not_done": 0,
+        "resumed": 0,
+        "skipped": 1,
+        "candidates": 8,
+        "candidates_shown": 3,
+    }
+    assert facts["failures"] == {"internal_error": 1}
+    assert facts["settings"]["shown_score"] == 0.5
+    assert facts["disclaimer"] == "Research use only; not a diagnosis."
+
+
+def test_no_output_holds_an_absolute_path(films: Path, tmp_path: Path) -> None:
+    """Results can be handed on without telling where they were made."""
+    out = tmp_path / "out"
+    scan(films, out)
+    for path in out.rglob("*"):
+        if path.is_file():
+            assert str(tmp_path).encode() not in path.read_bytes(), path.name
+
+
+def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) -> None:
+    """Resuming redoes only what failed, and the summaries have the same bytes."""
+    out = tmp_path / "out"
+    scan(films, out)
+    first = tree(out)
+    second = scan(films, out)
+    assert [outcome.resumed for outcome in second.outcomes] == [True, True, True, False, True]
+    assert tree(out) == first
+
+
+def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
+    """What is done is summed up, and the next run gives what one run would have given."""
+    done: list[Outcome] = []
+    out = tmp_path / "out"
+    summary = scan(films, out, stopped=lambda: len(done) >= 2, on_outcome=done.append)
+    assert (summary.interrupted, summary.not_done) == (True, 3)
+    assert run_json(out)["counts"]["not_done"] == 3
+    assert run_json(out)["interrupted"]
+    assert len((out / "images.csv").read_text("utf-8").splitlines()) == 3
+    assert "3</b> not done" in (out / "report.html").read_text("utf-8")
+    summary = scan(films, out)
+    assert not summary.interrupted
+    scan(films, tmp_path / "whole")
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_an_interrupt_inside_a_film_sums_up_too(films: Path, tmp_path: Path) -> None:
+    """A KeyboardInterrupt abandons the film in hand; the summaries are still written."""
+
+    def interrupt(outcome: Outcome) -> None:
+        if outcome.name == "a/2.png":
+            raise KeyboardInterrupt
+
+    summary = scan(films, tmp_path / "out", on_outcome=interrupt)
+    assert summary.interrupted
+    assert summary.not_done == 3
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_changed_setting_does_not_mix_with_old_results(films: Path, tmp_path: Path) -> None:
+    """The summaries of a stopped run tell of films done with its own settings only."""
+    out = tmp_path / "out"
+    scan(films, out)
+    done: list[Outcome] = []
+    scan(
+        films,
+        out,
+        stopped=lambda: len(done) >= 1,
+        on_outcome=done.append,
+        settings=Settings(shown_score=0.05),
+    )
+    assert len((out / "images.csv").read_text("utf-8").splitlines()) == 2
+
+
+def test_an_output_that_is_a_file_is_refused(films: Path, tmp_path: Path) -> None:
+    """A file in the output's place is told before any work."""
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(InputError, match=r"output .*out is a file; name a folder \(--out\)"):
+        scan(films, tmp_path / "out")
+
+
+def test_an_output_that_cannot_be_made_is_refused(films: Path, tmp_path: Path) -> None:
+    """A folder that cannot be written is told before any work."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write"):
+        scan(films, tmp_path / "file" / "out")
+
+
+def test_the_output_folder_may_be_the_input_folder(films: Path) -> None:
+    """Results beside the films are not scanned by the next run."""
+    first = scan(films, films)
+    second = scan(films, films)
+    assert [film.name for film in first.outcomes] == [film.name for film in second.outcomes]

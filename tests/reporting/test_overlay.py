@@ -1,0 +1,173 @@
+"""Pictures show the film, the outlines and the numbers, and hide no lesion."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting.caption import caption_words, scale_bar
+from lesionscan.reporting.overlay import (
+    display_scale,
+    encode_png,
+    labels_png,
+    overlay_png,
+    to_grey,
+)
+from lesionscan.reporting.tags import place_tags
+from tests.reporting.made import Disk, Film, make_findings
+
+AMBER = np.array((0, 176, 255))
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Return a PNG's pixels as stored."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    return np.asarray(picture)
+
+
+def amber(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which pixels have the outlines' colour."""
+    return np.asarray(np.abs(picture.astype(int) - AMBER).sum(axis=2) < 60)
+
+
+def test_labels_keep_the_stored_matrix_and_the_ids() -> None:
+    """The labels picture is 16 bit, of the film's size, with each candidate's id."""
+    findings = make_findings()
+    labels = decode(labels_png(findings))
+    assert labels.dtype == np.uint16
+    np.testing.assert_array_equal(labels, findings.labels)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "long_side"), [(256, 200, 900), (1000, 1200, 1200), (4000, 3000, 1600)]
+)
+def test_small_films_grow_and_large_ones_shrink(rows: int, columns: int, long_side: int) -> None:
+    """The drawn film's long side is between 900 and 1600 pixels."""
+    assert round(display_scale(rows, columns) * max(rows, columns)) == long_side
+
+
+@pytest.mark.parametrize("rows", [256, 1200])
+def test_only_shown_candidates_are_outlined(rows: int) -> None:
+    """A shown candidate has amber all round it, a candidate below the threshold has none."""
+    disks = (Disk(rows // 2, 100, 14, 0.9), Disk(rows // 5, 100, 10, 0.2))
+    film = Film(rows=rows, columns=200, disks=disks)
+    scale = display_scale(rows, 200)
+    picture = amber(decode(overlay_png(make_findings(film))))
+    left = (picture.shape[1] - round(200 * scale)) // 2  # narrow films have black margins
+    for disk, outlined in zip(disks, (True, False), strict=True):
+        centre = (round(disk.row * scale), left + round(disk.column * scale))
+        reach = round((disk.radius + 8) * scale)
+        near = picture[centre[0] - reach : centre[0] + reach, centre[1] - reach : centre[1] + reach]
+        quadrants = [
+            half.any() for part in np.array_split(near, 2) for half in np.array_split(part, 2, 1)
+        ]
+        assert all(quadrants) == outlined
+        assert any(quadrants) == outlined
+
+
+@pytest.mark.parametrize("rows", [256, 600, 3000])
+def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
+    """Inside the shown candidates the picture is the plain film."""
+    unit = rows // 50
+    disks = tuple(
+        Disk(rows // 2 + step * 3 * unit, rows // 3, unit, 0.9) for step in (-3, -2, -1, 0, 1, 2, 3)
+    )
+    film = Film(rows=rows, columns=2 * rows // 3, disks=disks)
+    drawn = make_findings(film)
+    scale = display_scale(rows, film.columns)
+    picture = decode(overlay_png(drawn)).astype(int)
+    size = (round(film.columns * scale), round(rows * scale))
+    inside = cv2.resize((drawn.labels > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    plain = cv2.resize(to_grey(drawn.image, drawn.exposed), size, interpolation=shrink)
+    change = np.abs(picture[: size[1], : size[0]] - plain[:, :, None]).max(axis=2)
+    assert inside.any()
+    assert change[inside > 0].max() <= 8  # the fringe of the halo's smoothing
+
+
+def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
+    """The words count candidates, give the disclaimer, and say when bone was not assessed."""
+    assert caption_words(make_findings())[0] == "2 candidates (1 shown)"
+    assert "not a diagnosis" in " ".join(caption_words(make_findings()))
+    words = caption_words(make_findings(Film(assessed=False)))
+    assert words[0] == "not assessed: bone mask confidence low"
+
+
+def test_the_scale_bar_is_as_long_as_it_says() -> None:
+    """20 mm at 0.5 mm a column and twofold enlargement are 80 display pixels."""
+    spacing = Spacing(0.25, 0.5, "ImagerPixelSpacing", "detector")
+    assert scale_bar(spacing, 2.0, 100.0) == (80.0, "20 mm at the detector")
+
+
+def test_no_scale_bar_where_a_millimetre_does_not_fit() -> None:
+    """A bar longer than the strip is left out."""
+    assert scale_bar(Spacing(0.01, 0.01, "user", "patient"), 1.0, 50.0) is None
+
+
+def test_spacing_adds_a_line_to_the_strip() -> None:
+    """The scale bar is drawn only where the spacing is known."""
+    plain = decode(overlay_png(make_findings()))
+    spaced = decode(overlay_png(make_findings(Film(spacing=Spacing(0.1, 0.1, "user", "patient")))))
+    assert spaced.shape[0] > plain.shape[0]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(600, 30), (30, 600), (1, 900), (900, 1), (8, 8)])
+def test_odd_shapes_are_drawn(rows: int, columns: int) -> None:
+    """Very narrow and very small films give a picture."""
+    disks = (Disk(rows // 2, columns // 2, 0, 0.9),)
+    picture = decode(overlay_png(make_findings(Film(rows=rows, columns=columns, disks=disks))))
+    assert picture.ndim == 3
+    assert max(picture.shape) >= 480
+
+
+def test_a_crowded_film_keeps_its_numbers_inside() -> None:
+    """A hundred candidates on a small film are drawn without error."""
+    disks = tuple(
+        Disk(8 + 15 * row, 8 + 18 * col, 5, 0.9) for row in range(10) for col in range(10)
+    )
+    assert overlay_png(make_findings(Film(rows=160, columns=190, disks=disks)))
+
+
+def test_tags_never_cover_each_other() -> None:
+    """Two tags for one outline stand at different places."""
+    canvas = np.zeros((400, 400, 3), np.uint8)
+    taken = np.zeros((400, 400), np.uint8)
+    outline = np.array([(190, 190), (210, 190), (210, 210), (190, 210)], np.int32)
+    taken[190:211, 190:211] = 255
+    before = int((taken > 0).sum())
+    place_tags(canvas, taken=taken, outlines=[outline], texts=["8"], height_px=12)
+    one_tag = int((taken > 0).sum()) - before
+    place_tags(canvas, taken=taken, outlines=[outline], texts=["8"], height_px=12)
+    assert int((taken > 0).sum()) == before + 2 * one_tag
+    assert not canvas[195:206, 195:206].any()
+
+
+def test_grey_is_stretched_inside_the_field() -> None:
+    """A white marker outside the field does not flatten the film."""
+    image = np.full((50, 50), 0.4, np.float32)
+    image[:, 25:] = 0.6
+    image[:5] = 1.0
+    exposed = np.ones(image.shape, np.bool_)
+    exposed[:5] = False
+    grey = to_grey(image, exposed)
+    assert (grey[20, 0], grey[20, 40], grey[0, 0]) == (0, 255, 255)
+
+
+def test_a_blank_film_is_mid_grey() -> None:
+    """A film of one value stays quiet instead of turning into noise, exposed or not."""
+    blank = np.full((20, 20), 0.3, np.float32)
+    assert {*to_grey(blank, np.zeros((20, 20), np.bool_)).ravel().tolist()} == {128}
+
+
+def test_the_same_findings_give_the_same_picture() -> None:
+    """Overlay bytes depend on the findings only."""
+    assert overlay_png(make_findings()) == overlay_png(make_findings())
+
+
+def test_an_array_that_is_no_picture_is_refused() -> None:
+    """An array that PNG cannot hold is an error, not an empty file."""
+    with pytest.raises((ValueError, cv2.error), match=r"PNG|imencode|image"):
+        encode_png(np.zeros((2, 2, 7), np.uint8))

@@ -1,0 +1,184 @@
+"""The JSON says what was found, in the words of the contract, and its schema agrees."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from lesionscan.detection.measure import Region
+from lesionscan.radiograph import Notice, Spacing
+from lesionscan.reporting.conversion import failed_record, mirels_width_band, ok_record, rounded
+from lesionscan.reporting.records import SCHEMA_PATH, CandidateRecord, schema_json, to_json
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS
+from tests.reporting.made import Film, make_findings
+
+SPACING = Spacing(0.14300001, 0.143, "ImagerPixelSpacing", "detector")
+
+
+def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any]:
+    """Return a film's result as a reader sees it."""
+    record = ok_record(make_findings(film), file=name, sha256="0" * 64)
+    result: dict[str, Any] = json.loads(to_json(record))
+    return result
+
+
+def failed_json() -> dict[str, Any]:
+    """Return a failed film's result as a reader sees it."""
+    record = failed_record(
+        file="x.dcm",
+        sha256=None,
+        settings_sha256="1" * 64,
+        error=Notice("truncated", "the file ends early"),
+    )
+    result: dict[str, Any] = json.loads(to_json(record))
+    return result
+
+
+def validate(result: dict[str, Any]) -> None:
+    """Check a result against the shipped schema."""
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(result)
+
+
+def test_the_contract_holds() -> None:
+    """Every key of the architecture's contract is there with its type."""
+    result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
+    assert result["schema_version"] == "1.0"
+    assert result["tool"]["name"] == "lesionscan"
+    assert result["input"] == {"file": "a/knee.dcm", "sha256": "0" * 64}
+    assert result["status"] == "ok"
+    assert result["error"] is None
+    assert result["warnings"] == [{"code": "no_spacing", "message": "none"}]
+    assert result["image"]["rows"] == 300
+    assert result["image"]["spacing_mm"] == [0.143, 0.143]
+    assert result["image"]["spacing_plane"] == "detector"
+    assert result["bone"] == {"confidence": 0.9, "assessed": True}
+    assert result["disclaimer"] == "Research use only; not a diagnosis."
+    first = result["candidates"][0]
+    assert first["id"] == 1
+    assert first["shown"] is True
+    assert first["centroid_px"] == [150.0, 100.0]
+    assert first["bbox_px"] == [136, 86, 165, 115]
+    assert first["mirels_width_band"] == "one_to_two_thirds"
+    assert result["candidates"][1]["flags"] == ["touches_bone_edge"]
+
+
+def test_without_spacing_there_are_no_millimetres() -> None:
+    """Every number in mm is null where the spacing is unknown."""
+    candidate = as_json()["candidates"][0]
+    assert {value for key, value in candidate.items() if "_mm" in key} == {None}
+
+
+@pytest.mark.parametrize("spacing", [None, SPACING])
+@pytest.mark.parametrize("assessed", [True, False])
+def test_the_schema_accepts_what_is_written(spacing: Spacing | None, assessed: bool) -> None:
+    """Results with and without spacing and assessment are valid."""
+    validate(as_json(Film(spacing=spacing, assessed=assessed)))
+
+
+def test_the_schema_accepts_a_failed_film() -> None:
+    """A failed film has its error, no candidates, and is valid."""
+    result = failed_json()
+    validate(result)
+    assert result["status"] == "failed"
+    assert result["error"] == {"code": "truncated", "message": "the file ends early"}
+    assert result["candidates"] == []
+
+
+def test_the_schema_refuses_unknown_keys() -> None:
+    """A key that the schema does not know is an error, so that typing mistakes show."""
+    with pytest.raises(jsonschema.ValidationError, match="patient_name"):
+        validate({**failed_json(), "patient_name": "Smith"})
+
+
+def test_the_shipped_schema_is_what_the_records_give() -> None:
+    """The schema file in the package is the one that the models make."""
+    assert SCHEMA_PATH.read_bytes() == schema_json()
+
+
+def test_every_field_of_the_schema_is_described() -> None:
+    """Each property has a description, and each length or area says its unit."""
+    schema = json.loads(schema_json())
+    for record in (schema, *schema["$defs"].values()):
+        for name, entry in record["properties"].items():
+            assert entry.get("description"), name
+            if name.endswith(("_mm", "_mm2")):
+                assert "mm" in entry["description"], name
+            if name.endswith("_px") and name != "area_px":
+                assert "in pixels" in entry["description"], name
+
+
+def test_the_same_findings_give_the_same_bytes() -> None:
+    """Bytes depend on the findings only, and numbers stay on one line."""
+    record = ok_record(make_findings(), file="a.png", sha256="0")
+    text = to_json(record).decode("utf-8")
+    assert to_json(ok_record(make_findings(), file="a.png", sha256="0")) == text.encode("utf-8")
+    assert '"centroid_px": [150.0, 100.0],\n' in text
+    assert json.loads(text) == record.model_dump(mode="json")
+
+
+def test_everything_that_is_measured_is_written() -> None:
+    """Each field of a region reaches the JSON under its own name, and the table."""
+    measured = {entry.name for entry in fields(Region)} - {"label"}
+    assert measured <= set(CandidateRecord.model_fields)
+    split = {"centroid_px", "centroid_mm", "bbox_px", "contour_px", "location"}
+    assert measured - split <= set(CANDIDATE_COLUMNS)
+
+
+def test_names_keep_their_letters() -> None:
+    """A name with quotes, brackets and foreign letters comes back unchanged."""
+    name = "ünï <b>\"'&/膝.png"
+    assert as_json(name=name)["input"]["file"] == name
+
+
+def test_acquisition_facts_are_sorted_and_rounded() -> None:
+    """Facts are written in a stable order with six digits."""
+    assert list(as_json()["acquisition"].items()) == [
+        ("body_part_examined", "FEMUR"),
+        ("kvp", 63.0),
+    ]
+
+
+def test_numbers_that_do_not_exist_are_refused() -> None:
+    """NaN never reaches a file, neither as a number nor as text."""
+    findings = make_findings()
+    candidate = replace(findings.candidates[0], score=float("nan"))
+    broken = replace(findings, candidates=(candidate,))
+    with pytest.raises(ValidationError, match="score"):
+        ok_record(broken, file="a", sha256="0")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.12345678, 0.123457), (1234567.0, 1234567.0), (1234.5678, 1234.57), (-0.0, 0.0)],
+)
+def test_rounding_keeps_six_digits_and_whole_numbers(value: float, expected: float) -> None:
+    """Six significant digits, whole numbers exact, no negative zero."""
+    assert str(rounded(value)) == str(expected)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "band"),
+    [
+        (None, None),
+        (0.2, "under_one_third"),
+        (1 / 3, "one_to_two_thirds"),
+        (2 / 3, "one_to_two_thirds"),
+        (0.67, "over_two_thirds"),
+    ],
+)
+def test_mirels_bands_meet_at_the_thirds(ratio: float | None, band: str | None) -> None:
+    """The bands of the Mirels score follow from the width ratio."""
+    assert mirels_width_band(ratio) == band
+
+
+def test_records_are_frozen() -> None:
+    """A record cannot be changed after it is made."""
+    record = ok_record(make_findings(), file="a", sha256="0")
+    candidate: CandidateRecord = record.candidates[0]
+    with pytest.raises(ValidationError, match="frozen"):
+        candidate.score = 0.1  # type: ignore[misc]

@@ -1,0 +1,71 @@
+"""The CSV tables say what the JSON says."""
+
+import csv
+import io
+
+import pytest
+
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting.tables import (
+    CANDIDATE_COLUMNS,
+    IMAGE_COLUMNS,
+    candidate_rows,
+    image_row,
+    table_writer,
+)
+from tests.reporting.made import Film
+from tests.reporting.test_records import as_json, failed_json
+
+SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
+
+
+def test_an_image_row_has_the_columns_and_counts() -> None:
+    """A film's row names its file, spacing and numbers of candidates."""
+    row = dict(zip(IMAGE_COLUMNS, image_row(as_json(Film(spacing=SPACING))), strict=True))
+    assert row["file"] == "a/knee.dcm"
+    assert (row["spacing_row_mm"], row["spacing_column_mm"]) == ("0.2", "0.1")
+    assert (row["candidates"], row["candidates_shown"], row["best_score"]) == ("2", "1", "0.9")
+    assert row["assessed"] == "true"
+    assert row["body_part_examined"] == "FEMUR"
+    assert row["disclaimer"] == "Research use only; not a diagnosis."
+
+
+def test_a_failed_film_has_a_row_with_its_error() -> None:
+    """A failed film's row has code and message, and empty cells instead of zeros."""
+    row = dict(zip(IMAGE_COLUMNS, image_row(failed_json()), strict=True))
+    assert (row["status"], row["error_code"]) == ("failed", "truncated")
+    assert (row["candidates"], row["rows"], row["assessed"]) == ("", "", "")
+
+
+@pytest.mark.parametrize("spacing", [None, SPACING])
+def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
+    """Each listed candidate has one row, millimetres empty without spacing."""
+    rows = list(candidate_rows(as_json(Film(spacing=spacing))))
+    assert len(rows) == 2
+    row = dict(zip(CANDIDATE_COLUMNS, rows[1], strict=True))
+    assert (row["id"], row["shown"], row["flags"]) == ("2", "false", "touches_bone_edge")
+    assert (row["area_mm2"] == "") == (spacing is None)
+    assert row["reasons"] == "enclosed=0.8"
+
+
+@pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1.dcm", "@x", "\tx"])
+def test_a_file_name_cannot_become_a_formula(name: str) -> None:
+    """Names that a spreadsheet would run are written as the same path, with "./" in front."""
+    assert image_row(as_json(name=name))[0] == f"./{name}"
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    """Only text is guarded: a negative position across the bone is left alone."""
+    result = as_json()
+    result["candidates"][0]["location"]["across_bone"] = -0.25
+    row = dict(zip(CANDIDATE_COLUMNS, next(candidate_rows(result)), strict=True))
+    assert row["across_bone"] == "-0.25"
+
+
+def test_any_name_comes_back_from_the_table() -> None:
+    """Quotes, commas, line breaks and foreign letters survive writing and reading."""
+    name = 'a "b", c\nd/ünï膝.png'
+    stream = io.StringIO()
+    table_writer(stream, IMAGE_COLUMNS).writerow(image_row(as_json(name=name)))
+    stream.seek(0)
+    assert next(csv.DictReader(stream))["file"] == name

@@ -1,0 +1,377 @@
+"""The command line: what it prints, what it returns, and that it never shows a traceback."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from lesionscan import cli
+from lesionscan.batch.job import Outcome
+from lesionscan.detection import pipeline
+from lesionscan.radiograph import Notice
+from tests.batch.films import tree, write_film
+from tests.batch.stub import KILL, NO_MEMORY, RAISE, find_stub
+
+ROOT = Path(__file__).resolve().parent.parent
+STUB = [sys.executable, "-m", "tests.batch.stub"]
+
+
+def lesionscan(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command line with the stub for a detection."""
+    return subprocess.run(
+        [*STUB, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        check=False,
+    )
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Return a folder of good films with awkward names."""
+    for number, name in enumerate(["a/1.png", "b <&>/2 '\".png", "c/ü膝.png"]):
+        write_film(tmp_path / "in" / name, score=120 + 40 * number)
+    return tmp_path / "in"
+
+
+def test_all_is_well(films: Path, tmp_path: Path) -> None:
+    """Every film read: status 0, nothing on stderr, four lines with report and disclaimer."""
+    done = lesionscan("scan", films, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("3 films: 3 ok, 0 failed")
+    assert lines[2] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert lines[3] == "Research use only; not a diagnosis."
+
+
+def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
+    """Damaged, crashing and failing films cost one line each and status 1; the rest is done."""
+    write_film(films / "kill.png", KILL)
+    write_film(films / "raise.png", RAISE)
+    write_film(films / "memory.png", NO_MEMORY)
+    (films / "line\nbreak.png").write_bytes(b"x")
+    done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
+    assert done.returncode == 1
+    lines = sorted(done.stderr.splitlines())
+    assert [line.split(":")[0] for line in lines] == [
+        "kill.png",
+        "line\\nbreak.png",
+        "memory.png",
+        "raise.png",
+    ]
+    assert lines[0].startswith("kill.png: failed (crashed): the worker process died (signal 9)")
+    assert "failed (internal_error)" in lines[3]
+    assert "7 films: 3 ok, 4 failed" in done.stdout
+    assert "Smith" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Path) -> None:
+    """One worker and two give the same files, byte for byte."""
+    (films / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for jobs in (1, 2):
+        assert lesionscan("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
+    assert len(tree(tmp_path / "1")) == 3 * 3 + 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing", "--out", "out"], "lesionscan: input missing does not exist; check the path"),
+        (["empty", "--out", "out"], "lesionscan: no radiograph found in empty"),
+        (["in", "--out", "file"], "lesionscan: output file is a file; name a folder (--out)"),
+        (["in", "--out", "file/out"], "lesionscan: cannot write file/out"),
+        (["in", "-o", "out", "--settings", "no.toml"], "lesionscan: settings file no.toml"),
+        (["in", "-o", "out", "--settings", "bad.toml"], "lesionscan: settings file bad.toml"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    films: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    """What the user has to change stands in one line; no result is written."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.toml").write_text("shown_scor = 2")
+    assert films == tmp_path / "in"
+    done = lesionscan("scan", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("arguments", [["scan", "x"], ["scan", "x", "-o", "y", "-j", "0"], ["sc"]])
+def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
+    """A missing option, a number out of range and an unknown command are wrong usage."""
+    done = lesionscan(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fills_up_is_one_line(films: Path, tmp_path: Path) -> None:
+    """A result that cannot be written stops the run with one line and status 2."""
+    (tmp_path / "out" / "a" / "1.png.json").mkdir(parents=True)
+    done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
+    assert done.returncode == 2
+    assert done.stderr.startswith("lesionscan: cannot write")
+    assert done.stderr.count("\n") == 1
+
+
+def test_settings_are_used(films: Path, tmp_path: Path) -> None:
+    """A settings file changes the result and is named in run.json."""
+    (tmp_path / "s.toml").write_text("shown_score = 0.05")
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--settings", tmp_path / "s.toml")
+    assert "6 candidates, 6 shown (score at least 0.05)" in done.stdout
+    facts = json.loads((tmp_path / "out" / "run.json").read_bytes())
+    assert facts["settings"]["shown_score"] == 0.05
+
+
+def wait_for_results(out: Path, count: int) -> None:
+    """Wait until some films are done."""
+    limit = time.monotonic() + 30
+    while len(list(out.rglob("*.png.json"))) < count:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "jobs"),
+    [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2)],
+)
+def test_a_stopped_run_is_valid_and_goes_on(
+    tmp_path: Path, number: signal.Signals, status: int, jobs: int
+) -> None:
+    """After Ctrl-C or SIGTERM all that is written is whole, and the same command finishes."""
+    for film in range(12):
+        write_film(tmp_path / "in" / f"{film:02}.png", score=100 + film)
+    out = tmp_path / "out"
+    command = [*STUB, "scan", str(tmp_path / "in"), "--out", str(out), "--jobs", str(jobs)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "STUB_SECONDS": "0.2"},
+        start_new_session=True,
+    )
+    wait_for_results(out, 2)
+    os.killpg(process.pid, number)  # as a terminal does: to every process of the run
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert "the same command goes on" in stderr
+    assert "Traceback" not in stderr
+    assert "not done" in stdout
+    facts = json.loads((out / "run.json").read_bytes())
+    done = len(list(out.rglob("*.png.json")))
+    assert facts["interrupted"]
+    assert 2 <= facts["counts"]["ok"] == done < 12
+    assert len((out / "images.csv").read_text("utf-8").splitlines()) == done + 1
+    assert not list(out.rglob("*.tmp"))
+    finished = lesionscan("scan", tmp_path / "in", "--out", out)
+    assert finished.returncode == 0
+    assert f"12 films: 12 ok ({done} from before)" in finished.stdout
+    lesionscan("scan", tmp_path / "in", "--out", tmp_path / "whole")
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
+    """A second Ctrl-C abandons a film that takes long; the summaries are still written."""
+    write_film(tmp_path / "in" / "slow.png")
+    process = subprocess.Popen(
+        [*STUB, "scan", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--jobs", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "STUB_SECONDS": "30"},
+    )
+    limit = time.monotonic() + 20
+    while not (tmp_path / "out").exists():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "once more to stop now" in stderr
+    assert "Traceback" not in stderr
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_version_and_help_answer_at_once() -> None:
+    """The version is printed, and help comes without loading the numerical libraries."""
+    command = [sys.executable, "-m", "lesionscan.cli"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("lesionscan 0.")
+    loaded = (
+        "import sys; sys.argv = ['lesionscan', '--help']; import lesionscan.cli as c\n"
+        "try: c.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'cv2', 'numpy', 'scipy', 'skimage', 'pydicom'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    helped = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=False
+    )
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "scan" in helped.stdout
+    assert "demo" in helped.stdout
+
+
+def test_a_closed_pipe_is_quiet(films: Path, tmp_path: Path) -> None:
+    """`lesionscan scan ... | head -0` ends without a traceback."""
+    process = subprocess.Popen(
+        [*STUB, "scan", str(films), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    stderr = process.stderr.read()
+    process.stderr.close()
+    process.wait(30)
+    assert stderr == ""
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    """Return a truth folder: the stub finds the first film's lesion, not the second's."""
+    folder = tmp_path / "samples"
+    entries = []
+    for name, row in (("hit", 60), ("miss", 20)):
+        write_film(folder / "images" / f"{name}.png", score=200)
+        mask = np.zeros((120, 80), np.uint16)
+        mask[row - 4 : row + 5, 36:45] = 1
+        (folder / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(folder / "masks" / f"{name}.lesions.png")
+        entries.append({"name": name, "lesions": 1, "body_part": "KNEE"})
+    (folder / "index.json").write_text(json.dumps(entries), encoding="utf-8")
+    return folder
+
+
+def test_the_demo_ends_with_one_table(
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The demo says per film what was planted and found, where to look, and the disclaimer."""
+    monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+    monkeypatch.setattr(cli, "_samples", lambda _out: samples)
+    monkeypatch.setattr(
+        sys, "argv", ["lesionscan", "demo", "--out", str(tmp_path / "o"), "--jobs", "1"]
+    )
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in lines if "│" in line}
+    assert [cell.strip() for cell in rows["hit"]] == ["knee", "1", "1", "0"]
+    assert [cell.strip() for cell in rows["miss"]] == ["knee", "1", "0", "1"]
+    assert [cell.strip() for cell in rows["2 films"]] == ["", "2", "1", "1"]
+    assert lines[-2].endswith("report.html")
+    assert lines[-1] == "Research use only; not a diagnosis."
+    assert len(lines) < 24
+
+
+def test_a_demo_without_truth_is_one_line(
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Samples whose masks are gone are told like any other mistake."""
+    (samples / "masks" / "hit.lesions.png").unlink()
+    monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+    monkeypatch.setattr(cli, "_samples", lambda _out: samples)
+    monkeypatch.setattr(sys, "argv", ["lesionscan", "demo", "-o", str(tmp_path / "o"), "-j", "1"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "lesionscan: mask" in capsys.readouterr().err
+
+
+def test_samples_are_made_where_the_package_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the repository's sample films, they are made once in the output folder."""
+    made: list[Path] = []
+
+    def write_samples(folder: Path) -> None:
+        made.append(folder)
+        folder.mkdir(parents=True)
+        (folder / "index.json").write_text("[]")
+
+    module = ModuleType("lesionscan.simulation.samples")
+    module.write_samples = write_samples  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages" / "lesionscan" / "cli.py"))
+    assert cli._samples(tmp_path) == tmp_path / "sample_images"
+    assert cli._samples(tmp_path) == tmp_path / "sample_images"
+    assert made == [tmp_path / "sample_images"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "the same command goes on"),
+        (OSError(28, "No space left on device", "x"), 2, "No space left on device: x"),
+        (MemoryError(), 2, "use fewer jobs"),
+        (KeyError("Smith"), 2, "internal error (KeyError)"),
+    ],
+)
+def test_no_exception_reaches_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    words: str,
+) -> None:
+    """Whatever happens, there is one line on stderr, an exit status and no traceback."""
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == status
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert "Smith" not in said
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    """On a terminal, films, candidates and failures are counted while they get done."""
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
+    with cli._Progress(console, 7) as progress:
+        progress.tell(outcome)
+    assert "1/7 films" in stream.getvalue()
+    assert "1 failed" in stream.getvalue()
+    assert "a.png: failed (truncated): cut" in stream.getvalue()
