@@ -36,6 +36,52 @@ class Settings(BaseModel):
         description="Largest picture read, in million pixels; a 43 x 43 cm detector at 0.1 mm has "
         "18. Larger declared sizes are refused before memory is taken.",
     )
+    working_long_side_px: int = Field(
+        default=640,
+        ge=128,
+        le=2048,
+        description="Long side of the grid on which lesions are sought, in pixels; smaller "
+        "pictures are not enlarged. A lesion of 1 % of a film is 6 pixels wide there.",
+    )
+    dark_percent: float = Field(
+        default=0.5,
+        ge=0,
+        lt=50,
+        description="Percentile of the exposed field that becomes black (air).",
+    )
+    bright_percent: float = Field(
+        default=99.7,
+        gt=50,
+        le=100,
+        description="Percentile of the exposed field that becomes white (densest cortex); letters "
+        "and metal are left out before.",
+    )
+    least_bone_confidence: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Below this confidence of the bone mask a picture is 'not assessed'.",
+    )
+    smallest_radius: float = Field(
+        default=0.006,
+        gt=0,
+        lt=0.5,
+        description="Radius of the smallest region sought, as a share of the long side: 2.4 mm "
+        "on a 40 cm film.",
+    )
+    largest_radius: float = Field(
+        default=0.2,
+        gt=0,
+        le=0.5,
+        description="Radius of the largest region sought, as a share of the long side: a lesion "
+        "that fills a humerus on a film of the shoulder.",
+    )
+    scales: int = Field(
+        default=11,
+        ge=2,
+        le=32,
+        description="Number of sizes sought between the smallest and the largest.",
+    )
     shown_score: float = Field(
         default=0.5,
         ge=0,

@@ -1,12 +1,27 @@
-"""Labels -> facts: place, size, shape, contrast, margin and doubts of every dark region."""
+"""Labels -> facts: place, size, shape, contrast, margin and doubts of every dark region.
+
+Sizes and shapes come from the label at the stored matrix's resolution, brightness from
+`surroundings`, the place on the bone from `location`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import perimeter_crofton
 
-from lesionscan.radiograph import read_only
+from lesionscan.detection.location import BoneMap, Location
+from lesionscan.detection.surroundings import Surroundings, look_around
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing, read_only
+
+_SMALL_RADIUS_PX = 5.0
+"""Below this equivalent radius digital shapes say little: circularity scatters by 20 %."""
+_NEAR = 0.01
+"""Distance, as a share of the long side, at which a border or metal is near."""
 
 
 class Flag(StrEnum):
@@ -20,25 +35,6 @@ class Flag(StrEnum):
     NEAR_METAL = "near_metal"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where a region lies on its bone.
-
-    Attributes
-    ----------
-    bone_id
-        1-based number of the connected piece of the bone mask that holds the region.
-    along_bone
-        Position along that bone's axis, 0 (top or left end) to 1; None where no axis exists.
-    across_bone
-        Position across it, -1 to 1 of the half width, 0 on the axis; None where no axis exists.
-    """
-
-    bone_id: int
-    along_bone: float | None
-    across_bone: float | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
     """What is measured on one dark region: facts, no opinion.
@@ -49,7 +45,7 @@ class Region:
     Attributes
     ----------
     label
-        The region's value in the label image.
+        The region's value in the label image that was measured.
     centroid_px
         Mean (row, col) of its pixels.
     centroid_mm
@@ -66,6 +62,8 @@ class Region:
         Crofton estimate on square pixels.
     feret_max_px, feret_max_mm
         Largest distance across.
+    size
+        Equivalent diameter / long side of the picture (dimensionless).
     circularity
         4 pi area / perimeter^2, at most 1 (dimensionless).
     eccentricity
@@ -76,6 +74,9 @@ class Region:
         Mean of the surrounding ring minus mean inside, in units of the normalised image (0 to 1).
     contrast_to_noise
         The same in units of the local noise (dimensionless).
+    weakest_side_contrast
+        The contrast on the fifth of the directions where the surroundings are least bright: near 0 or
+        below for canals, gaps and notches that are open somewhere.
     enclosure
         Share of directions, 0 to 1, in which the surroundings are clearly brighter.
     edge_alignment
@@ -106,11 +107,13 @@ class Region:
     perimeter_mm: float | None
     feret_max_px: float
     feret_max_mm: float | None
+    size: float
     circularity: float
     eccentricity: float
     solidity: float
     contrast: float
     contrast_to_noise: float
+    weakest_side_contrast: float
     enclosure: float
     edge_alignment: float
     bone_fraction: float
@@ -122,3 +125,210 @@ class Region:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contour_px", read_only(self.contour_px))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Film:
+    """The arrays that one picture's regions are measured on."""
+
+    labels: LabelImage
+    image: FloatImage
+    bone: BoolImage
+    exposed: BoolImage
+    opaque: BoolImage
+    bone_map: BoneMap
+    pixel_mm: tuple[float, float] | None
+
+
+def measure_regions(
+    labels: LabelImage,
+    image: FloatImage,
+    bone: BoolImage,
+    *,
+    exposed: BoolImage,
+    opaque: BoolImage,
+    spacing: Spacing | None,
+) -> tuple[Region, ...]:
+    """Measure every labelled region.
+
+    Parameters
+    ----------
+    labels
+        int32 (rows, cols) of the stored matrix; 0 = background.
+    image
+        float32 (rows, cols) in [0, 1], bone bright.
+    bone
+        bool (rows, cols); the bone mask.
+    exposed, opaque
+        bool (rows, cols); the exposed field, and markers and metal in it.
+    spacing
+        Pixel spacing, or None.
+
+    Returns
+    -------
+    tuple of Region
+        In the order of their labels; empty where there are none.
+    """
+    pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
+    film = _Film(labels, image, bone, exposed, opaque, BoneMap.of(bone), pixel_mm)
+    return tuple(
+        _measure(film, label, box)
+        for label, box in enumerate(ndimage.find_objects(labels), start=1)
+        if box is not None
+    )
+
+
+def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
+    """Measure one region given the slices of its bounding box."""
+    mask = film.labels[box] == label
+    corner = np.array([box[0].start, box[1].start])
+    coordinates = np.argwhere(mask) + corner
+    area = float(len(coordinates))
+    radius = float(np.sqrt(area / np.pi))
+    centroid = coordinates.mean(axis=0)
+    contour = _contour(mask)
+    around = look_around(mask, box, contour, film.image, film.bone, film.exposed)
+    location, width_ratio = film.bone_map.locate(coordinates, reach_px=radius)
+    perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
+    mm = _Millimetres.none() if film.pixel_mm is None else _Millimetres.of(
+        film.pixel_mm, centroid, area, _perimeter_and_feret(mask, contour, film.pixel_mm), around
+    )
+    eccentricity, solidity = _ellipse_and_hull(mask, contour, film.pixel_mm or (1.0, 1.0))
+    # shape ratios are physical where pixels are not square
+    area_perimeter = (area, perimeter_px) if mm.area is None or mm.perimeter is None else (
+        mm.area, mm.perimeter
+    )
+    return Region(
+        label=label,
+        centroid_px=(float(centroid[0]), float(centroid[1])),
+        centroid_mm=mm.centroid,
+        bbox_px=(box[0].start, box[1].start, box[0].stop, box[1].stop),
+        contour_px=(contour + corner).astype(np.int32),
+        area_px=area,
+        area_mm2=mm.area,
+        equivalent_diameter_px=2.0 * radius,
+        equivalent_diameter_mm=mm.equivalent_diameter,
+        perimeter_px=perimeter_px,
+        perimeter_mm=mm.perimeter,
+        feret_max_px=feret_px,
+        feret_max_mm=mm.feret,
+        size=2.0 * radius / max(film.labels.shape),
+        circularity=min(1.0, 4 * np.pi * area_perimeter[0] / max(area_perimeter[1], 1e-9) ** 2),
+        eccentricity=eccentricity,
+        solidity=solidity,
+        contrast=around.contrast,
+        contrast_to_noise=around.contrast_to_noise,
+        weakest_side_contrast=around.weakest_side_contrast,
+        enclosure=around.enclosure,
+        edge_alignment=around.edge_alignment,
+        bone_fraction=around.bone_fraction,
+        margin_width_px=around.margin_width_px,
+        margin_width_mm=mm.margin_width,
+        lesion_to_bone_width=width_ratio,
+        location=location,
+        flags=_flags(film, box, mask, around),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Millimetres:
+    centroid: tuple[float, float] | None
+    area: float | None
+    equivalent_diameter: float | None
+    perimeter: float | None
+    feret: float | None
+    margin_width: float | None
+
+    @classmethod
+    def none(cls) -> Self:
+        return cls(None, None, None, None, None, None)
+
+    @classmethod
+    def of(
+        cls,
+        pixel: tuple[float, float],
+        centroid: NDArray[np.float64],
+        area_px: float,
+        perimeter_and_feret: tuple[float, float],
+        around: Surroundings,
+    ) -> Self:
+        area = area_px * pixel[0] * pixel[1]
+        margin = around.margin_width_px
+        return cls(
+            centroid=(float(centroid[0] * pixel[0]), float(centroid[1] * pixel[1])),
+            area=area,
+            equivalent_diameter=2.0 * float(np.sqrt(area / np.pi)),
+            perimeter=perimeter_and_feret[0],
+            feret=perimeter_and_feret[1],
+            # normals point everywhere, so the mean pixel side serves
+            margin_width=None if margin is None else margin * 0.5 * (pixel[0] + pixel[1]),
+        )
+
+
+def _contour(mask: BoolImage) -> NDArray[np.int32]:
+    """Return the outer boundary's pixels in order, int32 (n, 2) as (row, col) in the mask."""
+    contours, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    longest = max(contours, key=len)
+    return np.asarray(longest[:, 0, ::-1], np.int32)
+
+
+def _perimeter_and_feret(
+    mask: BoolImage, contour: NDArray[np.int32], pixel: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the Crofton perimeter and the largest distance across, in the unit of `pixel`."""
+    side = min(pixel)
+    square = np.pad(mask, 1).astype(np.uint8)
+    if max(pixel) / side > 1.001:  # the estimator holds for square pixels only
+        size = (
+            max(1, round(square.shape[1] * pixel[1] / side)),
+            max(1, round(square.shape[0] * pixel[0] / side)),
+        )
+        square = np.asarray(
+            cv2.resize(square, size, interpolation=cv2.INTER_NEAREST), np.uint8
+        )
+    perimeter = float(perimeter_crofton(square)) * side
+    hull = cv2.convexHull(contour.astype(np.float32))[:, 0].astype(np.float64) * pixel
+    distance = np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2))
+    # pixels have a width: from centre to centre one pixel is missing
+    return perimeter, float(distance.max()) + 0.5 * (pixel[0] + pixel[1])
+
+
+def _ellipse_and_hull(
+    mask: BoolImage, contour: NDArray[np.int32], pixel: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the eccentricity of the ellipse of equal moments, and area / hull area."""
+    points = np.argwhere(mask) * np.asarray(pixel)
+    # a pixel's own second moment keeps small and thin regions finite
+    moments = np.cov(points.T, bias=True) if len(points) > 1 else np.zeros((2, 2))
+    moments = moments + np.diag(np.square(pixel)) / 12.0
+    small, large = np.linalg.eigvalsh(moments)
+    eccentricity = float(np.sqrt(max(0.0, 1.0 - small / large)))
+    hull = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.ascontiguousarray(contour[:, ::-1])), 1)
+    return eccentricity, float(min(1.0, mask.sum() / max(int(hull.sum()), 1)))
+
+
+def _flags(
+    film: _Film, box: tuple[slice, slice], mask: BoolImage, around: Surroundings
+) -> tuple[Flag, ...]:
+    """Collect the doubts about one region, in the order of the enumeration."""
+    rows, cols = film.labels.shape
+    reach = max(1, round(_NEAR * max(rows, cols)))
+    near = np.s_[
+        max(box[0].start - reach, 0) : box[0].stop + reach,
+        max(box[1].start - reach, 0) : box[1].stop + reach,
+    ]
+    doubts = {
+        Flag.TOUCHES_IMAGE_BORDER: box[0].start == 0
+        or box[1].start == 0
+        or box[0].stop == rows
+        or box[1].stop == cols,
+        Flag.TOUCHES_FIELD_BORDER: not film.exposed[near].all(),
+        Flag.TOUCHES_BONE_EDGE: around.rim_in_bone < 0.95,
+        Flag.TOO_SMALL_TO_SHAPE: np.sqrt(mask.sum() / np.pi) < _SMALL_RADIUS_PX,
+        Flag.SATURATED: float((film.image[box][mask] <= 0.0).mean()) > 0.2,
+        Flag.NEAR_METAL: bool(film.opaque[near].any()),
+    }
+    return tuple(flag for flag, doubted in doubts.items() if doubted)

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from lesionscan.detection.score import Candidate
+import numpy as np
+
+from lesionscan.detection.bone import find_bone
+from lesionscan.detection.field import find_field
+from lesionscan.detection.grid import WorkingGrid
+from lesionscan.detection.measure import measure_regions
+from lesionscan.detection.normalise import grey_range, rescale
+from lesionscan.detection.regions import fill_outside, find_dark_regions
+from lesionscan.detection.score import Candidate, score_regions
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Notice, Radiograph, read_only
 from lesionscan.settings import Settings
 
@@ -52,5 +60,88 @@ class Findings:
 
 
 def find_candidates(radiograph: Radiograph, settings: Settings | None = None) -> Findings:
-    """Find candidate lytic lesions in a radiograph."""
-    raise NotImplementedError
+    """Find candidate lytic lesions in a radiograph.
+
+    Parameters
+    ----------
+    radiograph
+        From `lesionscan.read_radiograph`, or built from arrays.
+    settings
+        Tunables; the defaults where None.
+
+    Returns
+    -------
+    Findings
+        Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
+    """
+    s = settings or Settings()
+    grid = WorkingGrid.of(radiograph.shape, long_side_px=s.working_long_side_px)
+    pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
+
+    # exposed field
+    whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
+    field = find_field(rescale(pixels, whole), valid)
+
+    # normalise
+    grey = grey_range(
+        pixels, field.usable, low_percent=s.dark_percent, high_percent=s.bright_percent
+    )
+    image = np.clip(rescale(radiograph.pixels, grey), 0.0, 1.0)
+    small = np.clip(rescale(pixels, grey), 0.0, 1.0)
+
+    # bone
+    bone = find_bone(small, field.usable)
+    assessed = bone.confidence >= s.least_bone_confidence
+
+    # dark regions
+    search = bone.search if assessed else np.zeros_like(bone.search)
+    inner = fill_outside(small, search)
+    radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
+    radii = np.unique(np.maximum(radii, _LEAST_RADIUS_PX))
+    labels = find_dark_regions(small, inner, search, radii_px=radii, most=s.max_candidates)
+
+    # measure
+    labels = grid.restore_labels(labels)
+    bone_mask, exposed = grid.restore_mask(bone.mask), grid.restore_mask(field.exposed)
+    regions = measure_regions(
+        labels,
+        image,
+        bone_mask,
+        exposed=exposed,
+        opaque=grid.restore_mask(field.opaque),
+        spacing=radiograph.spacing,
+    )
+
+    # score
+    candidates = score_regions(regions, shown_score=s.shown_score)
+    return Findings(
+        radiograph=radiograph,
+        settings=s,
+        image=image,
+        exposed=exposed,
+        bone=bone_mask,
+        bone_confidence=bone.confidence,
+        assessed=assessed,
+        labels=_numbered_by_candidate(labels, candidates),
+        candidates=candidates,
+        notices=() if assessed else (_NOT_ASSESSED,),
+    )
+
+
+_LEAST_RADIUS_PX = 1.5
+"""Smaller spots on the working grid cannot be told from noise."""
+_NOT_ASSESSED = Notice(
+    code="not_assessed",
+    message="no bone could be outlined with confidence, so no candidates were sought; "
+    "check that the picture is a bone radiograph with bone bright",
+)
+
+
+def _numbered_by_candidate(
+    labels: LabelImage, candidates: tuple[Candidate, ...]
+) -> LabelImage:
+    """Renumber labels so that a candidate's pixels carry its id."""
+    ids = np.zeros(int(labels.max()) + 1, np.int32)
+    for candidate in candidates:
+        ids[candidate.region.label] = candidate.id
+    return ids[labels]

@@ -1,0 +1,171 @@
+"""Bone mask -> where on its bone a region lies, and how wide the bone is there."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.radiograph import BoolImage
+
+_GRID_PX = 512
+"""Long side of the grid on which axes are found; an axis needs no more."""
+_ELONGATED = 3.0
+"""Least ratio of the second moments along and across for which an axis exists."""
+_NEIGHBOURHOOD = 3.0
+"""Radius, in half widths of the bone, of the piece whose axis is the local one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a region lies on its bone.
+
+    Attributes
+    ----------
+    bone_id
+        1-based number of the connected piece of the bone mask that holds the region.
+    along_bone
+        Position along that piece's axis, 0 (top or left end) to 1; None where no axis exists.
+    across_bone
+        Position across it, -1 to 1 of the half width, 0 on the axis; None where no axis exists.
+    """
+
+    bone_id: int
+    along_bone: float | None
+    across_bone: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoneMap:
+    """Connected pieces of a bone mask on a reduced grid.
+
+    Attributes
+    ----------
+    pieces
+        int32 (rows, cols) labels, 0 = no bone.
+    half_width
+        float32 (rows, cols), distance to the nearest pixel outside bone, in pixels of this grid.
+    row_scale, column_scale
+        Stored pixels per pixel of this grid.
+    """
+
+    pieces: NDArray[np.int32]
+    half_width: NDArray[np.float32]
+    row_scale: float
+    column_scale: float
+
+    @classmethod
+    def of(cls, bone: BoolImage) -> Self:
+        """Reduce and label a bone mask, bool (rows, cols)."""
+        rows, cols = bone.shape
+        factor = max(1.0, max(rows, cols) / _GRID_PX)
+        size = (max(1, round(cols / factor)), max(1, round(rows / factor)))
+        share = cv2.resize(bone.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        small = (share >= 0.5).astype(np.uint8)
+        _, pieces = cv2.connectedComponents(small)
+        padded = cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return cls(
+            pieces=np.asarray(pieces, np.int32),
+            half_width=np.asarray(padded[1:-1, 1:-1], np.float32),
+            row_scale=rows / size[1],
+            column_scale=cols / size[0],
+        )
+
+    def locate(
+        self, coordinates: NDArray[np.int64], *, reach_px: float
+    ) -> tuple[Location | None, float | None]:
+        """Place a region on its bone.
+
+        Parameters
+        ----------
+        coordinates
+            (n, 2) rows and columns of the region's pixels in the stored matrix.
+        reach_px
+            Equivalent radius of the region in stored pixels.
+
+        Returns
+        -------
+        location
+            None where the region lies on no bone.
+        lesion_to_bone_width
+            Width of the region across the local axis / width of the bone there; None where no
+            axis exists. Lengths are compared on the pixel grid, so pixels are taken as square.
+        """
+        scale = np.array([self.row_scale, self.column_scale])
+        points = (coordinates + 0.5) / scale - 0.5
+        rows = np.clip(np.rint(points[:, 0]).astype(int), 0, self.pieces.shape[0] - 1)
+        cols = np.clip(np.rint(points[:, 1]).astype(int), 0, self.pieces.shape[1] - 1)
+        under = np.bincount(self.pieces[rows, cols])
+        if under.size < 2 or under[1:].max() == 0:
+            return None, None
+        bone_id = 1 + int(np.argmax(under[1:]))
+        piece = np.argwhere(self.pieces == bone_id).astype(np.float64)
+        centre = points.mean(axis=0)
+        local = self._local_axis(piece, centre, reach=reach_px / float(scale.mean()))
+        whole = _axis(piece)
+        along = _fraction_along(piece, centre, whole) if whole is not None else None
+        if local is None:
+            return Location(bone_id, along, None), None
+        across = np.array([-local[1], local[0]])
+        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
+            across = -across
+        before = self._march(bone_id, centre, -across)
+        after = self._march(bone_id, centre, across)
+        width = before + after
+        offset = (before - after) / width if width > 0 else 0.0
+        extent = float(np.ptp(points @ across)) + 1.0 / float(scale.mean())
+        ratio = extent / width if width > 0 else None
+        return Location(bone_id, along, float(np.clip(offset, -1, 1))), ratio
+
+    def _local_axis(
+        self, piece: NDArray[np.float64], centre: NDArray[np.float64], *, reach: float
+    ) -> NDArray[np.float64] | None:
+        """Return the unit axis of the bone around a point, or None where it has none."""
+        rows, cols = self.pieces.shape
+        top, left = (max(0, int(c - reach) - 2) for c in centre)
+        near = self.half_width[
+            top : min(rows, int(centre[0] + reach) + 3), left : min(cols, int(centre[1] + reach) + 3)
+        ]
+        half_width = float(near.max()) if near.size else 0.0
+        radius = max(_NEIGHBOURHOOD * half_width, 1.5 * reach, 4.0)
+        around = piece[((piece - centre) ** 2).sum(axis=1) <= radius**2]
+        return _axis(around)
+
+    def _march(
+        self, bone_id: int, start: NDArray[np.float64], direction: NDArray[np.float64]
+    ) -> float:
+        """Return the distance from a point to the end of a bone's piece, in grid pixels."""
+        longest = int(np.hypot(*self.pieces.shape)) + 1
+        steps = np.arange(0, longest, 0.5)
+        path = np.rint(start + steps[:, None] * direction).astype(int)
+        within = (path >= 0).all(axis=1) & (path < self.pieces.shape).all(axis=1)
+        on_bone = np.zeros(steps.size, bool)
+        on_bone[within] = self.pieces[path[within, 0], path[within, 1]] == bone_id
+        inside = np.flatnonzero(on_bone)
+        if inside.size == 0:
+            return 0.0
+        # a dark region may lie in a notch: start counting where the bone begins
+        after = np.flatnonzero(~on_bone[inside[0] :])
+        return float(steps[inside[0] + after[0]]) if after.size else float(steps[inside[-1]])
+
+
+def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the unit (row, col) direction in which points spread most; None if none stands out."""
+    if len(points) < 8:
+        return None
+    spread, directions = np.linalg.eigh(np.cov(points.T))
+    if spread[1] < _ELONGATED * max(spread[0], 1e-9):
+        return None
+    axis = directions[:, 1]
+    # from top to bottom, or from left to right where it is level
+    upwards = axis[0] < 0 if abs(axis[0]) > 1e-9 else axis[1] < 0
+    return -axis if upwards else axis
+
+
+def _fraction_along(
+    piece: NDArray[np.float64], centre: NDArray[np.float64], axis: NDArray[np.float64]
+) -> float:
+    at = piece @ axis
+    low, high = float(at.min()), float(at.max())
+    return float(np.clip((centre @ axis - low) / max(high - low, 1e-9), 0.0, 1.0))

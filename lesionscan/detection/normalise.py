@@ -1,0 +1,46 @@
+"""Raw values -> a scale on which bone lies between 0 and 1, whatever the film.
+
+White borders, black shutters and lead letters would otherwise decide the contrast of the bone, so
+only the pixels under a mask have a say.
+"""
+
+import numpy as np
+
+from lesionscan.radiograph import BoolImage, FloatImage
+
+
+def grey_range(
+    pixels: FloatImage, mask: BoolImage, *, low_percent: float, high_percent: float
+) -> tuple[float, float]:
+    """Return two percentiles of the masked pixels.
+
+    Parameters
+    ----------
+    pixels
+        float32 (rows, cols), bone bright, any unit.
+    mask
+        bool (rows, cols); the pixels that have a say.
+    low_percent, high_percent
+        The percentiles, 0 to 100.
+
+    Returns
+    -------
+    tuple of float
+        Their darkest and brightest value where the percentiles coincide; (0, 1) for an empty mask.
+    """
+    values = pixels[mask]
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, [low_percent, high_percent]))
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    return low, high
+
+
+def rescale(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
+    """Map a grey range linearly to 0 and 1; values beyond are kept. An empty range gives 0."""
+    low, high = grey
+    if high <= low:
+        return np.zeros_like(pixels)
+    scaled: FloatImage = (pixels - np.float32(low)) / np.float32(high - low)
+    return scaled
