@@ -83,7 +83,7 @@ class Settings(BaseModel):
         description="Number of sizes sought between the smallest and the largest.",
     )
     shown_score: float = Field(
-        default=0.5,
+        default=0.75,
         ge=0,
         le=1,
         description="Candidates with at least this score are drawn and counted; the rest are "

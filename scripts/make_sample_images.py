@@ -1,8 +1,14 @@
-"""Write the sample images again, byte for byte: python scripts/make_sample_images.py [OUT]."""
+"""Write the sample images and what is found in them: python scripts/make_sample_images.py [OUT].
+
+The images and masks come out byte for byte the same. `expected.json` freezes what this version
+shows in each, so that a change of the detection is seen as one.
+"""
 
 import argparse
+import json
 from pathlib import Path
 
+from lesionscan import find_candidates, read_radiograph
 from lesionscan.simulation.samples import write_samples
 
 
@@ -13,9 +19,25 @@ def main() -> None:
     parser.add_argument("out", nargs="?", type=Path, default=default, help="folder to write into")
     folder: Path = parser.parse_args().out
     index = write_samples(folder)
+    expected = {path.name: shown(path) for path in sorted((folder / "images").glob("*.dcm"))}
+    text = json.dumps(expected, indent=1) + "\n"
+    (folder / "expected.json").write_text(text, encoding="utf-8")
     files = [path for path in folder.rglob("*") if path.is_file()]
     total = sum(path.stat().st_size for path in files) / 1e6
     print(f"{index}: {len(files)} files, {total:.1f} MB")
+
+
+def shown(path: Path) -> list[dict[str, object]]:
+    """Return score, place and size of the candidates shown in one film, best first."""
+    return [
+        {
+            "score": round(candidate.score, 3),
+            "centroid_px": [round(value, 1) for value in candidate.region.centroid_px],
+            "area_px": candidate.region.area_px,
+        }
+        for candidate in find_candidates(read_radiograph(path)).candidates
+        if candidate.shown
+    ]
 
 
 if __name__ == "__main__":

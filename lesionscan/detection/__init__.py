@@ -1,0 +1,1 @@
+"""Radiograph -> candidates: no file, no clock, no network."""

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.morphology import dilate_disk
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
 _CONVEX_ENOUGH = 0.9
@@ -80,8 +81,7 @@ def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
 
 def _erode_inside(mask: BoolImage, margin: int) -> BoolImage:
     """Erode a mask by `margin` pixels, but not from the picture's own border."""
-    eroded = cv2.erode(mask.astype(np.uint8), _disk(margin), borderType=cv2.BORDER_REPLICATE)
-    return eroded.astype(bool)
+    return ~dilate_disk(~mask, margin)
 
 
 def _sizeable_components(mask: BoolImage) -> BoolImage:
@@ -127,7 +127,8 @@ def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
     convex hull has a step to white along most of its edge. Where none has (bright anatomy runs
     into the border), only the white patches themselves are left out.
     """
-    smooth = cv2.GaussianBlur(scaled, (0, 0), max(0.8, 0.002 * max(scaled.shape)))
+    sigma = max(0.8, 0.002 * max(scaled.shape))
+    smooth = np.asarray(cv2.GaussianBlur(scaled, (0, 0), sigma), np.float32)
     best, best_share = np.ones_like(exposed), _EDGE_SHARE
     for level in np.linspace(0.3, 0.9, 7):
         white = _touching_border((smooth > level) | ~exposed)
@@ -160,9 +161,7 @@ def _convex_hull(mask: BoolImage) -> tuple[BoolImage, NDArray[np.float64]]:
     return hull.astype(bool), corners[:, 0].astype(np.float64)
 
 
-def _share_with_step(
-    smooth: FloatImage, exposed: BoolImage, corners: NDArray[np.float64]
-) -> float:
+def _share_with_step(smooth: FloatImage, exposed: BoolImage, corners: NDArray[np.float64]) -> float:
     """Return the share of a convex polygon's edge, off the picture's border, that steps to white.
 
     Returns 0 where less than a tenth of the polygon runs inside the picture.
@@ -186,7 +185,7 @@ def _share_with_step(
         coordinates = np.rint(where[:, ::-1].T).astype(int)
         row = np.clip(coordinates[0], 0, rows - 1)
         col = np.clip(coordinates[1], 0, cols - 1)
-        return image[row, col].astype(np.float32)
+        return np.asarray(image[row, col], np.float32)
 
     within = (outer >= 0).all(axis=1) & (outer[:, 0] <= cols - 1) & (outer[:, 1] <= rows - 1)
     within &= sample(exposed, outer) > 0
@@ -238,7 +237,7 @@ def _find_opaque(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
         if alone or level > 1.15:
             opaque[box][group] = 1
     if opaque.any():
-        opaque = cv2.dilate(opaque, _disk(max(1, round(0.006 * long_side))))
+        opaque = np.asarray(cv2.dilate(opaque, _disk(max(1, round(0.006 * long_side)))), np.uint8)
     return opaque.astype(bool)
 
 

@@ -125,7 +125,8 @@ class BoneMap:
         rows, cols = self.pieces.shape
         top, left = (max(0, int(c - reach) - 2) for c in centre)
         near = self.half_width[
-            top : min(rows, int(centre[0] + reach) + 3), left : min(cols, int(centre[1] + reach) + 3)
+            top : min(rows, int(centre[0] + reach) + 3),
+            left : min(cols, int(centre[1] + reach) + 3),
         ]
         half_width = float(near.max()) if near.size else 0.0
         radius = max(_NEIGHBOURHOOD * half_width, 1.5 * reach, 4.0)

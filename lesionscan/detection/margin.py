@@ -14,9 +14,7 @@ _TEN_TO_NINETY = 4.394
 """10 to 90 % rise of a logistic curve, in units of its width parameter: 2 ln 9."""
 
 
-def margin_width(
-    film: FloatImage, contour: NDArray[np.int32], *, reach: float
-) -> float | None:
+def margin_width(film: FloatImage, contour: NDArray[np.int32], *, reach: float) -> float | None:
     """Return the width of the transition from dark to bright across a contour.
 
     Along every normal a logistic curve is fitted by least squares (its place and width over a
@@ -57,8 +55,7 @@ def margin_width(
     widths = np.geomspace(0.15, max(0.4 * reach, 0.3), _WIDTHS)
     places = np.linspace(-0.5 * reach, 0.5 * reach, 11)
     shape = 1.0 / (
-        1.0
-        + np.exp(-np.clip((offsets - places[:, None, None]) / widths[None, :, None], -40, 40))
+        1.0 + np.exp(-np.clip((offsets - places[:, None, None]) / widths[None, :, None], -40, 40))
     ).reshape(-1, offsets.size)
     shape -= shape.mean(axis=1, keepdims=True)
     centred = profiles - profiles.mean(axis=1, keepdims=True)

@@ -75,8 +75,16 @@ class Region:
     contrast_to_noise
         The same in units of the local noise (dimensionless).
     weakest_side_contrast
-        The contrast on the fifth of the directions where the surroundings are least bright: near 0 or
-        below for canals, gaps and notches that are open somewhere.
+        The contrast on the fifth of the directions where the surroundings are least bright: near
+        0 or below for canals, gaps and notches that are open somewhere.
+    weakest_edge_step
+        Brightness just outside the outline minus just inside it, on the fifth of the directions
+        where this step is least.
+    rim_contrast
+        Mean just outside the outline minus mean of the whole ring: positive for a sclerotic rim
+        or a cortex around it, in units of the normalised image.
+    inside_spread, ring_spread
+        Standard deviation inside and in the ring, in the same units.
     enclosure
         Share of directions, 0 to 1, in which the surroundings are clearly brighter.
     edge_alignment
@@ -114,6 +122,10 @@ class Region:
     contrast: float
     contrast_to_noise: float
     weakest_side_contrast: float
+    weakest_edge_step: float
+    rim_contrast: float
+    inside_spread: float
+    ring_spread: float
     enclosure: float
     edge_alignment: float
     bone_fraction: float
@@ -172,7 +184,7 @@ def measure_regions(
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
     film = _Film(labels, image, bone, exposed, opaque, BoneMap.of(bone), pixel_mm)
     return tuple(
-        _measure(film, label, box)
+        _measure(film, label, (box[0], box[1]))
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None
     )
@@ -190,13 +202,21 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
     around = look_around(mask, box, contour, film.image, film.bone, film.exposed)
     location, width_ratio = film.bone_map.locate(coordinates, reach_px=radius)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
-    mm = _Millimetres.none() if film.pixel_mm is None else _Millimetres.of(
-        film.pixel_mm, centroid, area, _perimeter_and_feret(mask, contour, film.pixel_mm), around
+    mm = (
+        _Millimetres.none()
+        if film.pixel_mm is None
+        else _Millimetres.of(
+            film.pixel_mm,
+            centroid,
+            area,
+            _perimeter_and_feret(mask, contour, film.pixel_mm),
+            around,
+        )
     )
     eccentricity, solidity = _ellipse_and_hull(mask, contour, film.pixel_mm or (1.0, 1.0))
     # shape ratios are physical where pixels are not square
-    area_perimeter = (area, perimeter_px) if mm.area is None or mm.perimeter is None else (
-        mm.area, mm.perimeter
+    area_perimeter = (
+        (area, perimeter_px) if mm.area is None or mm.perimeter is None else (mm.area, mm.perimeter)
     )
     return Region(
         label=label,
@@ -219,6 +239,10 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
         contrast=around.contrast,
         contrast_to_noise=around.contrast_to_noise,
         weakest_side_contrast=around.weakest_side_contrast,
+        weakest_edge_step=around.weakest_edge_step,
+        rim_contrast=around.rim_contrast,
+        inside_spread=around.inside_spread,
+        ring_spread=around.ring_spread,
         enclosure=around.enclosure,
         edge_alignment=around.edge_alignment,
         bone_fraction=around.bone_fraction,
@@ -267,9 +291,7 @@ class _Millimetres:
 
 def _contour(mask: BoolImage) -> NDArray[np.int32]:
     """Return the outer boundary's pixels in order, int32 (n, 2) as (row, col) in the mask."""
-    contours, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     longest = max(contours, key=len)
     return np.asarray(longest[:, 0, ::-1], np.int32)
 
@@ -279,15 +301,16 @@ def _perimeter_and_feret(
 ) -> tuple[float, float]:
     """Return the Crofton perimeter and the largest distance across, in the unit of `pixel`."""
     side = min(pixel)
-    square = np.pad(mask, 1).astype(np.uint8)
+    square = np.pad(mask, 3).astype(np.uint8)
     if max(pixel) / side > 1.001:  # the estimator holds for square pixels only
         size = (
             max(1, round(square.shape[1] * pixel[1] / side)),
             max(1, round(square.shape[0] * pixel[0] / side)),
         )
-        square = np.asarray(
-            cv2.resize(square, size, interpolation=cv2.INTER_NEAREST), np.uint8
-        )
+        # smoothed: the steps of oblong pixels would lengthen the boundary by a tenth
+        soft = cv2.resize(square.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        soft = cv2.GaussianBlur(soft, (0, 0), 0.6 * max(pixel) / side)
+        square = np.asarray(soft >= 0.5, np.uint8)
     perimeter = float(perimeter_crofton(square)) * side
     hull = cv2.convexHull(contour.astype(np.float32))[:, 0].astype(np.float64) * pixel
     distance = np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2))

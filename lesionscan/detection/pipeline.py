@@ -137,9 +137,7 @@ _NOT_ASSESSED = Notice(
 )
 
 
-def _numbered_by_candidate(
-    labels: LabelImage, candidates: tuple[Candidate, ...]
-) -> LabelImage:
+def _numbered_by_candidate(labels: LabelImage, candidates: tuple[Candidate, ...]) -> LabelImage:
     """Renumber labels so that a candidate's pixels carry its id."""
     ids = np.zeros(int(labels.max()) + 1, np.int32)
     for candidate in candidates:

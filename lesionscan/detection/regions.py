@@ -33,6 +33,11 @@ _WEAKEST_BLOB = 0.002
 """Least scale-normalised eigenvalue, in units of the image's range: below it is rounding."""
 _MOST_PER_SCALE = 150
 """Blobs outlined at one scale."""
+_UNEVEN = 0.5
+"""What unevenness inside takes from a region's salience, in standard deviations: without it two
+neighbouring holes are outlined as one."""
+_WEAK_SHARE = 0.15
+"""Quantile of the directions that counts as the weakest side: 7 of 48 may be open."""
 _OVERLAP = 0.3
 """Share of the smaller region that two regions may have in common; beyond it the weaker goes."""
 
@@ -115,9 +120,7 @@ def _swallows(labels: LabelImage, covered: NDArray[np.int64]) -> bool:
     return False
 
 
-def _drawn(
-    polygon: NDArray[np.float64], shape: tuple[int, ...]
-) -> tuple[int, int, BoolImage]:
+def _drawn(polygon: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, int, BoolImage]:
     """Rasterise a polygon of (row, col) vertices; return its box's corner and its mask."""
     low = np.maximum(np.floor(polygon.min(axis=0)).astype(int) - 1, 0)
     high = np.minimum(np.ceil(polygon.max(axis=0)).astype(int) + 2, shape)
@@ -147,14 +150,14 @@ def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
         sigma = share * max(image.shape)
         factor = max(1, int(sigma // 6))
         size = (-(-image.shape[1] // factor), -(-image.shape[0] // factor))
-        near = cv2.GaussianBlur(
-            cv2.resize(weight, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / factor
+        near, total = (
+            cv2.GaussianBlur(
+                cv2.resize(array, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / factor
+            )
+            for array in (weight, weight * image)
         )
-        mean = cv2.GaussianBlur(
-            cv2.resize(weight * image, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / factor
-        ) / np.maximum(near, 1e-6)
-        near = cv2.resize(near, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        mean = cv2.resize(mean, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        mean = cv2.resize(total / np.maximum(near, 1e-6), image.shape[::-1])
+        near = cv2.resize(near, image.shape[::-1])
         reached = missing & (near > 0.02)
         filled[reached] = mean[reached]
         missing &= ~reached
@@ -194,9 +197,7 @@ def _smaller_eigenvalue(inner: FloatImage, sigma: float, factor: int) -> FloatIm
     return np.asarray(sigma**2 * (half_sum - half_gap), np.float32)
 
 
-def _outlines(
-    image: FloatImage, inner: FloatImage, blobs: list[_Blob]
-) -> list[_Outline]:
+def _outlines(image: FloatImage, inner: FloatImage, blobs: list[_Blob]) -> list[_Outline]:
     """Outline all blobs of one scale at once."""
     if not blobs:
         return []
@@ -277,9 +278,7 @@ def _steepest_path(edge: NDArray[np.float32]) -> NDArray[np.int64]:
     came_from = np.zeros((3 * angles, blobs, steps), np.int8)
     for turn in range(1, 3 * angles):
         padded = np.pad(value, ((0, 0), (2, 2)), constant_values=-np.inf)
-        options = np.stack(
-            [padded[:, 2 + s : 2 + s + steps] - _BEND * abs(int(s)) for s in shifts]
-        )
+        options = np.stack([padded[:, 2 + s : 2 + s + steps] - _BEND * abs(int(s)) for s in shifts])
         choice = options.argmax(axis=0)
         came_from[turn] = shifts[choice]
         value = np.take_along_axis(options, choice[None], axis=0)[0] + gain[:, turn % angles]
@@ -305,6 +304,10 @@ def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray
     ring = (relative > 1.05 * reach) & (relative <= np.maximum(1.5 * reach, reach + 0.25))
     ring |= (steps == _STEPS - 1) & ~ring.any(axis=2, keepdims=True)
     weight = inside * relative  # every radius stands for a ring of pixels
-    level = (film * weight).sum(axis=(1, 2)) / np.maximum(weight.sum(axis=(1, 2)), 1e-6)
-    around = (film * ring).sum(axis=2) / ring.sum(axis=2)
-    return np.asarray(np.quantile(around, 0.2, axis=1) - level, np.float64)
+    total = np.maximum(weight.sum(axis=(1, 2)), 1e-6)
+    level = (film * weight).sum(axis=(1, 2)) / total
+    spread = np.sqrt(np.maximum((film**2 * weight).sum(axis=(1, 2)) / total - level**2, 0.0))
+    # the brightest just outside: a thin cortex encloses as well as thick bone does
+    around = np.where(ring, film, -np.inf).max(axis=2)
+    weakest = np.quantile(around, _WEAK_SHARE, axis=1) - level
+    return np.asarray(weakest - _UNEVEN * spread, np.float64)

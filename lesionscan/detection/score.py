@@ -50,14 +50,12 @@ class Candidate:
     reasons: tuple[Reason, ...]
 
 
-def score_regions(
-    regions: tuple[Region, ...], *, shown_score: float
-) -> tuple[Candidate, ...]:
+def score_regions(regions: tuple[Region, ...], *, shown_score: float) -> tuple[Candidate, ...]:
     """Score regions and number them, best first.
 
-    The score is the weighted geometric mean of named terms, each between 0 and 1, so that a
-    region must pass on all counts: dark enough, enclosed on all sides, with an edge, compact, in
-    bone. Nothing is trained.
+    The score is the geometric mean of named terms, each between 0 and 1, so that a region must
+    pass on all counts: conspicuous, even inside, enclosed on all sides, with an edge, in bone.
+    Nothing is trained; the ramps are set by hand.
 
     Parameters
     ----------
@@ -66,8 +64,8 @@ def score_regions(
     shown_score
         Candidates with at least this score are shown.
     """
-    rated = [(region, _terms(region)) for region in regions]
-    scored = [(_combine(terms), region, terms) for region, terms in rated]
+    rated = [(region, _reasons(region)) for region in regions]
+    scored = [(_combine(reasons), region, reasons) for region, reasons in rated]
     # place breaks ties, so that the order never depends on the labels
     scored.sort(key=lambda s: (-s[0], s[1].centroid_px))
     return tuple(
@@ -76,59 +74,84 @@ def score_regions(
             region=region,
             score=score,
             shown=score >= shown_score,
-            reasons=tuple(term.reason for term in terms),
+            reasons=reasons,
         )
-        for number, (score, region, terms) in enumerate(scored, start=1)
+        for number, (score, region, reasons) in enumerate(scored, start=1)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
-    reason: Reason
-    weight: float
-
-
-def _terms(region: Region) -> tuple[_Term, ...]:
-    """Return the terms of one region's score."""
-    weakest = region.weakest_side_contrast / max(region.contrast, 1e-6)
-    return (
-        _term("dark", _rise(region.contrast, 0.0, 0.10), 1.0,
-            f"darker than around it by {100 * region.contrast:.0f} % of the grey scale"),
-        _term(
-            "enclosed", _rise(region.enclosure, 0.5, 1.0), 1.5,
-            "enclosed on all sides" if region.enclosure >= 0.95
-            else f"open on {100 * (1 - region.enclosure):.0f} % of its sides",
-        ),
-        _term(
-            "weakest_side", _rise(weakest, 0.0, 0.6), 1.5,
-            "no open end" if weakest > 0.4 else "open at an end, like a canal or a joint gap",
-        ),
-        _term(
-            "edge", _rise(region.edge_alignment, 0.1, 0.7), 1.0,
-            "its edge can be followed" if region.edge_alignment > 0.4 else "no clear edge",
-        ),
-        _term(
-            "compact", _rise(region.solidity * (1.0 - region.eccentricity**4), 0.1, 0.8), 0.7,
-            "compact" if region.eccentricity < 0.85 else "elongated",
-        ),
-        _term(
-            "in_bone", _rise(region.bone_fraction, 0.5, 0.97), 1.5,
-            "inside bone" if region.bone_fraction > 0.9 else "partly outside bone",
-        ),
-        _term(
-            "borders",
-            0.3 if _AT_BORDER & set(region.flags) else 1.0, 1.0,
-            "at the film's or field's edge, or near metal" if _AT_BORDER & set(region.flags)
-            else "clear of film edges and metal",
-        ),
-    )
-
-
+_WEIGHTS = {"even": 0.5, "rim": 0.5}
+"""Terms that count less than 1: lesions without a rim, or with septa, are lesions too."""
 _AT_BORDER = {Flag.TOUCHES_IMAGE_BORDER, Flag.TOUCHES_FIELD_BORDER, Flag.NEAR_METAL}
 
 
-def _term(name: str, value: float, weight: float, text: str) -> _Term:
-    return _Term(Reason(term=name, value=value, text=text), weight)
+def _reasons(region: Region) -> tuple[Reason, ...]:
+    """Return the terms of one region's score; each ramp's ends stand beside it."""
+    contrast = max(region.contrast, 1e-4)
+    conspicuity = region.size * math.sqrt(max(region.contrast_to_noise, 0.0))
+    weakest = region.weakest_side_contrast / contrast
+    clear = contrast / max(region.inside_spread, 0.005)
+    even = region.inside_spread / max(region.ring_spread, 1e-3)
+    rim = region.rim_contrast / contrast
+    at_border = bool(_AT_BORDER & set(region.flags))
+    step = region.weakest_edge_step / contrast
+    return (
+        Reason(
+            "conspicuous",
+            _rise(conspicuity, 0.0, 0.3),
+            f"darker than around it by {region.contrast_to_noise:.1f} noise levels over "
+            f"{100 * region.size:.1f} % of the film's length",
+        ),
+        Reason(
+            "clear",
+            _rise(clear, 0.5, 3.0),
+            f"darker than around it by {clear:.1f} times its own variation",
+        ),
+        Reason(
+            "even",
+            _rise(-even, -1.5, -0.5),
+            "more even than the bone around it" if even < 1.0 else "as uneven as the bone around",
+        ),
+        Reason(
+            "enclosed",
+            _rise(region.enclosure, 0.5, 1.0),
+            "enclosed on all sides"
+            if region.enclosure > 0.95
+            else f"not enclosed on {100 * (1 - region.enclosure):.0f} % of its sides",
+        ),
+        Reason(
+            "weakest_side",
+            _rise(weakest, 0.0, 1.0),
+            "no open end" if weakest > 0.4 else "open at an end, like a canal or a joint gap",
+        ),
+        Reason(
+            "margin",
+            _rise(step, -0.1, 0.5),
+            "a margin on all sides" if step > 0.2 else "fades out on some sides",
+        ),
+        Reason(
+            "rim",
+            _rise(rim, -0.5, 0.3),
+            "a bright rim" if rim > 0.05 else "no bright rim",
+        ),
+        Reason(
+            "edge",
+            _rise(region.edge_alignment, 0.3, 0.9),
+            "its edge can be followed" if region.edge_alignment > 0.6 else "no clear edge",
+        ),
+        Reason(
+            "in_bone",
+            _rise(region.bone_fraction, 0.5, 0.95),
+            "inside bone" if region.bone_fraction > 0.9 else "partly outside bone",
+        ),
+        Reason(
+            "borders",
+            0.2 if at_border else 1.0,
+            "at the edge of the film or field, or near metal"
+            if at_border
+            else "clear of film edges and metal",
+        ),
+    )
 
 
 def _rise(value: float, low: float, high: float) -> float:
@@ -136,9 +159,8 @@ def _rise(value: float, low: float, high: float) -> float:
     return float(min(1.0, max(0.0, (value - low) / (high - low))))
 
 
-def _combine(terms: tuple[_Term, ...]) -> float:
-    """Return the weighted geometric mean of the terms."""
-    if any(term.reason.value <= 0.0 for term in terms):
-        return 0.0
-    total = sum(term.weight for term in terms)
-    return math.exp(sum(t.weight * math.log(t.reason.value) for t in terms) / total)
+def _combine(reasons: tuple[Reason, ...]) -> float:
+    """Return the weighted geometric mean of the terms; a 0 counts as one in a million."""
+    weights = [_WEIGHTS.get(reason.term, 1.0) for reason in reasons]
+    logs = [math.log(max(reason.value, 1e-6)) for reason in reasons]
+    return math.exp(sum(w * v for w, v in zip(weights, logs, strict=True)) / sum(weights))

@@ -4,13 +4,14 @@ All is measured on a copy of the neighbourhood reduced until the region is at mo
 across: that bounds the work on large films and averages quantum noise as an eye does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.margin import margin_width
+from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 
 _ACROSS_PX = 64
@@ -31,7 +32,8 @@ class Surroundings:
 
     Attributes
     ----------
-    contrast, contrast_to_noise, weakest_side_contrast, enclosure, edge_alignment, bone_fraction
+    contrast, contrast_to_noise, weakest_side_contrast, weakest_edge_step, rim_contrast,
+    inside_spread, ring_spread, enclosure, edge_alignment, bone_fraction
         As in `Region`.
     rim_in_bone
         Share of the pixels just outside the region that lie in the bone mask, 0 to 1.
@@ -42,6 +44,10 @@ class Surroundings:
     contrast: float
     contrast_to_noise: float
     weakest_side_contrast: float
+    weakest_edge_step: float
+    rim_contrast: float
+    inside_spread: float
+    ring_spread: float
     enclosure: float
     edge_alignment: float
     bone_fraction: float
@@ -93,48 +99,84 @@ def look_around(
     in_field = reduced(exposed[near]) >= 0.5
     scale = np.array([rows / size[1], cols / size[0]])
     margin = margin_width(
-        film, np.rint((contour + corner + 0.5) / scale - 0.5).astype(np.int32),
+        film,
+        np.rint((contour + corner + 0.5) / scale - 0.5).astype(np.int32),
         reach=max(2.0, 0.6 * radius / factor),
     )
     facts = _brightness(film, region, in_bone, in_field)
-    return Surroundings(*facts, margin_width_px=None if margin is None else margin * factor)
+    return replace(facts, margin_width_px=None if margin is None else margin * factor)
+
+
+_NOTHING = Surroundings(*(0.0,) * 11, margin_width_px=None)
+"""Facts about a region that has no exposed surroundings, or is thinner than the reduced grid."""
 
 
 def _brightness(
     film: FloatImage, region: BoolImage, in_bone: BoolImage, in_field: BoolImage
-) -> tuple[float, float, float, float, float, float, float]:
-    """Return the fields of `Surroundings` up to `rim_in_bone`, in their order."""
+) -> Surroundings:
+    """Return all but the margin, on the reduced grid."""
+    if not region.any():
+        return _NOTHING
     rows, cols = np.nonzero(region)
-    if rows.size == 0:  # a region thinner than the reduced grid
-        return (0.0,) * 7
     radius = float(np.sqrt(rows.size / np.pi))
-    distance = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_to(region)
     # the innermost pixels outside the outline still belong to its slope
-    gap, width = 0.05 * radius + 0.5, max(2.0, 0.45 * radius)
-    ring = (distance > gap) & (distance <= gap + width) & in_field
-    inside = float(film[region].mean())
+    gap = 0.05 * radius + 0.5
+    ring = (distance > gap) & (distance <= gap + max(2.0, 0.45 * radius)) & in_field
     if not ring.any():
-        return (0.0,) * 7
-    ring_rows, ring_cols = np.nonzero(ring)
-    angle = np.arctan2(ring_rows - rows.mean(), ring_cols - cols.mean())
-    sector = np.minimum(((angle + np.pi) * (_SECTORS / (2 * np.pi))).astype(int), _SECTORS - 1)
-    values = film[ring]
-    levels = np.array([values[sector == s].mean() for s in np.unique(sector)])
-    steps = levels - inside
-    contrast = float(values.mean()) - inside
-    noise = _noise(values, sector)
+        return _NOTHING
+    inside, around = film[region], film[ring]
+    centre = (float(rows.mean()), float(cols.mean()))
+    sector = _sectors(ring, centre)
+    # a thin cortex encloses as well as thick bone does, so the bright part of a direction counts
+    levels = np.array([np.quantile(around[sector == s], 0.8) for s in np.unique(sector)])
+    steps = levels - float(inside.mean())
+    contrast = float(around.mean() - inside.mean())
     clearly = steps > max(_CLEARLY_BRIGHTER * contrast, 0.0)
-    rim = (distance > 0) & (distance <= 1.5)
-    return (
-        contrast,
-        contrast / noise,
-        float(np.quantile(steps, _WEAK_SHARE)),
+    depth = distance_to(np.pad(~region, 1, constant_values=True))[1:-1, 1:-1]
+    edge = 0.12 * radius + 1.0
+    outer = (distance > 0.5) & (distance <= edge)
+    inner = (depth > 0.5) & (depth <= edge)
+    rim = (distance > 0.5) & (distance <= 0.2 * radius + 1.0) & in_field
+    touching = (distance > 0) & (distance <= 1.5)
+    return Surroundings(
+        contrast=contrast,
+        contrast_to_noise=contrast / _noise(around, sector),
+        weakest_side_contrast=float(np.quantile(steps, _WEAK_SHARE)),
+        weakest_edge_step=_weakest_step(film, outer, inner, centre),
+        rim_contrast=float(film[rim].mean() - around.mean()) if rim.any() else 0.0,
+        inside_spread=float(inside.std()),
+        ring_spread=float(around.std()),
         # a direction without exposed surroundings encloses nothing
-        float(np.count_nonzero(clearly)) / _SECTORS if contrast > 0 else 0.0,
-        _alignment(film, distance, region),
-        float(in_bone[region | ring].mean()),
-        float(in_bone[rim].mean()) if rim.any() else 0.0,
+        enclosure=float(np.count_nonzero(clearly)) / _SECTORS if contrast > 0 else 0.0,
+        edge_alignment=_alignment(film, distance, depth),
+        bone_fraction=float(in_bone[region | ring].mean()),
+        rim_in_bone=float(in_bone[touching].mean()) if touching.any() else 0.0,
+        margin_width_px=None,
     )
+
+
+def _sectors(mask: BoolImage, centre: tuple[float, float]) -> NDArray[np.int64]:
+    """Return the direction, 0 to _SECTORS - 1, of every True pixel as seen from a point."""
+    rows, cols = np.nonzero(mask)
+    angle = np.arctan2(rows - centre[0], cols - centre[1]) + np.pi
+    sector = (angle * (_SECTORS / (2 * np.pi))).astype(np.int64)
+    return np.asarray(np.minimum(sector, _SECTORS - 1), np.int64)
+
+
+def _weakest_step(
+    film: FloatImage, outer: BoolImage, inner: BoolImage, centre: tuple[float, float]
+) -> float:
+    """Return the step across the outline in the fifth of the octants where it is least."""
+    means = []
+    for mask in (outer, inner):
+        octant = _sectors(mask, centre) * 8 // _SECTORS
+        count = np.bincount(octant, minlength=8)
+        total = np.bincount(octant, weights=film[mask], minlength=8)
+        means.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    steps = means[0] - means[1]
+    known = steps[np.isfinite(steps)]
+    return float(np.quantile(known, _WEAK_SHARE)) if known.size else 0.0
 
 
 def _noise(values: NDArray[np.float32], sector: NDArray[np.int64]) -> float:
@@ -145,14 +187,15 @@ def _noise(values: NDArray[np.float32], sector: NDArray[np.int64]) -> float:
     return max(1.4826 * float(np.median(np.abs(residual))), _LEAST_NOISE)
 
 
-def _alignment(film: FloatImage, distance: FloatImage, region: BoolImage) -> float:
+def _alignment(film: FloatImage, distance: FloatImage, depth: FloatImage) -> float:
     """Return the mean cosine between brightness gradient and outward normal along the edge."""
     smooth = cv2.GaussianBlur(film, (0, 0), 1.0)
-    inner = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outward = cv2.GaussianBlur(distance - inner, (0, 0), 1.0)
-    gradient = np.stack([cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3) for order in ((0, 1), (1, 0))])
-    normal = np.stack([cv2.Sobel(outward, cv2.CV_32F, *order, ksize=3) for order in ((0, 1), (1, 0))])
-    edge = (distance <= 1.5) & (inner <= 1.5)
+    outward = cv2.GaussianBlur(distance - depth, (0, 0), 1.0)
+    gradient, normal = (
+        np.stack([cv2.Sobel(array, cv2.CV_32F, *order, ksize=3) for order in ((0, 1), (1, 0))])
+        for array in (smooth, outward)
+    )
+    edge = (distance <= 1.5) & (depth <= 1.5)
     length = np.linalg.norm(gradient, axis=0) * np.linalg.norm(normal, axis=0)
     cosine = (gradient * normal).sum(axis=0) / np.maximum(length, 1e-9)
     return float(cosine[edge].mean()) if edge.any() else 0.0

@@ -145,6 +145,9 @@ class CandidateRecord(Record):
     feret_max_mm: float | None = Field(
         description="Largest distance across, in mm; null without spacing."
     )
+    size: float = Field(
+        ge=0, description="Equivalent diameter / long side of the picture; no unit."
+    )
     circularity: float = Field(description="4 pi area / perimeter^2, at most 1; no unit.")
     eccentricity: float = Field(
         description="Of the ellipse with the same second moments, 0 (circle) to 1; no unit."
@@ -158,6 +161,22 @@ class CandidateRecord(Record):
     weakest_side_contrast: float = Field(
         description="Contrast on the fifth of the directions where the surroundings are least "
         "bright, in units of the normalised image (0 to 1); near 0 or below where it is open."
+    )
+    weakest_edge_step: float = Field(
+        description="Brightness just outside the outline minus just inside it, on the fifth of "
+        "the directions where this step is least, in units of the normalised image (0 to 1)."
+    )
+    rim_contrast: float = Field(
+        description="Mean just outside the outline minus mean of the whole ring, in units of the "
+        "normalised image (0 to 1); positive for a sclerotic rim or a cortex."
+    )
+    inside_spread: float = Field(
+        ge=0,
+        description="Standard deviation inside, in units of the normalised image (0 to 1).",
+    )
+    ring_spread: float = Field(
+        ge=0,
+        description="Standard deviation in the ring, in units of the normalised image (0 to 1).",
     )
     enclosure: float = Field(
         description="Share of directions, 0 to 1, in which the surroundings are clearly brighter; "

@@ -56,11 +56,11 @@ SAMPLES: tuple[Sample, ...] = (
         "knee_giant_cell", "knee", 31,
         Film("MONOCHROME1", bits=14, laterality="L", marker="plain", collimation="shutter",
              border_mm=7.0, tilt_deg=1.6),
-        "A large eccentric geographic lesion of the lateral condyle without a rim, as a giant "
+        "A large eccentric geographic lesion of the lateral condyle with a thin rim, as a giant "
         "cell tumour.",
         (
-            Lesion("femur", 0.90, -0.50, 37.0, elongation=1.25, angle_deg=8.0, removed=0.72,
-                   margin_mm=1.2, wobble=0.09, septa=0.25, shell_mm=0.35),
+            Lesion("femur", 0.90, -0.45, 32.0, elongation=1.25, angle_deg=8.0, removed=0.9,
+                   margin_mm=0.8, wobble=0.07, septa=0.2, shell_mm=0.6, rim_mm=1.2),
         ),
         transfer_syntax="jpeg-ls",
     ),
@@ -85,12 +85,12 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "hand_enchondromas", "hand", 57, Film(bits=12, laterality="L", marker="ring"),
-        "Two small bones of the hand hollowed out and widened, as enchondromas.",
+        "Two small bones of the hand hollowed out, as enchondromas.",
         (
-            Lesion("proximal_phalanx_4", 0.36, 0.0, 14.0, elongation=1.6, removed=0.9,
-                   margin_mm=0.5, septa=0.25, shell_mm=0.4, expansile=True),
-            Lesion("metacarpal_2", 0.78, 0.1, 13.0, elongation=1.4, removed=0.95,
-                   margin_mm=0.5, septa=0.1, shell_mm=0.4, expansile=True),
+            Lesion("proximal_phalanx_4", 0.32, 0.0, 11.0, elongation=1.6, removed=0.8,
+                   margin_mm=0.4, shell_mm=0.7, expansile=True),
+            Lesion("metacarpal_2", 0.80, 0.0, 11.5, elongation=1.4, removed=0.95,
+                   margin_mm=0.4, shell_mm=0.8, expansile=True),
         ),
         long_side_px=1040, transfer_syntax="jpeg-ls",
     ),
@@ -131,8 +131,8 @@ SAMPLES: tuple[Sample, ...] = (
         "A thin-walled balloon of the fibula, as an aneurysmal bone cyst, and a small hole in the "
         "tibia, among open growth plates.",
         (
-            Lesion("fibula", 0.22, 0.0, 24.0, elongation=1.5, removed=0.85, margin_mm=0.6,
-                   septa=0.6, shell_mm=0.4, expansile=True),
+            Lesion("fibula", 0.22, 0.0, 16.0, elongation=1.6, removed=0.9, margin_mm=0.5,
+                   septa=0.3, shell_mm=0.9, expansile=True),
             Lesion("tibia", 0.27, 0.25, 9.0, elongation=1.2, removed=0.7, margin_mm=0.6,
                    rim_mm=1.5),
         ),

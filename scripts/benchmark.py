@@ -1,0 +1,223 @@
+"""Seconds and peak memory of every step, on one thread: python scripts/benchmark.py [FILM].
+
+Two films are measured: FILM (default: RG2 of the shared data, left out where it is not there) and
+a phantom made from a seed. The steps inside `find_candidates` are timed by wrapping the functions
+that `lesionscan.detection.pipeline` calls, so that nothing of the pipeline is written here again.
+
+Peak memory is the process's high-water mark after the step, in a fresh process that does one film
+once: the step where it rises is the step that needs it. Linux hands the mark of a parent on to its
+children, so this process stays small: the phantom too is made in a process of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent
+RG2 = ROOT / ".." / "shared" / "data" / "dicom" / "RG2_J2KR.dcm"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+BLOB_LOG_LONG_SIDE_PX = 512
+BLOB_LOG = {"min_sigma": 2, "max_sigma": 24, "num_sigma": 10}
+WHOLE = "find_candidates"
+REST = "(rest: grid, records)"
+
+T = TypeVar("T")
+
+
+class Clock:
+    """Adds up seconds, and notes the peak memory in MB, by the name of the step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.peak_mb: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure what is done inside."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        self.peak_mb[name] = _peak_mb()
+
+    def wrap(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
+        """Return the function, measured under a name."""
+
+        def measured(*args: object, **kwargs: object) -> T:
+            with self.step(name):
+                return function(*args, **kwargs)
+
+        return measured
+
+
+def main() -> None:
+    """Measure both films and print a table for each."""
+    arguments = _arguments()
+    if arguments.child == "measure":
+        print(json.dumps(_measure(arguments.film, arguments.repeats)))
+        return
+    if arguments.child == "phantom":
+        _write_phantom(arguments.film, megapixels=arguments.megapixels)
+        return
+    print(f"{platform.platform()}, Python {platform.python_version()}, one thread")
+    print(f"seconds: median of {arguments.repeats}; peak memory: high-water mark after the step")
+    if arguments.film.is_file():
+        _report(arguments.film, arguments.repeats)
+    else:
+        print(f"\n{arguments.film.name}: left out, there is no such file ({arguments.film})")
+    with tempfile.TemporaryDirectory() as folder:
+        phantom = Path(folder) / f"phantom of {arguments.megapixels:g} megapixels"
+        _in_fresh_process("phantom", phantom, "--megapixels", arguments.megapixels)
+        _report(phantom, arguments.repeats)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("film", nargs="?", type=Path, default=RG2, help="a film to measure")
+    parser.add_argument("--megapixels", type=float, default=10.0, help="size of the phantom")
+    parser.add_argument("--repeats", type=int, default=5, help="how often each film is done")
+    parser.add_argument("--child", choices=["measure", "phantom"], help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _write_phantom(path: Path, *, megapixels: float) -> None:
+    from lesionscan.simulation.dicom_file import write_dicom
+    from lesionscan.simulation.phantom import make_phantom
+
+    rows, columns = make_phantom("knee", 1, lesions=0, long_side_px=256).stored.shape
+    long_side_px = round((megapixels * 1e6 * rows / columns) ** 0.5)
+    write_dicom(path, make_phantom("knee", 1, lesions=3, long_side_px=long_side_px))
+
+
+def _report(film: Path, repeats: int) -> None:
+    """Measure a film in two fresh processes, one for time and one for memory; print the table."""
+    timed, once = (
+        json.loads(_in_fresh_process("measure", film, "--repeats", times)) for times in (repeats, 1)
+    )
+    rows, columns = timed["shape"]
+    median = {
+        name: statistics.median(run[name] for run in timed["seconds"])
+        for name in timed["seconds"][0]
+    }
+    print(f"\n{film.name}: {rows} x {columns} pixels, {timed['candidates']} candidates")
+    print(f"  {'step':28}{'seconds':>10}{'peak MB':>10}")
+    print(f"  {'(libraries loaded)':28}{'':>10}{once['loaded_mb']:10.0f}")
+    total = 0.0
+    for name, seconds in median.items():
+        inside = name.startswith(" ")
+        total += 0.0 if inside else seconds
+        peak = once["peak_mb"].get(name)
+        print(f"  {name:28}{seconds:10.3f}" + (f"{peak:10.0f}" if peak is not None else ""))
+    blob_log = statistics.median(timed["blob_log"])
+    print(f"  {'together':28}{total:10.3f}")
+    print(f"  blob_log of scikit-image at {BLOB_LOG_LONG_SIDE_PX} px: {blob_log:.3f} s")
+    print(f"  {WHOLE} / blob_log: {median[WHOLE] / blob_log:.2f}")
+    print(f"  together / blob_log: {total / blob_log:.2f}", flush=True)
+
+
+def _in_fresh_process(task: str, film: Path, *options: object) -> str:
+    """Run this script for one task in a new process and return what it prints."""
+    command = [sys.executable, __file__, str(film), "--child", task, *map(str, options)]
+    environment = {**os.environ, **ONE_THREAD}
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, check=True, text=True, env=environment
+    ).stdout
+
+
+def _measure(film: Path, repeats: int) -> dict[str, Any]:
+    """Do a film several times in this process and return what each step took."""
+    import cv2
+
+    from lesionscan.detection import pipeline
+    from lesionscan.reading import read_radiograph
+    from lesionscan.reporting.conversion import ok_record
+    from lesionscan.reporting.overlay import labels_png, overlay_png
+    from lesionscan.reporting.records import to_json
+
+    cv2.setNumThreads(1)
+    loaded_mb = _peak_mb()
+    seconds = []
+    for _ in range(repeats):
+        clock = Clock()
+        with clock.step("read"):
+            radiograph = read_radiograph(film)
+        with _measured_steps(pipeline.__dict__, clock), clock.step(WHOLE):
+            findings = pipeline.find_candidates(radiograph)
+        with clock.step("overlay"):
+            overlay_png(findings)
+        with clock.step("labels"):
+            labels_png(findings)
+        with clock.step("json"):
+            to_json(ok_record(findings, file=film.name, sha256=None))
+        seconds.append(_in_order(clock.seconds))
+    return {
+        "shape": radiograph.shape,
+        "candidates": len(findings.candidates),
+        "loaded_mb": loaded_mb,
+        "seconds": seconds,
+        "peak_mb": clock.peak_mb,
+        "blob_log": [_blob_log_seconds(findings.image) for _ in range(repeats)],
+    }
+
+
+@contextmanager
+def _measured_steps(namespace: dict[str, Any], clock: Clock) -> Iterator[None]:
+    """Measure the functions that the pipeline takes from its steps, by the step's module."""
+    own = namespace["__name__"]
+    room = own.rpartition(".")[0] + "."
+    steps = {
+        name: value
+        for name, value in namespace.items()
+        if callable(value)
+        and not isinstance(value, type)
+        and (getattr(value, "__module__", None) or "").startswith(room)
+        and value.__module__ != own
+    }
+    try:
+        for name, function in steps.items():
+            namespace[name] = clock.wrap("  " + function.__module__.removeprefix(room), function)
+        yield
+    finally:
+        namespace.update(steps)
+
+
+def _in_order(seconds: dict[str, float]) -> dict[str, float]:
+    """Put the whole before its steps, and what no step accounts for after them."""
+    inside = {name: value for name, value in seconds.items() if name.startswith(" ")}
+    rest = seconds[WHOLE] - sum(inside.values())
+    ordered = {"read": seconds["read"], WHOLE: seconds[WHOLE], **inside, f"  {REST}": rest}
+    return {**ordered, **seconds}
+
+
+def _blob_log_seconds(image: Any) -> float:  # noqa: ANN401 - numpy is not loaded up here
+    """Return how long scikit-image needs to find dark blobs in the film made small."""
+    import cv2
+    from skimage.feature import blob_log
+
+    scale = min(1.0, BLOB_LOG_LONG_SIDE_PX / max(image.shape))
+    small = cv2.resize(1.0 - image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    started = time.perf_counter()
+    blob_log(small, **BLOB_LOG)  # scikit-image is half typed
+    return time.perf_counter() - started
+
+
+def _peak_mb() -> float:
+    """Return the most memory this process has held so far, in MB."""
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+import numpy as np
+from scipy import ndimage
+
+from lesionscan.detection.field import find_field
+from lesionscan.radiograph import FloatImage
+from tests.detection.made import disk, limb
+
+
+def _valid(film: FloatImage) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return np.ones(film.shape, bool)
+
+
+def test_a_film_without_collimation_is_exposed_everywhere() -> None:
+    """Bone and soft tissue that run off the picture are no border."""
+    film = limb()
+    film[:20] = film[20]
+    film[-20:] = film[-21]
+
+    assert find_field(film, _valid(film)).exposed.all()
+
+
+def test_white_unexposed_bars_are_left_out() -> None:
+    """Bars that turn white on both sides, with a penumbra, are outside the field."""
+    film = limb((320, 320))
+    film[:, :40] = 1.0
+    film[:, -60:] = 1.0
+    film = ndimage.gaussian_filter(film, 3).astype(np.float32)
+
+    exposed = find_field(film, _valid(film)).exposed
+
+    assert not exposed[:, :36].any()
+    assert not exposed[:, -56:].any()
+    assert exposed[:, 60:240].all()
+
+
+def test_a_turned_black_shutter_is_left_out() -> None:
+    """A blanked border is found whatever its angle."""
+    film = limb((320, 320)) + np.float32(0.2)
+    corners = np.add.outer(np.arange(320), np.arange(320))
+    film[(corners < 120) | (corners > 520)] = 0.0
+
+    exposed = find_field(film, _valid(film)).exposed
+
+    assert not exposed[corners < 118].any()
+    assert exposed[160, 100:220].all()
+
+
+def test_pixels_that_the_file_calls_invalid_are_not_exposed() -> None:
+    """Padding stays outside whatever its value."""
+    film = limb()
+    valid = _valid(film)
+    valid[:30] = False
+
+    assert not find_field(film, valid).exposed[:30].any()
+
+
+def test_a_lead_letter_in_air_is_opaque() -> None:
+    """Small, white, sharp and alone: a marker."""
+    film = limb((320, 320))
+    film[40:60, 280:284] = 1.3
+    film[56:60, 280:294] = 1.3
+
+    opaque = find_field(film, _valid(film)).opaque
+
+    assert opaque[45, 281]
+    assert not opaque[disk((320, 320), (160, 120), 60)].any()
+
+
+def test_bone_is_not_taken_for_metal() -> None:
+    """A plain limb holds nothing opaque."""
+    film = limb()
+
+    assert not find_field(film, _valid(film)).opaque.any()
+
+
+def test_a_film_of_one_grey_value_is_one_field() -> None:
+    """Nothing can be told apart, so nothing is left out."""
+    film = np.zeros((64, 64), np.float32)
+
+    field = find_field(film, _valid(film))
+
+    assert field.usable.all()

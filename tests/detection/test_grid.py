@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from lesionscan.detection.grid import WorkingGrid
+from tests.detection.made import disk
+
+
+def test_small_films_keep_their_grid() -> None:
+    """Nothing is enlarged, and arrays come back as they went in."""
+    grid = WorkingGrid.of((200, 100), long_side_px=640)
+    labels = disk((200, 100), (50, 50), 9).astype(np.int32)
+
+    assert grid.working == (200, 100)
+    assert grid.restore_labels(labels) is labels
+
+
+def test_the_long_side_is_bounded_and_the_aspect_kept() -> None:
+    """A 2000 x 1000 film is searched on 640 x 320."""
+    assert WorkingGrid.of((2000, 1000), long_side_px=640).working == (640, 320)
+
+
+def test_a_label_comes_back_at_its_place_and_size() -> None:
+    """A disk of 40 stored pixels radius survives the way there and back within 2 % of its area."""
+    stored = disk((1600, 1200), (700.5, 411.0), 40.0)
+    grid = WorkingGrid.of(stored.shape, long_side_px=640)
+    small = (grid.reduce(stored.astype(np.float32)) >= 0.5).astype(np.int32) * 7
+
+    back = grid.restore_labels(small)
+
+    assert set(np.unique(back)) == {0, 7}
+    assert (back == 7).sum() == pytest.approx(stored.sum(), rel=0.02)
+    assert np.argwhere(back == 7).mean(axis=0) == pytest.approx((700.5, 411.0), abs=0.5)
+
+
+def test_a_reduced_mask_is_true_only_where_it_was_wholly_covered() -> None:
+    """Half a shuttered pixel is a shuttered pixel."""
+    mask = np.ones((1280, 1280), bool)
+    mask[:, 641] = False
+
+    reduced = WorkingGrid.of(mask.shape, long_side_px=640).reduce_mask(mask)
+
+    assert np.flatnonzero(~reduced[0]).tolist() == [320]

@@ -1,0 +1,207 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lesionscan.detection.measure import Flag, Region, measure_regions
+from lesionscan.radiograph import BoolImage, LabelImage, Spacing
+from tests.detection.made import disk
+
+SHAPE = (160, 120)
+
+
+def _measure(
+    labels: LabelImage,
+    *,
+    spacing: Spacing | None = None,
+    exposed: BoolImage | None = None,
+    opaque: BoolImage | None = None,
+    bone: BoolImage | None = None,
+) -> tuple[Region, ...]:
+    image = np.where(labels > 0, 0.4, 0.7).astype(np.float32)
+    everywhere = np.ones(labels.shape, bool)
+    return measure_regions(
+        labels,
+        image,
+        everywhere if bone is None else bone,
+        exposed=everywhere if exposed is None else exposed,
+        opaque=~everywhere if opaque is None else opaque,
+        spacing=spacing,
+    )
+
+
+def _disk(radius: float = 15.0, centre: tuple[float, float] = (80.0, 60.0)) -> LabelImage:
+    return disk(SHAPE, centre, radius).astype(np.int32)
+
+
+def test_a_disk_has_the_place_and_size_of_a_disk() -> None:
+    """Centre (80, 60), radius 15: area, diameters, box and shape as on paper."""
+    (region,) = _measure(_disk())
+
+    assert region.centroid_px == (80.0, 60.0)
+    assert region.bbox_px == (65, 45, 96, 76)
+    assert region.area_px == (_disk() > 0).sum()
+    assert region.equivalent_diameter_px == pytest.approx(30.0, rel=0.01)
+    assert region.feret_max_px == pytest.approx(31.0, abs=0.5)
+    assert region.perimeter_px == pytest.approx(2 * np.pi * 15, rel=0.03)
+    assert region.circularity > 0.95
+    assert region.eccentricity == pytest.approx(0.0, abs=0.02)
+    assert region.solidity > 0.95
+    assert region.size == pytest.approx(30 / 160, rel=0.01)
+    assert region.contrast == pytest.approx(0.3, abs=0.01)
+    assert region.flags == ()
+
+
+def test_a_bar_is_elongated_and_its_feret_is_its_diagonal() -> None:
+    """Forty pixels by ten."""
+    labels = np.zeros(SHAPE, np.int32)
+    labels[60:100, 50:60] = 1
+
+    (region,) = _measure(labels)
+
+    assert region.area_px == 400
+    assert region.feret_max_px == pytest.approx(np.hypot(39, 9) + 1)
+    assert region.eccentricity == pytest.approx(np.sqrt(1 - (10 / 40) ** 2), abs=1e-3)
+    assert region.solidity == 1.0
+
+
+def test_the_contour_is_the_boundary_in_stored_coordinates() -> None:
+    """Every contour pixel belongs to the region and touches its outside."""
+    labels = _disk()
+
+    (region,) = _measure(labels)
+
+    rows, cols = region.contour_px.T
+    inside = labels > 0
+    assert inside[rows, cols].all()
+    neighbours = inside[rows - 1, cols].astype(int) + inside[rows + 1, cols]
+    neighbours += inside[rows, cols - 1].astype(int) + inside[rows, cols + 1]
+    assert (neighbours < 4).all()
+
+
+def test_without_spacing_there_are_no_millimetres() -> None:
+    """No physical number is invented."""
+    (region,) = _measure(_disk())
+
+    assert region.centroid_mm is None
+    assert region.area_mm2 is None
+    assert region.equivalent_diameter_mm is None
+    assert region.perimeter_mm is None
+    assert region.feret_max_mm is None
+    assert region.margin_width_mm is None
+
+
+def test_oblong_pixels_are_measured_in_millimetres_not_in_pixels() -> None:
+    """A disk of 6 mm radius on pixels of 0.4 x 0.2 mm is round, 12 mm across."""
+    rows, cols = np.mgrid[:160, :120]
+    labels = (np.hypot((rows - 80) * 0.4, (cols - 60) * 0.2) <= 6.0).astype(np.int32)
+
+    (region,) = _measure(labels, spacing=Spacing(0.4, 0.2, "user", "detector"))
+
+    assert region.equivalent_diameter_mm == pytest.approx(12.0, rel=0.02)
+    assert region.feret_max_mm == pytest.approx(12.3, abs=0.3)
+    assert region.perimeter_mm == pytest.approx(12 * np.pi, rel=0.05)
+    assert region.circularity > 0.93
+    assert region.eccentricity < 0.2
+    assert region.centroid_mm == pytest.approx((32.0, 12.0))
+
+
+@given(
+    radius=st.floats(4.0, 30.0),
+    pixel=st.floats(0.05, 1.0),
+    factor=st.floats(0.2, 5.0),
+)
+def test_spacing_times_k_is_area_times_k_squared(
+    radius: float, pixel: float, factor: float
+) -> None:
+    """Lengths scale with the spacing, areas with its square, ratios not at all."""
+    labels = _disk(radius)
+    (one,) = _measure(labels, spacing=Spacing(pixel, pixel, "user", "detector"))
+    (other,) = _measure(labels, spacing=Spacing(pixel * factor, pixel * factor, "user", "detector"))
+
+    assert one.area_mm2 is not None
+    assert one.feret_max_mm is not None
+    assert other.area_mm2 == pytest.approx(one.area_mm2 * factor**2)
+    assert other.feret_max_mm == pytest.approx(one.feret_max_mm * factor)
+    assert other.circularity == pytest.approx(one.circularity)
+
+
+def test_regions_come_in_the_order_of_their_labels() -> None:
+    """Two regions, label 2 above label 1; a missing label is left out."""
+    labels = _disk(8, (120, 60)) + 3 * _disk(8, (40, 60))
+
+    assert [region.label for region in _measure(labels)] == [1, 3]
+
+
+def test_no_labels_give_no_regions() -> None:
+    """Nothing found is an empty tuple."""
+    assert _measure(np.zeros(SHAPE, np.int32)) == ()
+
+
+def test_a_region_at_the_image_border_is_flagged() -> None:
+    """Half a disk at the top."""
+    (region,) = _measure(_disk(centre=(3.0, 60.0)))
+
+    assert Flag.TOUCHES_IMAGE_BORDER in region.flags
+
+
+def test_a_region_at_the_field_border_is_flagged() -> None:
+    """The collimator's edge runs past it."""
+    exposed = np.ones(SHAPE, bool)
+    exposed[:, :46] = False
+
+    (region,) = _measure(_disk(), exposed=exposed)
+
+    assert region.flags == (Flag.TOUCHES_FIELD_BORDER,)
+
+
+def test_a_region_at_the_bone_edge_is_flagged() -> None:
+    """A fifth of its rim lies outside the bone mask."""
+    bone = np.ones(SHAPE, bool)
+    bone[:, :50] = False
+
+    (region,) = _measure(_disk(), bone=bone)
+
+    assert Flag.TOUCHES_BONE_EDGE in region.flags
+
+
+def test_a_small_region_is_flagged() -> None:
+    """Below 5 pixels radius shapes say little."""
+    (region,) = _measure(_disk(4.0))
+
+    assert Flag.TOO_SMALL_TO_SHAPE in region.flags
+
+
+def test_a_region_clipped_to_black_is_flagged() -> None:
+    """Where the film is black nothing can be measured inside."""
+    labels = _disk()
+    everywhere = np.ones(SHAPE, bool)
+
+    (region,) = measure_regions(
+        labels,
+        np.where(labels > 0, 0.0, 0.7).astype(np.float32),
+        everywhere,
+        exposed=everywhere,
+        opaque=~everywhere,
+        spacing=None,
+    )
+
+    assert Flag.SATURATED in region.flags
+
+
+def test_a_region_near_metal_is_flagged() -> None:
+    """A screw beside it."""
+    opaque = np.zeros(SHAPE, bool)
+    opaque[80, 77] = True
+
+    (region,) = _measure(_disk(), opaque=opaque)
+
+    assert region.flags == (Flag.NEAR_METAL,)
+
+
+def test_the_arrays_of_a_region_cannot_be_changed() -> None:
+    """Records are frozen, arrays included."""
+    (region,) = _measure(_disk())
+
+    with pytest.raises(ValueError, match="read-only"):
+        region.contour_px[0, 0] = 1

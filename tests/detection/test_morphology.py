@@ -1,0 +1,56 @@
+import numpy as np
+
+from lesionscan.detection.morphology import (
+    close_disk,
+    dilate_disk,
+    distance_to,
+    fill_holes,
+    open_disk,
+)
+from tests.detection.made import disk
+
+
+def test_the_distance_is_euclidean() -> None:
+    """Three down and four across are five."""
+    mask = np.zeros((20, 20), bool)
+    mask[5, 5] = True
+
+    assert distance_to(mask)[8, 9] == 5.0
+
+
+def test_holes_are_filled_up_to_an_area_and_only_inside() -> None:
+    """A small hole goes, a large one and a bay at the border stay."""
+    mask = np.ones((60, 60), bool)
+    mask[10:13, 10:13] = False
+    mask[30:50, 30:50] = False
+    mask[0:3, 40:43] = False
+
+    filled = fill_holes(mask, 9.0)
+
+    assert filled[11, 11]
+    assert not filled[40, 40]
+    assert not filled[0, 41]
+
+
+def test_dilation_by_a_disk_is_exact() -> None:
+    """A point grows to the disk of that radius."""
+    point = np.zeros((41, 41), bool)
+    point[20, 20] = True
+
+    assert (dilate_disk(point, 9.0) == disk((41, 41), (20, 20), 9.0)).all()
+
+
+def test_dilating_nothing_gives_nothing() -> None:
+    """An empty mask stays empty."""
+    assert not dilate_disk(np.zeros((9, 9), bool), 3.0).any()
+
+
+def test_closing_bridges_a_gap_and_opening_drops_a_thread() -> None:
+    """A gap of 4 pixels closes at radius 3; a thread of 2 pixels opens away at radius 2."""
+    gap = np.ones((40, 40), bool)
+    gap[:, 18:22] = False
+    thread = np.zeros((40, 40), bool)
+    thread[:, 19:21] = True
+
+    assert close_disk(gap, 3.0)[20, 18:22].all()
+    assert not open_disk(thread, 2.0).any()

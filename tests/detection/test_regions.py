@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from lesionscan.detection.regions import fill_outside, find_dark_regions
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
+from tests.detection.made import disk
+
+RADII = np.geomspace(3.0, 40.0, 8)
+
+
+def _slab(noise: float = 0.003) -> FloatImage:
+    film = np.full((240, 240), 0.7, np.float32)
+    return film + np.random.default_rng(2).normal(0, noise, film.shape).astype(np.float32)
+
+
+def _find(film: FloatImage, search: BoolImage | None = None, most: int = 20) -> LabelImage:
+    inside = np.ones(film.shape, bool) if search is None else search
+    return find_dark_regions(film, fill_outside(film, inside), inside, radii_px=RADII, most=most)
+
+
+@pytest.mark.parametrize("radius", [6.0, 12.0, 25.0])
+def test_a_round_hole_is_outlined_best(radius: float) -> None:
+    """The most salient region is the hole: centre within a pixel, area within 10 %."""
+    film = _slab()
+    hole = disk(film.shape, (118.0, 131.0), radius)
+    film[hole] -= 0.2
+
+    best = _find(film) == 1
+
+    assert np.argwhere(best).mean(axis=0) == pytest.approx((118.0, 131.0), abs=1.0)
+    assert best.sum() == pytest.approx(hole.sum(), rel=0.1)
+
+
+def test_a_canal_open_at_both_ends_is_less_salient_than_a_faint_hole() -> None:
+    """A dark band across the film loses against a hole of half its depth."""
+    film = _slab()
+    film[:, 60:80] -= 0.2
+    hole = disk(film.shape, (120, 160), 12)
+    film[hole] -= 0.1
+
+    best = _find(film) == 1
+
+    assert hole[best].mean() > 0.9
+
+
+def test_two_holes_are_two_regions() -> None:
+    """Neighbours are not merged, and no pixel has two labels."""
+    film = _slab()
+    first, second = disk(film.shape, (80, 80), 10), disk(film.shape, (80, 112), 10)
+    film[first | second] -= 0.2
+
+    labels = _find(film)
+
+    assert {labels[80, 80], labels[80, 112]} == {1, 2}
+
+
+def test_regions_stay_inside_the_search_mask() -> None:
+    """Soft tissue outside is no region, however dark."""
+    film = _slab()
+    search = np.zeros(film.shape, bool)
+    search[:, 60:180] = True
+    film[~search] = 0.1
+
+    assert not _find(film, search)[~search].any()
+
+
+def test_nothing_to_search_gives_no_regions() -> None:
+    """An empty mask is answered with an empty label image."""
+    film = _slab()
+
+    assert not _find(film, np.zeros(film.shape, bool)).any()
+
+
+def test_no_more_regions_than_asked_for() -> None:
+    """Labels are consecutive from 1 and limited."""
+    labels = _find(_slab(noise=0.05), most=5)
+
+    assert np.unique(labels).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_bone_continues_smoothly_outside() -> None:
+    """Outside the mask the fill takes the level of the nearest bone, not that of air."""
+    film = np.zeros((100, 100), np.float32)
+    bone = np.zeros(film.shape, bool)
+    bone[:, :50] = True
+    film[bone] = 0.8
+
+    filled = fill_outside(film, bone)
+
+    assert filled == pytest.approx(0.8, abs=0.01)

@@ -1,0 +1,24 @@
+"""scripts/benchmark.py measures every step of the pipeline without naming them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_step_is_measured() -> None:
+    """On a small phantom all steps have their line; a film that is not there is named."""
+    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "no.dcm"]
+    done = subprocess.run(
+        [*command, "--megapixels", "0.05", "--repeats", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("no.dcm: left out, there is no such file") for line in lines)
+    steps = [line.split()[0] for line in lines if line.startswith("  ")]
+    inside = {"field", "normalise", "bone", "regions", "measure", "score"}
+    assert {"read", "find_candidates", "overlay", "labels", "json", *inside} <= set(steps)
+    assert any(line.startswith("  find_candidates / blob_log: ") for line in lines)

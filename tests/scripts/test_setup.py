@@ -1,0 +1,140 @@
+"""scripts/demo sets up its environment once, with a Python that can, or says what is missing.
+
+A shell script stands for Python: it notes how it was called, and makes what pip and venv make.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHELL = shutil.which("sh")
+TOOLS = ("sh", "dirname", "basename", "cat", "cksum", "tail", "mkdir", "cp", "chmod", "rm")
+FAKE = """#!/bin/sh
+echo "$*" >>"$LOG"
+case "$*" in
+    *version_info*) exit "${OLD:-0}" ;;
+    *ensurepip*) exit "${BARE:-0}" ;;
+    "-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+    "-m pip install"*)
+        [ -z "${OFFLINE:-}" ] || { echo "no network"; exit 1; }
+        bin=$(dirname "$0")
+        printf '#!/bin/sh\\nprintf "[%%s]" "$@"\\nexit 7\\n' >"$bin/lesionscan"
+        chmod +x "$bin/lesionscan" ;;
+esac
+"""
+
+pytestmark = pytest.mark.skipif(SHELL is None, reason="there is no POSIX shell")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the scripts, in a folder with a space, beside a path of few tools."""
+    root = tmp_path / "a copy"
+    (root / "scripts").mkdir(parents=True)
+    for name in ("demo", "setup.sh"):
+        shutil.copy2(ROOT / "scripts" / name, root / "scripts" / name)
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, root / name)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in TOOLS:
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    return root
+
+
+def fake_python(copy: Path, name: str) -> None:
+    """Put a Python of this name on the path."""
+    fake = copy.parent / "bin" / name
+    fake.write_text(FAKE)
+    fake.chmod(0o755)
+
+
+def demo(copy: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/demo of the copy from another folder."""
+    return subprocess.run(
+        [copy / "scripts" / "demo", *arguments],
+        env={"PATH": str(copy.parent / "bin"), "LOG": str(copy.parent / "log"), **variables},
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def installations(copy: Path) -> int:
+    """Return how often pip installed."""
+    return (copy.parent / "log").read_text().count("-m pip install")
+
+
+def test_the_environment_is_made_once(copy: Path) -> None:
+    """The second run installs nothing; arguments and the exit status pass through both times."""
+    fake_python(copy, "python3.12")
+    for _ in range(2):
+        done = demo(copy, "--jobs", "1 2")
+        assert done.stdout == f"[demo][--out][{copy}/lesionscan-demo][--jobs][1 2]"
+        assert done.returncode == 7
+    assert installations(copy) == 1
+
+
+def test_a_change_of_what_is_needed_installs_again(copy: Path) -> None:
+    """Another constraints.txt, or another place of the repository, makes the script install."""
+    fake_python(copy, "python3")
+    demo(copy)
+    with (copy / "constraints.txt").open("a") as file:
+        file.write("x==1\n")
+    demo(copy)
+    assert installations(copy) == 2
+    moved = copy.rename(copy.parent / "moved")
+    assert f"[{moved}/lesionscan-demo]" in demo(moved).stdout
+    assert installations(moved) == 3
+
+
+def test_an_installation_that_failed_is_done_again(copy: Path) -> None:
+    """Failing to install shows pip's last lines and where the rest is; the next run tries again."""
+    fake_python(copy, "python3")
+    done = demo(copy, OFFLINE="1")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[-2] == "no network"
+    assert lines[-1].startswith("demo: installing failed")
+    assert demo(copy).returncode == 7
+    assert installations(copy) == 2
+
+
+def test_no_python_is_one_line(copy: Path) -> None:
+    """Without Python there is one line that says what is needed."""
+    done = demo(copy)
+    assert done.returncode == 1
+    assert done.stderr.startswith("demo: no Python 3.11 or newer found (tried: python3.13 ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_old_python_is_not_taken(copy: Path) -> None:
+    """A Python older than 3.11 counts as none, also when the user names it."""
+    fake_python(copy, "python3")
+    done = demo(copy, OLD="1", PYTHON="python3")
+    assert done.returncode == 1
+    assert done.stderr.startswith("demo: no Python 3.11 or newer found (tried: python3)")
+
+
+def test_a_python_without_venv_is_one_line(copy: Path) -> None:
+    """A Python without ensurepip, as some systems split it, is named with the remedy."""
+    fake_python(copy, "python3")
+    done = demo(copy, BARE="1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("demo: python3 lacks venv or ensurepip")
+    assert "python3-venv" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_named_python_is_taken(copy: Path) -> None:
+    """$PYTHON goes before every other Python, also with a space in its path."""
+    broken = copy.parent / "bin" / "python3.13"
+    broken.write_text("#!/bin/sh\nexit 0\n")  # passes every check, but makes nothing
+    broken.chmod(0o755)
+    fake_python(copy, "my python")
+    assert demo(copy, PYTHON=str(copy.parent / "bin" / "my python")).returncode == 7

@@ -1,0 +1,230 @@
+"""The house: which way imports point, who may read, write and print, and what names no place.
+
+The rules are those of the architecture: five floors, `radiograph, settings` <- `reading,
+detection, simulation` <- `reporting` <- `batch, evaluation, review` <- `cli`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "lesionscan"
+
+MAY_IMPORT = {
+    "radiograph": set[str](),
+    "settings": set[str](),
+    "reading": {"radiograph", "settings"},
+    "detection": {"radiograph", "settings"},
+    "simulation": {"radiograph", "settings"},
+    "reporting": {"radiograph", "settings", "reading", "detection"},
+    "batch": {"radiograph", "settings", "reading", "detection", "reporting"},
+    # evaluation knows result files and arrays, so that it can judge any other program's too
+    "evaluation": set[str](),
+    "review": {"radiograph", "settings", "reporting"},
+    # the public door: it shows what is on the floors below the reports
+    "": {"radiograph", "settings", "reading", "detection"},
+    "cli": {"radiograph", "settings", "reading", "detection", "simulation", "reporting", "batch"}
+    | {"evaluation", "review"},
+}
+"""Each room, and the other rooms it may import; the package itself is the room ""."""
+
+MAY_WRITE = {"reporting", "simulation"}
+MAY_PRINT = {"cli"}
+MAY_NAME_PYDICOM = re.compile(r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file)")
+VAGUE_NAMES = {"utils", "util", "common", "helpers", "misc", "base", "core"}
+WRITERS = {"write_bytes", "write_text", "mkdir", "touch", "unlink", "rename", "tofile", "save"} | {
+    "savez",
+    "savetxt",
+    "imsave",
+    "makedirs",
+    "rmtree",
+}
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+PLACES = {
+    "the address of a package index": re.compile(r"https?://\S*/simple\b|index[-_]url\b"),
+    "a trusted host": re.compile(r"trusted[-_]host\b"),
+    "a folder of a build machine": re.compile(
+        r"(?<![\w.~-])/(work|root|builds|home/\w+|Users/\w+)/"
+    ),
+}
+SOURCES = ("lesionscan", "scripts", "tests", "docs", "sample_images", ".ci", ".github")
+
+
+def faults(module: str, source: str) -> Iterator[str]:
+    """Yield what is wrong with a module, given its dotted name and its text."""
+    room = _room(module)
+    if VAGUE_NAMES & set(module.split(".")):
+        yield f"{module}: a name that says nothing"
+    if room not in MAY_IMPORT:
+        yield f"{module}: {room} is no room of the house"
+        return
+    for node in ast.walk(ast.parse(source)):
+        for name in _imported(module, node):
+            yield from _import_faults(module, name)
+        if isinstance(node, ast.Attribute) and node.attr.startswith(("imread", "imwrite")):
+            yield f"{module}: cv2.{node.attr} accepts half a picture; use the reader"
+        if isinstance(node, ast.Call):
+            yield from _call_faults(module, node)
+
+
+def _import_faults(module: str, name: str) -> Iterator[str]:
+    room = _room(module)
+    top, _, rest = name.partition(".")
+    if top == "pydicom" and not MAY_NAME_PYDICOM.fullmatch(module):
+        yield f"{module} imports pydicom"
+    if name.startswith(("cv2.imread", "cv2.imwrite")):
+        yield f"{module} imports {name}"
+    if top != "lesionscan" or rest == "__version__":
+        return
+    other = _room(name)
+    if other == "" or other not in MAY_IMPORT:
+        yield f"{module} imports {name} through the public door; name its module"
+    elif other not in {room, *MAY_IMPORT[room]}:
+        yield f"{module} imports {name}, which is not below it"
+
+
+def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
+    room = _room(module)
+    function = node.func
+    if isinstance(function, ast.Name) and function.id == "print" and room not in MAY_PRINT:
+        yield f"{module} prints"
+    if room in MAY_WRITE:
+        return
+    if isinstance(function, ast.Attribute) and function.attr in WRITERS:
+        yield f"{module} writes ({function.attr})"
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if name == "open":
+        given = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
+        texts = [value.value for value in given if isinstance(value, ast.Constant)]
+        if any(isinstance(t, str) and re.fullmatch(r"(?=.*[wax+])[rwaxbt+]+", t) for t in texts):
+            yield f"{module} writes (open)"
+
+
+def _imported(module: str, node: ast.AST) -> Iterator[str]:
+    """Yield the full names that an import statement takes; nothing for other nodes."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        start = node.module or ""
+        if node.level:
+            package = module if MODULES.get(module, Path()).name == "__init__.py" else f"{module}."
+            parts = package.rstrip(".").split(".")
+            kept = len(parts) - node.level + (not package.endswith("."))
+            start = ".".join([*parts[:kept], *filter(None, [start])])
+        yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def _room(module: str) -> str:
+    """Return the room of a dotted name; "" for the package itself."""
+    return ".".join(module.split(".")[1:2])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_house_is_kept(module: str) -> None:
+    """No module imports upwards or sideways, or reads, writes or prints where it should not."""
+    assert list(faults(module, MODULES[module].read_text(encoding="utf-8"))) == []
+
+
+def test_every_room_is_there() -> None:
+    """The rooms that stand are rooms of the drawing, and no module was overlooked."""
+    rooms = {_room(module) for module in MODULES}
+    assert rooms <= set(MAY_IMPORT)
+    assert {"", "reading", "detection", "reporting", "batch", "cli"} <= rooms
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "fault"),
+    [
+        ("detection.bad", "from lesionscan.reading import read_radiograph", "not below it"),
+        ("detection.bad", "from lesionscan.reporting.records import Record", "not below it"),
+        ("detection.bad", "def f():\n    import lesionscan.batch.run", "not below it"),
+        ("detection.bad", "from ..reporting import records", "not below it"),
+        ("detection.bad", "from .. import reporting", "not below it"),
+        ("reading.bad", "from lesionscan.detection import bone", "not below it"),
+        ("simulation.bad", "from lesionscan.reading.dicom import read_dicom", "not below it"),
+        ("reporting.bad", "from lesionscan.batch.job import Job", "not below it"),
+        ("batch.bad", "from lesionscan.evaluation.truth import load_truth", "not below it"),
+        ("batch.bad", "from lesionscan.simulation.phantom import make_phantom", "not below it"),
+        ("evaluation.bad", "from lesionscan.detection import pipeline", "not below it"),
+        ("settings", "from lesionscan.radiograph import Notice", "not below it"),
+        ("batch.bad", "from lesionscan import find_candidates", "public door"),
+        ("reporting.bad", "import pydicom", "imports pydicom"),
+        ("batch.bad", "from pydicom import dcmread", "imports pydicom"),
+        ("reading.bad", "import cv2\ncv2.imread('x')", "imread"),
+        ("reporting.bad", "from cv2 import imwrite", "imwrite"),
+        ("detection.bad", "print('x')", "prints"),
+        ("detection.bad", "path.write_text('x')", "writes"),
+        ("reading.bad", "path.open('rb+')", "writes"),
+        ("batch.bad", "open(path, mode='w')", "writes"),
+        ("reading.utils", "", "says nothing"),
+        ("helpers", "", "says nothing"),
+        ("elsewhere.bad", "", "no room"),
+    ],
+)
+def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
+    """Each rule, broken in a made-up module, gives a fault that names the rule."""
+    assert any(fault in line for line in faults(f"lesionscan.{module}", source))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("batch.good", "from lesionscan import __version__\nfrom lesionscan.reading import x"),
+        ("reading.dicom_new", "import pydicom"),
+        ("reading.good", "path.open('rb')\n'abc'.replace('a', 'w')\nopen(path)"),
+        ("reporting.good", "path.write_bytes(b'')"),
+        ("detection.good", "from .measure import Region\nfrom ..radiograph import Notice"),
+        ("cli", "print('x')\nfrom lesionscan.simulation.samples import write_samples"),
+    ],
+)
+def test_a_good_module_has_no_fault(module: str, source: str) -> None:
+    """What the rules allow is not called a fault."""
+    assert list(faults(f"lesionscan.{module}", source)) == []
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Yield name and text of every text file that belongs to the repository."""
+    found = [path for path in ROOT.iterdir() if path.is_file()]
+    for folder in SOURCES:
+        found += (ROOT / folder).rglob("*")
+    for path in sorted(found):
+        if path.is_file() and "__pycache__" not in path.parts and path.name != ".coverage":
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue  # a picture
+
+
+def test_no_file_names_a_place() -> None:
+    """No package index and no folder of somebody's machine stands in the repository."""
+    named = [
+        f"{name}: {what}"
+        for name, text in _texts()
+        for what, pattern in PLACES.items()
+        if pattern.search(text)
+    ]
+    assert named == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pip install -i https://mirror.example/pypi" + "/simple x",
+        "--extra-index" + "-url x",
+        "trusted" + "-host = x",
+        "cp '/" + "work/main/x' y",
+        "see /" + "home/smith/x",
+    ],
+)
+def test_a_named_place_is_noticed(text: str) -> None:
+    """Each pattern finds what it is for."""
+    assert any(pattern.search(text) for pattern in PLACES.values())

@@ -1,0 +1,43 @@
+"""The public door: what `lesionscan` itself offers."""
+
+import subprocess
+import sys
+
+import pytest
+
+import lesionscan
+
+
+def test_all_is_what_is_importable() -> None:
+    """Every public name can be imported, and every name with a home is public."""
+    assert lesionscan.__all__ == sorted(lesionscan.__all__)
+    assert {*lesionscan._HOMES, "__version__"} == set(lesionscan.__all__)
+    for name in lesionscan.__all__:
+        assert getattr(lesionscan, name) is not None
+    assert set(lesionscan.__all__) <= set(dir(lesionscan))
+
+
+def test_names_are_those_of_their_modules() -> None:
+    """A public name is the very object of the module that defines it."""
+    from lesionscan.detection.pipeline import find_candidates
+
+    assert lesionscan.find_candidates is find_candidates
+    for name, home in lesionscan._HOMES.items():
+        assert getattr(lesionscan, name).__module__.startswith(home)
+
+
+def test_an_unknown_name_is_refused() -> None:
+    """A misspelt name raises the usual error."""
+    with pytest.raises(AttributeError, match="'lesionscan' has no attribute 'find_lesions'"):
+        getattr(lesionscan, "find_lesions")  # noqa: B009 - type checkers refuse it as an attribute
+
+
+def test_nothing_heavy_is_loaded_before_it_is_used() -> None:
+    """Importing the package and its command line loads no numerical library."""
+    code = (
+        "import sys, lesionscan.cli; "
+        "print(sorted({'numpy', 'scipy', 'cv2', 'skimage', 'pydicom', 'pydantic'} "
+        "& set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

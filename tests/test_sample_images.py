@@ -1,0 +1,73 @@
+"""What a newcomer sees first must be right: the sample images, scanned with default settings."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionscan import Findings, find_candidates, read_radiograph
+from lesionscan.evaluation.matching import match_candidates
+from lesionscan.evaluation.truth import load_truth, read_mask
+
+SAMPLES = Path(__file__).parents[1] / "sample_images"
+NAMES = sorted(path.name for path in (SAMPLES / "images").glob("*.dcm"))
+
+
+@cache
+def _findings(name: str) -> Findings:
+    return find_candidates(read_radiograph(SAMPLES / "images" / name))
+
+
+def test_there_are_at_least_eight_and_together_they_are_small() -> None:
+    """Eight or more films, under 12 MB with all that belongs to them."""
+    assert len(NAMES) >= 8
+    assert sum(path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()) < 12e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_frozen_results_come_back(name: str) -> None:
+    """The shown candidates are those of expected.json: scores within 0.01, places within 1 px."""
+    expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))[name]
+
+    shown = [candidate for candidate in _findings(name).candidates if candidate.shown]
+
+    assert len(shown) == len(expected)
+    for candidate, frozen in zip(shown, expected, strict=True):
+        assert candidate.score == pytest.approx(frozen["score"], abs=0.01)
+        assert candidate.region.centroid_px == pytest.approx(frozen["centroid_px"], abs=1.0)
+        assert candidate.region.area_px == pytest.approx(frozen["area_px"], rel=0.02)
+
+
+def test_planted_lesions_are_found_placed_and_measured() -> None:
+    """Of lesions with a contrast-to-noise of 3 or more, 90 % are shown and measured within 15 %.
+
+    At most one false candidate an image is shown on average; area and equivalent diameter are
+    medians of the error. Sample images were chosen to be looked at: this says nothing about films.
+    """
+    index = {film["name"]: film for film in json.loads((SAMPLES / "index.json").read_text("utf-8"))}
+    clear = found = others = 0
+    area_errors, diameter_errors = [], []
+    for film in load_truth(SAMPLES):
+        lesions = read_mask(film.mask)
+        shown = [c for c in _findings(film.image.name).candidates if c.shown]
+        match = match_candidates([c.region.centroid_px for c in shown], lesions)
+        others += len(match.others)
+        hits = dict(match.hits)
+        for fact in index[film.name]["lesion_facts"]:
+            if fact["contrast_to_noise"] < 3.0:
+                continue
+            clear += 1
+            if fact["label"] in hits:
+                found += 1
+                region = shown[hits[fact["label"]]].region
+                area_errors.append(abs(region.area_px / fact["area_px"] - 1))
+                diameter = region.equivalent_diameter_px / fact["equivalent_diameter_px"]
+                diameter_errors.append(abs(diameter - 1))
+
+    assert clear >= 10
+    assert found >= 0.9 * clear
+    assert others <= len(NAMES)
+    assert np.median(area_errors) <= 0.15
+    assert np.median(diameter_errors) <= 0.15
