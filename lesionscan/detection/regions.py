@@ -33,7 +33,7 @@ _WEAKEST_BLOB = 0.002
 """Least scale-normalised eigenvalue, in units of the image's range: below it is rounding."""
 _MOST_PER_SCALE = 150
 """Blobs outlined at one scale."""
-_UNEVEN = 0.5
+_UNEVEN = 0.3
 """What unevenness inside takes from a region's salience, in standard deviations: without it two
 neighbouring holes are outlined as one."""
 _WEAK_SHARE = 0.15

@@ -87,7 +87,7 @@ SAMPLES: tuple[Sample, ...] = (
         "hand_enchondromas", "hand", 57, Film(bits=12, laterality="L", marker="ring"),
         "Two small bones of the hand hollowed out, as enchondromas.",
         (
-            Lesion("proximal_phalanx_4", 0.32, 0.0, 11.0, elongation=1.6, removed=0.8,
+            Lesion("proximal_phalanx_4", 0.32, 0.0, 11.0, elongation=1.6, removed=0.65,
                    margin_mm=0.4, shell_mm=0.7, expansile=True),
             Lesion("metacarpal_2", 0.80, 0.0, 11.5, elongation=1.4, removed=0.95,
                    margin_mm=0.4, shell_mm=0.8, expansile=True),

@@ -60,7 +60,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
     """The tables list all films in order, and run.json counts them and their failures."""
-    summary = scan(films, tmp_path / "out")
+    summary = scan(films, tmp_path / "out", settings=Settings(shown_score=0.5))
     out = tmp_path / "out"
     assert summary.report == out / "report.html"
     assert [outcome.name for outcome in summary.failures] == ["bad.png"]

@@ -178,7 +178,8 @@ def test_sample_images_are_made_again_byte_for_byte(tmp_path: Path) -> None:
         {
             path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            # what is found in them depends on the detection: tests/test_sample_images.py
+            if path.is_file() and path.name != "expected.json"
         }
         for folder in (tmp_path, COMMITTED)
     )
