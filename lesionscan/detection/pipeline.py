@@ -26,9 +26,10 @@ class Findings:
     settings
         What it was searched with.
     image
-        float32 (rows, cols) in [0, 1], bone bright, normalised inside the exposed field; 0 outside.
+        float32 (rows, cols) in [0, 1], bone bright; the range of the exposed field is stretched to
+        it, and what lies outside the field is stretched alike.
     exposed
-        bool; the exposed field without markers, metal and collimation.
+        bool; inside the collimated field (markers and metal in it included).
     bone
         bool; the bone mask.
     bone_confidence

@@ -234,7 +234,6 @@ def _sample(
 ) -> NDArray[np.float32]:
     """Interpolate an image linearly at (blobs, angles, steps); beyond its border, its edge."""
     blobs, angles, steps = rows.shape
-    flat = (blobs * angles, steps)
     chunk = 32_000 // angles  # cv2.remap takes at most 32767 rows
     sampled = [
         cv2.remap(
@@ -246,7 +245,7 @@ def _sample(
         )
         for i in range(0, blobs, chunk)
     ]
-    return np.concatenate(sampled).reshape(flat).reshape(rows.shape)
+    return np.asarray(np.concatenate(sampled), np.float32).reshape(rows.shape)
 
 
 def _edge_steps(profile: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,63 @@
+"""How a picture is stored must not change what is found in it."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from lesionscan import Findings, find_candidates, read_radiograph
+from lesionscan.simulation.dicom_file import write_dicom
+from lesionscan.simulation.film import Film
+from lesionscan.simulation.phantom import Phantom, make_phantom
+
+BITS = 12
+
+
+@cache
+def _phantom(seed: int) -> Phantom:
+    return make_phantom(
+        "knee", seed, lesions=1, long_side_px=420, film=Film("MONOCHROME2", bits=BITS)
+    )
+
+
+def _stored(folder: Path, seed: int, **changes: object) -> Findings:
+    """Store a phantom, change attributes of the file, and search it."""
+    path = folder / "film.dcm"
+    write_dicom(path, _phantom(seed))
+    dataset = pydicom.dcmread(path)
+    if changes.get("PhotometricInterpretation") == "MONOCHROME1":
+        complement = (2**BITS - 1 - dataset.pixel_array).astype(np.uint16)
+        dataset.PixelData = complement.tobytes()
+        dataset["PixelData"].VR = "OW"
+    for keyword, value in changes.items():
+        setattr(dataset, keyword, value)
+    dataset.save_as(path)
+    return find_candidates(read_radiograph(path))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_polarity_changes_nothing(tmp_path: Path, seed: int) -> None:
+    """The same picture as MONOCHROME1 and as MONOCHROME2: exactly the same candidates."""
+    one = _stored(tmp_path, seed)
+    other = _stored(tmp_path, seed, PhotometricInterpretation="MONOCHROME1")
+
+    assert one.candidates
+    assert (one.labels == other.labels).all()
+    assert [c.score for c in one.candidates] == [c.score for c in other.candidates]
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(0.5, -1024.0), (2.0, 100.0), (4.0, 0.0)])
+def test_a_rescale_in_the_file_changes_nothing(
+    tmp_path: Path, slope: float, intercept: float
+) -> None:
+    """Slope and intercept: the same labels but for 1 pixel in 1000, scores within 0.01."""
+    one = _stored(tmp_path, 1)
+    other = _stored(tmp_path, 1, RescaleSlope=slope, RescaleIntercept=intercept)
+
+    assert one.candidates
+    assert np.mean(one.labels == other.labels) > 0.999
+    assert [c.score for c in one.candidates[:5]] == pytest.approx(
+        [c.score for c in other.candidates[:5]], abs=0.01
+    )
