@@ -10,6 +10,8 @@ Heavy imports stand inside the commands, so that `lesionscan --help` answers at 
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -45,6 +47,18 @@ class _RefusedError(Exception):
     """A run that cannot start; the message is for the user."""
 
 
+class _StoppedError(Exception):
+    """Ctrl-C before the run itself listens for it (typer would end without a word)."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _StoppedError from None
+
+
 def main() -> None:
     """Run the command line; a user never sees a traceback."""
     for stream in (sys.stdout, sys.stderr):
@@ -53,7 +67,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _StoppedError):
         _complain("stopped; the same command goes on where it stopped")
         sys.exit(130)
     except BrokenPipeError:
@@ -65,7 +79,7 @@ def main() -> None:
     except MemoryError:
         _complain("memory ran out; use fewer jobs (--jobs 1)")
     except OSError as error:
-        _complain(str(error) if error.errno is None else f"{error.strerror}: {error.filename}")
+        _complain(_os_error_in_words(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence
         _complain(f"internal error ({type(error).__name__}); please report this")
     sys.exit(2)
@@ -105,8 +119,9 @@ def scan(
     ] = True,
 ) -> None:
     """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
-    plan = _plan(inputs, out, settings, resume)
-    summary, status = _run(plan, jobs)
+    with _stoppable():
+        plan = _plan(inputs, out, settings, resume)
+        summary, status = _run(plan, jobs)
     _print_summary(plan, summary)
     raise typer.Exit(status)
 
@@ -122,9 +137,10 @@ def demo(
     from lesionscan.evaluation.matching import compare_film
     from lesionscan.evaluation.truth import TruthError, load_truth
 
-    samples = _samples(out)
-    plan = _plan([samples / "images"], out, None, resume=True)
-    summary, status = _run(plan, jobs)
+    with _stoppable():
+        samples = _samples(out)
+        plan = _plan([samples / "images"], out, None, resume=True)
+        summary, status = _run(plan, jobs)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]
     except TruthError as error:
@@ -190,7 +206,7 @@ class _Progress:
         self._bar = bars.Progress(
             bars.TextColumn("{task.completed:,}/{task.total:,} films"),
             bars.BarColumn(),
-            bars.TextColumn("{task.fields[candidates]:,} candidates"),
+            bars.TextColumn("{task.fields[candidates]:,} candidates shown"),
             bars.TextColumn("{task.fields[failed]:,} failed"),
             bars.TimeRemainingColumn(),
             console=console,
@@ -286,6 +302,13 @@ def _show_version(*, wanted: bool) -> None:
     if wanted:
         print(f"lesionscan {__version__}")
         raise typer.Exit
+
+
+def _os_error_in_words(error: OSError) -> str:
+    if error.errno is None:  # one of ours: its message says it all
+        return str(error)
+    where = "the terminal or pipe" if error.filename is None else error.filename
+    return f"{where}: {error.strerror}; results written so far are kept"
 
 
 def _note(text: str) -> None:

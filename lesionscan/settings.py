@@ -11,7 +11,8 @@ import tomllib
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 
 class SettingsError(ValueError):
@@ -96,6 +97,15 @@ class Settings(BaseModel):
         description="Most candidates listed for one picture, best first.",
     )
 
+    @model_validator(mode="after")
+    def _ranges_run_upwards(self) -> Self:
+        if self.smallest_radius >= self.largest_radius:
+            raise ValueError(
+                f"smallest_radius must be less than largest_radius, got {self.smallest_radius} "
+                f"and {self.largest_radius}"
+            )
+        return self
+
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read settings from a TOML file whose keys are the names of the fields.
@@ -119,14 +129,18 @@ class Settings(BaseModel):
         try:
             return cls(**entries)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(
-                f"settings file {path}: {name}: {first['msg']} (got {first['input']!r}); "
-                f"known names: {', '.join(sorted(cls.model_fields))}"
-            ) from error
+            raise SettingsError(f"settings file {path}: {_in_words(error.errors()[0])}") from error
 
     def sha256(self) -> str:
         """Return the hash that says which settings made a result (hexadecimal SHA-256)."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """Say what is wrong with one entry, and what would be right."""
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting {name}; known are {', '.join(sorted(Settings.model_fields))}"
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name} {reason}, got {error['input']!r}" if name else reason

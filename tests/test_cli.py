@@ -95,7 +95,10 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
         (["missing", "--out", "out"], "lesionscan: input missing does not exist; check the path"),
         (["empty", "--out", "out"], "lesionscan: no radiograph found in empty"),
         (["in", "--out", "file"], "lesionscan: output file is a file; name a folder (--out)"),
-        (["in", "--out", "file/out"], "lesionscan: cannot write file/out"),
+        (
+            ["in", "--out", "file/out"],
+            "lesionscan: output folder file/out: Not a directory",
+        ),
         (["in", "-o", "out", "--settings", "no.toml"], "lesionscan: settings file no.toml"),
         (["in", "-o", "out", "--settings", "bad.toml"], "lesionscan: settings file bad.toml"),
     ],
@@ -338,7 +341,11 @@ def test_samples_are_made_where_the_package_is_installed(
     ("error", "status", "words"),
     [
         (KeyboardInterrupt(), 130, "the same command goes on"),
-        (OSError(28, "No space left on device", "x"), 2, "No space left on device: x"),
+        (
+            OSError(28, "No space left on device", "x"),
+            2,
+            "x: No space left on device; results written so far are kept",
+        ),
         (MemoryError(), 2, "use fewer jobs"),
         (KeyError("Smith"), 2, "internal error (KeyError)"),
     ],

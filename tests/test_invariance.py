@@ -3,11 +3,12 @@
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
 
-from lesionscan import Findings, find_candidates, read_radiograph
+from lesionscan import Findings, Radiograph, find_candidates, read_radiograph
 from lesionscan.simulation.dicom_file import write_dicom
 from lesionscan.simulation.film import Film
 from lesionscan.simulation.phantom import Phantom, make_phantom
@@ -61,3 +62,26 @@ def test_a_rescale_in_the_file_changes_nothing(
     assert [c.score for c in one.candidates[:5]] == pytest.approx(
         [c.score for c in other.candidates[:5]], abs=0.01
     )
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
+    """OpenCV rounds otherwise with more threads; every measured number must stay the same."""
+    pixels = np.kron(_phantom(2).stored.astype(np.float32), np.ones((3, 3), np.float32))
+    radiograph = Radiograph(pixels=pixels.astype(np.float32), valid=np.ones(pixels.shape, np.bool_))
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        one = find_candidates(radiograph)
+        cv2.setNumThreads(threads)
+        other = find_candidates(radiograph)
+        assert cv2.getNumThreads() == threads
+    finally:
+        cv2.setNumThreads(before)
+
+    assert one.candidates
+    assert [c.score for c in one.candidates] == [c.score for c in other.candidates]
+    assert [c.region.lesion_to_bone_width for c in one.candidates] == [
+        c.region.lesion_to_bone_width for c in other.candidates
+    ]
+    assert (one.image == other.image).all()

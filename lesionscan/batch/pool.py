@@ -101,6 +101,7 @@ def run_jobs(
 def _run_here(
     work: Work[JobT, OutcomeT], jobs: Sequence[JobT], stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, OutcomeT]]:
+    _one_opencv_thread()
     for number, job in enumerate(jobs):
         if stopped():
             return
@@ -137,15 +138,20 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _one_opencv_thread() -> None:
+    """Let no result depend on the number of workers or cores: more threads round otherwise."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def _serve(pipe: Connection) -> None:
     """Work in a worker process until the parent closes the pipe or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker, or N workers on N cores start N x N threads. Set before the first job
     # arrives, because unpickling it loads the numerical libraries, which read these once.
     os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
-    import cv2
-
-    cv2.setNumThreads(1)
+    _one_opencv_thread()
     while True:
         try:
             function, job = pipe.recv()

@@ -1,7 +1,8 @@
 """The run: discover, resume, work, sum up.
 
-The summaries are built from the per-image JSON files in the films' order, so that they have the
-same bytes for every number of workers, and after a run that was stopped and resumed.
+The tables and the page are built from the per-image JSON files in the films' order, so that they
+have the same bytes for every number of workers, and after a run that was stopped and resumed;
+run.json alone tells how this run went.
 """
 
 import time
@@ -13,7 +14,7 @@ from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.job import Job, Outcome, crashed, process
 from lesionscan.batch.pool import Work, run_jobs
 from lesionscan.batch.summaries import RunRecord, write_summaries
-from lesionscan.reporting.atomic import remove, write_bytes
+from lesionscan.reporting.atomic import OutputError, remove, write_bytes
 from lesionscan.settings import Settings
 
 _PROBE = ".lesionscan-probe.tmp"
@@ -93,8 +94,15 @@ def make_plan(inputs: Sequence[Path], out: Path, settings: Settings, *, resume: 
         raise InputError(f"output {out} is a file; name a folder (--out)")
     found = discover(inputs, out=out)
     # Tried now: a scan of hours must not learn at its end that it cannot write.
-    write_bytes(out / _PROBE, b"")
-    remove(out / _PROBE)
+    try:
+        write_bytes(out / _PROBE, b"")
+        remove(out / _PROBE)
+    except OutputError as error:
+        cause = error.__cause__
+        reason = getattr(cause, "strerror", None) or "it cannot be written"
+        raise InputError(
+            f"output folder {out}: {reason}; choose another output folder (--out)"
+        ) from error
     return Plan(out, settings, found, resume)
 
 

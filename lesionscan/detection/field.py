@@ -92,19 +92,13 @@ def _sizeable_components(mask: BoolImage) -> BoolImage:
     return np.asarray(sizeable[labels])
 
 
-def _hull_mask(mask: BoolImage) -> BoolImage:
-    hull = np.zeros(mask.shape, np.uint8)
-    points = cv2.findNonZero(mask.astype(np.uint8))
-    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    return hull.astype(bool)
-
-
-def _touching_border(mask: BoolImage) -> BoolImage:
-    """Keep the components of a mask that touch the picture's border."""
+def _touching_border(mask: BoolImage, *, run: float = 1) -> BoolImage:
+    """Keep the components of a mask that cover at least `run` pixels of the picture's border."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    touching = np.unique(edge[edge > 0])
-    return np.isin(labels, touching)
+    touching = np.bincount(edge, minlength=int(labels.max()) + 1) >= run
+    touching[0] = False
+    return np.asarray(touching[labels])
 
 
 def _without_dark_shutter(scaled: FloatImage, valid: BoolImage) -> BoolImage:
@@ -140,17 +134,8 @@ def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
         if share > best_share:
             best, best_share = hull, share
     if best.all():
-        best = ~_long_on_border(_touching_border(smooth > _WHITE))
+        best = ~_touching_border(smooth > _WHITE, run=_WHITE_RUN * max(scaled.shape))
     return best
-
-
-def _long_on_border(mask: BoolImage) -> BoolImage:
-    """Keep the components that cover a long stretch of the picture's border."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    runs = np.bincount(edge, minlength=int(labels.max()) + 1)
-    long_runs = np.flatnonzero(runs >= _WHITE_RUN * max(mask.shape))
-    return np.isin(labels, long_runs[long_runs > 0])
 
 
 def _convex_hull(mask: BoolImage) -> tuple[BoolImage, NDArray[np.float64]]:
@@ -189,7 +174,7 @@ def _share_with_step(smooth: FloatImage, exposed: BoolImage, corners: NDArray[np
 
     within = (outer >= 0).all(axis=1) & (outer[:, 0] <= cols - 1) & (outer[:, 1] <= rows - 1)
     within &= sample(exposed, outer) > 0
-    if within.mean() < 0.1:
+    if np.count_nonzero(within) < max(1, 0.1 * within.size):
         return 0.0
     step = sample(smooth, outer) - sample(smooth, inner)
     return float((step[within] > _STEP).mean())
@@ -229,7 +214,8 @@ def _find_opaque(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
         rim = strokes & ~cv2.erode(
             strokes.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0
         ).astype(bool)
-        if np.median(gradient[box][rim]) < 0.25:
+        # closing scattered pixels can leave a group that holds none of them
+        if not strokes.any() or np.median(gradient[box][rim]) < 0.25:
             continue
         around = (cv2.dilate(group.astype(np.uint8), _disk(reach)) > 0) & ~group
         level = float(np.median(clipped[box][strokes]))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from lesionscan.detection.morphology import largest_component
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
 
 
@@ -85,5 +86,5 @@ class WorkingGrid:
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             )
             target = restored[low[0] : high[0], low[1] : high[1]]
-            target[(soft >= 0.5) & (target == 0)] = label
+            target[largest_component((soft >= 0.5) & (target == 0))] = label
         return restored

@@ -101,7 +101,11 @@ class BoneMap:
             return None, None
         bone_id = 1 + int(np.argmax(under[1:]))
         piece = np.argwhere(self.pieces == bone_id).astype(np.float64)
-        centre = points.mean(axis=0)
+        # from the region's pixel on this bone that is nearest to its centroid, which may lie in a
+        # notch that the lesion has eaten out of the bone's edge
+        on_bone = points[self.pieces[rows, cols] == bone_id]
+        centroid = points.mean(axis=0)
+        centre = on_bone[np.argmin(((on_bone - centroid) ** 2).sum(axis=1))]
         local = self._local_axis(piece, centre, reach=reach_px / float(scale.mean()))
         whole = _axis(piece)
         along = _fraction_along(piece, centre, whole) if whole is not None else None
@@ -143,12 +147,8 @@ class BoneMap:
         within = (path >= 0).all(axis=1) & (path < self.pieces.shape).all(axis=1)
         on_bone = np.zeros(steps.size, bool)
         on_bone[within] = self.pieces[path[within, 0], path[within, 1]] == bone_id
-        inside = np.flatnonzero(on_bone)
-        if inside.size == 0:
-            return 0.0
-        # a dark region may lie in a notch: start counting where the bone begins
-        after = np.flatnonzero(~on_bone[inside[0] :])
-        return float(steps[inside[0] + after[0]]) if after.size else float(steps[inside[-1]])
+        off = np.flatnonzero(~on_bone)
+        return float(steps[off[0]]) if off.size else float(steps[-1])
 
 
 def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -47,3 +47,11 @@ def fill_holes(mask: BoolImage, largest_area: float) -> BoolImage:
     hole = inside & (stats[:, cv2.CC_STAT_AREA] <= largest_area)
     hole[0] = False
     return np.asarray(mask | hole[labels], np.bool_)
+
+
+def largest_component(mask: BoolImage) -> BoolImage:
+    """Keep the largest connected piece of a mask; the first one where several are as large."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count <= 2:
+        return mask
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), np.bool_)

@@ -42,5 +42,7 @@ def rescale(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
     low, high = grey
     if high <= low:
         return np.zeros_like(pixels)
-    scaled: FloatImage = (pixels - np.float32(low)) / np.float32(high - low)
+    # halves, since the range of float32 extremes is no float32
+    half = 0.5 * high - 0.5 * low
+    scaled: FloatImage = 0.5 * pixels / np.float32(half) - np.float32(0.5 * low / half)
     return scaled

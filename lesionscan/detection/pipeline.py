@@ -1,7 +1,10 @@
 """The product in one function: a radiograph in, candidates out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lesionscan.detection.bone import find_bone
@@ -75,7 +78,12 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
     Findings
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
     """
-    s = settings or Settings()
+    with _one_thread():
+        return _find(radiograph, settings or Settings())
+
+
+def _find(radiograph: Radiograph, s: Settings) -> Findings:
+    """Find candidates step by step."""
     grid = WorkingGrid.of(radiograph.shape, long_side_px=s.working_long_side_px)
     pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
 
@@ -99,7 +107,7 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
     inner = fill_outside(small, search)
     radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
     radii = np.unique(np.maximum(radii, _LEAST_RADIUS_PX))
-    labels = find_dark_regions(small, inner, search, radii_px=radii, most=s.max_candidates)
+    labels = find_dark_regions(small, inner, search, radii_px=radii, most=_MOST_REGIONS)
 
     # measure
     labels = grid.restore_labels(labels)
@@ -114,7 +122,7 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
     )
 
     # score
-    candidates = score_regions(regions, shown_score=s.shown_score)
+    candidates = score_regions(regions, shown_score=s.shown_score, most=s.max_candidates)
     return Findings(
         radiograph=radiograph,
         settings=s,
@@ -129,6 +137,19 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
     )
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV to one thread: it rounds sums otherwise with another number of them."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+_MOST_REGIONS = 150
+"""Regions measured and scored; more than are listed, since salience is not the score."""
 _LEAST_RADIUS_PX = 1.5
 """Smaller spots on the working grid cannot be told from noise."""
 _NOT_ASSESSED = Notice(

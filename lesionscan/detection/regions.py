@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
+from lesionscan.detection.morphology import largest_component
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
 
 _ANGLES = 48
@@ -106,7 +107,7 @@ def find_dark_regions(
         if _swallows(labels, covered):
             continue
         label += 1
-        labels[box][mask & (labels[box] == 0)] = label
+        labels[box][largest_component(mask & (labels[box] == 0))] = label
         if label == most:
             break
     return labels

@@ -50,7 +50,9 @@ class Candidate:
     reasons: tuple[Reason, ...]
 
 
-def score_regions(regions: tuple[Region, ...], *, shown_score: float) -> tuple[Candidate, ...]:
+def score_regions(
+    regions: tuple[Region, ...], *, shown_score: float, most: int
+) -> tuple[Candidate, ...]:
     """Score regions and number them, best first.
 
     The score is the geometric mean of named terms, each between 0 and 1, so that a region must
@@ -63,6 +65,8 @@ def score_regions(regions: tuple[Region, ...], *, shown_score: float) -> tuple[C
         What was measured.
     shown_score
         Candidates with at least this score are shown.
+    most
+        Largest number of candidates returned, the best ones.
     """
     rated = [(region, _reasons(region)) for region in regions]
     scored = [(_combine(reasons), region, reasons) for region, reasons in rated]
@@ -76,7 +80,7 @@ def score_regions(regions: tuple[Region, ...], *, shown_score: float) -> tuple[C
             shown=score >= shown_score,
             reasons=reasons,
         )
-        for number, (score, region, reasons) in enumerate(scored, start=1)
+        for number, (score, region, reasons) in enumerate(scored[:most], start=1)
     )
 
 
@@ -92,7 +96,7 @@ def _reasons(region: Region) -> tuple[Reason, ...]:
     weakest = region.weakest_side_contrast / contrast
     clear = contrast / max(region.inside_spread, 0.005)
     even = region.inside_spread / max(region.ring_spread, 1e-3)
-    rim = region.rim_contrast / contrast
+    rim = region.rim_contrast / contrast if region.contrast > 0 else 0.0
     at_border = bool(_AT_BORDER & set(region.flags))
     step = region.weakest_edge_step / contrast
     return (
@@ -100,12 +104,16 @@ def _reasons(region: Region) -> tuple[Reason, ...]:
             "conspicuous",
             _rise(conspicuity, 0.0, 0.3),
             f"darker than around it by {region.contrast_to_noise:.1f} noise levels over "
-            f"{100 * region.size:.1f} % of the film's length",
+            f"{100 * region.size:.1f} % of the film's length"
+            if region.contrast > 0
+            else "not darker than around it",
         ),
         Reason(
             "clear",
             _rise(clear, 0.5, 3.0),
-            f"darker than around it by {clear:.1f} times its own variation",
+            f"darker than around it by {clear:.1f} times its own variation"
+            if region.contrast > 0
+            else "not darker than around it",
         ),
         Reason(
             "even",
@@ -163,4 +171,6 @@ def _combine(reasons: tuple[Reason, ...]) -> float:
     """Return the weighted geometric mean of the terms; a 0 counts as one in a million."""
     weights = [_WEIGHTS.get(reason.term, 1.0) for reason in reasons]
     logs = [math.log(max(reason.value, 1e-6)) for reason in reasons]
-    return math.exp(sum(w * v for w, v in zip(weights, logs, strict=True)) / sum(weights))
+    mean = sum(w * v for w, v in zip(weights, logs, strict=True)) / sum(weights)
+    # as it will be written, so that what is shown follows from the written score
+    return round(math.exp(mean), 6)

@@ -104,6 +104,10 @@ def _explain(error: OSError, path: Path) -> OutputError:
     cause = error.strerror or type(error).__name__
     if error.errno == errno.ENAMETOOLONG:
         return NameTooLongError(f"cannot write {path}: {cause}")
-    return OutputError(
-        f"cannot write {path}: {cause}; make room or choose another output folder (--out)"
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    remedy = (
+        "make room; finished films are kept and the same command goes on"
+        if full
+        else "choose another output folder (--out)"
     )
+    return OutputError(f"cannot write {path}: {cause}; {remedy}")

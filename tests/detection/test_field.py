@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from lesionscan.detection.field import find_field
@@ -80,3 +81,20 @@ def test_a_film_of_one_grey_value_is_one_field() -> None:
     field = find_field(film, _valid(film))
 
     assert field.usable.all()
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3, 1), (2, 2), (1, 200)])
+def test_tiny_and_narrow_films_have_a_field(shape: tuple[int, int]) -> None:
+    """No film is too small to be answered without a warning."""
+    film = np.ones(shape, np.float32)
+    film[0, 0] = 0.0
+
+    assert find_field(film, _valid(film)).exposed.shape == shape
+
+
+def test_scattered_bright_pixels_are_no_error() -> None:
+    """A group without a bright pixel of its own is passed over."""
+    film = np.random.default_rng(894).lognormal(0, 3, size=(209, 209)).astype(np.float32)
+    scaled = film / np.float32(np.percentile(film, 99.5))
+
+    assert find_field(scaled, _valid(film)).opaque.shape == film.shape

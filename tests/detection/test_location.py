@@ -72,3 +72,21 @@ def test_a_region_off_the_bone_has_no_location() -> None:
         None,
         None,
     )
+
+
+def test_the_width_ends_where_the_bone_ends() -> None:
+    """A hole at the edge of one limb of a U is compared with that limb, not with the whole U.
+
+    Limbs of 40 pixels, a region of 24: 0.6, wherever its centre lies.
+    """
+    bone = np.zeros((400, 300), bool)
+    bone[20:380, 60:100] = True
+    bone[20:380, 200:240] = True
+    bone[340:380, 60:240] = True
+
+    ratios = [
+        BoneMap.of(bone).locate(np.argwhere(disk(bone.shape, (150, col), 12)), reach_px=12.0)[1]
+        for col in (80.0, 93.0, 104.0)
+    ]
+
+    assert ratios == [pytest.approx(0.6, abs=0.06)] * 3

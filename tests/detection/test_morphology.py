@@ -5,6 +5,7 @@ from lesionscan.detection.morphology import (
     dilate_disk,
     distance_to,
     fill_holes,
+    largest_component,
     open_disk,
 )
 from tests.detection.made import disk
@@ -54,3 +55,11 @@ def test_closing_bridges_a_gap_and_opening_drops_a_thread() -> None:
 
     assert close_disk(gap, 3.0)[20, 18:22].all()
     assert not open_disk(thread, 2.0).any()
+
+
+def test_the_largest_piece_is_kept() -> None:
+    """One region stays one piece."""
+    large, small = disk((60, 60), (20, 20), 8), disk((60, 60), (45, 45), 4)
+
+    assert (largest_component(large | small) == large).all()
+    assert not largest_component(np.zeros((5, 5), bool)).any()

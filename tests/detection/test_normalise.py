@@ -40,3 +40,12 @@ def test_rescaling_maps_the_range_to_zero_and_one_and_keeps_what_lies_beyond() -
 def test_an_empty_range_gives_zero() -> None:
     """A constant film becomes black, not a division by zero."""
     assert not rescale(np.full((3, 3), 5.0, np.float32), (5.0, 5.0)).any()
+
+
+def test_the_whole_range_of_float32_is_rescaled() -> None:
+    """Sentinels of a float image overflow nothing."""
+    pixels = np.array([[-3e38, 0.0, 3e38]], np.float32)
+
+    scaled = rescale(pixels, (-3e38, 3e38))
+
+    assert scaled == pytest.approx(np.array([[0.0, 0.5, 1.0]]))

@@ -29,7 +29,7 @@ def test_every_term_at_its_best_scores_one() -> None:
         bone_fraction=1.0,
     )
 
-    (candidate,) = score_regions((ideal,), shown_score=0.75)
+    (candidate,) = score_regions((ideal,), shown_score=0.75, most=100)
 
     assert candidate.score == pytest.approx(1.0)
     assert candidate.shown
@@ -55,9 +55,9 @@ def test_each_fact_that_speaks_against_a_lesion_lowers_the_score(
 ) -> None:
     """One fact changed for the worse, all others equal."""
     region = _region()
-    (before,) = score_regions((region,), shown_score=0.75)
+    (before,) = score_regions((region,), shown_score=0.75, most=100)
 
-    (after,) = score_regions((replace(region, **worse),), shown_score=0.75)  # type: ignore[arg-type]
+    (after,) = score_regions((replace(region, **worse),), shown_score=0.75, most=100)  # type: ignore[arg-type]
 
     assert after.score < before.score
 
@@ -65,7 +65,7 @@ def test_each_fact_that_speaks_against_a_lesion_lowers_the_score(
 def test_a_region_open_on_all_sides_scores_next_to_nothing() -> None:
     """No other term can make up for it."""
     (candidate,) = score_regions(
-        (replace(_region(), enclosure=0.0, weakest_side_contrast=-0.1),), shown_score=0.75
+        (replace(_region(), enclosure=0.0, weakest_side_contrast=-0.1),), shown_score=0.75, most=100
     )
 
     assert candidate.score < 0.1
@@ -77,19 +77,19 @@ def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
     lower = replace(_region(), label=3, centroid_px=(90.0, 50.0))
     poor = replace(_region(), label=1, enclosure=0.6)
 
-    candidates = score_regions((poor, lower, upper), shown_score=0.75)
+    candidates = score_regions((poor, lower, upper), shown_score=0.75, most=100)
 
     assert [(c.id, c.region.label) for c in candidates] == [(1, 7), (2, 3), (3, 1)]
 
 
 def test_shown_starts_exactly_at_the_limit() -> None:
     """A score equal to the limit is shown, one below is not."""
-    (candidate,) = score_regions((_region(),), shown_score=0.0)
+    (candidate,) = score_regions((_region(),), shown_score=0.0, most=100)
 
-    assert score_regions((_region(),), shown_score=candidate.score)[0].shown
-    assert not score_regions((_region(),), shown_score=candidate.score + 1e-9)[0].shown
+    assert score_regions((_region(),), shown_score=candidate.score, most=100)[0].shown
+    assert not score_regions((_region(),), shown_score=candidate.score + 1e-9, most=100)[0].shown
 
 
 def test_no_regions_give_no_candidates() -> None:
     """Nothing found is an empty tuple."""
-    assert score_regions((), shown_score=0.5) == ()
+    assert score_regions((), shown_score=0.5, most=100) == ()

@@ -45,7 +45,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match=r"cannot write .*x\.json: No space left .*--out"):
+    with pytest.raises(OutputError, match=r"cannot write .*x\.json: No space left .*make room"):
         write_bytes(tmp_path / "x.json", b"")
 
 

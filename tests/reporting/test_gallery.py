@@ -77,7 +77,7 @@ def test_counts_disclaimer_and_failures_are_there() -> None:
 def test_a_film_without_candidates_says_so() -> None:
     """No empty panel: the threshold and the number below it are named."""
     page = page_of(Film(disks=(Disk(150, 100, 10, 0.3),)))
-    assert "no candidate above 0.50 (1 below)" in page
+    assert "no candidate of 0.50 or more (1 below)" in page
 
 
 def test_a_film_that_was_not_assessed_says_so() -> None:

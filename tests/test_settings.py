@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from lesionscan.settings import Settings, SettingsError
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    """One entry changed, all others at their defaults."""
+    settings = Settings.from_file(_file(tmp_path, "shown_score = 0.6\n"))
+
+    assert settings == Settings(shown_score=0.6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense = 1", "there is no setting nonsense; known are bright_percent"),
+        ("shown_score = 3", "shown_score should be less than or equal to 1, got 3"),
+        ("shown_score = 'x'", "shown_score should be a valid number"),
+        (
+            "smallest_radius = 0.3\nlargest_radius = 0.1",
+            "smallest_radius must be less than largest_radius, got 0.3 and 0.1",
+        ),
+        ("shown_score 0.6", "is not valid TOML .*; write lines like 'shown_score = 0.6'"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
+    """The message names the file, the entry and what would be right."""
+    with pytest.raises(SettingsError, match=rf"settings\.toml:? {message}"):
+        Settings.from_file(_file(tmp_path, text))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """No file, no silent defaults."""
+    with pytest.raises(SettingsError, match=r"cannot be read .*; check the path"):
+        Settings.from_file(tmp_path / "none.toml")
+
+
+def test_the_hash_follows_the_values() -> None:
+    """Equal settings have equal hashes, different ones different hashes."""
+    assert Settings().sha256() == Settings().sha256()
+    assert Settings().sha256() != Settings(shown_score=0.6).sha256()
