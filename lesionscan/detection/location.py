@@ -118,7 +118,7 @@ class BoneMap:
         after = self._march(bone_id, centre, across)
         width = before + after
         offset = (before - after) / width if width > 0 else 0.0
-        extent = float(np.ptp(points @ across)) + 1.0 / float(scale.mean())
+        extent = float(np.ptp(_along(points, across))) + 1.0 / float(scale.mean())
         ratio = extent / width if width > 0 else None
         return Location(bone_id, along, float(np.clip(offset, -1, 1))), ratio
 
@@ -151,11 +151,25 @@ class BoneMap:
         return float(steps[off[0]]) if off.size else float(steps[-1])
 
 
+def second_moments(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (2, 2) second central moments of (n, 2) points.
+
+    Without BLAS, whose sums round otherwise with another number of threads.
+    """
+    offset = points - points.mean(axis=0)
+    return np.asarray(np.einsum("ij,ik->jk", offset, offset) / len(points), np.float64)
+
+
+def _along(points: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the position of (n, 2) points along a direction (without BLAS, as above)."""
+    return np.asarray(points[:, 0] * axis[0] + points[:, 1] * axis[1], np.float64)
+
+
 def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return the unit (row, col) direction in which points spread most; None if none stands out."""
     if len(points) < 8:
         return None
-    spread, directions = np.linalg.eigh(np.cov(points.T))
+    spread, directions = np.linalg.eigh(second_moments(points))
     if spread[1] < _ELONGATED * max(spread[0], 1e-9):
         return None
     axis = directions[:, 1]
@@ -167,6 +181,8 @@ def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
 def _fraction_along(
     piece: NDArray[np.float64], centre: NDArray[np.float64], axis: NDArray[np.float64]
 ) -> float:
-    at = piece @ axis
+    at = _along(piece, axis)
     low, high = float(at.min()), float(at.max())
-    return float(np.clip((centre @ axis - low) / max(high - low, 1e-9), 0.0, 1.0))
+    return float(
+        np.clip((float(_along(centre[None], axis)[0]) - low) / max(high - low, 1e-9), 0.0, 1.0)
+    )

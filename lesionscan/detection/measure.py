@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import perimeter_crofton
 
-from lesionscan.detection.location import BoneMap, Location
+from lesionscan.detection.location import BoneMap, Location, second_moments
 from lesionscan.detection.surroundings import Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing, read_only
 
@@ -324,8 +324,7 @@ def _ellipse_and_hull(
     """Return the eccentricity of the ellipse of equal moments, and area / hull area."""
     points = np.argwhere(mask) * np.asarray(pixel)
     # a pixel's own second moment keeps small and thin regions finite
-    moments = np.cov(points.T, bias=True) if len(points) > 1 else np.zeros((2, 2))
-    moments = moments + np.diag(np.square(pixel)) / 12.0
+    moments = second_moments(points) + np.diag(np.square(pixel)) / 12.0
     small, large = np.linalg.eigvalsh(moments)
     eccentricity = float(np.sqrt(max(0.0, 1.0 - small / large)))
     hull = np.zeros(mask.shape, np.uint8)
