@@ -104,7 +104,8 @@ class BoneMap:
         # from the region's pixel on this bone that is nearest to its centroid, which may lie in a
         # notch that the lesion has eaten out of the bone's edge
         on_bone = points[self.pieces[rows, cols] == bone_id]
-        centroid = points.mean(axis=0)
+        # rounded: of pixels equally near, rounding errors must not choose
+        centroid = np.round(points.mean(axis=0), 6)
         centre = on_bone[np.argmin(((on_bone - centroid) ** 2).sum(axis=1))]
         local = self._local_axis(piece, centre, reach=reach_px / float(scale.mean()))
         whole = _axis(piece)
@@ -154,10 +155,12 @@ class BoneMap:
 def second_moments(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (2, 2) second central moments of (n, 2) points.
 
-    Without BLAS, whose sums round otherwise with another number of threads.
+    Neither through BLAS nor einsum, whose sums round otherwise with another number of threads or
+    another place in memory.
     """
-    offset = points - points.mean(axis=0)
-    return np.asarray(np.einsum("ij,ik->jk", offset, offset) / len(points), np.float64)
+    rows, cols = (points[:, i] - points[:, i].mean() for i in (0, 1))
+    mixed = (rows * cols).mean()
+    return np.array([[(rows * rows).mean(), mixed], [mixed, (cols * cols).mean()]])
 
 
 def _along(points: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,7 +175,8 @@ def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
     spread, directions = np.linalg.eigh(second_moments(points))
     if spread[1] < _ELONGATED * max(spread[0], 1e-9):
         return None
-    axis = directions[:, 1]
+    # rounded: a path along it must not step aside for a rounding error
+    axis = np.round(directions[:, 1], 9)
     # from top to bottom, or from left to right where it is level
     upwards = axis[0] < 0 if abs(axis[0]) > 1e-9 else axis[1] < 0
     return -axis if upwards else axis

@@ -60,7 +60,7 @@ def margin_width(film: FloatImage, contour: NDArray[np.int32], *, reach: float) 
     shape -= shape.mean(axis=1, keepdims=True)
     centred = profiles - profiles.mean(axis=1, keepdims=True)
     # not through BLAS, whose sums round otherwise with another number of threads
-    product = np.einsum("ij,kj->ik", centred, shape)
+    product = (centred[:, None, :] * shape[None]).sum(axis=2)
     energy = (shape**2).sum(axis=1)
     # the residual falls by product^2 / energy; only rising fits (dark inside) count
     gain = np.where(product > 0, product**2 / energy, 0.0)
