@@ -135,7 +135,8 @@ class BoneMap:
         ]
         half_width = float(near.max()) if near.size else 0.0
         radius = max(_NEIGHBOURHOOD * half_width, 1.5 * reach, 4.0)
-        around = piece[((piece - centre) ** 2).sum(axis=1) <= radius**2]
+        # a hair more: the distance transform's last bit varies, and pixels lie on the circle
+        around = piece[((piece - centre) ** 2).sum(axis=1) <= (radius + 1e-3) ** 2]
         return _axis(around)
 
     def _march(
