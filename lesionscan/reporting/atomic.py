@@ -34,18 +34,11 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
     OutputError
         When the folder or the file cannot be written.
     """
-    temporary = _temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            yield stream
-        temporary.replace(path)
-    except OSError as error:
-        _discard(temporary)
-        raise _explain(error, path) from error
-    except BaseException:
-        _discard(temporary)
-        raise
+    with (
+        _whole_or_not(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        yield stream
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -56,17 +49,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     OutputError
         When the folder or the file cannot be written.
     """
-    temporary = _temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _whole_or_not(path) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        _discard(temporary)
-        raise _explain(error, path) from error
-    except BaseException:
-        _discard(temporary)
-        raise
 
 
 def remove(path: Path) -> None:
@@ -81,6 +65,22 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise _explain(error, path) from error
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the target's name at the end, or goes if there is none."""
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        _discard(temporary)
+        raise _explain(error, path) from error
+    except BaseException:
+        _discard(temporary)
+        raise
 
 
 def _temporary(path: Path) -> Path:
