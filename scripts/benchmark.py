@@ -143,7 +143,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
     from lesionscan.detection import pipeline
     from lesionscan.reading import read_radiograph
     from lesionscan.reporting.conversion import ok_record
-    from lesionscan.reporting.overlay import labels_png, overlay_png
+    from lesionscan.reporting.overlay import bone_png, labels_png, overlay_png
     from lesionscan.reporting.records import to_json
 
     cv2.setNumThreads(1)
@@ -159,6 +159,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
             overlay_png(findings)
         with clock.step("labels"):
             labels_png(findings)
+            bone_png(findings)
         with clock.step("json"):
             to_json(ok_record(findings, file=film.name, sha256=None))
         seconds.append(_in_order(clock.seconds))

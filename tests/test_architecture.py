@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "simulation": {"radiograph", "settings"},
     "reporting": {"radiograph", "settings", "reading", "detection"},
     "batch": {"radiograph", "settings", "reading", "detection", "reporting"},
-    # evaluation knows result files and arrays, so that it can judge any other program's too
-    "evaluation": set[str](),
+    # evaluation reads result files and arrays, so that it can judge any other program's too; of the
+    # rooms below it takes only the one that writes whole files
+    "evaluation": {"reporting"},
     "review": {"radiograph", "settings", "reporting"},
     # the public door: it shows what is on the floors below the reports
     "": {"radiograph", "settings", "reading", "detection"},
@@ -155,6 +156,8 @@ def test_every_room_is_there() -> None:
         ("batch.bad", "from lesionscan.evaluation.truth import load_truth", "not below it"),
         ("batch.bad", "from lesionscan.simulation.phantom import make_phantom", "not below it"),
         ("evaluation.bad", "from lesionscan.detection import pipeline", "not below it"),
+        ("evaluation.bad", "from lesionscan.batch.job import Job", "not below it"),
+        ("evaluation.bad", "path.write_text('x')", "writes"),
         ("settings", "from lesionscan.radiograph import Notice", "not below it"),
         ("batch.bad", "from lesionscan import find_candidates", "public door"),
         ("reporting.bad", "import pydicom", "imports pydicom"),

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from lesionscan.reading import looks_like_image
 
-OWN_PRODUCTS = (".overlay.png", ".labels.png", ".lesions.png", ".bone.png")
+OWN_PRODUCTS = (".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png")
 """Pictures that lesionscan writes, and truth masks: never films when found in a folder."""
 
 _RESERVED = frozenset({"run"})

@@ -1,6 +1,6 @@
 """One input -> its result files: read, find, report. The same for every way of running it.
 
-Order of writing: labels, overlay, then the JSON, each whole or not at all. A JSON that exists
+Order of writing: the pictures, then the JSON, each whole or not at all. A JSON that exists
 therefore means that the rest is complete, which is what resuming relies on.
 """
 
@@ -18,7 +18,7 @@ from lesionscan.radiograph import Notice
 from lesionscan.reading import UnreadableFileError, read_radiograph
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
-from lesionscan.reporting.overlay import labels_png, overlay_png
+from lesionscan.reporting.overlay import bone_png, labels_png, overlay_png
 from lesionscan.reporting.records import to_json
 from lesionscan.settings import Settings
 
@@ -89,6 +89,12 @@ class ResultPaths:
     record: Path
     overlay: Path
     labels: Path
+    bone: Path
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Return all but the JSON."""
+        return self.labels, self.bone, self.overlay
 
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
@@ -98,6 +104,7 @@ class ResultPaths:
             record=base.with_name(f"{base.name}.json"),
             overlay=base.with_name(f"{base.name}.overlay.png"),
             labels=base.with_name(f"{base.name}.labels.png"),
+            bone=base.with_name(f"{base.name}.bone.png"),
         )
 
 
@@ -136,8 +143,8 @@ def fail(job: Job, error: Notice, sha256: str | None = None) -> dict[str, Any]:
         file=job.name, sha256=sha256, settings_sha256=job.settings.sha256(), error=error
     )
     try:
-        remove(paths.overlay)
-        remove(paths.labels)
+        for picture in paths.pictures:
+            remove(picture)
         write_bytes(paths.record, to_json(record))
     except NameTooLongError:
         pass  # there is no place for a file of this name; the summaries name the film
@@ -198,12 +205,11 @@ def _result(job: Job) -> tuple[dict[str, Any], bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A film's results in memory."""
+    """A film's results in memory; the pictures in the order of `ResultPaths.pictures`."""
 
     result: dict[str, Any]
     record: bytes
-    labels: bytes
-    overlay: bytes
+    pictures: tuple[bytes, ...]
 
 
 def _render(job: Job, sha256: str | None) -> _Rendered:
@@ -213,15 +219,14 @@ def _render(job: Job, sha256: str | None) -> _Rendered:
     return _Rendered(
         result=record.model_dump(mode="json"),
         record=to_json(record),
-        labels=labels_png(findings),
-        overlay=overlay_png(findings),
+        pictures=(labels_png(findings), bone_png(findings), overlay_png(findings)),
     )
 
 
 def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:
     remove(paths.record)  # while the pictures change, no JSON may vouch for them
-    write_bytes(paths.labels, rendered.labels)
-    write_bytes(paths.overlay, rendered.overlay)
+    for path, picture in zip(paths.pictures, rendered.pictures, strict=True):
+        write_bytes(path, picture)
     write_bytes(paths.record, rendered.record)
     return rendered.result
 
@@ -237,7 +242,7 @@ def _kept_result(job: Job, paths: ResultPaths, sha256: str) -> dict[str, Any] | 
         and source.get("sha256") == sha256
         and source.get("file") == job.name
     )
-    return result if same and _is_full(paths.overlay) and _is_full(paths.labels) else None
+    return result if same and all(_is_full(path) for path in paths.pictures) else None
 
 
 def _is_full(path: Path) -> bool:

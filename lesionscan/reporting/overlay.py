@@ -1,4 +1,4 @@
-"""Pictures: the film with numbered outlines, and the label image.
+"""Pictures: the film with numbered outlines, the label image and the bone mask.
 
 The film is the hero: outlines are thin and run just outside the candidate, numbers stand beside
 it, words stand in a strip under the film.
@@ -48,6 +48,17 @@ def labels_png(findings: Findings) -> bytes:
         What was found. Rows and columns are those of the stored matrix.
     """
     return encode_png(findings.labels.astype(np.uint16))
+
+
+def bone_png(findings: Findings) -> bytes:
+    """Return the bone mask as an 8-bit PNG: 0 background, 255 bone.
+
+    Parameters
+    ----------
+    findings
+        What was found. Rows and columns are those of the stored matrix.
+    """
+    return encode_png(np.where(findings.bone, 255, 0).astype(np.uint8))
 
 
 def display_scale(rows: int, columns: int) -> float:

@@ -38,11 +38,18 @@ def test_a_folder_is_walked_in_sorted_order(tmp_path: Path) -> None:
 def test_own_products_truth_masks_and_hidden_files_are_skipped(tmp_path: Path) -> None:
     """What lesionscan writes, truth masks and hidden files and folders are no films."""
     film = write_film(tmp_path / "in" / "a.png")
-    for name in ("a.png.overlay.png", "a.png.labels.png", "a.lesions.png", "A.BONE.PNG", ".b.png"):
+    for name in (
+        "a.png.overlay.png",
+        "a.png.labels.png",
+        "a.lesions.png",
+        "A.BONE.PNG",
+        "a.bones.png",
+        ".b.png",
+    ):
         write_film(tmp_path / "in" / name)
     write_film(tmp_path / "in" / ".cache" / "c.png")
     assert names(film.parent) == ["a.png"]
-    assert found(film.parent).skipped == 5
+    assert found(film.parent).skipped == 6
 
 
 def test_a_named_file_is_always_taken(tmp_path: Path) -> None:

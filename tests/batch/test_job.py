@@ -35,13 +35,14 @@ def result_of(job: Job) -> dict[str, Any]:
     return result
 
 
-def test_a_film_gives_its_three_files(tmp_path: Path) -> None:
-    """JSON, overlay and labels stand under the input's full name, and nothing else."""
+def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
+    """JSON, overlay, labels and bone stand under the input's full name, and nothing else."""
     job = make_job(tmp_path)
     outcome = process(job)
     assert (outcome.status, outcome.candidates, outcome.shown) == ("ok", 2, 1)
     assert outcome.best_score == 0.784
     assert sorted(path.name for path in (tmp_path / "out" / "a").iterdir()) == [
+        "x y.png.bone.png",
         "x y.png.json",
         "x y.png.labels.png",
         "x y.png.overlay.png",
@@ -61,7 +62,9 @@ def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
     assert paths.record.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("change", ["input", "settings", "version", "overlay", "labels", "json"])
+@pytest.mark.parametrize(
+    "change", ["input", "settings", "version", "overlay", "labels", "bone", "json"]
+)
 def test_a_film_is_done_again_when_anything_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -79,6 +82,8 @@ def test_a_film_is_done_again_when_anything_changed(
         paths.overlay.write_bytes(b"")
     if change == "labels":
         paths.labels.unlink()
+    if change == "bone":
+        paths.bone.unlink()
     if change == "json":
         paths.record.write_bytes(paths.record.read_bytes()[:100])
     assert not process(job).resumed
@@ -118,6 +123,7 @@ def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None
     paths = ResultPaths.of(job.out, job.name)
     assert not paths.overlay.exists()
     assert not paths.labels.exists()
+    assert not paths.bone.exists()
     assert result_of(job)["status"] == "failed"
 
 
@@ -177,11 +183,11 @@ def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     order: list[str] = []
 
     def watched(path: Path, data: bytes) -> None:
-        order.append(path.suffixes[-1] if path.suffix == ".json" else path.name[-11:])
+        order.append(path.name.removeprefix("x y.png"))
         if path.suffix != ".json":
             assert not ResultPaths.of(job.out, job.name).record.exists()
         write_bytes(path, data)
 
     monkeypatch.setattr(job_module, "write_bytes", watched)
     process(job)
-    assert order == [".labels.png"[-11:], "overlay.png", ".json"]
+    assert order == [".labels.png", ".bone.png", ".overlay.png", ".json"]

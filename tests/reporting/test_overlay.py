@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.caption import caption_words, scale_bar
 from lesionscan.reporting.overlay import (
+    bone_png,
     display_scale,
     encode_png,
     labels_png,
@@ -38,6 +39,14 @@ def test_labels_keep_the_stored_matrix_and_the_ids() -> None:
     labels = decode(labels_png(findings))
     assert labels.dtype == np.uint16
     np.testing.assert_array_equal(labels, findings.labels)
+
+
+def test_the_bone_picture_is_the_bone_mask() -> None:
+    """The bone picture is 8 bit, of the film's size, 255 on bone and 0 elsewhere."""
+    findings = make_findings()
+    bone = decode(bone_png(findings))
+    assert bone.dtype == np.uint8
+    np.testing.assert_array_equal(bone, np.where(findings.bone, 255, 0))
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from rich.console import Console
 
 from lesionscan import cli
 from lesionscan.batch.job import Outcome
+from lesionscan.cli import scan
 from lesionscan.detection import pipeline
 from lesionscan.radiograph import Notice
 from tests.batch.films import tree, write_film
 from tests.batch.stub import KILL, NO_MEMORY, RAISE, find_stub
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 STUB = [sys.executable, "-m", "tests.batch.stub"]
 
 
@@ -282,7 +283,7 @@ def test_the_demo_ends_with_one_table(
 ) -> None:
     """The demo says per film what was planted and found, where to look, and the disclaimer."""
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
-    monkeypatch.setattr(cli, "_samples", lambda _out: samples)
+    monkeypatch.setattr(scan, "_samples", lambda _out: samples)
     monkeypatch.setattr(
         sys, "argv", ["lesionscan", "demo", "--out", str(tmp_path / "o"), "--jobs", "1"]
     )
@@ -309,7 +310,7 @@ def test_a_demo_without_truth_is_one_line(
     """Samples whose masks are gone are told like any other mistake."""
     (samples / "masks" / "hit.lesions.png").unlink()
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
-    monkeypatch.setattr(cli, "_samples", lambda _out: samples)
+    monkeypatch.setattr(scan, "_samples", lambda _out: samples)
     monkeypatch.setattr(sys, "argv", ["lesionscan", "demo", "-o", str(tmp_path / "o"), "-j", "1"])
     with pytest.raises(SystemExit) as end:
         cli.main()
@@ -331,9 +332,9 @@ def test_samples_are_made_where_the_package_is_installed(
     module = ModuleType("lesionscan.simulation.samples")
     module.write_samples = write_samples  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages" / "lesionscan" / "cli.py"))
-    assert cli._samples(tmp_path) == tmp_path / "sample_images"
-    assert cli._samples(tmp_path) == tmp_path / "sample_images"
+    monkeypatch.setattr(scan, "__file__", str(tmp_path / "p" / "lesionscan" / "cli" / "scan.py"))
+    assert scan._samples(tmp_path) == tmp_path / "sample_images"
+    assert scan._samples(tmp_path) == tmp_path / "sample_images"
     assert made == [tmp_path / "sample_images"]
 
 
@@ -377,7 +378,7 @@ def test_a_terminal_gets_a_bar() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100)
     outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
-    with cli._Progress(console, 7) as progress:
+    with scan._Progress(console, 7) as progress:
         progress.tell(outcome)
     assert "1/7 films" in stream.getvalue()
     assert "1 failed" in stream.getvalue()

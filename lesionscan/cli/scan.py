@@ -1,23 +1,12 @@
-"""The command line: arguments, printing, exit status; no logic.
+"""`lesionscan scan` and `lesionscan demo`: search films, show progress, say what came out."""
 
-Exit status: 0 every file read, 1 some file failed (the others are done), 2 wrong usage or a place
-that cannot be written, 130 stopped with Ctrl-C, 143 stopped with SIGTERM (128 + the signal's
-number, as shells have it).
-
-Heavy imports stand inside the commands, so that `lesionscan --help` answers at once.
-"""
-
-import io
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from lesionscan import __version__
+from lesionscan.cli.terminal import RefusedError, note, one_line, stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,15 +14,6 @@ if TYPE_CHECKING:
     from lesionscan.batch.job import Outcome
     from lesionscan.batch.run import Plan, RunSummary
     from lesionscan.evaluation.matching import FilmComparison
-
-app = typer.Typer(
-    help="Finds, places, measures and shows candidate lytic lesions in radiographs of bone. "
-    "Research use only; not a diagnosis.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 JobsOption = Annotated[
     int | None,
@@ -43,64 +23,6 @@ JobsOption = Annotated[
 ]
 
 
-class _RefusedError(Exception):
-    """A run that cannot start; the message is for the user."""
-
-
-class _StoppedError(Exception):
-    """Ctrl-C before the run itself listens for it (typer would end without a word)."""
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise _StoppedError from None
-
-
-def main() -> None:
-    """Run the command line; a user never sees a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a letter of a file name shows an escape instead of failing.
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        app()
-    except (KeyboardInterrupt, _StoppedError):
-        _complain("stopped; the same command goes on where it stopped")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output is gone (`lesionscan ... | head`); there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except _RefusedError as error:
-        _complain(str(error))
-    except MemoryError:
-        _complain("memory ran out; use fewer jobs (--jobs 1)")
-    except OSError as error:
-        _complain(_os_error_in_words(error))
-    except Exception as error:  # noqa: BLE001 - the last line of defence
-        _complain(f"internal error ({type(error).__name__}); please report this")
-    sys.exit(2)
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=lambda wanted: _show_version(wanted=wanted),
-            is_eager=True,
-            help="Show the version and exit.",
-        ),
-    ] = False,
-) -> None:
-    """Take the options that stand before a command."""
-
-
-@app.command()
 def scan(
     inputs: Annotated[
         list[Path], typer.Argument(metavar="INPUT...", help="Films and folders of films.")
@@ -119,14 +41,13 @@ def scan(
     ] = True,
 ) -> None:
     """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
-    with _stoppable():
+    with stoppable():
         plan = _plan(inputs, out, settings, resume)
         summary, status = _run(plan, jobs)
     _print_summary(plan, summary)
     raise typer.Exit(status)
 
 
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
         "lesionscan-demo"
@@ -137,28 +58,28 @@ def demo(
     from lesionscan.evaluation.matching import compare_film
     from lesionscan.evaluation.truth import TruthError, load_truth
 
-    with _stoppable():
+    with stoppable():
         samples = _samples(out)
         plan = _plan([samples / "images"], out, None, resume=True)
         summary, status = _run(plan, jobs)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]
     except TruthError as error:
-        raise _RefusedError(str(error)) from error
+        raise RefusedError(str(error)) from error
     _print_demo(films, summary)
     raise typer.Exit(status)
 
 
 def _samples(out: Path) -> Path:
     """Return the sample films of the repository, or make them where the package is installed."""
-    beside = Path(__file__).resolve().parent.parent / "sample_images"
+    beside = Path(__file__).resolve().parents[2] / "sample_images"
     if (beside / "index.json").is_file():
         return beside
     made = out / "sample_images"
     if not (made / "index.json").is_file():
         from lesionscan.simulation.samples import write_samples
 
-        _note("making sample films ...")
+        note("making sample films ...")
         write_samples(made)
     return made
 
@@ -172,7 +93,7 @@ def _plan(inputs: list[Path], out: Path, settings: Path | None, resume: bool) ->
         chosen = Settings() if settings is None else Settings.from_file(settings)
         return make_plan(inputs, out, chosen, resume=resume)
     except (InputError, SettingsError) as error:
-        raise _RefusedError(str(error)) from error
+        raise RefusedError(str(error)) from error
 
 
 def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
@@ -183,14 +104,14 @@ def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
     from lesionscan.batch.stop import StopSignals
 
     for name in plan.found.unlistable:
-        _note(f"{_one_line(name)}: folder cannot be listed; its films are left out")
+        note(f"{one_line(name)}: folder cannot be listed; its films are left out")
     console = Console(stderr=True)
-    stop = StopSignals(lambda: _note("stopping after the films in hand; once more to stop now"))
+    stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
     workers = min(jobs or _cores(), len(plan.found.films))
     with _Progress(console, len(plan.found.films)) as progress, stop:
         summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
     if summary.interrupted:
-        _note("stopped; the same command goes on where it stopped")
+        note("stopped; the same command goes on where it stopped")
         return summary, 128 + (stop.signal_number or 2)
     return summary, 1 if summary.failures or plan.found.unlistable else 0
 
@@ -226,7 +147,7 @@ class _Progress:
         self._candidates += outcome.shown
         if outcome.error is not None:
             self._failed += 1
-            line = f"{_one_line(outcome.name)}: failed ({outcome.error.code}): "
+            line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
             self._console.print(
                 line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
             )
@@ -291,33 +212,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # a batch system gives a job fewer than the machine has
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _one_line(name: str) -> str:
-    """Show control characters of a file name as escapes, so that one film stays one line."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
-
-
-def _show_version(*, wanted: bool) -> None:
-    if wanted:
-        print(f"lesionscan {__version__}")
-        raise typer.Exit
-
-
-def _os_error_in_words(error: OSError) -> str:
-    if error.errno is None:  # one of ours: its message says it all
-        return str(error)
-    where = "the terminal or pipe" if error.filename is None else error.filename
-    return f"{where}: {error.strerror}; results written so far are kept"
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _complain(text: str) -> None:
-    _note(f"lesionscan: {text}")
-
-
-if __name__ == "__main__":
-    main()

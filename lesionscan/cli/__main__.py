@@ -1,0 +1,5 @@
+"""`python -m lesionscan.cli`: the same as `lesionscan`."""
+
+from lesionscan.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""What every command says to the terminal: notes, complaints, errors in words."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class RefusedError(Exception):
+    """A command that cannot start; the message is for the user."""
+
+
+class StoppedError(Exception):
+    """Ctrl-C before the command itself listens for it (typer would end without a word)."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn Ctrl-C into `StoppedError`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError from None
+
+
+def one_line(name: str) -> str:
+    """Show control characters of a file name as escapes, so that one film stays one line."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+
+
+def os_error_in_words(error: OSError) -> str:
+    """Return what failed where."""
+    if error.errno is None:  # one of ours: its message says it all
+        return str(error)
+    where = "the terminal or pipe" if error.filename is None else error.filename
+    return f"{where}: {error.strerror}; results written so far are kept"
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong, under the program's name, on stderr."""
+    note(f"lesionscan: {text}")
