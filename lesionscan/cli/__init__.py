@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import scan
+from lesionscan.cli import evaluate, scan
 from lesionscan.cli.terminal import RefusedError, StoppedError, complain, os_error_in_words
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(scan.scan)
 app.command()(scan.demo)
+app.command()(evaluate.evaluate)
 
 
 def main() -> None:

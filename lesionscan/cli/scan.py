@@ -107,7 +107,7 @@ def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
         note(f"{one_line(name)}: folder cannot be listed; its films are left out")
     console = Console(stderr=True)
     stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
-    workers = min(jobs or _cores(), len(plan.found.films))
+    workers = min(jobs or cores(), len(plan.found.films))
     with _Progress(console, len(plan.found.films)) as progress, stop:
         summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
     if summary.interrupted:
@@ -207,7 +207,7 @@ def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
     _print_end(summary)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # a batch system gives a job fewer than the machine has
         return len(os.sched_getaffinity(0))

@@ -1,1 +1,5 @@
-"""Candidates against truth; reads result files and arrays only."""
+"""Candidates against truth; reads result files and truth files only, whatever program wrote them.
+
+`evaluate.evaluate` is the flow for folders; `scores.score_film` and `summary.summarise` judge
+points in memory.
+"""

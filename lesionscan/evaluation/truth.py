@@ -1,7 +1,9 @@
 """A folder of films whose lesions are known.
 
-`index.json` is a list of `{"name": ..., "lesions": ..., ...}`; `images/NAME.png` or
-`images/NAME.dcm` is the film, `masks/NAME.lesions.png` its label image, one number a lesion.
+`index.json` is a list of `{"name": ..., "lesions": ..., ...}`; `images/NAME.dcm` (or .png, .jpg,
+.jpeg, .tif, .tiff) is the film, `masks/NAME.lesions.png` its label image with one number a lesion
+(it may be absent where the entry says 0 lesions), `masks/NAME.bone.png` its bone (not 0 = bone;
+may always be absent). All other keys of an entry are optional.
 """
 
 import json
@@ -12,11 +14,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from lesionscan.evaluation.pictures import PictureError, read_grey
+
+ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+ONE_SET = "all"
+"""The set of entries that name none."""
 
 
 class TruthError(Exception):
-    """A truth folder that cannot be used; the message names the file and the remedy."""
+    """A truth folder that cannot be used; the message names the file, the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +37,79 @@ class TruthFilm:
     image
         The film's file.
     mask
-        Its label image's file.
+        Its label image's file; it may be absent where there is no lesion.
     facts
         The film's entry in the index.
+    group
+        What the bootstrap resamples as one: the patient, else the case of the set, else the film
+        that this one was made from, else the film.
     """
 
     name: str
     image: Path
     mask: Path
     facts: Mapping[str, Any]
+    group: str = ""
+
+    @property
+    def lesions(self) -> int:
+        """The number of lesions that the index states; 0 where it states none."""
+        return int(self.facts.get("lesions", 0))
+
+    @property
+    def set_name(self) -> str:
+        """The set; figures of two sets are never pooled."""
+        return str(self.facts.get("set", ONE_SET))
+
+    @property
+    def bone(self) -> Path:
+        """The bone mask's file, which may be absent."""
+        return self.mask.with_name(f"{self.name}.bone.png")
+
+    def read_lesions(self, shape: tuple[int, int] | None) -> NDArray[np.int32] | None:
+        """Read the label image and check it against the index.
+
+        Parameters
+        ----------
+        shape
+            Rows and columns of the film where they are known.
+
+        Returns
+        -------
+        ndarray or None
+            int32 (rows, cols), 0 background; None where there is no lesion and no mask.
+
+        Raises
+        ------
+        TruthError
+            When the mask is missing, cannot be read, has another size than the film or another
+            number of lesions than the index.
+        """
+        if not self.lesions and not self.mask.is_file():
+            return None
+        mask = read_mask(self.mask)
+        _check_shape(self.mask, mask, shape)
+        found = np.unique(mask[mask != 0]).size
+        if found != self.lesions:
+            raise TruthError(
+                f"{self.mask} shows {found} and index.json says {self.lesions} lesions; "
+                "correct the mask or the index"
+            )
+        return mask
+
+    def read_bone(self, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """Read the bone mask, bool (rows, cols); None where there is none.
+
+        Raises
+        ------
+        TruthError
+            When it cannot be read or has another size than the film.
+        """
+        if not self.bone.is_file():
+            return None
+        bone = read_mask(self.bone)
+        _check_shape(self.bone, bone, shape)
+        return np.not_equal(bone, 0)
 
 
 def load_truth(folder: Path) -> tuple[TruthFilm, ...]:
@@ -52,19 +123,29 @@ def load_truth(folder: Path) -> tuple[TruthFilm, ...]:
     Raises
     ------
     TruthError
-        When the index or a film named in it cannot be read.
+        When the index cannot be read or is empty, an entry is not as it must be, or a film named
+        in it is not there.
     """
     index = folder / "index.json"
-    try:
-        entries = json.loads(index.read_text(encoding="utf-8"))
-        return tuple(_film(folder, entry) for entry in entries)
-    except OSError as error:
-        raise TruthError(f"{index} cannot be read ({error.strerror}); check the folder") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise TruthError(
-            f"{index} is not a list of entries with a name ({type(error).__name__}); "
-            "make the folder again"
-        ) from error
+    entries = _entries(index)
+    by_name: dict[str, Mapping[str, Any]] = {}
+    for number, entry in enumerate(entries, start=1):
+        name = _name(index, number, entry)
+        if name in by_name:
+            raise TruthError(f"{index} names {name!r} twice; give each film its own name")
+        _check_entry(index, name, entry)
+        by_name[name] = entry
+    images = _images(folder / "images")
+    return tuple(
+        TruthFilm(
+            name=name,
+            image=_image(folder / "images", name, images),
+            mask=folder / "masks" / f"{name}.lesions.png",
+            facts=entry,
+            group=_group(name, by_name),
+        )
+        for name, entry in by_name.items()
+    )
 
 
 def read_mask(path: Path) -> NDArray[np.int32]:
@@ -73,22 +154,106 @@ def read_mask(path: Path) -> NDArray[np.int32]:
     Raises
     ------
     TruthError
-        When it cannot be read or is not a grey picture.
+        When it cannot be read or is not a grey picture of whole numbers.
     """
     try:
-        with Image.open(path) as picture:
-            mask = np.asarray(picture)
+        return read_grey(path)
+    except PictureError as error:
+        raise TruthError(f"mask {path} {error}; make the truth folder again") from error
+
+
+def _entries(index: Path) -> list[Any]:
+    try:
+        entries = json.loads(index.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TruthError(f"mask {path} cannot be read; make the folder again") from error
-    if mask.ndim != 2:
-        raise TruthError(f"mask {path} is a colour picture; write one grey number a lesion")
-    return mask.astype(np.int32)
+        raise TruthError(f"{index} cannot be read ({error.strerror}); check the folder") from error
+    except ValueError as error:
+        raise TruthError(f"{index} is not valid JSON; make the truth folder again") from error
+    if not isinstance(entries, list):
+        raise TruthError(f"{index} is not a list of entries; write one entry a film")
+    if not entries:
+        raise TruthError(f"{index} names no film; write one entry a film")
+    return entries
 
 
-def _film(folder: Path, entry: Mapping[str, Any]) -> TruthFilm:
-    name = str(entry["name"])
-    for ending in (".dcm", ".png"):
-        image = folder / "images" / f"{name}{ending}"
-        if image.is_file():
-            return TruthFilm(name, image, folder / "masks" / f"{name}.lesions.png", entry)
-    raise TruthError(f"{folder / 'images' / name} has neither .dcm nor .png; make the folder again")
+def _name(index: Path, number: int, entry: object) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name:
+        raise TruthError(
+            f"{index}: entry {number} has no name; write {{'name': ..., 'lesions': n}}"
+        )
+    if Path(name).name != name or name == ".." or "\\" in name or "\0" in name:
+        raise TruthError(
+            f"{index}: {name!r} is not a plain file name; write it without folder and ending"
+        )
+    return name
+
+
+def _check_entry(index: Path, name: str, entry: Mapping[str, Any]) -> None:
+    lesions = entry.get("lesions")
+    if isinstance(lesions, bool) or not isinstance(lesions, int) or lesions < 0:
+        raise TruthError(
+            f"{index}: lesions of {name!r} must be a whole number, 0 or more, got {lesions!r}"
+        )
+    facts = entry.get("lesion_facts", [])
+    if not isinstance(facts, list) or not all(
+        isinstance(fact, dict) and isinstance(fact.get("label"), int) for fact in facts
+    ):
+        raise TruthError(
+            f"{index}: lesion_facts of {name!r} must be a list of {{'label': number, ...}}"
+        )
+
+
+def _images(folder: Path) -> dict[str, list[Path]]:
+    """Return the films of the folder by their name without ending."""
+    images: dict[str, list[Path]] = {}
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in ENDINGS:
+                images.setdefault(path.stem, []).append(path)
+    return images
+
+
+def _image(folder: Path, name: str, images: Mapping[str, list[Path]]) -> Path:
+    found = images.get(name, [])
+    if not found:
+        raise TruthError(
+            f"{folder / name} has none of the endings {', '.join(ENDINGS)}; add the film or take "
+            "its entry out of index.json"
+        )
+    if len(found) > 1:
+        raise TruthError(
+            f"{folder / name} is there twice ({', '.join(path.name for path in found)}); keep one"
+        )
+    return found[0]
+
+
+def _group(name: str, by_name: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the bootstrap resamples as one.
+
+    A film made from another one (`source`) that names no patient belongs to that one's group, so
+    that an original and its planted copies stay together.
+    """
+    seen = {name}
+    while True:
+        entry = by_name[name]
+        if entry.get("patient") is not None:
+            return f"patient {entry['patient']}"
+        if entry.get("case") is not None:
+            return f"case {entry['case']} of {entry.get('set', ONE_SET)}"
+        source = entry.get("source")
+        if source is None:
+            return f"film {name}"
+        name = str(source)
+        if name not in by_name or name in seen:
+            return f"film {name}"
+        seen.add(name)
+
+
+def _check_shape(path: Path, mask: NDArray[np.int32], shape: tuple[int, ...] | None) -> None:
+    if shape is not None and mask.shape != shape:
+        rows, cols = mask.shape
+        raise TruthError(
+            f"mask {path} has {rows} x {cols} pixels and its film {shape[0]} x {shape[1]}; "
+            "make the mask of this film again"
+        )

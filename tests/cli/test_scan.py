@@ -87,7 +87,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
     for jobs in (1, 2):
         assert lesionscan("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
-    assert len(tree(tmp_path / "1")) == 3 * 3 + 1 + 3
+    assert len(tree(tmp_path / "1")) == 4 * 3 + 1 + 3
 
 
 @pytest.mark.parametrize(

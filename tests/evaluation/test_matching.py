@@ -1,14 +1,23 @@
-"""Candidates and lesions are matched as one would by hand."""
+"""Candidates and lesions are matched as one would by hand, and as well as can be."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from lesionscan.evaluation.matching import compare_film, match_candidates
+from lesionscan.evaluation.matching import (
+    assign,
+    compare_film,
+    lesion_pixels,
+    match_candidates,
+    reach_px,
+)
 from lesionscan.evaluation.truth import TruthFilm
 
 
@@ -30,12 +39,34 @@ def test_each_lesion_is_hit_once(lesions: NDArray[np.int32]) -> None:
     assert match.others == (3,)
 
 
+def test_scores_decide_whatever_the_order(lesions: NDArray[np.int32]) -> None:
+    """Of two candidates on one lesion the one with the higher score hits, though listed second."""
+    match = match_candidates([(15, 15), (16, 16)], lesions, scores=[0.2, 0.7])
+    assert match.hits == ((1, 1),)
+    assert match.repeats == (0,)
+
+
+def test_of_equal_scores_the_nearer_hits(lesions: NDArray[np.int32]) -> None:
+    """Two candidates of one score near one lesion: the one nearer to it hits."""
+    match = match_candidates([(15, 20.4), (15, 19.5)], lesions, scores=[0.5, 0.5])
+    assert match.hits == ((1, 1),)
+    assert match.repeats == (0,)
+
+
 @pytest.mark.parametrize(("column", "hit"), [(20.5, True), (20.61, False)])
 def test_the_tolerance_is_a_share_of_the_long_side(
     lesions: NDArray[np.int32], column: float, hit: bool
 ) -> None:
     """0.8 % of 200 px are 1.6 px from the last pixel's centre at column 19."""
     assert bool(match_candidates([(15, column)], lesions).hits) == hit
+
+
+def test_on_the_smallest_film_a_centroid_inside_a_lesion_is_on_it() -> None:
+    """0.8 % of 40 px are 0.32 px, but a point between four pixels of a lesion still hits it."""
+    mask = np.zeros((40, 40), np.int32)
+    mask[10:12, 10:12] = 1
+    assert match_candidates([(10.5, 10.5)], mask).hits == ((1, 0),)
+    assert reach_px((40, 40)) == pytest.approx(0.5**0.5)
 
 
 def test_a_candidate_between_two_lesions_hits_the_nearer_free_one(
@@ -47,6 +78,15 @@ def test_a_candidate_between_two_lesions_hits_the_nearer_free_one(
     assert match.repeats == (2,)
 
 
+def test_a_candidate_on_two_lesions_leaves_one_to_the_other_candidate(
+    lesions: NDArray[np.int32],
+) -> None:
+    """The best lies nearest to lesion 1, the second reaches lesion 1 only: both lesions are hit."""
+    match = match_candidates([(15, 24), (15, 15)], lesions, scores=[0.9, 0.1], tolerance=0.04)
+    assert match.hits == ((5, 0), (1, 1))
+    assert match.repeats == match.others == match.missed == ()
+
+
 def test_without_lesions_every_candidate_is_another() -> None:
     """A film without lesions has no hit and no miss."""
     match = match_candidates([(1, 1)], np.zeros((9, 9), np.int32))
@@ -56,6 +96,103 @@ def test_without_lesions_every_candidate_is_another() -> None:
 def test_without_candidates_every_lesion_is_missed(lesions: NDArray[np.int32]) -> None:
     """Nothing found is an empty tuple, and the lesions are named."""
     assert match_candidates([], lesions).missed == (1, 5)
+
+
+def test_lists_of_different_length_are_refused(lesions: NDArray[np.int32]) -> None:
+    """A centroid without a score is a mistake of the caller."""
+    with pytest.raises(ValueError, match="1 centroids need as many scores, got 2"):
+        match_candidates([(1, 1)], lesions, scores=[0.1, 0.2])
+
+
+@pytest.mark.parametrize(("row", "score"), [(np.nan, 0.5), (1.0, np.nan), (1.0, np.inf)])
+def test_numbers_that_are_not_finite_are_refused(
+    lesions: NDArray[np.int32], row: float, score: float
+) -> None:
+    """Such a score or coordinate would be neither hit nor miss."""
+    with pytest.raises(ValueError, match="must be finite numbers"):
+        match_candidates([(row, 1)], lesions, scores=[score])
+
+
+def test_pixels_come_by_lesion() -> None:
+    """Every lesion's pixels are listed as (row, column) under its number, numbers rising."""
+    pixels = lesion_pixels(np.array([[7, 0, 2], [7, 2, 0]]))
+    assert {number: places.tolist() for number, places in pixels.items()} == {
+        2: [[0, 2], [1, 1]],
+        7: [[0, 0], [1, 0]],
+    }
+    assert list(pixels) == [2, 7]
+
+
+def largest_matching(edges: list[set[int]]) -> int:
+    """Return the size of a maximum matching, by trying the candidates that could be in it."""
+    if not edges:
+        return 0
+    first, *rest = edges
+    without = largest_matching(rest)
+    return max([without, *(1 + largest_matching([e - {lesion} for e in rest]) for lesion in first)])
+
+
+@st.composite
+def films(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw distances (candidates, lesions), infinite out of reach, and scores with ties."""
+    rows, cols = draw(st.integers(0, 6)), draw(st.integers(0, 4))
+    size = rows * cols
+    cells = st.sampled_from([0.0, 0.5, 1.0, 2.0, np.inf, np.inf])
+    distances = np.array(draw(st.lists(cells, min_size=size, max_size=size)), np.float64)
+    grades = st.sampled_from([-3.0, 0.1, 0.2, 0.2000001, 0.9, 1e9])
+    scores = draw(st.lists(grades, min_size=rows, max_size=rows))
+    return distances.reshape(rows, cols), np.array(scores, np.float64)
+
+
+@settings(deadline=None)
+@given(film=films())
+def test_one_assignment_is_the_best_at_every_threshold(
+    film: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
+    """Pairs of at least a score are as many as any matching of the candidates of that score has."""
+    distances, scores = film
+    pairs = assign(distances, scores)
+    for used in zip(*pairs, strict=True):
+        assert len(set(used)) == len(used)
+    assert all(np.isfinite(distances[pair]) for pair in pairs)
+    for threshold in scores:
+        edges = [
+            {int(lesion) for lesion in np.flatnonzero(np.isfinite(distances[candidate]))}
+            for candidate in np.flatnonzero(scores >= threshold)
+        ]
+        found = sum(scores[candidate] >= threshold for candidate, _ in pairs)
+        assert found == largest_matching(edges)
+
+
+@settings(deadline=None)
+@given(film=films())
+def test_among_equal_matchings_the_nearest_is_taken(
+    film: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
+    """The same candidates cannot be paired with other lesions at a smaller sum of distances.
+
+    Scores are made equal, so that no candidate's nearness weighs more than another's.
+    """
+    distances, scores = film
+    pairs = assign(distances, np.zeros_like(scores))
+    total = sum(distances[pair] for pair in pairs)
+    rows, cols = distances.shape
+    for chosen in combinations(range(cols), len(pairs)):
+        for order in set(combinations(range(rows), len(pairs))):
+            assert total <= min(_sums(distances, order, chosen)) + 1e-9
+
+
+def _sums(
+    distances: NDArray[np.float64], rows: tuple[int, ...], cols: tuple[int, ...]
+) -> list[float]:
+    """Return the sums of distances of every way to pair the rows with the columns."""
+    if not rows:
+        return [0.0]
+    return [
+        distances[rows[0], col] + rest
+        for col in cols
+        for rest in _sums(distances, rows[1:], tuple(c for c in cols if c != col))
+    ]
 
 
 def make_truth(tmp_path: Path, lesions: NDArray[np.int32]) -> TruthFilm:

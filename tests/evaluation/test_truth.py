@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lesionscan.evaluation.truth import TruthError, load_truth, read_mask
+from tests.evaluation.made import MadeFilm, write_truth
 
 
 def make_folder(folder: Path, index: object) -> Path:
@@ -19,45 +21,207 @@ def make_folder(folder: Path, index: object) -> Path:
     return folder
 
 
+def entry(name: str = "a", **facts: object) -> dict[str, object]:
+    """Return an entry of the index."""
+    return {"name": name, "lesions": 0, **facts}
+
+
 def test_films_are_listed_in_the_index_order(tmp_path: Path) -> None:
-    """Each entry leads to its film, PNG or DICOM, and to its mask."""
-    films = load_truth(make_folder(tmp_path, [{"name": "b", "lesions": 2}, {"name": "a"}]))
+    """Each entry leads to its film, PNG or DICOM, and to its masks."""
+    films = load_truth(make_folder(tmp_path, [entry("b", lesions=2, set="phantom"), entry("a")]))
     assert [film.image.name for film in films] == ["b.dcm", "a.png"]
     assert films[0].mask == tmp_path / "masks" / "b.lesions.png"
-    assert films[0].facts["lesions"] == 2
+    assert films[0].bone == tmp_path / "masks" / "b.bone.png"
+    assert (films[0].lesions, films[0].set_name) == (2, "phantom")
+    assert films[1].set_name == "all"
 
 
-@pytest.mark.parametrize("index", [{"name": "a"}, [{"file": "a"}], [1], 7])
+@pytest.mark.parametrize("ending", ["dcm", "png", "jpg", "jpeg", "tif", "tiff", "PNG"])
+def test_every_kind_of_picture_is_found(tmp_path: Path, ending: str) -> None:
+    """The endings that the reader knows, in small or capital letters."""
+    make_folder(tmp_path, [entry("k.v2")])
+    (tmp_path / "images" / f"k.v2.{ending}").write_bytes(b"")
+    assert load_truth(tmp_path)[0].image.name == f"k.v2.{ending}"
+
+
+@pytest.mark.parametrize("index", [{"name": "a"}, 7, "a"])
 def test_an_index_of_another_form_is_refused(tmp_path: Path, index: object) -> None:
-    """An index that is not a list of named entries is told with its path."""
-    with pytest.raises(TruthError, match=r"index\.json is not a list of entries"):
+    """An index that is not a list is told with its path."""
+    with pytest.raises(TruthError, match=r"index\.json is not a list of entries; write one"):
         load_truth(make_folder(tmp_path, index))
+
+
+def test_an_empty_index_is_refused(tmp_path: Path) -> None:
+    """No film, no figure."""
+    with pytest.raises(TruthError, match=r"index\.json names no film"):
+        load_truth(make_folder(tmp_path, []))
 
 
 def test_a_missing_index_is_told(tmp_path: Path) -> None:
     """A folder without index is no truth folder."""
-    with pytest.raises(TruthError, match=r"index\.json cannot be read"):
+    with pytest.raises(TruthError, match=r"index\.json cannot be read \(No such file"):
         load_truth(tmp_path)
+
+
+def test_an_index_that_is_no_json_is_told(tmp_path: Path) -> None:
+    """Half an index is not read as far as it goes."""
+    (tmp_path / "index.json").write_text('[{"name": "a"', encoding="utf-8")
+    with pytest.raises(TruthError, match=r"index\.json is not valid JSON"):
+        load_truth(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [1, {"file": "a"}, {"name": ""}, {"name": 7}])
+def test_an_entry_without_name_is_told(tmp_path: Path, bad: object) -> None:
+    """The place in the list says which one."""
+    with pytest.raises(TruthError, match=r"index\.json: entry 2 has no name"):
+        load_truth(make_folder(tmp_path, [entry(), bad]))
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x", "..", "a\\b", "a\0"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """Names are file names: nothing outside the folder is read."""
+    with pytest.raises(TruthError, match="is not a plain file name"):
+        load_truth(make_folder(tmp_path, [entry(name)]))
+
+
+def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
+    """Its film would count twice."""
+    with pytest.raises(TruthError, match=r"index\.json names 'a' twice"):
+        load_truth(make_folder(tmp_path, [entry(), entry()]))
+
+
+@pytest.mark.parametrize("lesions", [None, "2", 1.0, -1, True])
+def test_lesions_must_be_a_whole_number(tmp_path: Path, lesions: object) -> None:
+    """How many lesions there are is said for every film."""
+    with pytest.raises(TruthError, match="lesions of 'a' must be a whole number, 0 or more, got"):
+        load_truth(make_folder(tmp_path, [entry(lesions=lesions)]))
+    with pytest.raises(TruthError, match="got None"):
+        load_truth(write_index(tmp_path, [{"name": "a"}]))
+
+
+def write_index(folder: Path, index: list[Any]) -> Path:
+    """Write another index."""
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("facts", [{}, [1], [{}], [{"label": "1"}]])
+def test_lesion_facts_of_another_form_are_refused(tmp_path: Path, facts: object) -> None:
+    """Facts that cannot be assigned to a lesion are not guessed."""
+    with pytest.raises(TruthError, match="lesion_facts of 'a' must be a list of"):
+        load_truth(make_folder(tmp_path, [entry(lesion_facts=facts)]))
 
 
 def test_a_missing_film_is_told(tmp_path: Path) -> None:
     """A name in the index without file is told."""
-    with pytest.raises(TruthError, match=r"c has neither \.dcm nor \.png"):
-        load_truth(make_folder(tmp_path, [{"name": "c"}]))
+    with pytest.raises(TruthError, match=r"c has none of the endings \.dcm, \.png"):
+        load_truth(make_folder(tmp_path, [entry("c")]))
+    with pytest.raises(TruthError, match="c has none of the endings"):
+        load_truth(write_index(write_truth(tmp_path / "t", []), [entry("c")]))
 
 
-def test_masks_of_8_and_16_bit_are_read(tmp_path: Path) -> None:
+def test_a_film_that_is_there_twice_is_told(tmp_path: Path) -> None:
+    """Which of two pictures of one name was scanned cannot be known."""
+    make_folder(tmp_path, [entry("a")])
+    (tmp_path / "images" / "a.dcm").write_bytes(b"")
+    with pytest.raises(TruthError, match=r"a is there twice \(a\.dcm, a\.png\)"):
+        load_truth(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("facts", "group"),
+    [
+        ({"patient": 3, "case": 4, "source": "b"}, "patient 3"),
+        ({"case": 4, "source": "b", "set": "niu"}, "case 4 of niu"),
+        ({"source": "elsewhere"}, "film elsewhere"),
+        ({"source": "b"}, "patient 9"),
+        ({"source": "a"}, "film a"),
+        ({}, "film a"),
+    ],
+)
+def test_groups_are_patients_cases_sources_or_films(
+    tmp_path: Path, facts: dict[str, object], group: str
+) -> None:
+    """What is known best counts; a copy without patient belongs to its original's."""
+    films = load_truth(make_folder(tmp_path, [entry("a", **facts), entry("b", patient=9)]))
+    assert [film.group for film in films] == [group, "patient 9"]
+
+
+def test_a_copy_and_its_original_are_one_group(tmp_path: Path) -> None:
+    """The original names no source; its copies name it."""
+    films = load_truth(make_folder(tmp_path, [entry("a"), entry("b", source="a")]))
+    assert films[0].group == films[1].group
+
+
+def test_masks_of_1_8_and_16_bit_are_read(tmp_path: Path) -> None:
     """Lesion numbers come back as written."""
     for kind in (np.uint8, np.uint16):
         Image.fromarray(np.array([[0, 1], [2, 250]], kind)).save(tmp_path / "m.png")
         assert read_mask(tmp_path / "m.png").tolist() == [[0, 1], [2, 250]]
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "m.png")
+    assert read_mask(tmp_path / "m.png").tolist() == [[0, 1]]
 
 
 def test_a_mask_that_is_no_grey_picture_is_refused(tmp_path: Path) -> None:
-    """Colour pictures and other files are told with their path."""
+    """Colour pictures, fractions and other files are told with their path."""
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colour.png")
     with pytest.raises(TruthError, match=r"colour\.png is a colour picture"):
         read_mask(tmp_path / "colour.png")
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(TruthError, match=r"float\.tif holds fractions, not whole numbers"):
+        read_mask(tmp_path / "float.tif")
     (tmp_path / "text.png").write_text("x")
-    with pytest.raises(TruthError, match=r"text\.png cannot be read"):
+    with pytest.raises(TruthError, match=r"text\.png cannot be read as a picture"):
         read_mask(tmp_path / "text.png")
+    with pytest.raises(TruthError, match=r"none\.png is not there"):
+        read_mask(tmp_path / "none.png")
+
+
+LESION = MadeFilm("k", lesions=((2, 2, 6, 6), (20, 20, 22, 22)))
+
+
+def test_lesions_are_read_where_there_are_any(tmp_path: Path) -> None:
+    """A film with lesions has its label image; one without needs none."""
+    films = load_truth(write_truth(tmp_path, [LESION, MadeFilm("n")]))
+    mask = films[0].read_lesions((60, 100))
+    assert mask is not None
+    assert (np.unique(mask).tolist(), mask.shape) == ([0, 1, 2], (60, 100))
+    assert films[0].read_lesions(None) is not None
+    assert films[1].read_lesions((60, 100)) is None
+
+
+def test_a_missing_mask_is_told(tmp_path: Path) -> None:
+    """A film with lesions and no mask is not taken for one without."""
+    film = load_truth(write_truth(tmp_path, [LESION]))[0]
+    film.mask.unlink()
+    with pytest.raises(TruthError, match=r"k\.lesions\.png is not there"):
+        film.read_lesions((60, 100))
+
+
+def test_a_mask_of_another_size_is_told(tmp_path: Path) -> None:
+    """Rows and columns must be the film's."""
+    film = load_truth(write_truth(tmp_path, [LESION]))[0]
+    with pytest.raises(TruthError, match=r"k\.lesions\.png has 60 x 100 pixels and its film 100 x"):
+        film.read_lesions((100, 60))
+
+
+@pytest.mark.parametrize("stated", [0, 1, 3])
+def test_a_mask_with_another_number_of_lesions_is_told(tmp_path: Path, stated: int) -> None:
+    """Index and mask must agree, where the index says 0 too."""
+    write_truth(tmp_path, [LESION])
+    film = load_truth(write_index(tmp_path, [entry("k", lesions=stated)]))[0]
+    with pytest.raises(TruthError, match=rf"shows 2 and index\.json says {stated} lesions"):
+        film.read_lesions((60, 100))
+
+
+def test_bone_is_read_where_it_is_known(tmp_path: Path) -> None:
+    """What is not 0 is bone; no file is no mask; another size is told."""
+    films = load_truth(
+        write_truth(tmp_path, [MadeFilm("k", truth_bone=(0, 0, 60, 5)), MadeFilm("n")])
+    )
+    bone = films[0].read_bone((60, 100))
+    assert bone is not None
+    assert bone.sum() == 300
+    assert films[1].read_bone((60, 100)) is None
+    with pytest.raises(TruthError, match=r"k\.bone\.png has 60 x 100 pixels and its film 9 x 9"):
+        films[0].read_bone((9, 9))

@@ -1,0 +1,208 @@
+"""`lesionscan evaluate`: results against truth, as tables on the terminal and files."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionscan.cli.terminal import RefusedError, one_line, stoppable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from lesionscan.evaluation.evaluate import ProgramOnSet, SetEvaluation
+    from lesionscan.evaluation.summary import Figure
+    from lesionscan.evaluation.truth import TruthFilm
+
+_RATES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
+_FAMILIES = {
+    "lesion_to_bone_width": "lesion / bone width",
+    "contrast_to_noise": "contrast-to-noise",
+    "size": "diameter / long side",
+    "body_part": "body part",
+}
+"""Strata on the terminal; the files have all."""
+_MOST_NAMES = 5
+
+
+def evaluate(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="What `scan` wrote for the truth's images.")
+    ],
+    truth: Annotated[
+        Path,
+        typer.Argument(metavar="TRUTH", help="Folder with index.json, images and masks."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the figures; RESULTS/evaluation if unset."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Results of another program or settings, same truth."),
+    ] = None,
+    resamples: Annotated[
+        int,
+        typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
+    ] = 2000,
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Judge results by films whose lesions are known: FROC, image AUC, outlines, intervals."""
+    from rich.console import Console
+
+    from lesionscan.evaluation.evaluate import evaluate as judge
+    from lesionscan.evaluation.files import write_evaluation
+    from lesionscan.evaluation.results import ResultsError
+    from lesionscan.evaluation.truth import TruthError
+    from lesionscan.evaluation.wording import DISCLAIMER
+
+    # matplotlib tells that it makes its font cache: nothing a user must know
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with stoppable():
+        try:
+            evaluation = judge(
+                results,
+                truth,
+                against=against,
+                resamples=resamples,
+                seed=seed,
+                progress=_with_bar,
+            )
+        except (TruthError, ResultsError) as error:
+            raise RefusedError(one_line(str(error))) from error
+        paths = write_evaluation(evaluation, results / "evaluation" if out is None else out)
+    console = Console()
+    for one in evaluation.sets:
+        _print_set(console, one)
+    print(f"figures: {paths.record}")
+    print(f"lesions: {paths.lesions}")
+    print(f"curves:  {paths.figure_png}, {paths.figure_svg.name}")
+    print(DISCLAIMER)
+    raise typer.Exit(0 if evaluation.complete else 1)
+
+
+def _with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(films, "comparing films", console=console, disable=not console.is_terminal)
+
+
+def _print_set(console: "Console", one: "SetEvaluation") -> None:
+    from lesionscan.evaluation.wording import notes
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    figures = one.program.figures
+    say(
+        f"{one_line(one.name)}: {figures.lesions:,} lesions on {figures.lesion_films:,} films, "
+        f"{figures.lesion_free_films:,} lesion-free films"
+    )
+    if figures.curve is not None:
+        console.print(_figures_table(one))
+    said = (*_lines(one.program), *notes(one.program))
+    for line in said:
+        say(line)
+    for line in () if one.other is None else notes(one.other):
+        if line not in said:
+            say(f"other results: {line}")
+    for what, names in (
+        ("missing", one.program.missing),
+        ("failed", tuple(name for name, _ in one.program.failed)),
+    ):
+        if names:
+            more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+            say(f"{what}: {', '.join(one_line(name) for name in names[:_MOST_NAMES])}{more}")
+    if figures.curve is not None:
+        console.print(_strata_table(one))
+    say("")
+
+
+def _figures_table(one: "SetEvaluation") -> "Table":
+    """Return the set's sensitivities with intervals, chance beside, and the other program's."""
+    from rich.table import Table
+
+    figures = one.program.figures
+    table = Table(title="sensitivity by false positives a lesion-free film", title_justify="left")
+    table.add_column("")
+    for rate in (*_RATES, "CPM"):
+        table.add_column(rate, justify="right")
+    _add(table, "these results", (*figures.sensitivity, figures.cpm))
+    table.add_row("random points", *map(_two, (*figures.chance, figures.chance_cpm)))
+    if one.other is not None and one.difference is not None:
+        table.add_section()
+        other = one.other.figures
+        _add(table, "other results", (*other.sensitivity, other.cpm))
+        table.add_section()
+        _add(table, "difference", (*one.difference.sensitivity, one.difference.cpm))
+    return table
+
+
+def _add(table: "Table", name: str, figures: "Sequence[Figure]") -> None:
+    """Add a row of figures, and the ends of their intervals where there are any."""
+    table.add_row(name, *(_two(one.value) for one in figures))
+    if any(one.low is not None for one in figures):
+        table.add_row("  95 % from", *(_two(one.low) for one in figures), style="dim")
+        table.add_row("  95 % to", *(_two(one.high) for one in figures), style="dim")
+
+
+def _lines(program: "ProgramOnSet") -> Iterator[str]:
+    """Yield the other figures of a program, a line each."""
+    figures, shown = program.figures, program.shown
+    if figures.image_auc.value is not None:
+        yield f"image AUC: {_words(figures.image_auc)}"
+    if figures.lesions:
+        yield (
+            f"any listed candidate: sensitivity {_words(figures.sensitivity_all_listed)}; medians "
+            f"of these hits: Dice {_words(figures.on_hits['dice_median'])}, "
+            f"area error {_words(figures.on_hits['area_error_median'])}"
+        )
+    own = f"{_words(shown.false_positives_per_film)} false positives a lesion-free film"
+    if figures.lesions:
+        own = f"sensitivity {_words(shown.sensitivity)}, {own}, Dice {_words(shown.dice_median)}"
+    yield f"shown candidates: {own}"
+
+
+def _strata_table(one: "SetEvaluation") -> "Table":
+    """Return a short table of the strata; the JSON has all of them at all rates."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="the same by kind of lesion", title_justify="left")
+    table.add_column("")
+    for name in ("lesions", "at 1", "random", "at 4", "random", "CPM", "Dice"):
+        table.add_column(name, justify="right")
+    for family, words in _FAMILIES.items():
+        rows = [stratum for stratum in one.strata if stratum.family == family]
+        if [stratum.name for stratum in rows] in ([], ["unknown"]):
+            continue
+        table.add_section()
+        table.add_row(Text(words, style="italic"))
+        for stratum in rows:
+            table.add_row(
+                Text(f"  {one_line(stratum.name)}"),
+                f"{stratum.lesions:,}",
+                *(
+                    _two(values[_RATES.index(rate)])
+                    for rate in ("1", "4")
+                    for values in (stratum.sensitivity, stratum.chance)
+                ),
+                _two(stratum.cpm),
+                _two(stratum.dice_median),
+            )
+    return table
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:z.2f}"
+
+
+def _words(one: "Figure") -> str:
+    if one.low is None or one.high is None:
+        return "unknown" if one.value is None else _two(one.value)
+    return f"{_two(one.value)} ({_two(one.low)} to {_two(one.high)})"

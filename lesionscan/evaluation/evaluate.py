@@ -1,0 +1,308 @@
+"""The flow of `lesionscan evaluate`: results and truth in, the figures of every set out."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.evaluation import froc
+from lesionscan.evaluation.bootstrap import RESAMPLES, SEED, resampled_weights
+from lesionscan.evaluation.judge import JudgedFilm, LesionOutcome, judge
+from lesionscan.evaluation.results import AGAIN, ResultsError, Tool, find_results, read_result
+from lesionscan.evaluation.strata import strata
+from lesionscan.evaluation.summary import (
+    Figure,
+    Headline,
+    SetFigures,
+    compare,
+    figure,
+    known,
+    on_hits,
+    summarise,
+)
+from lesionscan.evaluation.truth import TruthFilm, load_truth
+
+Floats: TypeAlias = NDArray[np.float64]
+Progress: TypeAlias = Callable[[Sequence[TruthFilm]], Iterable[TruthFilm]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a program does at its own threshold: counting the candidates that it shows.
+
+    Attributes
+    ----------
+    sensitivity
+        Lesions hit by a shown candidate / lesions.
+    false_positives_per_film
+        Shown candidates on no lesion, a lesion-free film with a result.
+    dice_median
+        Of the lesions hit by a shown candidate.
+    """
+
+    sensitivity: Figure
+    false_positives_per_film: Figure
+    dice_median: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """The lesions of one kind, at the thresholds of their whole set.
+
+    Attributes
+    ----------
+    family, name
+        What the lesions are split by, and which part this is.
+    lesions
+        How many.
+    sensitivity, cpm, sensitivity_all_listed, chance, dice_median
+        As in `SetFigures`.
+    """
+
+    family: str
+    name: str
+    lesions: int
+    sensitivity: tuple[float | None, ...]
+    cpm: float | None
+    sensitivity_all_listed: float | None
+    chance: tuple[float | None, ...]
+    dice_median: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProgramOnSet:
+    """One program on one set.
+
+    Attributes
+    ----------
+    figures
+        The figures.
+    shown
+        At the program's own threshold.
+    missing, failed, not_assessed
+        Films without a result file, films that failed (name and the program's code), and films
+        whose bone the program could not find: these have a result, without candidates.
+    search_areas
+        How many lesion films' random points fell where.
+    """
+
+    figures: SetFigures
+    shown: Shown
+    missing: tuple[str, ...]
+    failed: tuple[tuple[str, str | None], ...]
+    not_assessed: tuple[str, ...]
+    search_areas: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetEvaluation:
+    """One set: the judged program, its strata and lesions, and the other program if there is one.
+
+    Attributes
+    ----------
+    name
+        As in the index.
+    program
+        The program that is judged.
+    strata
+        Its figures by kind of lesion.
+    lesions
+        Every lesion and what became of it.
+    other, difference
+        The program it is compared with, and the figures minus that one's; None without one.
+    """
+
+    name: str
+    program: ProgramOnSet
+    strata: tuple[Stratum, ...]
+    lesions: tuple[LesionOutcome, ...]
+    other: ProgramOnSet | None = None
+    difference: Headline | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """All of it.
+
+    Attributes
+    ----------
+    tool, other_tool
+        What made the results.
+    index_sha256
+        Hash of the truth's index, so that figures of two truths are not taken for one.
+    sets
+        In the order of the index; never pooled.
+    resamples, seed
+        Of the bootstrap.
+    """
+
+    tool: Tool
+    other_tool: Tool | None
+    index_sha256: str
+    sets: tuple[SetEvaluation, ...]
+    resamples: int
+    seed: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every film of every program has a result."""
+        programs = [program for one in self.sets for program in (one.program, one.other) if program]
+        return not any(program.missing or program.failed for program in programs)
+
+
+def evaluate(
+    results: Path,
+    truth: Path,
+    *,
+    against: Path | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    progress: Progress = iter,
+) -> Evaluation:
+    """Judge a folder of results by a folder of truth.
+
+    Parameters
+    ----------
+    results
+        What `lesionscan scan` wrote for the truth folder or its images.
+    truth
+        Folder with `index.json`, `images` and `masks`.
+    against
+        Another folder of results for the same truth.
+    resamples, seed
+        Of the bootstrap.
+    progress
+        Passes the films on one by one, so that a caller can show how far it is.
+
+    Raises
+    ------
+    lesionscan.evaluation.truth.TruthError, lesionscan.evaluation.results.ResultsError
+        When truth or results cannot be used; nothing is guessed.
+    """
+    films = load_truth(truth)
+    folders = [find_results(folder, films) for folder in (results, against) if folder is not None]
+    programs: list[list[JudgedFilm]] = [[] for _ in folders]
+    for film in progress(films):
+        for folder, judged in zip(folders, programs, strict=True):
+            judged.append(judge(film, read_result(folder, film)))
+    tools = [_tool(folder, judged) for folder, judged in zip(folders, programs, strict=True)]
+    return Evaluation(
+        tool=tools[0],
+        other_tool=tools[1] if len(tools) > 1 else None,
+        index_sha256=hashlib.sha256((truth / "index.json").read_bytes()).hexdigest(),
+        sets=tuple(
+            _evaluate_set(
+                name,
+                [[one for one in judged if one.film.set_name == name] for judged in programs],
+                resamples=resamples,
+                seed=seed,
+            )
+            for name in dict.fromkeys(film.set_name for film in films)
+        ),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _evaluate_set(
+    name: str, programs: list[list[JudgedFilm]], *, resamples: int, seed: int
+) -> SetEvaluation:
+    scores = [[one.scores for one in judged] for judged in programs]
+    judged = [_program(films, resamples=resamples, seed=seed) for films in programs]
+    pair = len(programs) > 1
+    return SetEvaluation(
+        name=name,
+        program=judged[0],
+        strata=tuple(_strata(programs[0], judged[0].figures)),
+        lesions=tuple(lesion for film in programs[0] for lesion in film.lesions),
+        other=judged[1] if pair else None,
+        difference=compare(*scores, resamples=resamples, seed=seed) if pair else None,
+    )
+
+
+def _program(judged: list[JudgedFilm], *, resamples: int, seed: int) -> ProgramOnSet:
+    results = [(one.film.name, one.result) for one in judged]
+    return ProgramOnSet(
+        figures=summarise([one.scores for one in judged], resamples=resamples, seed=seed),
+        shown=_shown(judged, resamples=resamples, seed=seed),
+        missing=tuple(name for name, result in results if result.status == "missing"),
+        failed=tuple(
+            (name, result.error_code) for name, result in results if result.status == "failed"
+        ),
+        not_assessed=tuple(name for name, result in results if not result.assessed),
+        search_areas=Counter(one.search_area for one in judged if one.lesions),
+    )
+
+
+def _shown(judged: list[JudgedFilm], *, resamples: int, seed: int) -> Shown:
+    table = froc.columns([one.scores for one in judged])
+    weights = resampled_weights(len(table.groups), resamples=resamples, seed=seed)
+    ones = np.ones((1, len(table.groups)), np.int64)
+
+    def of(parts: list[int], wholes: list[int]) -> Figure:
+        counts = np.array(parts, np.int64), np.array(wholes, np.int64)
+        value, drawn = (froc.share(*counts, table.film_groups, rows) for rows in (ones, weights))
+        return figure(float(value[0]), drawn)
+
+    free = [not one.lesions and one.result.status == "ok" for one in judged]
+    lesions = [lesion for one in judged for lesion in one.lesions]
+    groups = np.repeat(table.film_groups, [len(one.lesions) for one in judged])
+    dice = np.array(
+        [np.nan if lesion.outcome != "shown" else lesion.dice for lesion in lesions], np.float64
+    )
+    return Shown(
+        sensitivity=of(
+            [sum(lesion.outcome == "shown" for lesion in one.lesions) for one in judged],
+            [len(one.lesions) for one in judged],
+        ),
+        false_positives_per_film=of(
+            [one.shown_false_positives * counts for one, counts in zip(judged, free, strict=True)],
+            [int(counts) for counts in free],
+        ),
+        dice_median=figure(
+            float(froc.median(dice, groups, ones)[0]), froc.median(dice, groups, weights)
+        ),
+    )
+
+
+def _strata(judged: list[JudgedFilm], figures: SetFigures) -> Iterable[Stratum]:
+    films = [one.scores for one in judged]
+    hits = np.concatenate([film.hits for film in films])
+    shares = np.concatenate([film.chance_shares for film in films])
+    dice = on_hits(films)["dice_median"]
+    cutoffs = np.array([np.nan if one is None else one for one in figures.cutoffs], np.float64)
+    facts = [lesion.facts for one in judged for lesion in one.lesions]
+    for family, name, chosen in strata(facts):
+        found = (hits[chosen][:, None] > cutoffs[None, :]).sum(axis=0) / chosen.sum()
+        sensitivity = np.where(np.isnan(cutoffs), np.nan, found)
+        outlines = dice[chosen][~np.isnan(dice[chosen])]
+        yield Stratum(
+            family=family,
+            name=name,
+            lesions=int(chosen.sum()),
+            sensitivity=known(sensitivity),
+            cpm=known(sensitivity.sum(keepdims=True) / sensitivity.size)[0],
+            sensitivity_all_listed=float(np.isfinite(hits[chosen]).sum() / chosen.sum()),
+            chance=known(froc.chance_sensitivity(shares[chosen], froc.RATES)),
+            dice_median=float(np.median(outlines)) if outlines.size else None,
+        )
+
+
+def _tool(folder: Path, judged: list[JudgedFilm]) -> Tool:
+    """Return the one program that made all results."""
+    tools = list(dict.fromkeys(one.result.tool for one in judged if one.result.tool is not None))
+    if len(tools) > 1:
+        raise ResultsError(
+            f"{folder} mixes results of two versions or settings (such as {_words(tools[0])} and "
+            f"{_words(tools[1])}); {AGAIN} with one"
+        )
+    return tools[0]
+
+
+def _words(tool: Tool) -> str:
+    return f"{tool.name} {tool.version} with settings {tool.settings_sha256[:8]}"

@@ -1,0 +1,296 @@
+"""The figures of one set of films: FROC, CPM, image AUC, the chance curve, medians on hits.
+
+Every function takes the set's films as columns (`Columns`) and `weights`, whole numbers of shape
+(replicates, groups) that say how often each group of films counts. A row of ones gives the figures
+themselves, resampled rows give the bootstrap: one piece of arithmetic serves both. Counts are whole
+numbers throughout, so that no order of summation changes a figure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.evaluation.scores import NOTHING, FilmScores
+
+Floats: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+
+RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""False positives an image at which sensitivity is reported, as in LUNA16."""
+
+_BATCH = 4_000_000
+"""Weights gathered at one time: 32 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """The films of a set as sorted columns; each score with the index of its group.
+
+    Attributes
+    ----------
+    groups
+        Names of the groups, in the order of the weights' columns.
+    hit_scores, hit_groups
+        Of every lesion, best score first; minus infinity for a missed one.
+    false_scores, false_groups
+        Of every false positive on a lesion-free film, best score first.
+    free_groups
+        Of every lesion-free film with a result: the films that false positives are counted on.
+    film_places, film_groups, film_is_lesion
+        Of every film: place of its best score among all films' (see `image_auc`), group, kind.
+    """
+
+    groups: tuple[str, ...]
+    hit_scores: Floats
+    hit_groups: Counts
+    false_scores: Floats
+    false_groups: Counts
+    free_groups: Counts
+    film_places: Counts
+    film_groups: Counts
+    film_is_lesion: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Operating points of a FROC curve, from the highest threshold down.
+
+    Points exist at distinct scores only: candidates of one score are taken together. Kept are the
+    points where sensitivity rises, and the last; what is left out adds false positives only.
+
+    Attributes
+    ----------
+    thresholds
+        float64 (n,): candidates of at least this score count.
+    false_positives_per_film
+        float64 (n,): on a lesion-free film.
+    sensitivity
+        float64 (n,): lesions hit / lesions.
+    """
+
+    thresholds: Floats
+    false_positives_per_film: Floats
+    sensitivity: Floats
+
+
+def columns(films: Sequence[FilmScores]) -> Columns:
+    """Sort a set's films into columns."""
+    names = tuple(sorted({film.group for film in films}))
+    number = {name: index for index, name in enumerate(names)}
+    film_groups = np.array([number[film.group] for film in films], np.int64)
+    lesions = np.array([film.lesions for film in films], np.int64)
+    is_lesion = lesions > 0
+    has_result = np.array([film.has_result for film in films], bool)
+    counted = ~is_lesion & has_result
+    hits = _joined([film.hits for film in films])
+    false = _joined([film.false_positives for film in films if not film.lesions])
+    false_groups = np.repeat(
+        film_groups[~is_lesion],
+        [film.false_positives.size for film in films if not film.lesions],
+    )
+    hit_groups = np.repeat(film_groups, lesions)
+    by_hit, by_false = (np.argsort(-scores, kind="stable") for scores in (hits, false))
+    return Columns(
+        groups=names,
+        hit_scores=hits[by_hit],
+        hit_groups=hit_groups[by_hit],
+        false_scores=false[by_false],
+        false_groups=false_groups[by_false],
+        free_groups=film_groups[counted],
+        film_places=_film_places(films),
+        film_groups=film_groups,
+        film_is_lesion=is_lesion,
+    )
+
+
+def curve(films: Sequence[FilmScores]) -> Curve | None:
+    """Return the FROC curve; None without a lesion or without a lesion-free film with a result."""
+    table = columns(films)
+    if not table.hit_scores.size or not table.free_groups.size:
+        return None
+    found = table.hit_scores[table.hit_scores > NOTHING]
+    thresholds = np.unique(np.concatenate([found, table.false_scores]))[::-1]
+    hits = np.searchsorted(-found, -thresholds, side="right")
+    false = np.searchsorted(-table.false_scores, -thresholds, side="right")
+    kept = np.diff(hits, prepend=0) > 0
+    kept[-1:] = True
+    return Curve(
+        thresholds=thresholds[kept],
+        false_positives_per_film=false[kept] / table.free_groups.size,
+        sensitivity=hits[kept] / table.hit_scores.size,
+    )
+
+
+def cutoffs(table: Columns, weights: Counts, rates: Sequence[float]) -> Floats:
+    """Return the score that a candidate must exceed at each rate of false positives.
+
+    At a rate the operating point of highest sensitivity among those with at most that many false
+    positives a lesion-free film counts; nothing is interpolated. It takes every score above that
+    of the first false positive too many; candidates that share its score stay out with it.
+
+    Parameters
+    ----------
+    table
+        The set.
+    weights
+        (replicates, groups).
+    rates
+        False positives a lesion-free film.
+
+    Returns
+    -------
+    ndarray
+        float64 (replicates, rates); minus infinity where every candidate may count, not a number
+        where no lesion-free film with a result is in the replicate.
+    """
+    free = weights[:, table.free_groups].sum(axis=1)
+    limits = np.asarray(rates, np.float64)[None, :] * free[:, None]
+    result = np.full(limits.shape, NOTHING)
+    scores = np.append(table.false_scores, NOTHING)
+    # Only the best false positives matter. A replicate's limit is seldom over three times the
+    # expected one; the few replicates that need more are counted again with all of them.
+    first = min(scores.size - 1, 64 + int(3.0 * max(rates) * table.free_groups.size))
+    pending = np.arange(len(weights))
+    for size in (first, scores.size - 1):
+        step = max(1, _BATCH // max(size, 1))
+        unfinished: list[int] = []
+        for start in range(0, pending.size, step):
+            rows = pending[start : start + step]
+            counts = np.cumsum(weights[rows][:, table.false_groups[:size]], axis=1)
+            for row, count in zip(rows, counts, strict=True):
+                # the number of false positives that stay within the limit
+                within = np.searchsorted(count, limits[row], side="right")
+                if size < scores.size - 1 and (within == size).any():
+                    unfinished.append(int(row))
+                result[row] = scores[within]
+        pending = np.array(unfinished, np.int64)
+    result[free == 0] = np.nan
+    return result
+
+
+def sensitivities(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
+    """Return the share of lesions whose candidate's score exceeds each cutoff.
+
+    Parameters
+    ----------
+    table
+        The set.
+    weights
+        (replicates, groups).
+    cutoff
+        (replicates, rates).
+
+    Returns
+    -------
+    ndarray
+        float64 (replicates, rates); not a number without a lesion or without a cutoff.
+    """
+    lesions = weights[:, table.hit_groups]
+    running = np.zeros((len(weights), table.hit_scores.size + 1), np.int64)
+    np.cumsum(lesions, axis=1, out=running[:, 1:])
+    # a missed lesion's minus infinity exceeds no cutoff
+    above = np.searchsorted(-table.hit_scores, -cutoff, side="left")
+    return _ratio(
+        np.where(np.isnan(cutoff), np.nan, np.take_along_axis(running, above, axis=1)),
+        running[:, -1:],
+    )
+
+
+def image_auc(table: Columns, weights: Counts) -> Floats:
+    """Return the area under the ROC curve of the films' best scores, float64 (replicates,).
+
+    It is the share of pairs (lesion film, lesion-free film) in which the lesion film's best score
+    is higher, ties counted half (Mann-Whitney; scipy.stats.rankdata gives the same). A film without
+    candidates ranks below every score. A lesion film without result ranks below everything and a
+    lesion-free one above everything: no result is never better than a result.
+    """
+    order = np.argsort(table.film_places, kind="stable")
+    count = weights[:, table.film_groups[order]]
+    kind = table.film_is_lesion[order]
+    starts = np.unique(table.film_places[order], return_index=True)[1]
+    lesion, free = (np.add.reduceat(count * of_kind, starts, axis=1) for of_kind in (kind, ~kind))
+    below = np.cumsum(free, axis=1) - free
+    twice_won = (lesion * (2 * below + free)).sum(axis=1)
+    return _ratio(twice_won, 2 * lesion.sum(axis=1) * free.sum(axis=1))
+
+
+def median(values: Floats, groups: Counts, weights: Counts) -> Floats:
+    """Return the median of values that count as often as their group, float64 (replicates,).
+
+    Values that are not a number are left out; without any, the median is not a number.
+    """
+    known = ~np.isnan(values)
+    order = np.argsort(values[known], kind="stable")
+    ordered = values[known][order]
+    result = np.full(len(weights), np.nan)
+    if not ordered.size:
+        return result
+    running = np.cumsum(weights[:, groups[known][order]], axis=1)
+    for index, count in enumerate(running):
+        if count[-1]:
+            middle = np.searchsorted(count, [(count[-1] - 1) // 2, count[-1] // 2], side="right")
+            result[index] = ordered[middle].mean()
+    return result
+
+
+def share(parts: Counts, wholes: Counts, groups: Counts, weights: Counts) -> Floats:
+    """Return the sum of the films' parts over the sum of their wholes, float64 (replicates,)."""
+    count = weights[:, groups]
+    return _ratio((count * parts).sum(axis=1), (count * wholes).sum(axis=1))
+
+
+def chance_sensitivity(shares: Floats, rates: Sequence[float]) -> Floats:
+    """Return the sensitivity of random points, float64 (rates,); not a number without a lesion.
+
+    Points fall evenly on the search area, on average `rate` of them on a film (a Poisson process).
+    A lesion within whose reach lies the share p of the area is then hit with probability
+    1 - exp(-p rate), and sensitivity is the mean over lesions. That a point near two lesions hits
+    but one of them is left aside.
+    """
+    if not shares.size:
+        return np.full(len(rates), np.nan)
+    return np.array([np.mean(-np.expm1(-shares * rate)) for rate in rates])
+
+
+def false_positives_on_lesion_films(films: Sequence[FilmScores], cutoff: Floats) -> Floats:
+    """Return candidates on no lesion a lesion film with a result, float64 (rates,).
+
+    Parameters
+    ----------
+    films
+        The set.
+    cutoff
+        (rates,): scores that a candidate must exceed.
+
+    Returns
+    -------
+    ndarray
+        Not a number without a lesion film with a result, or without a cutoff.
+    """
+    counted = [film for film in films if film.lesions and film.has_result]
+    scores = np.sort(_joined([film.false_positives for film in counted]))
+    above = scores.size - np.searchsorted(scores, cutoff, side="right")
+    return _ratio(np.where(np.isnan(cutoff), np.nan, above), np.array(len(counted)))
+
+
+def _film_places(films: Sequence[FilmScores]) -> Counts:
+    """Return the place of each film's best score among all films', equal scores sharing one."""
+    nothing = np.finfo(np.float64).min  # no candidate: below every score, above no result
+    best = [
+        max(film.best, nothing) if film.has_result else (-np.inf if film.lesions else np.inf)
+        for film in films
+    ]
+    return np.unique(np.array(best, np.float64), return_inverse=True)[1].astype(np.int64)
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _ratio(part: Floats | Counts, whole: Floats | Counts) -> Floats:
+    """Divide; not a number where the whole is 0."""
+    divisor = np.where(whole == 0, np.nan, whole.astype(np.float64))
+    return np.asarray(part / divisor, np.float64)

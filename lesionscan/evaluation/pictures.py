@@ -1,0 +1,33 @@
+"""Label images and masks from picture files, and what is wrong with them in words."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class PictureError(Exception):
+    """A picture that is no label image; the message is the cause, without the file's name."""
+
+
+def read_grey(path: Path) -> NDArray[np.int32]:
+    """Read a picture of one channel of whole numbers as int32 (rows, cols).
+
+    Raises
+    ------
+    PictureError
+        When it is not there, cannot be read, is a colour picture or holds fractions.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    except FileNotFoundError as error:
+        raise PictureError("is not there") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PictureError("cannot be read as a picture") from error
+    if pixels.ndim != 2:
+        raise PictureError("is a colour picture, not one grey number a lesion")
+    if pixels.dtype.kind not in "biu":
+        raise PictureError("holds fractions, not whole numbers")
+    return pixels.astype(np.int32)

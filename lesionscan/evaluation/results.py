@@ -1,0 +1,233 @@
+"""A folder of results in lesionscan's format, whatever program wrote it.
+
+For a film `NAME.png` the folder holds `NAME.png.json` (schema 1), `NAME.png.labels.png` (value =
+candidate id) and, if the program knows bone, `NAME.png.bone.png` (not 0 = bone). Where the whole
+truth folder was scanned, the same files stand in `images/` below.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.evaluation.pictures import PictureError, read_grey
+from lesionscan.evaluation.truth import TruthError, TruthFilm
+
+SCHEMA_MAJOR = "1"
+AGAIN = "scan the truth folder's images again"
+
+
+class ResultsError(Exception):
+    """Results that cannot be used; the message names the file, the cause and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Which program with which settings made the results."""
+
+    name: str
+    version: str
+    settings_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCandidate:
+    """What a result says about one candidate; coordinates (row, column) in pixels."""
+
+    id: int
+    score: float
+    shown: bool
+    centroid_px: tuple[float, float]
+    area_px: float
+    equivalent_diameter_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class FilmResult:
+    """One film's result.
+
+    Attributes
+    ----------
+    record
+        The JSON file, there or not.
+    status
+        "missing" where there is no JSON file.
+    error_code
+        Why it failed, where the result says so.
+    tool
+        What made it; None where it is missing.
+    shape
+        Rows and columns of the film; None without result.
+    assessed
+        False where the program could not believe its bone mask: a result without candidates.
+    candidates
+        As listed.
+    """
+
+    record: Path
+    status: Literal["ok", "failed", "missing"]
+    error_code: str | None = None
+    tool: Tool | None = None
+    shape: tuple[int, int] | None = None
+    assessed: bool = True
+    candidates: tuple[ListedCandidate, ...] = ()
+
+    def read_labels(self) -> NDArray[np.int32]:
+        """Read the labels picture, int32 (rows, cols), value = candidate id.
+
+        Raises
+        ------
+        ResultsError
+            When it is missing, cannot be read or has another size than the film.
+        """
+        path = self._beside("labels")
+        try:
+            return self._checked(path, read_grey(path))
+        except PictureError as error:
+            raise ResultsError(f"{path} {error}, and its candidates hit; {AGAIN}") from error
+
+    def read_bone(self) -> NDArray[np.bool_] | None:
+        """Read the program's bone mask, bool (rows, cols); None where there is none.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be read or has another size than the film.
+        """
+        path = self._beside("bone")
+        if self.status != "ok" or not path.is_file():
+            return None
+        try:
+            return np.not_equal(self._checked(path, read_grey(path)), 0)
+        except PictureError as error:
+            raise ResultsError(f"{path} {error}; {AGAIN}") from error
+
+    def _beside(self, kind: str) -> Path:
+        return self.record.with_suffix(f".{kind}.png")
+
+    def _checked(self, path: Path, picture: NDArray[np.int32]) -> NDArray[np.int32]:
+        if picture.shape != self.shape:
+            rows, cols = self.shape or (0, 0)
+            raise ResultsError(
+                f"{path} has {picture.shape[0]} x {picture.shape[1]} pixels and its film "
+                f"{rows} x {cols}; {AGAIN}"
+            )
+        return picture
+
+
+def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
+    """Return the folder that holds the films' results: the given one or `images` in it.
+
+    Raises
+    ------
+    ResultsError
+        When the folder is not there, or holds no result of any of the films.
+    """
+    if not folder.is_dir():
+        raise ResultsError(f"results folder {folder} is not there; give scan's --out folder")
+    for place in (folder, folder / "images"):
+        if any((place / f"{film.image.name}.json").is_file() for film in films):
+            return place
+    raise ResultsError(
+        f"{folder} has no result of any film of the truth folder (such as "
+        f"{films[0].image.name}.json); {AGAIN} with --out {folder}"
+    )
+
+
+def read_result(folder: Path, film: TruthFilm) -> FilmResult:
+    """Read one film's result and make sure that it is this film's.
+
+    Parameters
+    ----------
+    folder
+        From `find_results`.
+    film
+        The film; its file is hashed.
+
+    Raises
+    ------
+    ResultsError
+        When the JSON is damaged, of another schema, or of another file than the film.
+    lesionscan.evaluation.truth.TruthError
+        When the film's file cannot be read.
+    """
+    record = folder / f"{film.image.name}.json"
+    try:
+        text = record.read_bytes()
+    except FileNotFoundError:
+        return FilmResult(record, "missing")
+    except OSError as error:
+        raise ResultsError(f"{record} cannot be read ({error.strerror}); {AGAIN}") from error
+    try:
+        result = json.loads(text)
+        major = str(result["schema_version"]).partition(".")[0]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{record} is damaged or no result of a scan; {AGAIN}") from error
+    if major != SCHEMA_MAJOR:
+        raise ResultsError(
+            f"{record} has schema_version {result['schema_version']!r} and this program reads "
+            f"{SCHEMA_MAJOR}.x; {AGAIN} with this version"
+        )
+    try:
+        parsed = _parsed(record, result)
+        sha256 = result["input"]["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        cause = f"no {error}" if isinstance(error, KeyError) else error
+        raise ResultsError(f"{record} is damaged ({cause}); {AGAIN}") from error
+    if sha256 != _sha256(film.image) and not (sha256 is None and parsed.status == "failed"):
+        raise ResultsError(
+            f"{record} is the result of another file than {film.image} (its SHA-256 differs); "
+            "give the results of this truth folder, or scan it again"
+        )
+    return parsed
+
+
+def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
+    tool = Tool(**{key: str(result["tool"][key]) for key in Tool.__slots__})
+    status = result["status"]
+    if status == "failed":
+        code = (result.get("error") or {}).get("code")
+        return FilmResult(record, "failed", None if code is None else str(code), tool)
+    if status != "ok":
+        raise ValueError(f"status must be ok or failed, got {status!r}")
+    candidates = tuple(_candidate(entry) for entry in result["candidates"])
+    if len({candidate.id for candidate in candidates}) < len(candidates):
+        raise ValueError("two candidates share an id")
+    return FilmResult(
+        record=record,
+        status="ok",
+        tool=tool,
+        shape=(int(result["image"]["rows"]), int(result["image"]["columns"])),
+        assessed=bool((result.get("bone") or {}).get("assessed", True)),
+        candidates=candidates,
+    )
+
+
+def _candidate(entry: dict[str, Any]) -> ListedCandidate:
+    row, column = (float(value) for value in entry["centroid_px"])
+    candidate = ListedCandidate(
+        id=int(entry["id"]),
+        score=float(entry["score"]),
+        shown=bool(entry["shown"]),
+        centroid_px=(row, column),
+        area_px=float(entry["area_px"]),
+        equivalent_diameter_px=float(entry["equivalent_diameter_px"]),
+    )
+    numbers = (candidate.score, row, column, candidate.area_px, candidate.equivalent_diameter_px)
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"candidate {candidate.id} has a number that is not finite")
+    return candidate
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TruthError(f"{path} cannot be read ({error.strerror}); check the file") from error

@@ -1,0 +1,230 @@
+"""What kind of lesion it is: the facts about each, and the strata that figures are split by."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lesionscan.evaluation.matching import Pixels
+from lesionscan.evaluation.truth import TruthFilm
+
+UNKNOWN = "unknown"
+SMALL_PX = 8.0
+"""Under this diameter a lesion is a handful of pixels."""
+
+_WIDTH_LONG_SIDE_PX = 1024
+"""Bone widths of larger films are measured on every nth pixel: a third of a width needs no more."""
+
+_WIDTH_BANDS = ("< 1/3", "1/3 to 2/3", "> 2/3", UNKNOWN)
+_NOISE_BANDS = ("< 2", "2 to 5", "> 5", UNKNOWN)
+_SIZE_BANDS = ("< 0.05", "0.05 to 0.1", "0.1 to 0.2", "> 0.2")
+_PIXEL_BANDS = ("< 8 px", "8 px or more")
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LesionFacts:
+    """What is known about one lesion.
+
+    Attributes
+    ----------
+    number
+        Its value in the label image.
+    centroid_px
+        Mean (row, column) of its pixels.
+    area_px
+        Number of pixels.
+    equivalent_diameter_px
+        Diameter of the disk of that area.
+    size
+        That diameter / long side of the film.
+    lesion_to_bone_width
+        From the index, else measured; None where neither can be.
+    contrast_to_noise
+        From the index; None where it says nothing.
+    body_part, subtype, kind
+        From the index, in small letters; "unknown" where it says nothing.
+    """
+
+    number: int
+    centroid_px: tuple[float, float]
+    area_px: int
+    equivalent_diameter_px: float
+    size: float
+    lesion_to_bone_width: float | None
+    contrast_to_noise: float | None
+    body_part: str
+    subtype: str
+    kind: str
+
+
+def lesion_facts(
+    film: TruthFilm, pixels: Mapping[int, Pixels], shape: tuple[int, ...], bone: Mask | None
+) -> tuple[LesionFacts, ...]:
+    """Collect the facts about a film's lesions.
+
+    Parameters
+    ----------
+    film
+        With what the index says.
+    pixels
+        Each lesion's pixels, by its number.
+    shape
+        Rows and columns of the film.
+    bone
+        Bone mask for widths that the index does not give, or None.
+    """
+    stated = {fact.get("label"): fact for fact in film.facts.get("lesion_facts", [])}
+    unstated = [
+        number
+        for number in pixels
+        if _number(stated.get(number, {}).get("lesion_to_bone_width")) is None
+    ]
+    measured = (
+        lesion_to_bone_widths({number: pixels[number] for number in unstated}, bone)
+        if bone is not None and unstated
+        else {}
+    )
+    return tuple(
+        _facts(film, number, places, max(shape), stated.get(number, {}), measured.get(number))
+        for number, places in pixels.items()
+    )
+
+
+def lesion_to_bone_widths(pixels: Mapping[int, Pixels], bone: Mask) -> dict[int, float | None]:
+    """Measure how wide lesions are in terms of the bone around them.
+
+    The ratio of two inscribed circles' diameters: that of the lesion, and the largest of the bone
+    (with its lesions filled in) whose centre lies in the lesion's bounding box grown by its own
+    size on every side. Only the connected piece of bone that the lesion lies on counts.
+
+    Parameters
+    ----------
+    pixels
+        Each lesion's pixels, by its number.
+    bone
+        Bool (rows, cols).
+
+    Returns
+    -------
+    dict
+        By the lesion's number; None where the lesion lies on no bone, or bone fills the film.
+    """
+    step = -(-max(bone.shape) // _WIDTH_LONG_SIDE_PX)
+    filled = bone.copy()
+    for places in pixels.values():
+        filled[tuple(places.T)] = True
+    filled = filled[::step, ::step]
+    if filled.all():
+        return dict.fromkeys(pixels)
+    # a frame of nothing would make a bone that leaves the film narrow, so none is added
+    depth = ndimage.distance_transform_edt(filled) * step
+    pieces = ndimage.label(filled, structure=np.ones((3, 3)))[0]
+    known = bone[::step, ::step]
+    widths: dict[int, float | None] = {}
+    for number, places in pixels.items():
+        low, high = places.min(axis=0), places.max(axis=0) + 1
+        size = int((high - low).max())
+        start = np.maximum(low - size, 0) // step
+        end = -(-(high + size) // step)
+        window = (slice(start[0], end[0]), slice(start[1], end[1]))
+        mine = np.unique(pieces[tuple((places // step).T)])
+        around = np.isin(pieces[window], mine[mine > 0])
+        if not (around & known[window]).any():
+            widths[number] = None
+            continue
+        inside = np.zeros(tuple(high - low + 2), dtype=bool)
+        inside[tuple((places - low + 1).T)] = True
+        own = float(ndimage.distance_transform_edt(inside).max())
+        widths[number] = own / max(own, float(depth[window][around].max()))
+    return widths
+
+
+def strata(lesions: Sequence[LesionFacts]) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Yield (family, stratum, which of the lesions) for every stratum that has lesions."""
+    for family, bands in _labels(lesions).items():
+        labels, order = bands
+        for label in order:
+            chosen = np.array([one == label for one in labels], bool)
+            if chosen.any():
+                yield family, label, chosen
+
+
+def _labels(
+    lesions: Sequence[LesionFacts],
+) -> dict[str, tuple[list[str], Sequence[str]]]:
+    """Return each family's label of every lesion, and the order of its labels."""
+    families: dict[str, tuple[list[str], Sequence[str]]] = {
+        "lesion_to_bone_width": (
+            [_band(one.lesion_to_bone_width, (1 / 3, 2 / 3), _WIDTH_BANDS) for one in lesions],
+            _WIDTH_BANDS,
+        ),
+        "contrast_to_noise": (
+            [_band(one.contrast_to_noise, (2.0, 5.0), _NOISE_BANDS) for one in lesions],
+            _NOISE_BANDS,
+        ),
+        "size": (
+            [_band(one.size, (0.05, 0.1, 0.2), _SIZE_BANDS) for one in lesions],
+            _SIZE_BANDS,
+        ),
+        "size_px": (
+            [_PIXEL_BANDS[one.equivalent_diameter_px >= SMALL_PX] for one in lesions],
+            _PIXEL_BANDS,
+        ),
+    }
+    for family in ("body_part", "subtype", "kind"):
+        labels = [str(getattr(one, family)) for one in lesions]
+        if set(labels) - {UNKNOWN}:  # an index without these words splits nothing
+            families[family] = (labels, [*sorted(set(labels) - {UNKNOWN}), UNKNOWN])
+    return families
+
+
+def _band(value: float | None, ends: Sequence[float], names: Sequence[str]) -> str:
+    """Return the band of a value; a value on an end belongs to the band between two ends."""
+    if value is None:
+        return UNKNOWN
+    below = sum(value >= end for end in ends[:-1]) + (value > ends[-1])
+    return names[below]
+
+
+def _facts(
+    film: TruthFilm,
+    number: int,
+    places: Pixels,
+    long_side: int,
+    stated: Mapping[str, Any],
+    measured: float | None,
+) -> LesionFacts:
+    row, column = places.mean(axis=0)
+    diameter = math.sqrt(4.0 * len(places) / math.pi)
+    width = _number(stated.get("lesion_to_bone_width"))
+    words = {
+        key: _word(stated.get(key, film.facts.get(key))) for key in ("body_part", "subtype", "kind")
+    }
+    return LesionFacts(
+        number=number,
+        centroid_px=(float(row), float(column)),
+        area_px=len(places),
+        equivalent_diameter_px=diameter,
+        size=diameter / long_side,
+        lesion_to_bone_width=measured if width is None else width,
+        contrast_to_noise=_number(stated.get("contrast_to_noise")),
+        **words,
+    )
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number as it is, anything else as None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _word(value: object) -> str:
+    """Return a name in small letters with spaces, so that FEMUR and femur are one stratum."""
+    return UNKNOWN if value in (None, "") else str(value).replace("_", " ").lower()

@@ -1,0 +1,77 @@
+"""How the figures were counted, in words that travel with them."""
+
+from collections.abc import Iterator
+
+from lesionscan.evaluation.evaluate import ProgramOnSet
+from lesionscan.evaluation.matching import TOLERANCE
+
+DISCLAIMER = "Research use only; not a diagnosis."
+
+DEFINITIONS = {
+    "hit": f"A candidate can hit a lesion when its centroid lies within {TOLERANCE:.1%} of the "
+    "film's long side (at least half a pixel's diagonal) of the lesion's nearest pixel centre. "
+    "One hit a lesion, one lesion a candidate: a maximum matching with the highest scores, then "
+    "the smallest distances. Further candidates on a lesion are neither right nor wrong.",
+    "sets": "Every figure is of one set; simulated, planted and real films are never pooled.",
+    "sensitivity": "Lesions hit / lesions, at the operating point of highest sensitivity among "
+    "those with at most this many false positives a lesion-free film; operating points lie at "
+    "distinct scores, nothing is interpolated.",
+    "false_positives": "Candidates on no lesion, counted on lesion-free films with a result, a "
+    "film; those on lesion films are given apart.",
+    "cpm": "Mean of the seven sensitivities.",
+    "score_must_exceed": "Threshold of each rate: a candidate counts when its score is higher; "
+    "null where every listed candidate may count.",
+    "sensitivity_all_listed": "Lesions hit by any listed candidate / lesions.",
+    "image_auc": "Share of pairs of a lesion film and a lesion-free film in which the best score "
+    "of the lesion film is higher, ties half; a film without candidates ranks below every score.",
+    "no_result": "A missing or failed film is never dropped: its lesions count as missed. A "
+    "lesion-free one vouches for nothing and leaves the number of films that false positives are "
+    "counted on. In the image AUC the lesion film ranks below everything, the lesion-free one "
+    "above everything.",
+    "not_assessed": "Films whose bone the program could not find: results without candidates.",
+    "chance": "Sensitivity of random points in the same area, on average so many a film: mean "
+    "over lesions of 1 - exp(-p r), where a share p of the area is near enough to hit. The area "
+    "is the program's bone mask (tool_bone), else the truth's (truth_bone), else the whole film.",
+    "dice": "2 |A and B| / (|A| + |B|) of the lesion and the region of the candidate that hit it; "
+    "medians over hits at any score; dice_median_misses_as_zero is over all lesions.",
+    "errors": "Area and equivalent diameter of the candidate / those of the lesion - 1: error is "
+    "the median of absolute values, bias of signed ones. distance_px is between the centroids.",
+    "shown": "Counting the candidates that the program shows by its own threshold.",
+    "intervals": "95 % percentile bootstrap of groups of films: patient, else case of the set, "
+    "else source film, else film. Resamples that cannot give a figure are left out and counted.",
+    "strata": "Lesions by kind, at the thresholds of their whole set. lesion_to_bone_width is the "
+    "index's, else the ratio of the inscribed circles of lesion and bone (the truth's bone mask, "
+    "else the program's); size is equivalent diameter / long side of the film.",
+    "against": "Another program on the same films; difference is this program's figure minus "
+    "that one's, with intervals of the same resamples for both.",
+    "outcome": "shown: hit by a shown candidate; listed: hit by one below the program's threshold; "
+    "missed: not hit; no_result: the film is missing or failed.",
+}
+
+
+def notes(program: ProgramOnSet) -> Iterator[str]:
+    """Yield what a reader must know about a set's figures, one sentence each."""
+    figures = program.figures
+    if not figures.lesions:
+        yield "No lesion: sensitivity, CPM, image AUC and outlines are not known."
+    if not figures.lesion_free_films:
+        yield (
+            "No lesion-free film: false positives, sensitivity at a rate, CPM and image AUC are "
+            "not known."
+        )
+    elif not figures.lesion_free_films_with_result:
+        yield (
+            "No lesion-free film has a result: false positives, sensitivity at a rate and CPM are "
+            "not known."
+        )
+    if figures.groups < 2:
+        yield "One group of films only: intervals are not known."
+    if program.missing or program.failed:
+        yield (
+            f"Films without result: {len(program.missing)} missing, {len(program.failed)} failed. "
+            "Their lesions count as missed; lesion-free ones vouch for nothing."
+        )
+    if program.not_assessed:
+        yield (
+            f"Films not assessed: {len(program.not_assessed)}. They count as without candidates."
+        )

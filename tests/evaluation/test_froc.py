@@ -1,0 +1,331 @@
+"""The figures are those worked out on paper, and those of independent programs."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
+
+from lesionscan.evaluation import froc
+from lesionscan.evaluation.froc import RATES
+from lesionscan.evaluation.scores import FilmScores
+from tests.evaluation.scored import MISSED, film, film_lists
+
+ONCE = 1
+"""Every group counted once."""
+
+
+def weights_of(films: Sequence[FilmScores], count: int = ONCE) -> froc.Counts:
+    """Return one row of weights that counts every group so often."""
+    return np.full((1, len({one.group for one in films})), count, np.int64)
+
+
+def sensitivity(films: Sequence[FilmScores], rates: Sequence[float] = RATES) -> list[float]:
+    """Return the sensitivities at the rates."""
+    table, ones = froc.columns(films), weights_of(films)
+    found = froc.sensitivities(table, ones, froc.cutoffs(table, ones, rates))[0]
+    return [float(value) for value in found]
+
+
+def auc(films: Sequence[FilmScores]) -> float:
+    """Return the image AUC."""
+    return float(froc.image_auc(froc.columns(films), weights_of(films))[0])
+
+
+PAPER = (
+    film([0.9, 0.4], [0.7]),
+    film([MISSED]),
+    film(false=[0.8, 0.4]),
+    film(false=[0.6]),
+    film(),
+)
+"""Three lesions on two films, three lesion-free films.
+
+Threshold: hits, false positives. 0.9: 1, 0. 0.8: 1, 1. 0.6: 1, 2. 0.4: 2, 3 (a hit and a false
+positive of one score come together).
+"""
+
+
+def test_sensitivities_are_those_worked_out_on_paper() -> None:
+    """Up to 1/2 a film (1.5 false positives) one lesion of three, from 1 a film on two."""
+    assert sensitivity(PAPER) == [1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3]
+
+
+def test_cutoffs_are_the_first_false_positive_too_many() -> None:
+    """None may pass: above 0.8. One: above 0.6. Three, which are all: everything."""
+    cutoffs = froc.cutoffs(froc.columns(PAPER), weights_of(PAPER), [0.0, 0.5, 0.99, 1.0])
+    assert cutoffs.tolist() == [[0.8, 0.6, 0.4, MISSED]]
+
+
+def test_the_curve_has_the_points_where_sensitivity_rises() -> None:
+    """0.9 and 0.4 bring a hit; 0.8 and 0.6 bring false positives only."""
+    curve = froc.curve(PAPER)
+    assert curve is not None
+    assert curve.thresholds.tolist() == [0.9, 0.4]
+    assert curve.false_positives_per_film.tolist() == [0.0, 1.0]
+    assert curve.sensitivity.tolist() == [1 / 3, 2 / 3]
+
+
+def test_the_curve_ends_at_the_lowest_threshold() -> None:
+    """The last point says how many false positives all candidates bring, without a further hit."""
+    curve = froc.curve([film([0.9]), film(false=[0.5, 0.1])])
+    assert curve is not None
+    assert curve.thresholds.tolist() == [0.9, 0.1]
+    assert curve.false_positives_per_film.tolist() == [0.0, 2.0]
+
+
+def test_false_positives_on_lesion_films_are_apart() -> None:
+    """The one on a lesion film (0.7) changes no sensitivity; above 0.6 it is 1/2 a film."""
+    cutoffs = np.array([0.8, 0.6, MISSED, np.nan])
+    found = froc.false_positives_on_lesion_films(PAPER, cutoffs)
+    assert found[:3].tolist() == [0.0, 0.5, 0.5]
+    assert np.isnan(found[3])
+
+
+def test_lesion_films_without_result_carry_no_false_positives() -> None:
+    """Two lesion films, one failed: false positives are counted on the other."""
+    films = [film([MISSED], [0.7, 0.6]), film([MISSED], has_result=False)]
+    assert froc.false_positives_on_lesion_films(films, np.array([0.1])).tolist() == [2.0]
+    nothing = froc.false_positives_on_lesion_films(films[1:], np.array([0.1]))
+    assert np.isnan(nothing).all()
+
+
+def test_the_only_hit_at_the_lowest_threshold_counts() -> None:
+    """One false positive at 0.9, the only lesion at 0.1: found at 1 a film, not below.
+
+    MONAI's FROC gives 0 here, since it leaves out the lowest threshold.
+    """
+    assert sensitivity([film([0.1]), film(false=[0.9])]) == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_hit_tied_with_a_false_positive_too_many_is_not_counted() -> None:
+    """Both have 0.5: no threshold takes the one without the other."""
+    films = [film([0.5]), film(false=[0.5]), film(), film()]
+    assert sensitivity(films, [0.25, 0.34]) == [0.0, 1.0]
+
+
+def test_all_lesions_hit_without_false_positive_is_1_everywhere() -> None:
+    """The best program has sensitivity 1 at every rate."""
+    assert sensitivity([film([0.3, 0.2]), film()]) == [1.0] * 7
+
+
+def test_no_candidates_is_0_everywhere() -> None:
+    """A program that marks nothing finds nothing."""
+    films = [film([MISSED]), film()]
+    assert sensitivity(films) == [0.0] * 7
+    curve = froc.curve(films)
+    assert curve is not None
+    assert curve.thresholds.size == 0
+
+
+@pytest.mark.parametrize(
+    "films", [[film(false=[0.5])], [film([0.5])], [film([0.5]), film(has_result=False)]]
+)
+def test_without_lesion_or_lesion_free_film_there_is_no_figure(films: list[FilmScores]) -> None:
+    """Sensitivity at a rate needs a lesion and a lesion-free film with a result."""
+    assert np.isnan(sensitivity(films)).all()
+    assert froc.curve(films) is None
+
+
+def test_a_failed_lesion_free_film_leaves_the_denominator() -> None:
+    """Two false positives on one film of two with results: 1 a film, not 2/3."""
+    films = [film([0.5]), film(false=[0.9, 0.8]), film(), film(has_result=False)]
+    assert sensitivity(films, [2 / 3, 1.0]) == [0.0, 1.0]
+
+
+def test_the_auc_is_that_worked_out_on_paper() -> None:
+    """0.9 beats all three; the film without candidates loses twice and ties once: 3.5 of 6."""
+    assert auc(PAPER) == 3.5 / 6
+
+
+@pytest.mark.parametrize(
+    ("lesion_film", "free_film", "expected"),
+    [
+        (film([0.5]), film(false=[0.5]), 0.5),
+        (film([MISSED]), film(), 0.5),
+        (film([MISSED], [0.5]), film(), 1.0),
+        (film([MISSED], has_result=False), film(), 0.0),
+        (film([0.5]), film(has_result=False), 0.0),
+        (film([MISSED], has_result=False), film(has_result=False), 0.0),
+    ],
+)
+def test_no_result_is_never_better_than_a_result(
+    lesion_film: FilmScores, free_film: FilmScores, expected: float
+) -> None:
+    """Ties count half; a film without result loses to whatever the other says."""
+    assert auc([lesion_film, free_film]) == expected
+
+
+@pytest.mark.parametrize("films", [[film([0.5])], [film()]])
+def test_without_both_kinds_of_film_there_is_no_auc(films: list[FilmScores]) -> None:
+    """An AUC needs a lesion film and a lesion-free one."""
+    assert np.isnan(auc(films))
+
+
+@settings(deadline=None)
+@given(films=film_lists())
+def test_the_auc_is_scikit_learns_and_that_of_ranks(films: list[FilmScores]) -> None:
+    """With every film's place as a number, roc_auc_score and scipy's rankdata give the same."""
+    truth = [one.lesions > 0 for one in films]
+    places = [
+        (-2.0 if one.lesions else 2.0) if not one.has_result else max(one.best, -1.0)
+        for one in films
+    ]
+    if len(set(truth)) < 2:
+        return
+    positive = np.array(truth)
+    ranks, lesion_films = rankdata(places), int(positive.sum())
+    pairs = lesion_films * (len(films) - lesion_films)
+    by_ranks = (ranks[positive].sum() - lesion_films * (lesion_films + 1) / 2) / pairs
+    assert auc(films) == pytest.approx(float(roc_auc_score(truth, places)), abs=1e-12)
+    assert auc(films) == pytest.approx(by_ranks, abs=1e-12)
+
+
+def by_definition(films: Sequence[FilmScores], rate: float) -> float:
+    """Return the highest sensitivity among thresholds with at most `rate` false positives."""
+    free = [one for one in films if not one.lesions and one.has_result]
+    hits = np.concatenate([one.hits for one in films])
+    false = np.concatenate([np.zeros(0), *(one.false_positives for one in free)])
+    if not free or not hits.size:
+        return float("nan")
+    return max(
+        float((hits >= threshold).sum() / hits.size)
+        for threshold in [*hits[np.isfinite(hits)], *false, np.inf]
+        if (false >= threshold).sum() / len(free) <= rate
+    )
+
+
+@settings(deadline=None)
+@given(films=film_lists(), rate=st.sampled_from(RATES))
+def test_sensitivity_is_the_best_of_the_allowed_thresholds(
+    films: list[FilmScores], rate: float
+) -> None:
+    """The quick way gives what trying every threshold gives."""
+    expected = by_definition(films, rate)
+    assert sensitivity(films, [rate])[0] == pytest.approx(expected, nan_ok=True)
+
+
+@settings(deadline=None)
+@given(films=film_lists())
+def test_the_thinned_curve_gives_the_same_sensitivities(films: list[FilmScores]) -> None:
+    """The highest sensitivity among the kept points up to a rate is the set's at that rate."""
+    curve = froc.curve(films)
+    if curve is None:
+        return
+    for rate, expected in zip(RATES, sensitivity(films), strict=True):
+        allowed = curve.sensitivity[curve.false_positives_per_film <= rate]
+        assert max([0.0, *allowed]) == pytest.approx(expected)
+    assert all(one < other for one, other in pairwise(-curve.thresholds))
+
+
+@settings(deadline=None)
+@given(films=film_lists(), data=st.data())
+def test_a_weight_of_two_is_the_films_counted_twice(
+    films: list[FilmScores], data: st.DataObject
+) -> None:
+    """Weighted figures are the plain figures of films repeated as often."""
+    table = froc.columns(films)
+    size = len(table.groups)
+    counts = data.draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))
+    weights = np.array([counts], np.int64)
+    times = dict(zip(table.groups, counts, strict=True))
+    repeated = [one for one in films for _ in range(times[one.group])]
+    groups = np.repeat(table.film_groups, [one.lesions for one in films])
+    dice = np.concatenate([one.dice for one in films])
+
+    got = froc.sensitivities(table, weights, froc.cutoffs(table, weights, RATES))[0]
+    area = froc.image_auc(table, weights)[0]
+    middle = froc.median(dice, groups, weights)[0]
+
+    if not repeated:
+        assert np.isnan([*got, area, middle]).all()
+        return
+    assert got == pytest.approx(sensitivity(repeated), nan_ok=True)
+    assert area == pytest.approx(auc(repeated), nan_ok=True)
+    kept = np.concatenate([one.dice[~np.isnan(one.dice)] for one in repeated])
+    assert middle == pytest.approx(float(np.median(kept)) if kept.size else np.nan, nan_ok=True)
+
+
+def test_a_replicate_that_needs_more_false_positives_is_counted_with_all() -> None:
+    """A film of 400 counts once, an empty one 40 times: 8 a film allow 328 and not the 329th.
+
+    The part of the list that mostly serves is 64 + 3 x 8 x 2 = 112 long.
+    """
+    scores = np.linspace(0.9, 0.1, 400)
+    films = [film([0.5], group="a"), film(false=scores.tolist(), group="b"), film(group="c")]
+    weights = np.array([[1, 1, 1], [1, 1, 40], [1, 0, 1]], np.int64)
+    cutoffs = froc.cutoffs(froc.columns(films), weights, [8.0])
+    assert cutoffs[:, 0].tolist() == [scores[16], scores[328], MISSED]
+
+
+@pytest.mark.parametrize("counts", [(1, 0, 0), (1, 2, 0), (0, 0, 0)])
+def test_a_share_is_parts_over_wholes(counts: tuple[int, int, int]) -> None:
+    """Films with 1 of 2, 3 of 3 and 0 of 0: by weights 1/2, 7/8 and nothing to divide."""
+    groups = np.arange(3)
+    value = froc.share(np.array([1, 3, 0]), np.array([2, 3, 0]), groups, np.array([counts]))
+    expected = {(1, 0, 0): 1 / 2, (1, 2, 0): 7 / 8, (0, 0, 0): np.nan}[counts]
+    assert value[0] == pytest.approx(expected, nan_ok=True)
+
+
+def test_chance_is_the_closed_form() -> None:
+    """Half of the area at 2 points a film: 1 - exp(-1); nothing of it: 0; their mean."""
+    assert froc.chance_sensitivity(np.array([0.5]), [2.0])[0] == pytest.approx(1 - np.exp(-1))
+    assert froc.chance_sensitivity(np.array([0.5, 0.0]), [2.0])[0] == pytest.approx(
+        (1 - np.exp(-1)) / 2
+    )
+    assert np.isnan(froc.chance_sensitivity(np.zeros(0), RATES)).all()
+
+
+def test_chance_is_what_random_points_reach() -> None:
+    """4000 films of points thrown on a line of 1000 places, lesions of 20 and of 200 places."""
+    rng = np.random.Generator(np.random.PCG64(5))
+    shares, rates = np.array([0.02, 0.2]), [0.5, 2.0, 8.0]
+    for rate, expected in zip(rates, froc.chance_sensitivity(shares, rates), strict=True):
+        found = 0
+        for points in rng.poisson(rate, 4000):
+            places = rng.integers(0, 1000, points)
+            found += int((places < 20).any()) + int((places >= 800).any())
+        # three standard errors of 8000 lesions
+        assert found / 8000 == pytest.approx(expected, abs=3 * (0.25 / 8000) ** 0.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_operating_points_are_those_of_picai_eval(seed: int) -> None:
+    """Our curve is that of picai_eval (Saha, Lancet Oncol 2024), an independent program.
+
+    It counts false positives on all films, a film; so lesion films here have none, and its rate
+    times films / lesion-free films is ours. It puts the lowest threshold at infinity; a missed
+    lesion enters with score 0, which is that threshold.
+    """
+    metrics = pytest.importorskip("picai_eval.metrics")
+    rng = np.random.Generator(np.random.PCG64(seed))
+    grades = np.linspace(0.05, 0.95, 19) if seed % 2 else rng.random(1000)  # with and without ties
+    films = [film([MISSED])]
+    for _ in range(12):
+        hits = [float(rng.choice(grades)) if rng.random() < 0.7 else MISSED for _ in range(3)]
+        films += [film(hits), film(false=rng.choice(grades, rng.integers(0, 9)).tolist())]
+    free = sum(not one.lesions for one in films)
+    theirs = metrics.Metrics(
+        {
+            f"{number:02d}": [(1, max(score, 0.0), 0.0) for score in one.hits]
+            + [(0, score, 0.0) for score in one.false_positives]
+            for number, one in enumerate(films)
+        }
+    )
+    rates = np.asarray(theirs.lesion_FPR) * len(films) / free
+    expected = dict(zip(theirs.thresholds, zip(rates, theirs.lesion_TPR, strict=True), strict=True))
+
+    curve = froc.curve(films)
+    assert curve is not None
+    for threshold, rate, level in zip(
+        curve.thresholds, curve.false_positives_per_film, curve.sensitivity, strict=True
+    ):
+        assert expected[threshold] == pytest.approx((rate, level))
+    for rate, level in zip(RATES, sensitivity(films), strict=True):
+        allowed = np.asarray(theirs.lesion_TPR)[rates <= rate]
+        assert level == pytest.approx(max([0.0, *allowed]))
+    assert auc(films) == pytest.approx(theirs.auroc)

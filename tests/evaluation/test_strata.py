@@ -1,0 +1,216 @@
+"""Lesions are described and split as one would by hand."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lesionscan.evaluation.matching import lesion_pixels
+from lesionscan.evaluation.strata import (
+    LesionFacts,
+    lesion_facts,
+    lesion_to_bone_widths,
+    strata,
+)
+from lesionscan.evaluation.truth import TruthFilm
+
+
+def disk(shape: tuple[int, int], centre: tuple[int, int], radius: float) -> NDArray[np.bool_]:
+    """Return a disk."""
+    rows, cols = np.indices(shape)
+    return np.asarray(np.hypot(rows - centre[0], cols - centre[1]) <= radius)
+
+
+def shaft(lesion: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the lesion, numbered 1, and a bone 40 px wide, columns 40 to 79."""
+    bone = np.zeros(lesion.shape, bool)
+    bone[:, 40:80] = True
+    return lesion.astype(np.int32), bone
+
+
+@pytest.mark.parametrize(("radius", "expected"), [(5.0, 0.26), (10.0, 0.51), (16.0, 0.80)])
+def test_the_width_of_a_disk_in_a_shaft(radius: float, expected: float) -> None:
+    """Disks of 10.5, 20.5 and 32.5 px in a shaft of 40: ratios of the inscribed circles."""
+    lesions, bone = shaft(disk((200, 120), (100, 60), radius))
+    widths = lesion_to_bone_widths(lesion_pixels(lesions), bone)
+    assert widths[1] == pytest.approx(expected, abs=0.03)
+
+
+def test_a_long_lesion_is_as_wide_as_its_inscribed_circle() -> None:
+    """A slit of 40 x 8 px in a shaft of 40 is a fifth of it, whichever way it lies."""
+    for rows, cols in (((80, 120), (56, 64)), ((96, 104), (40, 80))):
+        mask = np.zeros((200, 120), bool)
+        mask[rows[0] : rows[1], cols[0] : cols[1]] = True
+        lesions, bone = shaft(mask)
+        assert lesion_to_bone_widths(lesion_pixels(lesions), bone)[1] == pytest.approx(
+            0.2, abs=0.02
+        )
+
+
+def test_a_hole_in_the_mask_is_filled_by_the_lesion() -> None:
+    """Whether the bone mask leaves the lesion out or not does not change the width."""
+    lesions, bone = shaft(disk((200, 120), (100, 60), 12))
+    pixels = lesion_pixels(lesions)
+    assert lesion_to_bone_widths(pixels, bone & (lesions == 0)) == lesion_to_bone_widths(
+        pixels, bone
+    )
+
+
+def test_a_lesion_wider_than_its_bone_is_as_wide_as_itself() -> None:
+    """A balloon of 60 px on a shaft of 40 has ratio 1: it is the bone there."""
+    lesions, bone = shaft(disk((200, 120), (100, 60), 30))
+    assert lesion_to_bone_widths(lesion_pixels(lesions), bone)[1] == 1.0
+
+
+def test_a_wider_bone_beside_it_does_not_count() -> None:
+    """A lesion in a thin bone next to a thick one is measured by the thin one."""
+    bone = np.zeros((200, 200), bool)
+    bone[:, 20:40] = True
+    bone[:, 50:150] = True
+    lesions = disk(bone.shape, (100, 30), 5).astype(np.int32)
+    width = lesion_to_bone_widths(lesion_pixels(lesions), bone)[1]
+    assert width == pytest.approx(0.52, abs=0.03)
+
+
+def test_a_large_film_is_measured_on_fewer_pixels() -> None:
+    """Every third pixel of 3000 rows gives the ratio within a few hundredths."""
+    mask = np.zeros((3000, 400), bool)
+    mask[1000:1041, 180:221] = True
+    bone = np.zeros(mask.shape, bool)
+    bone[:, 100:300] = True
+    width = lesion_to_bone_widths(lesion_pixels(mask.astype(np.int32)), bone)[1]
+    assert width == pytest.approx(41 / 200, abs=0.01)
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_without_bone_or_without_background_there_is_no_width(fill: bool) -> None:
+    """A lesion on no bone, or a mask that fills the film, gives no width."""
+    bone = np.full((50, 50), fill)
+    lesions = disk(bone.shape, (25, 25), 4).astype(np.int32)
+    assert lesion_to_bone_widths(lesion_pixels(lesions), bone) == {1: None}
+
+
+def facts_of(facts: dict[str, Any], bone: NDArray[np.bool_] | None = None) -> LesionFacts:
+    """Return the facts of a lesion of 10 x 20 px on a film of 100 x 200."""
+    mask = np.zeros((100, 200), np.int32)
+    mask[10:20, 30:50] = 4
+    film = TruthFilm("k", Path("k.png"), Path("k.lesions.png"), {"lesions": 1, **facts})
+    return lesion_facts(film, lesion_pixels(mask), mask.shape, bone)[0]
+
+
+def test_a_lesion_is_described_by_its_pixels() -> None:
+    """Centroid, area, the diameter of the disk of that area, and its share of the long side."""
+    facts = facts_of({})
+    assert (facts.number, facts.centroid_px, facts.area_px) == (4, (14.5, 39.5), 200)
+    assert facts.equivalent_diameter_px == pytest.approx(math.sqrt(800 / math.pi))
+    assert facts.size == pytest.approx(facts.equivalent_diameter_px / 200)
+    assert (facts.lesion_to_bone_width, facts.contrast_to_noise) == (None, None)
+    assert (facts.body_part, facts.subtype, facts.kind) == ("unknown", "unknown", "unknown")
+
+
+def test_what_the_index_says_comes_first() -> None:
+    """Widths of the index are not measured again; words are those of the lesion, then the film."""
+    bone = np.zeros((100, 200), bool)
+    bone[:, 20:60] = True
+    stated = {
+        "label": 4,
+        "lesion_to_bone_width": 0.9,
+        "contrast_to_noise": 3,
+        "subtype": "Moth_eaten",
+    }
+    facts = facts_of({"lesion_facts": [stated], "body_part": "FEMUR", "subtype": "x"}, bone)
+    assert (facts.lesion_to_bone_width, facts.contrast_to_noise) == (0.9, 3.0)
+    assert (facts.body_part, facts.subtype) == ("femur", "moth eaten")
+
+
+@pytest.mark.parametrize("value", [None, "0.9", float("nan"), True])
+def test_what_the_index_does_not_say_is_measured(value: object) -> None:
+    """10 px of 40; facts of another lesion, and what is no number, do not count."""
+    bone = np.zeros((100, 200), bool)
+    bone[:, 20:60] = True
+    stated = [{"label": 4, "lesion_to_bone_width": value}, {"label": 1, "contrast_to_noise": 7.0}]
+    facts = facts_of({"lesion_facts": stated}, bone)
+    assert facts.lesion_to_bone_width == pytest.approx(10 / 40, abs=0.02)
+    assert facts.contrast_to_noise is None
+
+
+def lesion(**facts: object) -> LesionFacts:
+    """Return a lesion with some facts."""
+    known: dict[str, Any] = {
+        "number": 1,
+        "centroid_px": (1.0, 1.0),
+        "area_px": 100,
+        "equivalent_diameter_px": 11.3,
+        "size": 0.1,
+        "lesion_to_bone_width": None,
+        "contrast_to_noise": None,
+        "body_part": "unknown",
+        "subtype": "unknown",
+        "kind": "unknown",
+    }
+    return LesionFacts(**(known | facts))
+
+
+def split(family: str, lesions: list[LesionFacts]) -> dict[str, list[int]]:
+    """Return which lesions are in which stratum of the family."""
+    return {
+        name: np.flatnonzero(chosen).tolist()
+        for one, name, chosen in strata(lesions)
+        if one == family
+    }
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "expected"),
+    [
+        (
+            "lesion_to_bone_width",
+            [0.33, 1 / 3, 2 / 3, 0.67, None],
+            {"< 1/3": [0], "1/3 to 2/3": [1, 2], "> 2/3": [3], "unknown": [4]},
+        ),
+        (
+            "contrast_to_noise",
+            [1.9, 2.0, 5.0, 5.1, None],
+            {"< 2": [0], "2 to 5": [1, 2], "> 5": [3], "unknown": [4]},
+        ),
+        (
+            "size",
+            [0.04, 0.05, 0.1, 0.2, 0.21],
+            {"< 0.05": [0], "0.05 to 0.1": [1], "0.1 to 0.2": [2, 3], "> 0.2": [4]},
+        ),
+    ],
+)
+def test_bands_hold_their_ends(
+    family: str, values: list[float | None], expected: dict[str, list[int]]
+) -> None:
+    """Values on the two outer ends belong to the band between, and what is not known is apart."""
+    lesions = [lesion(**{family: value}) for value in values]
+    assert split(family, lesions) == expected
+    assert list(split(family, lesions)) == list(expected)
+
+
+def test_lesions_under_8_px_are_apart() -> None:
+    """They are a handful of pixels."""
+    lesions = [lesion(equivalent_diameter_px=value) for value in (7.9, 8.0)]
+    assert split("size_px", lesions) == {"< 8 px": [0], "8 px or more": [1]}
+
+
+def test_words_split_only_where_they_are_given() -> None:
+    """Body parts in alphabetical order, the unknown last; no family without a word."""
+    lesions = [lesion(body_part="tibia"), lesion(), lesion(body_part="femur")]
+    assert split("body_part", lesions) == {"femur": [2], "tibia": [0], "unknown": [1]}
+    assert list(split("body_part", lesions)) == ["femur", "tibia", "unknown"]
+    assert split("subtype", lesions) == {}
+
+
+def test_every_lesion_is_in_one_stratum_of_each_family() -> None:
+    """Strata of one family neither overlap nor leave a lesion out."""
+    lesions = [lesion(size=0.01, kind="lytic"), lesion(contrast_to_noise=3.0)]
+    counts: dict[str, NDArray[np.int64]] = {}
+    for family, _, chosen in strata(lesions):
+        counts[family] = counts.get(family, np.zeros(2, np.int64)) + chosen
+    assert set(counts) == {"lesion_to_bone_width", "contrast_to_noise", "size", "size_px", "kind"}
+    assert all(count.tolist() == [1, 1] for count in counts.values())
