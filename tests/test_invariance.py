@@ -10,7 +10,7 @@ import pytest
 
 from lesionscan import Findings, Radiograph, find_candidates, read_radiograph
 from lesionscan.simulation.dicom_file import write_dicom
-from lesionscan.simulation.film import Film
+from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import Phantom, make_phantom
 
 BITS = 12

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, scan
+from lesionscan.cli import evaluate, phantom, plant, scan
 from lesionscan.cli.terminal import RefusedError, StoppedError, complain, os_error_in_words
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app = typer.Typer(
 app.command()(scan.scan)
 app.command()(scan.demo)
 app.command()(evaluate.evaluate)
+app.command()(phantom.phantom)
+app.command()(plant.plant)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lesionscan.simulation.bones import Bone, BoneMaps
+from lesionscan.simulation.body.bones import Bone, BoneMaps
 from lesionscan.simulation.fields import Field, Mask, Window, random_field, smooth_step
 
 
@@ -41,6 +41,11 @@ class Lesion:
         Outer cortex that is left standing, in mm; 0 breaches the cortex.
     expansile
         Whether the bone is blown up to a thin shell where the lesion is wider than the bone.
+    one_sided
+        0 = the same contrast and margin all round; 1 = on one side, drawn at random, half of the
+        contrast is left and the margin is 2.5 times as wide.
+    kind
+        Name of its kind, for strata; it changes nothing.
 
     Raises
     ------
@@ -62,6 +67,8 @@ class Lesion:
     septa: float = 0.0
     shell_mm: float = 0.8
     expansile: bool = False
+    one_sided: float = 0.0
+    kind: str = ""
 
     def __post_init__(self) -> None:
         ranges = {
@@ -76,10 +83,55 @@ class Lesion:
             "rim_mm": (self.rim_mm, 0.0, 10.0),
             "septa": (self.septa, 0.0, 1.0),
             "shell_mm": (self.shell_mm, 0.0, 5.0),
+            "one_sided": (self.one_sided, 0.0, 1.0),
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
                 raise ValueError(f"{name} of a lesion must be in {low}..{high}, got {value!r}")
+
+    def shape(self) -> "Shape":
+        """Return its outline and depth in millimetres, without its place."""
+        return Shape(
+            diameter=self.diameter_mm,
+            elongation=self.elongation,
+            angle_deg=self.angle_deg,
+            removed=self.removed,
+            margin=self.margin_mm,
+            wobble=self.wobble,
+            moth_eaten=self.moth_eaten,
+            septa=self.septa,
+            one_sided=self.one_sided,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The outline of a lesion and how it takes bone, without saying where.
+
+    One for phantoms and films. All lengths are in the unit of the window it is laid on:
+    millimetres in a phantom, pixels in a film, whose spacing nobody may know.
+
+    Attributes
+    ----------
+    diameter, elongation, angle_deg, removed, margin, wobble, moth_eaten, septa, one_sided
+        As in `Lesion`.
+    detail
+        What a millimetre's detail (strands left standing, nibbled edges) measures in that unit.
+    uneven
+        Standard deviation of the strands of bone left in front and behind, as a share.
+    """
+
+    diameter: float
+    elongation: float
+    angle_deg: float
+    removed: float
+    margin: float
+    wobble: float
+    moth_eaten: float
+    septa: float
+    one_sided: float = 0.0
+    detail: float = 1.0
+    uneven: float = 0.16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,17 +141,21 @@ class LesionField:
     Attributes
     ----------
     distance
-        Signed distance to the nominal outline (the middle of the step) in mm, positive inside.
+        Signed distance to the nominal outline (the middle of the step), positive inside, in the
+        unit of the window.
     fraction
         Fraction of the mineral that it takes away, 0..1.
     outlined
         Where, without septa and moth-eaten holes, the fraction is over half of what it is one
         margin further in.
+    walls
+        Share of the bone that septa keep, 0..1.
     """
 
     distance: Field
     fraction: Field
     outlined: Mask
+    walls: Field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,49 +170,94 @@ class LesionMaps:
 def lesion_field(
     rng: np.random.Generator, lesion: Lesion, bone: Bone, window: Window
 ) -> LesionField:
-    """Lay a lesion over a window of the bone.
+    """Lay a lesion over a window of the bone."""
+    centre_x, centre_y, _ = bone.point_mm(lesion.along, lesion.across)
+    return shape_field(rng, lesion.shape(), (centre_x, centre_y), bone.direction, window)
+
+
+def shape_field(
+    rng: np.random.Generator,
+    shape: Shape,
+    centre: tuple[float, float],
+    direction: tuple[float, float],
+    window: Window,
+) -> LesionField:
+    """Lay a lesion's shape over a window.
 
     The fraction is the chord of an ellipsoid that the front and back cortex cut flat (0.6 plus
     0.4 of the chord), times a step over the margin. Its outline lies where, going outward, the
     fraction falls under half of what it is one margin further in: the half height of the edge.
+
+    Parameters
+    ----------
+    rng
+        Source of the outline's wobble, the moth-eaten holes, the septa and the strands left.
+    shape
+        What to lay.
+    centre
+        x and y of its middle.
+    direction
+        Unit vector (x, y) of the bone's axis.
+    window
+        Where; its unit is the unit of all lengths.
     """
-    centre_x, centre_y, _ = bone.point_mm(lesion.along, lesion.across)
     x, y = window.coordinates_mm()
-    turn = np.deg2rad(lesion.angle_deg)
-    axis = np.array(bone.direction)
-    long_x = axis[0] * np.cos(turn) - axis[1] * np.sin(turn)
-    long_y = axis[1] * np.cos(turn) + axis[0] * np.sin(turn)
-    u = (x - centre_x) * long_x + (y - centre_y) * long_y
-    v = (x - centre_x) * -long_y + (y - centre_y) * long_x
-    long = 0.5 * lesion.diameter_mm * np.sqrt(lesion.elongation)
-    short = long / lesion.elongation
+    turn = np.deg2rad(shape.angle_deg)
+    long_x = direction[0] * np.cos(turn) - direction[1] * np.sin(turn)
+    long_y = direction[1] * np.cos(turn) + direction[0] * np.sin(turn)
+    u = (x - centre[0]) * long_x + (y - centre[1]) * long_y
+    v = (x - centre[0]) * -long_y + (y - centre[1]) * long_x
+    long = 0.5 * shape.diameter * np.sqrt(shape.elongation)
+    short = long / shape.elongation
     radius = np.sqrt((u / long) ** 2 + (v / short) ** 2)
     slope = np.sqrt((u / long**2) ** 2 + (v / short**2) ** 2)
-    edge = _wobbling_edge(rng, np.arctan2(v / short, u / long), lesion.wobble)
+    edge = _wobbling_edge(rng, np.arctan2(v / short, u / long), shape.wobble)
     # distance by the first-order rule (value over gradient); exact enough near the outline
     inner = np.where(radius > 0.05, radius / np.maximum(slope, 1e-9), short)
     distance = (edge - radius) * inner
-    ragged = random_field(rng, window, wavelengths_mm=(1.6, 4.0 + lesion.margin_mm), exponent=2.2)
-    broken = distance + 1.3 * lesion.moth_eaten * lesion.margin_mm * ragged
+    margin, thinner = _one_sided(rng, shape, u / long, v / short)
+    ragged = random_field(
+        rng,
+        window,
+        wavelengths_mm=(2.2 * shape.detail, 4.0 * shape.detail + shape.margin),
+        exponent=2.2,
+    )
+    broken = distance + 1.3 * shape.moth_eaten * margin * ragged
     dome = np.sqrt(np.clip(1.0 - (radius / edge) ** 2, 0.0, 1.0))
     plug = 0.6 + 0.4 * dome
     # the same one margin deeper: what the edge falls from
-    depth = np.clip(radius / edge - lesion.margin_mm / np.maximum(edge * inner, 1e-9), 0.0, 1.0)
+    depth = np.clip(radius / edge - margin / np.maximum(edge * inner, 1e-9), 0.0, 1.0)
     top = 0.6 + 0.4 * np.sqrt(1.0 - depth**2)
-    outlined = smooth_step(distance / lesion.margin_mm) * plug > 0.5 * top
-    step = smooth_step(broken / (lesion.margin_mm * (1.0 + 0.7 * lesion.moth_eaten)))
+    outlined = smooth_step(distance / margin) * plug > 0.5 * top
+    step = smooth_step(broken / (margin * (1.0 + 0.7 * shape.moth_eaten)))
     bubbles = random_field(
-        rng,
-        window,
-        wavelengths_mm=(0.13 * lesion.diameter_mm, 0.6 * lesion.diameter_mm),
-        exponent=2.0,
+        rng, window, wavelengths_mm=(0.13 * shape.diameter, 0.6 * shape.diameter), exponent=2.0
     )
-    walls = lesion.septa * np.exp(-((bubbles / 0.16) ** 2))
+    walls = shape.septa * np.exp(-((bubbles / 0.16) ** 2))
     # destruction is never even: strands of bone are left in front and behind
-    left = 0.16 * random_field(rng, window, wavelengths_mm=(1.5, 15.0), exponent=2.5)
-    eaten = np.clip(lesion.removed * plug * (1.0 - left), 0.0, 1.0)
+    strands = random_field(
+        rng, window, wavelengths_mm=(1.5 * shape.detail, 15.0 * shape.detail), exponent=2.5
+    )
+    left = shape.uneven * strands
+    eaten = np.clip(shape.removed * thinner * plug * (1.0 - left), 0.0, 1.0)
     fraction = eaten * step * (1.0 - walls)
-    return LesionField(np.asarray(distance), np.asarray(fraction), np.asarray(outlined))
+    return LesionField(
+        np.asarray(distance), np.asarray(fraction), np.asarray(outlined), np.asarray(walls)
+    )
+
+
+def _one_sided(rng: np.random.Generator, shape: Shape, u: Field, v: Field) -> tuple[Field, Field]:
+    """Return the margin's half width and the factor of what is removed, by place.
+
+    `u` and `v` are coordinates in half axes. A lesion is rarely seen from its middle: on the side
+    where it is thin along the beam it fades.
+    """
+    if shape.one_sided <= 0.0:
+        return np.full_like(u, shape.margin), np.ones_like(u)
+    angle = float(rng.uniform(0.0, 2.0 * np.pi))
+    towards = np.clip(u * np.cos(angle) + v * np.sin(angle), -1.0, 1.0)
+    margin = shape.margin * np.exp(0.9 * shape.one_sided * towards)
+    return np.asarray(margin), np.asarray(1.0 - 0.25 * shape.one_sided * (1.0 + towards))
 
 
 def _wobbling_edge(rng: np.random.Generator, angle: Field, wobble: float) -> Field:
@@ -171,17 +272,23 @@ def _wobbling_edge(rng: np.random.Generator, angle: Field, wobble: float) -> Fie
 def blown_up(distance: Field, lesion: Lesion, field: LesionField) -> tuple[Field, Field]:
     """Return the bone's distance map after an expansile lesion, and where its cortex is thin.
 
-    The balloon's wall lies just outside the lesion, and a smooth maximum rounds the corner where
-    it meets the shaft, as periosteal new bone does.
+    The balloon's wall lies just outside the lesion.
     """
     if not lesion.expansile:
         return distance, np.zeros_like(distance)
-    balloon = field.distance + lesion.shell_mm
-    soft = 1.5
-    gap = np.clip(0.5 + 0.5 * (balloon - distance) / soft, 0.0, 1.0)
-    merged = distance * (1 - gap) + balloon * gap + soft * gap * (1 - gap)
+    merged = rounded_union(distance, field.distance + lesion.shell_mm, soft=1.5)
     thin = smooth_step(field.distance / 2.5)
-    return np.asarray(merged), thin
+    return merged, thin
+
+
+def rounded_union(distance: Field, balloon: Field, *, soft: float) -> Field:
+    """Return the distance to the union of two outlines, positive inside.
+
+    A smooth maximum over `soft` rounds the corner where a balloon meets the shaft, as periosteal
+    new bone does.
+    """
+    gap = np.clip(0.5 + 0.5 * (balloon - distance) / soft, 0.0, 1.0)
+    return np.asarray(distance * (1 - gap) + balloon * gap + soft * gap * (1 - gap))
 
 
 def remove_bone(lesion: Lesion, field: LesionField, maps: BoneMaps) -> LesionMaps:

@@ -1,41 +1,60 @@
 """make_phantom(): a body part, its lesions and its film, as stored pixels with the truth."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import read_only
-from lesionscan.simulation import lower_limb, upper_limb
-from lesionscan.simulation.anatomy import Anatomy, Builder
-from lesionscan.simulation.body import Body, assemble
+from lesionscan.simulation.body.anatomy import Builder
+from lesionscan.simulation.body.assembly import assemble
+from lesionscan.simulation.body.implants import ImplantKind, draw_kind, implanted
+from lesionscan.simulation.body.variation import TYPICAL, Variation, draw_variation, varied
+from lesionscan.simulation.exposure.expose import expose
+from lesionscan.simulation.exposure.film import Film, draw_film
 from lesionscan.simulation.fields import Grid, Mask, generator
-from lesionscan.simulation.film import Film, draw_film, exposed_field, marker_attenuation
 from lesionscan.simulation.lesions import Lesion
-from lesionscan.simulation.physics import (
-    BONE_PER_MM,
-    MUSCLE_PER_MM,
-    Exposure,
-    ToneCurve,
-    apply_tone,
-    line_integral,
-    log_image,
-    quantise,
-    transmission,
+from lesionscan.simulation.parts import (
+    arm,
+    arm_lateral,
+    foot,
+    head,
+    lower_leg,
+    lower_limb,
+    lower_limb_lateral,
+    pelvis,
+    spine,
+    thorax,
+    upper_limb,
 )
-from lesionscan.simulation.planted import Evidence, PlantedLesion, measure
+from lesionscan.simulation.planted import PlantedLesion, measure
 from lesionscan.simulation.random_lesions import draw_lesions
 
 BODY_PARTS: Mapping[str, Builder] = MappingProxyType({
     "knee": lower_limb.knee,
+    "knee_lateral": lower_limb_lateral.knee_lateral,
     "femur": lower_limb.femur,
+    "lower_leg": lower_leg.lower_leg,
     "ankle": lower_limb.ankle,
+    "ankle_lateral": lower_limb_lateral.ankle_lateral,
+    "foot": foot.foot,
+    "foot_lateral": foot.foot_lateral,
     "hip": lower_limb.hip,
+    "pelvis": pelvis.pelvis,
+    "lumbar_spine": spine.lumbar_spine,
+    "lumbar_spine_lateral": spine.lumbar_spine_lateral,
+    "ribs": thorax.ribs,
     "shoulder": upper_limb.shoulder,
+    "humerus": arm.humerus,
+    "elbow": arm.elbow,
+    "elbow_lateral": arm_lateral.elbow_lateral,
+    "forearm": arm.forearm,
     "wrist": upper_limb.wrist,
     "hand": upper_limb.hand,
+    "skull_lateral": head.skull_lateral,
 })  # fmt: skip
 """The body parts that can be made, by the name used in recipes and file names."""
 
@@ -52,6 +71,10 @@ class Phantom:
         uint16 (rows, cols), 0 = none, otherwise the label of a lesion.
     bone
         bool (rows, cols), True where any bone is.
+    bones
+        uint16 (rows, cols), 0 = no bone, otherwise the number of the bone that is thickest there.
+    bone_names
+        Names of the bones: number n is `bone_names[n - 1]`.
     planted
         The lesions in the order of their labels.
     body_part, view, film, seed, spacing_mm
@@ -61,6 +84,8 @@ class Phantom:
     stored: NDArray[np.uint16]
     lesions: NDArray[np.uint16]
     bone: Mask
+    bones: NDArray[np.uint16]
+    bone_names: tuple[str, ...]
     planted: tuple[PlantedLesion, ...]
     body_part: str
     view: str
@@ -69,12 +94,16 @@ class Phantom:
     spacing_mm: float
 
     def __post_init__(self) -> None:
-        if not self.stored.shape == self.lesions.shape == self.bone.shape:
+        arrays = ("stored", "lesions", "bone", "bones")
+        shapes = [getattr(self, name).shape for name in arrays]
+        if len(set(shapes)) > 1:
+            raise ValueError(f"{', '.join(arrays)} must have one shape, got {shapes}")
+        if int(self.bones.max(initial=0)) > len(self.bone_names):
             raise ValueError(
-                f"stored, lesions and bone must have one shape, got {self.stored.shape}, "
-                f"{self.lesions.shape} and {self.bone.shape}"
+                f"bones holds number {int(self.bones.max())}, but bone_names has only "
+                f"{len(self.bone_names)} names"
             )
-        for name in ("stored", "lesions", "bone"):
+        for name in arrays:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
@@ -85,7 +114,9 @@ def make_phantom(
     lesions: int | tuple[Lesion, ...] = 1,
     long_side_px: int = 1000,
     film: Film | None = None,
-    growth_plates: bool = False,
+    growth_plates: bool | None = None,
+    variation: Variation | None = TYPICAL,
+    implant: ImplantKind | Literal["none"] | None = "none",
 ) -> Phantom:
     """Make one phantom radiograph; the same arguments give the same pixels everywhere.
 
@@ -98,11 +129,17 @@ def make_phantom(
     lesions
         How many to draw (fewer where they would touch), or the recipes themselves.
     long_side_px
-        Rows of the picture; the columns follow from the body part.
+        Pixels along the longer side of the picture; the other side follows from the body part.
     film
         How it is exposed and stored; drawn from the seed when None.
     growth_plates
-        Whether growth plates are still open, as in a child: lucent bands that are no lesions.
+        Whether growth plates are still open, as in a child: lucent bands that are no lesions. As
+        the variation says when None.
+    variation
+        Patient and pose: a typical adult unless another is given; drawn from the seed when None.
+    implant
+        Kind of implant (see `implants.kinds_for`); when None, drawn from the seed for one phantom
+        in twelve.
 
     Returns
     -------
@@ -112,7 +149,8 @@ def make_phantom(
     Raises
     ------
     ValueError
-        When the body part is unknown, the seed negative, or the picture too small.
+        When the body part is unknown, the seed negative, the picture too small, or no bone of the
+        part takes the implant.
     """
     if body_part not in BODY_PARTS:
         raise ValueError(f"unknown body part {body_part!r}; known: {', '.join(BODY_PARTS)}")
@@ -121,11 +159,16 @@ def make_phantom(
     draws = _streams(seed)
     anatomy = BODY_PARTS[body_part](draws["anatomy"])
     anatomy = anatomy.turned(float(draws["pose"].uniform(-3.0, 3.0)))
-    if growth_plates:
-        anatomy = anatomy.with_growth_plates()
+    person = variation if variation is not None else draw_variation(draws["variation"])
+    if growth_plates is not None:
+        person = replace(person, growth_plates=growth_plates)
+    anatomy = varied(draws["decoys"], anatomy, person)
+    kind = implant if implant is not None else draw_kind(draws["implant"], anatomy)
+    if kind is not None and kind != "none":
+        anatomy = implanted(draws["implant"], anatomy, kind)
     width, height = anatomy.field_mm
-    spacing = height / long_side_px
-    grid = Grid(long_side_px, round(width / spacing), spacing)
+    spacing = max(width, height) / long_side_px
+    grid = Grid(round(height / spacing), round(width / spacing), spacing)
     chosen = film if film is not None else draw_film(draws["film"])
     recipes = (
         draw_lesions(draws["lesions"], anatomy, count=lesions)
@@ -135,61 +178,31 @@ def make_phantom(
     body = assemble(seed, anatomy, grid, recipes)
     if chosen.laterality != anatomy.drawn_side:
         body = body.mirrored()
-    return _expose(seed, anatomy, grid, body, chosen)
+    exposed = expose(seed, anatomy, grid, body, chosen)
+    return Phantom(
+        stored=exposed.stored,
+        lesions=exposed.lesions,
+        bone=exposed.bone,
+        bones=np.where(exposed.bone, body.bone_labels, 0).astype(np.uint16),
+        bone_names=body.bone_names,
+        planted=tuple(
+            measure(label, recipe, exposed.evidence)
+            for label, recipe in enumerate(body.recipes, start=1)
+            if (exposed.lesions == label).any()
+        ),
+        body_part=anatomy.body_part,
+        view=anatomy.view,
+        film=chosen,
+        seed=seed,
+        spacing_mm=spacing,
+    )
 
 
 def _streams(seed: int) -> dict[str, np.random.Generator]:
     """Return one independent generator for each purpose, so that one change moves one thing."""
-    names = ("anatomy", "pose", "film", "lesions", "soft", "marker", "noise")
-    return {name: generator(seed, index) for index, name in enumerate(names)}
-
-
-def _expose(
-    seed: int,
-    anatomy: Anatomy,
-    grid: Grid,
-    body: Body,
-    film: Film,
-) -> Phantom:
-    """Take the picture of a body and store it."""
-    draws = _streams(seed)
-    attenuation = line_integral(bone_mm=body.bone_mm, muscle_mm=body.muscle_mm, fat_mm=body.fat_mm)
-    bone = body.bone_volume_mm > 0.6
-    field = exposed_field(grid, film)
-    lead = marker_attenuation(draws["marker"], grid, film, body=attenuation, exposure=field)
-    # automatic exposure: the dose is reached behind the part, not in air
-    behind = float(np.median(transmission(attenuation[bone])))
-    exposure = Exposure(
-        photons_per_mm2=7e4 * film.dose / behind, scatter_to_primary=anatomy.scatter
-    )
-    # lead blades pass a thousandth; the detector's glare makes 0.4 % of it
-    primary = transmission(attenuation + lead) * (0.004 + 0.996 * field)
-    log = log_image(draws["noise"], primary, spacing_mm=grid.spacing_mm, exposure=exposure)
-    inside = field > 0.9
-    low = float(np.quantile(log[inside & ~bone & (attenuation > 0.25)], 0.60))
-    high = float(np.quantile(log[inside & bone], 0.985))
-    tone = ToneCurve(low, high, detail=film.detail, compression=film.compression)
-    picture = apply_tone(
-        log, spacing_mm=grid.spacing_mm, tone=tone, field=inside.astype(np.float64)
-    )
-    if film.collimation == "shutter":
-        picture = np.where(inside, picture, 0.0)
-    # scatter fills a shadow: of a small change of the primary, 1 / (1 + ratio) is left
-    drop = body.removed_mm * (BONE_PER_MM - MUSCLE_PER_MM) / (1.0 + anatomy.scatter)
-    truth = np.where(inside & (lead < 0.5), body.truth, 0).astype(np.uint16)
-    evidence = Evidence(log, drop, truth, bone & inside, grid.spacing_mm)
-    return Phantom(
-        stored=quantise(picture, bits=film.bits, inverted=film.photometric == "MONOCHROME1"),
-        lesions=truth,
-        bone=np.ascontiguousarray(bone & inside),
-        planted=tuple(
-            measure(label, recipe, evidence)
-            for label, recipe in enumerate(body.recipes, start=1)
-            if (truth == label).any()
-        ),
-        body_part=anatomy.body_part,
-        view=anatomy.view,
-        film=film,
-        seed=seed,
-        spacing_mm=grid.spacing_mm,
-    )
+    # others belong to body.py (4, 10, 20) and exposure.py
+    numbers = {
+        "anatomy": 0, "pose": 1, "film": 2, "lesions": 3, "variation": 30, "decoys": 31,
+        "implant": 32,
+    }  # fmt: skip
+    return {name: generator(seed, number) for name, number in numbers.items()}

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lesionscan.radiograph import Spacing
 from lesionscan.simulation.fields import Field, Mask
 from lesionscan.simulation.lesions import Lesion
+from lesionscan.simulation.planting.film_lesions import FilmLesion
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,110 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(evidence.drop[mask].mean()) / noise, 3),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedFilmLesion:
+    """One lesion as it can be seen in a real film: the truth of one label.
+
+    Attributes
+    ----------
+    label
+        Its number in the truth image.
+    recipe
+        What was asked for.
+    centroid_px
+        Row and column of the mask's centroid.
+    area_px, area_mm2
+        Area of the mask; mm2 where the spacing is known, else None.
+    equivalent_diameter_px, equivalent_diameter_mm
+        Diameter of the circle of that area.
+    contrast
+        Mean of the ring of bone minus mean inside, in grey values of the film.
+    contrast_to_noise
+        `contrast` over the noise (see `contrast_and_noise`).
+    removed_to_noise
+        Mean grey value taken away inside the mask over the same noise.
+    lesion_to_bone_width
+        Width of the mask across the bone's axis over the bone's width before planting.
+    margin_px
+        Half width of the transition from lesion to bone.
+    """
+
+    label: int
+    recipe: FilmLesion
+    centroid_px: tuple[float, float]
+    area_px: int
+    area_mm2: float | None
+    equivalent_diameter_px: float
+    equivalent_diameter_mm: float | None
+    contrast: float
+    contrast_to_noise: float
+    removed_to_noise: float
+    lesion_to_bone_width: float
+    margin_px: float
+
+
+def measure_in_film(
+    label: int,
+    recipe: FilmLesion,
+    *,
+    film: Field,
+    removed: Field,
+    truth: NDArray[np.uint16],
+    bone: Mask,
+    spacing: Spacing | None,
+) -> PlantedFilmLesion:
+    """Measure one lesion in the film it was planted in.
+
+    Parameters
+    ----------
+    label, recipe
+        Which lesion.
+    film, removed
+        float64 (rows, cols); the planted film, and the grey values that lesions took away.
+    truth, bone
+        Label image of the lesions; the bone with its balloons.
+    spacing
+        Pixel spacing, where it is known.
+
+    Raises
+    ------
+    ValueError
+        When no pixel carries the label.
+    """
+    mask = truth == label
+    rows, cols = np.nonzero(mask)
+    if rows.size == 0:
+        raise ValueError(f"lesion {label} has no pixel in the truth image")
+    x, y = recipe.direction
+    across = rows * x - cols * y
+    # the lengths of `contrast_and_noise` are made for millimetres; a film has its detail for them
+    contrast, noise = contrast_and_noise(
+        film,
+        mask,
+        bone & (truth == 0),
+        spacing_mm=1.0 / recipe.detail_px,
+        margin_mm=recipe.margin_px / recipe.detail_px,
+    )
+    pixel_mm2 = None if spacing is None else spacing.row_mm * spacing.column_mm
+    area_mm2 = None if pixel_mm2 is None else rows.size * pixel_mm2
+    return PlantedFilmLesion(
+        label=label,
+        recipe=recipe,
+        centroid_px=(round(float(rows.mean()), 2), round(float(cols.mean()), 2)),
+        area_px=int(rows.size),
+        area_mm2=None if area_mm2 is None else round(area_mm2, 3),
+        equivalent_diameter_px=round(float(np.sqrt(4.0 * rows.size / np.pi)), 3),
+        equivalent_diameter_mm=(
+            None if area_mm2 is None else round(float(np.sqrt(4.0 * area_mm2 / np.pi)), 3)
+        ),
+        contrast=round(contrast, 4),
+        contrast_to_noise=round(contrast / noise, 3),
+        removed_to_noise=round(float(removed[mask].mean()) / noise, 3),
+        lesion_to_bone_width=round((float(np.ptp(across)) + 1.0) / (2.0 * recipe.half_width_px), 3),
+        margin_px=round(recipe.margin_px, 3),
     )
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscan.simulation.dicom_file import SpacingTag, TransferSyntax
-from lesionscan.simulation.film import Film
+from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import make_phantom
-from lesionscan.simulation.truth_folder import NamedPhantom, write_truth_folder
+from lesionscan.simulation.phantom_folder import phantom_film
+from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Sample:
 
 SAMPLES: tuple[Sample, ...] = (
     Sample(
-        "knee_normal", "knee", 7, Film(bits=12, laterality="R", marker="ring"),
+        "knee_normal", "knee", 9, Film(bits=12, laterality="R", marker="ring"),
         "No lesion. Notch, overlapping kneecap, scars of the growth plates and a nutrient canal "
         "are normal.",
         long_side_px=880,
@@ -78,7 +79,7 @@ SAMPLES: tuple[Sample, ...] = (
         Film("MONOCHROME1", bits=12, laterality="L", marker="ring", dose=0.8),
         "The end of the radius blown up to a thin shell with septa, as a giant cell tumour.",
         (
-            Lesion("radius", 0.12, 0.10, 34.0, elongation=1.15, removed=0.95, margin_mm=0.6,
+            Lesion("radius", 0.12, 0.10, 34.0, elongation=1.15, removed=0.5, margin_mm=0.6,
                    wobble=0.07, septa=0.7, shell_mm=0.5, expansile=True),
         ),
         long_side_px=880, spacing_tag="none",
@@ -87,10 +88,10 @@ SAMPLES: tuple[Sample, ...] = (
         "hand_enchondromas", "hand", 57, Film(bits=12, laterality="L", marker="ring"),
         "Two small bones of the hand hollowed out, as enchondromas.",
         (
-            Lesion("proximal_phalanx_4", 0.32, 0.0, 11.0, elongation=1.6, removed=0.65,
-                   margin_mm=0.4, shell_mm=0.7, expansile=True),
-            Lesion("metacarpal_2", 0.80, 0.0, 11.5, elongation=1.4, removed=0.95,
-                   margin_mm=0.4, shell_mm=0.8, expansile=True),
+            Lesion("proximal_phalanx_4", 0.32, 0.0, 9.0, elongation=1.6, removed=0.65,
+                   margin_mm=0.4, shell_mm=0.7),
+            Lesion("metacarpal_2", 0.80, 0.0, 10.0, elongation=1.4, removed=0.95,
+                   margin_mm=0.4, shell_mm=0.8),
         ),
         long_side_px=1040, transfer_syntax="jpeg-ls",
     ),
@@ -115,8 +116,8 @@ SAMPLES: tuple[Sample, ...] = (
         (
             Lesion("femur", 0.47, 0.0, 34.0, elongation=1.7, angle_deg=6.0, removed=0.62,
                    margin_mm=3.2, wobble=0.10, moth_eaten=0.7, shell_mm=0.2),
-            Lesion("hip_bone", 0.84, 0.05, 11.0, removed=0.7, margin_mm=1.5, wobble=0.08,
-                   moth_eaten=0.4, shell_mm=0.2),
+            Lesion("hip_bone", 0.84, 0.05, 11.0, removed=0.7, margin_mm=0.9, wobble=0.08,
+                   moth_eaten=0.2, shell_mm=0.4),
         ),
         long_side_px=900, transfer_syntax="jpeg2000",
     ),
@@ -161,7 +162,7 @@ phantoms say nothing about results on patients.
 """
 
 
-def sample_phantoms() -> Iterator[NamedPhantom]:
+def sample_films() -> Iterator[KnownFilm]:
     """Make the sample phantoms one by one, in the order of `SAMPLES`."""
     for sample in SAMPLES:
         phantom = make_phantom(
@@ -172,7 +173,7 @@ def sample_phantoms() -> Iterator[NamedPhantom]:
             film=sample.film,
             growth_plates=sample.growth_plates,
         )
-        yield NamedPhantom(
+        yield phantom_film(
             sample.name,
             phantom,
             transfer_syntax=sample.transfer_syntax,
@@ -183,7 +184,7 @@ def sample_phantoms() -> Iterator[NamedPhantom]:
 
 def write_samples(folder: Path) -> Path:
     """Write the sample images with their truth and a README; return the path of index.json."""
-    index = write_truth_folder(folder, sample_phantoms())
+    index = write_truth_folder(folder, sample_films())
     rows = "\n".join(f"| {s.name} | {len(s.lesions)} | {s.note} |" for s in SAMPLES)
     (folder / "README.md").write_bytes(README.format(rows=rows).encode("utf-8"))
     return index

@@ -1,117 +1,115 @@
-"""A folder of phantoms with their truth, as `lesionscan evaluate` reads it."""
+"""A folder of films whose lesions are known, as `lesionscan evaluate` reads it."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lesionscan.simulation.dicom_file import SpacingTag, TransferSyntax, write_dicom
-from lesionscan.simulation.phantom import Phantom
-from lesionscan.simulation.planted import PlantedLesion
+from lesionscan.simulation.fields import Mask
 from lesionscan.simulation.png_file import png_bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NamedPhantom:
-    """A phantom with the name of its files and the way its pixels are stored.
+class KnownFilm:
+    """A film's file with its truth.
+
+    Attributes
+    ----------
+    name
+        Name of its files, without ending.
+    ending
+        Of the image's file.
+    image
+        The image's file, encoded.
+    lesions
+        uint16 (rows, cols), 0 = none, otherwise the number of a lesion.
+    bone
+        bool (rows, cols), True where there is bone, or None where that is not known.
+    bones
+        uint16 (rows, cols), 0 = none, otherwise the number of a bone, or None.
+    facts
+        What the index says about it besides its name, file and number of lesions.
 
     Raises
     ------
     ValueError
-        When the name is empty or is not a plain file name.
+        When the name is empty or no plain file name, or the masks differ in shape.
     """
 
     name: str
-    phantom: Phantom
-    transfer_syntax: TransferSyntax = "native"
-    spacing_tag: SpacingTag = "ImagerPixelSpacing"
-    note: str = ""
+    ending: Literal["dcm", "png"]
+    image: bytes
+    lesions: NDArray[np.uint16]
+    bone: Mask | None = None
+    bones: NDArray[np.uint16] | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
             raise ValueError(f"{self.name!r} is not a plain file name")
+        shapes = {mask.shape for mask in (self.lesions, self.bone, self.bones) if mask is not None}
+        if len(shapes) > 1:
+            raise ValueError(f"the masks of {self.name!r} differ in shape: {sorted(shapes)}")
 
 
-def write_truth_folder(folder: Path, phantoms: Iterable[NamedPhantom]) -> Path:
-    """Write images, masks and index.json; return the path of the index.
+def write_film(folder: Path, film: KnownFilm) -> dict[str, object]:
+    """Write a film and its masks; return its entry for the index.
 
-    The folder gets `images/NAME.dcm`, `masks/NAME.lesions.png` (16 bit, one number a lesion),
-    `masks/NAME.bone.png` (255 = bone) and `index.json`, a list in the order given. Phantoms are
-    taken one by one, so that a generator of thousands needs the memory of one.
-
-    Raises
-    ------
-    ValueError
-        When two phantoms have one name.
+    The folder gets `images/NAME.dcm` or `.png` and, in `masks`, `NAME.lesions.png` (16 bit, one
+    number a lesion), `NAME.bone.png` (255 = bone) and `NAME.bones.png` (16 bit, one number a bone)
+    as far as they are known.
     """
     images, masks = folder / "images", folder / "masks"
     images.mkdir(parents=True, exist_ok=True)
     masks.mkdir(parents=True, exist_ok=True)
-    entries: list[dict[str, object]] = []
-    seen: set[str] = set()
-    for named in phantoms:
-        if named.name in seen:
-            raise ValueError(f"two phantoms are named {named.name!r}")
-        seen.add(named.name)
-        phantom = named.phantom
-        write_dicom(
-            images / f"{named.name}.dcm",
-            phantom,
-            transfer_syntax=named.transfer_syntax,
-            spacing_tag=named.spacing_tag,
-        )
-        (masks / f"{named.name}.lesions.png").write_bytes(png_bytes(phantom.lesions))
-        bone = np.where(phantom.bone, 255, 0).astype(np.uint8)
-        (masks / f"{named.name}.bone.png").write_bytes(png_bytes(bone))
-        entries.append(_entry(named))
+    image = images / f"{film.name}.{film.ending}"
+    image.write_bytes(film.image)
+    (masks / f"{film.name}.lesions.png").write_bytes(png_bytes(film.lesions))
+    if film.bone is not None:
+        bone = np.where(film.bone, 255, 0).astype(np.uint8)
+        (masks / f"{film.name}.bone.png").write_bytes(png_bytes(bone))
+    if film.bones is not None:
+        (masks / f"{film.name}.bones.png").write_bytes(png_bytes(film.bones))
+    lesions = np.unique(film.lesions[film.lesions > 0]).size
+    return {
+        "name": film.name,
+        "file": f"images/{image.name}",
+        "kind": "lytic" if lesions else "normal",
+        "lesions": lesions,
+        **film.facts,
+    }
+
+
+def write_index(folder: Path, entries: list[dict[str, object]]) -> Path:
+    """Write index.json, the list of a folder's films; return its path.
+
+    Raises
+    ------
+    ValueError
+        When two films have one name.
+    """
+    counts = Counter(str(entry["name"]) for entry in entries)
+    for name, count in counts.most_common(1):
+        if count > 1:
+            raise ValueError(f"two films are named {name!r}")
     index = folder / "index.json"
     index.write_bytes((json.dumps(entries, indent=1) + "\n").encode("utf-8"))
     return index
 
 
-def _entry(named: NamedPhantom) -> dict[str, object]:
-    """Return what index.json says about one phantom."""
-    phantom = named.phantom
-    rows, cols = phantom.stored.shape
-    return {
-        "name": named.name,
-        "file": f"images/{named.name}.dcm",
-        "set": "phantom",
-        "kind": "lytic" if phantom.planted else "normal",
-        "lesions": len(phantom.planted),
-        "body_part": phantom.body_part,
-        "view": phantom.view,
-        "laterality": phantom.film.laterality,
-        "seed": phantom.seed,
-        "rows": rows,
-        "columns": cols,
-        "spacing_mm": round(phantom.spacing_mm, 6),
-        "spacing_in_file": named.spacing_tag != "none",
-        "photometric_interpretation": phantom.film.photometric,
-        "bits_stored": phantom.film.bits,
-        "transfer_syntax": named.transfer_syntax,
-        "note": named.note,
-        "lesion_facts": [_facts(lesion) for lesion in phantom.planted],
-    }
+def write_truth_folder(folder: Path, films: Iterable[KnownFilm]) -> Path:
+    """Write films, masks and index.json, in the order given; return the path of the index.
 
+    Films are taken one by one, so that a generator of thousands needs the memory of one.
 
-def _facts(lesion: PlantedLesion) -> dict[str, object]:
-    """Return what index.json says about one lesion; numbers rounded to what can be measured."""
-    recipe = {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in asdict(lesion.recipe).items()
-    }
-    return {
-        "label": lesion.label,
-        "centroid_px": list(lesion.centroid_px),
-        "area_px": lesion.area_px,
-        "area_mm2": lesion.area_mm2,
-        "equivalent_diameter_px": lesion.equivalent_diameter_px,
-        "equivalent_diameter_mm": lesion.equivalent_diameter_mm,
-        "contrast": lesion.contrast,
-        "contrast_to_noise": lesion.contrast_to_noise,
-        "removed_to_noise": lesion.removed_to_noise,
-        "recipe": recipe,
-    }
+    Raises
+    ------
+    ValueError
+        When two films have one name.
+    """
+    return write_index(folder, [write_film(folder, film) for film in films])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lesionscan import Candidate, Findings, Settings, find_candidates, read_radiograph
 from lesionscan.radiograph import FloatImage
-from lesionscan.simulation.film import Film
+from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import make_phantom
 from tests.detection.made import limb, radiograph
 

@@ -20,12 +20,13 @@ from lesionscan.simulation.dicom_file import (
     without_comments,
     write_dicom,
 )
+from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.fields import generator
-from lesionscan.simulation.film import Film
 from lesionscan.simulation.phantom import make_phantom
+from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.png_file import png_bytes
 from lesionscan.simulation.samples import SAMPLES, write_samples
-from lesionscan.simulation.truth_folder import NamedPhantom, write_truth_folder
+from lesionscan.simulation.truth_folder import write_truth_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMITTED = REPOSITORY / "sample_images"
@@ -148,7 +149,7 @@ def test_only_grey_masks_are_written_as_png() -> None:
 
 def test_a_truth_folder_holds_images_masks_and_index(tmp_path: Path) -> None:
     """The index lists every phantom, and the masks hold its labels."""
-    index = write_truth_folder(tmp_path, [NamedPhantom("one", PHANTOM, "rle", "none", "note")])
+    index = write_truth_folder(tmp_path, [phantom_film("one", PHANTOM)])
     (entry,) = json.loads(index.read_text(encoding="utf-8"))
     assert entry["name"] == "one"
     assert entry["lesions"] == len(PHANTOM.planted) == len(entry["lesion_facts"])
@@ -165,9 +166,9 @@ def test_names_are_plain_and_differ(tmp_path: Path) -> None:
     """A name that leaves the folder, or comes twice, is refused."""
     for name in ("", "../a", "a/b", ".hidden"):
         with pytest.raises(ValueError, match="is not a plain file name"):
-            NamedPhantom(name, PHANTOM)
-    twice = [NamedPhantom("a", PHANTOM), NamedPhantom("a", PHANTOM)]
-    with pytest.raises(ValueError, match="two phantoms are named 'a'"):
+            phantom_film(name, PHANTOM)
+    twice = [phantom_film("a", PHANTOM), phantom_film("a", PHANTOM)]
+    with pytest.raises(ValueError, match="two films are named 'a'"):
         write_truth_folder(tmp_path, twice)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lesionscan.simulation.bones import BoneMaps, bone_window, fill_bone, outline_distance_mm
+from lesionscan.simulation.body.bones import BoneMaps, bone_window, fill_bone, outline_distance_mm
 from lesionscan.simulation.fields import Grid, generator
 from lesionscan.simulation.lesions import (
     Lesion,
@@ -16,8 +16,8 @@ from lesionscan.simulation.lesions import (
     lesion_field,
     remove_bone,
 )
-from lesionscan.simulation.lower_limb import knee
-from lesionscan.simulation.random_lesions import draw_lesions
+from lesionscan.simulation.parts.lower_limb import knee
+from lesionscan.simulation.random_lesions import KINDS, Kind, draw_lesions, small_hole
 
 GRID = Grid(440, 330, 0.5)
 FEMUR = knee(generator(5)).bone("femur")
@@ -107,12 +107,94 @@ def test_septa_keep_bone() -> None:
     assert walled.removed_mm.sum() < 0.95 * open_.removed_mm.sum()
 
 
+def test_a_one_sided_lesion_fades_to_one_side() -> None:
+    """Half of what is taken is left on one side of a one-sided lesion, and the truth hardly moves.
+
+    Without it the two halves of a round lesion take the same within 10 %.
+    """
+    window = bone_window(FEMUR, GRID, margin_mm=20.0)
+    shares = {}
+    for one_sided in (0.0, 1.0):
+        lesion = replace(PLAIN, one_sided=one_sided)
+        field = lesion_field(generator(1), lesion, FEMUR, window)
+        x, y = window.coordinates_mm()
+        centre = FEMUR.point_mm(lesion.along, lesion.across)
+        turns = np.deg2rad(np.arange(0, 360, 30))
+        halves = [
+            field.fraction[
+                (field.distance > 1)
+                & ((x - centre[0]) * np.cos(turn) + (y - centre[1]) * np.sin(turn) > 0)
+            ].mean()
+            for turn in turns
+        ]
+        shares[one_sided] = min(halves) / max(halves)
+    assert shares[0.0] > 0.9
+    assert shares[1.0] < 0.85
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_kind_draws_what_its_name_says(kind: Kind) -> None:
+    """Drafts carry their kind's name and follow the half width of the bone."""
+    drafts = [kind(generator(seed), 12.0) for seed in range(60)]
+    assert {draft.kind for draft in drafts} == {kind.__name__}
+    assert all(0.1 <= draft.removed <= 1.0 for draft in drafts)
+    assert all(draft.expansile == (draft.kind == "expansile") for draft in drafts)
+    assert all((draft.gap is None) == (draft.kind != "condylar") for draft in drafts)
+    double = [kind(generator(seed), 24.0) for seed in range(60)]
+    ratios = [b.diameter / a.diameter for a, b in zip(drafts, double, strict=True)]
+    assert ratios == pytest.approx([2.0] * 60)
+
+
+def test_a_whole_width_lesion_spans_the_bone() -> None:
+    """An enchondroma is 0.8 to 1 of the bone wide; in a thin bone a balloon is wider than it."""
+    short = {}
+    for kind in KINDS:
+        drafts = [kind(generator(seed), 5.0) for seed in range(60)]
+        short[drafts[0].kind] = [d.diameter / np.sqrt(d.elongation) / 10.0 for d in drafts]
+    assert 0.79 < min(short["whole_width"]) < max(short["whole_width"]) <= 1.0
+    assert min(short["expansile"]) > 1.2
+    assert max(short["punched_out"]) < 0.4
+
+
+def test_a_condylar_lesion_reaches_the_joint() -> None:
+    """A giant cell tumour comes within a few millimetres of an end of its bone."""
+    anatomy = knee(generator(3))
+    found = [
+        lesion
+        for seed in range(60)
+        for lesion in draw_lesions(generator(seed), anatomy, count=1)
+        if lesion.kind == "condylar"
+    ]
+    assert len(found) >= 3
+    for lesion in found:
+        bone = anatomy.bone(lesion.bone)
+        length = float(np.ptp(bone.reach())) * bone.scale
+        to_end = min(lesion.along, 1.0 - lesion.along) * length
+        reach = 0.5 * lesion.diameter_mm * np.sqrt(lesion.elongation)
+        assert 0.4 < to_end - reach < 3.1
+
+
+def test_many_lesions_may_come_as_a_cluster() -> None:
+    """With five lesions wanted, about every third draw is a cluster of small holes in one bone."""
+    anatomy = knee(generator(3))
+    draws = [draw_lesions(generator(seed), anatomy, count=5) for seed in range(30)]
+    clusters = [drawn for drawn in draws if drawn and drawn[0].kind == "cluster"]
+    assert 4 <= len(clusters) <= 17
+    for drawn in clusters:
+        assert {lesion.kind for lesion in drawn} == {"cluster"}
+        assert len({lesion.bone for lesion in drawn}) == 1
+    few = [draw_lesions(generator(seed), anatomy, count=2) for seed in range(30)]
+    assert all(lesion.kind != "cluster" for drawn in few for lesion in drawn)
+    assert small_hole(generator(1), 10.0).kind == "cluster"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("along", 1.1), ("across", -1.3), ("diameter_mm", 0.0), ("elongation", 0.9),
         ("removed", 0.0), ("margin_mm", 0.0), ("wobble", 0.4), ("moth_eaten", 2.0),
         ("rim_mm", -1.0), ("septa", 1.5), ("shell_mm", 6.0),
+        ("one_sided", 1.1),
     ],
 )  # fmt: skip
 def test_a_lesion_out_of_range_is_refused(name: str, value: float) -> None:

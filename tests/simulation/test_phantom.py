@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from lesionscan.simulation.dicom_file import dicom_bytes
+from lesionscan.simulation.exposure.film import Film, draw_film
 from lesionscan.simulation.fields import generator
-from lesionscan.simulation.film import Film, draw_film
 from lesionscan.simulation.lesions import Lesion
-from lesionscan.simulation.lower_limb import knee
+from lesionscan.simulation.parts.lower_limb import knee
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
 from lesionscan.simulation.planted import Evidence, contrast_and_noise, measure
+from lesionscan.simulation.random_lesions import draw_lesions
 
 HOLE = Lesion("femur", 0.75, 0.0, 14.0, removed=0.9, margin_mm=0.5)
 FILM = Film(marker="none")
@@ -43,6 +44,54 @@ def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None
         assert lesion.area_px == mask.sum()
         assert lesion.centroid_px == pytest.approx((rows.mean(), cols.mean()), abs=0.01)
         assert lesion.area_mm2 == pytest.approx(lesion.area_px * phantom.spacing_mm**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("body_part", list(BODY_PARTS))
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_body_part_is_made_of_every_person_at_every_size(body_part: str, seed: int) -> None:
+    """Patients, poses and implants drawn from the seed give valid phantoms from 128 rows on."""
+    size = (128, 190)[seed - 1]
+    phantom = make_phantom(
+        body_part, seed, lesions=2, long_side_px=size, variation=None, implant=None
+    )
+    assert max(phantom.stored.shape) == size
+    assert phantom.bone.mean() > 0.02
+    assert not (phantom.lesions.astype(bool) & ~phantom.bone).any()
+
+
+@pytest.mark.parametrize("body_part", ["knee", "hand", "skull_lateral", "pelvis"])
+def test_bone_labels_agree_with_the_bone_mask(body_part: str) -> None:
+    """A pixel has a bone's number where, and only where, it is bone; every number has a name."""
+    phantom = make_phantom(body_part, 3, long_side_px=256, film=FILM)
+    assert np.array_equal(phantom.bones > 0, phantom.bone)
+    assert phantom.bones.max() <= len(phantom.bone_names)
+    assert len(set(phantom.bone_names)) == len(phantom.bone_names)
+
+
+def test_a_bone_label_names_the_bone_that_is_there() -> None:
+    """The upper bone of a knee is the femur, the lower one the tibia, the thin one the fibula."""
+    phantom = make_phantom("knee", 3, long_side_px=256, film=FILM)
+    row = {
+        name: np.nonzero(phantom.bones == number)[0]
+        for number, name in enumerate(phantom.bone_names, start=1)
+    }
+    assert row["femur"].mean() < row["tibia"].mean()
+    assert row["fibula"].size < 0.5 * row["tibia"].size
+    assert row["patella"].size > 0
+
+
+def test_a_lesion_lies_in_the_bone_it_names() -> None:
+    """The label under most of a lesion is that of its bone."""
+    phantom = make_phantom("knee", 4, lesions=(HOLE,), long_side_px=256, film=FILM)
+    label = phantom.bone_names.index("femur") + 1
+    assert (phantom.bones[phantom.lesions == 1] == label).mean() > 0.8
+
+
+def test_bones_are_mirrored_with_the_picture() -> None:
+    """The other side of the body has the mirrored bone labels."""
+    right = make_phantom("knee", 6, lesions=0, long_side_px=200, film=FILM)
+    left = make_phantom("knee", 6, lesions=0, long_side_px=200, film=replace(FILM, laterality="L"))
+    assert np.array_equal(left.bones, right.bones[:, ::-1])
 
 
 def test_a_lesion_is_darker_than_the_bone_around_it() -> None:
@@ -121,7 +170,7 @@ def test_growth_plates_are_dark_bands_and_no_lesions() -> None:
 def test_the_long_side_is_what_was_asked_for(size: int) -> None:
     """Rows are the number asked for, and the spacing follows from the field."""
     phantom = make_phantom("femur", 10, long_side_px=size, film=FILM)
-    assert phantom.stored.shape[0] == size
+    assert max(phantom.stored.shape) == size
     assert phantom.spacing_mm == pytest.approx(320.0 / size)
 
 
@@ -163,6 +212,24 @@ def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
     ).stdout.strip()  # fmt: skip
     here = dicom_bytes(make_phantom(part, 42, lesions=2, long_side_px=256))
     assert made == hashlib.sha256(here).hexdigest()
+
+
+def test_another_process_draws_the_same_patient() -> None:
+    """Pose, build, decoys and implant are the same bytes in a new process with narrow SIMD."""
+    options = "lesions=2, long_side_px=200, variation=None, implant='plate'"
+    program = _PROGRAM.replace("lesions=2, long_side_px=256", options)
+    environment = {
+        **os.environ,
+        "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX",
+    }
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program.format(part="lower_leg")],
+        capture_output=True, text=True, check=True, env=environment,
+    ).stdout.strip()  # fmt: skip
+    here = make_phantom(
+        "lower_leg", 42, lesions=2, long_side_px=200, variation=None, implant="plate"
+    )
+    assert made == hashlib.sha256(dicom_bytes(here)).hexdigest()
 
 
 def test_another_seed_makes_another_picture() -> None:
@@ -223,8 +290,16 @@ def test_a_film_out_of_range_is_refused(name: str, value: float) -> None:
 def test_a_phantom_of_unequal_arrays_is_refused() -> None:
     """Picture and masks have one shape."""
     phantom = make_phantom("hand", 1, long_side_px=128)
-    with pytest.raises(ValueError, match="must have one shape"):
-        replace(phantom, bone=phantom.bone[1:])
+    for name in ("lesions", "bone", "bones"):
+        with pytest.raises(ValueError, match="must have one shape"):
+            replace(phantom, **{name: getattr(phantom, name)[1:]})
+
+
+def test_a_bone_number_without_a_name_is_refused() -> None:
+    """Every number in the bone labels has a name."""
+    phantom = make_phantom("hand", 1, long_side_px=128)
+    with pytest.raises(ValueError, match="but bone_names has only 1 names"):
+        replace(phantom, bone_names=("radius",))
 
 
 def test_a_lesion_without_pixels_cannot_be_measured() -> None:
@@ -248,3 +323,21 @@ def test_a_phantom_of_ten_megapixels_is_made() -> None:
     """Benchmarks get large pictures from the same call."""
     phantom = make_phantom("knee", 1, long_side_px=3700, film=FILM)
     assert phantom.stored.size > 10e6
+
+
+@pytest.mark.parametrize("body_part", ["pelvis", "knee"])
+def test_the_longer_side_is_as_asked(body_part: str) -> None:
+    """Upright or lying, the longer side of the picture has the pixels that were asked for."""
+    assert max(make_phantom(body_part, 3, long_side_px=210).stored.shape) == 210
+
+
+def test_no_lesion_is_longer_than_its_bone_and_no_vault_balloons() -> None:
+    """Lesions drawn at random fit their bones; the skull's hollow wall gets no expansile one."""
+    for part in ("hand", "skull_lateral", "lumbar_spine"):
+        for seed in range(12):
+            anatomy = BODY_PARTS[part](generator(seed))
+            for lesion in draw_lesions(generator(seed, 1), anatomy, count=4):
+                bone = anatomy.bone(lesion.bone)
+                long = lesion.diameter_mm * np.sqrt(lesion.elongation)
+                assert long <= np.ptp(bone.reach()) * bone.scale
+                assert bone.wall is None or not lesion.expansile

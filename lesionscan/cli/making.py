@@ -1,0 +1,92 @@
+"""What `phantom` and `plant` share: a new folder, workers, the index, the last lines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+import typer
+
+from lesionscan.cli.scan import cores
+from lesionscan.cli.terminal import RefusedError, note, stoppable
+
+JobT = TypeVar("JobT")
+Entry: TypeAlias = dict[str, object]
+"""What index.json says about one film."""
+
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the films.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", "-s", min=0, help="The same seed gives the same films.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of one job: films for the index, or why there is none."""
+
+    entries: list[Entry]
+    trouble: str = ""
+
+
+def check_new(out: Path) -> None:
+    """Refuse a folder that holds something: films of two runs must not mix."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RefusedError(f"{out} is not an empty folder; name a new one")
+
+
+def make(
+    out: Path, function: Callable[[JobT], Made], work: Sequence[JobT], jobs: int | None
+) -> None:
+    """Do the work with a bar on a terminal, write the index and say what to do next.
+
+    Exit status: 0 all is done, 1 some films were left out, 128 + signal when stopped.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from lesionscan.batch.pool import Work, run_jobs
+    from lesionscan.batch.stop import StopSignals
+    from lesionscan.simulation.truth_folder import write_index
+
+    console = Console(stderr=True)
+    made: dict[int, Made] = {}
+    stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
+    with stoppable(), stop:
+        workers = min(jobs or cores(), len(work))
+        done = run_jobs(Work(function, _died), work, workers=workers, stopped=stop.requested)
+        quiet = not console.is_terminal
+        for number, one in track(
+            done, "making films", total=len(work), console=console, disable=quiet
+        ):
+            made[number] = one
+            if one.trouble:
+                note(one.trouble)
+        entries = [entry for number in sorted(made) for entry in made[number].entries]
+        index = write_index(out, entries) if entries else None
+    left_out = sum(bool(one.trouble) for one in made.values())
+    if index is None and stop.signal_number is None:
+        raise RefusedError(f"no film could be made ({left_out:,} left out)")
+    if index is not None:
+        _print_end(index, entries, left_out)
+    if stop.signal_number is not None:
+        note(f"stopped after {len(made):,} of {len(work):,}; the folder holds what was made")
+        raise typer.Exit(128 + stop.signal_number)
+    raise typer.Exit(1 if left_out else 0)
+
+
+def _died(_job: object, exit_code: int | None) -> Made:
+    raise RefusedError(
+        f"a worker process died (exit code {exit_code}); often memory ran out: use fewer jobs"
+    )
+
+
+def _print_end(index: Path, entries: list[Entry], left_out: int) -> None:
+    from lesionscan.reporting.records import DISCLAIMER
+
+    lesions = sum(int(str(entry["lesions"])) for entry in entries)
+    normal = sum(not entry["lesions"] for entry in entries)
+    said = f", {left_out:,} left out" if left_out else ""
+    print(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{said}: {index}")
+    print(f"next: lesionscan scan {index.parent / 'images'} --out RESULTS")
+    print(f"      lesionscan evaluate RESULTS {index.parent}")
+    print(DISCLAIMER)

@@ -1,0 +1,45 @@
+"""`lesionscan phantom`: computed radiographs whose lesions are known."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionscan.cli.making import Made, OutArgument, SeedOption, check_new, make
+from lesionscan.cli.scan import JobsOption
+from lesionscan.cli.terminal import RefusedError
+
+if TYPE_CHECKING:
+    from lesionscan.simulation.phantom_folder import PhantomJob
+
+
+def phantom(
+    out: OutArgument,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many films.")],
+    seed: SeedOption,
+    lesions: Annotated[
+        tuple[int, int],
+        typer.Option("--lesions", metavar="MIN MAX", help="Lesions in a film, drawn evenly."),
+    ] = (0, 3),
+    body_part: Annotated[
+        list[str] | None,
+        typer.Option("--body-part", help="Draw only this one; may be given again."),
+    ] = None,
+    jobs: JobsOption = None,
+) -> None:
+    """Make phantom radiographs (DICOM) with known lesions: truth for `evaluate`."""
+    from lesionscan.simulation.phantom import BODY_PARTS
+    from lesionscan.simulation.phantom_folder import PhantomJob
+
+    parts = tuple(body_part or BODY_PARTS)
+    try:
+        work = [PhantomJob(out, seed, number, lesions, parts) for number in range(1, count + 1)]
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
+    check_new(out)
+    make(out, _phantom, work, jobs)
+
+
+def _phantom(job: "PhantomJob") -> Made:
+    from lesionscan.simulation.phantom_folder import make_and_write
+
+    return Made([make_and_write(job)])

@@ -1,0 +1,185 @@
+"""`lesionscan plant`: lesions planted in real films, as truth for `evaluate`."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from lesionscan.cli.making import Made, OutArgument, SeedOption, check_new, make
+from lesionscan.cli.scan import JobsOption
+from lesionscan.cli.terminal import RefusedError, one_line
+
+if TYPE_CHECKING:
+    from lesionscan.radiograph import BoolImage, Radiograph
+
+
+NamedFilm: TypeAlias = tuple[Path, str, Mapping[str, object]]
+"""A film's file, its name in the truth folder, and what is known about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlantJob:
+    """One film to plant lesions in."""
+
+    path: Path
+    name: str
+    bone: Path | None
+    out: Path
+    seed: tuple[int, ...]
+    variants: int
+    lesions: tuple[int, int]
+    originals: bool
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def plant(
+    images: Annotated[
+        Path,
+        typer.Argument(metavar="IMAGES", help="Folder of normal films, or a truth folder."),
+    ],
+    out: OutArgument,
+    seed: SeedOption,
+    bone: Annotated[
+        Path | None,
+        typer.Option("--bone", help="Folder with NAME.bone.png (not 0 = bone) for films NAME."),
+    ] = None,
+    variants: Annotated[
+        int, typer.Option("--variants", min=1, max=999, help="Films with lesions from each film.")
+    ] = 1,
+    lesions: Annotated[
+        tuple[int, int],
+        typer.Option("--lesions", metavar="MIN MAX", help="Lesions in a film, drawn evenly."),
+    ] = (1, 2),
+    only_set: Annotated[
+        str | None, typer.Option("--set", help="Of a truth folder, only this set.")
+    ] = None,
+    originals: Annotated[
+        bool,
+        typer.Option(
+            "--originals/--no-originals",
+            help="Keep the films without lesions too: false positives are counted on them.",
+        ),
+    ] = True,
+    jobs: JobsOption = None,
+) -> None:
+    """Plant lytic lesions in real films: bone removed where an outline says there is bone."""
+    if not 1 <= lesions[0] <= lesions[1]:
+        raise RefusedError(
+            f"lesions must be two rising numbers of 1 or more, got {lesions[0]} {lesions[1]}"
+        )
+    if bone is not None and not bone.is_dir():
+        raise RefusedError(f"{bone} is no folder; --bone names the folder of the bone masks")
+    check_new(out)
+    if (images / "index.json").is_file():
+        masks: Path | None = images / "masks" if bone is None else bone
+        films = _normal_films(images, only_set)
+    elif only_set is not None:
+        raise RefusedError(f"{images} has no index.json, and so no sets; leave --set out")
+    else:
+        masks, films = bone, _found_films(images, out)
+    work = [
+        PlantJob(
+            path, name, _mask_of(masks, name), out, (seed, number), variants, lesions, originals,
+            facts,
+        )
+        for number, (path, name, facts) in enumerate(films)
+    ]  # fmt: skip
+    if bone is not None and all(job.bone is None for job in work):
+        raise RefusedError(f"{bone} has no mask for any film; they are named NAME.bone.png")
+    make(out, _plant_in, work, jobs)
+
+
+def _normal_films(truth: Path, only_set: str | None) -> list[NamedFilm]:
+    """Return the films of a truth folder that have no lesion."""
+    from lesionscan.evaluation.truth import TruthError, load_truth
+
+    try:
+        films = load_truth(truth)
+    except TruthError as error:
+        raise RefusedError(str(error)) from error
+    sets = sorted({film.set_name for film in films})
+    if only_set is not None and only_set not in sets:
+        raise RefusedError(f"{truth} has no set {only_set!r}; its sets are {', '.join(sets)}")
+    normal = [
+        (film.image, film.name, film.facts)
+        for film in films
+        if film.lesions == 0 and only_set in (None, film.set_name)
+    ]
+    if not normal:
+        raise RefusedError(f"{truth} has no film without lesions to plant some in")
+    return normal
+
+
+def _found_films(images: Path, out: Path) -> list[NamedFilm]:
+    """Return the films of a folder, with plain names that differ."""
+    from lesionscan.batch.discover import InputError, discover
+
+    try:
+        films = discover([images], out=out).films
+    except InputError as error:
+        raise RefusedError(str(error)) from error
+    whole = [film.name.replace("/", "_").lstrip(".") for film in films]
+    short = [name.rpartition(".")[0] or name for name in whole]
+    seen = Counter(short)
+    # knee.png and knee.dcm keep their endings, or they would be one film
+    names = [b if seen[b] == 1 else a for a, b in zip(whole, short, strict=True)]
+    return [(film.path, name, {}) for film, name in zip(films, names, strict=True)]
+
+
+def _mask_of(masks: Path | None, name: str) -> Path | None:
+    """Return the film's bone mask, if there is one."""
+    if masks is None:
+        return None
+    for ending in (".bone.png", ".png"):
+        if (masks / f"{name}{ending}").is_file():
+            return masks / f"{name}{ending}"
+    return None
+
+
+def _plant_in(job: PlantJob) -> Made:
+    """Read a film, find its bone where no mask says, plant, and write."""
+    from lesionscan.reading import UnreadableFileError, read_radiograph
+    from lesionscan.simulation.planted_folder import NormalFilm, plant_variants
+    from lesionscan.simulation.truth_folder import write_film
+
+    try:
+        radiograph = read_radiograph(job.path)
+        film = NormalFilm(
+            name=job.name,
+            pixels=radiograph.pixels,
+            bone=_bone(radiograph, job.bone),
+            bone_from="lesionscan" if job.bone is None else "mask",
+            spacing=radiograph.spacing,
+            facts=job.facts,
+        )
+        known = plant_variants(
+            film, job.seed,
+            variants=job.variants, lesions=job.lesions, original=job.originals,
+        )  # fmt: skip
+        return Made([write_film(job.out, one) for one in known])
+    except UnreadableFileError as error:
+        return Made([], f"{one_line(job.name)}: left out ({error.code}): {error}")
+    except ValueError as error:
+        return Made([], f"{one_line(job.name)}: left out: {error}")
+
+
+def _bone(radiograph: "Radiograph", mask: Path | None) -> "BoolImage":
+    """Return the bone mask from its file, or the program's own."""
+    from lesionscan.detection.pipeline import find_candidates
+    from lesionscan.evaluation.pictures import PictureError, read_grey
+
+    if mask is None:
+        return find_candidates(radiograph).bone
+    try:
+        bone = read_grey(mask) > 0
+    except PictureError as error:
+        raise ValueError(f"{mask.name} {error}") from error
+    if bone.shape != radiograph.shape:
+        raise ValueError(
+            f"{mask.name} is {bone.shape[0]} x {bone.shape[1]} px, the film "
+            f"{radiograph.shape[0]} x {radiograph.shape[1]}; give the mask of this film"
+        )
+    return bone

@@ -1,0 +1,132 @@
+"""Normal lucencies and lines of a bone: what a detector must not report."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lesionscan.simulation.body.strokes import stroke_distance_mm
+from lesionscan.simulation.fields import Field, Knots, Window, random_field, smooth_step
+
+
+@dataclass(frozen=True, slots=True)
+class Rarefaction:
+    """A normal patch of sparse trabeculae (Ward's triangle, greater tubercle): a decoy.
+
+    Lengths are local millimetres along and across the bone; `loss` is the fraction of trabecular
+    bone missing in the middle. There is no margin: it fades like a Gaussian.
+    """
+
+    along: float
+    across: float
+    radius_along: float
+    radius_across: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Canal:
+    """A nutrient canal: a thin oblique lucent line through the cortex, in local millimetres."""
+
+    along: float
+    across: float
+    length: float
+    width: float
+    tilt_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Foramen:
+    """A nutrient foramen seen end on: a small dark dot with a sharp edge, in local millimetres.
+
+    It opens in one wall only, hence `loss`, the fraction of the mineral missing, is about a third.
+    """
+
+    along: float
+    across: float
+    radius: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Groove:
+    """A groove of a vessel, or a suture: a line through (along, across) points in local mm.
+
+    `loss` is the fraction of the mineral missing in its middle (negative where a plate of bone is
+    seen edge-on), and `lips` what the edges of an old suture have more; `width` is the half width
+    in mm.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    width: float
+    loss: float
+    lips: float = 0.0
+
+
+def rarefied(
+    spongy: Field, rarefactions: tuple[Rarefaction, ...], along: Field, across: Field
+) -> Field:
+    """Return the fraction of trabecular bone that rarefactions leave of `spongy`."""
+    for spot in rarefactions:
+        gone = ((along - spot.along) / spot.radius_along) ** 2
+        gone = gone + ((across - spot.across) / spot.radius_across) ** 2
+        spongy = spongy * (1.0 - spot.loss * np.exp(-gone))
+    return spongy
+
+
+def pierced(
+    canals: tuple[Canal, ...], foramina: tuple[Foramen, ...], along: Field, across: Field
+) -> Field:
+    """Return the fraction of mineral missing along nutrient canals and in foramina."""
+    missing = np.zeros(np.broadcast_shapes(along.shape, across.shape))
+    for canal in canals:
+        tilt = np.deg2rad(canal.tilt_deg)
+        u = (along - canal.along) * np.cos(tilt) + (across - canal.across) * np.sin(tilt)
+        v = (across - canal.across) * np.cos(tilt) - (along - canal.along) * np.sin(tilt)
+        reach = smooth_step((canal.length / 2 - np.abs(u)) / (0.2 * canal.length))
+        missing = np.maximum(missing, 0.28 * reach * np.exp(-((v / canal.width) ** 2)))
+    for hole in foramina:
+        away = np.hypot(along - hole.along, across - hole.across)
+        missing = np.maximum(missing, hole.loss * smooth_step((hole.radius - away) / 0.25))
+    return missing
+
+
+def grooved(lines_mm: tuple[tuple[Groove, Field], ...], window: Window) -> Field:
+    """Return the factor by which grooves, given with their corners (x, y) in image mm, thin bone.
+
+    Where lines cross, each takes its share of what the others leave.
+    """
+    factor = np.ones(window.shape)
+    for groove, line in lines_mm:
+        away = stroke_distance_mm(window, line, reach_mm=4.0 * groove.width + 1.0)
+        inside = np.exp(-((away / groove.width) ** 2))
+        lips = np.exp(-(((away - 2.0 * groove.width) / (0.8 * groove.width)) ** 2))
+        factor = factor * (1.0 - groove.loss * inside) * (1.0 + groove.lips * lips)
+    return factor
+
+
+def growth_plates(
+    rng: np.random.Generator,
+    window: Window,
+    along: Field,
+    *,
+    physes: Knots,
+    scars: tuple[float, ...],
+) -> Field:
+    """Return the factor by which growth plates thin the bone: a wavy gap with dense lips.
+
+    A closed one is the faint dense line of its scar.
+    """
+    factor = np.ones(window.shape)
+    for position, width in physes:
+        # the plate undulates by 1 to 2 mm and is seen obliquely, so the gap is never empty
+        wave = random_field(rng, window, wavelengths_mm=(7.0, 35.0), exponent=3.0)
+        offset = along - position - 0.9 * wave
+        gap = np.exp(-((offset / (0.62 * width)) ** 2))
+        lips = np.exp(-(((np.abs(offset) - 1.35 * width) / (0.45 * width)) ** 2))
+        factor = factor * (1.0 - 0.62 * gap) * (1.0 + 0.30 * lips)
+    for position in scars:
+        wave = random_field(rng, window, wavelengths_mm=(6.0, 40.0), exponent=3.0)
+        offset = (along - position - 1.6 * wave) / 0.7
+        factor = factor * (1.0 + 0.14 * np.clip(1.0 + wave, 0.0, 2.0) * np.exp(-(offset**2)))
+    return np.asarray(ndimage.gaussian_filter(factor, 0.6), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""From thickness maps to the film that is stored: physics, tone, collimation, markers."""

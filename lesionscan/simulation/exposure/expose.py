@@ -1,0 +1,197 @@
+"""expose(): the film of a body, with what lesions are measured in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.simulation.body.anatomy import Anatomy
+from lesionscan.simulation.body.assembly import Body
+from lesionscan.simulation.exposure.film import Film, exposed_field, heel
+from lesionscan.simulation.exposure.markings import (
+    Stroke,
+    burnt_in_text,
+    lead_marker,
+    marker_strokes,
+)
+from lesionscan.simulation.exposure.physics import Exposure, log_image, scattered
+from lesionscan.simulation.exposure.spectrum import Material, automatic_kv, transmission
+from lesionscan.simulation.exposure.tone import ToneCurve, apply_tone, quantise
+from lesionscan.simulation.fields import Field, Grid, Mask, gaussian, generator
+from lesionscan.simulation.planted import Evidence
+
+LEAD_MM = 1.0
+"""Thickness of a lead letter."""
+_BLADES = 0.001
+"""Share of the beam that passes the collimator's blades, and of off-focus radiation beside them."""
+_QUANTA_PER_MM2 = 4e4
+"""Quanta that count behind the part's bones. 2.5 uGy at the detector (a speed class of 400) are 6e4
+photons per mm2 behind 12 cm of water at 65 to 75 kV (spekpy 2.5.4); with a detective quantum
+efficiency of 0.65 (assumed) 4e4 of them count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposed:
+    """What one exposure of a body gives.
+
+    Attributes
+    ----------
+    stored
+        uint16 (rows, cols), as a file stores it (MONOCHROME1: bone dark).
+    lesions
+        uint16 (rows, cols), the truth where the film shows it: inside the exposed field and not
+        under lead, metal or text.
+    bone
+        bool (rows, cols), True where any bone is inside the exposed field.
+    evidence
+        What lesions are measured in.
+    kv
+        Tube voltage, in kV.
+    """
+
+    stored: NDArray[np.uint16]
+    lesions: NDArray[np.uint16]
+    bone: Mask
+    evidence: Evidence
+    kv: int
+
+
+def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> Exposed:
+    """Take the picture of a body and store it.
+
+    Parameters
+    ----------
+    seed
+        Of the phantom; the marker's place, the noise and the text are drawn from it.
+    anatomy
+        Says how much the part scatters.
+    grid
+        The picture.
+    body
+        Thickness maps in mm, already turned to the side that the film shows.
+    film
+        How it is exposed, marked and stored.
+    """
+    bone = body.bone_volume_mm > 0.6
+    field = exposed_field(grid, film)
+    inside = field > 0.9
+    seen = np.ascontiguousarray(bone & inside)
+    kv = film.kv if film.kv is not None else automatic_kv(_thickness_mm(body, seen))
+    primary = transmission(_materials(body), kv)
+    beam = heel(grid, film) * (_BLADES + (1.0 - _BLADES) * field)
+    behind = float(np.median(primary[seen])) if seen.any() else float(np.median(primary))
+    scatter = scattered(
+        primary, beam, spacing_mm=grid.spacing_mm, ratio=anatomy.scatter, reference=behind
+    )
+    strokes = _strokes(film)
+    cover = lead_marker(
+        generator(seed, 5), grid, strokes, body=-np.log(np.maximum(primary, 1e-6)), beam=field
+    )
+    signal = primary * beam + scatter
+    # the letter lies on the detector and stops scatter too
+    if strokes:
+        signal = signal * transmission({"lead": LEAD_MM * cover}, kv)
+    # automatic exposure: the dose is reached behind the part, not in air
+    exposure = Exposure(
+        _QUANTA_PER_MM2 * film.dose / behind, detector=film.detector, blur_mm=film.blur_mm
+    )
+    log = log_image(generator(seed, 6), signal, spacing_mm=grid.spacing_mm, exposure=exposure)
+    covered = (cover > 0.5) | (body.metal_mm > 0.5)
+    picture = _developed(log, grid, film, inside=inside, bone=bone & ~covered, flesh=primary < 0.75)
+    picture, text = _stored_look(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
+    truth = np.where(inside & ~covered & (text < 0.5), body.truth, 0).astype(np.uint16)
+    drop = _removed(body, kv, primary, scatter)
+    return Exposed(
+        stored=quantise(picture, bits=film.bits, inverted=film.photometric == "MONOCHROME1"),
+        lesions=truth,
+        bone=seen,
+        evidence=Evidence(log, drop, truth, seen, grid.spacing_mm),
+        kv=kv,
+    )
+
+
+def _strokes(film: Film) -> tuple[Stroke, ...]:
+    """Return what the film's lead marker shows."""
+    if film.marker == "none":
+        return ()
+    return marker_strokes(film.laterality, ring=film.marker == "ring", text=film.marker_text)
+
+
+def _materials(body: Body) -> dict[Material, Field]:
+    """Return what the beam passes, metal only where there is any."""
+    materials: dict[Material, Field] = {
+        "bone": body.bone_mm,
+        "muscle": body.muscle_mm,
+        "fat": body.fat_mm,
+    }
+    if body.metal_mm.any():
+        materials["titanium"] = body.metal_mm
+    return materials
+
+
+def _thickness_mm(body: Body, seen: Mask) -> float:
+    """Return the middle thickness of the part where there is bone, in mm."""
+    total = body.bone_mm + body.muscle_mm + body.fat_mm
+    return float(np.median(total[seen])) if seen.any() else float(np.median(total))
+
+
+def _developed(
+    log: Field, grid: Grid, film: Film, *, inside: Mask, bone: Mask, flesh: Mask
+) -> Field:
+    """Return the picture in 0..1 as a maker shows it; anchors are taken inside the field."""
+    soft = log[inside & ~bone & flesh]
+    dense = log[inside & bone]
+    low = float(np.quantile(soft, 0.60)) if soft.size else float(np.quantile(log[inside], 0.1))
+    high = float(np.quantile(dense, 0.985)) if dense.size else float(np.quantile(log[inside], 0.99))
+    tone = ToneCurve(
+        low,
+        max(high, low + max(film.latitude, 0.05)),
+        family=film.tone,
+        detail=film.detail,
+        compression=film.compression,
+        flesh=film.flesh,
+        bone=film.bone,
+    )
+    return apply_tone(log, spacing_mm=grid.spacing_mm, tone=tone, field=inside.astype(np.float64))
+
+
+def _stored_look(
+    seed: int, picture: Field, grid: Grid, film: Film, *, inside: Mask, bare: Mask
+) -> tuple[Field, Field]:
+    """Return the picture as an archive keeps it, and where text covers it (1 = wholly)."""
+    if film.gamma != 1.0:
+        picture = picture**film.gamma
+    if film.grain:
+        noise = gaussian(
+            generator(seed, 60).standard_normal(grid.shape), sigma_px=0.12 / grid.spacing_mm
+        )
+        picture = picture + film.grain * min(0.3 / grid.spacing_mm, 2.0) * noise
+    if film.stretch:
+        low, high = np.quantile(picture[inside], [film.stretch, 1.0 - film.stretch])
+        picture = (picture - low) / max(float(high - low), 1e-3)
+    if film.collimation == "shutter":
+        picture = np.where(inside, picture, 1.0 if film.white_shutter else 0.0)
+    text = np.zeros(grid.shape)
+    if film.burnt_in:
+        text = burnt_in_text(generator(seed, 61), grid, free=bare | ~inside)
+        # black on a white page
+        ink = 0.0 if film.white_shutter and film.collimation == "shutter" else 1.0
+        picture = picture * (1.0 - text) + ink * text
+    return np.clip(picture, 0.0, 1.0), text
+
+
+def _removed(body: Body, kv: int, primary: Field, scatter: Field) -> Field:
+    """Return the log attenuation that lesions took away, hardening and scatter allowed for."""
+    drop: Field = np.zeros(primary.shape)
+    rows, cols = np.nonzero(body.removed_mm > 0)
+    if rows.size == 0:
+        return drop
+    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+    removed = body.removed_mm[box]
+    whole = {material: thickness[box] for material, thickness in _materials(body).items()}
+    # what was taken away is filled by tumour, as dense as muscle
+    whole["bone"] = whole["bone"] + removed
+    whole["muscle"] = np.maximum(whole["muscle"] - removed, 0.0)
+    before, after = transmission(whole, kv) + scatter[box], primary[box] + scatter[box]
+    drop[box] = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9))
+    return drop

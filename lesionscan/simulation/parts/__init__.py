@@ -1,0 +1,1 @@
+"""Body parts: which bones lie where, drawn from textbook proportions."""

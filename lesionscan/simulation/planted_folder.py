@@ -1,0 +1,141 @@
+"""Real films with planted lesions, as films whose lesions are known."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.radiograph import FloatImage, Spacing
+from lesionscan.simulation.fields import Mask, generator
+from lesionscan.simulation.planting.plant import PlantedFilm, facts, plant, prepare
+from lesionscan.simulation.truth_folder import KnownFilm
+
+_OF_THE_FILE = frozenset({"name", "file", "kind", "lesions", "lesion_facts"})
+"""What an index entry says of its own file, and not of the film that was planted in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NormalFilm:
+    """A film without lesions, to plant some in.
+
+    Attributes
+    ----------
+    name
+        Name of its files, without ending.
+    pixels
+        float32 (rows, cols), bone bright, as `Radiograph.pixels`.
+    bone
+        bool (rows, cols), True where bone is outlined.
+    bone_from
+        Who outlined it: "mask" or "lesionscan".
+    spacing
+        Pixel spacing, where it is known.
+    facts
+        What the index says about the film, e.g. `set`, `patient`, `body_part`.
+    """
+
+    name: str
+    pixels: FloatImage
+    bone: Mask
+    bone_from: str
+    spacing: Spacing | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def plant_variants(
+    film: NormalFilm,
+    seed: tuple[int, ...],
+    *,
+    variants: int,
+    lesions: tuple[int, int],
+    original: bool,
+) -> Iterator[KnownFilm]:
+    """Yield the film itself where `original` asks for it, then variants of it with lesions.
+
+    Parameters
+    ----------
+    film
+        What to plant in.
+    seed
+        Numbers 0 or greater; the variant's number is added.
+    variants
+        How many films with lesions to make (fewer come where no place is found for any lesion).
+    lesions
+        Least and greatest number of lesions in one variant, drawn evenly; at least 1.
+    original
+        Whether the film without lesions comes first: false positives are counted on it.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of range, or the film cannot carry lesions (see `planting.prepare`).
+    """
+    low, high = lesions
+    if not 1 <= low <= high:
+        raise ValueError(f"lesions must be two rising numbers of 1 or more, got {low} {high}")
+    stored, steps = storable(film.pixels)
+    prepared = prepare(stored, film.bone, spacing=film.spacing)
+    kept = {key: fact for key, fact in film.facts.items() if key not in _OF_THE_FILE}
+    common = kept | {
+        "set": f"{film.facts.get('set', 'films')}_planted",
+        "source": film.name,
+        "bone_from": film.bone_from,
+        "greys": steps,
+    }
+    if original:
+        nothing = np.zeros(film.bone.shape, dtype=np.uint16)
+        yield KnownFilm(film.name, "png", _png(stored), nothing, film.bone, facts=common)
+    for number in range(1, variants + 1):
+        count = int(generator(*seed, number).integers(low, high + 1))
+        planted = plant(prepared, (*seed, number), lesions=count)
+        if planted.planted:
+            yield _known(f"{film.name}_planted_{number:02d}", planted, common)
+
+
+def storable(pixels: FloatImage) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], str]:
+    """Return pixels as a PNG can hold them, and a word on how the greys were kept.
+
+    Whole numbers are kept as they are, or shifted to start at 0; anything else is scaled to the
+    16 bits, in which 1/65535 of the range is far under any film's noise.
+
+    Parameters
+    ----------
+    pixels
+        float32 (rows, cols), finite.
+
+    Returns
+    -------
+    stored
+        uint8 where the greys fit, else uint16; the same shape.
+    steps
+        "kept", "shifted" or "scaled".
+    """
+    low, high = float(pixels.min()), float(pixels.max())
+    whole = bool((pixels == np.rint(pixels)).all()) and high - low <= 65535
+    if whole and low >= 0 and high <= 65535:
+        return (pixels.astype(np.uint8) if high <= 255 else pixels.astype(np.uint16)), "kept"
+    if whole:
+        return (pixels - np.float32(low)).astype(np.uint16), "shifted"
+    scaled = (pixels.astype(np.float64) - low) * (65535.0 / max(high - low, 1e-30))
+    return np.rint(scaled).astype(np.uint16), "scaled"
+
+
+def _known(name: str, planted: PlantedFilm, common: dict[str, object]) -> KnownFilm:
+    return KnownFilm(
+        name=name,
+        ending="png",
+        image=_png(np.asarray(planted.pixels)),
+        lesions=planted.lesions,
+        bone=planted.bone,
+        facts={**common, "lesion_facts": [facts(lesion) for lesion in planted.planted]},
+    )
+
+
+def _png(stored: NDArray[np.integer]) -> bytes:
+    """Return a grey PNG of 8 or 16 bits, quick rather than small."""
+    done, data = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError(f"no PNG can be made of {stored.dtype} {stored.shape}")
+    return data.tobytes()

@@ -1,0 +1,224 @@
+"""Lesions for real films: recipes in pixels of the film, drawn to fit the bones in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lesionscan.simulation.fields import Grid, Window
+from lesionscan.simulation.lesions import Shape
+from lesionscan.simulation.planting.film_bones import Axis
+from lesionscan.simulation.random_lesions import KINDS, Draft, draw_cluster, geographic, small_hole
+
+NOMINAL_HALF_WIDTH = 14.0
+"""A film's millimetre is unknown. Where a recipe needs a length that does not follow the lesion (a
+margin, a rim, strands), the bone's median half width counts as 14 such lengths: what it is in mm in
+an adult's femur, the bone these recipes were drawn for."""
+LEAST_DIAMETER_PX = 4.0
+"""A lesion of fewer pixels than that across cannot be outlined."""
+_TRIES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLesion:
+    """A recipe for one lytic lesion in a film, in pixels.
+
+    Attributes
+    ----------
+    kind
+        Name of its kind, for strata; it changes nothing.
+    centre_px
+        Row and column of its centre.
+    axis_deg
+        Direction of the bone's axis there: degrees from the row's direction (to the right) towards
+        the column's (down).
+    half_width_px
+        Half width of the bone there.
+    detail_px
+        Length that stands for a millimetre of detail (see `NOMINAL_HALF_WIDTH`).
+    diameter_px
+        Diameter of the circle of the same area (before the bone's edge cuts it).
+    elongation, angle_deg, removed, wobble, moth_eaten, septa, expansile, one_sided
+        As in `lesions.Lesion`.
+    margin_px
+        Half width of the transition from lesion to bone.
+    rim
+        Bone added in a sclerotic rim, as a share of the brightest bone around (0 = none).
+    shell_px
+        Outer cortex that is left standing; 0 breaches the cortex.
+    uneven
+        Standard deviation of the strands of bone left in front and behind, as a share.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of its range.
+    """
+
+    kind: str
+    centre_px: tuple[float, float]
+    axis_deg: float
+    half_width_px: float
+    detail_px: float
+    diameter_px: float
+    elongation: float = 1.2
+    angle_deg: float = 0.0
+    removed: float = 0.6
+    margin_px: float = 1.0
+    wobble: float = 0.06
+    moth_eaten: float = 0.0
+    rim: float = 0.0
+    septa: float = 0.0
+    shell_px: float = 0.0
+    expansile: bool = False
+    one_sided: float = 0.0
+    uneven: float = 0.1
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "half_width_px": (self.half_width_px, 1.0, 1e5),
+            "detail_px": (self.detail_px, 0.05, 1e3),
+            "diameter_px": (self.diameter_px, 2.0, 1e5),
+            "elongation": (self.elongation, 1.0, 4.0),
+            "removed": (self.removed, 0.02, 1.0),
+            "margin_px": (self.margin_px, 0.3, 1e3),
+            "wobble": (self.wobble, 0.0, 0.3),
+            "moth_eaten": (self.moth_eaten, 0.0, 1.0),
+            "rim": (self.rim, 0.0, 1.0),
+            "septa": (self.septa, 0.0, 1.0),
+            "shell_px": (self.shell_px, 0.0, 1e3),
+            "one_sided": (self.one_sided, 0.0, 1.0),
+            "uneven": (self.uneven, 0.0, 1.0),
+        }
+        for name, (value, low, high) in ranges.items():
+            if not low <= value <= high:
+                raise ValueError(f"{name} of a film lesion must be in {low}..{high}, got {value!r}")
+
+    def shape(self) -> Shape:
+        """Return its outline and depth in pixels, without its place."""
+        return Shape(
+            diameter=self.diameter_px,
+            elongation=self.elongation,
+            angle_deg=self.angle_deg,
+            removed=self.removed,
+            margin=self.margin_px,
+            wobble=self.wobble,
+            moth_eaten=self.moth_eaten,
+            septa=self.septa,
+            one_sided=self.one_sided,
+            detail=self.detail_px,
+            uneven=self.uneven,
+        )
+
+    @property
+    def direction(self) -> tuple[float, float]:
+        """Unit vector (x, y) of the bone's axis."""
+        angle = np.deg2rad(self.axis_deg)
+        return float(np.cos(angle)), float(np.sin(angle))
+
+    @property
+    def widening(self) -> float:
+        """How many times its width the bone gets where the lesion is widest; 1 = it stays."""
+        if not self.expansile:
+            return 1.0
+        # its ellipse reaches a little over the balloon, so that it is empty up to its shell
+        short = 0.46 * self.diameter_px / float(np.sqrt(self.elongation))
+        return max(1.0, short / self.half_width_px)
+
+    @property
+    def radius_px(self) -> float:
+        """Half of its long axis, with the margin."""
+        return 0.5 * self.diameter_px * float(np.sqrt(self.elongation)) + self.margin_px
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """Return the part of a film of (rows, cols) that it may change: a grid of unit pixels."""
+        reach = 1.35 * self.radius_px + 2.0 * self.margin_px + self.shell_px
+        # x and y of a pixel's centre are its column and row plus a half
+        centre = np.array([[self.centre_px[1] + 0.5, self.centre_px[0] + 0.5]])
+        return Window.around(
+            Grid(*shape, 1.0), centre, margin_mm=reach + 4.0 * self.detail_px + 4.0
+        )
+
+
+def draw_candidates(
+    rng: np.random.Generator, axes: tuple[Axis, ...], *, count: int
+) -> Iterator[FilmLesion]:
+    """Yield lesions drawn for the bones of a film, `_TRIES` for each one wanted.
+
+    The caller takes those that lie in bone and away from others. Where three or more are wanted,
+    every third time all are small holes in one stretch of one bone.
+    """
+    if not draw_cluster(rng, count):
+        for _ in range(_TRIES * count):
+            yield _one(rng, axes)
+        return
+    axis, middle = _spot(rng, axes)
+    # as far as four half widths of the bone to either side
+    along = axis.to_ends_px[:, 0]
+    near = np.abs(along - along[middle]) <= 4.0 * axis.half_widths_px[middle]
+    spots = np.flatnonzero(near)
+    for _ in range(_TRIES * count):
+        index = int(spots[int(rng.integers(spots.size))])
+        yield _at(small_hole(rng, _nominal(axis, index)), axis, index)
+
+
+def _one(rng: np.random.Generator, axes: tuple[Axis, ...]) -> FilmLesion:
+    """Draw one lesion of any kind."""
+    axis, index = _spot(rng, axes)
+    kind = KINDS[int(rng.integers(len(KINDS)))]
+    draft = kind(rng, _nominal(axis, index))
+    ends = np.flatnonzero(axis.real_ends)
+    if draft.gap is not None and ends.size == 0:
+        draft = geographic(rng, _nominal(axis, index))
+    elif draft.gap is not None:
+        end = int(ends[int(rng.integers(ends.size))])
+        draft = kind(rng, _nominal(axis, -end))
+        reach = 0.5 * draft.diameter * float(np.sqrt(draft.elongation)) + (draft.gap or 0.0)
+        index = int(np.argmin(np.abs(axis.to_ends_px[:, end] - reach * _detail_px(axis))))
+    return _at(draft, axis, index)
+
+
+def _spot(rng: np.random.Generator, axes: tuple[Axis, ...]) -> tuple[Axis, int]:
+    """Draw an axis, by its length, and one of its points."""
+    lengths = np.cumsum([float(np.ptp(axis.to_ends_px[:, 0])) + 1.0 for axis in axes])
+    axis = axes[int(np.searchsorted(lengths, float(rng.uniform(0.0, lengths[-1]))))]
+    return axis, int(rng.integers(len(axis.points_px)))
+
+
+def _detail_px(axis: Axis) -> float:
+    """Return the length that stands for a millimetre of detail in a bone, in pixels."""
+    return float(np.median(axis.half_widths_px)) / NOMINAL_HALF_WIDTH
+
+
+def _nominal(axis: Axis, index: int) -> float:
+    """Return the half width at a point in nominal millimetres, at most 26 as in phantoms."""
+    return min(float(axis.half_widths_px[index]) / _detail_px(axis), 26.0)
+
+
+def _at(draft: Draft, axis: Axis, index: int) -> FilmLesion:
+    """Place a draft at a point of an axis."""
+    scale = _detail_px(axis)
+    along = axis.directions[index]
+    half = float(axis.half_widths_px[index])
+    row, col = axis.points_px[index] + draft.across * half * np.array([-along[1], along[0]])
+    return FilmLesion(
+        draft.kind,
+        (round(float(row), 2), round(float(col), 2)),
+        axis_deg=round(float(np.rad2deg(np.arctan2(along[0], along[1]))), 2),
+        half_width_px=round(half, 2),
+        detail_px=round(scale, 3),
+        diameter_px=max(draft.diameter * scale, LEAST_DIAMETER_PX),
+        elongation=draft.elongation,
+        angle_deg=draft.angle_deg,
+        removed=draft.removed,
+        # no margin is sharper than the film
+        margin_px=max(draft.margin * scale, 0.8),
+        wobble=draft.wobble,
+        moth_eaten=draft.moth_eaten,
+        # a millimetre of compact bone in an adult's femur, whose brightest part has over eight
+        rim=min(0.09 * draft.rim, 0.3),
+        septa=draft.septa,
+        shell_px=draft.shell * scale,
+        expansile=draft.expansile,
+        one_sided=draft.one_sided,
+    )

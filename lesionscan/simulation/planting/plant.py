@@ -1,0 +1,247 @@
+"""Lytic lesions planted in real films: bone removed where an outline says that there is bone.
+
+`prepare` takes a film apart once; `plant` makes as many variants of it as are wanted. Only arrays
+come and go: file formats, polarity and names belong to the caller. Bone is bright.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lesionscan.radiograph import Spacing, read_only
+from lesionscan.simulation.fields import MIN_SIDE_PX, Mask, generator
+from lesionscan.simulation.planted import PlantedFilmLesion, measure_in_film
+from lesionscan.simulation.planting.film_bones import (
+    LEAST_HALF_WIDTH_PX,
+    Axis,
+    join_pieces,
+    trace_axes,
+)
+from lesionscan.simulation.planting.film_lesions import FilmLesion, draw_candidates
+from lesionscan.simulation.planting.film_signal import (
+    Signal,
+    block_means,
+    body_mask,
+    enlarged,
+    fitted_outline,
+    outline_distance_px,
+    soft_tissue_level,
+    texture_bands,
+)
+from lesionscan.simulation.planting.film_work import PlantingWork
+
+_COARSE_SIDE = 1000
+"""Long side of the grid on which soft tissue's level, outline and axes are found."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedFilm:
+    """A film ready for any number of plantings.
+
+    Attributes
+    ----------
+    image
+        (rows, cols), as given.
+    signal
+        The film taken apart: soft tissue's level, bone, bone's signal, texture.
+    axes
+        The axes of its bones.
+    spacing
+        Pixel spacing, or None where nobody knows it.
+    """
+
+    image: NDArray[np.generic]
+    signal: Signal
+    axes: tuple[Axis, ...]
+    spacing: Spacing | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", read_only(self.image))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlantedFilm:
+    """A film with lesions, and everything that is known about them.
+
+    Attributes
+    ----------
+    pixels
+        (rows, cols), of the given film's dtype and polarity.
+    lesions
+        uint16 (rows, cols), 0 = none, otherwise the label of a lesion.
+    zone
+        bool (rows, cols); outside it every pixel equals the given film's.
+    bone
+        bool (rows, cols); the bone, balloons included.
+    planted
+        The lesions in the order of their labels 1, 2, ...
+    """
+
+    pixels: NDArray[np.generic]
+    lesions: NDArray[np.uint16]
+    zone: Mask
+    bone: Mask
+    planted: tuple[PlantedFilmLesion, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("pixels", "lesions", "zone", "bone"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+def prepare(
+    image: NDArray[np.generic], bone: Mask, *, spacing: Spacing | None = None
+) -> PreparedFilm:
+    """Take a film apart into what soft tissue gives and what bone adds.
+
+    Parameters
+    ----------
+    image
+        (rows, cols), bone bright; any integer dtype, or float32 as `Radiograph.pixels`.
+    bone
+        bool (rows, cols); outlined bone. Other bones in view need no outline, and get no lesion.
+    spacing
+        Pixel spacing, where it is known.
+
+    Raises
+    ------
+    ValueError
+        When the arrays do not fit, the film is empty, constant or not finite, or no bone can carry
+        a lesion.
+    """
+    _check(image, bone)
+    film = image.astype(np.float64)
+    # what is smooth is found on a grid of about a thousand pixels
+    step = max(1, round(max(image.shape) / _COARSE_SIDE))
+    small = block_means(film, step)
+    mask = block_means(bone.astype(np.float64), step) >= 0.5
+    tissue = body_mask(small, mask)
+    level, bone_level, soft = soft_tissue_level(small, mask, tissue)
+    bright = ndimage.gaussian_filter(small, 1.5, mode="nearest") > 0.5 * (level + bone_level)
+    mask = fitted_outline(small, join_pieces(mask, bright), level, bone_level, soft)
+    axes = tuple(axis.enlarged(step) for axis in trace_axes(mask))
+    if not axes:
+        raise ValueError(
+            f"no outlined bone can carry a lesion: none is {2 * LEAST_HALF_WIDTH_PX:.0f} px wide "
+            "and longer than wide; give a bone mask of this film, at its full size"
+        )
+    edge, stored, shown, beside = (
+        enlarged(array.astype(np.float64), step, film.shape).astype(np.float32)
+        for array in (outline_distance_px(mask) * step, level, tissue, soft)
+    )
+    fitted = edge > 0
+    half = float(np.median(np.concatenate([axis.half_widths_px for axis in axes])))
+    textures, grain, noise = texture_bands(film, fitted, beside > 0.5, coarsest_px=0.2 * half)
+    bone_signal = np.where(fitted, np.maximum(film - stored, 0.0), 0.0)
+    if not (bone_signal > 2.0 * noise).any():
+        raise ValueError(
+            "the outlined bone is not brighter than what lies beside it; give the film with bone "
+            "bright and the bone mask of this film"
+        )
+    return PreparedFilm(
+        image=image,
+        signal=Signal(
+            level=stored,
+            bone=fitted,
+            bone_signal=bone_signal.astype(np.float32),
+            edge_px=edge,
+            textures=np.stack(textures).astype(np.float32),
+            grain=tuple(grain),
+            noise=noise,
+            brightest=float(np.quantile(bone_signal[fitted], 0.9)),
+            tissue=shown > 0.5,
+        ),
+        axes=axes,
+        spacing=spacing,
+    )
+
+
+def _check(image: NDArray[np.generic], bone: Mask) -> None:
+    """Raise a ValueError where a film or its mask cannot be used."""
+    if image.ndim != 2 or min(image.shape, default=0) < MIN_SIDE_PX:
+        raise ValueError(
+            f"a film must be (rows, cols) with at least {MIN_SIDE_PX} px a side, got {image.shape}"
+        )
+    if not (np.issubdtype(image.dtype, np.integer) or image.dtype == np.float32):
+        raise ValueError(f"a film must be of an integer dtype or float32, got {image.dtype}")
+    if bone.shape != image.shape or bone.dtype != np.bool_:
+        raise ValueError(
+            f"the bone mask must be bool of shape {image.shape}, got {bone.dtype} of {bone.shape}"
+        )
+    if not np.isfinite(image).all():
+        raise ValueError("the film's pixels must be finite")
+    if image.min() == image.max():
+        raise ValueError(f"the film is constant: every pixel is {image.min()!r}")
+    if not bone.any():
+        raise ValueError("the bone mask is empty: nothing to plant a lesion in")
+
+
+def plant(
+    film: PreparedFilm, seed: int | tuple[int, ...], *, lesions: int | tuple[FilmLesion, ...] = 1
+) -> PlantedFilm:
+    """Plant lesions in a film; the same arguments give the same pixels everywhere.
+
+    Parameters
+    ----------
+    film
+        From `prepare`.
+    seed
+        A number 0 or greater, or several (such as film and variant).
+    lesions
+        How many to draw (fewer where no place was found), or the recipes themselves.
+
+    Raises
+    ------
+    ValueError
+        When the seed or the number of lesions is negative, or a given recipe meets no bone.
+    """
+    key = (seed,) if isinstance(seed, int) else seed
+    if min(key, default=0) < 0:
+        raise ValueError(f"seed must be 0 or greater, got {seed}")
+    work = PlantingWork(film.image, film.signal, key)
+    if isinstance(lesions, int):
+        if lesions < 0:
+            raise ValueError(f"the number of lesions must be 0 or greater, got {lesions}")
+        for lesion in draw_candidates(generator(*key, 40), film.axes, count=lesions):
+            if len(work.recipes) == lesions:
+                break
+            if work.has_room(lesion):
+                work.add(lesion)
+    else:
+        for lesion in lesions:
+            if not work.add(lesion):
+                raise ValueError(
+                    f"a lesion at {lesion.centre_px} takes no bone; its centre must lie in the "
+                    "bone mask"
+                )
+    planted = tuple(
+        measure_in_film(
+            label,
+            recipe,
+            film=work.now,
+            removed=work.removed,
+            truth=work.truth,
+            bone=work.bone,
+            spacing=film.spacing,
+        )
+        for label, recipe in enumerate(work.recipes, start=1)
+    )
+    return PlantedFilm(work.pixels(), work.truth, work.zone, work.bone, planted)
+
+
+def facts(lesion: PlantedFilmLesion) -> dict[str, object]:
+    """Return what an index entry says about one planted lesion; plain JSON types, rounded."""
+    recipe = {
+        key: round(value, 4) if isinstance(value, float) else value
+        for key, value in asdict(lesion.recipe).items()
+    }
+    values = {
+        name: getattr(lesion, name)
+        for name in lesion.__dataclass_fields__
+        if name not in ("recipe", "centroid_px")
+    }
+    recipe["centre_px"] = list(lesion.recipe.centre_px)
+    return {"kind": lesion.recipe.kind, **values, "centroid_px": list(lesion.centroid_px)} | {
+        "recipe": recipe
+    }

@@ -1,0 +1,94 @@
+"""The comparison with stock detectors: points where the dark spots are, one table a set."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lesionscan.simulation.exposure.film import Film
+from lesionscan.simulation.phantom import make_phantom
+from lesionscan.simulation.phantom_folder import phantom_film
+from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "compare_peers.py"
+
+
+@pytest.fixture(scope="module")
+def peers() -> ModuleType:
+    """Return the script as a module."""
+    spec = importlib.util.spec_from_file_location("compare_peers", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _spot() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Return a bright picture with one dark spot of radius 11 at row 60, column 90."""
+    rows, cols = np.indices((128, 160))
+    away = np.hypot(rows - 60, cols - 90)
+    spot = 0.8 - 0.5 / (1 + np.exp((away - 11.0) / 2))
+    return np.asarray(ndimage.gaussian_filter(spot, 1.0), dtype=np.float32)
+
+
+def test_every_detector_finds_a_dark_spot(peers: ModuleType) -> None:
+    """The best point of each lies on the only dark spot, within two pixels."""
+    image = _spot()
+    for name, detect in peers.PEERS.items():
+        points = detect(image)
+        best = points[np.argmax(peers.darkness(image, points))]
+        assert best[:2] == pytest.approx((60, 90), abs=2), name
+
+
+def test_no_detector_fails_on_an_even_picture(peers: ModuleType) -> None:
+    """Without structure there are no points, and no error."""
+    flat = np.full((96, 96), 0.5, dtype=np.float32)
+    for name, detect in peers.PEERS.items():
+        assert len(detect(flat)) == 0, name
+    assert peers.darkness(flat, np.zeros((0, 3))).shape == (0,)
+
+
+def test_darkness_is_greatest_at_the_spot_and_its_size(peers: ModuleType) -> None:
+    """The Laplacian ranks the spot over its surroundings, and its own size over others."""
+    points = np.array([[60, 90, 8], [60, 90, 2], [60, 90, 24], [20, 20, 8]], dtype=np.float64)
+    scores = peers.darkness(_spot(), points)
+    assert int(np.argmax(scores)) == 0
+    assert scores[3] == pytest.approx(0, abs=0.01)
+
+
+def test_a_folder_gives_one_table_a_set(
+    peers: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All detectors are judged on all films, an unreadable one included."""
+    films = [
+        phantom_film(
+            f"{number}", make_phantom("hand", 3, lesions=number, long_side_px=220, film=Film())
+        )
+        for number in range(2)
+    ]
+    broken = KnownFilm("broken", "dcm", b"", films[1].lesions, facts=films[1].facts)
+    write_truth_folder(tmp_path / "truth", [*films, broken])
+    out = tmp_path / "out"
+    arguments = ["x", str(tmp_path / "truth"), "--out", str(out), "--resamples", "20"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    peers.main()
+    (table,) = json.loads((out / "peers.json").read_text("utf-8")).values()
+    assert [row["detector"] for row in table][::2][:4] == list(peers.PEERS)
+    assert table[-1]["detector"] == "lesionscan"
+    assert len(table) == 2 * (len(peers.PEERS) + 1) + 1
+    for row in table:
+        assert row["sensitivity"]["8"] in (0.0, 0.5)  # the lesion of the broken film is missed
+    printed = capsys.readouterr().out
+    assert "## phantom: 2 lesions in 2 films, 1 films without" in printed
+    assert (out / "peers.png").stat().st_size > 10_000
+    assert (out / "peers.md").read_text("utf-8").strip() in printed
