@@ -1,8 +1,8 @@
 """The command line: arguments, printing, exit status; no logic.
 
-Exit status: 0 every file read, 1 some file failed (the others are done), 2 wrong usage or a place
-that cannot be written, 130 stopped with Ctrl-C, 143 stopped with SIGTERM (128 + the signal's
-number, as shells have it).
+Exit status: 0 every file read, 1 some file failed or was left out (the others are done), 2 wrong
+usage or a place that cannot be written, 130 stopped with Ctrl-C, 143 stopped with SIGTERM (128 +
+the signal's number, as shells have it).
 
 Heavy imports stand inside the commands, so that `lesionscan --help` answers at once.
 """

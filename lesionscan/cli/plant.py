@@ -10,7 +10,7 @@ import typer
 
 from lesionscan.cli.making import Made, OutArgument, SeedOption, check_new, make
 from lesionscan.cli.scan import JobsOption
-from lesionscan.cli.terminal import RefusedError, one_line
+from lesionscan.cli.terminal import RefusedError, note, one_line
 
 if TYPE_CHECKING:
     from lesionscan.radiograph import BoolImage, Radiograph
@@ -89,6 +89,10 @@ def plant(
     ]  # fmt: skip
     if bone is not None and all(job.bone is None for job in work):
         raise RefusedError(f"{bone} has no mask for any film; they are named NAME.bone.png")
+    _check_names(work)
+    without = sum(job.bone is None for job in work)
+    if 0 < without < len(work):
+        note(f"{without:,} of {len(work):,} films have no bone mask; lesionscan's own serves there")
     make(out, _plant_in, work, jobs)
 
 
@@ -129,14 +133,27 @@ def _found_films(images: Path, out: Path) -> list[NamedFilm]:
     return [(film.path, name, {}) for film, name in zip(films, names, strict=True)]
 
 
+def _check_names(work: list[PlantJob]) -> None:
+    """Refuse films whose files would overwrite each other."""
+    from lesionscan.simulation.planted_folder import variant_name
+
+    owners: dict[str, str] = {}
+    for job in work:
+        for name in (job.name, *(variant_name(job.name, n) for n in range(1, job.variants + 1))):
+            if name in owners:
+                raise RefusedError(
+                    f"{one_line(job.path.name)} and {one_line(owners[name])} would both be written "
+                    f"as {one_line(name)}; rename one, or leave films out that were planted before"
+                )
+            owners[name] = job.path.name
+
+
 def _mask_of(masks: Path | None, name: str) -> Path | None:
     """Return the film's bone mask, if there is one."""
     if masks is None:
         return None
-    for ending in (".bone.png", ".png"):
-        if (masks / f"{name}{ending}").is_file():
-            return masks / f"{name}{ending}"
-    return None
+    mask = masks / f"{name}.bone.png"
+    return mask if mask.is_file() else None
 
 
 def _plant_in(job: PlantJob) -> Made:

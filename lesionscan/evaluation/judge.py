@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.evaluation.matching import Match, lesion_pixels, match_candidates
+from lesionscan.evaluation.pictures import picture_shape
 from lesionscan.evaluation.results import AGAIN, FilmResult, ListedCandidate, ResultsError
 from lesionscan.evaluation.scores import FilmScores, chance_shares, from_match
 from lesionscan.evaluation.strata import LesionFacts, lesion_facts
@@ -90,7 +91,7 @@ def judge(film: TruthFilm, result: FilmResult) -> JudgedFilm:
     lesionscan.evaluation.truth.TruthError, lesionscan.evaluation.results.ResultsError
         When a picture of theirs cannot be used.
     """
-    known = film.read_lesions(result.shape)
+    known = film.read_lesions(result.shape or picture_shape(film.image))
     lesions = np.zeros(result.shape or (1, 1), np.int32) if known is None else known
     pixels = lesion_pixels(lesions)
     bones: dict[SearchArea, Mask | None] = {"tool_bone": None, "truth_bone": None}

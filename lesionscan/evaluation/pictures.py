@@ -11,6 +11,15 @@ class PictureError(Exception):
     """A picture that is no label image; the message is the cause, without the file's name."""
 
 
+def picture_shape(path: Path) -> tuple[int, int] | None:
+    """Return rows and columns of a PNG, JPEG or TIFF; None for other and for broken files."""
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
 def read_grey(path: Path) -> NDArray[np.int32]:
     """Read a picture of one channel of whole numbers as int32 (rows, cols).
 

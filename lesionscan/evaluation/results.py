@@ -199,6 +199,10 @@ def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
     candidates = tuple(_candidate(entry) for entry in result["candidates"])
     if len({candidate.id for candidate in candidates}) < len(candidates):
         raise ValueError("two candidates share an id")
+    shown = [candidate.score for candidate in candidates if candidate.shown]
+    hidden = [candidate.score for candidate in candidates if not candidate.shown]
+    if min(shown, default=math.inf) < max(hidden, default=-math.inf):
+        raise ValueError("a hidden candidate has a higher score than a shown one")
     return FilmResult(
         record=record,
         status="ok",

@@ -133,7 +133,7 @@ def _bilinear(small: Field, row_at: Field, col_at: Field) -> Field:
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Return the generator of a key: PCG64, whose stream NumPy promises to keep."""
+    """Return the generator of a key: PCG64, whose raw words NumPy promises to keep."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 

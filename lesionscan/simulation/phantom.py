@@ -118,7 +118,7 @@ def make_phantom(
     variation: Variation | None = TYPICAL,
     implant: ImplantKind | Literal["none"] | None = "none",
 ) -> Phantom:
-    """Make one phantom radiograph; the same arguments give the same pixels everywhere.
+    """Make one phantom radiograph; the same arguments give the same pixels.
 
     Parameters
     ----------

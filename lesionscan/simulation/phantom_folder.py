@@ -1,12 +1,12 @@
 """Phantoms as films whose lesions are known: one with a given recipe, or many at random."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscan.simulation.dicom_file import SpacingTag, TransferSyntax, dicom_bytes
 from lesionscan.simulation.fields import generator
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
-from lesionscan.simulation.planted import PlantedLesion
+from lesionscan.simulation.planted import facts
 from lesionscan.simulation.truth_folder import KnownFilm, write_film
 
 _SYNTAXES: tuple[TransferSyntax, ...] = ("native", "rle", "jpeg-ls", "jpeg2000")
@@ -91,7 +91,7 @@ def phantom_film(
 ) -> KnownFilm:
     """Return a phantom as a DICOM file with its truth (see `dicom_bytes` for the options)."""
     rows, cols = phantom.stored.shape
-    facts = {
+    known = {
         "set": "phantom",
         "body_part": phantom.body_part,
         "view": phantom.view,
@@ -106,7 +106,7 @@ def phantom_film(
         "transfer_syntax": transfer_syntax,
         "note": note,
         "bones": list(phantom.bone_names),
-        "lesion_facts": [_facts(lesion) for lesion in phantom.planted],
+        "lesion_facts": [facts(lesion) for lesion in phantom.planted],
     }
     return KnownFilm(
         name=name,
@@ -115,25 +115,5 @@ def phantom_film(
         lesions=phantom.lesions,
         bone=phantom.bone,
         bones=phantom.bones,
-        facts=facts,
+        facts=known,
     )
-
-
-def _facts(lesion: PlantedLesion) -> dict[str, object]:
-    """Return what index.json says about one lesion; numbers rounded to what can be measured."""
-    recipe = {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in asdict(lesion.recipe).items()
-    }
-    return {
-        "label": lesion.label,
-        "centroid_px": list(lesion.centroid_px),
-        "area_px": lesion.area_px,
-        "area_mm2": lesion.area_mm2,
-        "equivalent_diameter_px": lesion.equivalent_diameter_px,
-        "equivalent_diameter_mm": lesion.equivalent_diameter_mm,
-        "contrast": lesion.contrast,
-        "contrast_to_noise": lesion.contrast_to_noise,
-        "removed_to_noise": lesion.removed_to_noise,
-        "recipe": recipe,
-    }

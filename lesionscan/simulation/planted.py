@@ -1,6 +1,6 @@
 """What can be seen of a planted lesion: its place, size, contrast and noise in the picture."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class PlantedFilmLesion:
         `contrast` over the noise (see `contrast_and_noise`).
     removed_to_noise
         Mean grey value taken away inside the mask over the same noise.
-    lesion_to_bone_width
+    extent_to_bone_width
         Width of the mask across the bone's axis over the bone's width before planting.
     margin_px
         Half width of the transition from lesion to bone.
@@ -148,7 +148,7 @@ class PlantedFilmLesion:
     contrast: float
     contrast_to_noise: float
     removed_to_noise: float
-    lesion_to_bone_width: float
+    extent_to_bone_width: float
     margin_px: float
 
 
@@ -209,7 +209,7 @@ def measure_in_film(
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(removed[mask].mean()) / noise, 3),
-        lesion_to_bone_width=round((float(np.ptp(across)) + 1.0) / (2.0 * recipe.half_width_px), 3),
+        extent_to_bone_width=round((float(np.ptp(across)) + 1.0) / (2.0 * recipe.half_width_px), 3),
         margin_px=round(recipe.margin_px, 3),
     )
 
@@ -257,3 +257,12 @@ def contrast_and_noise(
     noise = 1.4826 * float(np.median(np.abs(grain - np.median(grain))))
     around = float(near[ring].mean()) if ring.any() else float(near.mean())
     return around - float(near[lesion[part]].mean()), max(noise, 1e-6)
+
+
+def facts(lesion: PlantedLesion | PlantedFilmLesion) -> dict[str, object]:
+    """Return what index.json says about one lesion: plain JSON types, the recipe last."""
+    values = asdict(lesion)
+    recipe = values.pop("recipe")
+    kind = {"kind": recipe["kind"]} if recipe["kind"] else {}
+    rounded = {key: round(v, 4) if isinstance(v, float) else v for key, v in recipe.items()}
+    return {**kind, **values, "recipe": rounded}

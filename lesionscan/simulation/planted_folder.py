@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from lesionscan.radiograph import FloatImage, Spacing
 from lesionscan.simulation.fields import Mask, generator
-from lesionscan.simulation.planting.plant import PlantedFilm, facts, plant, prepare
+from lesionscan.simulation.planted import facts
+from lesionscan.simulation.planting.plant import PlantedFilm, plant, prepare
 from lesionscan.simulation.truth_folder import KnownFilm
 
-_OF_THE_FILE = frozenset({"name", "file", "kind", "lesions", "lesion_facts"})
-"""What an index entry says of its own file, and not of the film that was planted in."""
+_HANDED_ON = frozenset(
+    {"patient", "case", "source", "body_part", "view", "laterality", "use", "licence", "author"}
+)
+"""What is copied from a film's index entry: nothing else can be trusted to name no patient, or to
+be true of a copy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +37,7 @@ class NormalFilm:
     spacing
         Pixel spacing, where it is known.
     facts
-        What the index says about the film, e.g. `set`, `patient`, `body_part`.
+        What the index says about the film; some of it is handed on (`_HANDED_ON`).
     """
 
     name: str
@@ -77,13 +81,16 @@ def plant_variants(
         raise ValueError(f"lesions must be two rising numbers of 1 or more, got {low} {high}")
     stored, steps = storable(film.pixels)
     prepared = prepare(stored, film.bone, spacing=film.spacing)
-    kept = {key: fact for key, fact in film.facts.items() if key not in _OF_THE_FILE}
-    common = kept | {
-        "set": f"{film.facts.get('set', 'films')}_planted",
-        "source": film.name,
-        "bone_from": film.bone_from,
-        "greys": steps,
-    }
+    kept = {key: fact for key, fact in film.facts.items() if key in _HANDED_ON}
+    common = (
+        {"source": film.name}
+        | kept
+        | {
+            "set": f"{film.facts.get('set', 'films')}_planted",
+            "bone_from": film.bone_from,
+            "greys": steps,
+        }
+    )
     if original:
         nothing = np.zeros(film.bone.shape, dtype=np.uint16)
         yield KnownFilm(film.name, "png", _png(stored), nothing, film.bone, facts=common)
@@ -91,7 +98,12 @@ def plant_variants(
         count = int(generator(*seed, number).integers(low, high + 1))
         planted = plant(prepared, (*seed, number), lesions=count)
         if planted.planted:
-            yield _known(f"{film.name}_planted_{number:02d}", planted, common)
+            yield _known(variant_name(film.name, number), planted, common)
+
+
+def variant_name(name: str, number: int) -> str:
+    """Return the name of the files of a film's variant."""
+    return f"{name}_planted_{number:02d}"
 
 
 def storable(pixels: FloatImage) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], str]:

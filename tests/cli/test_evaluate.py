@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.command import lesionscan
 from tests.evaluation.made import MadeFilm, make, write_results
@@ -137,3 +138,17 @@ def test_a_scan_can_be_evaluated(tmp_path: Path) -> None:
     assert record["tool"]["name"] == "lesionscan"
     assert record["sets"][name]["counts"]["lesion_films"] == 2
     assert record["sets"][name]["chance"]["search_areas"] == {"tool_bone": 2}
+
+
+def test_a_resized_mask_is_told_without_a_result_too(tmp_path: Path) -> None:
+    """The mask of a film that has no result is held against the film itself."""
+    missing = MadeFilm("b", A.lesions, status="missing")
+    results, truth = make(tmp_path, [A, C, missing])
+    mask = truth / "masks" / "b.lesions.png"
+    with Image.open(mask) as picture:
+        labels = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.NEAREST)
+    labels.save(mask)
+    done = lesionscan("evaluate", results, truth, "--resamples", 0)
+    assert done.returncode == 2
+    assert "b.lesions.png" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -97,6 +97,41 @@ def test_a_truth_folder_hands_its_facts_on(films: Path, tmp_path: Path) -> None:
     assert "has no set 'b'; its sets are a" in refused.stderr
 
 
+def test_only_known_facts_are_handed_on(films: Path, tmp_path: Path) -> None:
+    """A name, a date or a remark in the source's index never reaches the new one."""
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    (truth / "images").symlink_to(films)
+    entry = {"name": "f1", "lesions": 0, "patient": "p7", "source": "s", "body_part": "FEMUR"}
+    private = {"patient_name": "Doe^Jane", "birth_date": "19700101", "note": "MRN 555", "bits": 12}
+    (truth / "index.json").write_text(json.dumps([{**entry, **private}]), encoding="utf-8")
+    done = lesionscan("plant", truth, tmp_path / "p", "--seed", 1, "--jobs", 1)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = (tmp_path / "p" / "index.json").read_text("utf-8")
+    for secret in private:
+        assert secret not in text
+    assert "Doe" not in text
+    assert "MRN" not in text
+    for made in json.loads(text):
+        assert {key: made[key] for key in ("patient", "source", "body_part")} == {
+            "patient": "p7", "source": "s", "body_part": "FEMUR",
+        }  # fmt: skip
+
+
+def test_names_that_would_collide_are_refused(films: Path, tmp_path: Path) -> None:
+    """A film called like another's variant, or two films of one joined name, end with one line."""
+    for names in (("a.png", "a_planted_01.png"), ("a/b.png", "a_b.png")):
+        folder = tmp_path / names[0].replace("/", "-")
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((films / "f1.png").read_bytes())
+        done = lesionscan("plant", folder, tmp_path / "p", "--seed", 1)
+        assert done.returncode == 2
+        assert "would both be written as" in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert not (tmp_path / "p").exists()
+
+
 def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> None:
     """An unreadable film and one whose mask has another size get a line each; the rest is made."""
     folder, masks = tmp_path / "films", tmp_path / "masks"
@@ -106,11 +141,12 @@ def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> 
         (folder / f"{name}.png").write_bytes((films / f"{name}.png").read_bytes())
     (folder / "half.png").write_bytes((films / "f1.png").read_bytes()[:900])
     (masks / "f1.bone.png").write_bytes((films.parent / "masks" / "f1.bone.png").read_bytes())
-    Image.fromarray(np.zeros((10, 10), np.uint8)).save(masks / "f2.png")
+    Image.fromarray(np.zeros((10, 10), np.uint8)).save(masks / "f2.bone.png")
     done = lesionscan("plant", folder, tmp_path / "p", "--seed", 1, "--bone", masks, "--jobs", 1)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert lines[0].startswith("f2: left out: f2.png is 10 x 10 px, the film 400 x ")
+    assert lines.pop(0) == "1 of 3 films have no bone mask; lesionscan's own serves there"
+    assert lines[0].startswith("f2: left out: f2.bone.png is 10 x 10 px, the film 400 x ")
     assert lines[1].startswith("half: left out (truncated): ")
     assert len(lines) == 2
     assert "2 left out" in done.stdout

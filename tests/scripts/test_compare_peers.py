@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from lesionscan.evaluation.truth import load_truth
+from lesionscan.settings import Settings
 from lesionscan.simulation.exposure.film import Film
+from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
@@ -61,6 +64,40 @@ def test_darkness_is_greatest_at_the_spot_and_its_size(peers: ModuleType) -> Non
     scores = peers.darkness(_spot(), points)
     assert int(np.argmax(scores)) == 0
     assert scores[3] == pytest.approx(0, abs=0.01)
+
+
+def test_points_at_one_place_count_once(peers: ModuleType) -> None:
+    """The best of nested points is kept; points that are not dark are dropped."""
+    points = np.array([[10, 10, 5], [12, 10, 5], [30, 10, 5], [60, 60, 5]], dtype=np.float64)
+    kept = peers.best_apart(points, np.array([0.2, 0.9, 0.1, -0.3]))
+    assert kept.tolist() == [1, 2]
+
+
+def test_points_come_back_to_the_film(peers: ModuleType, tmp_path: Path) -> None:
+    """A hole in a film that is no multiple of 512 px is hit by a stock detector."""
+    hole = Lesion("femur", 0.75, 0.0, 30.0, removed=0.95, margin_mm=0.5)
+    phantom = make_phantom("knee", 4, lesions=(hole,), long_side_px=777, film=Film(marker="none"))
+    write_truth_folder(tmp_path, [phantom_film("a", phantom)])
+    (film,) = load_truth(tmp_path)
+    rows = {(row.name, row.area): row.film for row in peers.compare_film(film, Settings())}
+    assert rows["skimage blob_log", "our bone mask"].hits[0] > 0
+
+
+def test_sets_of_one_name_are_not_pooled(
+    peers: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two folders whose films call their set alike are refused."""
+    for name in ("a", "b"):
+        phantom = make_phantom("hand", 3, long_side_px=220)
+        write_truth_folder(tmp_path / name, [phantom_film("one", phantom)])
+    arguments = ["x", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "o")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        peers.main()
+    assert "two folders have a set of one name" in capsys.readouterr().err
 
 
 def test_a_folder_gives_one_table_a_set(

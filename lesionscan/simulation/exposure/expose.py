@@ -91,7 +91,7 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
     # the letter lies on the detector and stops scatter too
     if strokes:
         signal = signal * transmission({"lead": LEAD_MM * cover}, kv)
-    # automatic exposure: the dose is reached behind the part, not in air
+    # automatic exposure: the primary dose is reached behind the part; scatter comes on top of it
     exposure = Exposure(
         _QUANTA_PER_MM2 * film.dose / behind, detector=film.detector, blur_mm=film.blur_mm
     )
@@ -100,7 +100,7 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
     picture = _developed(log, grid, film, inside=inside, bone=bone & ~covered, flesh=primary < 0.75)
     picture, text = _stored_look(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
     truth = np.where(inside & ~covered & (text < 0.5), body.truth, 0).astype(np.uint16)
-    drop = _removed(body, kv, primary, scatter)
+    drop = _removed(body, kv, beam, signal=(primary, scatter))
     return Exposed(
         stored=quantise(picture, bits=film.bits, inverted=film.photometric == "MONOCHROME1"),
         lesions=truth,
@@ -180,8 +180,12 @@ def _stored_look(
     return np.clip(picture, 0.0, 1.0), text
 
 
-def _removed(body: Body, kv: int, primary: Field, scatter: Field) -> Field:
-    """Return the log attenuation that lesions took away, hardening and scatter allowed for."""
+def _removed(body: Body, kv: int, beam: Field, *, signal: tuple[Field, Field]) -> Field:
+    """Return the log attenuation that lesions took away, hardening and scatter allowed for.
+
+    `beam` is what reaches the body; `signal` the share that passes, and the scatter.
+    """
+    primary, scatter = signal
     drop: Field = np.zeros(primary.shape)
     rows, cols = np.nonzero(body.removed_mm > 0)
     if rows.size == 0:
@@ -192,6 +196,7 @@ def _removed(body: Body, kv: int, primary: Field, scatter: Field) -> Field:
     # what was taken away is filled by tumour, as dense as muscle
     whole["bone"] = whole["bone"] + removed
     whole["muscle"] = np.maximum(whole["muscle"] - removed, 0.0)
-    before, after = transmission(whole, kv) + scatter[box], primary[box] + scatter[box]
+    before = transmission(whole, kv) * beam[box] + scatter[box]
+    after = primary[box] * beam[box] + scatter[box]
     drop[box] = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9))
     return drop

@@ -157,7 +157,8 @@ def log_image(
 
     Quanta have noise of variance = mean, as a Gaussian: rng.poisson draws a different number of
     random words where its mean differs in the last bit, and then the whole picture depends on the
-    processor. The detector spreads the noise of quanta as it spreads the signal.
+    processor. It is spread as the wide part of the detector spreads the signal; the narrow part
+    leaves it white.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@
 come and go: file formats, polarity and names belong to the caller. Bone is bright.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ def _check(image: NDArray[np.generic], bone: Mask) -> None:
 def plant(
     film: PreparedFilm, seed: int | tuple[int, ...], *, lesions: int | tuple[FilmLesion, ...] = 1
 ) -> PlantedFilm:
-    """Plant lesions in a film; the same arguments give the same pixels everywhere.
+    """Plant lesions in a film; the same arguments give the same pixels.
 
     Parameters
     ----------
@@ -228,20 +228,3 @@ def plant(
         for label, recipe in enumerate(work.recipes, start=1)
     )
     return PlantedFilm(work.pixels(), work.truth, work.zone, work.bone, planted)
-
-
-def facts(lesion: PlantedFilmLesion) -> dict[str, object]:
-    """Return what an index entry says about one planted lesion; plain JSON types, rounded."""
-    recipe = {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in asdict(lesion.recipe).items()
-    }
-    values = {
-        name: getattr(lesion, name)
-        for name in lesion.__dataclass_fields__
-        if name not in ("recipe", "centroid_px")
-    }
-    recipe["centre_px"] = list(lesion.recipe.centre_px)
-    return {"kind": lesion.recipe.kind, **values, "centroid_px": list(lesion.centroid_px)} | {
-        "recipe": recipe
-    }

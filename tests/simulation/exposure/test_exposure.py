@@ -287,3 +287,11 @@ def test_the_same_seed_makes_the_same_film(body: Body) -> None:
     )
     other = hashlib.sha256(expose(5, ANATOMY, GRID, body, film).stored.tobytes()).hexdigest()
     assert first == second != other
+
+
+def test_the_heel_effect_takes_no_share_of_a_lesion(body: Body) -> None:
+    """Less beam at one end dims primary and scatter alike: what a lesion took away stays."""
+    seen = _taken(body, FILM).lesions == 1
+    even = _taken(body, FILM).evidence.drop[seen].mean()
+    shaded = _taken(body, replace(FILM, shading=0.35)).evidence.drop[seen].mean()
+    assert shaded == pytest.approx(even, rel=0.03)
