@@ -38,7 +38,7 @@ from lesionscan import UnreadableFileError, find_candidates, read_radiograph
 from lesionscan.evaluation.froc import RATES
 from lesionscan.evaluation.scores import FilmScores, score_film
 from lesionscan.evaluation.summary import Figure, SetFigures, summarise
-from lesionscan.evaluation.truth import TruthFilm, load_truth
+from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.settings import Settings
 
 Image: TypeAlias = NDArray[np.float32]
@@ -213,7 +213,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="films at the same time")
     parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
     options = parser.parse_args()
-    films = [film for folder in options.truth for film in load_truth(folder)]
+    try:
+        films = [film for folder in options.truth for film in load_truth(folder)]
+    except TruthError as error:
+        parser.error(str(error))
     homes = {(film.set_name, film.image.parent) for film in films}
     if len(homes) > len({name for name, _ in homes}):
         parser.error("two folders have a set of one name, which would be pooled; give them apart")

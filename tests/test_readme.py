@@ -98,3 +98,10 @@ def test_the_version_is_the_same_everywhere() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in citation
     assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_no_page_waits_for_its_figures() -> None:
+    """No placeholder is left in README or docs."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert len(pages) > 2
+    assert [page.name for page in pages if "@@" in page.read_text(encoding="utf-8")] == []

@@ -16,7 +16,13 @@ import typer
 
 from lesionscan import __version__
 from lesionscan.cli import evaluate, phantom, plant, scan
-from lesionscan.cli.terminal import RefusedError, StoppedError, complain, os_error_in_words
+from lesionscan.cli.terminal import (
+    GOES_ON,
+    RefusedError,
+    StoppedError,
+    complain,
+    os_error_in_words,
+)
 
 app = typer.Typer(
     help="Finds, places, measures and shows candidate lytic lesions in radiographs of bone. "
@@ -41,8 +47,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except (KeyboardInterrupt, StoppedError):
-        complain("stopped; the same command goes on where it stopped")
+    except (KeyboardInterrupt, StoppedError) as stop:
+        complain(str(stop) or GOES_ON)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output is gone (`lesionscan ... | head`); there is nobody to tell.

@@ -61,7 +61,7 @@ def evaluate(
 
     # matplotlib tells that it makes its font cache: nothing a user must know
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    with stoppable():
+    with stoppable("stopped; nothing was written"):
         try:
             evaluation = judge(
                 results,

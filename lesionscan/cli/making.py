@@ -1,5 +1,6 @@
 """What `phantom` and `plant` share: a new folder, workers, the index, the last lines."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,16 @@ class Made:
     trouble: str = ""
 
 
-def check_new(out: Path) -> None:
-    """Refuse a folder that holds something: films of two runs must not mix."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RefusedError(f"{out} is not an empty folder; name a new one")
+def start(out: Path) -> None:
+    """Make the folder; refuse one that holds something: films of two runs must not mix."""
+    from lesionscan.simulation.truth_folder import make_folder
+
+    try:
+        make_folder(out)
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
+    except OSError as error:
+        raise RefusedError(f"{out} cannot be made ({error.strerror}); name another") from error
 
 
 def make(
@@ -48,10 +55,11 @@ def make(
     from lesionscan.batch.stop import StopSignals
     from lesionscan.simulation.truth_folder import write_index
 
+    start(out)
     console = Console(stderr=True)
     made: dict[int, Made] = {}
     stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
-    with stoppable(), stop:
+    with stoppable("stopped at once; there is no index.json, name a new folder"), stop:
         workers = min(jobs or cores(), len(work))
         done = run_jobs(Work(function, _died), work, workers=workers, stopped=stop.requested)
         quiet = not console.is_terminal
@@ -66,11 +74,14 @@ def make(
     left_out = sum(bool(one.trouble) for one in made.values())
     if index is None and stop.signal_number is None:
         raise RefusedError(f"no film could be made ({left_out:,} left out)")
+    if stop.signal_number is not None:
+        note(
+            f"stopped after {len(made):,} of {len(work):,}; {out} is a whole truth folder of "
+            "these; to make all, name a new one"
+        )
+        raise typer.Exit(128 + stop.signal_number)
     if index is not None:
         _print_end(index, entries, left_out)
-    if stop.signal_number is not None:
-        note(f"stopped after {len(made):,} of {len(work):,}; the folder holds what was made")
-        raise typer.Exit(128 + stop.signal_number)
     raise typer.Exit(1 if left_out else 0)
 
 
@@ -87,6 +98,7 @@ def _print_end(index: Path, entries: list[Entry], left_out: int) -> None:
     normal = sum(not entry["lesions"] for entry in entries)
     said = f", {left_out:,} left out" if left_out else ""
     print(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{said}: {index}")
-    print(f"next: lesionscan scan {index.parent / 'images'} --out RESULTS")
-    print(f"      lesionscan evaluate RESULTS {index.parent}")
+    results = shlex.quote(f"{index.parent}-results")
+    print(f"next: lesionscan scan {shlex.quote(str(index.parent / 'images'))} --out {results}")
+    print(f"      lesionscan evaluate {results} {shlex.quote(str(index.parent))}")
     print(DISCLAIMER)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionscan.cli.making import Made, OutArgument, SeedOption, check_new, make
+from lesionscan.cli.making import Made, OutArgument, SeedOption, make
 from lesionscan.cli.scan import JobsOption
 from lesionscan.cli.terminal import RefusedError
 
@@ -35,7 +35,6 @@ def phantom(
         work = [PhantomJob(out, seed, number, lesions, parts) for number in range(1, count + 1)]
     except ValueError as error:
         raise RefusedError(str(error)) from error
-    check_new(out)
     make(out, _phantom, work, jobs)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from lesionscan.cli.making import Made, OutArgument, SeedOption, check_new, make
+from lesionscan.cli.making import Made, OutArgument, SeedOption, make
 from lesionscan.cli.scan import JobsOption
 from lesionscan.cli.terminal import RefusedError, note, one_line
 
@@ -38,7 +38,7 @@ class PlantJob:
 def plant(
     images: Annotated[
         Path,
-        typer.Argument(metavar="IMAGES", help="Folder of normal films, or a truth folder."),
+        typer.Argument(metavar="IMAGES", help="Normal films: a folder, or a truth folder."),
     ],
     out: OutArgument,
     seed: SeedOption,
@@ -72,7 +72,6 @@ def plant(
         )
     if bone is not None and not bone.is_dir():
         raise RefusedError(f"{bone} is no folder; --bone names the folder of the bone masks")
-    check_new(out)
     if (images / "index.json").is_file():
         masks: Path | None = images / "masks" if bone is None else bone
         films = _normal_films(images, only_set)
@@ -91,8 +90,11 @@ def plant(
         raise RefusedError(f"{bone} has no mask for any film; they are named NAME.bone.png")
     _check_names(work)
     without = sum(job.bone is None for job in work)
-    if 0 < without < len(work):
-        note(f"{without:,} of {len(work):,} films have no bone mask; lesionscan's own serves there")
+    if without:
+        note(
+            f"{without:,} of {len(work):,} films have no bone mask; lesionscan's own serves there, "
+            "and lesions may cross joints"
+        )
     make(out, _plant_in, work, jobs)
 
 
@@ -189,7 +191,10 @@ def _bone(radiograph: "Radiograph", mask: Path | None) -> "BoolImage":
     from lesionscan.evaluation.pictures import PictureError, read_grey
 
     if mask is None:
-        return find_candidates(radiograph).bone
+        findings = find_candidates(radiograph)
+        if not findings.assessed:
+            raise ValueError("lesionscan does not find its bone; give a bone mask")
+        return findings.bone
     try:
         bone = read_grey(mask) > 0
     except PictureError as error:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, max=1024, help="Films searched at the same time; all cores if unset."
+        "--jobs",
+        "-j",
+        min=1,
+        max=1024,
+        help="Films worked on at the same time; all cores if unset.",
     ),
 ]
 

@@ -10,16 +10,19 @@ class RefusedError(Exception):
 
 
 class StoppedError(Exception):
-    """Ctrl-C before the command itself listens for it (typer would end without a word)."""
+    """Ctrl-C where no command listens for it (typer would end without a word)."""
+
+
+GOES_ON = "stopped; the same command goes on where it stopped"
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn Ctrl-C into `StoppedError`."""
+def stoppable(message: str = GOES_ON) -> Iterator[None]:
+    """Turn Ctrl-C into a `StoppedError` that says what is left."""
     try:
         yield
     except KeyboardInterrupt:
-        raise StoppedError from None
+        raise StoppedError(message) from None
 
 
 def one_line(name: str) -> str:

@@ -199,6 +199,11 @@ def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
     candidates = tuple(_candidate(entry) for entry in result["candidates"])
     if len({candidate.id for candidate in candidates}) < len(candidates):
         raise ValueError("two candidates share an id")
+    rows, columns = int(result["image"]["rows"]), int(result["image"]["columns"])
+    for candidate in candidates:
+        row, column = candidate.centroid_px
+        if not (-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5):
+            raise ValueError(f"candidate {candidate.id} lies outside the film")
     shown = [candidate.score for candidate in candidates if candidate.shown]
     hidden = [candidate.score for candidate in candidates if not candidate.shown]
     if min(shown, default=math.inf) < max(hidden, default=-math.inf):
@@ -207,7 +212,7 @@ def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
         record=record,
         status="ok",
         tool=tool,
-        shape=(int(result["image"]["rows"]), int(result["image"]["columns"])),
+        shape=(rows, columns),
         assessed=bool((result.get("bone") or {}).get("assessed", True)),
         candidates=candidates,
     )

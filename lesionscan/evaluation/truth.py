@@ -7,6 +7,7 @@ may always be absent). All other keys of an entry are optional.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,12 @@ class TruthFilm:
             raise TruthError(
                 f"{self.mask} shows {found} and index.json says {self.lesions} lesions; "
                 "correct the mask or the index"
+            )
+        stated = [fact["label"] for fact in self.facts.get("lesion_facts", [])]
+        if len(set(stated)) < len(stated) or not set(stated) <= set(np.unique(mask).tolist()):
+            raise TruthError(
+                f"{self.mask} does not show every label of lesion_facts, or one stands there "
+                "twice; correct the mask or the index"
             )
         return mask
 
@@ -202,6 +209,15 @@ def _check_entry(index: Path, name: str, entry: Mapping[str, Any]) -> None:
         raise TruthError(
             f"{index}: lesion_facts of {name!r} must be a list of {{'label': number, ...}}"
         )
+    for fact in facts:
+        for key in ("contrast_to_noise", "lesion_to_bone_width"):
+            value = fact.get(key)
+            if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+                raise TruthError(f"{index}: {key} of {name!r} must be a number or null")
+    for key in ("set", "patient", "case", "source", "body_part"):
+        value = entry.get(key, "-")
+        if value is not None and (not isinstance(value, str | int) or value == ""):
+            raise TruthError(f"{index}: {key} of {name!r} must be a word or a number")
 
 
 def _images(folder: Path) -> dict[str, list[Path]]:

@@ -57,6 +57,19 @@ class KnownFilm:
             raise ValueError(f"the masks of {self.name!r} differ in shape: {sorted(shapes)}")
 
 
+def make_folder(folder: Path) -> None:
+    """Make an empty folder for films, or take one that is there.
+
+    Raises
+    ------
+    ValueError
+        When it holds something: films of two runs must not mix.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder; name a new one")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def write_film(folder: Path, film: KnownFilm) -> dict[str, object]:
     """Write a film and its masks; return its entry for the index.
 

@@ -24,7 +24,7 @@ def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
     assert [entry["name"] for entry in entries] == ["phantom_000001", "phantom_000002"]
     lines = done.stdout.splitlines()
     assert lines[0].startswith("2 films, 2 lesions, 0 films without: ")
-    assert lines[1] == f"next: lesionscan scan {tmp_path / '2' / 'images'} --out RESULTS"
+    assert lines[1] == f"next: lesionscan scan {tmp_path}/2/images --out {tmp_path}/2-results"
     assert lines[-1] == "Research use only; not a diagnosis."
 
 
@@ -76,4 +76,4 @@ def test_a_stopped_run_leaves_a_whole_folder(
     entries = json.loads((out / "index.json").read_text("utf-8"))
     assert 0 < len(entries) < 400
     assert len(list((out / "images").iterdir())) == len(entries)
-    assert f"stopped after {len(entries)} of 400" in said
+    assert f"stopped after {len(entries)} of 400; {out} is a whole truth folder of these" in said

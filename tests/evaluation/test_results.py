@@ -189,6 +189,7 @@ def put(entry: str, value: object) -> Callable[[dict[str, Any]], object]:
         (lambda record: record.update(status="half"), "status must be ok or failed, got 'half'"),
         (lambda record: record.update(image=None), "NoneType"),
         (put("id", 2), "two candidates share an id"),
+        (put("centroid_px", [1e9, 2.0]), "candidate 1 lies outside the film"),
         (put("score", 0.01), "a hidden candidate has a higher score than a shown one"),
         (put("score", None), "NoneType"),
         (put("score", float("nan")), "candidate 1 has a number that is not finite"),

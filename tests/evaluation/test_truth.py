@@ -225,3 +225,38 @@ def test_bone_is_read_where_it_is_known(tmp_path: Path) -> None:
     assert films[1].read_bone((60, 100)) is None
     with pytest.raises(TruthError, match=r"k\.bone\.png has 60 x 100 pixels and its film 9 x 9"):
         films[0].read_bone((9, 9))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"contrast_to_noise": "abc"}, "contrast_to_noise of 'a' must be a number or null"),
+        ({"lesion_to_bone_width": [1]}, "lesion_to_bone_width of 'a' must be a number or null"),
+        ({"contrast_to_noise": float("nan")}, "contrast_to_noise of 'a' must be a number or null"),
+    ],
+)
+def test_a_fact_that_is_no_number_is_told(
+    tmp_path: Path, facts: dict[str, object], words: str
+) -> None:
+    """A lesion would land in the wrong stratum without a word."""
+    index = [entry(lesions=1, lesion_facts=[{"label": 1, **facts}])]
+    with pytest.raises(TruthError, match=words):
+        load_truth(make_folder(tmp_path, index))
+
+
+@pytest.mark.parametrize("key", ["set", "patient", "source", "body_part"])
+@pytest.mark.parametrize("value", ["", ["a"], {"a": 1}, 0.5])
+def test_a_group_has_a_plain_name(tmp_path: Path, key: str, value: object) -> None:
+    """What films are grouped by is a word or a whole number."""
+    with pytest.raises(TruthError, match=f"{key} of 'a' must be a word or a number"):
+        load_truth(make_folder(tmp_path, [entry("a", **{key: value})]))
+
+
+@pytest.mark.parametrize("labels", [[1, 77], [1, 1]])
+def test_facts_about_other_lesions_are_refused(tmp_path: Path, labels: list[int]) -> None:
+    """Each label of the facts is in the mask, and stands there once."""
+    facts = {"lesion_facts": [{"label": label} for label in labels]}
+    boxes = ((5, 5, 10, 10), (20, 20, 30, 30))
+    (film,) = load_truth(write_truth(tmp_path, [MadeFilm("a", boxes, facts=facts)]))
+    with pytest.raises(TruthError, match=r"a\.lesions\.png does not show every label"):
+        film.read_lesions(None)
