@@ -7,6 +7,9 @@ from lesionscan.evaluation.matching import TOLERANCE
 
 DISCLAIMER = "Research use only; not a diagnosis."
 
+_FEW = 10
+"""A percentile bootstrap of fewer films is known to give intervals that are too narrow."""
+
 DEFINITIONS = {
     "hit": f"A candidate can hit a lesion when its centroid lies within {TOLERANCE:.1%} of the "
     "film's long side (at least half a pixel's diagonal) of the lesion's nearest pixel centre. "
@@ -75,3 +78,6 @@ def notes(program: ProgramOnSet) -> Iterator[str]:
         yield (
             f"Films not assessed: {len(program.not_assessed)}. They count as without candidates."
         )
+    for films, kind in ((figures.lesion_films, "with"), (figures.lesion_free_films, "without")):
+        if figures.resamples and 0 < films < _FEW:
+            yield f"Only {films} films {kind} lesions: intervals are narrower than the truth."
