@@ -26,9 +26,7 @@ def test_figures_are_printed_and_written(tmp_path: Path) -> None:
     assert any(line.startswith("image AUC: 0.33 (") for line in lines)
     assert any(line.startswith("shown candidates: sensitivity 0.33 (") for line in lines)
     assert any(line.startswith("Films without result: 1 missing, 1 failed.") for line in lines)
-    assert any(
-        line.startswith("Only 2 films with lesions: ") for line in lines
-    )
+    assert any(line.startswith("Only 2 films with lesions: ") for line in lines)
     assert "missing: b" in lines
     assert "failed: d" in lines
     assert any(line.startswith("Films not assessed: 1.") for line in lines)
