@@ -148,7 +148,7 @@ def _dataset(phantom: Phantom) -> Dataset:
     dataset.PatientOrientation = ["L", "F"] if phantom.view == "AP" else None
     dataset.ImageComments = f"{_LONG_NAMES[film.laterality]} side; all pixels are computed"
     dataset.BurnedInAnnotation = "NO"
-    dataset.KVP = "70"
+    dataset.KVP = str(phantom.kv)
     dataset.LossyImageCompression = "00"
     dataset.WindowCenter = str(2 ** (film.bits - 1))
     dataset.WindowWidth = str(2**film.bits)

@@ -79,6 +79,8 @@ class Phantom:
         The lesions in the order of their labels.
     body_part, view, film, seed, spacing_mm
         How it was made.
+    kv
+        Tube voltage of the exposure, in kV.
     """
 
     stored: NDArray[np.uint16]
@@ -92,6 +94,7 @@ class Phantom:
     film: Film
     seed: int
     spacing_mm: float
+    kv: int
 
     def __post_init__(self) -> None:
         arrays = ("stored", "lesions", "bone", "bones")
@@ -195,6 +198,7 @@ def make_phantom(
         film=chosen,
         seed=seed,
         spacing_mm=spacing,
+        kv=exposed.kv,
     )
 
 

@@ -70,6 +70,7 @@ def test_a_file_says_what_it_shows() -> None:
     assert dataset.Modality == "CR"
     assert dataset.BodyPartExamined == "HAND"
     assert dataset.ViewPosition == "PA"
+    assert dataset.KVP == PHANTOM.kv == 55
     assert dataset.ImageLaterality == "L"
     assert str(dataset.PatientName) == "Phantom^Hand"
     assert dataset.PhotometricInterpretation == "MONOCHROME2"
