@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lesionscan.evaluation.summary import Figure
     from lesionscan.evaluation.truth import TruthFilm
 
-_RATES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _FAMILIES = {
     "lesion_to_bone_width": "lesion / bone width",
     "contrast_to_noise": "contrast-to-noise",
@@ -127,10 +126,12 @@ def _figures_table(one: "SetEvaluation") -> "Table":
     """Return the set's sensitivities with intervals, chance beside, and the other program's."""
     from rich.table import Table
 
+    from lesionscan.evaluation.froc import RATE_NAMES
+
     figures = one.program.figures
     table = Table(title="sensitivity by false positives a lesion-free film", title_justify="left")
     table.add_column("")
-    for rate in (*_RATES, "CPM"):
+    for rate in (*RATE_NAMES, "CPM"):
         table.add_column(rate, justify="right")
     _add(table, "these results", (*figures.sensitivity, figures.cpm))
     table.add_row("random points", *map(_two, (*figures.chance, figures.chance_cpm)))
@@ -173,6 +174,8 @@ def _strata_table(one: "SetEvaluation") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from lesionscan.evaluation.froc import RATE_NAMES
+
     table = Table(title="the same by kind of lesion", title_justify="left")
     table.add_column("")
     for name in ("lesions", "at 1", "random", "at 4", "random", "CPM", "Dice"):
@@ -188,7 +191,7 @@ def _strata_table(one: "SetEvaluation") -> "Table":
                 Text(f"  {one_line(stratum.name)}"),
                 f"{stratum.lesions:,}",
                 *(
-                    _two(values[_RATES.index(rate)])
+                    _two(values[RATE_NAMES.index(rate)])
                     for rate in ("1", "4")
                     for values in (stratum.sensitivity, stratum.chance)
                 ),

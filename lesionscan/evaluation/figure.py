@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from lesionscan.evaluation.evaluate import Evaluation, SetEvaluation
-from lesionscan.evaluation.froc import RATES, Curve
+from lesionscan.evaluation.froc import RATE_NAMES, RATES, Curve
 from lesionscan.evaluation.results import Tool
 from lesionscan.evaluation.summary import Figure, SetFigures
 from lesionscan.evaluation.wording import DISCLAIMER
@@ -20,7 +20,6 @@ from lesionscan.evaluation.wording import DISCLAIMER
 OURS, OTHERS, GREY = "#0072B2", "#D55E00", "#555555"
 DPI = 150
 _COLUMNS = 3
-_TICKS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 
 
 def froc_figure(evaluation: Evaluation) -> tuple[bytes, bytes]:
@@ -82,7 +81,7 @@ def _panel(axes: Axes, one: SetEvaluation, tool: Tool, other_tool: Tool | None) 
             shown.append(chance)
     axes.set_xscale("log", base=2)
     axes.set_xlim(RATES[0], RATES[-1])
-    axes.set_xticks(RATES, _TICKS)
+    axes.set_xticks(RATES, RATE_NAMES)
     axes.set_ylim(0, 1)
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)

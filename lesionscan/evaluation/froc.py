@@ -20,6 +20,8 @@ Counts: TypeAlias = NDArray[np.int64]
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """False positives an image at which sensitivity is reported, as in LUNA16."""
+RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
+"""The same as people write them."""
 
 _BATCH = 4_000_000
 """Weights gathered at one time: 32 MB."""

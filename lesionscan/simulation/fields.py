@@ -1,5 +1,6 @@
 """Grids in millimetres, random fields and smooth profiles: the raw material of every phantom."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -87,6 +88,26 @@ class Window:
         x = np.arange(self.left, self.right, dtype=np.float64) * spacing + 0.5 * spacing
         y = np.arange(self.top, self.bottom, dtype=np.float64) * spacing + 0.5 * spacing
         return x[None, :], y[:, None]
+
+
+def check_ranges(of: str, ranges: Mapping[str, tuple[float, float, float]]) -> None:
+    """Check the numbers of a recipe.
+
+    Parameters
+    ----------
+    of
+        What they belong to, for the message.
+    ranges
+        Value, least and greatest allowed value by name.
+
+    Raises
+    ------
+    ValueError
+        When one is out of its range, or not a number.
+    """
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} of {of} must be in {low}..{high}, got {value!r}")
 
 
 def profile(knots: Knots, position: Field) -> Field:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lesionscan.simulation.body.bones import Bone, BoneMaps
-from lesionscan.simulation.fields import Field, Mask, Window, random_field, smooth_step
+from lesionscan.simulation.fields import (
+    Field,
+    Mask,
+    Window,
+    check_ranges,
+    random_field,
+    smooth_step,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,7 @@ class Lesion:
             "shell_mm": (self.shell_mm, 0.0, 5.0),
             "one_sided": (self.one_sided, 0.0, 1.0),
         }
-        for name, (value, low, high) in ranges.items():
-            if not low <= value <= high:
-                raise ValueError(f"{name} of a lesion must be in {low}..{high}, got {value!r}")
+        check_ranges("a lesion", ranges)
 
     def shape(self) -> "Shape":
         """Return its outline and depth in millimetres, without its place."""

@@ -82,13 +82,9 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
     ValueError
         When no pixel carries the label.
     """
-    mask = evidence.truth == label
-    area = int(mask.sum())
-    if area == 0:
-        raise ValueError(f"lesion {label} has no pixel in the truth image")
-    row, col = ndimage.center_of_mass(mask)
+    mask = _mask(label, evidence.truth)
     spacing = evidence.spacing_mm
-    diameter = float(np.sqrt(4.0 * area / np.pi))
+    centroid, area, diameter = _place_and_size(mask)
     contrast, noise = contrast_and_noise(
         evidence.log,
         mask,
@@ -99,7 +95,7 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
     return PlantedLesion(
         label=label,
         recipe=recipe,
-        centroid_px=(round(float(row), 2), round(float(col), 2)),
+        centroid_px=centroid,
         area_px=area,
         area_mm2=round(area * spacing**2, 3),
         equivalent_diameter_px=round(diameter, 3),
@@ -180,11 +176,10 @@ def measure_in_film(
     ValueError
         When no pixel carries the label.
     """
-    mask = truth == label
-    rows, cols = np.nonzero(mask)
-    if rows.size == 0:
-        raise ValueError(f"lesion {label} has no pixel in the truth image")
+    mask = _mask(label, truth)
+    centroid, area, diameter = _place_and_size(mask)
     x, y = recipe.direction
+    rows, cols = np.nonzero(mask)
     across = rows * x - cols * y
     # the lengths of `contrast_and_noise` are made for millimetres; a film has its detail for them
     contrast, noise = contrast_and_noise(
@@ -195,23 +190,47 @@ def measure_in_film(
         margin_mm=recipe.margin_px / recipe.detail_px,
     )
     pixel_mm2 = None if spacing is None else spacing.row_mm * spacing.column_mm
-    area_mm2 = None if pixel_mm2 is None else rows.size * pixel_mm2
+    area_mm2 = None if pixel_mm2 is None else area * pixel_mm2
     return PlantedFilmLesion(
         label=label,
         recipe=recipe,
-        centroid_px=(round(float(rows.mean()), 2), round(float(cols.mean()), 2)),
-        area_px=int(rows.size),
+        centroid_px=centroid,
+        area_px=area,
         area_mm2=None if area_mm2 is None else round(area_mm2, 3),
-        equivalent_diameter_px=round(float(np.sqrt(4.0 * rows.size / np.pi)), 3),
-        equivalent_diameter_mm=(
-            None if area_mm2 is None else round(float(np.sqrt(4.0 * area_mm2 / np.pi)), 3)
-        ),
+        equivalent_diameter_px=round(diameter, 3),
+        equivalent_diameter_mm=(None if area_mm2 is None else round(_diameter(area_mm2), 3)),
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(removed[mask].mean()) / noise, 3),
         extent_to_bone_width=round((float(np.ptp(across)) + 1.0) / (2.0 * recipe.half_width_px), 3),
         margin_px=round(recipe.margin_px, 3),
     )
+
+
+def _mask(label: int, truth: NDArray[np.uint16]) -> Mask:
+    """Return the pixels of a lesion.
+
+    Raises
+    ------
+    ValueError
+        When there are none.
+    """
+    mask: Mask = np.asarray(truth == label, dtype=np.bool_)
+    if not mask.any():
+        raise ValueError(f"lesion {label} has no pixel in the truth image")
+    return mask
+
+
+def _place_and_size(mask: Mask) -> tuple[tuple[float, float], int, float]:
+    """Return a mask's centroid (row, column), area and equivalent diameter, in px."""
+    row, col = ndimage.center_of_mass(mask)
+    area = int(mask.sum())
+    return (round(float(row), 2), round(float(col), 2)), area, _diameter(area)
+
+
+def _diameter(area: float) -> float:
+    """Return the diameter of the circle of an area."""
+    return float(np.sqrt(4.0 * area / np.pi))
 
 
 def contrast_and_noise(
@@ -239,7 +258,7 @@ def contrast_and_noise(
         Half width of the lesion's margin, in mm.
     """
     rows, cols = np.nonzero(lesion)
-    diameter = float(np.sqrt(4.0 * rows.size / np.pi)) * spacing_mm
+    diameter = _diameter(rows.size) * spacing_mm
     start = margin_mm + 1.0
     stop = start + max(2.0, 3.0 * spacing_mm, 0.25 * diameter)
     reach = int(np.ceil((stop + 6.0) / spacing_mm)) + 8

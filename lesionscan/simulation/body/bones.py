@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lesionscan.simulation.body.lucencies import Canal as Canal
 from lesionscan.simulation.body.lucencies import (
+    Canal,
     Foramen,
     Groove,
+    Rarefaction,
     grooved,
     growth_plates,
     pierced,
     rarefied,
 )
-from lesionscan.simulation.body.lucencies import Rarefaction as Rarefaction
 from lesionscan.simulation.body.outlines import distance_beyond_mm
 from lesionscan.simulation.fields import Field, Grid, Knots, Window, profile, random_field
 

@@ -8,7 +8,7 @@ from lesionscan.simulation.body.anatomy import Anatomy
 from lesionscan.simulation.body.bones import Bone
 from lesionscan.simulation.body.decoys import with_decoys
 from lesionscan.simulation.body.soft_tissue import SoftBody
-from lesionscan.simulation.fields import Field, Knots
+from lesionscan.simulation.fields import Field, Knots, check_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,7 @@ class Variation:
             "skin_folds": (self.skin_folds, 0, 9),
             "soft_gas": (self.soft_gas, 0, 40),
         }
-        for name, (value, low, high) in ranges.items():
-            if not low <= value <= high:
-                raise ValueError(f"{name} of a variation must be in {low}..{high}, got {value!r}")
+        check_ranges("a variation", ranges)
 
 
 _NARROWEST = 0.54

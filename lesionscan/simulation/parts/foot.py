@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
-from lesionscan.simulation.body.bones import Bone, Rarefaction
+from lesionscan.simulation.body.bones import Bone
+from lesionscan.simulation.body.lucencies import Rarefaction
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
 from lesionscan.simulation.parts.lower_limb_lateral import ANKLE_PHYSES, ANKLE_TARGETS, hind_foot

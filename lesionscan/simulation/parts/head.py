@@ -11,6 +11,7 @@ from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, dr
 from lesionscan.simulation.body.bones import Bone, Wall
 from lesionscan.simulation.body.lucencies import Foramen, Groove
 from lesionscan.simulation.body.outlines import Points
+from lesionscan.simulation.body.person import even
 from lesionscan.simulation.body.soft_tissue import SoftBody
 from lesionscan.simulation.parts.skull_face import FACE
 from lesionscan.simulation.parts.skull_lines import base_lines, smooth, still_line, sutures, vessels
@@ -50,11 +51,6 @@ def _still(
                      origin_mm=(0.0, 0.0), jitter_mm=jitter_mm)  # fmt: skip
 
 
-def _even(depth: float, rounding: float, cortex: float, trabecular: float) -> Profiles:
-    """Return profiles that are the same all along."""
-    return Profiles(((0, depth),), ((0, rounding),), ((0, cortex),), ((0, trabecular),))
-
-
 def _tooth(rng: np.random.Generator, name: str, at: tuple[float, float], up: float) -> Bone:
     """Return the teeth of both sides at one place: crown at `at`, the root pointing up or down."""
     x, y = at
@@ -64,7 +60,7 @@ def _tooth(rng: np.random.Generator, name: str, at: tuple[float, float], up: flo
         (x + dx * wide + 0.12 * (x - 60) * along / 12.0, y - up * along)
         for dx, along in ((-1, 0.5), (-1.05, 4), (-0.75, 8), (-0.3, 8 + root), (0.3, 8 + root),
                           (0.75, 8), (1.05, 4), (1, 0.5), (0, -0.6)))  # fmt: skip
-    return _still(rng, name, points, _even(13.0, 2.4, 1.4, 0.55), jitter_mm=0.25)
+    return _still(rng, name, points, even(13.0, 2.4, 1.4, 0.55), jitter_mm=0.25)
 
 
 def _teeth(rng: np.random.Generator, drop: float) -> tuple[Bone, ...]:
@@ -124,7 +120,7 @@ def skull_lateral(rng: np.random.Generator) -> Anatomy:
     face = tuple(
         replace(
             _still(rng, part.name, part.points,
-                   _even(part.depth, part.rounding, part.cortex, part.trabecular),
+                   even(part.depth, part.rounding, part.cortex, part.trabecular),
                    jitter_mm=1.4 if "petrous" in part.name else 0.6), grain=part.grain,
         ) for part in FACE)  # fmt: skip
     ear = Foramen(133.0 + float(rng.normal(0, 1)), 141.0 + float(rng.normal(0, 1)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
-from lesionscan.simulation.body.bones import Canal
+from lesionscan.simulation.body.lucencies import Canal
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.fields import Knots
 from lesionscan.simulation.parts import lower_limb as limb

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
-from lesionscan.simulation.body.bones import Bone, Canal, Rarefaction
+from lesionscan.simulation.body.bones import Bone
+from lesionscan.simulation.body.lucencies import Canal, Rarefaction
 from lesionscan.simulation.body.outlines import Points, closed_curve
 
 # local (along, across): 0 = 205 mm above the joint line, condyles at 205; across > 0 is medial

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
-from lesionscan.simulation.body.bones import Bone, Canal, Rarefaction
-from lesionscan.simulation.body.lucencies import Groove
+from lesionscan.simulation.body.bones import Bone
+from lesionscan.simulation.body.lucencies import Canal, Groove, Rarefaction
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.parts.lower_limb import FIBULA_HEAD, FIBULA_PROFILES
 

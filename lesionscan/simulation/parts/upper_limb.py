@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
-from lesionscan.simulation.body.bones import Bone, Canal, Rarefaction
+from lesionscan.simulation.body.bones import Bone
+from lesionscan.simulation.body.lucencies import Canal, Rarefaction
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
 

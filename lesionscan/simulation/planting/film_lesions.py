@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lesionscan.simulation.fields import Grid, Window
+from lesionscan.simulation.fields import Grid, Window, check_ranges
 from lesionscan.simulation.lesions import Shape
 from lesionscan.simulation.planting.film_bones import Axis
 from lesionscan.simulation.random_lesions import KINDS, Draft, draw_cluster, geographic, small_hole
@@ -90,9 +90,7 @@ class FilmLesion:
             "one_sided": (self.one_sided, 0.0, 1.0),
             "uneven": (self.uneven, 0.0, 1.0),
         }
-        for name, (value, low, high) in ranges.items():
-            if not low <= value <= high:
-                raise ValueError(f"{name} of a film lesion must be in {low}..{high}, got {value!r}")
+        check_ranges("a film lesion", ranges)
 
     def shape(self) -> Shape:
         """Return its outline and depth in pixels, without its place."""
