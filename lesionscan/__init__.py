@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lesionscan.detection.measure import Region
     from lesionscan.detection.pipeline import Findings, find_candidates
     from lesionscan.detection.score import Candidate
+    from lesionscan.detection.scorer.scorer_file import Scorer
     from lesionscan.radiograph import Notice, Radiograph, Spacing
     from lesionscan.reading import ErrorCode, UnreadableFileError, read_radiograph
     from lesionscan.settings import Settings
@@ -26,6 +27,7 @@ __all__ = [
     "Notice",
     "Radiograph",
     "Region",
+    "Scorer",
     "Settings",
     "Spacing",
     "UnreadableFileError",
@@ -41,6 +43,7 @@ _HOMES = {
     "Notice": "lesionscan.radiograph",
     "Radiograph": "lesionscan.radiograph",
     "Region": "lesionscan.detection.measure",
+    "Scorer": "lesionscan.detection.scorer.scorer_file",
     "Settings": "lesionscan.settings",
     "Spacing": "lesionscan.radiograph",
     "UnreadableFileError": "lesionscan.reading",

@@ -84,11 +84,12 @@ class Settings(BaseModel):
         description="Number of sizes sought between the smallest and the largest.",
     )
     shown_score: float = Field(
-        default=0.75,
+        default=0.5,
         ge=0,
         le=1,
         description="Candidates with at least this score are drawn and counted; the rest are "
-        "listed in the JSON only.",
+        "listed in the JSON only. A scorer's training puts 0.5 where half a candidate a "
+        "lesion-free film is left.",
     )
     max_candidates: int = Field(
         default=100,

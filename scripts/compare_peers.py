@@ -18,11 +18,9 @@ import json
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,14 +29,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from numpy.typing import NDArray
+from scan_and_judge import as_result, every_film, in_words, truth_films
 from scipy import ndimage
 from skimage.feature import blob_dog, blob_log
 
 from lesionscan import UnreadableFileError, find_candidates, read_radiograph
 from lesionscan.evaluation.froc import RATES
+from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.scores import FilmScores, score_film
-from lesionscan.evaluation.summary import Figure, SetFigures, summarise
-from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
+from lesionscan.evaluation.summary import SetFigures, summarise
+from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.settings import Settings
 
 Image: TypeAlias = NDArray[np.float32]
@@ -156,11 +156,7 @@ def compare_film(film: TruthFilm, settings: Settings) -> list[Row]:
     try:
         radiograph = read_radiograph(film.image, settings=settings)
     except UnreadableFileError:
-        lesions = film.read_lesions(None)
-        nothing = score_film(
-            [], [], np.zeros((1, 1), np.int32) if lesions is None else lesions,
-            group=film.group, has_result=False,
-        )  # fmt: skip
+        nothing = judge(film, as_result(film, None)).scores
         return [Row(name, area, nothing, float("nan")) for name, area in names]
     mask = film.read_lesions(radiograph.shape)
     lesions = np.zeros(radiograph.shape, np.int32) if mask is None else mask
@@ -195,13 +191,8 @@ def compare_film(film: TruthFilm, settings: Settings) -> list[Row]:
         started = time.perf_counter()
         spots = _random_points(rng, where)
         add(RANDOM, area, spots, rng.random(len(spots)), time.perf_counter() - started)
-    candidates = findings.candidates
-    ours = np.array([[*c.region.centroid_px, 0.0] for c in candidates]).reshape(-1, 3)
-    scored = score_film(
-        ours[:, :2], [c.score for c in candidates], lesions,
-        group=film.group, search_area=findings.bone if findings.bone.any() else None,
-    )  # fmt: skip
-    return [*rows, Row(OURS, "our bone mask", scored, seconds)]
+    ours = judge(film, as_result(film, findings)).scores
+    return [*rows, Row(OURS, "our bone mask", ours, seconds)]
 
 
 def main() -> None:
@@ -213,19 +204,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="films at the same time")
     parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
     options = parser.parse_args()
+    scored: dict[str, dict[tuple[str, str], list[Row]]] = defaultdict(lambda: defaultdict(list))
     try:
-        films = [film for folder in options.truth for film in load_truth(folder)]
+        films = truth_films(options.truth, options.sets)
+        compared = every_film(films, partial(compare_film, settings=Settings()), jobs=options.jobs)
+        for film, rows in zip(films, compared, strict=True):
+            for row in rows:
+                scored[film.set_name][row.name, row.area].append(row)
     except TruthError as error:
         parser.error(str(error))
-    homes = {(film.set_name, film.image.parent) for film in films}
-    if len(homes) > len({name for name, _ in homes}):
-        parser.error("two folders have a set of one name, which would be pooled; give them apart")
-    if options.sets:
-        films = [film for film in films if film.set_name in options.sets.split(",")]
-    scored: dict[str, dict[tuple[str, str], list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for film, rows in zip(films, _all_rows(films, options.jobs), strict=True):
-        for row in rows:
-            scored[film.set_name][row.name, row.area].append(row)
     options.out.mkdir(parents=True, exist_ok=True)
     sets = {
         name: {key: _summary(rows, options.resamples) for key, rows in table.items()}
@@ -254,18 +241,6 @@ def _summary(rows: list[Row], resamples: int) -> Summary:
     figures = summarise([row.film for row in rows], resamples=resamples, seed=0)
     took = [row.seconds for row in rows if not np.isnan(row.seconds)]
     return Summary(figures, float(np.median(took)) if took else float("nan"))
-
-
-def _all_rows(films: list[TruthFilm], jobs: int) -> Iterator[list[Row]]:
-    work = partial(compare_film, settings=Settings())
-    if jobs == 1:
-        cv2.setNumThreads(1)
-        yield from map(work, films)
-        return
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        yield from pool.map(work, films)
 
 
 def _blobs(found: Points) -> Points:
@@ -308,17 +283,10 @@ def _markdown(name: str, table: dict[tuple[str, str], Summary]) -> str:
     ]
     for (detector, area), row in table.items():
         figures = row.figures
-        cells = [_cell(figure) for figure in (*figures.sensitivity, figures.cpm, figures.image_auc)]
+        shown = (*figures.sensitivity, figures.cpm, figures.image_auc)
+        cells = [in_words(figure) for figure in shown]
         lines.append(f"| {detector} | {area} | {' | '.join(cells)} | {row.seconds:.2f} |")
     return "\n".join(lines)
-
-
-def _cell(figure: Figure) -> str:
-    if figure.value is None:
-        return "-"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.2f}"
-    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
 def _plain(table: dict[tuple[str, str], Summary]) -> list[dict[str, object]]:

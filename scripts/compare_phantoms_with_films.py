@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lesionscan.detection.bone import find_bone
-from lesionscan.detection.field import find_field
-from lesionscan.detection.normalise import grey_range, rescale
+from lesionscan.detection.pipeline import normalise_film
+from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.evaluation.truth import load_truth
 from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
 from lesionscan.reading import read_radiograph
@@ -144,21 +144,16 @@ class Group:
 
 def prepare(radiograph: Radiograph) -> tuple[FloatImage, BoolImage, BoolImage]:
     """Return the normalised picture, its usable field and its bone mask, at the common size."""
-    settings = Settings()
     rows, cols = radiograph.shape
     factor = LONG_SIDE_PX / max(rows, cols)
     size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
     how = cv2.INTER_AREA if factor <= 1 else cv2.INTER_LINEAR
     pixels = np.asarray(cv2.resize(radiograph.pixels, size, interpolation=how), np.float32)
     covered = cv2.resize(radiograph.valid.astype(np.float32), size, interpolation=how)
-    valid: BoolImage = np.asarray(covered > 0.999)
-    whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
-    usable = find_field(rescale(pixels, whole), valid).usable
-    grey = grey_range(
-        pixels, usable, low_percent=settings.dark_percent, high_percent=settings.bright_percent
-    )
-    image: FloatImage = np.clip(rescale(pixels, grey), 0.0, 1.0)
-    return image, usable, find_bone(image, usable).mask
+    film = normalise_film(Radiograph(pixels, np.asarray(covered > 0.999)), Settings())
+    bone_map = shipped_scorer().network.look(film.small).bone
+    usable = film.field.usable
+    return film.small, usable, find_bone(bone_map, film.small, usable).mask
 
 
 def measure(image: FloatImage, usable: BoolImage, bone: BoolImage) -> Sample:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from contact_sheet import contact_sheet
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
@@ -39,12 +40,11 @@ def main() -> None:
 
 def phantom_sheet() -> NDArray[np.uint8]:
     """Return one phantom of every body part."""
-    return _sheet(
-        [
-            _grey(make_phantom(part, 11, lesions=0, long_side_px=600, film=Film(bits=8)))
-            for part in BODY_PARTS
-        ]
-    )
+    tiles = [
+        _grey(make_phantom(part, 11, lesions=0, long_side_px=600, film=Film(bits=8)))
+        for part in BODY_PARTS
+    ]
+    return contact_sheet(tiles, height_px=HEIGHT_PX, columns=COLUMNS)
 
 
 def planting_sheet() -> NDArray[np.uint8]:
@@ -60,30 +60,11 @@ def planting_sheet() -> NDArray[np.uint8]:
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(outlined, contours, -1, OUTLINE, 2)
         tiles += [grey, after, np.asarray(outlined, dtype=np.uint8)]
-    return _sheet(tiles)
+    return contact_sheet(tiles, height_px=HEIGHT_PX, columns=COLUMNS)
 
 
 def _grey(phantom: Phantom) -> NDArray[np.uint8]:
     return phantom.stored.astype(np.uint8)
-
-
-def _sheet(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return pictures in rows of `COLUMNS`, each `HEIGHT_PX` high, in colour."""
-    resized = [
-        cv2.resize(
-            tile if tile.ndim == 3 else cv2.cvtColor(tile, cv2.COLOR_GRAY2BGR),
-            (round(tile.shape[1] * HEIGHT_PX / tile.shape[0]), HEIGHT_PX),
-            interpolation=cv2.INTER_AREA,
-        )
-        for tile in tiles
-    ]
-    rows = [
-        np.hstack([np.pad(tile, ((3, 3), (3, 3), (0, 0))) for tile in resized[at : at + COLUMNS]])
-        for at in range(0, len(resized), COLUMNS)
-    ]
-    width = max(row.shape[1] for row in rows)
-    full = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    return np.asarray(np.vstack(full), dtype=np.uint8)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from lesionscan import __version__
 from lesionscan.detection import pipeline
+from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
 from lesionscan.reading import UnreadableFileError, read_radiograph
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
@@ -39,14 +40,17 @@ class Job:
         The output folder.
     settings
         What to search with.
+    scorer
+        The scorer's file, or None for the shipped one; each worker reads it once.
     resume
-        Whether results of the same input, settings and version are kept.
+        Whether results of the same input, settings, scorer and version are kept.
     """
 
     path: Path
     name: str
     out: Path
     settings: Settings
+    scorer: Path | None
     resume: bool
 
 
@@ -113,8 +117,10 @@ def process(job: Job) -> Outcome:
 
     Raises
     ------
+    lesionscan.detection.scorer.scorer_file.ScorerError
+        When the scorer cannot be used, which would happen to all other films too.
     lesionscan.reporting.atomic.OutputError
-        When a result cannot be written, which would happen to all other films too.
+        When a result cannot be written, likewise.
     """
     started = time.perf_counter()
     with warnings.catch_warnings():
@@ -140,7 +146,11 @@ def fail(job: Job, error: Notice, sha256: str | None = None) -> dict[str, Any]:
     """Write the JSON of a film that failed, remove its older pictures, and return the JSON."""
     paths = ResultPaths.of(job.out, job.name)
     record = failed_record(
-        file=job.name, sha256=sha256, settings_sha256=job.settings.sha256(), error=error
+        file=job.name,
+        sha256=sha256,
+        settings_sha256=job.settings.sha256(),
+        scorer_sha256=load_scorer(job.scorer).sha256,
+        error=error,
     )
     try:
         for picture in paths.pictures:
@@ -173,6 +183,7 @@ def read_result(paths: ResultPaths) -> dict[str, Any] | None:
 
 def _result(job: Job) -> tuple[dict[str, Any], bool]:
     """Return the film's JSON, and whether it is an earlier run's."""
+    load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     sha256 = _sha256_or_none(job.path)
     paths = ResultPaths.of(job.out, job.name)
     if job.resume and sha256 is not None:
@@ -214,7 +225,7 @@ class _Rendered:
 
 def _render(job: Job, sha256: str | None) -> _Rendered:
     radiograph = read_radiograph(job.path, settings=job.settings)
-    findings = pipeline.find_candidates(radiograph, job.settings)
+    findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
     record = ok_record(findings, file=job.name, sha256=sha256)
     return _Rendered(
         result=record.model_dump(mode="json"),
@@ -239,6 +250,7 @@ def _kept_result(job: Job, paths: ResultPaths, sha256: str) -> dict[str, Any] | 
     same = (
         tool.get("version") == __version__
         and tool.get("settings_sha256") == job.settings.sha256()
+        and tool.get("scorer_sha256") == load_scorer(job.scorer).sha256
         and source.get("sha256") == sha256
         and source.get("file") == job.name
     )

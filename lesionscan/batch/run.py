@@ -14,6 +14,7 @@ from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.job import Job, Outcome, crashed, process
 from lesionscan.batch.pool import Work, run_jobs
 from lesionscan.batch.summaries import RunRecord, write_summaries
+from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.reporting.atomic import OutputError, remove, write_bytes
 from lesionscan.settings import Settings
 
@@ -30,14 +31,17 @@ class Plan:
         The output folder; it exists.
     settings
         What to search with.
+    scorer
+        The scorer's file, or None for the shipped one; it can be used.
     found
         The films, and what was passed over.
     resume
-        Whether results of the same input, settings and version are kept.
+        Whether results of the same input, settings, scorer and version are kept.
     """
 
     out: Path
     settings: Settings
+    scorer: Path | None
     found: Discovery
     resume: bool
 
@@ -69,8 +73,10 @@ class RunSummary:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
 
-def make_plan(inputs: Sequence[Path], out: Path, settings: Settings, *, resume: bool) -> Plan:
-    """Find the films and make the output folder.
+def make_plan(
+    inputs: Sequence[Path], out: Path, settings: Settings, *, scorer: Path | None, resume: bool
+) -> Plan:
+    """Try the scorer, find the films and make the output folder.
 
     Parameters
     ----------
@@ -80,16 +86,21 @@ def make_plan(inputs: Sequence[Path], out: Path, settings: Settings, *, resume: 
         The output folder.
     settings
         What to search with.
+    scorer
+        A scorer's file, or None for the shipped one.
     resume
-        Whether results of the same input, settings and version are kept.
+        Whether results of the same input, settings, scorer and version are kept.
 
     Raises
     ------
+    lesionscan.detection.scorer.scorer_file.ScorerError
+        When the scorer cannot be used.
     lesionscan.batch.discover.InputError
         When an input does not exist, no film is found, or `out` is a file.
     lesionscan.reporting.atomic.OutputError
         When the output folder cannot be written.
     """
+    load_scorer(scorer)
     if out.exists() and not out.is_dir():
         raise InputError(f"output {out} is a file; name a folder (--out)")
     found = discover(inputs, out=out)
@@ -103,7 +114,7 @@ def make_plan(inputs: Sequence[Path], out: Path, settings: Settings, *, resume: 
         raise InputError(
             f"output folder {out}: {reason}; choose another output folder (--out)"
         ) from error
-    return Plan(out, settings, found, resume)
+    return Plan(out, settings, scorer, found, resume)
 
 
 def run_scan(
@@ -128,12 +139,15 @@ def run_scan(
 
     Raises
     ------
+    lesionscan.detection.scorer.scorer_file.ScorerError
+        When the scorer's file is changed or taken away meanwhile.
     lesionscan.reporting.atomic.OutputError
         When a result cannot be written.
     """
     started = time.perf_counter()
     todo = tuple(
-        Job(film.path, film.name, plan.out, plan.settings, plan.resume) for film in plan.found.films
+        Job(film.path, film.name, plan.out, plan.settings, plan.scorer, plan.resume)
+        for film in plan.found.films
     )
     done: dict[int, Outcome] = {}
     abandoned = False
@@ -151,6 +165,7 @@ def run_scan(
         outcomes,
         RunRecord(
             settings=plan.settings,
+            scorer_sha256=load_scorer(plan.scorer).sha256,
             found=len(todo),
             skipped=plan.found.skipped,
             jobs=jobs,

@@ -40,6 +40,8 @@ class RunRecord:
     ----------
     settings
         What was searched with.
+    scorer_sha256
+        Hash of the scorer's file, hexadecimal.
     found
         Number of films in the inputs.
     skipped
@@ -53,6 +55,7 @@ class RunRecord:
     """
 
     settings: Settings
+    scorer_sha256: str
     found: int
     skipped: int
     jobs: int
@@ -85,7 +88,7 @@ def write_summaries(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> P
     ):
         image_table = table_writer(images, IMAGE_COLUMNS)
         candidate_table = table_writer(candidates, CANDIDATE_COLUMNS)
-        for result in _results(out, outcomes, run.settings):
+        for result in _results(out, outcomes, run):
             image_table.writerow(image_row(result))
             for row in candidate_rows(result):
                 candidate_table.writerow(row)
@@ -100,9 +103,7 @@ def write_summaries(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> P
     return report
 
 
-def _results(
-    out: Path, outcomes: Sequence[Outcome], settings: Settings
-) -> Iterator[dict[str, Any]]:
+def _results(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> Iterator[dict[str, Any]]:
     """Read the films' JSON files back, one at a time: a large run's do not fit into memory."""
     for outcome in outcomes:
         result = read_result(ResultPaths.of(out, outcome.name))
@@ -110,7 +111,8 @@ def _results(
             result = failed_record(
                 file=outcome.name,
                 sha256=None,
-                settings_sha256=settings.sha256(),
+                settings_sha256=run.settings.sha256(),
+                scorer_sha256=run.scorer_sha256,
                 error=outcome.error,
             ).model_dump(mode="json")
         if result is not None:
@@ -125,6 +127,7 @@ def _run_json(outcomes: Sequence[Outcome], run: RunRecord) -> bytes:
             "name": "lesionscan",
             "version": __version__,
             "settings_sha256": run.settings.sha256(),
+            "scorer_sha256": run.scorer_sha256,
         },
         "settings": run.settings.model_dump(mode="json"),
         "counts": {

@@ -36,17 +36,24 @@ def scan(
     settings: Annotated[
         Path | None, typer.Option("--settings", help="TOML file with settings.")
     ] = None,
+    scorer: Annotated[
+        Path | None,
+        typer.Option(
+            "--scorer",
+            help="Scorer file made by scripts/train_scorer.py; the shipped one if unset.",
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume/--no-resume",
-            help="Keep results of the same file, settings and version, or do all again.",
+            help="Keep results of the same file, settings, scorer and version, or do all again.",
         ),
     ] = True,
 ) -> None:
     """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
     with stoppable():
-        plan = _plan(inputs, out, settings, resume)
+        plan = _plan(inputs, out, settings, scorer, resume=resume)
         summary, status = _run(plan, jobs)
     _print_summary(plan, summary)
     raise typer.Exit(status)
@@ -64,7 +71,7 @@ def demo(
 
     with stoppable():
         samples = _samples(out)
-        plan = _plan([samples / "images"], out, None, resume=True)
+        plan = _plan([samples / "images"], out, None, None, resume=True)
         summary, status = _run(plan, jobs)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]
@@ -88,15 +95,18 @@ def _samples(out: Path) -> Path:
     return made
 
 
-def _plan(inputs: list[Path], out: Path, settings: Path | None, resume: bool) -> "Plan":
+def _plan(
+    inputs: list[Path], out: Path, settings: Path | None, scorer: Path | None, *, resume: bool
+) -> "Plan":
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.run import make_plan
+    from lesionscan.detection.scorer.scorer_file import ScorerError
     from lesionscan.settings import Settings, SettingsError
 
     try:
         chosen = Settings() if settings is None else Settings.from_file(settings)
-        return make_plan(inputs, out, chosen, resume=resume)
-    except (InputError, SettingsError) as error:
+        return make_plan(inputs, out, chosen, scorer=scorer, resume=resume)
+    except (InputError, ScorerError, SettingsError) as error:
         raise RefusedError(str(error)) from error
 
 
@@ -106,14 +116,18 @@ def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
 
     from lesionscan.batch.run import run_scan
     from lesionscan.batch.stop import StopSignals
+    from lesionscan.detection.scorer.scorer_file import ScorerError
 
     for name in plan.found.unlistable:
         note(f"{one_line(name)}: folder cannot be listed; its films are left out")
     console = Console(stderr=True)
     stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
     workers = min(jobs or cores(), len(plan.found.films))
-    with _Progress(console, len(plan.found.films)) as progress, stop:
-        summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
+    try:
+        with _Progress(console, len(plan.found.films)) as progress, stop:
+            summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
+    except ScorerError as error:  # taken away since the plan was made
+        raise RefusedError(str(error)) from error
     if summary.interrupted:
         note("stopped; the same command goes on where it stopped")
         return summary, 128 + (stop.signal_number or 2)

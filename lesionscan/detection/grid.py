@@ -49,14 +49,19 @@ class WorkingGrid:
         """Reduce a bool mask; True where the whole pixel is covered."""
         return np.asarray(self.reduce(mask.astype(np.float32)) > 0.999)
 
+    def restore(self, image: FloatImage) -> FloatImage:
+        """Bring float32 (rows, cols) of the working grid to the stored matrix, linear between."""
+        if self.working == self.stored:
+            return image
+        return np.asarray(
+            cv2.resize(image, self.stored[::-1], interpolation=cv2.INTER_LINEAR), np.float32
+        )
+
     def restore_mask(self, mask: BoolImage) -> BoolImage:
         """Bring a bool mask of the working grid to the stored matrix, with smooth edges."""
         if self.working == self.stored:
             return mask
-        soft = cv2.resize(
-            mask.astype(np.float32), self.stored[::-1], interpolation=cv2.INTER_LINEAR
-        )
-        return np.asarray(soft >= 0.5)
+        return np.asarray(self.restore(mask.astype(np.float32)) >= 0.5)
 
     def restore_labels(self, labels: LabelImage) -> LabelImage:
         """Bring int32 labels of the working grid to the stored matrix, each with smooth edges."""

@@ -15,6 +15,7 @@ from scipy import ndimage
 from skimage.measure import perimeter_crofton
 
 from lesionscan.detection.location import BoneMap, Location, second_moments
+from lesionscan.detection.lucency_facts import look_at_lucency
 from lesionscan.detection.surroundings import Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing, read_only
 
@@ -91,6 +92,11 @@ class Region:
         Mean cosine between the grey-level gradient and the outward normal, -1 to 1.
     bone_fraction
         Share of the region and its ring that lies in the bone mask, 0 to 1.
+    lucency, lucency_peak
+        Mean and maximum inside of the scorer's lucency map, 0 to 1 (dimensionless).
+    lucency_contrast
+        Mean of that map inside minus its mean in the surrounding ring, -1 to 1; 0 where there is
+        no exposed surrounding.
     margin_width_px, margin_width_mm
         Width of the zone of transition, 10 to 90 % of a sigmoid fitted along the normals (Xu and
         Napel, Med Phys 2012;39:5405); None where no edge can be fitted.
@@ -129,6 +135,9 @@ class Region:
     enclosure: float
     edge_alignment: float
     bone_fraction: float
+    lucency: float
+    lucency_peak: float
+    lucency_contrast: float
     margin_width_px: float | None
     margin_width_mm: float | None
     lesion_to_bone_width: float | None
@@ -148,6 +157,7 @@ class _Film:
     bone: BoolImage
     exposed: BoolImage
     opaque: BoolImage
+    lucency: FloatImage
     bone_map: BoneMap
     pixel_mm: tuple[float, float] | None
 
@@ -159,6 +169,7 @@ def measure_regions(
     *,
     exposed: BoolImage,
     opaque: BoolImage,
+    lucency: FloatImage,
     spacing: Spacing | None,
 ) -> tuple[Region, ...]:
     """Measure every labelled region.
@@ -173,6 +184,8 @@ def measure_regions(
         bool (rows, cols); the bone mask.
     exposed, opaque
         bool (rows, cols); the exposed field, and markers and metal in it.
+    lucency
+        float32 (rows, cols) in [0, 1]; the scorer's lucency map.
     spacing
         Pixel spacing, or None.
 
@@ -182,7 +195,7 @@ def measure_regions(
         In the order of their labels; empty where there are none.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    film = _Film(labels, image, bone, exposed, opaque, BoneMap.of(bone), pixel_mm)
+    film = _Film(labels, image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm)
     return tuple(
         _measure(film, label, (box[0], box[1]))
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
@@ -200,6 +213,7 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
     centroid = coordinates.mean(axis=0)
     contour = _contour(mask)
     around = look_around(mask, box, contour, film.image, film.bone, film.exposed)
+    lucency = look_at_lucency(mask, box, film.lucency, film.exposed)
     location, width_ratio = film.bone_map.locate(coordinates, reach_px=radius)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
     mm = (
@@ -246,6 +260,9 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
         enclosure=around.enclosure,
         edge_alignment=around.edge_alignment,
         bone_fraction=around.bone_fraction,
+        lucency=lucency.mean,
+        lucency_peak=lucency.peak,
+        lucency_contrast=lucency.contrast,
         margin_width_px=around.margin_width_px,
         margin_width_mm=mm.margin_width,
         lesion_to_bone_width=width_ratio,

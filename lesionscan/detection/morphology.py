@@ -29,14 +29,6 @@ def close_disk(mask: BoolImage, radius: float) -> BoolImage:
     return np.ascontiguousarray(closed[pad:-pad, pad:-pad])
 
 
-def open_disk(mask: BoolImage, radius: float) -> BoolImage:
-    """Open by a disk of `radius` pixels; bone that runs off the picture stays whole."""
-    pad = int(radius) + 2
-    padded = np.pad(mask, pad, mode="edge")
-    opened = dilate_disk(~dilate_disk(~padded, radius), radius)
-    return np.ascontiguousarray(opened[pad:-pad, pad:-pad])
-
-
 def fill_holes(mask: BoolImage, largest_area: float) -> BoolImage:
     """Fill the holes of a mask up to an area in pixels; what reaches the border is no hole."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
@@ -47,6 +39,14 @@ def fill_holes(mask: BoolImage, largest_area: float) -> BoolImage:
     hole = inside & (stats[:, cv2.CC_STAT_AREA] <= largest_area)
     hole[0] = False
     return np.asarray(mask | hole[labels], np.bool_)
+
+
+def without_specks(mask: BoolImage, least_area: float) -> BoolImage:
+    """Drop the connected pieces of a mask that have fewer pixels."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    sizeable = stats[:, cv2.CC_STAT_AREA] >= least_area
+    sizeable[0] = False
+    return np.asarray(sizeable[labels])
 
 
 def largest_component(mask: BoolImage) -> BoolImage:

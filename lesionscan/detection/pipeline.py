@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 
 from lesionscan.detection.bone import find_bone
-from lesionscan.detection.field import find_field
+from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import WorkingGrid
+from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
 from lesionscan.detection.normalise import grey_range, rescale
 from lesionscan.detection.regions import fill_outside, find_dark_regions
 from lesionscan.detection.score import Candidate, score_regions
+from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Notice, Radiograph, read_only
 from lesionscan.settings import Settings
 
@@ -28,11 +30,15 @@ class Findings:
         What was read.
     settings
         What it was searched with.
+    scorer_sha256
+        Hash of the scorer's file, hexadecimal.
     image
         float32 (rows, cols) in [0, 1], bone bright; the range of the exposed field is stretched to
         it, and what lies outside the field is stretched alike.
     exposed
         bool; inside the collimated field (markers and metal in it included).
+    lucency
+        float32 (rows, cols) in [0, 1]; how much each pixel looks lucent to the scorer's network.
     bone
         bool; the bone mask.
     bone_confidence
@@ -49,8 +55,10 @@ class Findings:
 
     radiograph: Radiograph
     settings: Settings
+    scorer_sha256: str
     image: FloatImage
     exposed: BoolImage
+    lucency: FloatImage
     bone: BoolImage
     bone_confidence: float
     assessed: bool
@@ -59,11 +67,35 @@ class Findings:
     notices: tuple[Notice, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("image", "exposed", "bone", "labels"):
+        for name in ("image", "exposed", "lucency", "bone", "labels"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
-def find_candidates(radiograph: Radiograph, settings: Settings | None = None) -> Findings:
+@dataclass(frozen=True, slots=True, eq=False)
+class NormalisedFilm:
+    """A radiograph on a grey scale that all films share.
+
+    Attributes
+    ----------
+    grid
+        Its stored and its working grid.
+    field
+        The exposed field, on the working grid.
+    image
+        float32 in [0, 1], bone bright, on the stored grid.
+    small
+        The same on the working grid.
+    """
+
+    grid: WorkingGrid
+    field: Field
+    image: FloatImage
+    small: FloatImage
+
+
+def find_candidates(
+    radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
+) -> Findings:
     """Find candidate lytic lesions in a radiograph.
 
     Parameters
@@ -72,6 +104,8 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
         From `lesionscan.read_radiograph`, or built from arrays.
     settings
         Tunables; the defaults where None.
+    scorer
+        From `Scorer.from_file`; the shipped one where None.
 
     Returns
     -------
@@ -79,61 +113,92 @@ def find_candidates(radiograph: Radiograph, settings: Settings | None = None) ->
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
     """
     with _one_thread():
-        return _find(radiograph, settings or Settings())
+        return _find(radiograph, settings or Settings(), scorer or shipped_scorer())
 
 
-def _find(radiograph: Radiograph, s: Settings) -> Findings:
+def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
     """Find candidates step by step."""
-    grid = WorkingGrid.of(radiograph.shape, long_side_px=s.working_long_side_px)
-    pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
+    # exposed field, normalise
+    film = normalise_film(radiograph, s)
+    grid, field, small = film.grid, film.field, film.small
 
-    # exposed field
-    whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
-    field = find_field(rescale(pixels, whole), valid)
-
-    # normalise
-    grey = grey_range(
-        pixels, field.usable, low_percent=s.dark_percent, high_percent=s.bright_percent
-    )
-    image = np.clip(rescale(radiograph.pixels, grey), 0.0, 1.0)
-    small = np.clip(rescale(pixels, grey), 0.0, 1.0)
+    # look with the trained network
+    maps = scorer.network.look(small)
 
     # bone
-    bone = find_bone(small, field.usable)
+    bone = find_bone(maps.bone, small, field.usable)
     assessed = bone.confidence >= s.least_bone_confidence
 
-    # dark regions
+    # dark regions: those that the network sees, then whatever else is dark inside bone
     search = bone.search if assessed else np.zeros_like(bone.search)
+    allowed = field.usable if assessed else search
+    seen, slopes = find_lucencies(maps.lucency, small, allowed, most=_MOST_REGIONS)
     inner = fill_outside(small, search)
     radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
     radii = np.unique(np.maximum(radii, _LEAST_RADIUS_PX))
-    labels = find_dark_regions(small, inner, search, radii_px=radii, most=_MOST_REGIONS)
+    labels = find_dark_regions(
+        small, inner, search & ~slopes, found=seen, radii_px=radii, most=_MOST_REGIONS
+    )
 
     # measure
     labels = grid.restore_labels(labels)
+    lucency = grid.restore(maps.lucency)
     bone_mask, exposed = grid.restore_mask(bone.mask), grid.restore_mask(field.exposed)
     regions = measure_regions(
         labels,
-        image,
+        film.image,
         bone_mask,
         exposed=exposed,
         opaque=grid.restore_mask(field.opaque),
+        lucency=lucency,
         spacing=radiograph.spacing,
     )
 
     # score
-    candidates = score_regions(regions, shown_score=s.shown_score, most=s.max_candidates)
+    candidates = score_regions(
+        regions, scorer=scorer, shown_score=s.shown_score, most=s.max_candidates
+    )
     return Findings(
         radiograph=radiograph,
         settings=s,
-        image=image,
+        scorer_sha256=scorer.sha256,
+        image=film.image,
         exposed=exposed,
+        lucency=lucency,
         bone=bone_mask,
         bone_confidence=bone.confidence,
         assessed=assessed,
         labels=_numbered_by_candidate(labels, candidates),
         candidates=candidates,
         notices=() if assessed else (_NOT_ASSESSED,),
+    )
+
+
+def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm:
+    """Find the exposed field of a radiograph and bring its grey values to a common scale.
+
+    Parameters
+    ----------
+    radiograph
+        As read.
+    settings
+        Give the working grid and the percentiles.
+    """
+    grid = WorkingGrid.of(radiograph.shape, long_side_px=settings.working_long_side_px)
+    pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
+    whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
+    field = find_field(rescale(pixels, whole), valid)
+    grey = grey_range(
+        pixels,
+        field.usable,
+        low_percent=settings.dark_percent,
+        high_percent=settings.bright_percent,
+    )
+    return NormalisedFilm(
+        grid=grid,
+        field=field,
+        image=np.clip(rescale(radiograph.pixels, grey), 0.0, 1.0),
+        small=np.clip(rescale(pixels, grey), 0.0, 1.0),
     )
 
 
@@ -148,8 +213,8 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-_MOST_REGIONS = 150
-"""Regions measured and scored; more than are listed, since salience is not the score."""
+_MOST_REGIONS = 100
+"""Regions measured and scored: as many as can be listed at most."""
 _LEAST_RADIUS_PX = 1.5
 """Smaller spots on the working grid cannot be told from noise."""
 _NOT_ASSESSED = Notice(

@@ -3,9 +3,7 @@
 A blob is a place that is darker than its surroundings in every direction: a maximum, over place
 and scale, of the smaller eigenvalue of the Hessian (Lindeberg, IJCV 1998;30:79). Lines such as the
 medullary canal have one eigenvalue near 0 and drop out. The outline is the closed path around the
-blob with the steepest step from dark to bright, found by dynamic programming in polar coordinates
-(Timp and Karssemeijer, Med Phys 2004;31:958): it cannot leak through a gap in the rim, as level
-sets do, and crosses septa inside a lesion.
+blob with the steepest steps from dark to bright (`outlines`).
 """
 
 from dataclasses import dataclass
@@ -13,19 +11,22 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon2mask
 
 from lesionscan.detection.morphology import largest_component
+from lesionscan.detection.outlines import (
+    STEPS,
+    blur_to_scale,
+    edge_steps,
+    filled,
+    ray_ends,
+    sample,
+    steepest_path,
+    vertices,
+)
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
 
-_ANGLES = 48
-"""Directions in which a blob's edge is sought; divisible by 4, so that turns change nothing."""
-_STEPS = 40
-"""Radii tried in each direction."""
 _NEAREST, _FARTHEST = 0.35, 2.2
 """Range of these radii, in blob radii."""
-_EDGE_REACH = 0.22
-"""Distance over which brightness inside and outside the edge is compared, in blob radii."""
 _BEND = 0.2
 """Cost of a change of radius by one step between neighbouring directions, in mean edge steps."""
 _SMALLEST_AREA_PX = 6
@@ -62,10 +63,11 @@ def find_dark_regions(
     inner: FloatImage,
     search: BoolImage,
     *,
+    found: LabelImage,
     radii_px: NDArray[np.float64],
     most: int,
 ) -> LabelImage:
-    """Find and outline dark regions.
+    """Find and outline dark regions beside those that are known.
 
     Parameters
     ----------
@@ -75,17 +77,21 @@ def find_dark_regions(
         The same, continued smoothly outside bone (`fill_outside`).
     search
         bool (rows, cols); where regions may lie.
+    found
+        int32 (rows, cols); regions found already, numbered from 1. They keep their numbers and
+        their ground.
     radii_px
         float64 (n,), radii looked for, in pixels.
     most
-        Largest number of regions returned.
+        Largest number of regions returned, the known ones included.
 
     Returns
     -------
     ndarray
-        int32 (rows, cols); 0 = background, 1 = the most salient region, and so on.
+        int32 (rows, cols); 0 = background, then the known regions, then the most salient new one,
+        and so on.
     """
-    labels: LabelImage = np.zeros(image.shape, np.int32)
+    labels: LabelImage = found.copy()
     if not search.any():
         return labels
     outlines = [
@@ -94,11 +100,11 @@ def find_dark_regions(
         for outline in _outlines(image, inner, _find_blobs(inner, search, float(radius)))
     ]
     outlines.sort(key=lambda o: -o.salience)
-    label = 0
+    label = int(found.max())
     for outline in outlines:
-        top, left, mask = _drawn(outline.polygon, image.shape)
-        rows, cols = mask.shape
-        box = np.s_[top : top + rows, left : left + cols]
+        if label >= most:
+            break
+        box, mask = filled(outline.polygon, image.shape)
         mask &= search[box]
         area = np.count_nonzero(mask)
         covered = np.bincount(labels[box][mask], minlength=1)
@@ -108,8 +114,6 @@ def find_dark_regions(
             continue
         label += 1
         labels[box][largest_component(mask & (labels[box] == 0))] = label
-        if label == most:
-            break
     return labels
 
 
@@ -119,14 +123,6 @@ def _swallows(labels: LabelImage, covered: NDArray[np.int64]) -> bool:
         if covered[other] > _OVERLAP * np.count_nonzero(labels == other):
             return True
     return False
-
-
-def _drawn(polygon: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, int, BoolImage]:
-    """Rasterise a polygon of (row, col) vertices; return its box's corner and its mask."""
-    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int) - 1, 0)
-    high = np.minimum(np.ceil(polygon.max(axis=0)).astype(int) + 2, shape)
-    inside = polygon2mask((high[0] - low[0], high[1] - low[1]), polygon - low)
-    return int(low[0]), int(low[1]), inside
 
 
 def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
@@ -203,20 +199,15 @@ def _outlines(image: FloatImage, inner: FloatImage, blobs: list[_Blob]) -> list[
     if not blobs:
         return []
     radius = blobs[0].radius
-    steps = radius * np.linspace(_NEAREST, _FARTHEST, _STEPS)
-    angles = (np.arange(_ANGLES) + 0.5) * (2 * np.pi / _ANGLES)
+    radii = radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
     centres = np.array([(b.row, b.col) for b in blobs])
-    directions = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-    # (blobs, angles, steps) grids of rows and columns
-    rows = centres[:, 0, None, None] + directions[None, :, 0, None] * steps
-    cols = centres[:, 1, None, None] + directions[None, :, 1, None] * steps
-    blurred = _blur_to_scale(inner, radius)
-    profile = _sample(blurred, rows, cols)
-    best = _steepest_path(_edge_steps(profile))
-    film = _sample(_blur_to_scale(image, radius), rows, cols)
-    polygons = centres[:, None, :] + steps[best][:, :, None] * directions[None]
+    rows, cols = ray_ends(centres, radii)
+    profile = sample(blur_to_scale(inner, radius), rows, cols)
+    best = steepest_path(edge_steps(profile, nearest=_NEAREST, farthest=_FARTHEST), bend=_BEND)
+    film = sample(blur_to_scale(image, radius), rows, cols)
+    polygons = vertices(centres, radii, best)
     weakest = _weakest_side(film, best)
-    size = np.sqrt((steps[best] ** 2).mean(axis=1))
+    size = np.sqrt((radii[best] ** 2).mean(axis=1))
     # the whole lesion rather than its darkest spot: contrast times size
     salience = weakest * size
     return [
@@ -225,84 +216,17 @@ def _outlines(image: FloatImage, inner: FloatImage, blobs: list[_Blob]) -> list[
     ]
 
 
-def _blur_to_scale(image: FloatImage, radius: float) -> FloatImage:
-    """Blur away what is finer than a blob of this radius needs."""
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(0.6, 0.1 * radius)), np.float32)
-
-
-def _sample(
-    image: FloatImage, rows: NDArray[np.float64], cols: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Interpolate an image linearly at (blobs, angles, steps); beyond its border, its edge."""
-    blobs, angles, steps = rows.shape
-    chunk = 32_000 // angles  # cv2.remap takes at most 32767 rows
-    sampled = [
-        cv2.remap(
-            image,
-            cols[i : i + chunk].reshape(-1, steps).astype(np.float32),
-            rows[i : i + chunk].reshape(-1, steps).astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for i in range(0, blobs, chunk)
-    ]
-    return np.asarray(np.concatenate(sampled), np.float32).reshape(rows.shape)
-
-
-def _edge_steps(profile: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return, for every radius, brightness just outside minus just inside."""
-    step = (_FARTHEST - _NEAREST) / (_STEPS - 1)
-    reach = max(1, round(_EDGE_REACH / step))
-    padded = np.pad(profile, ((0, 0), (0, 0), (reach, reach)), mode="edge")
-    total = np.cumsum(padded, axis=2, dtype=np.float64)
-    total = np.concatenate([np.zeros_like(total[:, :, :1]), total], axis=2)
-    count = profile.shape[2]
-    inside = total[:, :, reach : reach + count] - total[:, :, :count]
-    outside = (
-        total[:, :, 2 * reach + 1 : 2 * reach + 1 + count]
-        - total[:, :, reach + 1 : reach + 1 + count]
-    )
-    return ((outside - inside) / reach).astype(np.float32)
-
-
-def _steepest_path(edge: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return, per blob and angle, the index of the radius on the closed path of steepest steps.
-
-    Three turns are made and the middle one kept, so that where the path starts has no say.
-    """
-    blobs, angles, steps = edge.shape
-    unit = np.maximum(edge.max(axis=2).mean(axis=1), 1e-4)
-    gain = edge / unit[:, None, None]
-    shifts = np.arange(-2, 3)
-    value = gain[:, 0].copy()
-    came_from = np.zeros((3 * angles, blobs, steps), np.int8)
-    for turn in range(1, 3 * angles):
-        padded = np.pad(value, ((0, 0), (2, 2)), constant_values=-np.inf)
-        options = np.stack([padded[:, 2 + s : 2 + s + steps] - _BEND * abs(int(s)) for s in shifts])
-        choice = options.argmax(axis=0)
-        came_from[turn] = shifts[choice]
-        value = np.take_along_axis(options, choice[None], axis=0)[0] + gain[:, turn % angles]
-    at = value.argmax(axis=1)
-    path = np.zeros((blobs, angles), np.int64)
-    every = np.arange(blobs)
-    for turn in range(3 * angles - 1, angles - 1, -1):
-        if turn < 2 * angles:
-            path[:, turn - angles] = at
-        at = at + came_from[turn, every, at]
-    return path
-
-
 def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return how much brighter the surroundings are on the sides where they are so least.
 
     A hole is enclosed on all sides; a canal, a joint gap or a notch in the outline is not.
     """
-    steps = np.arange(_STEPS)
-    relative = np.linspace(_NEAREST, _FARTHEST, _STEPS)
+    steps = np.arange(STEPS)
+    relative = np.linspace(_NEAREST, _FARTHEST, STEPS)
     reach = relative[best][:, :, None]
     inside = relative < 0.9 * reach
     ring = (relative > 1.05 * reach) & (relative <= np.maximum(1.5 * reach, reach + 0.25))
-    ring |= (steps == _STEPS - 1) & ~ring.any(axis=2, keepdims=True)
+    ring |= (steps == STEPS - 1) & ~ring.any(axis=2, keepdims=True)
     weight = inside * relative  # every radius stands for a ring of pixels
     total = np.maximum(weight.sum(axis=(1, 2)), 1e-6)
     level = (film * weight).sum(axis=(1, 2)) / total

@@ -298,11 +298,11 @@ def _tool(folder: Path, judged: list[JudgedFilm]) -> Tool:
     tools = list(dict.fromkeys(one.result.tool for one in judged if one.result.tool is not None))
     if len(tools) > 1:
         raise ResultsError(
-            f"{folder} mixes results of two versions or settings (such as {_words(tools[0])} and "
-            f"{_words(tools[1])}); {AGAIN} with one"
+            f"{folder} mixes results of two versions, settings or scorers (such as "
+            f"{_words(tools[0])} and {_words(tools[1])}); {AGAIN} with one"
         )
     return tools[0]
 
 
 def _words(tool: Tool) -> str:
-    return f"{tool.name} {tool.version} with settings {tool.settings_sha256[:8]}"
+    return f"{tool.name} {tool.version} with {tool.made_with()}"

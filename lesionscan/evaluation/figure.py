@@ -133,21 +133,17 @@ def _draw(axes: Axes, figures: SetFigures, curve: Curve, look: tuple[str, str, s
 
 
 def _names(tool: Tool, other: Tool | None) -> tuple[str, str]:
-    """Return the programs' names, with version and settings where the names are the same."""
+    """Return the programs' names, with version, settings, scorer where the names are the same."""
     if other is None:
         return tool.name, ""
     one, two = (
-        (one.name, f"{one.name} {one.version}", f"{one.name} {one.version} {_short(one)}")
+        (one.name, f"{one.name} {one.version}", f"{one.name} {one.version} {one.made_with()}")
         for one in (tool, other)
     )
     for pair in zip(one, two, strict=True):
         if pair[0] != pair[1]:
             return pair
     return f"{tool.name}, first", f"{other.name}, second"
-
-
-def _short(tool: Tool) -> str:
-    return f"settings {tool.settings_sha256[:8]}"
 
 
 def _plain(text: str) -> str:

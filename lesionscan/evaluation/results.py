@@ -29,11 +29,27 @@ class ResultsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Which program with which settings made the results."""
+    """Which program with which settings and scorer made the results.
+
+    Attributes
+    ----------
+    name, version
+        Of the program.
+    settings_sha256
+        Hash of its settings.
+    scorer_sha256
+        Hash of its scorer; None where the results do not say.
+    """
 
     name: str
     version: str
     settings_sha256: str
+    scorer_sha256: str | None = None
+
+    def made_with(self) -> str:
+        """Return the starts of the hashes, for people."""
+        words = f"settings {self.settings_sha256[:8]}"
+        return words if self.scorer_sha256 is None else f"{words}, scorer {self.scorer_sha256[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +205,14 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
 
 
 def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
-    tool = Tool(**{key: str(result["tool"][key]) for key in Tool.__slots__})
+    made_by = result["tool"]
+    scorer = made_by.get("scorer_sha256")
+    tool = Tool(
+        name=str(made_by["name"]),
+        version=str(made_by["version"]),
+        settings_sha256=str(made_by["settings_sha256"]),
+        scorer_sha256=None if scorer is None else str(scorer),
+    )
     status = result["status"]
     if status == "failed":
         code = (result.get("error") or {}).get("code")

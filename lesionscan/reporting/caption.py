@@ -1,4 +1,7 @@
-"""The strip under a film: counts, scale bar, disclaimer; nothing that identifies the file."""
+"""The strip under a film: counts, why the best is shown, scale bar, disclaimer.
+
+Nothing in it identifies the file.
+"""
 
 import cv2
 import numpy as np
@@ -10,6 +13,9 @@ from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, wri
 
 NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
+
+STRONGEST = 3
+"""Reasons shown for a candidate; the JSON has all."""
 
 _PLANES = {
     "patient": "in the patient",
@@ -27,6 +33,18 @@ def caption_words(findings: Findings) -> tuple[str, ...]:
     if not findings.assessed:
         found = "not assessed: bone mask confidence low"
     return (found, "research use only, not a diagnosis")
+
+
+def reason_words(findings: Findings) -> str:
+    """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
+    for candidate in findings.candidates[:1]:
+        if candidate.shown:
+            told = (
+                f"{'+' if reason.effect >= 0 else '-'} {reason.text}"
+                for reason in candidate.reasons[:STRONGEST]
+            )
+            return f"{candidate.id}:  {'   '.join(told)}"
+    return ""
 
 
 def scale_bar(spacing: Spacing, scale: float, longest_px: float) -> tuple[float, str] | None:
@@ -71,6 +89,7 @@ def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> ND
     height = text_height(rows, columns)
     pad, words = height, caption_words(findings)
     lines = _wrap(words, width - 2 * pad, height)
+    lines += _broken(reason_words(findings), width - 2 * pad, height)
     spacing = findings.radiograph.spacing
     bar = None if spacing is None else scale_bar(spacing, scale, 0.3 * width)
     strip_rows = pad + (len(lines) + (bar is not None)) * 2 * height + pad // 2
@@ -90,6 +109,18 @@ def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> ND
 def _wrap(words: tuple[str, ...], width: int, height: int) -> tuple[str, ...]:
     joined = "   |   ".join(words)
     return (joined,) if text_size(joined, height)[0] <= width else words
+
+
+def _broken(text: str, width: int, height: int) -> tuple[str, ...]:
+    """Break a text at its spaces into lines of at most `width` display pixels."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_size(longer, height)[0] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _draw_bar(

@@ -46,7 +46,11 @@ def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRec
     rows, columns = radiograph.shape
     facts = {name: _fact(value) for name, value in sorted(radiograph.acquisition.items())}
     return ResultRecord(
-        tool=ToolRecord(version=__version__, settings_sha256=findings.settings.sha256()),
+        tool=ToolRecord(
+            version=__version__,
+            settings_sha256=findings.settings.sha256(),
+            scorer_sha256=findings.scorer_sha256,
+        ),
         input=InputRecord(file=file, sha256=sha256),
         status="ok",
         error=None,
@@ -65,7 +69,7 @@ def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRec
 
 
 def failed_record(
-    *, file: str, sha256: str | None, settings_sha256: str, error: Notice
+    *, file: str, sha256: str | None, settings_sha256: str, scorer_sha256: str, error: Notice
 ) -> ResultRecord:
     """Make the record of a file that could not be searched.
 
@@ -77,11 +81,15 @@ def failed_record(
         Hash of the input's bytes, hexadecimal; None where they cannot be read.
     settings_sha256
         Hash of the settings, hexadecimal.
+    scorer_sha256
+        Hash of the scorer's file, hexadecimal.
     error
         Code and one-line message.
     """
     return ResultRecord(
-        tool=ToolRecord(version=__version__, settings_sha256=settings_sha256),
+        tool=ToolRecord(
+            version=__version__, settings_sha256=settings_sha256, scorer_sha256=scorer_sha256
+        ),
         input=InputRecord(file=file, sha256=sha256),
         status="failed",
         error=ErrorRecord(code=error.code, message=error.message),
@@ -172,6 +180,9 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
         enclosure=rounded(region.enclosure),
         edge_alignment=rounded(region.edge_alignment),
         bone_fraction=rounded(region.bone_fraction),
+        lucency=rounded(region.lucency),
+        lucency_peak=rounded(region.lucency_peak),
+        lucency_contrast=rounded(region.lucency_contrast),
         margin_width_px=_optional(region.margin_width_px),
         margin_width_mm=_optional(region.margin_width_mm),
         lesion_to_bone_width=_optional(region.lesion_to_bone_width),
@@ -179,7 +190,12 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
         location=_location(region.location),
         flags=tuple(str(flag) for flag in region.flags),
         reasons=tuple(
-            ReasonRecord(term=reason.term, value=rounded(reason.value), text=reason.text)
+            ReasonRecord(
+                term=reason.term,
+                value=rounded(reason.value),
+                effect=rounded(reason.effect),
+                text=reason.text,
+            )
             for reason in candidate.reasons
         ),
     )

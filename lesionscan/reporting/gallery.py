@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from lesionscan.reporting.caption import STRONGEST
 from lesionscan.reporting.records import DISCLAIMER
 
 
@@ -18,6 +19,7 @@ class CandidateLine:
     score: float
     size: str
     place: str
+    reasons: tuple[str, ...]
     doubts: tuple[str, ...]
 
 
@@ -148,5 +150,11 @@ def _line(candidate: Mapping[str, Any]) -> CandidateLine:
         score=candidate["score"],
         size=size,
         place=f"row {row:.0f}, column {column:.0f}",
+        reasons=tuple(_reason(reason) for reason in candidate["reasons"][:STRONGEST]),
         doubts=tuple(flag.replace("_", " ") for flag in candidate["flags"]),
     )
+
+
+def _reason(reason: Mapping[str, Any]) -> str:
+    """Say a reason with a mark: up where it raised the score, down where it lowered it."""
+    return f"{'▲' if reason['effect'] >= 0 else '▼'} {reason['text']}"

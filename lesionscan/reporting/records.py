@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
@@ -29,11 +29,12 @@ class Record(BaseModel):
 
 
 class ToolRecord(Record):
-    """Which program with which settings made the result."""
+    """Which program with which settings and scorer made the result."""
 
     name: Literal["lesionscan"] = Field(default="lesionscan", description="Name of the program.")
     version: str = Field(description="Version of the program.")
     settings_sha256: str = Field(description="SHA-256 (hexadecimal) of the settings.")
+    scorer_sha256: str = Field(description="SHA-256 (hexadecimal) of the scorer's file.")
 
 
 class InputRecord(Record):
@@ -104,11 +105,15 @@ class LocationRecord(Record):
 
 
 class ReasonRecord(Record):
-    """One named term of a score."""
+    """What one named term added to a score."""
 
     term: str = Field(description="Stable name of the term.")
-    value: float = Field(description="0 (speaks against a lesion) to 1 (speaks for one).")
-    text: str = Field(description="The same in words.")
+    value: float = Field(description="What was measured, in the term's own unit.")
+    effect: float = Field(
+        description="Log-odds that this added to the score, relative to the term's mean effect in "
+        "training: above 0 it speaks for a lesion, below 0 against one; no unit."
+    )
+    text: str = Field(description="The measured value in words.")
 
 
 class CandidateRecord(Record):
@@ -188,6 +193,12 @@ class CandidateRecord(Record):
     bone_fraction: float = Field(
         description="Share of the region and its ring inside the bone mask, 0 to 1; no unit."
     )
+    lucency: Unit = Field(description="Mean inside of the scorer's lucency map, 0 to 1; no unit.")
+    lucency_peak: Unit = Field(description="Maximum inside of that map, 0 to 1; no unit.")
+    lucency_contrast: float = Field(
+        description="Mean of that map inside minus its mean in the surrounding ring, -1 to 1; no "
+        "unit."
+    )
     margin_width_px: float | None = Field(
         description="Width of the zone of transition (10 to 90 %), in pixels; null where no edge "
         "can be fitted."
@@ -206,7 +217,9 @@ class CandidateRecord(Record):
     )
     location: LocationRecord | None = Field(description="Place on its bone; null outside bone.")
     flags: tuple[str, ...] = Field(description="Doubts about these numbers.")
-    reasons: tuple[ReasonRecord, ...] = Field(description="The terms that made the score.")
+    reasons: tuple[ReasonRecord, ...] = Field(
+        description="The terms that made the score, the strongest first."
+    )
 
 
 class BoneRecord(Record):
@@ -222,10 +235,10 @@ class BoneRecord(Record):
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.0"] = Field(
-        default="1.0", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.1"] = Field(
+        default="1.1", description="Version of this format; a new major number breaks readers."
     )
-    tool: ToolRecord = Field(description="Which program with which settings.")
+    tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
     status: Literal["ok", "failed"] = Field(description="Whether the file could be searched.")
     error: ErrorRecord | None = Field(description="Why it failed; null where status is ok.")

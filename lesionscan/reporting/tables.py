@@ -2,7 +2,7 @@ r"""CSV tables of a run: one row a film, one row a candidate.
 
 Columns keep their names and order within a `schema_version`; names are those of the JSON, with
 the parts of a pair spelled out. Booleans are true and false, null is empty, lists are joined by
-";". UTF-8, "\n" line ends, quotes where needed.
+";", a reason is its term and effect. UTF-8, "\n" line ends, quotes where needed.
 """
 
 import csv
@@ -64,6 +64,9 @@ _MEASURES = (
     "enclosure",
     "edge_alignment",
     "bone_fraction",
+    "lucency",
+    "lucency_peak",
+    "lucency_contrast",
     "margin_width_px",
     "margin_width_mm",
     "lesion_to_bone_width",
@@ -166,7 +169,7 @@ def candidate_rows(result: Result) -> Iterator[list[str]]:
             location.get("along_bone"),
             location.get("across_bone"),
             ";".join(candidate["flags"]),
-            ";".join(f"{reason['term']}={reason['value']}" for reason in candidate["reasons"]),
+            ";".join(f"{reason['term']}={reason['effect']}" for reason in candidate["reasons"]),
             result["disclaimer"],
         )
         yield [_cell(cell) for cell in cells]

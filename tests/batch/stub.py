@@ -13,6 +13,7 @@ import numpy as np
 
 from lesionscan.detection import pipeline
 from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.radiograph import Radiograph
 from lesionscan.settings import Settings
 from tests.reporting.made import Disk, Film, make_findings
@@ -21,7 +22,9 @@ KILL, RAISE, NO_MEMORY = 201, 202, 203
 """Values of the top left pixel at which the stub kills its process or raises."""
 
 
-def find_stub(radiograph: Radiograph, settings: Settings | None = None) -> Findings:
+def find_stub(
+    radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
+) -> Findings:
     """Find a disk in the middle and one above it, whatever the film shows."""
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
     order = int(radiograph.pixels[0, 0])
@@ -39,13 +42,16 @@ def find_stub(radiograph: Radiograph, settings: Settings | None = None) -> Findi
             columns=columns,
             disks=(Disk(rows // 2, columns // 2, 6, score), Disk(rows // 4, columns // 2, 4, 0.1)),
             settings=settings or Settings(),
+            scorer_sha256=(scorer or shipped_scorer()).sha256,
         )
     )
     return Findings(
         radiograph=radiograph,
         settings=made.settings,
+        scorer_sha256=made.scorer_sha256,
         image=made.image,
         exposed=made.exposed,
+        lucency=made.lucency,
         bone=made.bone,
         bone_confidence=made.bone_confidence,
         assessed=True,

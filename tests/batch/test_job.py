@@ -1,7 +1,9 @@
 """One film in, its result files out; failures become records, never exceptions."""
 
+import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 from lesionscan.batch import job as job_module
 from lesionscan.batch.job import Job, ResultPaths, crashed, process
 from lesionscan.detection import pipeline
+from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
 from lesionscan.settings import Settings
 from tests.batch.films import write_film
 from tests.batch.stub import NO_MEMORY, RAISE, find_stub
+from tests.detection.scorer.made import scorer_bytes
 from tests.reporting.test_records import validate
 
 
@@ -22,10 +26,17 @@ def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
 
 
-def make_job(tmp_path: Path, order: int = 0, settings: Settings | None = None) -> Job:
+def make_job(tmp_path: Path, order: int = 0) -> Job:
     """Return a job for a film "a/x y.png"."""
     path = write_film(tmp_path / "in" / "a" / "x y.png", order)
-    return Job(path, "a/x y.png", tmp_path / "out", settings or Settings(), resume=True)
+    return Job(path, "a/x y.png", tmp_path / "out", Settings(), None, resume=True)
+
+
+def make_scorer(tmp_path: Path) -> Path:
+    """Write another scorer than the shipped one."""
+    path = tmp_path / "other.scorer"
+    path.write_bytes(scorer_bytes())
+    return path
 
 
 def result_of(job: Job) -> dict[str, Any]:
@@ -52,7 +63,7 @@ def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
 
 
 def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
-    """With the same input, settings and version, results are kept untouched."""
+    """With the same input, settings, scorer and version, results are kept untouched."""
     job = make_job(tmp_path)
     first, paths = process(job), ResultPaths.of(job.out, job.name)
     before = paths.record.stat().st_mtime_ns
@@ -63,19 +74,21 @@ def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["input", "settings", "version", "overlay", "labels", "bone", "json"]
+    "change", ["input", "settings", "scorer", "version", "overlay", "labels", "bone", "json"]
 )
 def test_a_film_is_done_again_when_anything_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Another input, setting or version, or a missing or broken result, is not kept."""
+    """Another input, setting, scorer or version, or a missing or broken result, is not kept."""
     job = make_job(tmp_path)
     process(job)
     paths = ResultPaths.of(job.out, job.name)
     if change == "input":
         write_film(job.path, score=150)
     if change == "settings":
-        job = make_job(tmp_path, settings=Settings(shown_score=0.3))
+        job = replace(job, settings=Settings(shown_score=0.3))
+    if change == "scorer":
+        job = replace(job, scorer=make_scorer(tmp_path))
     if change == "version":
         monkeypatch.setattr(job_module, "__version__", "0.0.9")
     if change == "overlay":
@@ -90,12 +103,28 @@ def test_a_film_is_done_again_when_anything_changed(
     assert paths.overlay.stat().st_size > 0
 
 
+@pytest.mark.parametrize("order", [0, RAISE])
+def test_a_result_names_its_scorer(tmp_path: Path, order: int) -> None:
+    """The JSON of a film that was read, or that failed, has the hash of the scorer's file."""
+    path = make_scorer(tmp_path)
+    job = replace(make_job(tmp_path, order), scorer=path)
+    process(job)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert result_of(job)["tool"]["scorer_sha256"] == expected
+
+
+def test_a_scorer_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+    """It concerns every film, so it is raised."""
+    job = replace(make_job(tmp_path), scorer=tmp_path / "gone.scorer")
+    with pytest.raises(ScorerError, match=r"gone\.scorer cannot be read"):
+        process(job)
+
+
 def test_no_resume_does_all_again(tmp_path: Path) -> None:
     """Without resume, finished films are done again."""
     job = make_job(tmp_path)
     process(job)
-    again = Job(job.path, job.name, job.out, job.settings, resume=False)
-    assert not process(again).resumed
+    assert not process(replace(job, resume=False)).resumed
 
 
 @pytest.mark.parametrize(
@@ -153,7 +182,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
     """A name to which no ending fits fails; it does not stop the run."""
     path = write_film(tmp_path / "in" / ("x" * 247 + ".png"))
-    outcome = process(Job(path, path.name, tmp_path / "out", Settings(), resume=True))
+    outcome = process(Job(path, path.name, tmp_path / "out", Settings(), None, resume=True))
     assert outcome.error is not None
     assert outcome.error.code == "name_too_long"
 

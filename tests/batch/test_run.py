@@ -1,6 +1,7 @@
 """A run does every film, sums up, resumes, and can be stopped."""
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ from lesionscan.batch.discover import InputError
 from lesionscan.batch.job import Outcome
 from lesionscan.batch.run import RunSummary, make_plan, run_scan
 from lesionscan.detection import pipeline
+from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import RAISE, find_stub
+from tests.detection.scorer.made import scorer_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +42,10 @@ def scan(
     stopped: Callable[[], bool] = lambda: False,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
     settings: Settings | None = None,
+    scorer: Path | None = None,
 ) -> RunSummary:
     """Scan with the stub in this process."""
-    plan = make_plan([folder], out, settings or Settings(), resume=True)
+    plan = make_plan([folder], out, settings or Settings(), scorer=scorer, resume=True)
     return run_scan(plan, jobs=1, on_outcome=on_outcome, stopped=stopped)
 
 
@@ -150,6 +154,29 @@ def test_a_changed_setting_does_not_mix_with_old_results(films: Path, tmp_path: 
         settings=Settings(shown_score=0.05),
     )
     assert len((out / "images.csv").read_text("utf-8").splitlines()) == 2
+
+
+def test_another_scorer_does_the_films_again(films: Path, tmp_path: Path) -> None:
+    """Results of the shipped scorer are not kept, and run.json and every JSON name the other."""
+    out, path = tmp_path / "out", tmp_path / "other.scorer"
+    path.write_bytes(scorer_bytes())
+    scan(films, out)
+    before = run_json(out)["tool"]["scorer_sha256"]
+    summary = scan(films, out, scorer=path)
+    assert not any(outcome.resumed for outcome in summary.outcomes)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert before != run_json(out)["tool"]["scorer_sha256"] == expected
+    named = {
+        json.loads(path.read_bytes())["tool"]["scorer_sha256"] for path in out.rglob("*.png.json")
+    }
+    assert named == {expected}
+
+
+def test_a_scorer_that_cannot_be_used_is_refused_first(films: Path, tmp_path: Path) -> None:
+    """No output folder is made for it."""
+    with pytest.raises(ScorerError, match="cannot be read"):
+        scan(films, tmp_path / "out", scorer=tmp_path / "no.scorer")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_output_that_is_a_file_is_refused(films: Path, tmp_path: Path) -> None:

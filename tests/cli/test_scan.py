@@ -1,5 +1,6 @@
 """The command line: what it prints, what it returns, and that it never shows a traceback."""
 
+import hashlib
 import io
 import json
 import os
@@ -16,12 +17,15 @@ from PIL import Image
 from rich.console import Console
 
 from lesionscan import cli
+from lesionscan.batch import run
 from lesionscan.batch.job import Outcome
 from lesionscan.cli import scan
 from lesionscan.detection import pipeline
+from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.radiograph import Notice
 from tests.batch.films import tree, write_film
 from tests.batch.stub import KILL, NO_MEMORY, RAISE, find_stub
+from tests.detection.scorer.made import scorer_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = [sys.executable, "-m", "tests.batch.stub"]
@@ -102,6 +106,14 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
         ),
         (["in", "-o", "out", "--settings", "no.toml"], "lesionscan: settings file no.toml"),
         (["in", "-o", "out", "--settings", "bad.toml"], "lesionscan: settings file bad.toml"),
+        (
+            ["in", "-o", "out", "--scorer", "no.scorer"],
+            "lesionscan: scorer file no.scorer cannot be read",
+        ),
+        (
+            ["in", "-o", "out", "--scorer", "bad.toml"],
+            "lesionscan: scorer file bad.toml is not a zip archive",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(
@@ -143,6 +155,41 @@ def test_settings_are_used(films: Path, tmp_path: Path) -> None:
     assert "6 candidates, 6 shown (score at least 0.05)" in done.stdout
     facts = json.loads((tmp_path / "out" / "run.json").read_bytes())
     assert facts["settings"]["shown_score"] == 0.05
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_scorer_is_used(films: Path, tmp_path: Path, jobs: int) -> None:
+    """A scorer file reaches every worker, and each JSON and run.json have its hash."""
+    path = tmp_path / "my.scorer"
+    path.write_bytes(scorer_bytes())
+    done = lesionscan(
+        "scan", "in", "-o", "out", "--scorer", "my.scorer", "--jobs", jobs, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert films == tmp_path / "in"
+    written = [*(tmp_path / "out").rglob("*.png.json"), tmp_path / "out" / "run.json"]
+    hashes = {json.loads(file.read_bytes())["tool"]["scorer_sha256"] for file in written}
+    assert len(written) == 4
+    assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_a_scorer_that_is_taken_away_is_one_line(
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A worker that cannot read the scorer any more stops the run like a mistake in its name."""
+
+    def taken_away(*_: object, **__: object) -> None:
+        raise ScorerError("scorer file x cannot be read")
+
+    monkeypatch.setattr(run, "run_scan", taken_away)
+    monkeypatch.setattr(sys, "argv", ["lesionscan", "scan", str(films), "-o", str(tmp_path / "o")])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "lesionscan: scorer file x cannot be read\n"
 
 
 def wait_for_results(out: Path, count: int) -> None:

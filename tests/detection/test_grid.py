@@ -40,3 +40,21 @@ def test_a_reduced_mask_is_true_only_where_it_was_wholly_covered() -> None:
     reduced = WorkingGrid.of(mask.shape, long_side_px=640).reduce_mask(mask)
 
     assert np.flatnonzero(~reduced[0]).tolist() == [320]
+
+
+def test_a_map_comes_back_at_its_place() -> None:
+    """A slope from left to right keeps its values at the same places of the film."""
+    stored = np.tile(np.linspace(0, 1, 1280, dtype=np.float32), (900, 1))
+    grid = WorkingGrid.of(stored.shape, long_side_px=640)
+
+    back = grid.restore(grid.reduce(stored))
+
+    assert back.dtype == np.float32
+    assert back == pytest.approx(stored, abs=1e-3)
+
+
+def test_a_map_of_a_small_film_stays_as_it_is() -> None:
+    """Where the grids are equal there is nothing to bring back."""
+    film = np.ones((200, 100), np.float32)
+
+    assert WorkingGrid.of(film.shape, long_side_px=640).restore(film) is film

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lesionscan.detection.measure import Flag, Region, measure_regions
-from lesionscan.radiograph import BoolImage, LabelImage, Spacing
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing
 from tests.detection.made import disk
 
 SHAPE = (160, 120)
@@ -17,6 +17,7 @@ def _measure(
     exposed: BoolImage | None = None,
     opaque: BoolImage | None = None,
     bone: BoolImage | None = None,
+    lucency: FloatImage | None = None,
 ) -> tuple[Region, ...]:
     image = np.where(labels > 0, 0.4, 0.7).astype(np.float32)
     everywhere = np.ones(labels.shape, bool)
@@ -26,6 +27,7 @@ def _measure(
         everywhere if bone is None else bone,
         exposed=everywhere if exposed is None else exposed,
         opaque=~everywhere if opaque is None else opaque,
+        lucency=np.zeros(labels.shape, np.float32) if lucency is None else lucency,
         spacing=spacing,
     )
 
@@ -165,6 +167,18 @@ def test_a_region_at_the_bone_edge_is_flagged() -> None:
     assert Flag.TOUCHES_BONE_EDGE in region.flags
 
 
+def test_the_lucency_map_is_measured_inside_and_around() -> None:
+    """0.8 inside, 0.3 around, 0.9 in one pixel."""
+    lucency = np.where(_disk() > 0, 0.8, 0.3).astype(np.float32)
+    lucency[80, 60] = 0.9
+
+    (region,) = _measure(_disk(), lucency=lucency)
+
+    assert region.lucency == pytest.approx(0.8, abs=0.001)
+    assert region.lucency_peak == pytest.approx(0.9)
+    assert region.lucency_contrast == pytest.approx(0.5, abs=0.001)
+
+
 def test_a_small_region_is_flagged() -> None:
     """Below 5 pixels radius shapes say little."""
     (region,) = _measure(_disk(4.0))
@@ -183,6 +197,7 @@ def test_a_region_clipped_to_black_is_flagged() -> None:
         everywhere,
         exposed=everywhere,
         opaque=~everywhere,
+        lucency=np.zeros(SHAPE, np.float32),
         spacing=None,
     )
 

@@ -6,7 +6,7 @@ from lesionscan.detection.morphology import (
     distance_to,
     fill_holes,
     largest_component,
-    open_disk,
+    without_specks,
 )
 from tests.detection.made import disk
 
@@ -46,15 +46,36 @@ def test_dilating_nothing_gives_nothing() -> None:
     assert not dilate_disk(np.zeros((9, 9), bool), 3.0).any()
 
 
-def test_closing_bridges_a_gap_and_opening_drops_a_thread() -> None:
-    """A gap of 4 pixels closes at radius 3; a thread of 2 pixels opens away at radius 2."""
+def test_closing_bridges_a_gap() -> None:
+    """Off the border a gap of 4 pixels closes at radius 3, and one of 12 does not."""
     gap = np.ones((40, 40), bool)
     gap[:, 18:22] = False
-    thread = np.zeros((40, 40), bool)
-    thread[:, 19:21] = True
+    wide = np.ones((40, 40), bool)
+    wide[:, 14:26] = False
 
-    assert close_disk(gap, 3.0)[20, 18:22].all()
-    assert not open_disk(thread, 2.0).any()
+    assert close_disk(gap, 3.0)[3:-3].all()
+    assert (close_disk(wide, 3.0) == wide).all()
+
+
+def test_closing_leaves_the_empty_and_the_full_mask_alone() -> None:
+    """The outside of the picture counts as it is: nothing grows from it and nothing shrinks."""
+    for mask in (np.zeros((9, 9), bool), np.ones((9, 9), bool)):
+        assert (close_disk(mask, 3.0) == mask).all()
+
+
+def test_specks_are_dropped_and_the_rest_stays_as_it_is() -> None:
+    """Of pieces with 3, 4 and 5 pixels those with at least 4 stay; touching corners join."""
+    mask = np.zeros((20, 20), bool)
+    mask[2, 2:5] = True
+    mask[6, 2:6] = True
+    mask[10, 2:5] = mask[11, 5:7] = True
+
+    kept = without_specks(mask, 4.0)
+
+    assert not kept[2].any()
+    assert (kept[6:] == mask[6:]).all()
+    assert not without_specks(np.zeros((5, 5), bool), 1.0).any()
+    assert without_specks(np.ones((5, 5), bool), 25.0).all()
 
 
 def test_the_largest_piece_is_kept() -> None:

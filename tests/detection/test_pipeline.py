@@ -1,22 +1,76 @@
-"""The whole detection: what it finds, and what must not change it."""
+"""The whole detection: what it finds, in which order, and what must not change it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from scipy.special import expit
 
-from lesionscan import Candidate, Findings, Settings, find_candidates, read_radiograph
-from lesionscan.radiograph import FloatImage
+from lesionscan import Candidate, Scorer, Settings, find_candidates, read_radiograph
+from lesionscan.detection import pipeline
+from lesionscan.detection.pipeline import normalise_film
+from lesionscan.detection.scorer.network import Maps, Network
+from lesionscan.detection.scorer.scorer_file import shipped_scorer
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Radiograph
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import make_phantom
-from tests.detection.made import limb, radiograph
+from tests.detection.made import disk, limb, radiograph
+from tests.detection.scorer.made import onnx_network, scorer_bytes, scorer_card
 
 DICOM = Path(__file__).parents[3] / "shared" / "data" / "dicom"
 SIDE = 480
+LIMB = (320, 240)
+"""Rows and columns of `limb()`, whose bone has the columns 84 to 155."""
+HOLE = (160, 120)
+
+
+class Knowing(Network):
+    """A network that knows what it will see."""
+
+    def __init__(self, lucency: FloatImage, bone: FloatImage) -> None:
+        super().__init__(onnx_network(), 64)
+        self._known = Maps(lucency, bone)
+
+    def look(self, image: FloatImage) -> Maps:
+        """Return the maps that were given, for a film of their size."""
+        assert image.shape == self._known.lucency.shape
+        return self._known
+
+
+class Seeing(Network):
+    """A network that has no favourite direction: bone is bright, a lucency a dark spot in it."""
+
+    def __init__(self) -> None:
+        super().__init__(onnx_network(), 64)
+
+    def look(self, image: FloatImage) -> Maps:
+        """Return the film's brightness, and how much darker it is than its surroundings."""
+        near, far = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (4.0, 16.0))
+        bone = expit(20.0 * (near - 0.45)).astype(np.float32)
+        return Maps(np.clip(8.0 * (far - near), 0.0, 1.0) * bone, bone)
+
+
+def _scorer(network: Network) -> Scorer:
+    """Return a scorer that takes the height of the map's peak for the log-odds."""
+    card = scorer_card(("lucency_peak", (0.0, 1.0), (-4.0, 4.0)))
+    return replace(Scorer.from_bytes(scorer_bytes(card)), network=network)
+
+
+def _hill(place: tuple[float, float], height: float, radius: float) -> FloatImage:
+    """Return a round hill that falls to half its height at `radius`, on the limb's film."""
+    rows, cols = np.indices(LIMB)
+    away = (rows - place[0]) ** 2 + (cols - place[1]) ** 2
+    return np.asarray(height * np.exp2(-away / radius**2), np.float32)
+
+
+def _limb_bone() -> FloatImage:
+    bone: FloatImage = np.zeros(LIMB, np.float32)
+    bone[20:-20, 84:156] = 1.0
+    return bone
 
 
 @cache
@@ -30,44 +84,159 @@ def _phantom(seed: int) -> FloatImage:
 
 @cache
 def _shown(seed: int) -> tuple[Candidate, ...]:
-    return _listed(find_candidates(radiograph(_phantom(seed))))
-
-
-def _listed(findings: Findings) -> tuple[Candidate, ...]:
-    return tuple(c for c in findings.candidates if c.score >= 0.7)
+    return find_candidates(radiograph(_phantom(seed)), scorer=_scorer(Seeing())).candidates
 
 
 def test_the_hole_in_a_limb_is_the_best_candidate_and_well_measured() -> None:
     """A hole of 14 pixels radius at (160, 120): placed within a pixel, sized within 10 %."""
-    findings = find_candidates(radiograph(limb()))
+    network = Knowing(_hill(HOLE, 0.9, 14.0), _limb_bone())
+
+    findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
 
     best = findings.candidates[0]
-
     assert findings.assessed
     assert best.shown
-    assert best.region.centroid_px == pytest.approx((160, 120), abs=1.0)
+    assert best.score == pytest.approx(expit(8 * 0.9 - 4), abs=0.01)
+    assert best.region.centroid_px == pytest.approx(HOLE, abs=1.0)
     assert best.region.equivalent_diameter_px == pytest.approx(28, rel=0.1)
     assert best.region.location is not None
     assert best.region.location.along_bone == pytest.approx(0.5, abs=0.02)
     assert best.region.lesion_to_bone_width == pytest.approx(28 / 72, abs=0.06)
 
 
+def test_a_hole_that_the_network_does_not_see_is_a_candidate_too() -> None:
+    """What is dark inside bone is listed, and the network's silence tells in its score."""
+    network = Knowing(np.zeros(LIMB, np.float32), _limb_bone())
+
+    findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
+
+    hits = [c for c in findings.candidates if disk(LIMB, HOLE, 5)[findings.labels == c.id].any()]
+    assert len(hits) == 1
+    assert hits[0].region.centroid_px == pytest.approx(HOLE, abs=1.5)
+    assert hits[0].score == pytest.approx(expit(-4.0), abs=1e-5)
+
+
+def test_a_lucency_outside_the_bone_mask_is_a_candidate() -> None:
+    """A lesion may have taken its bone away, so the network may see one in soft tissue."""
+    beside = (160, 55)
+    network = Knowing(_hill(beside, 0.8, 10.0), _limb_bone())
+
+    findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
+
+    assert findings.candidates[0].region.centroid_px == pytest.approx(beside, abs=1.0)
+    assert not findings.bone[beside]
+
+
+@pytest.mark.parametrize("bone", [0.0, 1.0])
+def test_without_a_bone_mask_to_believe_nothing_is_a_candidate(bone: float) -> None:
+    """However lucent a place looks: a film without bone, or with nothing else, is not assessed."""
+    network = Knowing(_hill(HOLE, 0.9, 14.0), np.full(LIMB, bone, np.float32))
+
+    findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
+
+    assert not findings.assessed
+    assert findings.candidates == ()
+    assert findings.lucency[HOLE] == pytest.approx(0.9)
+    assert [notice.code for notice in findings.notices] == ["not_assessed"]
+    assert find_candidates(
+        radiograph(limb()), Settings(least_bone_confidence=0.0), _scorer(network)
+    ).candidates
+
+
+def _noted(name: str, step: Callable[..., object], taken: list[str]) -> Callable[..., object]:
+    """Return a step that notes its name when it is taken."""
+
+    def noted(*arguments: object, **options: object) -> object:
+        taken.append(name)
+        return step(*arguments, **options)
+
+    return noted
+
+
+def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field, grey scale, network, bone, lucencies, dark regions, measures, score: each once."""
+    taken: list[str] = []
+    order = (
+        *("find_field", "look", "find_bone", "find_lucencies"),
+        *("find_dark_regions", "measure_regions", "score_regions"),
+    )
+    for name in order:
+        home = Seeing if name == "look" else pipeline
+        monkeypatch.setattr(home, name, _noted(name, vars(home)[name], taken))
+
+    find_candidates(radiograph(limb()), scorer=_scorer(Seeing()))
+
+    assert tuple(taken) == order
+
+
+def test_what_the_network_sees_comes_before_what_is_dark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dark regions are sought beside the network's, which keep their ground."""
+    seen: list[tuple[LabelImage, LabelImage]] = []
+    find_dark_regions = vars(pipeline)["find_dark_regions"]
+
+    def noted(*images: FloatImage, found: LabelImage, **options: object) -> LabelImage:
+        labels = find_dark_regions(*images, found=found, **options)
+        seen.append((found.copy(), labels))
+        return np.asarray(labels)
+
+    monkeypatch.setattr(pipeline, "find_dark_regions", noted)
+    lucency = _hill((90, 120), 0.6, 9.0) + _hill((240, 110), 0.4, 9.0)
+
+    find_candidates(radiograph(limb()), scorer=_scorer(Knowing(lucency, _limb_bone())))
+
+    ((known, labels),) = seen
+    assert known.max() == 2
+    assert known[90, 120] == 1
+    assert known[240, 110] == 2
+    assert labels.max() > 2
+    assert (labels[known > 0] == known[known > 0]).all()
+
+
 def test_labels_carry_the_ids_of_the_candidates() -> None:
     """Each candidate's pixels, and no others, hold its id."""
     findings = find_candidates(radiograph(_phantom(3)))
 
+    assert findings.candidates
     for candidate in findings.candidates:
         assert np.count_nonzero(findings.labels == candidate.id) == candidate.region.area_px
     assert findings.labels.max() == len(findings.candidates)
 
 
 def test_at_most_the_wanted_number_of_candidates_is_listed() -> None:
-    """`max_candidates` keeps the best of the longer list."""
-    few = find_candidates(radiograph(_phantom(3)), Settings(max_candidates=4))
-    many = find_candidates(radiograph(_phantom(3)))
+    """They stand best first, and no other region is labelled."""
+    findings = find_candidates(radiograph(_phantom(3)), Settings(max_candidates=4))
 
-    assert [c.score for c in few.candidates] == [c.score for c in many.candidates[:4]]
-    assert few.labels.max() == 4
+    scores = [candidate.score for candidate in findings.candidates]
+    assert len(scores) == 4
+    assert scores == sorted(scores, reverse=True)
+    assert findings.labels.max() == 4
+
+
+def test_a_scorer_that_is_given_is_used_and_named() -> None:
+    """Its network makes the maps, its terms the scores, and its hash stands in the findings."""
+    card = scorer_card(("enclosed", (0.0, 1.0), (-1.0, 1.0)), offset=-3.0)
+    scorer = Scorer.from_bytes(scorer_bytes(card, onnx_network(lucency=-4.0)))
+    believing = Settings(least_bone_confidence=0.0)  # its bone map is coarse
+
+    findings = find_candidates(radiograph(limb()), believing, scorer)
+
+    assert findings.scorer_sha256 == scorer.sha256
+    looked = scorer.network.look(findings.image).lucency  # a small film keeps its grid
+    assert findings.lucency == pytest.approx(looked, abs=0.01)
+    assert not findings.lucency.flags.writeable
+    assert findings.candidates
+    for candidate in findings.candidates:
+        effect = 2.0 * candidate.region.enclosure - 1.0
+        assert candidate.score == pytest.approx(expit(effect - 3.0), abs=1e-6)
+        inside = findings.lucency[findings.labels == candidate.id]
+        assert candidate.region.lucency == pytest.approx(inside.mean(), abs=1e-5)
+
+
+def test_without_a_scorer_the_shipped_one_is_used() -> None:
+    """The findings name it."""
+    findings = find_candidates(radiograph(np.zeros((50, 50))))
+
+    assert findings.scorer_sha256 == shipped_scorer().sha256
 
 
 @pytest.mark.parametrize("value", [0.0, 1000.0])
@@ -95,17 +264,29 @@ def test_the_same_input_gives_the_same_findings() -> None:
     assert [c.score for c in one.candidates] == [c.score for c in other.candidates]
 
 
-@settings(max_examples=12, deadline=None)
-@given(slope=st.floats(0.01, 50.0), intercept=st.floats(-5000, 5000), seed=st.integers(0, 3))
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("slope", "intercept"), [(0.01, 0.0), (50.0, -5000.0), (1.7, 4999.0)])
 def test_a_rescale_changes_nothing(slope: float, intercept: float, seed: int) -> None:
     """Slope and intercept: the same candidates, within a pixel and 0.02 of score.
 
     Not exact, since float32 rounds differently.
     """
-    assert _shown(seed)
-    moved = _listed(find_candidates(radiograph(_phantom(seed) * slope + intercept)))
+    moved = find_candidates(
+        radiograph(_phantom(seed) * slope + intercept), scorer=_scorer(Seeing())
+    )
 
-    _assert_same(moved, _shown(seed), lambda place: place)
+    _assert_same(moved.candidates, _shown(seed), lambda place: place)
+
+
+def test_a_rescale_leaves_the_shipped_scorer_unmoved() -> None:
+    """Its best candidate stays where it is, with its score."""
+    best, moved = (
+        find_candidates(radiograph(pixels)).candidates[0]
+        for pixels in (_phantom(5), 12.5 * _phantom(5) - 1000.0)
+    )
+
+    assert moved.region.centroid_px == pytest.approx(best.region.centroid_px, abs=1.0)
+    assert moved.score == pytest.approx(best.score, abs=0.02)
 
 
 TURNS: dict[str, tuple[Callable[[FloatImage], FloatImage], Callable[..., tuple[float, float]]]] = {
@@ -121,15 +302,22 @@ TURNS: dict[str, tuple[Callable[[FloatImage], FloatImage], Callable[..., tuple[f
 def test_flips_and_turns_move_the_candidates_and_change_nothing_else(turn: str, seed: int) -> None:
     """The clear candidates come back at the mapped place, within 2 pixels and 0.05 of score.
 
+    That is so where the network has no favourite direction; a trained one has seen bones upright.
     Not exact, since resizing and the order of sums round differently.
     """
     film = _phantom(seed)
     rows, cols = film.shape
     move, place = TURNS[turn]
 
-    turned = _listed(find_candidates(radiograph(np.ascontiguousarray(move(film)))))
+    turned = find_candidates(radiograph(np.ascontiguousarray(move(film))), scorer=_scorer(Seeing()))
 
-    _assert_same(turned, _shown(seed), lambda at: place(*at, rows, cols), score=0.05, distance=2.0)
+    _assert_same(
+        turned.candidates,
+        _shown(seed),
+        lambda at: place(*at, rows, cols),
+        score=0.05,
+        distance=2.0,
+    )
 
 
 def _assert_same(
@@ -140,14 +328,67 @@ def _assert_same(
     score: float = 0.02,
     distance: float = 1.0,
 ) -> None:
-    """Every clear candidate has one twin; those within `score` of the limit may miss theirs."""
+    """Every clear candidate has one twin among all of the others."""
     here = [(c.score, np.array(c.region.centroid_px)) for c in found]
     there = [(c.score, np.array(place(c.region.centroid_px))) for c in expected]
+    assert max(value for value, _ in there) > _CLEAR
     for one, other in ((here, there), (there, here)):
         for value, at in one:
-            if value >= 0.7 + score:
+            if value > _CLEAR:
                 twins = [v for v, where in other if np.hypot(*(where - at)) <= distance]
-                assert twins == [pytest.approx(value, abs=score)]
+                assert pytest.approx(value, abs=score) in twins
+
+
+_CLEAR = 0.3
+"""Candidates with a better score stand out clearly."""
+
+
+def _collimated() -> tuple[Radiograph, BoolImage]:
+    """Return a limb inside a white frame, and where the frame is not."""
+    inside = np.zeros((420, 340), bool)
+    inside[50:370, 50:290] = True
+    film = np.full(inside.shape, 3.0, np.float32)
+    film[inside] = limb().ravel()
+    return radiograph(1000.0 * film - 200.0), inside
+
+
+def test_the_grey_scale_is_that_of_the_exposed_field() -> None:
+    """Within a white frame the same limb gets the same grey values as without it."""
+    framed, inside = _collimated()
+
+    film = normalise_film(framed, Settings())
+
+    alone = normalise_film(radiograph(limb()), Settings())
+    assert not film.field.exposed[~inside].any()
+    assert film.field.exposed[inside].mean() > 0.9
+    assert np.abs(film.image[inside] - alone.image.ravel()).max() < 0.02
+    assert (film.image[~inside] == 1.0).all()
+
+
+def test_the_percentiles_of_the_settings_become_black_and_white() -> None:
+    """A tenth of the usable pixels is black and a twentieth is white."""
+    ramp = np.linspace(-500.0, 4000.0, 200 * 160, dtype=np.float32).reshape(200, 160)
+
+    film = normalise_film(radiograph(ramp), Settings(dark_percent=10, bright_percent=95))
+
+    grey = film.image[film.field.usable]
+    assert (grey == 0.0).mean() == pytest.approx(0.10, abs=0.002)
+    assert (grey == 1.0).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def test_a_large_film_has_a_smaller_working_grid() -> None:
+    """The field and the small image are on it, the image on the stored one; both are in [0, 1]."""
+    large = np.kron(limb(), np.ones((4, 4), np.float32))
+
+    film = normalise_film(radiograph(large), Settings(working_long_side_px=320))
+
+    assert film.grid.stored == film.image.shape == (1280, 960)
+    assert film.grid.working == film.small.shape == film.field.exposed.shape == LIMB
+    for image in (film.image, film.small):
+        assert image.dtype == np.float32
+        assert (image.min(), image.max()) == (0.0, 1.0)
+    alone = normalise_film(radiograph(limb()), Settings())
+    assert np.abs(film.small - alone.small).mean() < 0.01
 
 
 @pytest.mark.skipif(not DICOM.is_dir(), reason="the shared DICOM files are not here")

@@ -13,9 +13,25 @@ def _slab(noise: float = 0.003) -> FloatImage:
     return film + np.random.default_rng(2).normal(0, noise, film.shape).astype(np.float32)
 
 
-def _find(film: FloatImage, search: BoolImage | None = None, most: int = 20) -> LabelImage:
+def _find(
+    film: FloatImage,
+    search: BoolImage | None = None,
+    *,
+    found: LabelImage | None = None,
+    most: int = 20,
+) -> LabelImage:
     inside = np.ones(film.shape, bool) if search is None else search
-    return find_dark_regions(film, fill_outside(film, inside), inside, radii_px=RADII, most=most)
+    known = np.zeros(film.shape, np.int32) if found is None else found
+    inner = fill_outside(film, inside)
+    return find_dark_regions(film, inner, inside, found=known, radii_px=RADII, most=most)
+
+
+def _labelled(*masks: BoolImage) -> LabelImage:
+    """Return masks as regions 1, 2, ..."""
+    labels: LabelImage = np.zeros(masks[0].shape, np.int32)
+    for number, mask in enumerate(masks, start=1):
+        labels[mask] = number
+    return labels
 
 
 @pytest.mark.parametrize("radius", [6.0, 12.0, 25.0])
@@ -64,11 +80,60 @@ def test_regions_stay_inside_the_search_mask() -> None:
     assert not _find(film, search)[~search].any()
 
 
-def test_nothing_to_search_gives_no_regions() -> None:
-    """An empty mask is answered with an empty label image."""
-    film = _slab()
+def test_known_regions_keep_their_numbers_and_their_ground() -> None:
+    """New regions are numbered on, and take no pixel of those that are known."""
+    film = _slab(noise=0.05)
+    hole = disk(film.shape, (120, 120), 12)
+    film[hole] -= 0.3
+    known = _labelled(disk(film.shape, (40, 40), 20), disk(film.shape, (200, 190), 6))
+    before = known.copy()
 
-    assert not _find(film, np.zeros(film.shape, bool)).any()
+    labels = _find(film, found=known)
+
+    assert (labels[known > 0] == known[known > 0]).all()
+    assert np.count_nonzero(labels == 1) == np.count_nonzero(known == 1)
+    assert np.unique(labels).tolist() == list(range(21))
+    assert (labels[hole] == 3).mean() > 0.9
+    assert (known == before).all()
+
+
+def test_a_hole_that_is_known_is_not_found_again() -> None:
+    """What is known, or what holds it, is no new region; a hole beside it is."""
+    film = _slab()
+    known, other = disk(film.shape, (70, 70), 10), disk(film.shape, (170, 160), 10)
+    film[known | other] -= 0.2
+
+    labels = _find(film, found=_labelled(known))
+
+    assert (labels[known] == 1).all()
+    assert labels[170, 160] == 2
+    ring = disk(film.shape, (70, 70), 20) & ~known
+    assert not labels[ring].any()
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_known_regions_count_among_the_most(most: int) -> None:
+    """Two are known: none is added up to two, and known ones are never taken away."""
+    film = _slab(noise=0.05)
+    known = _labelled(disk(film.shape, (40, 40), 10), disk(film.shape, (200, 190), 6))
+
+    labels = _find(film, found=known, most=most)
+
+    assert labels.max() == max(most, 2)
+    assert (labels[known > 0] == known[known > 0]).all()
+
+
+def test_nothing_to_search_leaves_the_known_regions() -> None:
+    """An empty mask is answered with what was known, and that array is not written to."""
+    film = _slab()
+    nowhere = np.zeros(film.shape, bool)
+    known = _labelled(disk(film.shape, (40, 40), 10))
+
+    labels = _find(film, nowhere, found=known)
+
+    assert (labels == known).all()
+    assert labels is not known
+    assert not _find(film, nowhere).any()
 
 
 def test_no_more_regions_than_asked_for() -> None:

@@ -1,74 +1,87 @@
 from dataclasses import replace
 
 import pytest
+from scipy.special import expit
 
-from lesionscan.detection.measure import Flag, Region
+from lesionscan.detection.measure import Region
 from lesionscan.detection.score import score_regions
+from lesionscan.detection.scorer.scorer_file import Scorer
+from tests.detection.scorer.made import scorer_bytes, scorer_card
 from tests.reporting.made import Disk, Film, make_findings
 
-
-def _region() -> Region:
-    findings = make_findings(Film(disks=(Disk(row=60, column=60, radius=20, score=0.9),)))
-    return replace(findings.candidates[0].region, flags=())
+ENCLOSED = ("enclosed", (0.0, 1.0), (-2.0, 2.0))
+EDGE = ("edge", (0.0, 1.0), (-1.0, 1.0))
 
 
-def test_every_term_at_its_best_scores_one() -> None:
-    """The geometric mean of ones is one."""
-    ideal = replace(
-        _region(),
-        size=0.2,
-        contrast=0.3,
-        contrast_to_noise=10.0,
-        weakest_side_contrast=0.3,
-        weakest_edge_step=0.3,
-        rim_contrast=0.1,
-        inside_spread=0.02,
-        ring_spread=0.05,
-        enclosure=1.0,
-        edge_alignment=1.0,
-        bone_fraction=1.0,
-    )
-
-    (candidate,) = score_regions((ideal,), shown_score=0.75, most=100)
-
-    assert candidate.score == pytest.approx(1.0)
-    assert candidate.shown
-    assert all(reason.value == 1.0 for reason in candidate.reasons)
+def _region(**facts: float | tuple[float, float]) -> Region:
+    film = Film(disks=(Disk(row=60, column=60, radius=20, score=0.9),))
+    region = replace(make_findings(film).candidates[0].region, flags=())
+    return replace(region, **facts)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "worse",
-    [
-        {"contrast_to_noise": 0.3},
-        {"weakest_side_contrast": 0.01},
-        {"weakest_edge_step": 0.0},
-        {"rim_contrast": -0.1},
-        {"inside_spread": 0.2},
-        {"enclosure": 0.6},
-        {"edge_alignment": 0.35},
-        {"bone_fraction": 0.6},
-        {"flags": (Flag.NEAR_METAL,)},
-    ],
-)
-def test_each_fact_that_speaks_against_a_lesion_lowers_the_score(
-    worse: dict[str, float | tuple[Flag, ...]],
-) -> None:
-    """One fact changed for the worse, all others equal."""
-    region = _region()
-    (before,) = score_regions((region,), shown_score=0.75, most=100)
-
-    (after,) = score_regions((replace(region, **worse),), shown_score=0.75, most=100)  # type: ignore[arg-type]
-
-    assert after.score < before.score
+def _scorer(
+    *terms: tuple[str, tuple[float, ...], tuple[float, ...]], offset: float = 0.0
+) -> Scorer:
+    return Scorer.from_bytes(scorer_bytes(scorer_card(*terms, offset=offset)))
 
 
-def test_a_region_open_on_all_sides_scores_next_to_nothing() -> None:
-    """No other term can make up for it."""
+def test_a_score_is_the_sum_of_its_terms_through_the_logistic_function() -> None:
+    """Offset -1, enclosure 0.75 adds 1, alignment 0.6 adds 0.2: log-odds 0.2."""
+    region = _region(enclosure=0.75, edge_alignment=0.6)
+
     (candidate,) = score_regions(
-        (replace(_region(), enclosure=0.0, weakest_side_contrast=-0.1),), shown_score=0.75, most=100
+        (region,), scorer=_scorer(ENCLOSED, EDGE, offset=-1.0), shown_score=0.5, most=100
     )
 
-    assert candidate.score < 0.1
+    assert candidate.score == round(float(expit(0.2)), 6) == 0.549834
+    assert candidate.shown
+
+
+def test_reasons_say_what_each_term_added_the_strongest_first() -> None:
+    """Value, signed effect and words of every term of the scorer."""
+    region = _region(enclosure=1.0, edge_alignment=0.1)
+
+    (candidate,) = score_regions(
+        (region,), scorer=_scorer(EDGE, ENCLOSED), shown_score=0.5, most=100
+    )
+
+    said = [(reason.term, reason.value, reason.text) for reason in candidate.reasons]
+    assert said == [
+        ("enclosed", 1.0, "enclosed on all sides"),
+        ("edge", 0.1, "no clear edge"),
+    ]
+    assert [reason.effect for reason in candidate.reasons] == pytest.approx([2.0, -0.8])
+
+
+def test_reasons_that_are_as_strong_go_by_name() -> None:
+    """A term for and one against, both of strength 1: the order does not depend on the file."""
+    region = _region(enclosure=0.25, edge_alignment=1.0)
+    orders = [
+        [
+            reason.term
+            for reason in score_regions(
+                (region,), scorer=_scorer(*terms), shown_score=0.5, most=100
+            )[0].reasons
+        ]
+        for terms in ((EDGE, ENCLOSED), (ENCLOSED, EDGE))
+    ]
+
+    assert orders == [["edge", "enclosed"], ["edge", "enclosed"]]
+
+
+def test_the_order_of_the_terms_in_the_file_does_not_change_a_score() -> None:
+    """Effects whose sum depends on the order in floating point: 1e9, -1e9 and 0.1."""
+    terms = (
+        ("enclosed", (0.0,), (1e9,)),
+        ("edge", (0.0,), (-1e9,)),
+        ("size", (0.0,), (0.1,)),
+    )
+    scores = {
+        score_regions((_region(),), scorer=_scorer(*order), shown_score=0.5, most=100)[0].score
+        for order in (terms, terms[::-1], (terms[0], terms[2], terms[1]))
+    }
+
+    assert scores == {round(float(expit(0.1)), 6)}
 
 
 def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
@@ -77,19 +90,32 @@ def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
     lower = replace(_region(), label=3, centroid_px=(90.0, 50.0))
     poor = replace(_region(), label=1, enclosure=0.6)
 
-    candidates = score_regions((poor, lower, upper), shown_score=0.75, most=100)
+    candidates = score_regions(
+        (poor, lower, upper), scorer=_scorer(ENCLOSED), shown_score=0.75, most=100
+    )
 
     assert [(c.id, c.region.label) for c in candidates] == [(1, 7), (2, 3), (3, 1)]
 
 
+def test_the_best_are_kept() -> None:
+    """Of three regions, the two best enclosed ones."""
+    regions = tuple(_region(enclosure=share) for share in (0.2, 0.9, 0.6))
+
+    candidates = score_regions(regions, scorer=_scorer(ENCLOSED), shown_score=0.75, most=2)
+
+    assert [candidate.region.enclosure for candidate in candidates] == [0.9, 0.6]
+
+
 def test_shown_starts_exactly_at_the_limit() -> None:
     """A score equal to the limit is shown, one below is not."""
-    (candidate,) = score_regions((_region(),), shown_score=0.0, most=100)
+    scorer, regions = _scorer(ENCLOSED), (_region(),)
+    (candidate,) = score_regions(regions, scorer=scorer, shown_score=0.0, most=100)
 
-    assert score_regions((_region(),), shown_score=candidate.score, most=100)[0].shown
-    assert not score_regions((_region(),), shown_score=candidate.score + 1e-9, most=100)[0].shown
+    for limit, shown in ((candidate.score, True), (candidate.score + 1e-9, False)):
+        (again,) = score_regions(regions, scorer=scorer, shown_score=limit, most=100)
+        assert again.shown == shown
 
 
 def test_no_regions_give_no_candidates() -> None:
     """Nothing found is an empty tuple."""
-    assert score_regions((), shown_score=0.5, most=100) == ()
+    assert score_regions((), scorer=_scorer(ENCLOSED), shown_score=0.5, most=100) == ()

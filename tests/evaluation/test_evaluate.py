@@ -217,15 +217,17 @@ def test_films_pass_by_one_by_one(tmp_path: Path) -> None:
     assert seen == ["a", "b", "c", "d", "e", "f"]
 
 
-def test_results_of_two_settings_are_refused(tmp_path: Path) -> None:
-    """Half of the films by other settings are no program's results."""
+@pytest.mark.parametrize("key", ["settings_sha256", "scorer_sha256"])
+def test_results_of_two_settings_are_refused(tmp_path: Path, key: str) -> None:
+    """Half of the films by other settings, or another scorer, are no program's results."""
     results, truth = make(tmp_path, FILMS)
     path = results / "c.png.json"
     record = json.loads(path.read_text(encoding="utf-8"))
-    record["tool"]["settings_sha256"] = "1" * 64
+    record["tool"][key] = "1" * 64
     path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(
-        ResultsError, match=r"mixes results of two versions or settings .*00000000 an"
+        ResultsError,
+        match=r"mixes results of two versions, settings or scorers .*00000000 and .* 1111",
     ):
         evaluate(results, truth)
 

@@ -158,3 +158,12 @@ def test_settings_tell_two_runs_of_a_version_apart() -> None:
         "lesionscan 1 settings aaaaaaaa",
         "lesionscan 1 settings bbbbbbbb",
     )
+
+
+def test_scorers_tell_two_runs_of_a_version_apart() -> None:
+    """With the same settings, the first digits of the scorers' hashes."""
+    one, two = (Tool("lesionscan", "1", "a" * 64, digit * 64) for digit in "cd")
+    assert _names(one, two) == (
+        "lesionscan 1 settings aaaaaaaa, scorer cccccccc",
+        "lesionscan 1 settings aaaaaaaa, scorer dddddddd",
+    )

@@ -74,7 +74,12 @@ def test_the_json_says_how_figures_were_counted(tmp_path: Path) -> None:
     """Definitions, program, truth, bootstrap, and what the figures are not."""
     record = as_json(run(tmp_path, seed=5))
     assert "0.8%" in record["definitions"]["hit"]
-    assert record["tool"] == {"name": "made", "version": "1", "settings_sha256": "0" * 64}
+    assert record["tool"] == {
+        "name": "made",
+        "version": "1",
+        "settings_sha256": "0" * 64,
+        "scorer_sha256": None,
+    }
     assert len(record["truth"]["index_sha256"]) == 64
     assert record["bootstrap"] == {"resamples": 40, "seed": 5}
     assert record["disclaimer"] == "Research use only; not a diagnosis."

@@ -119,6 +119,17 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         find_results(tmp_path / "none", [])
 
 
+def test_the_scorer_is_named_where_the_result_names_one(made: tuple[Path, TruthFilm]) -> None:
+    """Results of programs without a scorer, and of versions before 1.1, are read too."""
+    tool = read_result(*made).tool
+    assert tool is not None
+    assert tool.scorer_sha256 is None
+    change(made[0], lambda record: record["tool"].update(scorer_sha256="c" * 64))
+    tool = read_result(*made).tool
+    assert tool is not None
+    assert tool.scorer_sha256 == "c" * 64
+
+
 def test_a_folder_without_results_is_told(made: tuple[Path, TruthFilm]) -> None:
     """An empty folder, or one of other films, names what was looked for."""
     (made[0] / "k.png.json").rename(made[0] / "other.png.json")

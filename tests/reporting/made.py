@@ -35,6 +35,7 @@ class Film:
     assessed: bool = True
     notices: tuple[Notice, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    scorer_sha256: str = "5" * 64
 
 
 def make_image(film: Film) -> NDArray[np.float32]:
@@ -62,7 +63,10 @@ def make_findings(film: Film | None = None) -> Findings:
                 region=make_region(number, disk, film.spacing, (labels == number)),
                 score=disk.score,
                 shown=disk.score >= film.settings.shown_score,
-                reasons=(Reason("enclosed", 0.8, "brighter bone all round"),),
+                reasons=(
+                    Reason("enclosed", 0.8, 1.25, "brighter bone all round"),
+                    Reason("rim", -0.1, -0.5, "no bright rim"),
+                ),
             )
         )
     return Findings(
@@ -75,8 +79,10 @@ def make_findings(film: Film | None = None) -> Findings:
             notices=film.notices,
         ),
         settings=film.settings,
+        scorer_sha256=film.scorer_sha256,
         image=image,
         exposed=np.ones(image.shape, np.bool_),
+        lucency=np.asarray(labels > 0, np.float32),
         bone=image > 0.3,
         bone_confidence=0.9 if film.assessed else 0.1,
         assessed=film.assessed,
@@ -120,6 +126,9 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         enclosure=1.0,
         edge_alignment=0.8,
         bone_fraction=1.0,
+        lucency=0.7,
+        lucency_peak=0.9,
+        lucency_contrast=0.6,
         margin_width_px=3.0,
         margin_width_mm=3.0 * mm if mm else None,
         lesion_to_bone_width=0.42,

@@ -93,6 +93,19 @@ def test_sizes_are_in_mm_where_they_are_known() -> None:
     assert "28 px" in page_of()
 
 
+def test_the_three_strongest_reasons_are_shown_with_their_direction() -> None:
+    """Up for a lesion, down against one; a fourth reason is in the JSON only."""
+    result = as_json(Film())
+    first = result["candidates"][0]
+    first["reasons"] = [
+        {"term": word, "value": 0.0, "effect": effect, "text": f"<{word}>"}
+        for word, effect in (("one", 2.0), ("two", -1.0), ("three", 0.5), ("four", 0.1))
+    ]
+    text = read(report_html([film_card(result)], [], FACTS)).text
+    assert [mark for mark in ("▲ <one>", "▼ <two>", "▲ <three>") if mark not in text] == []
+    assert "<four>" not in text
+
+
 def test_warnings_are_shown() -> None:
     """What the reader has to say about a film is on its card."""
     assert "sizes in pixels" in page_of(Film(notices=(Notice("no_spacing", "sizes in pixels"),)))

@@ -1,12 +1,16 @@
 """Pictures show the film, the outlines and the numbers, and hide no lesion."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lesionscan.detection.score import Reason
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.caption import caption_words, scale_bar
+from lesionscan.reporting.caption import _broken, caption_words, reason_words, scale_bar
+from lesionscan.reporting.drawing import text_size
 from lesionscan.reporting.overlay import (
     bone_png,
     display_scale,
@@ -103,6 +107,27 @@ def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
     assert "not a diagnosis" in " ".join(caption_words(make_findings()))
     words = caption_words(make_findings(Film(assessed=False)))
     assert words[0] == "not assessed: bone mask confidence low"
+
+
+def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
+    """Its strongest reasons, + for a lesion and - against; nothing where none is shown."""
+    findings = make_findings()
+    assert reason_words(findings) == "1:  + brighter bone all round   - no bright rim"
+    many = tuple(Reason("edge", 0.0, -1.0 / rank, f"reason {rank}") for rank in range(1, 6))
+    crowded = replace(findings.candidates[0], reasons=many)
+    words = reason_words(replace(findings, candidates=(crowded,)))
+    assert words == "1:  - reason 1   - reason 2   - reason 3"
+    assert reason_words(make_findings(Film(disks=(Disk(150, 100, 14, 0.2),)))) == ""
+    assert reason_words(make_findings(Film(disks=()))) == ""
+
+
+def test_long_reasons_are_broken_into_lines() -> None:
+    """No line is wider than the strip, and no word is lost."""
+    text = "1:  + " + "enclosed on all sides   - " * 6
+    lines = _broken(text, 400, 14)
+    assert len(lines) > 2
+    assert all(text_size(line, 14)[0] <= 400 for line in lines)
+    assert " ".join(lines).split() == text.split()
 
 
 def test_the_scale_bar_is_as_long_as_it_says() -> None:

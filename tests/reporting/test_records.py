@@ -31,6 +31,7 @@ def failed_json() -> dict[str, Any]:
         file="x.dcm",
         sha256=None,
         settings_sha256="1" * 64,
+        scorer_sha256="2" * 64,
         error=Notice("truncated", "the file ends early"),
     )
     result: dict[str, Any] = json.loads(to_json(record))
@@ -47,8 +48,9 @@ def validate(result: dict[str, Any]) -> None:
 def test_the_contract_holds() -> None:
     """Every key of the architecture's contract is there with its type."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
-    assert result["schema_version"] == "1.0"
+    assert result["schema_version"] == "1.1"
     assert result["tool"]["name"] == "lesionscan"
+    assert result["tool"]["scorer_sha256"] == "5" * 64
     assert result["input"] == {"file": "a/knee.dcm", "sha256": "0" * 64}
     assert result["status"] == "ok"
     assert result["error"] is None
@@ -64,6 +66,12 @@ def test_the_contract_holds() -> None:
     assert first["centroid_px"] == [150.0, 100.0]
     assert first["bbox_px"] == [136, 86, 165, 115]
     assert first["mirels_width_band"] == "one_to_two_thirds"
+    assert first["reasons"][0] == {
+        "term": "enclosed",
+        "value": 0.8,
+        "effect": 1.25,
+        "text": "brighter bone all round",
+    }
     assert result["candidates"][1]["flags"] == ["touches_bone_edge"]
 
 
@@ -86,6 +94,7 @@ def test_the_schema_accepts_a_failed_film() -> None:
     validate(result)
     assert result["status"] == "failed"
     assert result["error"] == {"code": "truncated", "message": "the file ends early"}
+    assert result["tool"]["scorer_sha256"] == "2" * 64
     assert result["candidates"] == []
 
 

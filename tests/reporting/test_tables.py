@@ -45,7 +45,7 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
     row = dict(zip(CANDIDATE_COLUMNS, rows[1], strict=True))
     assert (row["id"], row["shown"], row["flags"]) == ("2", "false", "touches_bone_edge")
     assert (row["area_mm2"] == "") == (spacing is None)
-    assert row["reasons"] == "enclosed=0.8"
+    assert row["reasons"] == "enclosed=1.25;rim=-0.5"
 
 
 @pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1.dcm", "@x", "\tx"])

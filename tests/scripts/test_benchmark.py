@@ -19,6 +19,7 @@ def test_every_step_is_measured() -> None:
     lines = done.stdout.splitlines()
     assert any(line.startswith("no.dcm: left out, there is no such file") for line in lines)
     steps = [line.split()[0] for line in lines if line.startswith("  ")]
-    inside = {"field", "normalise", "bone", "regions", "measure", "score"}
+    inside = ["normalise", "field", "look", "bone", "lucencies", "regions", "measure", "score"]
     assert {"read", "find_candidates", "overlay", "labels", "json", *inside} <= set(steps)
+    assert [step for step in steps if step in inside] == inside
     assert any(line.startswith("  find_candidates / blob_log: ") for line in lines)

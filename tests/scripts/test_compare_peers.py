@@ -1,11 +1,10 @@
 """The comparison with stock detectors: points where the dark spots are, one table a set."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import compare_peers as peers
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -18,20 +17,6 @@ from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "compare_peers.py"
-
-
-@pytest.fixture(scope="module")
-def peers() -> ModuleType:
-    """Return the script as a module."""
-    spec = importlib.util.spec_from_file_location("compare_peers", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
 
 def _spot() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Return a bright picture with one dark spot of radius 11 at row 60, column 90."""
@@ -41,7 +26,7 @@ def _spot() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return np.asarray(ndimage.gaussian_filter(spot, 1.0), dtype=np.float32)
 
 
-def test_every_detector_finds_a_dark_spot(peers: ModuleType) -> None:
+def test_every_detector_finds_a_dark_spot() -> None:
     """The best point of each lies on the only dark spot, within two pixels."""
     image = _spot()
     for name, detect in peers.PEERS.items():
@@ -50,7 +35,7 @@ def test_every_detector_finds_a_dark_spot(peers: ModuleType) -> None:
         assert best[:2] == pytest.approx((60, 90), abs=2), name
 
 
-def test_no_detector_fails_on_an_even_picture(peers: ModuleType) -> None:
+def test_no_detector_fails_on_an_even_picture() -> None:
     """Without structure there are no points, and no error."""
     flat = np.full((96, 96), 0.5, dtype=np.float32)
     for name, detect in peers.PEERS.items():
@@ -58,7 +43,7 @@ def test_no_detector_fails_on_an_even_picture(peers: ModuleType) -> None:
     assert peers.darkness(flat, np.zeros((0, 3))).shape == (0,)
 
 
-def test_darkness_is_greatest_at_the_spot_and_its_size(peers: ModuleType) -> None:
+def test_darkness_is_greatest_at_the_spot_and_its_size() -> None:
     """The Laplacian ranks the spot over its surroundings, and its own size over others."""
     points = np.array([[60, 90, 8], [60, 90, 2], [60, 90, 24], [20, 20, 8]], dtype=np.float64)
     scores = peers.darkness(_spot(), points)
@@ -66,14 +51,14 @@ def test_darkness_is_greatest_at_the_spot_and_its_size(peers: ModuleType) -> Non
     assert scores[3] == pytest.approx(0, abs=0.01)
 
 
-def test_points_at_one_place_count_once(peers: ModuleType) -> None:
+def test_points_at_one_place_count_once() -> None:
     """The best of nested points is kept; points that are not dark are dropped."""
     points = np.array([[10, 10, 5], [12, 10, 5], [30, 10, 5], [60, 60, 5]], dtype=np.float64)
     kept = peers.best_apart(points, np.array([0.2, 0.9, 0.1, -0.3]))
     assert kept.tolist() == [1, 2]
 
 
-def test_points_come_back_to_the_film(peers: ModuleType, tmp_path: Path) -> None:
+def test_points_come_back_to_the_film(tmp_path: Path) -> None:
     """A hole in a film that is no multiple of 512 px is hit by a stock detector."""
     hole = Lesion("femur", 0.75, 0.0, 30.0, removed=0.95, margin_mm=0.5)
     phantom = make_phantom("knee", 4, lesions=(hole,), long_side_px=777, film=Film(marker="none"))
@@ -84,7 +69,6 @@ def test_points_come_back_to_the_film(peers: ModuleType, tmp_path: Path) -> None
 
 
 def test_sets_of_one_name_are_not_pooled(
-    peers: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -101,7 +85,6 @@ def test_sets_of_one_name_are_not_pooled(
 
 
 def test_a_folder_gives_one_table_a_set(
-    peers: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,0 +1,175 @@
+"""The trained network: an image -> how lucent and how much like bone every pixel looks.
+
+The network was trained elsewhere (`scripts/train_scorer.py`); OpenCV runs it, on the CPU. What
+stands here about channels, padding and grids is what the training did, number for number.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesionscan.radiograph import FloatImage, read_only
+
+_STRIDE_PX = 32
+"""The network halves its grid five times, so its sides are multiples of this."""
+_LARGEST_LOGIT = 1e4
+"""No network that was trained is surer than that; exp(-100) is 0 already in float32."""
+_SURROUNDINGS = ((1 / 16, 0.04), (1 / 50, 0.02))
+"""Reach of a local channel as a share of the long side, and the spread below which it is flat."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """What the network makes of an image, on the image's own grid.
+
+    Attributes
+    ----------
+    lucency
+        float32 (rows, cols) in [0, 1]; how much a pixel looks like part of a lucency.
+    bone
+        float32 (rows, cols) in [0, 1]; how much it looks like bone.
+    """
+
+    lucency: FloatImage
+    bone: FloatImage
+
+    def __post_init__(self) -> None:
+        for name in ("lucency", "bone"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+def channels(image: FloatImage) -> FloatImage:
+    """Show an image to the network: its grey values, and their rank among near and far neighbours.
+
+    Parameters
+    ----------
+    image
+        float32 (rows, cols) in [0, 1], bone bright, padded as the network will see it.
+
+    Returns
+    -------
+    ndarray
+        float32 (3, rows, cols): the grey value, then the grey value minus the local mean in units
+        of the local spread, over a sixteenth and over a fiftieth of the long side.
+    """
+    long_side = max(image.shape)
+    shown = [(image - 0.45) / 0.25]
+    for share, floor in _SURROUNDINGS:
+        mean = cv2.GaussianBlur(image, (0, 0), long_side * share)
+        variance = cv2.GaussianBlur(image * image, (0, 0), long_side * share) - mean * mean
+        spread = np.sqrt(np.maximum(variance, 0)) + floor
+        shown.append(np.clip((image - mean) / spread, -3, 3) / 1.2)
+    return np.stack(shown).astype(np.float32)
+
+
+class Network:
+    """A network that OpenCV can run; safe to use from several threads, and picklable.
+
+    Parameters
+    ----------
+    onnx
+        Bytes of an ONNX model: input `image` float32 (n, 3, rows, cols), output `maps` float32
+        (n, 2, rows / 2, cols / 2), the logits of lucency and bone.
+    long_side_px
+        Long side of the grid on which it looks, in pixels.
+
+    Attributes
+    ----------
+    onnx, long_side_px
+        As given.
+
+    Raises
+    ------
+    ValueError
+        When OpenCV cannot read the model, or its input or output is another one.
+    """
+
+    def __init__(self, onnx: bytes, long_side_px: int) -> None:
+        self.onnx = onnx
+        self.long_side_px = long_side_px
+        self._lock = Lock()  # between input and output, OpenCV's network holds one picture
+        with _quiet_opencv():
+            try:
+                self._net = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+            except cv2.error as error:
+                raise ValueError("cannot be read by OpenCV") from error
+            self._probe()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, int]]:
+        return type(self), (self.onnx, self.long_side_px)
+
+    def look(self, image: FloatImage) -> Maps:
+        """Look at an image and at its mirror image, and return the mean of both.
+
+        Parameters
+        ----------
+        image
+            float32 (rows, cols) in [0, 1], bone bright; any size.
+        """
+        factor = self.long_side_px / max(image.shape)
+        rows, cols = (max(1, round(side * factor)) for side in image.shape)
+        shrink = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        seen = _resized(image, (rows, cols), shrink)
+        straight = channels(np.pad(seen, ((0, -rows % _STRIDE_PX), (0, -cols % _STRIDE_PX))))
+        one, mirrored = expit(self._logits(np.stack([straight, straight[:, :, ::-1]])))
+        lucency, bone = (
+            _on_grid(part, (rows, cols), (image.shape[0], image.shape[1]))
+            for part in 0.5 * (one + mirrored[:, :, ::-1])
+        )
+        return Maps(lucency, bone)
+
+    def _logits(self, batch: FloatImage) -> FloatImage:
+        """Run float32 (n, 3, rows, cols) through the network."""
+        with self._lock:
+            self._net.setInput(batch, "image")
+            # copied: the next run writes into the same memory
+            return np.array(self._net.forward("maps"), np.float32)
+
+    def _probe(self) -> None:
+        """Run an empty picture, so that a wrong network shows before the first film."""
+        try:
+            maps = self._logits(np.zeros((2, 3, 64, 64), np.float32))
+        except cv2.error as error:
+            raise ValueError(
+                "does not turn an input 'image' of (n, 3, rows, cols) into an output 'maps'"
+            ) from error
+        if maps.shape != (2, 2, 32, 32):
+            raise ValueError(f"makes {maps.shape} of (2, 3, 64, 64), not (2, 2, 32, 32)")
+        # OpenCV turns NaN and infinity into the largest float32
+        if not (np.abs(maps) < _LARGEST_LOGIT).all():
+            raise ValueError("makes numbers that are not finite")
+
+
+def _resized(image: FloatImage, shape: tuple[int, int], interpolation: int) -> FloatImage:
+    """Return the image on a grid of `shape` (rows, cols)."""
+    if image.shape == shape:
+        return image
+    return np.asarray(cv2.resize(image, shape[::-1], interpolation=interpolation), np.float32)
+
+
+def _on_grid(
+    part: NDArray[np.float32], seen: tuple[int, int], shape: tuple[int, int]
+) -> FloatImage:
+    """Bring one map from half the padded grid to the image's (rows, cols)."""
+    padded = _resized(part, (2 * part.shape[0], 2 * part.shape[1]), cv2.INTER_LINEAR)
+    whole = np.ascontiguousarray(padded[: seen[0], : seen[1]])
+    # weights of the interpolation add up to 1 but for the last bit
+    return np.clip(_resized(whole, shape, cv2.INTER_LINEAR), 0.0, 1.0)
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing on stderr what the exception says too."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)

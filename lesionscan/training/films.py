@@ -1,0 +1,236 @@
+"""Films with known lesions as the network is shown them: normalised, small, with their masks."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.pipeline import normalise_film
+from lesionscan.detection.scorer.network import Network
+from lesionscan.evaluation.truth import TruthFilm
+from lesionscan.radiograph import FloatImage, read_only
+from lesionscan.reading import read_radiograph
+from lesionscan.settings import Settings
+from lesionscan.simulation.planting.plant import plant, prepare
+
+LONG_SIDE_PX = 384
+"""Long side of the films kept in memory; a fifth more than the network sees, for zoomed views."""
+LESION, FAINT = 1, 2
+"""Values in `TrainingFilm.lesions`."""
+_LEAST_CONTRAST_TO_NOISE = 1.0
+_LEAST_REMOVED_TO_NOISE = 1.5
+"""A planted lesion under both cannot be seen: it is neither asked for nor forbidden."""
+_HELD_OUT_OF = 5
+"""One source film in five is kept from the network: the scores' terms are fitted on those."""
+_LESIONS_IN_A_FILM = (1, 1, 1, 2, 3)
+"""Numbers of lesions planted in a film, drawn evenly."""
+_PLANTING_STEPS = 60_000
+"""Grey levels of the films that are planted in; far finer than any film's noise."""
+
+BoneOutline = Literal["whole", "near", "none"]
+"""Whether all bones in view are outlined, one of several, or none."""
+
+
+class TrainingError(ValueError):
+    """A training that cannot be done with what was given; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingFilm:
+    """One film, at most `LONG_SIDE_PX` pixels along its long side.
+
+    Attributes
+    ----------
+    name
+        The film's name.
+    source
+        The film, patient or case it was made from: all of one source are trained on, or none.
+    image
+        uint8 (rows, cols); the normalised image, 255 = 1.0, bone bright.
+    lesions
+        uint8 (rows, cols); 0, `LESION`, or `FAINT` where a lesion is too faint to be asked for.
+    bone
+        uint8 (rows, cols), 255 = bone; zeros where `bone_outline` is "none".
+    bone_outline
+        What `bone` says: about the whole film, about the neighbourhood of the outlined bone, or
+        nothing.
+    """
+
+    name: str
+    source: str
+    image: NDArray[np.uint8]
+    lesions: NDArray[np.uint8]
+    bone: NDArray[np.uint8]
+    bone_outline: BoneOutline
+
+    def __post_init__(self) -> None:
+        for name in ("image", "lesions", "bone"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def has_lesions(self) -> bool:
+        """Whether it has any lesion, faint ones included."""
+        return bool(self.lesions.any())
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the network may not see it; the same for all films of a source, for ever."""
+        return zlib.crc32(self.source.encode()) % _HELD_OUT_OF == 0
+
+
+def training_film(film: TruthFilm, *, bone_outline: BoneOutline) -> TrainingFilm:
+    """Read a film of a truth folder.
+
+    Parameters
+    ----------
+    film
+        The film; lesions whose facts say that they cannot be seen become `FAINT`.
+    bone_outline
+        What its bone mask says, where there is one.
+
+    Raises
+    ------
+    lesionscan.reading.UnreadableFileError
+        When the film cannot be read.
+    lesionscan.evaluation.truth.TruthError
+        When a mask cannot be used.
+    """
+    radiograph = read_radiograph(film.image)
+    small = normalise_film(radiograph, Settings()).small
+    shape = _shape(small)
+    bone = film.read_bone(radiograph.shape)
+    return TrainingFilm(
+        name=film.name,
+        source=source_of(film),
+        image=_grey(small, shape),
+        lesions=_lesions(film.read_lesions(radiograph.shape), _facts(film), shape),
+        bone=np.zeros(shape, np.uint8) if bone is None else _grey(bone.astype(np.float32), shape),
+        bone_outline="none" if bone is None else bone_outline,
+    )
+
+
+def source_of(film: TruthFilm) -> str:
+    """Return what a film was made from: its patient, else its case, else the first film."""
+    return film.group
+
+
+def planted_films(
+    film: TruthFilm, network: Network, *, variants: int, seed: int
+) -> list[TrainingFilm]:
+    """Return a normal film, and variants of it with planted lesions.
+
+    Parameters
+    ----------
+    film
+        A film without lesions; lesions go into its own bone mask where it has one.
+    network
+        Outlines the bones: those to plant in, where the film has no mask, and all for the truth.
+    variants
+        How many films with lesions to try; fewer come where no place was found.
+    seed
+        A number 0 or greater; with the film's name it decides what is planted.
+
+    Returns
+    -------
+    list of TrainingFilm
+        The film itself first; alone where no bone in it can carry a lesion.
+
+    Raises
+    ------
+    lesionscan.reading.UnreadableFileError
+        When the film cannot be read.
+    lesionscan.evaluation.truth.TruthError
+        When its bone mask cannot be used.
+    """
+    radiograph = read_radiograph(film.image)
+    normalised = normalise_film(radiograph, Settings())
+    small, shape = normalised.small, _shape(normalised.small)
+    own = film.read_bone(radiograph.shape)
+    share = network.look(small).bone
+    bone = share >= 0.5
+    if own is not None:
+        bone = _shrunk(own.astype(np.float32), small.shape) >= 0.5
+        share = np.maximum(share, bone.astype(np.float32))
+    bone = bone & normalised.field.exposed
+    films = [
+        TrainingFilm(
+            name=film.name,
+            image=_grey(small, shape),
+            lesions=np.zeros(shape, np.uint8),
+            bone=_grey(share, shape),
+            source=source_of(film),
+            bone_outline="whole",
+        )
+    ]
+    try:
+        prepared = prepare(np.rint(small * _PLANTING_STEPS).astype(np.uint16), bone)
+    except ValueError:
+        return films
+    key = (seed, zlib.crc32(film.name.encode()))
+    rng = np.random.default_rng(key)
+    for variant in range(variants):
+        planted = plant(prepared, (*key, variant), lesions=int(rng.choice(_LESIONS_IN_A_FILM)))
+        if planted.planted:
+            image = np.asarray(planted.pixels, np.float32) / _PLANTING_STEPS
+            facts = {lesion.label: asdict(lesion) for lesion in planted.planted}
+            films.append(
+                replace(
+                    films[0],
+                    name=f"{film.name}_{variant:02d}",
+                    image=_grey(image, shape),
+                    lesions=_lesions(planted.lesions.astype(np.int32), facts, shape),
+                    bone=_grey(np.maximum(share, planted.bone & ~bone), shape),
+                )
+            )
+    return films
+
+
+def _shape(small: FloatImage) -> tuple[int, int]:
+    """Return rows and columns of a training film made of a working image."""
+    factor = min(1.0, LONG_SIDE_PX / max(small.shape))
+    rows, cols = (max(1, round(side * factor)) for side in small.shape)
+    return rows, cols
+
+
+def _shrunk(array: FloatImage, shape: tuple[int, ...]) -> FloatImage:
+    if array.shape == shape:
+        return array
+    return np.asarray(cv2.resize(array, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _grey(image: NDArray[np.floating[Any]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a picture of 0 to 1 as a training film holds it."""
+    shrunk = _shrunk(np.ascontiguousarray(image, np.float32), shape)
+    return np.rint(np.clip(shrunk, 0, 1) * 255).astype(np.uint8)
+
+
+def _facts(film: TruthFilm) -> dict[int, Mapping[str, object]]:
+    """Return what the index says about each label of a film, as far as it does."""
+    return {fact["label"]: fact for fact in film.facts.get("lesion_facts", [])}
+
+
+def _lesions(
+    labels: NDArray[np.int32] | None,
+    facts: Mapping[int, Mapping[str, object]],
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Reduce a label image, and mark the lesions that nobody could see."""
+    lesions = np.zeros(shape, np.uint8)
+    if labels is None:
+        return lesions
+    for label in np.unique(labels[labels != 0]):
+        mask = _shrunk((labels == label).astype(np.float32), shape) >= 0.5
+        lesions[mask] = FAINT if _is_faint(facts.get(int(label), {})) else LESION
+    return lesions
+
+
+def _is_faint(fact: Mapping[str, object]) -> bool:
+    """Say whether a lesion is known to be hidden; one that nobody measured counts as seen."""
+    contrast, removed = fact.get("contrast_to_noise"), fact.get("removed_to_noise")
+    if not isinstance(contrast, int | float) or not isinstance(removed, int | float):
+        return False
+    return contrast < _LEAST_CONTRAST_TO_NOISE and removed < _LEAST_REMOVED_TO_NOISE

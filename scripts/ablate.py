@@ -1,0 +1,279 @@
+"""What each step of the detection is good for: python scripts/ablate.py TRUTH --out DIR.
+
+Every film is scanned as shipped, and then once more for each step with that step removed; all scans
+are judged alike. The scorer is not trained again without the step: the table says what the shipped
+program owes to it, not how well another program could do without it. A removed term of the score is
+left out of the sum.
+
+One table a set: simulated, planted and real films are never pooled. The last column is the CPM
+minus that of the program as shipped, on the same resampled films, so that what makes films hard for
+both cancels out of its interval.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+from scan_and_judge import as_result, every_film, in_words, truth_films
+
+from lesionscan import UnreadableFileError, read_radiograph
+from lesionscan.detection import pipeline
+from lesionscan.detection.bone import Bone
+from lesionscan.detection.field import Field
+from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
+from lesionscan.evaluation.bootstrap import RESAMPLES, SEED
+from lesionscan.evaluation.froc import RATE_NAMES, RATES
+from lesionscan.evaluation.judge import judge
+from lesionscan.evaluation.scores import FilmScores
+from lesionscan.evaluation.summary import Figure, SetFigures, compare, summarise
+from lesionscan.evaluation.truth import TruthError, TruthFilm
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
+
+AS_SHIPPED = "as shipped"
+BONE_TERMS = {"in_bone", "width"}
+"""Terms that say nothing where the bone is not known."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The detection with one step removed.
+
+    Attributes
+    ----------
+    steps
+        What stands in for functions of `lesionscan.detection.pipeline`, by their names.
+    scorer
+        Shipped scorer -> the one that is used.
+    """
+
+    steps: Mapping[str, Callable[..., object]] = field(default_factory=dict)
+    scorer: Callable[[Scorer], Scorer] = lambda scorer: scorer
+
+
+def whole_film(_scaled: FloatImage, valid: BoolImage) -> Field:
+    """Take every pixel that the file calls valid for exposed, and none for covered."""
+    return Field(exposed=valid, opaque=np.zeros_like(valid))
+
+
+def bone_everywhere(_bone_map: FloatImage, _image: FloatImage, usable: BoolImage) -> Bone:
+    """Take the whole usable field for bone."""
+    return Bone(mask=usable, search=usable, confidence=1.0)
+
+
+def no_lucencies(
+    lucency: FloatImage, *_images: FloatImage, **_numbers: object
+) -> tuple[LabelImage, BoolImage]:
+    """Find no peak on the lucency map, and no slope of one."""
+    return np.zeros(lucency.shape, np.int32), np.zeros(lucency.shape, np.bool_)
+
+
+def no_dark_regions(*_images: FloatImage, found: LabelImage, **_numbers: object) -> LabelImage:
+    """Add nothing to the regions that are known."""
+    return found
+
+
+class OneLook(Network):
+    """A network that looks once: it is told that the mirror image looks the same, mirrored."""
+
+    def _logits(self, batch: FloatImage) -> NDArray[np.float32]:
+        straight = super()._logits(batch[:1])
+        return np.concatenate([straight, straight[..., ::-1]])
+
+
+def looking_once(scorer: Scorer) -> Scorer:
+    """Return the scorer with a network that does not look at the mirror image."""
+    network = scorer.network
+    return replace(scorer, network=OneLook(network.onnx, network.long_side_px))
+
+
+def with_terms(scorer: Scorer, *, keep: Callable[[str], bool]) -> Scorer:
+    """Return the scorer with some of its terms."""
+    return replace(scorer, terms=tuple(term for term in scorer.terms if keep(term.name)))
+
+
+def _is_of_network(term: str) -> bool:
+    return term.startswith("lucency")
+
+
+def _is_not_of_network(term: str) -> bool:
+    return not _is_of_network(term)
+
+
+def _needs_no_bone(term: str) -> bool:
+    return term not in BONE_TERMS
+
+
+VARIANTS = {
+    AS_SHIPPED: Variant(),
+    "no exposed field": Variant({"find_field": whole_film}),
+    "no mirror image": Variant(scorer=looking_once),
+    "no lucency regions": Variant({"find_lucencies": no_lucencies}),
+    "no dark regions": Variant({"find_dark_regions": no_dark_regions}),
+    "no bone mask": Variant(
+        {"find_bone": bone_everywhere}, partial(with_terms, keep=_needs_no_bone)
+    ),
+    "network's terms only": Variant(scorer=partial(with_terms, keep=_is_of_network)),
+    "no network terms": Variant(scorer=partial(with_terms, keep=_is_not_of_network)),
+}
+"""Every removal, in words. What the network was trained with cannot be removed afterwards."""
+
+
+def scan_without(film: TruthFilm, names: tuple[str, ...]) -> dict[str, FilmScores]:
+    """Scan and judge a film once for each variant; a film that cannot be read fails in all.
+
+    Parameters
+    ----------
+    film
+        The film and its truth.
+    names
+        Keys of `VARIANTS`.
+    """
+    try:
+        radiograph = read_radiograph(film.image)
+    except UnreadableFileError:
+        return dict.fromkeys(names, judge(film, as_result(film, None)).scores)
+    outcomes = {}
+    for name in names:
+        variant = VARIANTS[name]
+        with ExitStack() as stack:
+            for step, stand_in in variant.steps.items():
+                stack.enter_context(patch.object(pipeline, step, stand_in))
+            scorer = variant.scorer(shipped_scorer())
+            findings = pipeline.find_candidates(radiograph, scorer=scorer)
+        outcomes[name] = judge(film, as_result(film, findings)).scores
+    return outcomes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a variant's figures on one set, and its CPM minus the shipped one."""
+
+    name: str
+    figures: SetFigures
+    cpm_minus_shipped: Figure | None
+
+
+def rows_of(outcomes: list[dict[str, FilmScores]], *, resamples: int) -> list[Row]:
+    """Return the figures of one set for each variant, the shipped program first."""
+    columns = {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
+    shipped = columns[AS_SHIPPED]
+    return [
+        Row(
+            name,
+            summarise(films, resamples=resamples, seed=SEED),
+            None if name == AS_SHIPPED else compare(films, shipped, resamples=resamples).cpm,
+        )
+        for name, films in columns.items()
+    ]
+
+
+def main() -> None:
+    """Scan, print the tables and write ablation.json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("truth", type=Path, help="folder with index.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for ablation.json")
+    parser.add_argument("--sets", help="only these sets, separated by commas")
+    parser.add_argument(
+        "--steps", help=f"only these, separated by commas: {', '.join(list(VARIANTS)[1:])}"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="films at the same time")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    options = parser.parse_args()
+    names = [AS_SHIPPED, *(options.steps.split(",") if options.steps else list(VARIANTS)[1:])]
+    for name in names:
+        if name not in VARIANTS:
+            parser.error(f"there is no step {name!r}; known are {', '.join(list(VARIANTS)[1:])}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {options.out} cannot be made ({error.strerror}); give another folder")
+    try:
+        films = truth_films([options.truth], options.sets)
+        work = partial(scan_without, names=tuple(dict.fromkeys(names)))
+        outcomes = list(every_film(films, work, jobs=options.jobs))
+    except TruthError as error:
+        parser.error(str(error))
+    tables = {
+        name: rows_of(
+            [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
+            resamples=options.resamples,
+        )
+        for name in dict.fromkeys(film.set_name for film in films)
+    }
+    record = {
+        "scorer": {"name": shipped_scorer().name, "sha256": shipped_scorer().sha256},
+        "resamples": options.resamples,
+        "sets": {name: [_plain(row) for row in rows] for name, rows in tables.items()},
+    }
+    (options.out / "ablation.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    print("\n\n".join(markdown(name, rows) for name, rows in tables.items()))
+
+
+def markdown(name: str, rows: list[Row]) -> str:
+    """Return the table of one set."""
+    first = rows[0].figures
+    rates = " | ".join(f"@{rate}" for rate in RATE_NAMES)
+    head = f"| step | {rates} | CPM | image AUC | listed | Dice of hits | CPM minus {AS_SHIPPED} |"
+    films = f"{first.lesion_films} films, {first.lesion_free_films} films without"
+    lines = [
+        f"## {name}: {first.lesions} lesions in {films}",
+        "",
+        head,
+        "|" + " --- |" * (head.count("|") - 1),
+    ]
+    for row in rows:
+        figures = row.figures
+        cells = [
+            row.name,
+            *map(_value, figures.sensitivity),
+            in_words(figures.cpm),
+            in_words(figures.image_auc),
+            _value(figures.sensitivity_all_listed),
+            _value(figures.on_hits["dice_median"]),
+            "" if row.cpm_minus_shipped is None else in_words(row.cpm_minus_shipped),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _value(figure: Figure) -> str:
+    return "-" if figure.value is None else f"{figure.value:.2f}"
+
+
+def _plain(row: Row) -> dict[str, object]:
+    """Return a row for the JSON: every figure as value, low and high end."""
+    figures = row.figures
+    single = {
+        "cpm": figures.cpm,
+        "image_auc": figures.image_auc,
+        "listed": figures.sensitivity_all_listed,
+        "dice_median": figures.on_hits["dice_median"],
+        **({} if row.cpm_minus_shipped is None else {"cpm_minus_shipped": row.cpm_minus_shipped}),
+    }
+    return {
+        "step": row.name,
+        "films": figures.films,
+        "lesions": figures.lesions,
+        "sensitivity": {
+            f"{rate:g}": _ends(one) for rate, one in zip(RATES, figures.sensitivity, strict=True)
+        },
+        **{name: _ends(one) for name, one in single.items()},
+    }
+
+
+def _ends(figure: Figure) -> dict[str, float | None]:
+    return {"value": figure.value, "low": figure.low, "high": figure.high}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,426 @@
+"""Train a scorer: from nothing to the shipped file, or on your own labelled films.
+
+    pip install -e '.[train]' -c constraints.txt
+    python scripts/train_scorer.py --out my.scorer --films FOLDER    # as the shipped one
+    python scripts/train_scorer.py --out my.scorer --data FOLDER      # on from the shipped one
+    lesionscan scan FILMS --out RESULTS --scorer my.scorer
+
+FOLDER is a truth folder (`index.json`, `images/`, `masks/`; see docs/evaluation.md). From
+`--films` only films without lesions whose entry says `"use": "train"` or nothing are taken: they
+are negatives as they are, and lesions are planted in them. `--data` are films with outlined
+lesions, and films without. The same options and `--jobs` give the same file on the same machine.
+docs/training.md says what each step does, and how many films it takes.
+"""
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import cv2
+import numpy as np
+
+from lesionscan import __version__
+from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.scorer_file import (
+    AboutFact,
+    Scorer,
+    ScorerCard,
+    ScorerError,
+    TermEffect,
+    load_scorer,
+    write_scorer,
+)
+from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
+from lesionscan.reading import UnreadableFileError
+from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
+from lesionscan.simulation.truth_folder import write_index
+from lesionscan.training.films import (
+    TrainingError,
+    TrainingFilm,
+    planted_films,
+    source_of,
+    training_film,
+)
+
+try:
+    import torch
+
+    from lesionscan.training.fit import Plan, Pool, fit
+    from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
+    from lesionscan.training.weigh import rate, weigh
+except ModuleNotFoundError as missing:
+    print(
+        f"train_scorer: {missing.name} is not installed; run: pip install 'lesionscan[train]'",
+        file=sys.stderr,
+    )
+    raise SystemExit(2) from missing
+
+WorkT = TypeVar("WorkT")
+DoneT = TypeVar("DoneT")
+
+SIDE_PX = 320
+PHANTOMS = 900
+BONE_STEPS, BONE_RATE = 570, 1.5e-3
+LESION_STEPS, LESION_RATE = 2400, 1.2e-3
+DATA_STEPS, DATA_RATE = 240, 4e-4
+FALSE_ALARMS = 0.5
+"""Regions a lesion-free film of the training that reach a score of 0.5."""
+_NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
+"""What orders the regions until the terms are weighed."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The films to learn from, by kind."""
+
+    phantoms: list[TrainingFilm]
+    planted: list[TrainingFilm]
+    labelled: list[TrainingFilm]
+
+    @property
+    def weighs_terms(self) -> bool:
+        """Whether there are films enough to weigh the terms on; some are held out for that."""
+        return bool(self.phantoms or self.planted)
+
+    def pools(self) -> list[Pool]:
+        """Return what the network sees."""
+        if not self.weighs_terms:
+            return [Pool(self.labelled, 1.0)]
+        return [
+            Pool(_seen(self.phantoms), 0.45),
+            Pool(_seen(self.planted), 0.55),
+            Pool(_seen(self.labelled), 0.55),
+        ]
+
+    def held_out(self) -> list[TrainingFilm]:
+        """Return what it does not see."""
+        return [f for f in (*self.phantoms, *self.planted, *self.labelled) if f.held_out]
+
+    def check(self) -> None:
+        """Raise a TrainingError where the terms could not be weighed: before the long training."""
+        if self.weighs_terms and len({film.has_lesions for film in self.held_out()}) < 2:
+            raise TrainingError(
+                "a fifth of the films is held out to weigh the terms on, and must have films with "
+                "lesions and films without; give more phantoms or films"
+            )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step needs: the options, and the processes that share the work."""
+
+    options: argparse.Namespace
+    workers: ProcessPoolExecutor
+    started: float
+
+    def tell(self, line: str) -> None:
+        """Print a line with the minutes since the start."""
+        print(f"{(time.monotonic() - self.started) / 60:6.1f} min  {line}", flush=True)
+
+    def spread(self, function: Callable[[WorkT], DoneT], work: Sequence[WorkT]) -> Iterator[DoneT]:
+        """Do work on several cores, in order."""
+        chunk = max(1, min(8, len(work) // (4 * self.options.jobs)))
+        return self.workers.map(function, work, chunksize=chunk)
+
+    def read(self, read: Callable[[TruthFilm], DoneT], truth: Sequence[TruthFilm]) -> list[DoneT]:
+        """Read films; name those that cannot be read, and go on."""
+        films = []
+        for film, (made, fault) in zip(
+            truth, self.spread(partial(_tried, read), truth), strict=True
+        ):
+            if made is None:
+                self.tell(f"{film.name}: left out: {fault}")
+            else:
+                films.append(made)
+        return films
+
+
+def main() -> int:
+    """Run the steps; return the exit status."""
+    options = _options()
+    torch.set_num_threads(options.jobs)
+    cv2.setNumThreads(1)
+    # spawned: PyTorch's threads survive no fork
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(
+            options.jobs, context, initializer=cv2.setNumThreads, initargs=(1,)
+        ) as workers:
+            _train(Work(options, workers, time.monotonic()))
+    except (TruthError, ScorerError, TrainingError) as error:
+        print(f"train_scorer: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"train_scorer: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _train(work: Work) -> None:
+    """From films to the scorer's file."""
+    options = work.options
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    start = None if options.start is None else load_scorer(_scorer_path(options.start))
+    torch.manual_seed(options.seed)  # of the weights that no one has taught yet
+    network = LucencyNet(pretrained=True) if start is None else from_onnx(start.network.onnx)
+    normal = _normal_films(options.films)
+    labelled, left_out = _labelled(work)
+    phantoms = _phantoms(work)
+    if start is None:
+        network = _learn_bone(network, phantoms, normal, work)
+    known = Known(phantoms, _planted(normal, network, work), labelled)
+    known.check()
+    plan = Plan(
+        steps=options.steps, learning_rate=options.rate, side_px=SIDE_PX, seed=options.seed + 1
+    )
+    network = fit(network, known.pools(), plan, work.tell)
+    offset, terms = _weigh(network, known, start, work)
+    card = _card(options.out.stem, offset, terms, _about(options, known, start))
+    data = write_scorer(to_onnx(network), card)
+    Scorer.from_bytes(data, source="the scorer just trained")  # what cannot be read is not written
+    options.out.write_bytes(data)
+    if left_out:
+        listing = options.out.with_suffix(".left_out.txt")
+        listing.write_text("".join(f"{name}\n" for name in left_out), encoding="utf-8")
+        work.tell(f"left out, to measure on: {len(left_out)} films, {listing}")
+    work.tell(f"done: {options.out}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"train_scorer: {message}\n")
+
+
+def _options() -> argparse.Namespace:
+    """Return the command's options, defaults that depend on others filled in."""
+    parser = _Parser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--out", type=Path, required=True, help="scorer file to write")
+    parser.add_argument("--films", type=Path, help="truth folder with normal films to plant in")
+    parser.add_argument("--data", type=Path, help="truth folder with your labelled films")
+    parser.add_argument("--start", help="scorer file to go on from, or 'shipped'; with --data "
+                        "alone, the shipped one")  # fmt: skip
+    parser.add_argument("--phantoms", type=_from(0), help="phantoms to make (default: "
+                        f"{PHANTOMS}; with --data alone, none)")  # fmt: skip
+    parser.add_argument("--variants", type=_from(1), default=14, help="plantings in one film")
+    parser.add_argument("--bone-steps", type=_from(1), default=BONE_STEPS, help="batches from "
+                        "which a new network learns bones")  # fmt: skip
+    parser.add_argument("--steps", type=_from(1), help="batches of the training after that "
+                        f"(default: {LESION_STEPS}; of a scorer that exists, "
+                        f"{DATA_STEPS})")  # fmt: skip
+    parser.add_argument("--seed", type=_from(0), default=1)
+    parser.add_argument("--jobs", type=_from(1), default=2, help="cores to use")
+    parser.add_argument("--work", type=Path, help="folder for phantoms (default: beside --out)")
+    parser.add_argument("--leave-out", type=_part, metavar="K/N", help="leave part K (1 to N) of "
+                        "the --data films out, to measure on them")  # fmt: skip
+    parser.add_argument("--at-most", type=_from(1), help="use only so many of the --data films "
+                        "with lesions, and as large a share of those without")  # fmt: skip
+    options = parser.parse_args()
+    if options.data is None and (options.leave_out or options.at_most):
+        parser.error("--leave-out and --at-most choose among the films of --data; name its folder")
+    if options.phantoms is None:
+        options.phantoms = 0 if options.data is not None and options.films is None else PHANTOMS
+    if options.start is None and options.data is not None and not options.phantoms:
+        options.start = "shipped"
+    if options.start is None and not options.phantoms:
+        parser.error("a training from nothing needs --phantoms: they alone know all bones")
+    if options.out.is_dir():
+        parser.error(f"--out {options.out} is a folder; name a file")
+    fresh = options.start is None
+    if options.steps is None:
+        options.steps = LESION_STEPS if fresh else DATA_STEPS
+    options.rate = LESION_RATE if fresh else DATA_RATE
+    options.work = options.work or options.out.with_suffix(".work")
+    return options
+
+
+def _from(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least `least`."""
+
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"write a whole number from {least} on, not {text!r}")
+        return int(text)
+
+    return whole
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Read K/N."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) >= 2):
+        raise argparse.ArgumentTypeError(
+            f"write K/N with K from 1 to N and N of 2 or more, such as 1/5, not {text!r}"
+        )
+    return int(part), int(parts)
+
+
+def _scorer_path(start: str) -> Path | None:
+    return None if start == "shipped" else Path(start)
+
+
+def _seen(films: Iterable[TrainingFilm]) -> list[TrainingFilm]:
+    return [film for film in films if not film.held_out]
+
+
+def _card(
+    name: str, offset: float, terms: tuple[TermEffect, ...], about: dict[str, AboutFact]
+) -> ScorerCard:
+    return ScorerCard(name=name, long_side_px=SIDE_PX, offset=offset, terms=terms, about=about)
+
+
+def _about(options: argparse.Namespace, known: Known, start: Scorer | None) -> dict[str, AboutFact]:
+    """Return what a user of the file should know about its making; no path, no time."""
+    about: dict[str, AboutFact] = {
+        "lesionscan": __version__,
+        "started from": "ImageNet" if start is None else f"scorer {start.name} {start.sha256[:8]}",
+        "seed": options.seed,
+        "steps": options.steps,
+        "phantoms": len(known.phantoms),
+        "films planted in": len({film.source for film in known.planted}),
+        "labelled films": len(known.labelled),
+    }
+    if known.weighs_terms:
+        about["false alarms a lesion-free training film at 0.5"] = FALSE_ALARMS
+    return about
+
+
+def _tried(
+    read: Callable[[TruthFilm], DoneT], film: TruthFilm
+) -> tuple[DoneT, None] | tuple[None, str]:
+    try:
+        return read(film), None
+    except (UnreadableFileError, TruthError) as error:
+        return None, str(error)
+
+
+def _labelled(work: Work) -> tuple[list[TrainingFilm], list[str]]:
+    """Read a researcher's films; return them and the names of those left out."""
+    options = work.options
+    if options.data is None:
+        return [], []
+    truth = load_truth(options.data)
+    left_out: set[str] = set()
+    if options.leave_out:
+        part, parts = options.leave_out
+        order = np.random.default_rng(0).permutation(sorted({source_of(film) for film in truth}))
+        left_out = set(order[part - 1 :: parts].tolist())
+    kept = _thinned([f for f in truth if source_of(f) not in left_out], options.at_most)
+    films = work.read(partial(training_film, bone_outline="near"), kept)
+    with_lesions = sum(film.has_lesions for film in films)
+    if not with_lesions:
+        raise TrainingError(
+            f"--data {options.data} has no film with lesions to learn from; give films whose "
+            "lesions are outlined"
+        )
+    work.tell(f"{len(films)} labelled films, {with_lesions} with lesions")
+    return films, [film.name for film in truth if source_of(film) in left_out]
+
+
+def _thinned(truth: list[TruthFilm], at_most: int | None) -> list[TruthFilm]:
+    """Keep a number of films with lesions and as large a share of those without."""
+    with_lesions = [film for film in truth if film.lesions]
+    without = [film for film in truth if not film.lesions]
+    if at_most is None or at_most >= len(with_lesions):
+        return truth
+    share = at_most / len(with_lesions)
+    rng = np.random.default_rng(1)
+    return [
+        group[int(number)]
+        for group, count in ((with_lesions, at_most), (without, round(share * len(without))))
+        for number in rng.permutation(len(group))[:count]
+    ]
+
+
+def _normal_films(folder: Path | None) -> list[TruthFilm]:
+    """Return the films that may shape what ships: without lesions, and not for measuring."""
+    if folder is None:
+        return []
+    films = [
+        film
+        for film in load_truth(folder)
+        if not film.lesions and film.facts.get("use", "train") == "train"
+    ]
+    if not films:
+        raise TrainingError(
+            f'--films {folder} has no film without lesions that says "use": "train" or nothing; '
+            "give normal films (films with lesions go to --data)"
+        )
+    return films
+
+
+def _phantoms(work: Work) -> list[TrainingFilm]:
+    """Make phantoms, or take those of an earlier run, and read them."""
+    options = work.options
+    if not options.phantoms:
+        return []
+    folder = options.work / f"phantoms_{options.seed}_{options.phantoms}"
+    if not (folder / "index.json").is_file():
+        jobs = [
+            PhantomJob(folder, options.seed, number) for number in range(1, options.phantoms + 1)
+        ]
+        write_index(folder, list(work.spread(make_and_write, jobs)))
+        work.tell(f"{len(jobs)} phantoms made: {folder}")
+    films = work.read(partial(training_film, bone_outline="whole"), load_truth(folder))
+    work.tell(f"{len(films)} phantoms read")
+    return films
+
+
+def _learn_bone(
+    network: LucencyNet,
+    phantoms: list[TrainingFilm],
+    truth: list[TruthFilm],
+    work: Work,
+) -> LucencyNet:
+    """Teach bones, on phantoms and outlined films, so that lesions can be planted in the others."""
+    outlined = [film for film in truth if film.bone.is_file()]
+    films = work.read(partial(training_film, bone_outline="near"), outlined)
+    plan = Plan(
+        steps=work.options.bone_steps,
+        learning_rate=BONE_RATE,
+        side_px=SIDE_PX,
+        seed=work.options.seed,
+    )
+    return fit(network, [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)], plan, work.tell)
+
+
+def _planted(truth: list[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
+    """Plant lesions in the bones that the network finds."""
+    if not truth:
+        return []
+    looker = Network(to_onnx(network), SIDE_PX)
+    plant = partial(
+        planted_films, network=looker, variants=work.options.variants, seed=work.options.seed
+    )
+    films = [film for group in work.read(plant, truth) for film in group]
+    with_lesions = sum(film.has_lesions for film in films)
+    work.tell(
+        f"{len(films)} films of {len(truth)} normal ones, {with_lesions} with planted lesions"
+    )
+    return films
+
+
+def _weigh(
+    network: LucencyNet, known: Known, start: Scorer | None, work: Work
+) -> tuple[float, tuple[TermEffect, ...]]:
+    """Weigh the terms on the held-out sources; labelled films alone keep the start's terms."""
+    if start is not None and not known.weighs_terms:
+        return start.offset, start.terms
+    scorer = Scorer.from_bytes(write_scorer(to_onnx(network), _card("new", 0.0, _NEUTRAL, {})))
+    rated = list(work.spread(partial(rate, scorer=scorer), known.held_out()))
+    offset, terms = weigh(rated, false_alarms=FALSE_ALARMS)
+    regions = sum(len(one.hit) for one in rated)
+    work.tell(f"terms weighed on {regions} regions of {len(rated)} films")
+    return offset, terms
+
+
+if __name__ == "__main__":
+    sys.exit(main())

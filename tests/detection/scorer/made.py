@@ -1,0 +1,85 @@
+"""Small networks and scorers whose answers are known on paper."""
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from lesionscan.detection.scorer.scorer_file import ScorerCard, TermEffect, write_scorer
+
+LONG_SIDE_PX = 64
+"""Grid of the made networks."""
+
+
+def onnx_network(
+    *,
+    lucency: float = 1.0,
+    bias: float = 0.0,
+    maps: int = 2,
+    cell_px: int = 2,
+    names: tuple[str, str] = ("image", "maps"),
+) -> bytes:
+    """Return a network whose logits are channel 0 averaged over cells, and its negative for bone.
+
+    Parameters
+    ----------
+    lucency
+        Factor of the averages.
+    bias
+        Added to all logits.
+    maps, cell_px, names
+        2, 2 and these for a network that the program takes; others make a wrong one.
+    """
+    weights = np.zeros((maps, 3, cell_px, cell_px), np.float16)
+    weights[0, 0] = lucency / cell_px**2
+    weights[1:, 0] = -lucency / cell_px**2
+    return _network(weights, bias, names)
+
+
+def lopsided_network() -> bytes:
+    """Return a network that sees one pixel of each 2 x 2 cell only, so that mirroring counts."""
+    weights = np.zeros((2, 3, 2, 2), np.float16)
+    weights[:, 0, 0, 0] = 1.0
+    return _network(weights, 0.0, ("image", "maps"))
+
+
+def _network(weights: NDArray[np.float16], bias: float, names: tuple[str, str]) -> bytes:
+    maps, _, *cell = weights.shape
+    convolution = helper.make_node(
+        "Conv", [names[0], "weights", "biases"], [names[1]], strides=cell, kernel_shape=cell
+    )
+    graph = helper.make_graph(
+        [convolution],
+        "made",
+        [helper.make_tensor_value_info(names[0], TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["n", maps, "p", "q"])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.full(maps, bias, np.float16), "biases"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    return bytes(model.SerializeToString())
+
+
+def scorer_card(
+    *terms: tuple[str, tuple[float, ...], tuple[float, ...]],
+    offset: float = 0.0,
+    name: str = "made",
+) -> ScorerCard:
+    """Return a card with terms given as (name, at, effect)."""
+    return ScorerCard(
+        name=name,
+        long_side_px=LONG_SIDE_PX,
+        offset=offset,
+        terms=tuple(TermEffect(name=term, at=at, effect=effect) for term, at, effect in terms),
+        about={"films": 3, "sources": ("made", "by hand")},
+    )
+
+
+def scorer_bytes(card: ScorerCard | None = None, onnx: bytes | None = None) -> bytes:
+    """Return a scorer file: by default one that weighs enclosure only."""
+    return write_scorer(
+        onnx_network() if onnx is None else onnx,
+        scorer_card(("enclosed", (0.0, 1.0), (-2.0, 2.0))) if card is None else card,
+    )

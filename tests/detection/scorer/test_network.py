@@ -1,0 +1,162 @@
+"""The network sees what it saw in training, and its maps lie on the film."""
+
+import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from lesionscan.detection.scorer.network import Network, channels
+from lesionscan.radiograph import FloatImage
+from tests.detection.made import disk
+from tests.detection.scorer.made import LONG_SIDE_PX, lopsided_network, onnx_network
+
+
+def _network(long_side_px: int = LONG_SIDE_PX) -> Network:
+    return Network(onnx_network(), long_side_px)
+
+
+def _film(shape: tuple[int, int], seed: int = 0) -> FloatImage:
+    return np.random.default_rng(seed).uniform(0, 1, shape).astype(np.float32)
+
+
+def test_a_flat_image_has_its_grey_value_and_no_local_contrast() -> None:
+    """0.7 is (0.7 - 0.45) / 0.25 = 1 in the first channel, 0 in the two local ones."""
+    seen = channels(np.full((96, 64), 0.7, np.float32))
+
+    assert seen.shape == (3, 96, 64)
+    assert seen.dtype == np.float32
+    assert seen[0] == pytest.approx(1.0, abs=1e-5)
+    assert seen[1:] == pytest.approx(0.0, abs=0.02)  # the variance of equal floats is not quite 0
+
+
+@pytest.mark.parametrize(("channel", "sigma", "floor"), [(1, 20.0, 0.04), (2, 6.4, 0.02)])
+def test_beside_a_step_local_channels_follow_from_the_normal_distribution(
+    channel: int, sigma: float, floor: float
+) -> None:
+    """Right of a step from 0 to 1 the local mean is that distribution at half a pixel."""
+    image = np.zeros((320, 320), np.float32)
+    image[:, 160:] = 1.0
+    mean = 0.5 * (1 + math.erf(0.5 / sigma / math.sqrt(2)))
+    expected = (1 - mean) / (math.sqrt(mean - mean**2) + floor) / 1.2
+
+    assert channels(image)[channel, 160, 160] == pytest.approx(expected, abs=0.005)
+
+
+def test_local_channels_are_cut_at_three_spreads() -> None:
+    """One bright pixel on black reaches 3 / 1.2."""
+    image = np.zeros((320, 320), np.float32)
+    image[160, 160] = 1.0
+
+    assert channels(image)[1:, 160, 160] == pytest.approx(2.5)
+
+
+def test_maps_are_what_the_network_says() -> None:
+    """Logits that are cell averages of the first channel: the maps are their logistic function.
+
+    Bright cells of 2 x 2 pixels, so large that the middle of each keeps its own value.
+    """
+    image = np.kron(_film((8, 8)), np.ones((8, 8))).astype(np.float32)
+
+    maps = _network().look(image)
+
+    expected = expit((image - 0.45) / 0.25)[3::8, 3::8]
+    assert maps.lucency[3::8, 3::8] == pytest.approx(expected, abs=2e-3)
+    assert maps.bone == pytest.approx(1 - maps.lucency, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (256, 192), (40, 23), (300, 77), (23, 999)])
+def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
+    """A bright disk is where the map is high, whatever the film's size and the padding."""
+    centre = (0.4 * shape[0], 0.6 * shape[1])
+    image = disk(shape, centre, 0.15 * max(shape)).astype(np.float32)
+
+    lucency = _network().look(image).lucency
+
+    assert lucency.shape == shape
+    inside = np.argwhere(image > 0.5).mean(axis=0)
+    assert np.argwhere(lucency > 0.5).mean(axis=0) == pytest.approx(
+        inside, abs=0.02 * max(shape) + 0.5
+    )
+
+
+def test_a_mirrored_film_has_mirrored_maps() -> None:
+    """So it is where no padding is needed, whatever the network."""
+    image = _film((64, 32))
+    network = Network(lopsided_network(), LONG_SIDE_PX)
+
+    maps, mirrored = network.look(image), network.look(np.ascontiguousarray(image[:, ::-1]))
+
+    assert mirrored.lucency == pytest.approx(maps.lucency[:, ::-1], abs=1e-6)
+    assert mirrored.bone == pytest.approx(maps.bone[:, ::-1], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3000, 7), (33, 31), (640, 640)])
+def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
+    """One row, one column, long and thin: maps of the film's shape in [0, 1], read-only."""
+    maps = _network().look(_film(shape))
+
+    for part in (maps.lucency, maps.bone):
+        assert part.shape == shape
+        assert part.dtype == np.float32
+        assert np.isfinite(part).all()
+        assert part.min() >= 0
+        assert part.max() <= 1
+        assert not part.flags.writeable
+
+
+def test_what_was_looked_at_before_does_not_matter() -> None:
+    """A film's maps are the same after a film of another shape."""
+    network, film = _network(), _film((200, 130))
+    before = network.look(film)
+    network.look(_film((77, 300), seed=1))
+    after = network.look(film)
+
+    assert (before.lucency == after.lucency).all()
+
+
+def test_threads_do_not_mix_their_films() -> None:
+    """Eight films looked at by four threads have the maps that they have one by one."""
+    network = _network()
+    films = [_film((90 + 20 * number, 100), seed=number) for number in range(8)]
+    expected = [network.look(film).lucency for film in films]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda film: network.look(film).lucency, films))
+
+    assert all((one == other).all() for one, other in zip(found, expected, strict=True))
+
+
+def test_a_network_can_be_sent_to_another_process() -> None:
+    """Pickled and unpickled it gives the same maps."""
+    network, film = _network(96), _film((50, 60))
+    sent = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own bytes
+
+    assert sent.long_side_px == 96
+    assert (sent.look(film).lucency == network.look(film).lucency).all()
+
+
+@pytest.mark.parametrize(
+    ("onnx", "message"),
+    [
+        (b"", "cannot be read by OpenCV"),
+        (b"garbage" * 50, "cannot be read by OpenCV"),
+        (onnx_network()[:150], "cannot be read by OpenCV"),
+        (onnx_network().replace(b"Conv", b"Cunv"), "cannot be read by OpenCV"),
+        (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
+        (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
+        (onnx_network(maps=1), r"makes \(2, 1, 32, 32\) of \(2, 3, 64, 64\)"),
+        (onnx_network(cell_px=4), r"makes \(2, 2, 16, 16\) of \(2, 3, 64, 64\)"),
+        (onnx_network(bias=np.inf), "makes numbers that are not finite"),
+        (onnx_network(lucency=np.nan), "makes numbers that are not finite"),
+    ],
+)
+def test_a_network_that_cannot_be_used_is_refused_in_one_line(
+    onnx: bytes, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No model, another model, or a broken one: an error, and OpenCV prints nothing."""
+    with pytest.raises(ValueError, match=message):
+        Network(onnx, LONG_SIDE_PX)
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,143 @@
+"""Fitting lowers the loss, asks only what is known, and repeats itself."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'train' is not installed")
+
+import torch
+
+from lesionscan.training import fit as fitting
+from lesionscan.training.films import TrainingError, TrainingFilm
+from lesionscan.training.fit import Plan, Pool, fit
+from lesionscan.training.network import LucencyNet
+from tests.training.made import made_film
+
+SIDE = 64
+
+
+def plan(steps: int, *, seed: int = 3, batch: int = 4) -> Plan:
+    """Return a short plan of small views."""
+    return Plan(steps=steps, learning_rate=5e-3, side_px=SIDE, seed=seed, batch=batch)
+
+
+def network() -> LucencyNet:
+    """Return the same new network each time."""
+    torch.manual_seed(1)
+    return LucencyNet(pretrained=True)
+
+
+def silent(_: str) -> None:
+    """Take a line of progress."""
+
+
+def two_films() -> list[Pool]:
+    """Return one film with lesions and one without."""
+    return [Pool([made_film("a"), made_film("b", lesions=False)], 1.0)]
+
+
+def loss_of(net: LucencyNet) -> float:
+    """Return the loss on views that no plan here draws."""
+    batches = list(fitting._batches(two_films(), plan(2, seed=99)))
+    with torch.no_grad():
+        net.eval()
+        losses = [
+            fitting._loss(net(image), torch.nn.functional.avg_pool2d(targets, 2))
+            for image, targets in batches
+        ]
+    return float(np.mean([loss.item() for loss in losses]))
+
+
+def test_a_few_steps_lower_the_loss() -> None:
+    """After 40 batches of two films the loss on other views of them has fallen by a third."""
+    before = loss_of(network())
+    lines: list[str] = []
+    after = loss_of(fit(network(), two_films(), plan(40), lines.append))
+    assert after < 0.67 * before
+    assert [line.split(":")[0] for line in lines] == ["step 40 of 40"]
+
+
+def test_the_same_plan_gives_the_same_weights() -> None:
+    """Twice the same, and with another seed something else."""
+
+    def head(seed: int) -> torch.Tensor:
+        return fit(network(), two_films(), plan(2, seed=seed), silent).state_dict()["head.weight"]
+
+    assert torch.equal(head(3), head(3))
+    assert not torch.equal(head(3), head(4))
+
+
+def test_the_kept_weights_are_a_mean() -> None:
+    """After one step the kept weights lie between start and step, 2/11 of the way back."""
+    start, step = {"w": torch.tensor([0.0])}, {"w": torch.tensor([11.0])}
+    fitting._remember(start, step, 2 / 11)
+    assert start["w"].item() == pytest.approx(9.0)
+
+
+def test_nothing_to_learn_from_is_said() -> None:
+    """Without films there is no training."""
+    with pytest.raises(TrainingError, match="no films to learn from"):
+        fit(network(), [Pool([], 1.0)], plan(1), silent)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    """A hundredth at the first step, all of it after a hundred, a fiftieth at the end."""
+    assert fitting._pace(0, 10_000) == pytest.approx(0.01)
+    assert fitting._pace(99, 10**9) == pytest.approx(1.0)
+    assert fitting._pace(5000, 10_000) == pytest.approx(0.51)
+    assert fitting._pace(10_000, 10_000) == pytest.approx(0.02)
+
+
+def test_views_are_drawn_by_pool_source_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools by weight, sources evenly however many films they have, lesion-free ones at 0.35."""
+    drawn: list[str] = []
+
+    def note(
+        film: TrainingFilm, rng: np.random.Generator, *, side_px: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        assert isinstance(rng, np.random.Generator)
+        drawn.append(film.name)
+        return np.zeros((3, side_px, side_px), np.float32), np.zeros((4, 8, 8), np.float32)
+
+    monkeypatch.setattr(fitting, "random_view", note)
+    many = [made_film(f"many{number}", source="s") for number in range(9)]
+    normal = made_film("normal", source="s", lesions=False)
+    single = made_film("single", lesions=False)
+    pools = [Pool([*many, normal, single], 0.75), Pool([], 5.0), Pool([made_film("other")], 0.25)]
+    for _ in fitting._batches(pools, plan(500)):
+        pass
+    share = {name: drawn.count(name) / 2000 for name in set(drawn)}
+    assert len(drawn) == 2000
+    assert share["other"] == pytest.approx(0.25, abs=0.04)
+    assert share["single"] == pytest.approx(0.375, abs=0.04)
+    assert share["normal"] == pytest.approx(0.375 * 0.35, abs=0.03)
+
+
+def test_what_is_not_known_is_not_asked() -> None:
+    """Maps may differ under faint lesions and where no bone was outlined: the loss is the same."""
+    generator = torch.Generator().manual_seed(5)
+    maps = torch.randn((2, 2, 16, 16), generator=generator)
+    targets = torch.zeros((2, 4, 16, 16))  # lesion, faint, bone, known
+    targets[:, 0, 2:6, 2:6] = 1
+    targets[:, 1, 8:12, 8:12] = 1
+    targets[:, 3, :, :8] = 1
+    loss = fitting._loss(maps, targets).item()
+    unseen = maps.clone()
+    unseen[:, 0, 8:12, 8:12] += 3
+    unseen[:, 1, :, 8:] -= 3
+    assert fitting._loss(unseen, targets).item() == pytest.approx(loss, rel=1e-6)
+    for channel, place in ((0, np.s_[2:6, 2:6]), (0, np.s_[13:, 13:]), (1, np.s_[:, :8])):
+        asked = maps.clone()
+        asked[:, channel, place[0], place[1]] += 3
+        assert fitting._loss(asked, targets).item() != pytest.approx(loss, rel=1e-3)
+
+
+def test_a_perfect_answer_costs_nothing() -> None:
+    """Sure and right everywhere, the loss is almost 0; sure and wrong, it is large."""
+    targets = torch.zeros((1, 4, 16, 16))
+    targets[:, 0, 2:10, 2:10] = 1
+    targets[:, 2, :, :8] = 1
+    targets[:, 3] = 1
+    right = 40 * (targets[:, [0, 2]] - 0.5)
+    assert fitting._loss(right, targets).item() < 1e-3
+    assert fitting._loss(-right, targets).item() > 20

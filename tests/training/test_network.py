@@ -1,0 +1,100 @@
+"""The network's file holds all of it: training goes on from it, and OpenCV sees what torch does."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'train' is not installed")
+
+import torch
+
+from lesionscan.detection.scorer.network import Network
+from lesionscan.training.films import TrainingError
+from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
+from tests.detection.scorer.made import onnx_network
+
+
+@pytest.fixture(scope="module")
+def network() -> LucencyNet:
+    """Return a network that no one has taught, its batch norms as if it had seen something."""
+    torch.manual_seed(1)
+    made = LucencyNet(pretrained=False)
+    for name, value in made.state_dict().items():
+        if name.endswith("running_mean"):
+            value.copy_(0.2 * torch.randn_like(value))
+        if name.endswith("running_var"):
+            value.copy_(0.5 + torch.rand_like(value))
+    made.eval()
+    return made
+
+
+@pytest.fixture(scope="module")
+def picture() -> torch.Tensor:
+    """Return two pictures of noise, wider than high."""
+    return torch.randn((2, 3, 64, 96), generator=torch.Generator().manual_seed(2))
+
+
+def test_maps_have_half_the_grid(network: LucencyNet, picture: torch.Tensor) -> None:
+    """Of 64 x 96 pixels come two maps of 32 x 48."""
+    assert network(picture).shape == (2, 2, 32, 48)
+
+
+def test_a_network_comes_back_from_its_file(network: LucencyNet, picture: torch.Tensor) -> None:
+    """Written and read it makes the same maps, but for weights of 16 bits; again, the same file."""
+    data = to_onnx(network)
+    back = from_onnx(data).eval()
+    with torch.no_grad():
+        maps = network(picture)
+        apart = (back(picture) - maps).abs().max()
+    assert apart < 0.01 * maps.abs().max()
+    assert to_onnx(back) == data
+
+
+def test_batch_norms_come_back_whole(network: LucencyNet) -> None:
+    """All that is no convolution's weight is kept in 32 bits, weights that are all equal too."""
+    back = from_onnx(to_onnx(network)).state_dict()
+    kept = {name: value for name, value in network.state_dict().items() if value.ndim == 1}
+    assert len(kept) > 100
+    for name, value in kept.items():
+        assert torch.equal(back[name], value), name
+
+
+def test_opencv_makes_the_same_maps(network: LucencyNet, picture: torch.Tensor) -> None:
+    """OpenCV runs the file as PyTorch runs what is read from it."""
+    data = to_onnx(network)
+    with torch.no_grad():
+        expected = from_onnx(data).eval()(picture).numpy()
+    maps = Network(data, 96)._logits(picture.numpy())
+    np.testing.assert_allclose(maps, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_the_file_names_no_place(network: LucencyNet) -> None:
+    """No source line and no folder of the machine that trained goes into the file."""
+    data = to_onnx(network)
+    assert b".py" not in data
+    assert b"site-packages" not in data
+
+
+def test_another_build_is_refused() -> None:
+    """What is no network of ours is named as such."""
+    with pytest.raises(TrainingError, match="another build"):
+        from_onnx(onnx_network())
+
+
+def test_every_parameter_learns_once(network: LucencyNet) -> None:
+    """Encoder and decoder share the parameters between them, none twice, none left out."""
+    encoder, decoder = network.encoder_parameters(), network.decoder_parameters()
+    numbers = sorted(id(parameter) for parameter in (*encoder, *decoder))
+    assert numbers == sorted(id(parameter) for parameter in network.parameters())
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_the_encoder_knows_imagenet(capfd: pytest.CaptureFixture[str]) -> None:
+    """Started from ImageNet it has the carried weights, says nothing, and is the same each time."""
+    one, other = LucencyNet(pretrained=True), LucencyNet(pretrained=True)
+    fresh = LucencyNet(pretrained=False)
+    name = "blocks.3._depthwise_conv.weight"
+    weights = one.state_dict()[name]
+    assert torch.equal(weights, other.state_dict()[name])
+    assert not torch.equal(weights, fresh.state_dict()[name])
+    to_onnx(fresh)
+    assert capfd.readouterr() == ("", "")

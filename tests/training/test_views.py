@@ -1,0 +1,139 @@
+"""Views differ from their film as archives differ, and say of each pixel what is true of it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lesionscan.training import views
+from lesionscan.training.films import BoneOutline
+from lesionscan.training.views import View, random_view
+from tests.training.made import made_film
+
+SIDE = 96
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def view_of(seed: int, bone_outline: BoneOutline = "whole") -> Arrays:
+    """Return a view of the made film."""
+    film = made_film(bone_outline=bone_outline)
+    return random_view(film, np.random.default_rng(seed), side_px=SIDE)
+
+
+def plain_view(value: float = 0.5) -> View:
+    """Return a grey view, its left half bone, its targets 1 everywhere."""
+    ones = np.ones((SIDE, SIDE), np.float32)
+    bone = ones.copy()
+    bone[:, SIDE // 2 :] = 0
+    return View(
+        image=value * ones, lesion=ones.copy(), faint=ones.copy(), bone=bone,
+        known=ones.copy(), inside=ones,
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), bone_outline=st.sampled_from(["whole", "near", "none"]))
+def test_a_view_is_what_the_network_takes(seed: int, bone_outline: BoneOutline) -> None:
+    """Channels are finite, targets are shares, and a lesion is bone: it lies in the outline."""
+    shown, targets = view_of(seed, bone_outline)
+    assert shown.shape == (3, SIDE, SIDE)
+    assert targets.shape == (4, SIDE, SIDE)
+    assert shown.dtype == targets.dtype == np.float32
+    assert np.isfinite(shown).all()
+    assert (targets >= 0).all()
+    assert (targets <= 1 + 1e-5).all()
+    lesion, faint, bone, _ = targets
+    assert (lesion + faint <= 1 + 1e-5).all()
+    if bone_outline != "none":
+        assert (lesion + faint <= bone + 1e-5).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_the_generator_decides_everything(seed: int) -> None:
+    """The same generator gives the same bytes, the next draw others."""
+    one, other = view_of(seed), view_of(seed)
+    assert one[0].tobytes() == other[0].tobytes()
+    assert one[1].tobytes() == other[1].tobytes()
+    assert view_of(seed + 1)[0].tobytes() != one[0].tobytes()
+
+
+def test_a_lesion_stays_in_view() -> None:
+    """Of 100 views of a film with a lesion, 95 and more show a good part of it."""
+    shown = [view_of(seed)[1][0] for seed in range(100)]
+    assert sum(lesion.sum() > 40 for lesion in shown) >= 95
+
+
+@pytest.mark.parametrize(("bone_outline", "share"), [("none", 0.0), ("whole", 1.0)])
+def test_bone_is_known_where_it_was_outlined(bone_outline: BoneOutline, share: float) -> None:
+    """Nothing is known of a film without outline, everything of a whole one."""
+    for seed in range(20):
+        assert (view_of(seed, bone_outline)[1][3] == share).all()
+
+
+def test_one_outlined_bone_tells_of_its_neighbourhood() -> None:
+    """Of a film with one bone outlined, the bone and 4 pixels around are known, and no more."""
+    for seed in range(20):
+        _, _, bone, known = view_of(seed, "near")[1]
+        assert set(np.unique(known)) <= {0.0, 1.0}
+        assert known[bone > 0.5].all()
+        assert 0 < known.mean() < 1
+
+
+def test_decoys_never_touch_bone() -> None:
+    """What is drawn beside bones changes soft tissue, and no pixel deeper in bone than a blur."""
+    for seed in range(20):
+        view = plain_view()
+        views._add_decoys(view, np.random.default_rng(seed))
+        changed = np.abs(view.image - 0.5)
+        assert changed[:, : SIDE // 2 - 5].max() == 0
+        assert changed[:, SIDE // 2 :].max() > 0.005
+        assert (view.lesion == 1).all()
+
+
+def test_all_bone_leaves_no_place_for_decoys() -> None:
+    """Where everything is bone the view stays as it is."""
+    view = plain_view()
+    view.bone[:] = 1
+    views._add_decoys(view, np.random.default_rng(0))
+    assert (view.image == 0.5).all()
+
+
+def test_decoys_need_all_bones_outlined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are drawn in a third of the views where every bone is known, in none elsewhere."""
+    drawn: list[str] = []
+    monkeypatch.setattr(views, "_add_decoys", lambda view, rng: drawn.append("one"))  # noqa: ARG005
+    expected: list[tuple[BoneOutline, int, int]] = [
+        ("near", 0, 0), ("none", 0, 0), ("whole", 20, 50),
+    ]  # fmt: skip
+    for outline, least, most in expected:
+        drawn.clear()
+        for seed in range(100):
+            view_of(seed, outline)
+        assert least <= len(drawn) <= most, outline
+
+
+def test_a_frame_blanks_what_it_covers() -> None:
+    """Under a frame there is neither lesion nor bone; beside it all stays."""
+    framed = 0
+    for seed in range(20):
+        view = plain_view()
+        views._add_frame(view, np.random.default_rng(seed))
+        covered = view.image != 0.5
+        framed += bool(covered.any())
+        for target in (view.lesion, view.faint):
+            np.testing.assert_array_equal(target, np.where(covered, 0, 1))
+        assert (view.bone[covered] == 0).all()
+    assert framed >= 15
+
+
+def test_letters_and_compression_keep_the_targets() -> None:
+    """What is written on a film hides no lesion from the question, nor does JPEG."""
+    view = plain_view()
+    views._add_letters(view, np.random.default_rng(0))
+    assert (view.image != 0.5).any()
+    before = view.image.copy()
+    views._compress(view, np.random.default_rng(0))
+    assert 0 < np.abs(view.image - before).mean() < 0.05
+    assert (view.lesion == 1).all()
