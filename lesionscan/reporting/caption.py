@@ -3,6 +3,8 @@
 Nothing in it identifies the file.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,8 @@ from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, wri
 NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
 
-STRONGEST = 3
-"""Reasons shown for a candidate; the JSON has all."""
+_MOST_REASONS = 3
+"""Reasons told of a candidate; the JSON has all."""
 
 _PLANES = {
     "patient": "in the patient",
@@ -35,15 +37,27 @@ def caption_words(findings: Findings) -> tuple[str, ...]:
     return (found, "research use only, not a diagnosis")
 
 
+def told(terms: Sequence[str]) -> list[int]:
+    """Return which reasons are told, given their terms, the strongest first.
+
+    All terms of the lucency map say what the network says: the strongest of them speaks for all,
+    so that what was measured has its say too.
+    """
+    network = [number for number, term in enumerate(terms) if term.startswith("lucency")]
+    repeated = set(network[1:])
+    return [number for number in range(len(terms)) if number not in repeated][:_MOST_REASONS]
+
+
 def reason_words(findings: Findings) -> str:
     """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
     for candidate in findings.candidates[:1]:
         if candidate.shown:
-            told = (
-                f"{'+' if reason.effect >= 0 else '-'} {reason.text}"
-                for reason in candidate.reasons[:STRONGEST]
+            reasons = candidate.reasons
+            words = (
+                f"{'+' if reasons[n].effect >= 0 else '-'} {reasons[n].text}"
+                for n in told([reason.term for reason in reasons])
             )
-            return f"{candidate.id}:  {'   '.join(told)}"
+            return f"{candidate.id}:  {'   '.join(words)}"
     return ""
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from lesionscan.reporting.caption import STRONGEST
+from lesionscan.reporting.caption import told
 from lesionscan.reporting.records import DISCLAIMER
 
 
@@ -145,12 +145,13 @@ def _line(candidate: Mapping[str, Any]) -> CandidateLine:
     if candidate["feret_max_mm"] is not None:
         size = f"{candidate['feret_max_mm']:.0f} mm"
     row, column = candidate["centroid_px"]
+    reasons = candidate["reasons"]
     return CandidateLine(
         id=candidate["id"],
         score=candidate["score"],
         size=size,
         place=f"row {row:.0f}, column {column:.0f}",
-        reasons=tuple(_reason(reason) for reason in candidate["reasons"][:STRONGEST]),
+        reasons=tuple(_reason(reasons[n]) for n in told([reason["term"] for reason in reasons])),
         doubts=tuple(flag.replace("_", " ") for flag in candidate["flags"]),
     )
 
