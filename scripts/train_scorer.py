@@ -39,6 +39,7 @@ from lesionscan.detection.scorer.scorer_file import (
 )
 from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.reading import UnreadableFileError
+from lesionscan.reporting.atomic import write_bytes
 from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
 from lesionscan.simulation.truth_folder import write_index
 from lesionscan.training.films import (
@@ -185,7 +186,7 @@ def _train(work: Work) -> None:
     card = _card(options.out.stem, offset, terms, _about(options, known, start))
     data = write_scorer(to_onnx(network), card)
     Scorer.from_bytes(data, source="the scorer just trained")  # what cannot be read is not written
-    options.out.write_bytes(data)
+    write_bytes(options.out, data)
     if left_out:
         listing = options.out.with_suffix(".left_out.txt")
         listing.write_text("".join(f"{name}\n" for name in left_out), encoding="utf-8")

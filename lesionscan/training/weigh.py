@@ -137,7 +137,9 @@ def weigh(rated: Sequence[Rated], *, false_alarms: float) -> tuple[float, tuple[
             )
         )
     alarms = np.concatenate([_log_odds(film.values, effects) for film in free])
-    return _offset(alarms, int(false_alarms * len(free))), tuple(effects)
+    offset = _offset(alarms, int(false_alarms * len(free)))
+    # a term that never moved a score is no reason
+    return offset, tuple(effect for effect in effects if any(effect.effect))
 
 
 def _offset(alarms: NDArray[np.float64], allowed: int) -> float:

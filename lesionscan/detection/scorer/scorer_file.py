@@ -1,7 +1,9 @@
 """The scorer's file: a zip of `network.onnx` and `scorer.json`, read with suspicion.
 
-Format 1. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. The file may come
-from anybody, so sizes are bounded before anything is unpacked, and every error is one line.
+Format 1. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. Sizes are bounded
+before anything is unpacked, and what is wrong is said in one line. OpenCV's reader of ONNX is no
+such sceptic: a network that was damaged on purpose can crash the process, so load only scorers from
+people you trust.
 """
 
 import hashlib
@@ -37,6 +39,8 @@ _BROKEN_ZIP = (
 )
 """What the standard library raises on one damaged byte or another of an archive in memory."""
 
+LogOdds: TypeAlias = Annotated[float, Field(ge=-1e3, le=1e3)]
+"""Beyond that a score is 0 or 1 to the last digit."""
 AboutFact: TypeAlias = str | int | float | tuple[str | int | float, ...]
 
 
@@ -71,7 +75,7 @@ class TermEffect(_Checked):
 
     name: str
     at: Annotated[tuple[float, ...], Field(min_length=1)]
-    effect: tuple[float, ...]
+    effect: tuple[LogOdds, ...]
 
     @field_validator("name")
     @classmethod
@@ -122,7 +126,7 @@ class ScorerCard(_Checked):
     format: Literal[1] = FORMAT
     name: str
     long_side_px: Annotated[int, Field(ge=32, le=2048)]
-    offset: float
+    offset: LogOdds
     terms: tuple[TermEffect, ...]
     about: dict[str, AboutFact]
 
@@ -268,7 +272,7 @@ def _check_members(archive: zipfile.ZipFile, source: str) -> None:
     members = archive.infolist()
     names = sorted(member.filename for member in members)
     if names != [NETWORK_NAME, CARD_NAME]:
-        found = ", ".join(names[:4]) or "nothing"
+        found = ", ".join(repr(name[:40]) for name in names[:4]) or "nothing"
         raise ScorerError(
             f"{source} must hold {NETWORK_NAME} and {CARD_NAME}, and holds {found}; {_REMEDY}"
         )

@@ -138,8 +138,8 @@ def test_files_that_are_too_large_are_refused_unread(
     ("members", "message"),
     [
         ({}, "holds nothing"),
-        ({"scorer.json": b"{}"}, r"must hold network\.onnx and scorer\.json, and holds scorer"),
-        ({"network.onnx": b"", "scorer.json": b"{}", "x": b""}, r"holds network\.onnx, .*, x;"),
+        ({"scorer.json": b"{}"}, r"must hold network\.onnx and scorer\.json, and holds 'scorer"),
+        ({"network.onnx": b"", "scorer.json": b"{}", "x": b""}, r"holds 'network\.onnx', .*, 'x';"),
         ({"network.onnx": b"", "scorer.json": b"{"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"\xff"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"[" * 99999}, r"scorer\.json is not valid JSON"),
