@@ -5,9 +5,9 @@ are judged alike. The scorer is not trained again without the step: the table sa
 program owes to it, not how well another program could do without it. A removed term of the score is
 left out of the sum.
 
-One table a set: simulated, planted and real films are never pooled. The last column is the CPM
-minus that of the program as shipped, on the same resampled films, so that what makes films hard for
-both cancels out of its interval.
+One table a set: simulated, planted and real films are never pooled. The last columns are the
+figures minus those of the program as shipped, on the same resampled films, so that what makes films
+hard for both cancels out of their intervals.
 """
 
 import argparse
@@ -20,8 +20,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from figures_table import markdown, rows_of
 from numpy.typing import NDArray
-from scan_and_judge import as_result, every_film, in_words, truth_films
+from scan_and_judge import as_result, every_film, truth_films
 
 from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection import pipeline
@@ -29,11 +30,9 @@ from lesionscan.detection.bone import Bone
 from lesionscan.detection.field import Field
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
-from lesionscan.evaluation.bootstrap import RESAMPLES, SEED
-from lesionscan.evaluation.froc import RATE_NAMES, RATES
+from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.scores import FilmScores
-from lesionscan.evaluation.summary import Figure, SetFigures, compare, summarise
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
 
@@ -152,29 +151,6 @@ def scan_without(film: TruthFilm, names: tuple[str, ...]) -> dict[str, FilmScore
     return outcomes
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a variant's figures on one set, and its CPM minus the shipped one."""
-
-    name: str
-    figures: SetFigures
-    cpm_minus_shipped: Figure | None
-
-
-def rows_of(outcomes: list[dict[str, FilmScores]], *, resamples: int) -> list[Row]:
-    """Return the figures of one set for each variant, the shipped program first."""
-    columns = {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
-    shipped = columns[AS_SHIPPED]
-    return [
-        Row(
-            name,
-            summarise(films, resamples=resamples, seed=SEED),
-            None if name == AS_SHIPPED else compare(films, shipped, resamples=resamples).cpm,
-        )
-        for name, films in columns.items()
-    ]
-
-
 def main() -> None:
     """Scan, print the tables and write ablation.json."""
     parser = argparse.ArgumentParser(
@@ -206,6 +182,7 @@ def main() -> None:
     tables = {
         name: rows_of(
             [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
+            baseline=AS_SHIPPED,
             resamples=options.resamples,
         )
         for name in dict.fromkeys(film.set_name for film in films)
@@ -213,66 +190,10 @@ def main() -> None:
     record = {
         "scorer": {"name": shipped_scorer().name, "sha256": shipped_scorer().sha256},
         "resamples": options.resamples,
-        "sets": {name: [_plain(row) for row in rows] for name, rows in tables.items()},
+        "sets": {name: [row.plain() for row in rows] for name, rows in tables.items()},
     }
     (options.out / "ablation.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    print("\n\n".join(markdown(name, rows) for name, rows in tables.items()))
-
-
-def markdown(name: str, rows: list[Row]) -> str:
-    """Return the table of one set."""
-    first = rows[0].figures
-    rates = " | ".join(f"@{rate}" for rate in RATE_NAMES)
-    head = f"| step | {rates} | CPM | image AUC | listed | Dice of hits | CPM minus {AS_SHIPPED} |"
-    films = f"{first.lesion_films} films, {first.lesion_free_films} films without"
-    lines = [
-        f"## {name}: {first.lesions} lesions in {films}",
-        "",
-        head,
-        "|" + " --- |" * (head.count("|") - 1),
-    ]
-    for row in rows:
-        figures = row.figures
-        cells = [
-            row.name,
-            *map(_value, figures.sensitivity),
-            in_words(figures.cpm),
-            in_words(figures.image_auc),
-            _value(figures.sensitivity_all_listed),
-            _value(figures.on_hits["dice_median"]),
-            "" if row.cpm_minus_shipped is None else in_words(row.cpm_minus_shipped),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _value(figure: Figure) -> str:
-    return "-" if figure.value is None else f"{figure.value:.2f}"
-
-
-def _plain(row: Row) -> dict[str, object]:
-    """Return a row for the JSON: every figure as value, low and high end."""
-    figures = row.figures
-    single = {
-        "cpm": figures.cpm,
-        "image_auc": figures.image_auc,
-        "listed": figures.sensitivity_all_listed,
-        "dice_median": figures.on_hits["dice_median"],
-        **({} if row.cpm_minus_shipped is None else {"cpm_minus_shipped": row.cpm_minus_shipped}),
-    }
-    return {
-        "step": row.name,
-        "films": figures.films,
-        "lesions": figures.lesions,
-        "sensitivity": {
-            f"{rate:g}": _ends(one) for rate, one in zip(RATES, figures.sensitivity, strict=True)
-        },
-        **{name: _ends(one) for name, one in single.items()},
-    }
-
-
-def _ends(figure: Figure) -> dict[str, float | None]:
-    return {"value": figure.value, "low": figure.low, "high": figure.high}
+    print("\n\n".join(markdown(name, rows, what="step") for name, rows in tables.items()))
 
 
 if __name__ == "__main__":

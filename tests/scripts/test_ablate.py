@@ -169,12 +169,12 @@ def test_a_folder_gives_a_table_and_the_same_numbers_as_json(
     record = json.loads((tmp_path / "new" / "out" / "ablation.json").read_text("utf-8"))
     assert record["scorer"] == {"name": quick.name, "sha256": quick.sha256}
     rows = record["sets"]["phantom"]
-    assert [row["step"] for row in rows] == list(ablate.VARIANTS)
+    assert [row["name"] for row in rows] == list(ablate.VARIANTS)
     assert all(row["listed"]["value"] in (0.0, 0.5) for row in rows)
-    assert "cpm_minus_shipped" not in rows[0]
+    assert "cpm_minus_baseline" not in rows[0]
     for row in rows[1:]:
         gained = row["cpm"]["value"] - rows[0]["cpm"]["value"]
-        assert row["cpm_minus_shipped"]["value"] == pytest.approx(gained)
+        assert row["cpm_minus_baseline"]["value"] == pytest.approx(gained)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "## phantom: 2 lesions in 2 films, 1 films without"
     table = [line.strip("| ").split(" | ") for line in lines[2:]]
@@ -195,7 +195,7 @@ def test_two_processes_find_what_one_does(
     two, one = ((tmp_path / n / "ablation.json").read_text("utf-8") for n in ("two", "one"))
 
     assert one == two
-    steps = [row["step"] for row in json.loads(one)["sets"]["phantom"]]
+    steps = [row["name"] for row in json.loads(one)["sets"]["phantom"]]
     assert steps == ["as shipped", "no dark regions"]
 
 
