@@ -14,15 +14,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
+from cross_validate import loaded, unseen_by
 from figures_table import markdown, rows_of
 from scan_and_judge import as_result, every_film, truth_films
 
 from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection.pipeline import find_candidates
-from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
+from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.scores import FilmScores
@@ -41,13 +42,14 @@ def main() -> int:
     except TruthError as error:
         print(f"learning_curve: {error}", file=sys.stderr)
         return 2
-    scorers: dict[str, dict[str, Path]] = {}  # size -> film -> the scorer that has not seen it
+    scorers: dict[str, Mapping[str, Path]] = {}  # size -> film -> the scorer that has not seen it
     for size in options.sizes:
-        folds = scorers.setdefault(f"{size} films with lesions", {})
-        for fold in range(1, options.folds + 1):
-            out = options.out / f"{size}_{fold}_of_{options.folds}.scorer"
-            left_out = out.with_suffix(".left_out.txt")
-            if not left_out.is_file():
+        folds = [
+            options.out / f"{size}_{fold}_of_{options.folds}.scorer"
+            for fold in range(1, options.folds + 1)
+        ]
+        for fold, out in enumerate(folds, start=1):
+            if not out.with_suffix(".left_out.txt").is_file():
                 print(f"{size} films, fold {fold} of {options.folds}", flush=True)
                 done = subprocess.run(
                     [
@@ -59,7 +61,7 @@ def main() -> int:
                 )  # fmt: skip
                 if done.returncode:
                     return done.returncode
-            folds |= dict.fromkeys(left_out.read_text("utf-8").splitlines(), out)
+        scorers[f"{size} films with lesions"] = unseen_by(folds, films)
     work = partial(scan_with_each, scorers=scorers)
     outcomes = list(every_film(films, work, jobs=options.jobs))
     rows = rows_of(outcomes, baseline=SHIPPED, resamples=options.resamples)
@@ -88,15 +90,10 @@ def scan_with_each(
         return dict.fromkeys(names, judge(film, as_result(film, None)).scores)
     outcomes = {}
     for name in names:
-        scorer = shipped_scorer() if name == SHIPPED else _loaded(scorers[name][film.name])
+        scorer = shipped_scorer() if name == SHIPPED else loaded(scorers[name][film.name])
         findings = find_candidates(radiograph, scorer=scorer)
         outcomes[name] = judge(film, as_result(film, findings)).scores
     return outcomes
-
-
-@cache
-def _loaded(path: Path) -> Scorer:
-    return Scorer.from_file(path)
 
 
 def _options() -> tuple[argparse.Namespace, Sequence[str]]:

@@ -232,23 +232,27 @@ def cortical(rng: np.random.Generator, half: float) -> Draft:
 
 
 def whole_width(rng: np.random.Generator, half: float) -> Draft:
-    """Return a lesion that fills a tubular bone from cortex to cortex, as an enchondroma."""
-    elongation = float(rng.uniform(1.2, 2.4))
+    """Return a lesion that fills a tubular bone from cortex to cortex.
+
+    As an enchondroma does, or, several times as long as wide, a bone cyst with its septa.
+    """
+    elongation = float(rng.uniform(1.2, 2.4) if rng.random() < 0.6 else rng.uniform(2.4, 4.0))
     return Draft(
         "whole_width", float(rng.uniform(-0.08, 0.08)),
         2.0 * half * float(rng.uniform(0.8, 1.0)) * float(np.sqrt(elongation)),
         elongation=elongation, angle_deg=float(rng.uniform(-5, 5)),
         removed=float(rng.uniform(0.35, 0.8)), margin=float(rng.uniform(0.5, 1.8)),
         wobble=float(rng.uniform(0.06, 0.14)), rim=float(max(0.0, rng.uniform(-2.0, 1.5))),
-        septa=float(max(0.0, rng.uniform(-0.3, 0.5))), shell=float(rng.uniform(0.4, 1.5)),
+        septa=float(max(0.0, rng.uniform(-0.3, 0.8))), shell=float(rng.uniform(0.4, 1.5)),
         one_sided=float(rng.uniform(0.0, 0.8)),
     )  # fmt: skip
 
 
 def expansile(rng: np.random.Generator, half: float) -> Draft:
     """Return a balloon: in a thin bone wider than the bone, elsewhere little wider than it."""
-    widening = float(rng.uniform(1.15, 1.7)) if half < 10.0 else float(rng.uniform(1.05, 1.4))
-    elongation = float(rng.uniform(1.2, 2.0))
+    # bones of hand and foot are blown up to more than twice their width
+    widening = float(rng.uniform(1.15, 2.3)) if half < 12.0 else float(rng.uniform(1.05, 1.6))
+    elongation = float(rng.uniform(1.0, 2.6))
     return Draft(
         "expansile", float(rng.uniform(-0.15, 0.15)),
         2.17 * half * widening * float(np.sqrt(elongation)),
@@ -266,7 +270,7 @@ def condylar(rng: np.random.Generator, half: float) -> Draft:
     As a giant cell tumour does, sometimes through one cortex.
     """
     side = -1.0 if rng.random() < 0.5 else 1.0
-    size = float(rng.uniform(0.9, 1.8))
+    size = float(rng.uniform(0.9, 2.1))
     return Draft(
         "condylar", side * float(rng.uniform(0.1, 0.5)), half * size,
         elongation=float(rng.uniform(1.0, 1.6)), angle_deg=float(rng.uniform(-35, 35)),

@@ -85,7 +85,7 @@ SAMPLES: tuple[Sample, ...] = (
         long_side_px=880, spacing_tag="none",
     ),
     Sample(
-        "hand_enchondromas", "hand", 57, Film(bits=12, laterality="L", marker="ring"),
+        "hand_enchondromas", "hand", 58, Film(bits=12, laterality="L", marker="ring"),
         "Two small bones of the hand hollowed out, as enchondromas.",
         (
             Lesion("proximal_phalanx_4", 0.32, 0.0, 9.0, elongation=1.6, removed=0.65,

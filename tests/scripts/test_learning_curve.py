@@ -72,7 +72,7 @@ def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
         used.setdefault(path.name, set())
         return loaded(path)
 
-    monkeypatch.setattr(learning_curve, "_loaded", noted)
+    monkeypatch.setattr(learning_curve, "loaded", noted)
     status = _run(
         monkeypatch, truth, "--out", out, "--sizes", 1, 2, "--folds", 2, "--jobs", 1,
         "--resamples", 10, "--steps", 7,

@@ -63,6 +63,32 @@ class Groove:
     lips: float = 0.0
 
 
+def sparse_patch(
+    rng: np.random.Generator,
+    along: float,
+    across: float,
+    radii: tuple[float, float],
+    *,
+    most: float = 0.9,
+) -> Rarefaction:
+    """Return a person's rarefaction: slight in some people, nearly empty in others.
+
+    Parameters
+    ----------
+    rng
+        The person.
+    along, across
+        Middle, in local mm.
+    radii
+        Usual radii along and across, in mm.
+    most
+        Largest loss anyone has; the least is a tenth of it.
+    """
+    size = float(rng.uniform(0.8, 1.35))
+    loss = most * float(rng.uniform(0.1, 1.0))
+    return Rarefaction(along, across, size * radii[0], size * radii[1], loss)
+
+
 def rarefied(
     spongy: Field, rarefactions: tuple[Rarefaction, ...], along: Field, across: Field
 ) -> Field:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Canal, Rarefaction
+from lesionscan.simulation.body.lucencies import Canal, Foramen, Groove, Rarefaction, sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
 from lesionscan.simulation.fields import Knots
@@ -81,12 +81,41 @@ DISTAL_HUMERUS_PROFILES = Profiles(
 )
 
 
-def distal_humerus_lucencies(rng: np.random.Generator) -> tuple[Rarefaction, ...]:
-    """Return the fossae above trochlea and capitulum: the thin plate between them is a decoy."""
-    return (
+def with_fossae(rng: np.random.Generator, humerus: Bone, *, from_shoulder: bool) -> Bone:
+    """Return a humerus seen from the front with its elbow's fossae: holes in the eyes of many.
+
+    Its local mm run up from the elbow, or down from the shoulder.
+    """
+    end, way = (_LENGTH, -1.0) if from_shoulder else (0.0, 1.0)
+    spots = (
         Rarefaction(24.0, -5.0, 8.0, 10.0, float(rng.uniform(0.8, 0.95))),
-        Rarefaction(21.0, 11.0, 5.0, 7.0, float(rng.uniform(0.2, 0.5))),
+        sparse_patch(rng, 21.0, 11.0, (5.0, 7.0)),
     )
+    holes, plate = fossa_plate(rng, (end + way * 24.0, -way * 5.0), half_width_mm=5.0)
+    turned = tuple(replace(s, along=end + way * s.along, across=way * s.across) for s in spots)
+    return replace(
+        humerus, rarefactions=(*humerus.rarefactions, *turned),
+        foramina=(*humerus.foramina, *holes), grooves=(*humerus.grooves, plate),
+    )  # fmt: skip
+
+
+def fossa_plate(
+    rng: np.random.Generator, at: tuple[float, float], *, half_width_mm: float
+) -> tuple[tuple[Foramen, ...], Groove]:
+    """Return the thin plate between the elbow's fossae, around (along, across) in local mm.
+
+    Both walls are thin there and its rim is dense; in some people a hole goes through.
+    """
+    along, across = at
+    plate = Groove(
+        ((along, across - half_width_mm), (along, across + half_width_mm)),
+        float(rng.uniform(3.2, 4.8)), float(rng.uniform(0.1, 0.6)), float(rng.uniform(0.0, 0.3)),
+    )  # fmt: skip
+    away, radius = rng.normal(0.0, 1.2, 2), float(rng.uniform(2.0, 4.5))
+    hole = Foramen(
+        along + float(away[0]), across + float(away[1]), radius, float(rng.uniform(0.25, 0.8))
+    )
+    return ((hole,) if rng.random() < 0.35 else ()), plate
 
 
 def _arm_bones(rng: np.random.Generator) -> tuple[tuple[Bone, ...], tuple[SoftBody, ...]]:
@@ -121,7 +150,7 @@ def _arm_bones(rng: np.random.Generator) -> tuple[tuple[Bone, ...], tuple[SoftBo
         canals=(Canal(float(rng.uniform(140, 165)), -2.0, 16.0, 0.5, -8.0),),
     )  # fmt: skip
     ulna = replace(ulna, canals=(Canal(float(rng.uniform(150, 175)), 1.5, 16.0, 0.5, 8.0),))
-    humerus = replace(humerus, rarefactions=distal_humerus_lucencies(rng))
+    humerus = with_fossae(rng, humerus, from_shoulder=False)
     return (humerus, ulna, olecranon, radius, *hand), soft
 
 
@@ -211,17 +240,14 @@ def humerus(rng: np.random.Generator) -> Anatomy:
         rng, "humerus", points, profiles, origin_mm=(72.0, 50.0), angle_deg=lean, scale=size,
         bow_mm=float(rng.uniform(-3.0, 3.0)), jitter_mm=0.25,
     )  # fmt: skip
-    fossae = tuple(
-        replace(spot, along=_LENGTH - spot.along, across=-spot.across)
-        for spot in distal_humerus_lucencies(rng)
-    )
-    tubercle = Rarefaction(20.0, -13.0, 12.0, 7.0, float(rng.uniform(0.25, 0.5)))
+    tubercle = sparse_patch(rng, 22.0, -12.0, (13.0, 8.0))
     # the deltoid's rough insertion half way down is a blurred lucency in some
     deltoid = Rarefaction(140.0, -8.0, 18.0, 4.0, float(rng.uniform(0.1, 0.5)))
     bone = replace(
-        bone, rarefactions=(tubercle, deltoid, *fossae),
+        with_fossae(rng, bone, from_shoulder=True),
         canals=(Canal(float(rng.uniform(150, 190)), 5.0, 24.0, 0.6, 9.0),),
-    )  # fmt: skip
+    )
+    bone = replace(bone, rarefactions=(tubercle, deltoid, *bone.rarefactions))
     x, y, _ = bone.point_mm(0.995, 0.0)
     ulna = draw_bone(
         rng, "ulna", WHOLE_ULNA, WHOLE_ULNA_PROFILES, angle_deg=180.0 + lean - 6.0,

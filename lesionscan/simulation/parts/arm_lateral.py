@@ -9,8 +9,9 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Groove, Rarefaction
+from lesionscan.simulation.body.lucencies import Groove, Rarefaction, sparse_patch
 from lesionscan.simulation.body.outlines import Points
+from lesionscan.simulation.parts.arm import fossa_plate
 
 HUMERUS: Points = (
     (102, -140), (102, 60), (101.5, 88), (103, 106), (99, 121), (95, 131), (95.5, 141), (100, 148),
@@ -64,7 +65,12 @@ def _bones(rng: np.random.Generator) -> tuple[Bone, ...]:
         Groove(((128, 109), (131, 101.5), (138, 99.5), (145, 103), (147, 109), (144, 115.5),
                 (137, 117.5), (130, 115)), 0.8, -0.25),
     )  # fmt: skip
-    humerus = replace(humerus, rarefactions=(fossa,), grooves=teardrop)
+    holes, plate = fossa_plate(rng, (110.0, 110.5), half_width_mm=1.0)
+    # the trochlea is seen end on: a ring, sparse inside
+    trochlea = sparse_patch(rng, 137.5, 108.5, (7.0, 7.0))
+    humerus = replace(
+        humerus, rarefactions=(fossa, trochlea), grooves=(*teardrop, plate), foramina=holes
+    )
     start = (137.0, 150.0)
     ulna = draw_bone(
         rng, "ulna", along_axis(ULNA, origin_mm=start, angle_deg=90.0), ULNA_PROFILES,
@@ -76,7 +82,7 @@ def _bones(rng: np.random.Generator) -> tuple[Bone, ...]:
         origin_mm=head, angle_deg=90.0, jitter_mm=0.3, grain=0.6,
     )  # fmt: skip
     # seen end on, the sparse tuberosity is a round lucency
-    tuberosity = Rarefaction(33.0, 4.0, 9.0, 4.0, float(rng.uniform(0.3, 0.7)))
+    tuberosity = sparse_patch(rng, 33.0, 4.0, (9.0, 4.0))
     return humerus, ulna, replace(radius, rarefactions=(tuberosity,))
 
 

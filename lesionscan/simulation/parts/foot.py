@@ -10,11 +10,11 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Rarefaction
+from lesionscan.simulation.body.lucencies import sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
 from lesionscan.simulation.parts.lower_limb_lateral import ANKLE_PHYSES, ANKLE_TARGETS, hind_foot
-from lesionscan.simulation.parts.upper_limb import tubular, tubular_profiles
+from lesionscan.simulation.parts.upper_limb import tubular, tubular_head, tubular_profiles
 
 # base x, base y, degrees from straight up, lengths, and the widths of each bone as its outline
 # takes them (half widths of base, shaft and head)
@@ -74,6 +74,7 @@ def _ray(rng: np.random.Generator, number: int, spread: float) -> tuple[list[Bon
             tubular_profiles(shown, *widths[index]), origin_mm=(x, y), angle_deg=180.0 + angle,
             jitter_mm=0.18, bow_mm=float(rng.uniform(-0.8, 0.8)), grain=0.55,
         ))  # fmt: skip
+        bones[-1] = replace(bones[-1], rarefactions=(tubular_head(rng, shown, widths[index][2]),))
         if index:
             spine.append((x, y))
         reach = shown + (1.8 if index == 0 else 1.3)
@@ -100,8 +101,15 @@ def _tarsus(rng: np.random.Generator) -> tuple[Bone, ...]:
                   jitter_mm=0.6, grain=0.7)
         for name, depth, points in _TARSUS
     ]  # fmt: skip
-    front = Rarefaction(222.0, 88.0, 10.0, 7.0, float(rng.uniform(0.1, 0.4)))
-    return (*bones[:-1], replace(bones[-1], rarefactions=(front,)))
+    patches = [
+        sparse_patch(rng, float(bone.outline_mm[:, 1].mean()), float(bone.outline_mm[:, 0].mean()),
+                     (9.0, 8.0), most=0.7)
+        for bone in bones[:-1]
+    ]  # fmt: skip
+    patches.append(sparse_patch(rng, 222.0, 88.0, (10.0, 7.0), most=0.7))
+    return tuple(
+        replace(bone, rarefactions=(patch,)) for bone, patch in zip(bones, patches, strict=True)
+    )
 
 
 def foot(rng: np.random.Generator) -> Anatomy:

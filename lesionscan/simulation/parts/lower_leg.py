@@ -63,7 +63,10 @@ def lower_leg(rng: np.random.Generator) -> Anatomy:
         angle_deg=float(rng.uniform(-1.2, -0.6)), bow_mm=bow + float(rng.uniform(-1, 2)),
         jitter_mm=0.25,
     )  # fmt: skip
-    fibula = replace(fibula, canals=(Canal(float(rng.uniform(120, 170)), 1.0, 14.0, 0.5, 9.0),))
+    fibula = replace(
+        fibula, rarefactions=(limb.fibular_head(rng),),
+        canals=(Canal(float(rng.uniform(120, 170)), 1.0, 14.0, 0.5, 9.0),),
+    )  # fmt: skip
     lean = np.deg2rad(float(rng.uniform(3.0, 7.0)))
     reach = 207.0 * size
     femur = draw_bone(

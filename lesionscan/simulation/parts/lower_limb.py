@@ -6,7 +6,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Canal, Rarefaction
+from lesionscan.simulation.body.lucencies import Canal, Rarefaction, sparse_patch
 from lesionscan.simulation.body.outlines import Points, closed_curve
 
 # local (along, across): 0 = 205 mm above the joint line, condyles at 205; across > 0 is medial
@@ -58,6 +58,11 @@ _KNEE_PHYSES = (("femur", 183.0, 2.3), ("tibia", 17.0, 2.1), ("fibula", 14.0, 1.
 _BEHIND_KNEE = (("fibula", 16.0), ("patella", -38.0))
 
 
+def fibular_head(rng: np.random.Generator) -> Rarefaction:
+    """Return the marrow of the fibula's head, in local mm of `FIBULA_HEAD`: empty in some."""
+    return sparse_patch(rng, 10.0, 0.0, (11.0, 7.0))
+
+
 def _knee_bones(rng: np.random.Generator, middle_x: float, joint_y: float) -> tuple[Bone, ...]:
     """Return femur, tibia, fibula and patella around a knee joint."""
     size = float(rng.uniform(0.95, 1.05))
@@ -86,12 +91,12 @@ def _knee_bones(rng: np.random.Generator, middle_x: float, joint_y: float) -> tu
         angle_deg=float(rng.uniform(-6, 6)), scale=size, jitter_mm=0.6, grain=0.6,
     )  # fmt: skip
     # the roof of the intercondylar notch is thin: a lucent arch between the condyles
-    notch = Rarefaction(191.0, 0.0, 15.0, 9.0, float(rng.uniform(0.25, 0.45)))
+    notch = sparse_patch(rng, 191.0, 0.0, (15.0, 10.0), most=0.75)
     canal = Canal(float(rng.uniform(90, 125)), -9.0, 26.0, 0.7, float(rng.uniform(8, 14)))
     return (
         replace(femur, rarefactions=(notch,), scars=(181.0,)),
         replace(tibia, canals=(canal,), scars=(15.0,)),
-        fibula,
+        replace(fibula, rarefactions=(fibular_head(rng),)),
         patella,
     )
 
@@ -266,8 +271,8 @@ def hip(rng: np.random.Generator) -> Anatomy:
                       origin_mm=shift, jitter_mm=0.5, grain=0.8)  # fmt: skip
     # Ward's triangle in the neck and the sparse greater trochanter: normal lucencies
     upper = replace(upper, grain_tilt_deg=-18.0, rarefactions=(
-        Rarefaction(74.0, 66.0, 13.0, 9.0, float(rng.uniform(0.3, 0.5))),
-        Rarefaction(70.0, 30.0, 16.0, 8.0, float(rng.uniform(0.2, 0.45)))))  # fmt: skip
+        sparse_patch(rng, 74.0, 66.0, (13.0, 9.0)),
+        sparse_patch(rng, 70.0, 30.0, (16.0, 8.0))))  # fmt: skip
     pelvis = draw_bone(rng, "hip_bone", moved(HIP_BONE), HIP_BONE_PROFILES,
                        origin_mm=shift, jitter_mm=0.7)  # fmt: skip
     pelvis = replace(pelvis, hole_mm=closed_curve(np.array(OBTURATOR) + np.array(shift)))

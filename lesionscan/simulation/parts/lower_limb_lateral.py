@@ -9,9 +9,9 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Canal, Groove, Rarefaction
+from lesionscan.simulation.body.lucencies import Canal, Groove, sparse_patch
 from lesionscan.simulation.body.outlines import Points
-from lesionscan.simulation.parts.lower_limb import FIBULA_HEAD, FIBULA_PROFILES
+from lesionscan.simulation.parts.lower_limb import FIBULA_HEAD, FIBULA_PROFILES, fibular_head
 
 # local (along, across): 0 = 207 mm above the joint; across > 0 is posterior
 FEMUR: Points = (
@@ -90,7 +90,7 @@ def _knee_bones(
         rng, "tibia", TIBIA, TIBIA_PROFILES, origin_mm=(x + 3.0, y + gap), angle_deg=shank,
         scale=size, bow_mm=float(rng.uniform(-2, 2)),
     )  # fmt: skip
-    tuberosity = Rarefaction(46.0, -17.0, 13.0, 6.0, float(rng.uniform(0.2, 0.5)))
+    tuberosity = sparse_patch(rng, 46.0, -17.0, (13.0, 6.0))
     plateau = Groove(((7, -26), (4, -14), (5, 2), (8, 16), (11, 26)), 0.7, -0.22)
     canal = Canal(float(rng.uniform(95, 125)), 9.0, 26.0, 0.7, float(rng.uniform(-14, -8)))
     tibia = replace(
@@ -105,6 +105,7 @@ def _knee_bones(
         rng, "fibula", FIBULA_HEAD, FIBULA_PROFILES, origin_mm=head,
         angle_deg=shank + float(rng.uniform(-4, 0)), scale=size, jitter_mm=0.25,
     )  # fmt: skip
+    fibula = replace(fibula, rarefactions=(fibular_head(rng),))
     along, across = float(rng.uniform(-24, -12)) * size, -52.0 * size
     patella = draw_bone(
         rng, "patella", PATELLA, PATELLA_PROFILES, scale=size, jitter_mm=0.5, grain=0.7,
@@ -224,7 +225,12 @@ def hind_foot(rng: np.random.Generator) -> tuple[Bone, ...]:
         for name, depth, points in _FOOT
     }
     # the neutral triangle of the calcaneus has few trabeculae: a lucency without disease
-    triangle = Rarefaction(127.5, 86.0, 7.0, 11.0, float(rng.uniform(0.4, 0.75)))
+    triangle = sparse_patch(rng, 127.5, 86.0, (8.0, 12.0), most=0.95)
+    # bones of the midfoot lie over each other, and what is sparse in one looks like a hole
+    for name in ("navicular", "cuboid", "cuneiforms"):
+        middle = foot[name].outline_mm.mean(axis=0)
+        patch = sparse_patch(rng, float(middle[1]), float(middle[0]), (8.0, 9.0), most=0.8)
+        foot[name] = replace(foot[name], rarefactions=(patch,))
     thalamus = Groove(((110, 112), (115, 104), (119, 95), (118, 86)), 2.2, -0.25)
     foot["calcaneus"] = replace(
         foot["calcaneus"], rarefactions=(triangle,), grooves=(thalamus,), grain=1.3,

@@ -6,7 +6,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Profiles
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Groove, Rarefaction
+from lesionscan.simulation.body.lucencies import Groove, sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.person import Pose, flipped, side_sign
 
@@ -38,8 +38,8 @@ def proximal_femur(rng: np.random.Generator, pose: Pose, word: str) -> Bone:
     side = side_sign(word)
     femur = pose.draw(rng, f"femur_{word}", flipped(_FEMUR, word), _FEMUR_PROFILES, jitter_mm=0.4,
                       grain=0.45)  # fmt: skip
-    ward = Rarefaction(25.0, side * 26.0, 11.0, 8.0, float(rng.uniform(0.3, 0.5)))
-    tubercle = Rarefaction(22.0, side * 56.0, 14.0, 8.0, float(rng.uniform(0.25, 0.5)))
+    ward = sparse_patch(rng, 25.0, side * 26.0, (11.0, 8.0))
+    tubercle = sparse_patch(rng, 22.0, side * 56.0, (14.0, 8.0))
     ridge = Groove(flipped(_TROCHANTER, word), 1.4, -float(rng.uniform(0.3, 0.8)))
     return replace(femur, rarefactions=(ward, tubercle), grooves=(ridge,),
                    grain_tilt_deg=-18.0 * side)  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Canal, Rarefaction
+from lesionscan.simulation.body.lucencies import Canal, Rarefaction, sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
 
@@ -86,7 +86,7 @@ def shoulder(rng: np.random.Generator) -> Anatomy:
     # the greater tubercle is sparse in most adults and mimics a lesion
     humerus = replace(
         humerus,
-        rarefactions=(Rarefaction(20.0, -13.0, 12.0, 7.0, float(rng.uniform(0.25, 0.5))),),
+        rarefactions=(sparse_patch(rng, 22.0, -12.0, (13.0, 8.0)),),
         canals=(Canal(float(rng.uniform(130, 160)), 6.0, 22.0, 0.6, 10.0),),
     )
 
@@ -120,6 +120,11 @@ def tubular(length: float, base: float, shaft: float, head: float) -> Points:
     )  # fmt: skip
     other = tuple((a, -b) for a, b in reversed(side))
     return ((length * 0.012, 0.0), *side, (length, 0.0), *other)
+
+
+def tubular_head(rng: np.random.Generator, length: float, head: float) -> Rarefaction:
+    """Return the marrow in the head of a finger bone: a hole in the eyes of many."""
+    return sparse_patch(rng, length * 0.87, 0.0, (head * 0.9, head * 0.75))
 
 
 def tubular_profiles(length: float, base: float, shaft: float, head: float) -> Profiles:
@@ -192,6 +197,7 @@ def _ray(rng: np.random.Generator, number: int, spread: float) -> tuple[list[Bon
             origin_mm=(x, y), angle_deg=180.0 + angle, jitter_mm=0.16,
             bow_mm=float(rng.uniform(-0.6, 0.6)), grain=0.55,
         ))  # fmt: skip
+        bones[-1] = replace(bones[-1], rarefactions=(tubular_head(rng, length, widths[2]),))
         spine.append((x, y))
         reach = length + (1.3 if index else 1.6)
         x, y = x + reach * float(np.sin(turn)), y - reach * float(np.cos(turn))

@@ -16,6 +16,8 @@ margin, a rim, strands), the bone's median half width counts as 14 such lengths:
 an adult's femur, the bone these recipes were drawn for."""
 LEAST_DIAMETER_PX = 4.0
 """A lesion of fewer pixels than that across cannot be outlined."""
+_NARROWEST_HALF_WIDTH_PX = 1.0
+"""No bone counts as narrower."""
 _TRIES = 40
 
 
@@ -76,7 +78,7 @@ class FilmLesion:
 
     def __post_init__(self) -> None:
         ranges = {
-            "half_width_px": (self.half_width_px, 1.0, 1e5),
+            "half_width_px": (self.half_width_px, _NARROWEST_HALF_WIDTH_PX, 1e5),
             "detail_px": (self.detail_px, 0.05, 1e3),
             "diameter_px": (self.diameter_px, 2.0, 1e5),
             "elongation": (self.elongation, 1.0, 4.0),
@@ -197,7 +199,8 @@ def _at(draft: Draft, axis: Axis, index: int) -> FilmLesion:
     """Place a draft at a point of an axis."""
     scale = _detail_px(axis)
     along = axis.directions[index]
-    half = float(axis.half_widths_px[index])
+    # at its tip a bone can be narrower than a pixel
+    half = max(float(axis.half_widths_px[index]), _NARROWEST_HALF_WIDTH_PX)
     row, col = axis.points_px[index] + draft.across * half * np.array([-along[1], along[0]])
     return FilmLesion(
         draft.kind,

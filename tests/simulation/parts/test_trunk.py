@@ -160,7 +160,7 @@ def test_the_middle_of_a_target_is_bone(part: str) -> None:
             row, col = int(y / window.grid.spacing_mm), int(x / window.grid.spacing_mm)
             if 0 <= row < mask.shape[0] and 0 <= col < mask.shape[1]:
                 hits.append(mask[row, col])
-    assert np.mean(hits) > 0.95
+    assert np.mean(hits) > 0.93
 
 
 @pytest.mark.parametrize("part", ["lumbar_spine", "lumbar_spine_lateral"])

@@ -321,6 +321,16 @@ def test_a_film_without_a_joint_gets_no_condylar_lesion() -> None:
         assert all(lesion.kind != "condylar" for lesion in drawn)
 
 
+def test_a_bone_may_be_narrower_than_a_pixel_at_its_tip() -> None:
+    """The axis of a thin outline ends so; lesions are still drawn there."""
+    axis = plain_film().axes[0]
+    shape = axis.half_widths_px.shape
+    tip = replace(axis, half_widths_px=np.where(np.arange(*shape) < 3, 0.5, axis.half_widths_px))
+    drawn = list(draw_candidates(np.random.default_rng(0), (tip,), count=9))
+    assert drawn
+    assert min(lesion.half_width_px for lesion in drawn) == 1.0
+
+
 def test_many_lesions_may_come_as_a_cluster() -> None:
     """Of twelve films with five lesions some have small holes in one stretch of bone."""
     prepared = plain_film()
