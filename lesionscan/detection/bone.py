@@ -12,6 +12,8 @@ import numpy as np
 from lesionscan.detection.morphology import close_disk, dilate_disk, fill_holes, without_specks
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
+BONE_FROM = 0.5
+"""What the bone map has at the edge of a bone."""
 _LARGEST_HOLE = 0.03
 """Side of the largest hole filled, as a share of the long side; larger ones are openings of the
 pelvis, or lie between two bones."""
@@ -60,7 +62,7 @@ def find_bone(bone_map: FloatImage, image: FloatImage, usable: BoolImage) -> Bon
         bool (rows, cols); the exposed field without markers and metal.
     """
     long_side = max(image.shape)
-    likely = fill_holes(bone_map >= 0.5, (_LARGEST_HOLE * long_side) ** 2) & usable
+    likely = fill_holes(bone_map >= BONE_FROM, (_LARGEST_HOLE * long_side) ** 2) & usable
     mask = without_specks(likely, _SMALLEST_PIECE * image.size)
     search = close_disk(mask, _CLOSING * long_side) & usable
     return Bone(mask=mask, search=search, confidence=_confidence(image, mask, usable))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.morphology import dilate_disk
+from lesionscan.detection.morphology import dilate_disk, distance_to
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
 _CONVEX_ENOUGH = 0.9
@@ -53,6 +53,23 @@ class Field:
         """Exposed and not covered: bool (rows, cols)."""
         return self.exposed & ~self.opaque
 
+    def taking_in(self, bone: BoolImage) -> "Field":
+        """Return the field with what looks like bone beyond it: that was exposed as well.
+
+        White anatomy that runs off the picture passes for a collimator's shadow, and only who knows
+        bones can tell. Slivers along the field's edge stay out: there the edge bleeds.
+
+        Parameters
+        ----------
+        bone
+            bool (rows, cols); what looks like bone, valid pixels only.
+        """
+        beyond = bone & ~self.exposed
+        margin = _margin(beyond)
+        core = beyond & (distance_to(~beyond) > margin)
+        taken = beyond & dilate_disk(core, margin)
+        return Field(exposed=self.exposed | taken, opaque=self.opaque)
+
 
 def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
     """Find the exposed field and what covers it.
@@ -72,11 +89,14 @@ def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
     """
     exposed = valid & _without_dark_shutter(scaled, valid)
     exposed &= _without_white_border(scaled, exposed)
-    # a blanked or white edge bleeds a pixel or two into the field
-    margin = max(1, round(0.01 * max(scaled.shape)))
     if not exposed.all():
-        exposed = _erode_inside(exposed, margin)
+        exposed = _erode_inside(exposed, _margin(exposed))
     return Field(exposed=exposed, opaque=_find_opaque(scaled, exposed))
+
+
+def _margin(mask: BoolImage) -> int:
+    """Return how many pixels a blanked or white edge may bleed into the field."""
+    return max(1, round(0.01 * float(max(mask.shape))))
 
 
 def _erode_inside(mask: BoolImage, margin: int) -> BoolImage:

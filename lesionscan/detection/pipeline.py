@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lesionscan.detection.bone import find_bone
+from lesionscan.detection.bone import BONE_FROM, find_bone
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import WorkingGrid
 from lesionscan.detection.lucencies import find_lucencies
@@ -126,6 +126,7 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
     maps = scorer.network.look(small)
 
     # bone
+    field = field.taking_in((maps.bone >= BONE_FROM) & grid.reduce_mask(radiograph.valid))
     bone = find_bone(maps.bone, small, field.usable)
     assessed = bone.confidence >= s.least_bone_confidence
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lesionscan.detection.field import find_field
+from lesionscan.detection.field import Field, find_field
 from lesionscan.radiograph import FloatImage
 from tests.detection.made import disk, limb
 
@@ -98,3 +98,18 @@ def test_scattered_bright_pixels_are_no_error() -> None:
     scaled = film / np.float32(np.percentile(film, 99.5))
 
     assert find_field(scaled, _valid(film)).opaque.shape == film.shape
+
+
+def test_bone_beyond_the_field_is_taken_in_but_no_sliver_of_it() -> None:
+    """White anatomy passes for a collimator; along the field's edge the edge itself bleeds."""
+    exposed = np.zeros((200, 200), np.bool_)
+    exposed[:, 80:] = True
+    bone = np.zeros_like(exposed)
+    bone[60:100, 20:120] = True
+    bone[150:190, 78:120] = True
+
+    field = Field(exposed=exposed, opaque=np.zeros_like(exposed)).taking_in(bone)
+
+    assert field.exposed[65:95, 25:].all()
+    assert not field.exposed[150:190, :80].any()
+    assert not field.exposed[:60, :80].any()
