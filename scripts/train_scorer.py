@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,7 +70,7 @@ DoneT = TypeVar("DoneT")
 SIDE_PX = 320
 PHANTOMS = 900
 BONE_STEPS, BONE_RATE = 570, 1.5e-3
-LESION_STEPS, LESION_RATE = 2400, 1.2e-3
+LESION_STEPS, LESION_RATE = 3000, 1.2e-3
 DATA_STEPS, DATA_RATE = 240, 4e-4
 FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
@@ -84,20 +85,19 @@ class Known:
     phantoms: list[TrainingFilm]
     planted: list[TrainingFilm]
     labelled: list[TrainingFilm]
-
-    @property
-    def weighs_terms(self) -> bool:
-        """Whether there are films enough to weigh the terms on; some are held out for that."""
-        return bool(self.phantoms or self.planted)
+    weighs_terms: bool
+    """Whether some films are held out to weigh the terms on."""
 
     def pools(self) -> list[Pool]:
         """Return what the network sees."""
-        if not self.weighs_terms:
-            return [Pool(self.labelled, 1.0)]
+        seen = [film for film in self.labelled if not (self.weighs_terms and film.held_out)]
+        planted = [film for film in self.planted if not (self.weighs_terms and film.held_out)]
         return [
             Pool(_seen(self.phantoms), 0.45),
-            Pool(_seen(self.planted), 0.55),
-            Pool(_seen(self.labelled), 0.55),
+            Pool(planted, 0.55),
+            # those with lesions are the fewer, and the ones to learn from
+            Pool([film for film in seen if film.has_lesions], 0.35),
+            Pool([film for film in seen if not film.has_lesions], 0.2),
         ]
 
     def held_out(self) -> list[TrainingFilm]:
@@ -159,8 +159,19 @@ def main() -> int:
         print(f"train_scorer: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"train_scorer: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"train_scorer: {where}{error.strerror}", file=sys.stderr)
         return 2
+    except BrokenProcessPool:
+        print(
+            "train_scorer: one of the processes died, most likely for want of memory; give fewer "
+            "--jobs or films",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("train_scorer: stopped; phantoms are kept, the training is not", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -171,12 +182,22 @@ def _train(work: Work) -> None:
     start = None if options.start is None else load_scorer(_scorer_path(options.start))
     torch.manual_seed(options.seed)  # of the weights that no one has taught yet
     network = LucencyNet(pretrained=True) if start is None else from_onnx(start.network.onnx)
-    normal = _normal_films(options.films)
-    labelled, left_out = _labelled(work)
+    normal, own, left_out = _divided(
+        _normal_films(options.films),
+        [] if options.data is None else load_truth(options.data),
+        options.leave_out,
+    )
+    labelled = _labelled(own, work)
     phantoms = _phantoms(work)
     if start is None:
         network = _learn_bone(network, phantoms, normal, work)
-    known = Known(phantoms, _planted(normal, network, work), labelled)
+    grounds = [*normal, *(film for film in own if not film.lesions)]
+    known = Known(
+        phantoms,
+        _planted(grounds, network, work),
+        labelled,
+        weighs_terms=bool(options.phantoms or options.films),
+    )
     known.check()
     plan = Plan(
         steps=options.steps, learning_rate=options.rate, side_px=SIDE_PX, seed=options.seed + 1
@@ -221,12 +242,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=_from(1), default=2, help="cores to use")
     parser.add_argument("--work", type=Path, help="folder for phantoms (default: beside --out)")
     parser.add_argument("--leave-out", type=_part, metavar="K/N", help="leave part K (1 to N) of "
-                        "the --data films out, to measure on them")  # fmt: skip
+                        "the --data and --films films out, to measure on them")  # fmt: skip
     parser.add_argument("--at-most", type=_from(1), help="use only so many of the --data films "
                         "with lesions, and as large a share of those without")  # fmt: skip
     options = parser.parse_args()
-    if options.data is None and (options.leave_out or options.at_most):
-        parser.error("--leave-out and --at-most choose among the films of --data; name its folder")
+    if options.data is None and options.at_most:
+        parser.error("--at-most chooses among the films of --data; name its folder")
+    if options.data is None and options.films is None and options.leave_out:
+        parser.error("--leave-out chooses among the films of --data and --films; name a folder")
     if options.phantoms is None:
         options.phantoms = 0 if options.data is not None and options.films is None else PHANTOMS
     if options.start is None and options.data is not None and not options.phantoms:
@@ -286,7 +309,7 @@ def _about(options: argparse.Namespace, known: Known, start: Scorer | None) -> d
         "seed": options.seed,
         "steps": options.steps,
         "phantoms": len(known.phantoms),
-        "films planted in": len({film.source for film in known.planted}),
+        "films planted in": len({f.source for f in known.planted if f.has_lesions}),
         "labelled films": len(known.labelled),
     }
     if known.weighs_terms:
@@ -303,18 +326,29 @@ def _tried(
         return None, str(error)
 
 
-def _labelled(work: Work) -> tuple[list[TrainingFilm], list[str]]:
-    """Read a researcher's films; return them and the names of those left out."""
+def _divided(
+    normal: Sequence[TruthFilm], data: Sequence[TruthFilm], leave_out: tuple[int, int] | None
+) -> tuple[Sequence[TruthFilm], Sequence[TruthFilm], list[str]]:
+    """Return the films to learn from, and the names of those left out: all films of a source."""
+    if leave_out is None:
+        return normal, data, []
+    part, parts = leave_out
+    sources = sorted({source_of(film) for film in (*normal, *data)})
+    order = np.random.default_rng(0).permutation(sources)
+    left_out = set(order[part - 1 :: parts].tolist())
+    return (
+        [film for film in normal if source_of(film) not in left_out],
+        [film for film in data if source_of(film) not in left_out],
+        [film.name for film in (*normal, *data) if source_of(film) in left_out],
+    )
+
+
+def _labelled(truth: Sequence[TruthFilm], work: Work) -> list[TrainingFilm]:
+    """Read a researcher's films."""
     options = work.options
     if options.data is None:
-        return [], []
-    truth = load_truth(options.data)
-    left_out: set[str] = set()
-    if options.leave_out:
-        part, parts = options.leave_out
-        order = np.random.default_rng(0).permutation(sorted({source_of(film) for film in truth}))
-        left_out = set(order[part - 1 :: parts].tolist())
-    kept = _thinned([f for f in truth if source_of(f) not in left_out], options.at_most)
+        return []
+    kept = _thinned(truth, options.at_most)
     films = work.read(partial(training_film, bone_outline="near"), kept)
     with_lesions = sum(film.has_lesions for film in films)
     if not with_lesions:
@@ -323,10 +357,10 @@ def _labelled(work: Work) -> tuple[list[TrainingFilm], list[str]]:
             "lesions are outlined"
         )
     work.tell(f"{len(films)} labelled films, {with_lesions} with lesions")
-    return films, [film.name for film in truth if source_of(film) in left_out]
+    return films
 
 
-def _thinned(truth: list[TruthFilm], at_most: int | None) -> list[TruthFilm]:
+def _thinned(truth: Sequence[TruthFilm], at_most: int | None) -> Sequence[TruthFilm]:
     """Keep a number of films with lesions and as large a share of those without."""
     with_lesions = [film for film in truth if film.lesions]
     without = [film for film in truth if not film.lesions]
@@ -363,7 +397,7 @@ def _phantoms(work: Work) -> list[TrainingFilm]:
     options = work.options
     if not options.phantoms:
         return []
-    folder = options.work / f"phantoms_{options.seed}_{options.phantoms}"
+    folder = options.work / f"phantoms_{__version__}_{options.seed}_{options.phantoms}"
     if not (folder / "index.json").is_file():
         jobs = [
             PhantomJob(folder, options.seed, number) for number in range(1, options.phantoms + 1)
@@ -378,7 +412,7 @@ def _phantoms(work: Work) -> list[TrainingFilm]:
 def _learn_bone(
     network: LucencyNet,
     phantoms: list[TrainingFilm],
-    truth: list[TruthFilm],
+    truth: Sequence[TruthFilm],
     work: Work,
 ) -> LucencyNet:
     """Teach bones, on phantoms and outlined films, so that lesions can be planted in the others."""
@@ -393,7 +427,7 @@ def _learn_bone(
     return fit(network, [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)], plan, work.tell)
 
 
-def _planted(truth: list[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
+def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
     """Plant lesions in the bones that the network finds."""
     if not truth:
         return []

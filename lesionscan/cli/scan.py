@@ -107,7 +107,7 @@ def _plan(
         chosen = Settings() if settings is None else Settings.from_file(settings)
         return make_plan(inputs, out, chosen, scorer=scorer, resume=resume)
     except (InputError, ScorerError, SettingsError) as error:
-        raise RefusedError(str(error)) from error
+        raise RefusedError(one_line(str(error))) from error
 
 
 def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
@@ -127,7 +127,7 @@ def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
         with _Progress(console, len(plan.found.films)) as progress, stop:
             summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
     except ScorerError as error:  # taken away since the plan was made
-        raise RefusedError(str(error)) from error
+        raise RefusedError(one_line(str(error))) from error
     if summary.interrupted:
         note("stopped; the same command goes on where it stopped")
         return summary, 128 + (stop.signal_number or 2)

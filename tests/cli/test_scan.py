@@ -111,6 +111,10 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
             "lesionscan: scorer file no.scorer cannot be read",
         ),
         (
+            ["in", "-o", "out", "--scorer", "red\x1b[31m.scorer"],
+            "lesionscan: scorer file red\\x1b[31m.scorer cannot be read",
+        ),
+        (
             ["in", "-o", "out", "--scorer", "bad.toml"],
             "lesionscan: scorer file bad.toml is not a zip archive",
         ),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ import pytest
 
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.detection.scorer.terms import TERMS
-from lesionscan.evaluation.truth import load_truth
+from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.png_file import png_bytes
@@ -121,9 +122,9 @@ def test_a_scorer_is_made_from_nothing(
     (bone_pools, bone), (pools, lesions) = fitted
     assert bone_pools == [(2, 0.75), (1, 0.25)]  # the third phantom and the knee are held out
     assert (bone.steps, bone.learning_rate, bone.seed) == (570, 1.5e-3, 1)
-    assert [weight for _, weight in pools] == [0.45, 0.55, 0.55]
-    assert [count for count, _ in pools] == [2, 4, 2]
-    assert (lesions.steps, lesions.learning_rate, lesions.seed) == (2400, 1.2e-3, 2)
+    # planted: the foot, three variants of it, and "b", a labelled film without lesions and bones
+    assert pools == [(2, 0.45), (5, 0.55), (1, 0.35), (1, 0.2)]
+    assert (lesions.steps, lesions.learning_rate, lesions.seed) == (3000, 1.2e-3, 2)
     scorer = Scorer.from_file(out)
     assert scorer.name == "my"
     assert scorer.terms
@@ -154,6 +155,25 @@ def test_a_scorer_learns_from_labelled_films(script: ModuleType, tmp_path: Path)
     assert Scorer.from_file(out).sha256 == first.sha256
 
 
+def test_films_to_plant_in_are_left_out_with_their_sources(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    """All films of a case go together, and those of --data and --films of one case alike."""
+    cases = {"a": 1, "b": 1, "c": 2, "d": 3}
+    normal = [
+        TruthFilm(name, tmp_path / name, tmp_path / name, {}, group=f"case {case}")
+        for name, case in cases.items()
+    ]
+    own = [TruthFilm("e", tmp_path / "e", tmp_path / "e", {}, group="case 1")]
+    parts = [script._divided(normal, own, (part, 3)) for part in (1, 2, 3)]
+    left_out = [set(names) for _, _, names in parts]
+    assert sorted(left_out, key=sorted) == [{"a", "b", "e"}, {"c"}, {"d"}]
+    for kept, labelled, names in parts:
+        assert {film.name for film in (*kept, *labelled)} | set(names) == set("abcde")
+        assert not {film.name for film in (*kept, *labelled)} & set(names)
+    assert script._divided(normal, own, None) == (normal, own, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -164,8 +184,8 @@ def test_a_scorer_learns_from_labelled_films(script: ModuleType, tmp_path: Path)
         (("--data", "d", "--leave-out", "6/5"), "write K/N with K from 1 to N"),
         (("--data", "d", "--leave-out", "1/1"), "N of 2 or more"),
         (("--data", "d", "--leave-out", "half"), "not 'half'"),
-        (("--leave-out", "1/5"), "--leave-out and --at-most choose among the films of --data"),
-        (("--at-most", "3"), "--leave-out and --at-most choose among the films of --data"),
+        (("--leave-out", "1/5"), "--leave-out chooses among the films of --data and --films"),
+        (("--at-most", "3"), "--at-most chooses among the films of --data"),
         (("--phantoms", "-1"), "write a whole number from 0 on, not '-1'"),
         (("--steps", "0"), "write a whole number from 1 on, not '0'"),
         (("--phantoms", "0"), "needs --phantoms: they alone know all bones"),
@@ -247,11 +267,11 @@ def test_labelled_films_alone_are_all_seen(script: ModuleType) -> None:
     """Nothing is held out from the network unless the terms are weighed on it."""
     films = [made_film(source=source) for source in ("film knee", "film foot")]
     assert [film.held_out for film in films] == [True, False]
-    (alone,) = script.Known([], [], films).pools()
-    assert alone.films == films
-    weighed = script.Known([made_film()], [], films)
-    assert weighed.pools()[-1].films == films[1:]
-    assert weighed.held_out() == films[:1]
+    alone = script.Known([], films, films, weighs_terms=False)
+    assert [pool.films for pool in alone.pools()] == [[], films, films, []]
+    weighed = script.Known([made_film()], films, films, weighs_terms=True)
+    assert [pool.films for pool in weighed.pools()[1:]] == [films[1:], films[1:], []]
+    assert weighed.held_out() == [*films[:1], *films[:1]]
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
@@ -268,3 +288,34 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     assert done.stderr == (
         "train_scorer: torch is not installed; run: pip install 'lesionscan[train]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (BrokenProcessPool(), 1, "one of the processes died"),
+        (KeyboardInterrupt(), 130, "stopped; phantoms are kept"),
+        (OSError(28, "No space left on device"), 2, "train_scorer: No space left on device"),
+        (OSError(28, "No space left on device", "a.scorer"), 2, "a.scorer: No space left"),
+    ],
+)
+def test_what_ends_a_training_is_said_in_one_line(
+    script: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    raised: BaseException,
+    status: int,
+    line: str,
+) -> None:
+    """No traceback, whatever happens in the middle."""
+
+    def train(work: object) -> None:
+        assert work is not None
+        raise raised
+
+    monkeypatch.setattr(script, "_train", train)
+    assert run(script, monkeypatch, "--out", tmp_path / "a.scorer", "--phantoms", 1) == status
+    printed = capsys.readouterr().err
+    assert line in printed
+    assert printed.count("\n") == 1
