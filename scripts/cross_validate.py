@@ -23,7 +23,9 @@ from lesionscan.detection.scorer.scorer_file import Scorer, ScorerError
 from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.froc import RATES
 from lesionscan.evaluation.judge import JudgedFilm, judge
+from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.truth import TruthError, TruthFilm
+from lesionscan.training.folds import left_out_listing
 
 NAME = "scorers that have not seen the film"
 
@@ -45,9 +47,12 @@ def main() -> int:
         films = truth_films([options.truth], None)
         unseen = unseen_by(options.scorers, films)
         judged = list(every_film(films, partial(judge_unseen, unseen=unseen), jobs=options.jobs))
-    except (TruthError, ScorerError, OSError) as error:
+    except (TruthError, ScorerError, ResultsError, OSError) as error:
         print(f"cross_validate: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("cross_validate: stopped", file=sys.stderr)
+        return 130
     for name in dict.fromkeys(film.set_name for film in films):
         chosen = [one for one in judged if one.film.set_name == name]
         rows = rows_of(
@@ -76,7 +81,7 @@ def unseen_by(scorers: Sequence[Path], films: Sequence[TruthFilm]) -> dict[str, 
     """
     left_out: dict[str, Path] = {}
     for scorer in scorers:
-        listing = scorer.with_suffix(".left_out.txt")
+        listing = left_out_listing(scorer)
         try:
             left_out |= dict.fromkeys(listing.read_text("utf-8").splitlines(), scorer)
         except OSError as error:
@@ -85,10 +90,11 @@ def unseen_by(scorers: Sequence[Path], films: Sequence[TruthFilm]) -> dict[str, 
             ) from error
     unseen = {}
     for film in films:
-        source = str(film.facts.get("source", film.name))
-        if source not in left_out:
+        names = (film.name, str(film.facts.get("source")))
+        listed = [name for name in names if name in left_out]
+        if not listed:
             raise TruthError(f"{film.name} was left out by none of these scorers")
-        unseen[film.name] = left_out[source]
+        unseen[film.name] = left_out[listed[0]]
     return unseen
 
 

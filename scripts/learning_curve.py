@@ -23,11 +23,14 @@ from scan_and_judge import as_result, every_film, truth_films
 
 from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection.pipeline import find_candidates
-from lesionscan.detection.scorer.scorer_file import shipped_scorer
+from lesionscan.detection.scorer.scorer_file import ScorerError, shipped_scorer
 from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.judge import judge
+from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.scores import FilmScores
 from lesionscan.evaluation.truth import TruthError, TruthFilm
+from lesionscan.training.films import TrainingError
+from lesionscan.training.folds import divided, left_out_listing
 
 TRAIN = Path(__file__).with_name("train_scorer.py")
 SHIPPED = "shipped"
@@ -35,40 +38,95 @@ SIZES = (10, 20, 40, 70)
 
 
 def main() -> int:
-    """Train, scan, print the table and write learning_curve.json; return the exit status."""
+    """Train, scan, print the tables and write learning_curve.json; return the exit status."""
     options, passed_on = _options()
     try:
         films = truth_films([options.truth], None)
-    except TruthError as error:
+        sizes = _sizes(films, options)
+        _check_same_trainings(options, passed_on)
+        for size in sizes.values():
+            for fold in range(1, options.folds + 1):
+                status = _train(size, fold, options, passed_on)
+                if status:
+                    return status
+        scorers = {
+            name: unseen_by([_scorer(size, n + 1, options) for n in range(options.folds)], films)
+            for name, size in sizes.items()
+        }
+        work = partial(scan_with_each, scorers=scorers)
+        outcomes = list(every_film(films, work, jobs=options.jobs))
+        rows = {
+            name: rows_of(
+                [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
+                baseline=SHIPPED,
+                resamples=options.resamples,
+            )
+            for name in dict.fromkeys(film.set_name for film in films)
+        }
+        record = {
+            "shipped": shipped_scorer().sha256,
+            "sets": {name: [row.plain() for row in table] for name, table in rows.items()},
+        }
+        text = json.dumps(record, indent=1) + "\n"
+        (options.out / "learning_curve.json").write_text(text, "utf-8")
+    except (TruthError, TrainingError, ResultsError, ScorerError, OSError) as error:
         print(f"learning_curve: {error}", file=sys.stderr)
         return 2
-    scorers: dict[str, Mapping[str, Path]] = {}  # size -> film -> the scorer that has not seen it
-    for size in options.sizes:
-        folds = [
-            options.out / f"{size}_{fold}_of_{options.folds}.scorer"
-            for fold in range(1, options.folds + 1)
-        ]
-        for fold, out in enumerate(folds, start=1):
-            if not out.with_suffix(".left_out.txt").is_file():
-                print(f"{size} films, fold {fold} of {options.folds}", flush=True)
-                done = subprocess.run(
-                    [
-                        sys.executable, str(TRAIN), "--out", str(out), "--data",
-                        str(options.truth), "--leave-out", f"{fold}/{options.folds}",
-                        "--at-most", str(size), "--jobs", str(options.jobs), *passed_on,
-                    ],
-                    check=False,
-                )  # fmt: skip
-                if done.returncode:
-                    return done.returncode
-        scorers[f"{size} films with lesions"] = unseen_by(folds, films)
-    work = partial(scan_with_each, scorers=scorers)
-    outcomes = list(every_film(films, work, jobs=options.jobs))
-    rows = rows_of(outcomes, baseline=SHIPPED, resamples=options.resamples)
-    record = {"shipped": shipped_scorer().sha256, "rows": [row.plain() for row in rows]}
-    (options.out / "learning_curve.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    print(markdown(options.truth.name, rows, what="learnt from"))
+    except KeyboardInterrupt:
+        print("learning_curve: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    print("\n\n".join(markdown(name, table, what="learnt from") for name, table in rows.items()))
     return 0
+
+
+def _sizes(films: Sequence[TruthFilm], options: argparse.Namespace) -> dict[str, int]:
+    """Return what the rows are called, and the sizes; one for all that are more than there are."""
+    kept = [divided(films, fold + 1, options.folds)[0] for fold in range(options.folds)]
+    held = [sum(film.lesions > 0 for film in part) for part in kept]
+    whole = f"all {min(held)} to {max(held)} films with lesions"
+    return {
+        whole if size >= min(held) else f"{size} films with lesions": size
+        for size in sorted(options.sizes, reverse=True)
+    }
+
+
+def _check_same_trainings(options: argparse.Namespace, passed_on: Sequence[str]) -> None:
+    """Refuse to go on in a folder of other trainings."""
+    known = options.out / "trainings.json"
+    here = {
+        "truth": str(options.truth.resolve()),
+        "folds": options.folds,
+        "options": list(passed_on),
+        "shipped": shipped_scorer().sha256,
+    }
+    if known.is_file() and json.loads(known.read_text("utf-8")) != here:
+        raise TrainingError(
+            f"{options.out} holds trainings on other films, folds, options or another shipped "
+            "scorer; give another --out"
+        )
+    known.write_text(json.dumps(here, indent=1) + "\n", "utf-8")
+
+
+def _scorer(size: int, fold: int, options: argparse.Namespace) -> Path:
+    out: Path = options.out
+    return out / f"{size}_{fold}_of_{options.folds}.scorer"
+
+
+def _train(size: int, fold: int, options: argparse.Namespace, passed_on: Sequence[str]) -> int:
+    """Train a scorer, unless it stands already; return train_scorer.py's exit status."""
+    out = _scorer(size, fold, options)
+    if left_out_listing(out).is_file():
+        return 0
+    print(f"{size} films, fold {fold} of {options.folds}", flush=True)
+    done = subprocess.run(
+        [
+            sys.executable, str(TRAIN), "--out", str(out), "--data", str(options.truth),
+            "--leave-out", f"{fold}/{options.folds}", "--at-most", str(size),
+            "--jobs", str(options.jobs), *passed_on,
+        ],
+        check=False,
+    )  # fmt: skip
+    return done.returncode
 
 
 def scan_with_each(
@@ -108,6 +166,11 @@ def _options() -> tuple[argparse.Namespace, Sequence[str]]:
     parser.add_argument("--jobs", type=int, default=2, help="cores to use")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
     options, passed_on = parser.parse_known_args()
+    for name in ("--out", "--data", "--leave-out", "--at-most", "--start", "--films"):
+        if any(one.split("=")[0] == name for one in passed_on):
+            parser.error(f"{name} is not passed on to train_scorer.py")
+    if options.folds < 2 or options.jobs < 1 or options.resamples < 1 or min(options.sizes) < 1:
+        parser.error("--folds is at least 2, --jobs, --resamples and --sizes at least 1")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,8 @@
 FOLDER is a truth folder (`index.json`, `images/`, `masks/`; see docs/evaluation.md). From
 `--films` only films without lesions whose entry says `"use": "train"` or nothing are taken: they
 are negatives as they are, and lesions are planted in them. `--data` are films with outlined
-lesions, and films without. The same options and `--jobs` give the same file on the same machine.
+lesions, and films without, which serve likewise; all of them are used, whatever "use" says. The
+same options and `--jobs` give the same file on the same machine.
 docs/training.md says what each step does, and how many films it takes.
 """
 
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import cv2
-import numpy as np
 
 from lesionscan import __version__
 from lesionscan.detection.scorer.network import Network
@@ -50,6 +50,7 @@ from lesionscan.training.films import (
     source_of,
     training_film,
 )
+from lesionscan.training.folds import divided, left_out_listing, thinned
 
 try:
     import torch
@@ -182,16 +183,15 @@ def _train(work: Work) -> None:
     start = None if options.start is None else load_scorer(_scorer_path(options.start))
     torch.manual_seed(options.seed)  # of the weights that no one has taught yet
     network = LucencyNet(pretrained=True) if start is None else from_onnx(start.network.onnx)
-    normal, own, left_out = _divided(
-        _normal_films(options.films),
-        [] if options.data is None else load_truth(options.data),
-        options.leave_out,
-    )
+    normal, own, left_out = _films_to_use(options)
+    left_out_listing(options.out).unlink(missing_ok=True)  # of an earlier training
     labelled = _labelled(own, work)
     phantoms = _phantoms(work)
     if start is None:
         network = _learn_bone(network, phantoms, normal, work)
-    grounds = [*normal, *(film for film in own if not film.lesions)]
+    # of the labelled films, those that were read and have no lesions of their own
+    free = {film.name for film in labelled if not film.has_lesions}
+    grounds = [*normal, *(film for film in own if film.name in free)]
     known = Known(
         phantoms,
         _planted(grounds, network, work),
@@ -209,10 +209,29 @@ def _train(work: Work) -> None:
     Scorer.from_bytes(data, source="the scorer just trained")  # what cannot be read is not written
     write_bytes(options.out, data)
     if left_out:
-        listing = options.out.with_suffix(".left_out.txt")
-        listing.write_text("".join(f"{name}\n" for name in left_out), encoding="utf-8")
+        listing = left_out_listing(options.out)
+        write_bytes(listing, "".join(f"{name}\n" for name in left_out).encode())
         work.tell(f"left out, to measure on: {len(left_out)} films, {listing}")
     work.tell(f"done: {options.out}")
+
+
+def _films_to_use(
+    options: argparse.Namespace,
+) -> tuple[list[TruthFilm], Sequence[TruthFilm], list[str]]:
+    """Return normal films, labelled films, and the names of those left out of either."""
+    normal = _normal_films(options.films)
+    own = [] if options.data is None else list(load_truth(options.data))
+    if options.leave_out is None:
+        return normal, thinned(own, options.at_most), []
+    # together: a patient may have films in both folders
+    _, left_out = divided([*normal, *own], *options.leave_out)
+    sources = {source_of(film) for film in left_out}
+    kept = [film for film in own if source_of(film) not in sources]
+    return (
+        [film for film in normal if source_of(film) not in sources],
+        thinned(kept, options.at_most),
+        [film.name for film in left_out],
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -256,6 +275,9 @@ def _options() -> argparse.Namespace:
         options.start = "shipped"
     if options.start is None and not options.phantoms:
         parser.error("a training from nothing needs --phantoms: they alone know all bones")
+    if options.leave_out and options.films is not None and options.start is not None:
+        parser.error("--start has most likely seen the --films films; --leave-out would leave "
+                     "nothing out")  # fmt: skip
     if options.out.is_dir():
         parser.error(f"--out {options.out} is a folder; name a file")
     fresh = options.start is None
@@ -326,53 +348,18 @@ def _tried(
         return None, str(error)
 
 
-def _divided(
-    normal: Sequence[TruthFilm], data: Sequence[TruthFilm], leave_out: tuple[int, int] | None
-) -> tuple[Sequence[TruthFilm], Sequence[TruthFilm], list[str]]:
-    """Return the films to learn from, and the names of those left out: all films of a source."""
-    if leave_out is None:
-        return normal, data, []
-    part, parts = leave_out
-    sources = sorted({source_of(film) for film in (*normal, *data)})
-    order = np.random.default_rng(0).permutation(sources)
-    left_out = set(order[part - 1 :: parts].tolist())
-    return (
-        [film for film in normal if source_of(film) not in left_out],
-        [film for film in data if source_of(film) not in left_out],
-        [film.name for film in (*normal, *data) if source_of(film) in left_out],
-    )
-
-
 def _labelled(truth: Sequence[TruthFilm], work: Work) -> list[TrainingFilm]:
     """Read a researcher's films."""
-    options = work.options
-    if options.data is None:
-        return []
-    kept = _thinned(truth, options.at_most)
-    films = work.read(partial(training_film, bone_outline="near"), kept)
+    films = work.read(partial(training_film, bone_outline="near"), truth)
     with_lesions = sum(film.has_lesions for film in films)
-    if not with_lesions:
+    if truth and not with_lesions:
         raise TrainingError(
-            f"--data {options.data} has no film with lesions to learn from; give films whose "
+            f"--data {work.options.data} has no film with lesions to learn from; give films whose "
             "lesions are outlined"
         )
-    work.tell(f"{len(films)} labelled films, {with_lesions} with lesions")
+    if truth:
+        work.tell(f"{len(films)} labelled films, {with_lesions} with lesions")
     return films
-
-
-def _thinned(truth: Sequence[TruthFilm], at_most: int | None) -> Sequence[TruthFilm]:
-    """Keep a number of films with lesions and as large a share of those without."""
-    with_lesions = [film for film in truth if film.lesions]
-    without = [film for film in truth if not film.lesions]
-    if at_most is None or at_most >= len(with_lesions):
-        return truth
-    share = at_most / len(with_lesions)
-    rng = np.random.default_rng(1)
-    return [
-        group[int(number)]
-        for group, count in ((with_lesions, at_most), (without, round(share * len(without))))
-        for number in rng.permutation(len(group))[:count]
-    ]
 
 
 def _normal_films(folder: Path | None) -> list[TruthFilm]:

@@ -65,7 +65,7 @@ Kind = Callable[[np.random.Generator, float], Draft]
 def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, *, count: int) -> tuple[Lesion, ...]:
     """Return up to `count` lesions that do not touch each other and lie in the picture.
 
-    Sizes follow the bone: 0.15 to 1.9 of its half width inside it, more when expansile. Where three
+    Sizes follow the bone: 0.15 to 2.1 of its half width inside it, more when expansile. Where three
     or more are wanted, every third time they come as a cluster of small holes along one bone.
     Fewer come back where no place was found in `_TRIES` tries a lesion.
 
@@ -249,7 +249,7 @@ def whole_width(rng: np.random.Generator, half: float) -> Draft:
 
 
 def expansile(rng: np.random.Generator, half: float) -> Draft:
-    """Return a balloon: in a thin bone wider than the bone, elsewhere little wider than it."""
+    """Return a balloon: in a thin bone wider than the bone, elsewhere up to 1.7 times its width."""
     # bones of hand and foot are blown up to more than twice their width
     widening = float(rng.uniform(1.15, 2.3)) if half < 12.0 else float(rng.uniform(1.05, 1.6))
     elongation = float(rng.uniform(1.0, 2.6))

@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from lesionscan import Candidate, Scorer, Settings, find_candidates, read_radiograph
 from lesionscan.detection import pipeline
+from lesionscan.detection.field import Field
 from lesionscan.detection.pipeline import normalise_film
 from lesionscan.detection.scorer.network import Maps, Network
 from lesionscan.detection.scorer.scorer_file import shipped_scorer
@@ -412,3 +413,22 @@ def test_lossless_compression_changes_no_candidate() -> None:
     assert one.candidates
     assert (one.labels == other.labels).all()
     assert [c.score for c in one.candidates] == [c.score for c in other.candidates]
+
+
+def test_bone_that_passed_for_a_collimator_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field cut through a femur is opened where the network sees the bone go on."""
+
+    def half(_scaled: FloatImage, valid: BoolImage) -> Field:
+        exposed = valid.copy()
+        exposed[: len(exposed) // 2] = False
+        return Field(exposed=exposed, opaque=np.zeros_like(valid))
+
+    phantom = make_phantom("femur", 4, lesions=0, long_side_px=400, film=Film(bits=8))
+    film = radiograph(phantom.stored.astype(np.float32))
+    whole = find_candidates(film).bone
+    monkeypatch.setattr(pipeline, "find_field", half)
+    found = find_candidates(film)
+    upper = np.zeros_like(whole)
+    upper[: len(whole) // 2] = True
+    assert (found.bone & upper).sum() > 0.7 * (whole & upper).sum() > 0
+    assert (found.exposed & upper).sum() < 0.7 * upper.sum()

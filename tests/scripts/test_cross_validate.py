@@ -12,6 +12,7 @@ from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
+from lesionscan.training.folds import left_out_listing
 from tests.detection.scorer.made import onnx_network, scorer_bytes, scorer_card
 
 
@@ -22,7 +23,7 @@ def _film(name: str, **facts: object) -> TruthFilm:
 def _scorer(path: Path, *left_out: str) -> Path:
     card = scorer_card(("lucency", (0.0, 1.0), (-1.0, 1.0)))
     path.write_bytes(scorer_bytes(card, onnx_network(lucency=-1.0)))
-    path.with_suffix(".left_out.txt").write_text("".join(f"{name}\n" for name in left_out))
+    left_out_listing(path).write_text("".join(f"{name}\n" for name in left_out))
     return path
 
 
@@ -51,6 +52,16 @@ def test_a_film_goes_to_the_scorer_that_left_it_or_its_source_out(tmp_path: Path
     unseen = cross_validate.unseen_by([one, two], [_film("a_01", source="a"), _film("b")])
 
     assert unseen == {"a_01": one, "b": two}
+
+
+def test_the_own_name_comes_before_the_source(tmp_path: Path) -> None:
+    """A film of another patient may name its source; others name a place, or nothing."""
+    one, two = _scorer(tmp_path / "fold.1", "a"), _scorer(tmp_path / "fold.2", "b", "c", "d")
+    films = [_film("b", source="a"), _film("c", source=None), _film("d", source="a hospital")]
+
+    unseen = cross_validate.unseen_by([one, two], films)
+
+    assert set(unseen.values()) == {two}
 
 
 def test_a_film_that_every_scorer_has_seen_is_refused(tmp_path: Path) -> None:
@@ -87,5 +98,5 @@ def test_a_scorer_without_its_list_is_named(
     """One line that says what to do."""
     assert _run(monkeypatch, truth, "--scorers", tmp_path / "no.scorer") == 2
     line = capsys.readouterr().err
-    assert "no.left_out.txt cannot be read" in line
+    assert "no.scorer.left_out.txt cannot be read" in line
     assert line.endswith("train with --leave-out\n")

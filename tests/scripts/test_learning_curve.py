@@ -3,28 +3,31 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import learning_curve
 import pytest
 
-from lesionscan import Scorer
+from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import write_truth_folder
+from lesionscan.training.folds import divided, left_out_listing
 from tests.detection.scorer.made import onnx_network, scorer_bytes, scorer_card
 
 
 @pytest.fixture
 def truth(tmp_path: Path) -> Path:
-    """Return a folder of four phantoms, two with a lesion."""
+    """Return a folder of eight phantoms, six with a lesion."""
     films = [
         phantom_film(
             f"film_{seed}",
-            make_phantom("hand", seed, lesions=seed % 2, long_side_px=200, film=Film()),
+            make_phantom("hand", seed, lesions=int(seed % 4 > 0), long_side_px=200, film=Film()),
         )
-        for seed in range(1, 5)
+        for seed in range(1, 9)
     ]
     write_truth_folder(tmp_path / "truth", films)
     return tmp_path / "truth"
@@ -43,8 +46,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         out = Path(command[command.index("--out") + 1])
         fold = int(command[command.index("--leave-out") + 1][0])
         out.write_bytes(blind)
-        left_out = [f"film_{seed}" for seed in ((1, 2) if fold == 1 else (3, 4))]
-        out.with_suffix(".left_out.txt").write_text("\n".join(left_out) + "\n", "utf-8")
+        truth = load_truth(Path(command[command.index("--data") + 1]))
+        left_out = [film.name for film in divided(truth, fold, 2)[1]]
+        left_out_listing(out).write_text("".join(f"{name}\n" for name in left_out), "utf-8")
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -65,34 +69,37 @@ def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
 ) -> None:
     """Each size and fold is trained once; the table has a row a size, against the shipped one."""
     out = tmp_path / "out"
-    used: dict[str, set[str]] = {}
-    loaded = Scorer.from_file
+    used: list[tuple[str, str]] = []
+    scan = learning_curve.scan_with_each
 
-    def noted(path: Path) -> Scorer:
-        used.setdefault(path.name, set())
-        return loaded(path)
+    def noted(film: TruthFilm, scorers: Mapping[str, Mapping[str, Path]]) -> Any:  # noqa: ANN401
+        used.extend((film.name, one[film.name].name) for one in scorers.values())
+        return scan(film, scorers)
 
-    monkeypatch.setattr(learning_curve, "loaded", noted)
+    monkeypatch.setattr(learning_curve, "scan_with_each", noted)
     status = _run(
-        monkeypatch, truth, "--out", out, "--sizes", 1, 2, "--folds", 2, "--jobs", 1,
+        monkeypatch, truth, "--out", out, "--sizes", 1, 99, "--folds", 2, "--jobs", 1,
         "--resamples", 10, "--steps", 7,
     )  # fmt: skip
     assert status == 0
     assert len(trained) == 4
     assert all(call[-2:] == ["--steps", "7"] for call in trained)
-    assert [call[call.index("--at-most") + 1] for call in trained] == ["1", "1", "2", "2"]
-    assert set(used) == {f"{size}_{fold}_of_2.scorer" for size in (1, 2) for fold in (1, 2)}
-    rows = json.loads((out / "learning_curve.json").read_text("utf-8"))["rows"]
-    assert [row["name"] for row in rows] == [
-        "shipped", "1 films with lesions", "2 films with lesions",
-    ]  # fmt: skip
-    assert all(row["films"] == 4 for row in rows)
+    assert [call[call.index("--at-most") + 1] for call in trained] == ["99", "99", "1", "1"]
+    assert len(used) == 16
+    for film, scorer in used:
+        assert film in left_out_listing(out / scorer).read_text("utf-8").split()
+    rows = json.loads((out / "learning_curve.json").read_text("utf-8"))["sets"]["phantom"]
+    names = [row["name"] for row in rows]
+    assert names[0] == "shipped"
+    assert names[1].startswith("all ")
+    assert names[2] == "1 films with lesions"
+    assert all(row["films"] == 8 for row in rows)
     assert "cpm_minus_baseline" in rows[1]
     assert "| shipped |" in capsys.readouterr().out
 
     assert _run(
-        monkeypatch, truth, "--out", out, "--sizes", 1, 2, "--folds", 2, "--jobs", 1,
-        "--resamples", 10,
+        monkeypatch, truth, "--out", out, "--sizes", 1, 99, "--folds", 2, "--jobs", 1,
+        "--resamples", 10, "--steps", 7,
     ) == 0  # fmt: skip
     assert len(trained) == 4, "what stands is not trained again"
 
@@ -118,3 +125,27 @@ def test_a_training_that_fails_ends_the_run_with_its_status(
 
     monkeypatch.setattr(subprocess, "run", run)
     assert _run(monkeypatch, truth, "--out", tmp_path / "out") == 2
+
+
+def test_a_folder_of_other_trainings_is_not_gone_on_with(
+    truth: Path,
+    trained: list[list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Rows of two recipes never stand in one table."""
+    first = (truth, "--out", tmp_path, "--sizes", 1, "--folds", 2, "--jobs", 1, "--resamples", 5)
+    assert _run(monkeypatch, *first, "--steps", 7) == 0
+    assert _run(monkeypatch, *first, "--steps", 8) == 2
+    assert len(trained) == 2
+    assert "give another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [("--folds", 1), ("--sizes", 0), ("--at-most", 3)])
+def test_options_that_would_not_count_are_refused(
+    truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[object, ...]
+) -> None:
+    """Before any training."""
+    with pytest.raises(SystemExit):
+        _run(monkeypatch, truth, "--out", tmp_path, *wrong)

@@ -19,7 +19,7 @@ import pytest
 
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.detection.scorer.terms import TERMS
-from lesionscan.evaluation.truth import TruthFilm, load_truth
+from lesionscan.evaluation.truth import load_truth
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.png_file import png_bytes
@@ -144,7 +144,7 @@ def test_a_scorer_learns_from_labelled_films(script: ModuleType, tmp_path: Path)
     write_truth_folder(data, made)
     arguments = ("--out", out, "--data", data, "--steps", 1, "--leave-out", "1/3")
     lines = train(*arguments)
-    listed = (tmp_path / "my.left_out.txt").read_text().split()
+    listed = (tmp_path / "my.scorer.left_out.txt").read_text().split()
     assert len(listed) == 2
     assert "4 labelled films" in lines
     first, shipped = Scorer.from_file(out), shipped_scorer()
@@ -153,25 +153,6 @@ def test_a_scorer_learns_from_labelled_films(script: ModuleType, tmp_path: Path)
     assert first.about["started from"] == f"scorer lesionscan {shipped.sha256[:8]}"
     train(*arguments)
     assert Scorer.from_file(out).sha256 == first.sha256
-
-
-def test_films_to_plant_in_are_left_out_with_their_sources(
-    script: ModuleType, tmp_path: Path
-) -> None:
-    """All films of a case go together, and those of --data and --films of one case alike."""
-    cases = {"a": 1, "b": 1, "c": 2, "d": 3}
-    normal = [
-        TruthFilm(name, tmp_path / name, tmp_path / name, {}, group=f"case {case}")
-        for name, case in cases.items()
-    ]
-    own = [TruthFilm("e", tmp_path / "e", tmp_path / "e", {}, group="case 1")]
-    parts = [script._divided(normal, own, (part, 3)) for part in (1, 2, 3)]
-    left_out = [set(names) for _, _, names in parts]
-    assert sorted(left_out, key=sorted) == [{"a", "b", "e"}, {"c"}, {"d"}]
-    for kept, labelled, names in parts:
-        assert {film.name for film in (*kept, *labelled)} | set(names) == set("abcde")
-        assert not {film.name for film in (*kept, *labelled)} & set(names)
-    assert script._divided(normal, own, None) == (normal, own, [])
 
 
 @pytest.mark.parametrize(
@@ -185,6 +166,10 @@ def test_films_to_plant_in_are_left_out_with_their_sources(
         (("--data", "d", "--leave-out", "1/1"), "N of 2 or more"),
         (("--data", "d", "--leave-out", "half"), "not 'half'"),
         (("--leave-out", "1/5"), "--leave-out chooses among the films of --data and --films"),
+        (
+            ("--films", "f", "--start", "shipped", "--leave-out", "1/5"),
+            "--start has most likely seen",
+        ),
         (("--at-most", "3"), "--at-most chooses among the films of --data"),
         (("--phantoms", "-1"), "write a whole number from 0 on, not '-1'"),
         (("--steps", "0"), "write a whole number from 1 on, not '0'"),
@@ -250,17 +235,6 @@ def test_an_unreadable_film_is_left_out(
     assert [film.name for film in films] == ["good"]
     lines = [line.split(" min  ")[1] for line in capsys.readouterr().out.splitlines()]
     assert [line.split(": left out: ")[0] for line in lines] == ["broken", "bare"]
-
-
-def test_a_share_of_the_films_can_be_used(script: ModuleType, tmp_path: Path) -> None:
-    """Two of four films with lesions take two of four without along; more than there are, all."""
-    films = [blank(f"{number}", lesion=number < 4) for number in range(8)]
-    write_truth_folder(tmp_path, films)
-    truth = list(load_truth(tmp_path))
-    kept = script._thinned(truth, 2)
-    assert sorted(film.lesions for film in kept) == [0, 0, 1, 1]
-    assert kept == script._thinned(truth, 2)
-    assert script._thinned(truth, 9) == script._thinned(truth, None) == truth
 
 
 def test_labelled_films_alone_are_all_seen(script: ModuleType) -> None:

@@ -8,8 +8,9 @@ import pytest
 from lesionscan.simulation.body.anatomy import Anatomy, Builder
 from lesionscan.simulation.body.assembly import assemble
 from lesionscan.simulation.body.bones import Bone
+from lesionscan.simulation.body.lucencies import sparse_patch
 from lesionscan.simulation.fields import Grid, generator
-from lesionscan.simulation.parts.arm import humerus
+from lesionscan.simulation.parts.arm import humerus, with_fossae
 from lesionscan.simulation.parts.arm_lateral import elbow_lateral
 from lesionscan.simulation.parts.foot import foot, foot_lateral
 from lesionscan.simulation.parts.lower_leg import lower_leg
@@ -143,3 +144,31 @@ def test_forearms_point_up_and_down() -> None:
         for part in (BODY_PARTS["forearm"](generator(seed, 0)) for seed in range(12))
     ]
     assert 2 <= sum(up) <= 10
+
+
+def test_the_fossae_lie_at_the_elbow_whichever_end_the_bone_is_drawn_from() -> None:
+    """Seen from the shoulder, along is counted from the other end, and across turns over."""
+    bone = humerus(generator(3)).bone("humerus")
+    bare = replace(bone, rarefactions=(), foramina=(), grooves=())
+    up = with_fossae(generator(5), bare, from_shoulder=False)
+    down = with_fossae(generator(5), bare, from_shoulder=True)
+    length = {a.along + b.along for a, b in zip(up.rarefactions, down.rarefactions, strict=True)}
+    assert len({round(one, 6) for one in length}) == 1
+    assert [spot.across for spot in up.rarefactions] == [-s.across for s in down.rarefactions]
+    assert max(spot.along for spot in up.rarefactions) < 30
+    (plate,), (turned,) = up.grooves, down.grooves
+    for (along, _), (other, _) in zip(plate.points, turned.points, strict=True):
+        assert along + other == pytest.approx(max(length))
+    # below the shaft's middle in the picture, where the elbow is
+    assert min(spot.along for spot in down.rarefactions) > 200
+
+
+def test_sparse_places_differ_from_person_to_person() -> None:
+    """From a tenth of the most to the most; sizes from 0.8 to 1.35 of the usual."""
+    drawn = [sparse_patch(generator(seed), 1.0, 2.0, (10.0, 5.0), most=0.8) for seed in range(200)]
+    losses = [spot.loss for spot in drawn]
+    assert 0.08 <= min(losses) < 0.15
+    assert 0.73 < max(losses) <= 0.8
+    assert all(spot.radius_along == pytest.approx(2 * spot.radius_across) for spot in drawn)
+    assert 8.0 <= min(spot.radius_along for spot in drawn) < 9.0
+    assert 12.5 < max(spot.radius_along for spot in drawn) <= 13.5

@@ -149,18 +149,19 @@ def test_every_place_along_a_target_has_a_width(part: str, seed: int) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_the_middle_of_a_target_is_bone(part: str) -> None:
     """Nearly every place named by fractions lies inside the outline, not in a gap of it."""
-    anatomy = BUILDERS[part](generator(7))
-    window = _whole(_grid(anatomy, 400))
     hits = []
-    for name in anatomy.targets:
-        bone = anatomy.bone(name)
-        mask = inside(bone.outline_mm, window)
-        for along in np.linspace(0.1, 0.9, 17):
-            x, y, _ = bone.point_mm(float(along), 0.0)
-            row, col = int(y / window.grid.spacing_mm), int(x / window.grid.spacing_mm)
-            if 0 <= row < mask.shape[0] and 0 <= col < mask.shape[1]:
-                hits.append(mask[row, col])
-    assert np.mean(hits) > 0.93
+    for seed in (7, 8, 9):
+        anatomy = BUILDERS[part](generator(seed))
+        window = _whole(_grid(anatomy, 400))
+        for name in anatomy.targets:
+            bone = anatomy.bone(name)
+            mask = inside(bone.outline_mm, window)
+            for along in np.linspace(0.1, 0.9, 17):
+                x, y, _ = bone.point_mm(float(along), 0.0)
+                row, col = int(y / window.grid.spacing_mm), int(x / window.grid.spacing_mm)
+                if 0 <= row < mask.shape[0] and 0 <= col < mask.shape[1]:
+                    hits.append(mask[row, col])
+    assert np.mean(hits) > 0.95
 
 
 @pytest.mark.parametrize("part", ["lumbar_spine", "lumbar_spine_lateral"])
