@@ -20,21 +20,19 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from figures_table import markdown, rows_of
+from figures_table import markdown, tables_of
 from numpy.typing import NDArray
-from scan_and_judge import as_result, every_film, truth_films
+from scan_and_judge import every_film, judge_each, truth_films
 
-from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection import pipeline
 from lesionscan.detection.bone import Bone
 from lesionscan.detection.field import Field
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.evaluation.bootstrap import RESAMPLES
-from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.scores import FilmScores
 from lesionscan.evaluation.truth import TruthError, TruthFilm
-from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
+from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Radiograph
 
 AS_SHIPPED = "as shipped"
 BONE_TERMS = {"in_bone", "width"}
@@ -135,20 +133,15 @@ def scan_without(film: TruthFilm, names: tuple[str, ...]) -> dict[str, FilmScore
     names
         Keys of `VARIANTS`.
     """
-    try:
-        radiograph = read_radiograph(film.image)
-    except UnreadableFileError:
-        return dict.fromkeys(names, judge(film, as_result(film, None)).scores)
-    outcomes = {}
-    for name in names:
-        variant = VARIANTS[name]
-        with ExitStack() as stack:
-            for step, stand_in in variant.steps.items():
-                stack.enter_context(patch.object(pipeline, step, stand_in))
-            scorer = variant.scorer(shipped_scorer())
-            findings = pipeline.find_candidates(radiograph, scorer=scorer)
-        outcomes[name] = judge(film, as_result(film, findings)).scores
-    return outcomes
+    judged = judge_each(film, {name: partial(_found, VARIANTS[name]) for name in names})
+    return {name: one.scores for name, one in judged.items()}
+
+
+def _found(variant: Variant, radiograph: Radiograph) -> pipeline.Findings:
+    with ExitStack() as stack:
+        for step, stand_in in variant.steps.items():
+            stack.enter_context(patch.object(pipeline, step, stand_in))
+        return pipeline.find_candidates(radiograph, scorer=variant.scorer(shipped_scorer()))
 
 
 def main() -> None:
@@ -179,14 +172,7 @@ def main() -> None:
         outcomes = list(every_film(films, work, jobs=options.jobs))
     except TruthError as error:
         parser.error(str(error))
-    tables = {
-        name: rows_of(
-            [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
-            baseline=AS_SHIPPED,
-            resamples=options.resamples,
-        )
-        for name in dict.fromkeys(film.set_name for film in films)
-    }
+    tables = tables_of(films, outcomes, baseline=AS_SHIPPED, resamples=options.resamples)
     record = {
         "scorer": {"name": shipped_scorer().name, "sha256": shipped_scorer().sha256},
         "resamples": options.resamples,

@@ -14,15 +14,14 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from figures_table import markdown, rows_of
-from scan_and_judge import as_result, every_film, truth_films
+from figures_table import markdown, tables_of
+from scan_and_judge import every_film, judge_each, truth_films
 
-from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection.pipeline import find_candidates
 from lesionscan.detection.scorer.scorer_file import Scorer, ScorerError
 from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.froc import RATES
-from lesionscan.evaluation.judge import JudgedFilm, judge
+from lesionscan.evaluation.judge import JudgedFilm
 from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.training.folds import left_out_listing
@@ -53,13 +52,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("cross_validate: stopped", file=sys.stderr)
         return 130
-    for name in dict.fromkeys(film.set_name for film in films):
-        chosen = [one for one in judged if one.film.set_name == name]
-        rows = rows_of(
-            [{NAME: one.scores} for one in chosen], baseline=NAME, resamples=options.resamples
-        )
+    outcomes = [{NAME: one.scores} for one in judged]
+    tables = tables_of(films, outcomes, baseline=NAME, resamples=options.resamples)
+    for name, rows in tables.items():
         print(markdown(name, rows, what="scored by"))
         if options.seen_from is not None:
+            chosen = [one for one in judged if one.film.set_name == name]
             print(f"\n{seen_lesions(chosen, rows[0].figures.cutoffs, options.seen_from)}\n")
     return 0
 
@@ -108,12 +106,8 @@ def judge_unseen(film: TruthFilm, unseen: Mapping[str, Path]) -> JudgedFilm:
     unseen
         From `unseen_by`.
     """
-    try:
-        radiograph = read_radiograph(film.image)
-    except UnreadableFileError:
-        return judge(film, as_result(film, None))
-    findings = find_candidates(radiograph, scorer=loaded(unseen[film.name]))
-    return judge(film, as_result(film, findings))
+    way = partial(find_candidates, scorer=loaded(unseen[film.name]))
+    return judge_each(film, {NAME: way})[NAME]
 
 
 def seen_lesions(

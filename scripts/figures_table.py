@@ -9,6 +9,7 @@ from lesionscan.evaluation.bootstrap import SEED
 from lesionscan.evaluation.froc import RATE_NAMES, RATES
 from lesionscan.evaluation.scores import FilmScores
 from lesionscan.evaluation.summary import Figure, Headline, SetFigures, compare, summarise
+from lesionscan.evaluation.truth import TruthFilm
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,13 @@ class Row:
         The way to scan.
     figures
         Its figures on one set.
-    baseline
-        What it is compared with; its own name on the baseline's row.
     minus_baseline
-        Its figures minus the baseline's on the same resampled films, so that what makes films hard
-        for both cancels out; None on the baseline's row.
+        Its figures minus those of the table's baseline on the same resampled films, so that what
+        makes films hard for both cancels out; None on the baseline's row.
     """
 
     name: str
     figures: SetFigures
-    baseline: str
     minus_baseline: Headline | None
 
     def plain(self) -> dict[str, object]:
@@ -74,20 +72,38 @@ def rows_of(
         Row(
             name,
             summarise(films, resamples=resamples, seed=SEED),
-            baseline,
             None if name == baseline else compare(films, columns[baseline], resamples=resamples),
         )
         for name, films in columns.items()
     ]
 
 
+def tables_of(
+    films: Sequence[TruthFilm],
+    outcomes: Sequence[Mapping[str, FilmScores]],
+    *,
+    baseline: str,
+    resamples: int,
+) -> dict[str, list[Row]]:
+    """Return every set's rows, as in `rows_of`; `outcomes` has the films' order."""
+    return {
+        name: rows_of(
+            [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
+            baseline=baseline,
+            resamples=resamples,
+        )
+        for name in dict.fromkeys(film.set_name for film in films)
+    }
+
+
 def markdown(name: str, rows: Sequence[Row], *, what: str) -> str:
     """Return the table of one set; `what` heads the column of names."""
     first = rows[0].figures
+    baseline = next(row.name for row in rows if row.minus_baseline is None)
     rates = " | ".join(f"@{rate}" for rate in RATE_NAMES)
     head = (
-        f"| {what} | {rates} | CPM | image AUC | listed | Dice of hits | @1 minus "
-        f"{rows[0].baseline} | CPM minus {rows[0].baseline} |"
+        f"| {what} | {rates} | CPM | image AUC | listed | Dice of hits | @1 minus {baseline} "
+        f"| CPM minus {baseline} |"
     )
     films = f"{first.lesion_films} films, {first.lesion_free_films} films without"
     lines = [

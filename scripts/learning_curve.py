@@ -18,14 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from cross_validate import loaded, unseen_by
-from figures_table import markdown, rows_of
-from scan_and_judge import as_result, every_film, truth_films
+from figures_table import markdown, tables_of
+from scan_and_judge import every_film, judge_each, truth_films
 
-from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection.pipeline import find_candidates
 from lesionscan.detection.scorer.scorer_file import ScorerError, shipped_scorer
 from lesionscan.evaluation.bootstrap import RESAMPLES
-from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.scores import FilmScores
 from lesionscan.evaluation.truth import TruthError, TruthFilm
@@ -43,29 +41,23 @@ def main() -> int:
     try:
         films = truth_films([options.truth], None)
         sizes = _sizes(films, options)
+        folds = range(1, options.folds + 1)
         _check_same_trainings(options, passed_on)
         for size in sizes.values():
-            for fold in range(1, options.folds + 1):
+            for fold in folds:
                 status = _train(size, fold, options, passed_on)
                 if status:
                     return status
         scorers = {
-            name: unseen_by([_scorer(size, n + 1, options) for n in range(options.folds)], films)
+            name: unseen_by([_scorer(size, fold, options) for fold in folds], films)
             for name, size in sizes.items()
         }
         work = partial(scan_with_each, scorers=scorers)
         outcomes = list(every_film(films, work, jobs=options.jobs))
-        rows = {
-            name: rows_of(
-                [one for film, one in zip(films, outcomes, strict=True) if film.set_name == name],
-                baseline=SHIPPED,
-                resamples=options.resamples,
-            )
-            for name in dict.fromkeys(film.set_name for film in films)
-        }
+        tables = tables_of(films, outcomes, baseline=SHIPPED, resamples=options.resamples)
         record = {
             "shipped": shipped_scorer().sha256,
-            "sets": {name: [row.plain() for row in table] for name, table in rows.items()},
+            "sets": {name: [row.plain() for row in table] for name, table in tables.items()},
         }
         text = json.dumps(record, indent=1) + "\n"
         (options.out / "learning_curve.json").write_text(text, "utf-8")
@@ -75,7 +67,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("learning_curve: stopped; the same command goes on", file=sys.stderr)
         return 130
-    print("\n\n".join(markdown(name, table, what="learnt from") for name, table in rows.items()))
+    print("\n\n".join(markdown(name, table, what="learnt from") for name, table in tables.items()))
     return 0
 
 
@@ -141,17 +133,10 @@ def scan_with_each(
     scorers
         For each size, every film's name and the scorer that was trained without it.
     """
-    names = (SHIPPED, *scorers)
-    try:
-        radiograph = read_radiograph(film.image)
-    except UnreadableFileError:
-        return dict.fromkeys(names, judge(film, as_result(film, None)).scores)
-    outcomes = {}
-    for name in names:
-        scorer = shipped_scorer() if name == SHIPPED else loaded(scorers[name][film.name])
-        findings = find_candidates(radiograph, scorer=scorer)
-        outcomes[name] = judge(film, as_result(film, findings)).scores
-    return outcomes
+    ways = {SHIPPED: partial(find_candidates, scorer=shipped_scorer())}
+    for name, unseen in scorers.items():
+        ways[name] = partial(find_candidates, scorer=loaded(unseen[film.name]))
+    return {name: one.scores for name, one in judge_each(film, ways).items()}
 
 
 def _options() -> tuple[argparse.Namespace, Sequence[str]]:

@@ -4,7 +4,7 @@ Nothing here is written to files, so that a comparison of many scans needs no fo
 is judged is the same as `lesionscan evaluate` would find in the files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,10 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan import UnreadableFileError, read_radiograph
 from lesionscan.detection.pipeline import Findings
+from lesionscan.evaluation.judge import JudgedFilm, judge
 from lesionscan.evaluation.results import FilmResult, ListedCandidate
 from lesionscan.evaluation.summary import Figure
 from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
+from lesionscan.radiograph import Radiograph
 
 DoneT = TypeVar("DoneT")
 
@@ -77,6 +80,25 @@ def as_result(film: TruthFilm, findings: Findings | None) -> ScannedFilm:
         ),
         findings=findings,
     )
+
+
+def judge_each(
+    film: TruthFilm, ways: Mapping[str, Callable[[Radiograph], Findings]]
+) -> dict[str, JudgedFilm]:
+    """Scan a film in several ways and judge each; a film that cannot be read fails in all.
+
+    Parameters
+    ----------
+    film
+        The film and its truth; read once.
+    ways
+        Names and what finds the candidates.
+    """
+    try:
+        radiograph = read_radiograph(film.image)
+    except UnreadableFileError:
+        return dict.fromkeys(ways, judge(film, as_result(film, None)))
+    return {name: judge(film, as_result(film, find(radiograph))) for name, find in ways.items()}
 
 
 def truth_films(folders: Sequence[Path], sets: str | None) -> list[TruthFilm]:

@@ -91,14 +91,14 @@ class Known:
 
     def pools(self) -> list[Pool]:
         """Return what the network sees."""
-        seen = [film for film in self.labelled if not (self.weighs_terms and film.held_out)]
-        planted = [film for film in self.planted if not (self.weighs_terms and film.held_out)]
+        seen = _seen if self.weighs_terms else list
+        labelled = seen(self.labelled)
         return [
-            Pool(_seen(self.phantoms), 0.45),
-            Pool(planted, 0.55),
+            Pool(seen(self.phantoms), 0.45),
+            Pool(seen(self.planted), 0.55),
             # those with lesions are the fewer, and the ones to learn from
-            Pool([film for film in seen if film.has_lesions], 0.35),
-            Pool([film for film in seen if not film.has_lesions], 0.2),
+            Pool([film for film in labelled if film.has_lesions], 0.35),
+            Pool([film for film in labelled if not film.has_lesions], 0.2),
         ]
 
     def held_out(self) -> list[TrainingFilm]:

@@ -65,6 +65,8 @@ class Field:
             bool (rows, cols); what looks like bone, valid pixels only.
         """
         beyond = bone & ~self.exposed
+        if not beyond.any():
+            return self
         margin = _margin(beyond)
         core = beyond & (distance_to(~beyond) > margin)
         taken = beyond & dilate_disk(core, margin)

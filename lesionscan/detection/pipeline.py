@@ -79,6 +79,8 @@ class NormalisedFilm:
     ----------
     grid
         Its stored and its working grid.
+    valid
+        Where the file has image data, on the working grid.
     field
         The exposed field, on the working grid.
     image
@@ -88,6 +90,7 @@ class NormalisedFilm:
     """
 
     grid: WorkingGrid
+    valid: BoolImage
     field: Field
     image: FloatImage
     small: FloatImage
@@ -126,7 +129,7 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
     maps = scorer.network.look(small)
 
     # bone
-    field = field.taking_in((maps.bone >= BONE_FROM) & grid.reduce_mask(radiograph.valid))
+    field = field.taking_in((maps.bone >= BONE_FROM) & film.valid)
     bone = find_bone(maps.bone, small, field.usable)
     assessed = bone.confidence >= s.least_bone_confidence
 
@@ -197,6 +200,7 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
     )
     return NormalisedFilm(
         grid=grid,
+        valid=valid,
         field=field,
         image=np.clip(rescale(radiograph.pixels, grey), 0.0, 1.0),
         small=np.clip(rescale(pixels, grey), 0.0, 1.0),

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.bone import BONE_FROM
 from lesionscan.detection.pipeline import normalise_film
 from lesionscan.detection.scorer.network import Network
 from lesionscan.evaluation.truth import TruthFilm
@@ -151,7 +152,7 @@ def planted_films(
     small, shape = normalised.small, _shape(normalised.small)
     own = film.read_bone(radiograph.shape)
     share = network.look(small).bone
-    bone = share >= 0.5
+    bone = share >= BONE_FROM
     if own is not None:
         bone = _shrunk(own.astype(np.float32), small.shape) >= 0.5
         share = np.maximum(share, bone.astype(np.float32))

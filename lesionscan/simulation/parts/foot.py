@@ -13,7 +13,12 @@ from lesionscan.simulation.body.bones import Bone
 from lesionscan.simulation.body.lucencies import sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.body.soft_tissue import SoftBody
-from lesionscan.simulation.parts.lower_limb_lateral import ANKLE_PHYSES, ANKLE_TARGETS, hind_foot
+from lesionscan.simulation.parts.lower_limb_lateral import (
+    ANKLE_PHYSES,
+    ANKLE_TARGETS,
+    hind_foot,
+    sparse_middle,
+)
 from lesionscan.simulation.parts.upper_limb import tubular, tubular_head, tubular_profiles
 
 # base x, base y, degrees from straight up, lengths, and the widths of each bone as its outline
@@ -101,11 +106,7 @@ def _tarsus(rng: np.random.Generator) -> tuple[Bone, ...]:
                   jitter_mm=0.6, grain=0.7)
         for name, depth, points in _TARSUS
     ]  # fmt: skip
-    patches = [
-        sparse_patch(rng, float(bone.outline_mm[:, 1].mean()), float(bone.outline_mm[:, 0].mean()),
-                     (9.0, 8.0), most=0.7)
-        for bone in bones[:-1]
-    ]  # fmt: skip
+    patches = [sparse_middle(rng, bone, (9.0, 8.0), most=0.7) for bone in bones[:-1]]
     patches.append(sparse_patch(rng, 222.0, 88.0, (10.0, 7.0), most=0.7))
     return tuple(
         replace(bone, rarefactions=(patch,)) for bone, patch in zip(bones, patches, strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, along_axis, draw_bone, draw_soft
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.body.lucencies import Canal, Groove, sparse_patch
+from lesionscan.simulation.body.lucencies import Canal, Groove, Rarefaction, sparse_patch
 from lesionscan.simulation.body.outlines import Points
 from lesionscan.simulation.parts.lower_limb import FIBULA_HEAD, FIBULA_PROFILES, fibular_head
 
@@ -206,6 +206,14 @@ _FOOT_PROFILES = Profiles(
 )
 
 
+def sparse_middle(
+    rng: np.random.Generator, bone: Bone, radii: tuple[float, float], *, most: float
+) -> Rarefaction:
+    """Return a sparse patch in the middle of a bone that is drawn at its place in the picture."""
+    x, y = bone.outline_mm.mean(axis=0)
+    return sparse_patch(rng, float(y), float(x), radii, most=most)
+
+
 def hind_foot(rng: np.random.Generator) -> tuple[Bone, ...]:
     """Return lower leg and foot from the side, toes to the left, as far as half the metatarsals."""
     lean = float(rng.uniform(-1.5, 3.0))
@@ -228,8 +236,7 @@ def hind_foot(rng: np.random.Generator) -> tuple[Bone, ...]:
     triangle = sparse_patch(rng, 127.5, 86.0, (8.0, 12.0), most=0.95)
     # bones of the midfoot lie over each other, and what is sparse in one looks like a hole
     for name in ("navicular", "cuboid", "cuneiforms"):
-        middle = foot[name].outline_mm.mean(axis=0)
-        patch = sparse_patch(rng, float(middle[1]), float(middle[0]), (8.0, 9.0), most=0.8)
+        patch = sparse_middle(rng, foot[name], (8.0, 9.0), most=0.8)
         foot[name] = replace(foot[name], rarefactions=(patch,))
     thalamus = Groove(((110, 112), (115, 104), (119, 95), (118, 86)), 2.2, -0.25)
     foot["calcaneus"] = replace(
