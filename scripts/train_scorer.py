@@ -72,7 +72,9 @@ SIDE_PX = 320
 PHANTOMS = 900
 BONE_STEPS, BONE_RATE = 570, 1.5e-3
 LESION_STEPS, LESION_RATE = 3000, 1.2e-3
-DATA_STEPS, DATA_RATE = 240, 4e-4
+LEAST_DATA_STEPS, STEPS_A_FILM, DATA_RATE = 240, 10, 4e-4
+"""On from a scorer that exists: at least so many, and so many for each labelled film with lesions,
+but no more than from nothing."""
 FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
 _NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
@@ -199,12 +201,16 @@ def _train(work: Work) -> None:
         weighs_terms=bool(options.phantoms or options.films),
     )
     known.check()
+    fresh = start is None
     plan = Plan(
-        steps=options.steps, learning_rate=options.rate, side_px=SIDE_PX, seed=options.seed + 1
+        steps=options.steps or (LESION_STEPS if fresh else _further_steps(labelled)),
+        learning_rate=LESION_RATE if fresh else DATA_RATE,
+        side_px=SIDE_PX,
+        seed=options.seed + 1,
     )
     network = fit(network, known.pools(), plan, work.tell)
     offset, terms = _weigh(network, known, start, work)
-    card = _card(options.out.stem, offset, terms, _about(options, known, start))
+    card = _card(options.out.stem, offset, terms, _about(options, known, start, plan))
     data = write_scorer(to_onnx(network), card)
     Scorer.from_bytes(data, source="the scorer just trained")  # what cannot be read is not written
     write_bytes(options.out, data)
@@ -255,8 +261,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--bone-steps", type=_from(1), default=BONE_STEPS, help="batches from "
                         "which a new network learns bones")  # fmt: skip
     parser.add_argument("--steps", type=_from(1), help="batches of the training after that "
-                        f"(default: {LESION_STEPS}; of a scorer that exists, "
-                        f"{DATA_STEPS})")  # fmt: skip
+                        f"(default: {LESION_STEPS}; on from a scorer that exists, {STEPS_A_FILM} "
+                        f"a labelled film with lesions, at least {LEAST_DATA_STEPS} and at most "
+                        f"{LESION_STEPS})")  # fmt: skip
     parser.add_argument("--seed", type=_from(0), default=1)
     parser.add_argument("--jobs", type=_from(1), default=2, help="cores to use")
     parser.add_argument("--work", type=Path, help="folder for phantoms (default: beside --out)")
@@ -275,15 +282,11 @@ def _options() -> argparse.Namespace:
         options.start = "shipped"
     if options.start is None and not options.phantoms:
         parser.error("a training from nothing needs --phantoms: they alone know all bones")
-    if options.leave_out and options.films is not None and options.start is not None:
-        parser.error("--start has most likely seen the --films films; --leave-out would leave "
+    if options.leave_out and options.films is not None and options.start == "shipped":
+        parser.error("the shipped scorer may have seen the --films films; --leave-out would leave "
                      "nothing out")  # fmt: skip
     if options.out.is_dir():
         parser.error(f"--out {options.out} is a folder; name a file")
-    fresh = options.start is None
-    if options.steps is None:
-        options.steps = LESION_STEPS if fresh else DATA_STEPS
-    options.rate = LESION_RATE if fresh else DATA_RATE
     options.work = options.work or options.out.with_suffix(".work")
     return options
 
@@ -323,13 +326,21 @@ def _card(
     return ScorerCard(name=name, long_side_px=SIDE_PX, offset=offset, terms=terms, about=about)
 
 
-def _about(options: argparse.Namespace, known: Known, start: Scorer | None) -> dict[str, AboutFact]:
+def _further_steps(labelled: Sequence[TrainingFilm]) -> int:
+    """Return how long to learn on from a scorer that exists."""
+    with_lesions = sum(film.has_lesions for film in labelled)
+    return min(LESION_STEPS, max(LEAST_DATA_STEPS, STEPS_A_FILM * with_lesions))
+
+
+def _about(
+    options: argparse.Namespace, known: Known, start: Scorer | None, plan: Plan
+) -> dict[str, AboutFact]:
     """Return what a user of the file should know about its making; no path, no time."""
     about: dict[str, AboutFact] = {
         "lesionscan": __version__,
         "started from": "ImageNet" if start is None else f"scorer {start.name} {start.sha256[:8]}",
         "seed": options.seed,
-        "steps": options.steps,
+        "steps": plan.steps,
         "phantoms": len(known.phantoms),
         "films planted in": len({f.source for f in known.planted if f.has_lesions}),
         "labelled films": len(known.labelled),

@@ -168,7 +168,7 @@ def test_a_scorer_learns_from_labelled_films(script: ModuleType, tmp_path: Path)
         (("--leave-out", "1/5"), "--leave-out chooses among the films of --data and --films"),
         (
             ("--films", "f", "--start", "shipped", "--leave-out", "1/5"),
-            "--start has most likely seen",
+            "the shipped scorer may have seen the --films films",
         ),
         (("--at-most", "3"), "--at-most chooses among the films of --data"),
         (("--phantoms", "-1"), "write a whole number from 0 on, not '-1'"),
@@ -220,6 +220,17 @@ def test_terms_need_held_out_films_of_both_kinds(
     work = ("--out", tmp_path / "x.scorer", "--start", "shipped", "--phantoms", 2)
     said = error(script, capsys, monkeypatch, *work)
     assert "must have films with lesions and films without" in said
+
+
+@pytest.mark.parametrize(
+    ("with_lesions", "steps"), [(0, 240), (10, 240), (24, 240), (25, 250), (300, 3000), (301, 3000)]
+)
+def test_more_labelled_films_are_learnt_from_for_longer(
+    script: ModuleType, with_lesions: int, steps: int
+) -> None:
+    """Ten batches a film with lesions, within bounds."""
+    films = [*[made_film()] * with_lesions, *[made_film(lesions=False)] * 50]
+    assert script._further_steps(films) == steps
 
 
 def test_an_unreadable_film_is_left_out(

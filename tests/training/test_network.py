@@ -98,3 +98,16 @@ def test_the_encoder_knows_imagenet(capfd: pytest.CaptureFixture[str]) -> None:
     assert not torch.equal(weights, fresh.state_dict()[name])
     to_onnx(fresh)
     assert capfd.readouterr() == ("", "")
+
+
+def test_slow_gradients_are_worked_out_in_single_precision(network: LucencyNet) -> None:
+    """Under autocast a wide or strided depthwise convolution is rounded once, at its end."""
+    for block in (1, 4):
+        convolution = network.blocks[block]._depthwise_conv
+        x = torch.randn((2, convolution.in_channels, 16, 16)).bfloat16()
+        with torch.no_grad():
+            exact = convolution(x.float())
+            with torch.autocast("cpu", torch.bfloat16):
+                rounded = convolution(x)
+        assert rounded.dtype == torch.bfloat16
+        assert torch.equal(rounded, exact.bfloat16())
