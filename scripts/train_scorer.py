@@ -69,12 +69,13 @@ WorkT = TypeVar("WorkT")
 DoneT = TypeVar("DoneT")
 
 SIDE_PX = 320
+BATCH = 12
 PHANTOMS = 900
 BONE_STEPS, BONE_RATE = 570, 1.5e-3
 LESION_STEPS, LESION_RATE = 3000, 1.2e-3
-LEAST_DATA_STEPS, STEPS_A_FILM, DATA_RATE = 240, 10, 4e-4
-"""On from a scorer that exists: at least so many, and so many for each labelled film with lesions,
-but no more than from nothing."""
+LEAST_DATA_STEPS, STEPS_A_FILM, DATA_RATE, DATA_BATCH = 240, 15, 6e-4, 8
+"""On from a scorer that exists: at least so many steps, and so many for each labelled film with
+lesions, but no more than from nothing; smaller ones, since there is less to average over."""
 FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
 _NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
@@ -205,6 +206,7 @@ def _train(work: Work) -> None:
     plan = Plan(
         steps=options.steps or (LESION_STEPS if fresh else _further_steps(labelled)),
         learning_rate=LESION_RATE if fresh else DATA_RATE,
+        batch=BATCH if fresh else DATA_BATCH,
         side_px=SIDE_PX,
         seed=options.seed + 1,
     )
@@ -421,6 +423,7 @@ def _learn_bone(
         learning_rate=BONE_RATE,
         side_px=SIDE_PX,
         seed=work.options.seed,
+        batch=BATCH,
     )
     return fit(network, [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)], plan, work.tell)
 

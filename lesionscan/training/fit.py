@@ -53,7 +53,7 @@ class Plan:
     learning_rate: float
     side_px: int
     seed: int
-    batch: int = 12
+    batch: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -223,12 +223,12 @@ def test_terms_need_held_out_films_of_both_kinds(
 
 
 @pytest.mark.parametrize(
-    ("with_lesions", "steps"), [(0, 240), (10, 240), (24, 240), (25, 250), (300, 3000), (301, 3000)]
+    ("with_lesions", "steps"), [(0, 240), (10, 240), (16, 240), (17, 255), (200, 3000), (201, 3000)]
 )
 def test_more_labelled_films_are_learnt_from_for_longer(
     script: ModuleType, with_lesions: int, steps: int
 ) -> None:
-    """Ten batches a film with lesions, within bounds."""
+    """Fifteen batches a film with lesions, within bounds."""
     films = [*[made_film()] * with_lesions, *[made_film(lesions=False)] * 50]
     assert script._further_steps(films) == steps
 
