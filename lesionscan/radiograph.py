@@ -94,11 +94,17 @@ class Radiograph:
     photometric_interpretation
         As stored, e.g. "MONOCHROME1"; None for a file format that does not say.
     polarity
-        "stated" when the file says which end of the scale is bright, "assumed" when not.
+        Who says which end of the scale is bright: the file ("stated"), the user, or nobody
+        ("assumed").
     acquisition
         Facts from an allow-list, keyed by the DICOM keyword in snake_case ("body_part_examined").
     notices
         What a user should know about how the file was read.
+    display
+        uint8 (rows, cols), bone bright, read-only: the picture as the file asks viewers to show it
+        (window or VOI LUT), for people only; None where it does not ask.
+    frame, frames
+        Which of how many pictures in its file, from 1 on.
 
     Raises
     ------
@@ -110,9 +116,12 @@ class Radiograph:
     valid: BoolImage
     spacing: Spacing | None = None
     photometric_interpretation: str | None = None
-    polarity: Literal["stated", "assumed"] = "stated"
+    polarity: Literal["stated", "assumed", "user"] = "stated"
     acquisition: Mapping[str, Fact] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    display: NDArray[np.uint8] | None = None
+    frame: int = 1
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.size == 0:
@@ -128,6 +137,15 @@ class Radiograph:
             )
         if not np.isfinite(self.pixels).all():
             raise ValueError("pixels must be finite")
+        if self.display is not None:
+            if self.display.dtype != np.uint8 or self.display.shape != self.pixels.shape:
+                raise ValueError(
+                    f"display must be uint8 of shape {self.pixels.shape}, "
+                    f"got {self.display.dtype} of shape {self.display.shape}"
+                )
+            object.__setattr__(self, "display", read_only(self.display))
+        if not 1 <= self.frame <= self.frames:
+            raise ValueError(f"frame must be 1 to {self.frames}, got {self.frame}")
         object.__setattr__(self, "pixels", read_only(self.pixels))
         object.__setattr__(self, "valid", read_only(self.valid))
         object.__setattr__(self, "acquisition", MappingProxyType(dict(self.acquisition)))

@@ -9,10 +9,14 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
+
+Polarity: TypeAlias = Literal["auto", "bone-bright", "bone-dark"]
+Distance: TypeAlias = Annotated[float, Field(ge=0.005, le=10.0, allow_inf_nan=False)]
+"""Of pixels, in mm: dental sensors reach 0.02, and no radiograph is coarser than 10."""
 
 
 class SettingsError(ValueError):
@@ -36,6 +40,33 @@ class Settings(BaseModel):
         le=1000,
         description="Largest picture read, in million pixels; a 43 x 43 cm detector at 0.1 mm has "
         "18. Larger declared sizes are refused before memory is taken.",
+    )
+    max_frames: int = Field(
+        default=50,
+        ge=1,
+        le=10_000,
+        description="Most pictures read from one file (frames of a DICOM file, pages of a TIFF); "
+        "more are a film run, not radiographs.",
+    )
+    polarity: Polarity = Field(
+        default="auto",
+        description="Whether bone is bright or dark in the pictures as a viewer shows them; auto "
+        "believes the file, and where it says nothing takes bone to be bright.",
+    )
+    spacing_mm: tuple[Distance, Distance] | None = Field(
+        default=None,
+        description="Distance between the centres of neighbouring rows and of neighbouring "
+        "columns in mm, where you know better than the files.",
+    )
+    keep_uids: bool = Field(
+        default=False,
+        description="Whether the results name the DICOM study, series and instance UIDs, which "
+        "lead back to a patient.",
+    )
+    allow_burned_in: bool = Field(
+        default=False,
+        description="Whether pictures are made of films that say of themselves that identifying "
+        "text is burned into them.",
     )
     working_long_side_px: int = Field(
         default=640,

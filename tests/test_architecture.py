@@ -155,7 +155,7 @@ def test_every_room_is_there() -> None:
         ("detection.bad", "from ..reporting import records", "not below it"),
         ("detection.bad", "from .. import reporting", "not below it"),
         ("reading.bad", "from lesionscan.detection import bone", "not below it"),
-        ("simulation.bad", "from lesionscan.reading.dicom import read_dicom", "not below it"),
+        ("simulation.bad", "from lesionscan.reading.dicom import dicom_frames", "not below it"),
         ("reporting.bad", "from lesionscan.batch.job import Job", "not below it"),
         ("batch.bad", "from lesionscan.evaluation.truth import load_truth", "not below it"),
         ("batch.bad", "from lesionscan.simulation.phantom import make_phantom", "not below it"),

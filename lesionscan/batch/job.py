@@ -1,5 +1,6 @@
 """One input -> its result files: read, find, report. The same for every way of running it.
 
+A file with several pictures (frames, pages) gives results for each, and each fails for itself.
 Order of writing: the pictures, then the JSON, each whole or not at all. A JSON that exists
 therefore means that the rest is complete, which is what resuming relies on.
 """
@@ -8,34 +9,39 @@ import hashlib
 import json
 import time
 import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
-from lesionscan.radiograph import Notice
-from lesionscan.reading import UnreadableFileError, read_radiograph
+from lesionscan.radiograph import Notice, Radiograph
+from lesionscan.reading import UnreadableFileError, open_radiographs
+from lesionscan.reading.frames import Frames
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import bone_png, labels_png, overlay_png
-from lesionscan.reporting.records import to_json
+from lesionscan.reporting.records import OVERLAY_WITHHELD, InputRecord, result_name, to_json
 from lesionscan.settings import Settings
+
+DoneT = TypeVar("DoneT")
 
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know about one film.
+    """What a worker needs to know about one file.
 
     Attributes
     ----------
     path
         The input file.
     name
-        Name of its results under `out`, POSIX style, without their endings.
+        Name of the file in the results, POSIX style.
     out
         The output folder.
     settings
@@ -61,7 +67,7 @@ class Outcome:
     Attributes
     ----------
     name
-        As in the job.
+        Name of its results under `out`, POSIX style, without their endings.
     status
         As in the JSON.
     error
@@ -112,8 +118,13 @@ class ResultPaths:
         )
 
 
-def process(job: Job) -> Outcome:
-    """Do one film: read, find, report. A film that fails gives an outcome, not an exception.
+def process(job: Job) -> tuple[Outcome, ...]:
+    """Do one file: read, find, report. What fails gives an outcome, not an exception.
+
+    Returns
+    -------
+    tuple of Outcome
+        One for each picture in the file; one for a file that cannot be opened.
 
     Raises
     ------
@@ -122,54 +133,22 @@ def process(job: Job) -> Outcome:
     lesionscan.reporting.atomic.OutputError
         When a result cannot be written, likewise.
     """
-    started = time.perf_counter()
     with warnings.catch_warnings():
         # Warnings of pydicom and others quote header values, which may identify a patient; what
         # matters to a user is in the radiograph's notices.
         warnings.simplefilter("ignore")
-        result, resumed = _result(job)
-    candidates = result["candidates"]
-    error = result["error"]
-    return Outcome(
-        name=job.name,
-        status=result["status"],
-        error=None if error is None else Notice(error["code"], error["message"]),
-        candidates=len(candidates),
-        shown=sum(candidate["shown"] for candidate in candidates),
-        best_score=max((candidate["score"] for candidate in candidates), default=None),
-        seconds=time.perf_counter() - started,
-        resumed=resumed,
-    )
+        return tuple(_outcomes(job))
 
 
-def fail(job: Job, error: Notice, sha256: str | None = None) -> dict[str, Any]:
-    """Write the JSON of a film that failed, remove its older pictures, and return the JSON."""
-    paths = ResultPaths.of(job.out, job.name)
-    record = failed_record(
-        file=job.name,
-        sha256=sha256,
-        settings_sha256=job.settings.sha256(),
-        scorer_sha256=load_scorer(job.scorer).sha256,
-        error=error,
-    )
-    try:
-        for picture in paths.pictures:
-            remove(picture)
-        write_bytes(paths.record, to_json(record))
-    except NameTooLongError:
-        pass  # there is no place for a file of this name; the summaries name the film
-    return record.model_dump(mode="json")
-
-
-def crashed(job: Job, exit_code: int | None) -> Outcome:
-    """Record a film whose worker process died."""
+def crashed(job: Job, exit_code: int | None) -> tuple[Outcome, ...]:
+    """Record a file whose worker process died."""
     cause = f"signal {-exit_code}" if exit_code and exit_code < 0 else f"exit status {exit_code}"
     error = Notice(
         "crashed",
         f"the worker process died ({cause}); often memory ran out: try fewer jobs",
     )
-    fail(job, error, _sha256_or_none(job.path))
-    return Outcome(job.name, "failed", error, 0, 0, None, 0.0, resumed=False)
+    result = _fail(job, _source(job, _sha256_or_none(job.path)), error)
+    return (_outcome(result, seconds=0.0, resumed=False),)
 
 
 def read_result(paths: ResultPaths) -> dict[str, Any] | None:
@@ -181,68 +160,159 @@ def read_result(paths: ResultPaths) -> dict[str, Any] | None:
     return result if isinstance(result, dict) and "tool" in result else None
 
 
-def _result(job: Job) -> tuple[dict[str, Any], bool]:
-    """Return the film's JSON, and whether it is an earlier run's."""
+def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
+    started = time.perf_counter()
     sha256 = _sha256_or_none(job.path)
-    paths = ResultPaths.of(job.out, job.name)
     if job.resume and sha256 is not None:
-        kept = _kept_result(job, paths, sha256)
-        if kept is not None:
-            return kept, True
+        kept = _kept_results(job, sha256)
+        if kept:
+            seconds = (time.perf_counter() - started) / len(kept)
+            yield from (_outcome(result, seconds=seconds, resumed=True) for result in kept)
+            return
+    with ExitStack() as stack:
+        opening = open_radiographs(job.path, settings=job.settings)
+        frames = _tried(lambda: stack.enter_context(opening))
+        if isinstance(frames, Notice):
+            result = _fail(job, _source(job, sha256), frames)
+            yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
+            return
+        for number in range(1, frames.count + 1):
+            result = _result(job, frames, number, sha256)
+            yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
+            started = time.perf_counter()
+
+
+def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[str, Any]:
+    """Read, search and report one picture, and return its JSON."""
+    source = _source(job, sha256, frame=number, frames=frames.count)
+    rendered = _tried(lambda: _render(job, frames.read(number), sha256))
+    if isinstance(rendered, Notice):
+        return _fail(job, source, rendered)
     try:
-        rendered = _render(job, sha256)
+        return _save(rendered, ResultPaths.of(job.out, _name(source)))
+    except NameTooLongError:
+        failure = Notice("name_too_long", "the file name is too long for the results; shorten it")
+        return _fail(job, source, failure)
+
+
+def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
+    """Do a part of the work on a film; return why it failed where it does."""
+    try:
+        return work()
     except UnreadableFileError as error:
-        failure = Notice(error.code, str(error))
+        return Notice(error.code, str(error))
     except MemoryError:
-        failure = Notice(
+        return Notice(
             "out_of_memory", "memory ran out; use fewer jobs or a machine with more memory"
         )
     except Exception as error:  # noqa: BLE001 - one bad film must not stop the other thousands
         # The class alone: the text of an exception may quote the file.
-        failure = Notice(
+        return Notice(
             "internal_error",
             f"lesionscan failed on this film ({type(error).__name__}); please report this",
         )
-    else:
-        try:
-            return _save(rendered, paths), False
-        except NameTooLongError:
-            failure = Notice(
-                "name_too_long", "the file name is too long for the results; shorten it"
-            )
-    return fail(job, failure, sha256), False
+
+
+def _source(job: Job, sha256: str | None, *, frame: int = 1, frames: int = 1) -> InputRecord:
+    return InputRecord(file=job.name, frame=frame, frames=frames, sha256=sha256)
+
+
+def _name(source: InputRecord) -> str:
+    return result_name(source.file, source.frame, source.frames)
+
+
+def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
+    """Write the JSON of a picture that failed, remove its older pictures, and return the JSON."""
+    paths = ResultPaths.of(job.out, _name(source))
+    record = failed_record(
+        source,
+        error,
+        settings_sha256=job.settings.sha256(),
+        scorer_sha256=load_scorer(job.scorer).sha256,
+    )
+    try:
+        for picture in paths.pictures:
+            remove(picture)
+        write_bytes(paths.record, to_json(record))
+    except NameTooLongError:
+        pass  # there is no place for a file of this name; the summaries name the film
+    return record.model_dump(mode="json")
+
+
+def _outcome(result: Mapping[str, Any], *, seconds: float, resumed: bool) -> Outcome:
+    candidates, error = result["candidates"], result["error"]
+    source = result["input"]
+    return Outcome(
+        name=result_name(source["file"], source["frame"], source["frames"]),
+        status=result["status"],
+        error=None if error is None else Notice(error["code"], error["message"]),
+        candidates=len(candidates),
+        shown=sum(candidate["shown"] for candidate in candidates),
+        best_score=max((candidate["score"] for candidate in candidates), default=None),
+        seconds=seconds,
+        resumed=resumed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A film's results in memory; the pictures in the order of `ResultPaths.pictures`."""
+    """A picture's results in memory; the pictures in the order of `ResultPaths.pictures`."""
 
     result: dict[str, Any]
     record: bytes
-    pictures: tuple[bytes, ...]
+    pictures: tuple[bytes | None, ...]
 
 
-def _render(job: Job, sha256: str | None) -> _Rendered:
-    radiograph = read_radiograph(job.path, settings=job.settings)
+def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
-    record = ok_record(findings, file=job.name, sha256=sha256)
+    burned_in = radiograph.acquisition.get("burned_in_annotation") == "YES"
+    withheld = burned_in and not job.settings.allow_burned_in
+    notices = [
+        Notice(
+            OVERLAY_WITHHELD,
+            "no picture of the film was made, since it may show who the patient is "
+            "(--allow-burned-in makes one)",
+        )
+    ]
+    record = ok_record(findings, file=job.name, sha256=sha256, notices=notices if withheld else ())
     return _Rendered(
         result=record.model_dump(mode="json"),
         record=to_json(record),
-        pictures=(labels_png(findings), bone_png(findings), overlay_png(findings)),
+        pictures=(
+            labels_png(findings),
+            bone_png(findings),
+            None if withheld else overlay_png(findings),
+        ),
     )
 
 
 def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:
     remove(paths.record)  # while the pictures change, no JSON may vouch for them
     for path, picture in zip(paths.pictures, rendered.pictures, strict=True):
-        write_bytes(path, picture)
+        if picture is None:
+            remove(path)
+        else:
+            write_bytes(path, picture)
     write_bytes(paths.record, rendered.record)
     return rendered.result
 
 
-def _kept_result(job: Job, paths: ResultPaths, sha256: str) -> dict[str, Any] | None:
+def _kept_results(job: Job, sha256: str) -> list[dict[str, Any]]:
+    """Return the earlier results of every picture in the file; none unless all can be kept."""
+    first = _kept_result(job, result_name(job.name, 1, 1), sha256)
+    if first is None:  # several pictures: numbers are in their results' names
+        first = _kept_result(job, result_name(job.name, 1, 2), sha256)
+    if first is None:
+        return []
+    count = first["input"]["frames"]
+    names = (result_name(job.name, number, count) for number in range(2, count + 1))
+    kept = [first, *(_kept_result(job, name, sha256) for name in names)]
+    return [result for result in kept if result is not None] if None not in kept else []
+
+
+def _kept_result(job: Job, name: str, sha256: str) -> dict[str, Any] | None:
+    paths = ResultPaths.of(job.out, name)
     result = read_result(paths)
     if result is None or result.get("status") != "ok":
         return None
@@ -254,7 +324,9 @@ def _kept_result(job: Job, paths: ResultPaths, sha256: str) -> dict[str, Any] | 
         and source.get("sha256") == sha256
         and source.get("file") == job.name
     )
-    return result if same and all(_is_full(path) for path in paths.pictures) else None
+    withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
+    wanted = [path for path in paths.pictures if not (withheld and path == paths.overlay)]
+    return result if same and all(_is_full(path) for path in wanted) else None
 
 
 def _is_full(path: Path) -> bool:

@@ -53,9 +53,9 @@ class RunSummary:
     Attributes
     ----------
     outcomes
-        One for each film that was done, in the films' order.
+        One for each picture that was done, in the films' order.
     not_done
-        Number of films that a stopped run did not reach.
+        Number of files that a stopped run did not reach.
     interrupted
         Whether the run was stopped.
     report
@@ -121,7 +121,7 @@ def run_scan(
     plan: Plan,
     *,
     jobs: int,
-    on_outcome: Callable[[Outcome], None],
+    on_done: Callable[[tuple[Outcome, ...]], None],
     stopped: Callable[[], bool],
 ) -> RunSummary:
     """Do every film of a plan and write the summaries, also when it is stopped half way.
@@ -132,8 +132,8 @@ def run_scan(
         What to do.
     jobs
         Number of worker processes; 1 works in this process.
-    on_outcome
-        Called for each film as it gets done, in no certain order.
+    on_done
+        Called for each file as it gets done, in no certain order, with its pictures' outcomes.
     stopped
         Asked between films; once true, the films in hand are finished and the rest is left.
 
@@ -149,17 +149,17 @@ def run_scan(
         Job(film.path, film.name, plan.out, plan.settings, plan.scorer, plan.resume)
         for film in plan.found.films
     )
-    done: dict[int, Outcome] = {}
+    done: dict[int, tuple[Outcome, ...]] = {}
     abandoned = False
     try:
         work = Work(process, crashed)
-        for number, outcome in run_jobs(work, todo, workers=jobs, stopped=stopped):
-            done[number] = outcome
-            on_outcome(outcome)
+        for number, outcomes_of_file in run_jobs(work, todo, workers=jobs, stopped=stopped):
+            done[number] = outcomes_of_file
+            on_done(outcomes_of_file)
     except KeyboardInterrupt:
         abandoned = True  # what is written is whole; the summaries tell of it
     outcomes = _in_order(done)
-    interrupted = abandoned or len(outcomes) < len(todo)
+    interrupted = abandoned or len(done) < len(todo)
     report = write_summaries(
         plan.out,
         outcomes,
@@ -167,14 +167,15 @@ def run_scan(
             settings=plan.settings,
             scorer_sha256=load_scorer(plan.scorer).sha256,
             found=len(todo),
+            not_done=len(todo) - len(done),
             skipped=plan.found.skipped,
             jobs=jobs,
             interrupted=interrupted,
             seconds=time.perf_counter() - started,
         ),
     )
-    return RunSummary(outcomes, len(todo) - len(outcomes), interrupted, report)
+    return RunSummary(outcomes, len(todo) - len(done), interrupted, report)
 
 
-def _in_order(done: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
-    return tuple(done[number] for number in sorted(done))
+def _in_order(done: Mapping[int, tuple[Outcome, ...]]) -> tuple[Outcome, ...]:
+    return tuple(outcome for number in sorted(done) for outcome in done[number])

@@ -19,7 +19,7 @@ from lesionscan.reporting.gallery import (
     film_card,
     report_html,
 )
-from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION
+from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, InputRecord
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
@@ -44,6 +44,8 @@ class RunRecord:
         Hash of the scorer's file, hexadecimal.
     found
         Number of films in the inputs.
+    not_done
+        Number of those that a stopped run did not reach.
     skipped
         Number of other files there.
     jobs
@@ -57,6 +59,7 @@ class RunRecord:
     settings: Settings
     scorer_sha256: str
     found: int
+    not_done: int
     skipped: int
     jobs: int
     interrupted: bool
@@ -96,7 +99,7 @@ def write_summaries(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> P
                 cards.append(film_card(result))
             else:
                 failures.append(failure_line(result))
-    facts = RunFacts(__version__, run.settings.shown_score, run.found - len(outcomes))
+    facts = RunFacts(__version__, run.settings.shown_score, run.not_done)
     write_bytes(out / "run.json", _run_json(outcomes, run))
     report = out / REPORT_NAME
     write_bytes(report, report_html(cards, failures, facts).encode("utf-8"))
@@ -109,11 +112,10 @@ def _results(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> Iterator
         result = read_result(ResultPaths.of(out, outcome.name))
         if result is None and outcome.error is not None:  # a name too long for any result
             result = failed_record(
-                file=outcome.name,
-                sha256=None,
+                InputRecord(file=outcome.name, frame=1, frames=1, sha256=None),
+                outcome.error,
                 settings_sha256=run.settings.sha256(),
                 scorer_sha256=run.scorer_sha256,
-                error=outcome.error,
             ).model_dump(mode="json")
         if result is not None:
             yield result
@@ -134,7 +136,7 @@ def _run_json(outcomes: Sequence[Outcome], run: RunRecord) -> bytes:
             "found": run.found,
             "ok": sum(outcome.status == "ok" for outcome in outcomes),
             "failed": sum(outcome.status == "failed" for outcome in outcomes),
-            "not_done": run.found - len(outcomes),
+            "not_done": run.not_done,
             "resumed": sum(outcome.resumed for outcome in outcomes),
             "skipped": run.skipped,
             "candidates": sum(outcome.candidates for outcome in outcomes),

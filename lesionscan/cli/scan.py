@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from lesionscan.cli.reading_options import (
+    BurnedInOption,
+    KeepUidsOption,
+    PolarityOption,
+    SettingsOption,
+    SpacingOption,
+    chosen_settings,
+)
 from lesionscan.cli.terminal import RefusedError, note, one_line, stoppable
 
 if TYPE_CHECKING:
@@ -14,6 +22,7 @@ if TYPE_CHECKING:
     from lesionscan.batch.job import Outcome
     from lesionscan.batch.run import Plan, RunSummary
     from lesionscan.evaluation.matching import FilmComparison
+    from lesionscan.settings import Settings
 
 JobsOption = Annotated[
     int | None,
@@ -33,9 +42,7 @@ def scan(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     jobs: JobsOption = None,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", help="TOML file with settings.")
-    ] = None,
+    settings: SettingsOption = None,
     scorer: Annotated[
         Path | None,
         typer.Option(
@@ -50,10 +57,21 @@ def scan(
             help="Keep results of the same file, settings, scorer and version, or do all again.",
         ),
     ] = True,
+    polarity: PolarityOption = None,
+    spacing: SpacingOption = None,
+    keep_uids: KeepUidsOption = None,
+    allow_burned_in: BurnedInOption = None,
 ) -> None:
     """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
     with stoppable():
-        plan = _plan(inputs, out, settings, scorer, resume=resume)
+        chosen = chosen_settings(
+            settings,
+            polarity=polarity,
+            spacing=spacing,
+            keep_uids=keep_uids,
+            allow_burned_in=allow_burned_in,
+        )
+        plan = _plan(inputs, out, chosen, scorer, resume=resume)
         summary, status = _run(plan, jobs)
     _print_summary(plan, summary)
     raise typer.Exit(status)
@@ -71,7 +89,7 @@ def demo(
 
     with stoppable():
         samples = _samples(out)
-        plan = _plan([samples / "images"], out, None, None, resume=True)
+        plan = _plan([samples / "images"], out, chosen_settings(None), None, resume=True)
         summary, status = _run(plan, jobs)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]
@@ -96,17 +114,15 @@ def _samples(out: Path) -> Path:
 
 
 def _plan(
-    inputs: list[Path], out: Path, settings: Path | None, scorer: Path | None, *, resume: bool
+    inputs: list[Path], out: Path, settings: "Settings", scorer: Path | None, *, resume: bool
 ) -> "Plan":
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.run import make_plan
     from lesionscan.detection.scorer.scorer_file import ScorerError
-    from lesionscan.settings import Settings, SettingsError
 
     try:
-        chosen = Settings() if settings is None else Settings.from_file(settings)
-        return make_plan(inputs, out, chosen, scorer=scorer, resume=resume)
-    except (InputError, ScorerError, SettingsError) as error:
+        return make_plan(inputs, out, settings, scorer=scorer, resume=resume)
+    except (InputError, ScorerError) as error:
         raise RefusedError(one_line(str(error))) from error
 
 
@@ -125,7 +141,7 @@ def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
     workers = min(jobs or cores(), len(plan.found.films))
     try:
         with _Progress(console, len(plan.found.films)) as progress, stop:
-            summary = run_scan(plan, jobs=workers, on_outcome=progress.tell, stopped=stop.requested)
+            summary = run_scan(plan, jobs=workers, on_done=progress.tell, stopped=stop.requested)
     except ScorerError as error:  # taken away since the plan was made
         raise RefusedError(one_line(str(error))) from error
     if summary.interrupted:
@@ -160,15 +176,16 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def tell(self, outcome: "Outcome") -> None:
-        """Count a film that is done, and name it when it failed."""
-        self._candidates += outcome.shown
-        if outcome.error is not None:
-            self._failed += 1
-            line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
-            self._console.print(
-                line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
-            )
+    def tell(self, outcomes: "tuple[Outcome, ...]") -> None:
+        """Count a film that is done, and name its pictures that failed."""
+        for outcome in outcomes:
+            self._candidates += outcome.shown
+            if outcome.error is not None:
+                self._failed += 1
+                line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
+                self._console.print(
+                    line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
+                )
         self._bar.update(self._task, advance=1, candidates=self._candidates, failed=self._failed)
 
 

@@ -1,17 +1,31 @@
 """Files in, :class:`~lesionscan.radiograph.Radiograph` out: the only room that knows formats."""
 
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-from lesionscan.radiograph import Radiograph
+from lesionscan.radiograph import Radiograph, Spacing
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError
+from lesionscan.reading.frames import Frames
 from lesionscan.reading.sniff import HEAD_BYTES, file_format, looks_like_image
 from lesionscan.settings import Settings
 
-__all__ = ["ErrorCode", "NoticeCode", "UnreadableFileError", "looks_like_image", "read_radiograph"]
+__all__ = [
+    "ErrorCode",
+    "NoticeCode",
+    "UnreadableFileError",
+    "looks_like_image",
+    "open_radiographs",
+    "read_radiograph",
+]
 
 
-def read_radiograph(path: Path | str, *, settings: Settings | None = None) -> Radiograph:
+def read_radiograph(
+    path: Path | str, *, settings: Settings | None = None, frame: int | None = None
+) -> Radiograph:
     """Read one radiograph from a DICOM, PNG, JPEG or TIFF file, told apart by content.
 
     Parameters
@@ -19,7 +33,9 @@ def read_radiograph(path: Path | str, *, settings: Settings | None = None) -> Ra
     path
         The file.
     settings
-        Only `max_megapixels` is used; the defaults when None.
+        Limits, polarity and spacing are used; the defaults when None.
+    frame
+        Which of the file's pictures, from 1 on; None where it has only one.
 
     Returns
     -------
@@ -30,10 +46,58 @@ def read_radiograph(path: Path | str, *, settings: Settings | None = None) -> Ra
     ------
     UnreadableFileError
         For every file that cannot become a radiograph; see :class:`ErrorCode`.
+    ValueError
+        When the file has no picture of that number.
     """
-    limit = (settings if settings is not None else Settings()).max_megapixels
+    with open_radiographs(path, settings=settings) as frames:
+        if frame is None and frames.count > 1:
+            raise UnreadableFileError(
+                ErrorCode.MULTI_FRAME,
+                f"the file holds {frames.count} pictures; say which, from 1 on",
+            )
+        if frame is not None and not 1 <= frame <= frames.count:
+            raise ValueError(f"frame must be 1 to {frames.count}, got {frame}")
+        return frames.read(frame or 1)
+
+
+@contextmanager
+def open_radiographs(path: Path | str, *, settings: Settings | None = None) -> Iterator[Frames]:
+    """Open a file that may hold several radiographs, to read them one at a time.
+
+    Parameters
+    ----------
+    path
+        The file.
+    settings
+        As in `read_radiograph`.
+
+    Yields
+    ------
+    Frames
+        How many there are, and what reads one; each may fail for itself.
+
+    Raises
+    ------
+    UnreadableFileError
+        As `read_radiograph`.
+    """
+    chosen = settings if settings is not None else Settings()
+    with ExitStack() as stack:
+        with _failures_in_words():  # not what the caller does while the file is open
+            frames = stack.enter_context(_opened(Path(path), chosen))
+
+        def read(number: int) -> Radiograph:
+            with _failures_in_words():
+                return _finished(frames.read(number), number, frames.count, chosen)
+
+        yield Frames(frames.count, read)
+
+
+@contextmanager
+def _failures_in_words() -> Iterator[None]:
+    """Turn failures of the file system and of memory into the readers' own error."""
     try:
-        return _read(Path(path), max_megapixels=limit)
+        yield
     except FileNotFoundError:
         raise UnreadableFileError(
             ErrorCode.MISSING_FILE, "there is no such file; check the path"
@@ -54,8 +118,9 @@ def read_radiograph(path: Path | str, *, settings: Settings | None = None) -> Ra
         ) from None
 
 
-def _read(path: Path, *, max_megapixels: float) -> Radiograph:
-    """Dispatch on content; failures of the file system pass through as OSError."""
+@contextmanager
+def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
+    """Open a file and find its pictures; failures of the file system pass through as OSError."""
     facts = path.stat()
     # Opening a pipe or a device could wait for ever, so only ordinary files are opened.
     if not stat.S_ISREG(facts.st_mode):
@@ -65,18 +130,42 @@ def _read(path: Path, *, max_megapixels: float) -> Radiograph:
     if facts.st_size == 0:
         raise UnreadableFileError(ErrorCode.EMPTY_FILE, "the file has no bytes; copy it again")
     with path.open("rb") as stream:
-        name = file_format(stream.read(HEAD_BYTES))
-        if name is None:
-            raise UnreadableFileError(
-                ErrorCode.NOT_AN_IMAGE,
-                "the content is neither DICOM, PNG, JPEG nor TIFF; export the image again",
-            )
-        # Imported here: each pulls in a codec library that the other does not need, and batch
-        # discovery, which only sniffs, needs neither.
-        if name == "dicom":
-            from lesionscan.reading.dicom import read_dicom
+        frames = _frames(stream, settings)
+        frames.check(at_most=settings.max_frames)
+        yield frames
 
-            return read_dicom(stream, max_megapixels=max_megapixels)
-        from lesionscan.reading.raster import read_raster
 
-        return read_raster(stream, name, max_megapixels=max_megapixels)
+def _frames(stream: BinaryIO, settings: Settings) -> Frames:
+    """Dispatch on content."""
+    name = file_format(stream.read(HEAD_BYTES))
+    if name is None:
+        raise UnreadableFileError(
+            ErrorCode.NOT_AN_IMAGE,
+            "the content is neither DICOM, PNG, JPEG nor TIFF; export the image again",
+        )
+    # Imported here: each pulls in a codec library that the other does not need, and batch
+    # discovery, which only sniffs, needs neither.
+    if name == "dicom":
+        from lesionscan.reading.dicom import dicom_frames
+
+        return dicom_frames(stream, settings)
+    from lesionscan.reading.raster import raster_frames
+
+    return raster_frames(stream, name, settings)
+
+
+def _finished(radiograph: Radiograph, frame: int, frames: int, settings: Settings) -> Radiograph:
+    """Say which picture it is, and put the user's spacing in place of the file's."""
+    if settings.spacing_mm is not None:
+        row_mm, column_mm = settings.spacing_mm
+        radiograph = replace(
+            radiograph,
+            spacing=Spacing(row_mm, column_mm, source="user", plane="undetermined"),
+            # what the file's own spacing is worth no longer matters
+            notices=tuple(
+                one
+                for one in radiograph.notices
+                if one.code not in (NoticeCode.NO_SPACING, NoticeCode.MAGNIFICATION_CORRECTED)
+            ),
+        )
+    return replace(radiograph, frame=frame, frames=frames)

@@ -4,6 +4,7 @@ Everything else stays inside. A coded field can hold a patient's name in real li
 kept only when it is one of the standard's defined terms, and numbers only in a plausible range.
 """
 
+import re
 from collections.abc import Callable
 
 from lesionscan.radiograph import Fact, Notice
@@ -37,6 +38,12 @@ _CODED: tuple[tuple[str, str, frozenset[str]], ...] = (
     ),
     ("LossyImageCompression", "lossy_image_compression", frozenset({"00", "01"})),
     (
+        "LossyImageCompressionMethod",
+        "lossy_image_compression_method",
+        # PS3.3 C.7.6.1.1.5.1
+        frozenset(["ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15", "ISO_18181_1"]),
+    ),
+    (
         "PixelIntensityRelationship",
         "pixel_intensity_relationship",
         frozenset({"LIN", "LOG", "DISP"}),
@@ -53,8 +60,18 @@ _NUMBERS: tuple[tuple[str, str, float, float], ...] = (
     ("ExposureTime", "exposure_time", 0, 100_000),
     ("DistanceSourceToDetector", "distance_source_to_detector", 100, 10_000),
     ("DistanceSourceToPatient", "distance_source_to_patient", 100, 10_000),
+    ("LossyImageCompressionRatio", "lossy_image_compression_ratio", 1, 1000),
     ("PixelIntensityRelationshipSign", "pixel_intensity_relationship_sign", -1, 1),
 )
+
+
+# keyword -> fact name; what is no UID in form may be a name.
+_UIDS = {
+    "StudyInstanceUID": "study_instance_uid",
+    "SeriesInstanceUID": "series_instance_uid",
+    "SOPInstanceUID": "sop_instance_uid",
+}
+_UID = re.compile(r"[0-9.]{1,64}")
 
 
 def acquisition_facts(
@@ -90,7 +107,7 @@ def acquisition_facts(
         if value is None:
             continue
         if least <= value <= largest:  # False for NaN as well
-            facts[name] = int(value) if value == int(value) else value
+            facts[name] = whole_or_not(value)
         else:
             rejected.append(keyword)
     return facts, tuple(
@@ -100,6 +117,23 @@ def acquisition_facts(
         )
         for keyword in rejected
     )
+
+
+def whole_or_not(value: float) -> Fact:
+    """Return a finite number as the integer that it is, if it is one."""
+    return int(value) if value == int(value) else value
+
+
+def uids(code: Callable[[str], str | None]) -> dict[str, Fact]:
+    """Return the UIDs that lead back to a patient; only for users who ask for them.
+
+    Parameters
+    ----------
+    code
+        Returns the value of a DICOM keyword as text, None where there is none.
+    """
+    found = ((name, code(keyword)) for keyword, name in _UIDS.items())
+    return {name: value for name, value in found if value and _UID.fullmatch(value)}
 
 
 def _matching_term(text: str, terms: frozenset[str]) -> str | None:

@@ -29,7 +29,8 @@ class ErrorCode(StrEnum):
     COLOUR_PHOTOGRAPH
         The colour channels differ.
     MULTI_FRAME
-        Several frames, pages or planes in one file.
+        More frames or pages in one file than `Settings.max_frames`, several where one was asked
+        for, or planes that make no grey picture.
     NO_PIXELS
         The file describes a picture but holds none, or none of its pixels counts as image data.
     BAD_HEADER
@@ -81,6 +82,8 @@ class NoticeCode(StrEnum):
         Raw detector values, not made for viewing.
     BAD_RESCALE
         A modality LUT or rescale tag cannot be used; stored values were taken instead.
+    BAD_WINDOW
+        A display window or VOI LUT cannot be used; it concerns pictures for people only.
     PRECISION_REDUCED
         More than 24 bits stored: grey values are rounded to float32.
     BURNED_IN_ANNOTATION
@@ -89,6 +92,12 @@ class NoticeCode(StrEnum):
         A coded tag holds none of the standard's terms; it was left out of the facts.
     HEADER_IRREGULAR
         The header breaks the DICOM standard somewhere but could be read.
+    FIELD_STATED
+        What lies outside the shutter or collimator that the file states is left out.
+    BAD_FIELD
+        The shutter or collimator that the file states cannot be true; it was ignored.
+    OVERLAYS_NOT_DRAWN
+        The file holds overlay planes; they are in no picture and no grey value.
     EXIF_ORIENTATION_IGNORED
         The file asks viewers to turn the picture; coordinates are those of the stored matrix.
     """
@@ -101,10 +110,14 @@ class NoticeCode(StrEnum):
     POLARITY_DISAGREEMENT = "polarity_disagreement"
     FOR_PROCESSING = "for_processing"
     BAD_RESCALE = "bad_rescale"
+    BAD_WINDOW = "bad_window"
     PRECISION_REDUCED = "precision_reduced"
     BURNED_IN_ANNOTATION = "burned_in_annotation"
     NON_STANDARD_VALUE = "non_standard_value"
     HEADER_IRREGULAR = "header_irregular"
+    FIELD_STATED = "field_stated"
+    BAD_FIELD = "bad_field"
+    OVERLAYS_NOT_DRAWN = "overlays_not_drawn"
     EXIF_ORIENTATION_IGNORED = "exif_orientation_ignored"
 
 

@@ -5,6 +5,7 @@ two disagree exist, and the codestream is what has to be decoded. Its own size i
 memory is taken, so a small file cannot claim a huge picture (or hide one behind a small header).
 """
 
+import io
 import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -25,6 +26,10 @@ _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
 
+_MAX_TABLE_BYTES = 1 << 20
+_MAX_FRAGMENTS = 1 << 18
+"""More than any radiograph has; a hostile file may claim millions of empty ones."""
+
 Cells = NDArray[np.integer[Any]]
 
 
@@ -40,18 +45,64 @@ class CodestreamHeader:
     body: int
 
 
-def encapsulated_frame(stream: BinaryIO, *, max_bytes: int) -> bytes:
-    """Join the fragments of the one frame that starts at the stream's position (PS3.5 A.4).
+def encapsulated_frame(stream: BinaryIO, *, frame: int, frames: int, max_bytes: int) -> bytes:
+    """Join the fragments of one frame of the pixel data that start here (PS3.5 A.4).
+
+    Parameters
+    ----------
+    stream
+        Stands behind the element's length.
+    frame, frames
+        Which of how many, from 1 on.
+    max_bytes
+        The most that a frame may take.
 
     Raises
     ------
     UnreadableFileError
-        `truncated` when the file ends within it, `undecodable` when it is no list of fragments,
-        `too_large` above `max_bytes`, `no_pixels` when it is empty.
+        `truncated` when the file ends within it, `undecodable` when it is no list of fragments or
+        does not say which of them make the frame, `too_large` above `max_bytes`, `no_pixels` when
+        it is empty.
     """
-    fragments: list[bytes] = []
-    total = 0
-    is_offset_table = True
+    offsets, fragments = _fragments(stream)
+    chosen = fragments
+    if frames > 1 and len(fragments) == frames:
+        chosen = fragments[frame - 1 : frame]
+    elif frames > 1:
+        if len(offsets) != frames or not fragments:
+            raise _undecodable("the pixel data do not say where each frame starts")
+        starts = [fragments[0].start + offset for offset in (*offsets, 1 << 62)]
+        chosen = [f for f in fragments if starts[frame - 1] <= f.start < starts[frame]]
+    if sum(fragment.length for fragment in chosen) > max_bytes:
+        raise UnreadableFileError(
+            ErrorCode.TOO_LARGE, "the compressed pixel data are too long; raise max_megapixels"
+        )
+    parts = []
+    for fragment in chosen:
+        stream.seek(fragment.start)
+        parts.append(stream.read(fragment.length))
+        if len(parts[-1]) < fragment.length:
+            raise truncated()
+    joined = b"".join(parts)
+    if not joined:
+        raise UnreadableFileError(
+            ErrorCode.NO_PIXELS, "the pixel data are empty; export the image again"
+        )
+    return joined
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """Where a fragment's bytes are in the stream."""
+
+    start: int
+    length: int
+
+
+def _fragments(stream: BinaryIO) -> tuple[tuple[int, ...], list[_Fragment]]:
+    """List the fragments, and the offsets in the table before them, without reading them."""
+    offsets: tuple[int, ...] | None = None
+    fragments: list[_Fragment] = []
     while True:
         head = stream.read(8)
         tag = head[:4]
@@ -63,27 +114,23 @@ def encapsulated_frame(stream: BinaryIO, *, max_bytes: int) -> bytes:
                 break
             raise truncated()
         if tag != _ITEM:
-            raise UnreadableFileError(
-                ErrorCode.UNDECODABLE, "the pixel data are no list of fragments; export it again"
-            )
+            raise _undecodable("the pixel data are no list of fragments")
         (length,) = struct.unpack("<L", head[4:])
-        total += length
-        if total > max_bytes:
-            raise UnreadableFileError(
-                ErrorCode.TOO_LARGE, "the compressed pixel data are too long; raise max_megapixels"
-            )
-        fragment = stream.read(length)
-        if len(fragment) < length:
-            raise truncated()
-        if not is_offset_table:
-            fragments.append(fragment)
-        is_offset_table = False
-    frame = b"".join(fragments)
-    if not frame:
-        raise UnreadableFileError(
-            ErrorCode.NO_PIXELS, "the pixel data are empty; export the image again"
-        )
-    return frame
+        if offsets is None:
+            table = stream.read(min(length, _MAX_TABLE_BYTES))
+            if len(table) < length:
+                raise truncated()
+            offsets = struct.unpack(f"<{length // 4}L", table[: length // 4 * 4])
+            continue
+        fragments.append(_Fragment(stream.tell(), length))
+        if len(fragments) > _MAX_FRAGMENTS:
+            raise _undecodable("the pixel data are in too many fragments")
+        stream.seek(length, io.SEEK_CUR)
+    return offsets or (), fragments
+
+
+def _undecodable(fault: str) -> UnreadableFileError:
+    return UnreadableFileError(ErrorCode.UNDECODABLE, f"{fault}; export it again")
 
 
 def codestream_header(data: bytes) -> CodestreamHeader | None:

@@ -105,12 +105,24 @@ class Tags:
         value = self._value(keyword)
         return value.strip(" \0") or None if isinstance(value, str) else None
 
+    def codes(self, keyword: str) -> tuple[str, ...]:
+        """Return all coded strings of a tag without their padding, empty ones left out."""
+        value = self._value(keyword)
+        parts = [value] if isinstance(value, str) else value if isinstance(value, Sequence) else ()
+        stripped = (part.strip(" \0") for part in parts if isinstance(part, str))
+        return tuple(part for part in stripped if part)
+
     def sequence_item(self, keyword: str) -> "Tags | None":
         """Return the first item of a sequence, None when there is none."""
         value = self._value(keyword)
         if isinstance(value, Sequence) and value and isinstance(value[0], Dataset):
             return Tags(value[0], self.irregular)
         return None
+
+    def overlays(self) -> int:
+        """Return the number of overlay planes, in elements of their own or in unused bits."""
+        groups = range(0x6000, 0x6020, 2)  # repeating groups (PS3.5 7.6)
+        return sum((group, 0x0010) in self.dataset for group in groups)
 
     def raw(self, keyword: str) -> object:
         """Return a value as pydicom gives it, None when absent, empty or unreadable."""
@@ -148,9 +160,8 @@ class DicomFile:
 
 
 @contextmanager
-def silenced_pydicom() -> Iterator[list[str]]:
-    """Keep pydicom's warnings and log lines from everyone; yield a list that counts them."""
-    irregular: list[str] = []
+def silenced_pydicom(irregular: list[str]) -> Iterator[None]:
+    """Keep pydicom's warnings and log lines from everyone, and count them in a list."""
     logger = logging.getLogger("pydicom")
 
     def swallow(record: logging.LogRecord) -> bool:
@@ -162,7 +173,7 @@ def silenced_pydicom() -> Iterator[list[str]]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            yield irregular
+            yield
             irregular.extend("warned" for _ in caught)
     finally:
         logger.removeFilter(swallow)

@@ -56,6 +56,7 @@ class PixelFormat:
     signed: bool
     photometric: str
     planar: bool
+    frames: int
 
     @property
     def cell_bytes(self) -> int:
@@ -105,6 +106,8 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
         signed=sign == 1,
         photometric=_photometric(tags),
         planar=tags.integer("PlanarConfiguration") == 1,
+        # 0 and less are written where one is meant
+        frames=max(1, tags.integer("NumberOfFrames") or 1),
     )
 
 
@@ -145,8 +148,21 @@ def _required(tags: Tags, keyword: str) -> int:
     return value
 
 
-def decode_pixels(file: DicomFile, pixels: PixelElement, layout: PixelFormat) -> Greys:
-    """Decode the pixel data to stored values, one grey a pixel.
+def decode_pixels(
+    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame: int
+) -> Greys:
+    """Decode one frame of the pixel data to stored values, one grey a pixel.
+
+    Parameters
+    ----------
+    file
+        The file; its stream is moved.
+    pixels
+        Where the data are.
+    layout
+        How they are packed.
+    frame
+        Which frame, from 1 on; the file has as many.
 
     Raises
     ------
@@ -154,9 +170,9 @@ def decode_pixels(file: DicomFile, pixels: PixelElement, layout: PixelFormat) ->
         `truncated`, `undecodable`, `unsupported_transfer_syntax` or `colour_photograph`.
     """
     decoded = (
-        _encapsulated(file, layout)
+        _encapsulated(file, pixels, layout, frame=frame)
         if pixels.length is None
-        else _native(file, layout, pixels.length, pixels.vr)
+        else _native(file, pixels, layout, frame=frame)
     )
     cells = decoded.cells
     if layout.samples > 1:
@@ -189,19 +205,25 @@ class _Decoded:
     luma_chroma: bool = False
 
 
-def _encapsulated(file: DicomFile, layout: PixelFormat) -> _Decoded:
+def _encapsulated(
+    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame: int
+) -> _Decoded:
     """Decode a compressed frame."""
-    frame = encapsulated_frame(
-        file.stream, max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20)
+    file.stream.seek(pixels.start)
+    data = encapsulated_frame(
+        file.stream,
+        frame=frame,
+        frames=layout.frames,
+        max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20),
     )
     rows, columns, samples = layout.rows, layout.columns, layout.samples
     luma_chroma = layout.photometric == "YBR_FULL"
     if file.transfer_syntax == RLELossless:
         cells = decode_rle(
-            frame, rows=rows, columns=columns, samples=samples, cell_bytes=layout.cell_bytes
+            data, rows=rows, columns=columns, samples=samples, cell_bytes=layout.cell_bytes
         )
         return _Decoded(cells, layout.high_bit, luma_chroma=luma_chroma)
-    cells, header = decode_codestream(frame, rows=rows, columns=columns, samples=samples)
+    cells, header = decode_codestream(data, rows=rows, columns=columns, samples=samples)
     # A codestream of just the stored bits is right-aligned, whatever HighBit said of the cell.
     high_bit = layout.high_bit if header.precision > layout.bits_stored else layout.bits_stored - 1
     lossy = file.transfer_syntax not in _LOSSLESS
@@ -214,7 +236,7 @@ def _encapsulated(file: DicomFile, layout: PixelFormat) -> _Decoded:
     )
 
 
-def _native(file: DicomFile, layout: PixelFormat, length: int, vr: str | None) -> _Decoded:
+def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame: int) -> _Decoded:
     """Read uncompressed cells (PS3.5 8.1.1), no more than the header declares."""
     if not file.is_native:
         raise UnreadableFileError(
@@ -227,13 +249,20 @@ def _native(file: DicomFile, layout: PixelFormat, length: int, vr: str | None) -
     shape = (layout.rows, layout.columns, layout.samples)
     size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
-    swapped = layout.cell_bytes == 1 and not file.little_endian and vr == "OW"
-    wanted = size + size % 2 if swapped else size
-    data = file.stream.read(wanted) if length >= wanted else b""
-    if len(data) < wanted:
+    swapped = layout.cell_bytes == 1 and not file.little_endian and pixels.vr == "OW"
+    first = (frame - 1) * size
+    # whole words, so that swapping finds each cell's partner
+    start, end = (first - first % 2, first + size + (first + size) % 2) if swapped else (
+        first, first + size
+    )  # fmt: skip
+    file.stream.seek(pixels.start + start)
+    whole = pixels.length is not None and pixels.length >= end
+    data = file.stream.read(end - start) if whole else b""
+    if len(data) < end - start:
         raise truncated()
     if swapped:
-        data = np.frombuffer(data, dtype=">u2").astype("<u2").tobytes()[:size]
+        data = np.frombuffer(data, dtype=">u2").astype("<u2").tobytes()
+        data = data[first - start : first - start + size]
     order = "<" if file.little_endian else ">"
     cells = np.frombuffer(data, dtype=f"{order}u{layout.cell_bytes}")
     if layout.samples == 1:

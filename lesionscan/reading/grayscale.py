@@ -1,10 +1,11 @@
 """Stored pixel values -> grey values that mean the same in every file; arrays in, arrays out.
 
-No step clips by a display window: narrow windows clip lesions, and a window is a display choice.
+What is analysed is never clipped by a display window: narrow windows clip lesions, and a window is
+a choice of display. `shown_grey` makes the picture that a viewer would show, for people.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,37 @@ class Greys:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lut:
-    """A modality look-up table (PS3.3 C.11.1.1): `entries[value - first]`, `bits` deep."""
+    """A look-up table (modality: PS3.3 C.11.1.1, VOI: C.11.2.1.1): `entries[value - first]`.
+
+    `bits` is how deep the entries are said to be.
+    """
 
     first: int
     bits: int
     entries: NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A display window (PS3.3 C.11.2.1.2), in grey values after the modality transform.
+
+    Raises
+    ------
+    ValueError
+        When it is no window: LINEAR is at least 1 wide, the others wider than 0.
+    """
+
+    centre: float
+    width: float
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
+
+    def __post_init__(self) -> None:
+        least = 1.0 if self.function == "LINEAR" else 0.0
+        wide_enough = self.width >= least and self.width > 0
+        if not (wide_enough and np.isfinite(self.width) and np.isfinite(self.centre)):
+            raise ValueError(
+                f"window centre {self.centre:g} and width {self.width:g} cannot be used"
+            )
 
 
 def stored_greys(
@@ -115,11 +142,64 @@ def apply_modality_lut(greys: Greys, lut: Lut) -> Greys:
 
     The index is a wide integer and clipped before use: 8-bit tables wrap around otherwise.
     """
-    index = np.clip(greys.values - lut.first, 0, lut.entries.size - 1)
     entries = lut.entries.astype(np.int32)
-    # Tables deeper than they say occur; their real range is then the largest entry.
-    high = max((1 << lut.bits) - 1, int(entries.max()))
-    return Greys(entries[index], 0.0, float(high))
+    return Greys(entries[_index(greys.values, lut)], 0.0, float(_highest(lut)))
+
+
+def _index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
+    """Return the entry of each value: the first or last one beyond the table's ends."""
+    whole = values if values.dtype.kind in "iu" else np.rint(values).astype(np.int64)
+    return np.asarray(np.clip(whole - lut.first, 0, lut.entries.size - 1))
+
+
+def _highest(lut: Lut) -> int:
+    """Return the table's white; tables deeper than they say occur, and end at their largest."""
+    return max((1 << lut.bits) - 1, int(lut.entries.max()))
+
+
+def shown_grey(greys: Greys, voi: Window | Lut, *, dark_is_high: bool) -> NDArray[np.uint8]:
+    """Return the picture that a viewer shows, black 0 and white 255.
+
+    Parameters
+    ----------
+    greys
+        After the modality transform, before any inversion.
+    voi
+        The window, or the VOI look-up table.
+    dark_is_high
+        MONOCHROME1: the picture is inverted after the window (PS3.3 C.7.6.3.1.2).
+    """
+    values = greys.values
+    span = greys.high - greys.low
+    if values.dtype.kind in "iu" and span < min(values.size, 1 << 16):
+        # each grey worked out once
+        every = np.arange(int(greys.low), int(greys.high) + 1)
+        table = _shown(every, voi, dark_is_high=dark_is_high)
+        return np.asarray(table[values - int(greys.low)], np.uint8)
+    return _shown(values, voi, dark_is_high=dark_is_high)
+
+
+def _shown(values: Numbers, voi: Window | Lut, *, dark_is_high: bool) -> NDArray[np.uint8]:
+    if isinstance(voi, Lut):
+        share = voi.entries[_index(values, voi)] / _highest(voi)
+    else:
+        share = _windowed(values.astype(np.float64), voi)
+    if dark_is_high:
+        share = 1.0 - share
+    return np.asarray(np.rint(255.0 * share), np.uint8)
+
+
+def _windowed(values: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
+    """Map values to 0 to 1 (PS3.3 C.11.2.1.2.1, C.11.2.1.3.1, C.11.2.1.3.2)."""
+    centre, width = window.centre, window.width
+    if window.function == "SIGMOID":
+        steps = np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)  # exp stays finite
+        return np.asarray(1.0 / (1.0 + np.exp(steps)))
+    if window.function == "LINEAR":  # made for whole numbers: half a value to the left
+        centre, width = centre - 0.5, width - 1.0
+    if width == 0:
+        return np.asarray(values > centre, np.float64)
+    return np.clip((values - centre) / width + 0.5, 0.0, 1.0)
 
 
 def attenuation(greys: Greys, *, linear: bool, bright_is_dense: bool) -> Greys:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, BinaryIO, Literal
 
 import imagecodecs
@@ -23,9 +24,13 @@ from PIL.Image import Image
 from lesionscan.radiograph import Notice, Radiograph
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
 from lesionscan.reading.codestream import damaged, truncated
+from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
+from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
+_MOST_PAGES = 20_000
+"""Looked at in one TIFF, previews included; a hostile file may hold millions of empty ones."""
 
 _FILE_BYTES_PER_PIXEL = 16
 """Four uncompressed float32 channels: the most that a picture read here takes in a file."""
@@ -46,10 +51,10 @@ class _Picture:
     turned: bool = False
 
 
-def read_raster(
-    stream: BinaryIO, name: Literal["png", "jpeg", "tiff"], *, max_megapixels: float
-) -> Radiograph:
-    """Read a greyscale picture from a PNG, JPEG or TIFF file.
+def raster_frames(
+    stream: BinaryIO, name: Literal["png", "jpeg", "tiff"], settings: Settings
+) -> Frames:
+    """Open a PNG, JPEG or TIFF file; each page of a TIFF is a picture.
 
     Parameters
     ----------
@@ -57,15 +62,18 @@ def read_raster(
         The file, seekable.
     name
         Its format, found from its content.
-    max_megapixels
-        Larger pictures are refused before they are decoded.
+    settings
+        `max_megapixels` and `polarity` are used; larger pictures are refused before they are
+        decoded.
 
     Raises
     ------
     UnreadableFileError
         See :class:`~lesionscan.reading.codes.ErrorCode`.
     """
-    room = int(max_megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + _FILE_BYTES_BESIDE
+    megapixels = settings.max_megapixels
+    # the pages of one file are together as long as one picture may be: memory holds all of it
+    room = int(megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + _FILE_BYTES_BESIDE
     stream.seek(0)
     # All bytes first: what fails from here on is the content, not the disk.
     data = stream.read(room + 1)
@@ -73,18 +81,32 @@ def read_raster(
         raise UnreadableFileError(
             ErrorCode.TOO_LARGE, "the file is too long for a radiograph; raise max_megapixels"
         )
+
+    def read(frame: int) -> Radiograph:
+        with _decoding():
+            picture = (
+                _tiff(data, frame, max_megapixels=megapixels)
+                if name == "tiff"
+                else _png_or_jpeg(data, name, max_megapixels=megapixels)
+            )
+        return _radiograph(picture, settings.polarity)
+
+    if name != "tiff":
+        return Frames(1, read)
+    with _decoding(), tifffile.TiffFile(io.BytesIO(data)) as file:
+        return Frames(max(1, len(_pages(file))), read)
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Keep decoders silent, and turn all their errors into ours."""
     with _silenced():
         try:
-            picture = (
-                _tiff(data, max_megapixels=max_megapixels)
-                if name == "tiff"
-                else _png_or_jpeg(data, name, max_megapixels=max_megapixels)
-            )
+            yield
         except (UnreadableFileError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - decoders raise many types on damaged bytes
             raise damaged() from None
-    return _radiograph(picture)
 
 
 @contextmanager
@@ -104,7 +126,7 @@ def _silenced() -> Iterator[None]:
         logger.removeFilter(swallow)
 
 
-def _radiograph(picture: _Picture) -> Radiograph:
+def _radiograph(picture: _Picture, polarity: Polarity) -> Radiograph:
     """Make one grey picture, bone bright, of what was decoded."""
     array = picture.array
     valid = np.ones(array.shape[:2], dtype=np.bool_)
@@ -127,16 +149,19 @@ def _radiograph(picture: _Picture) -> Radiograph:
             ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"
         )
     greys = _greys(array, picture.full_scale)
-    notices = _notices(picture)
     return Radiograph(
-        pixels=as_float_image(inverted(greys) if picture.white_is_zero else greys),
+        pixels=as_float_image(
+            inverted(greys) if picture.white_is_zero != (polarity == "bone-dark") else greys
+        ),
         valid=valid,
         photometric_interpretation=picture.photometric,
-        polarity="stated" if picture.white_is_zero else "assumed",
+        polarity=(
+            "user" if polarity != "auto" else "stated" if picture.white_is_zero else "assumed"
+        ),
         acquisition=(
             {"bits_stored": int(picture.full_scale).bit_length()} if array.dtype.kind == "u" else {}
         ),
-        notices=notices,
+        notices=_notices(picture, polarity),
     )
 
 
@@ -150,7 +175,7 @@ def _greys(array: NDArray[Any], full_scale: float) -> Greys:
     return Greys(values, low, low + full_scale)
 
 
-def _notices(picture: _Picture) -> tuple[Notice, ...]:
+def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
     """Say what these formats do not."""
     found = [
         notice(
@@ -158,11 +183,12 @@ def _notices(picture: _Picture) -> tuple[Notice, ...]:
             "PNG, JPEG and TIFF files do not say what a pixel measures; sizes are in pixels",
         )
     ]
-    if not picture.white_is_zero:
+    if polarity == "auto" and not picture.white_is_zero:
         found.append(
             notice(
                 NoticeCode.POLARITY_ASSUMED,
-                "the file does not say which end of the scale is bone; bright was taken",
+                "the file does not say which end of the scale is bone; bright was taken "
+                "(--polarity bone-dark takes the other)",
             )
         )
     if picture.turned:
@@ -214,13 +240,18 @@ def _pillow_picture(file: Image) -> _Picture:
     return _Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
 
 
-def _tiff(data: bytes, *, max_megapixels: float) -> _Picture:
-    """Decode the one page of a TIFF; reduced-size previews beside it do not count."""
+def _pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage | tifffile.TiffFrame]:
+    """Return the pages; reduced-size previews beside them do not count."""
+    return [page for page in islice(file.pages, _MOST_PAGES) if not _is_preview(page)]
+
+
+def _tiff(data: bytes, frame: int, *, max_megapixels: float) -> _Picture:
+    """Decode one page of a TIFF."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [page for page in file.pages if not _is_preview(page)]
-        if len(pages) > 1:
-            raise _multi_frame()
-        page = pages[0] if pages else None
+        pages = _pages(file)
+        page = pages[frame - 1] if pages else None
+        if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
+            page = page.aspage()
         if not isinstance(page, tifffile.TiffPage):
             raise damaged()
         _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)

@@ -30,7 +30,9 @@ from lesionscan.reporting.records import (
 )
 
 
-def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRecord:
+def ok_record(
+    findings: Findings, *, file: str, sha256: str | None, notices: Sequence[Notice] = ()
+) -> ResultRecord:
     """Turn findings into the record of a file that was read.
 
     Parameters
@@ -41,6 +43,8 @@ def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRec
         Name of the input relative to the scanned folder, POSIX style.
     sha256
         Hash of the input's bytes, hexadecimal; None where it is not known.
+    notices
+        What to say beside the notices of reading and finding.
     """
     radiograph = findings.radiograph
     rows, columns = radiograph.shape
@@ -51,10 +55,14 @@ def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRec
             settings_sha256=findings.settings.sha256(),
             scorer_sha256=findings.scorer_sha256,
         ),
-        input=InputRecord(file=file, sha256=sha256),
+        input=InputRecord(
+            file=file, frame=radiograph.frame, frames=radiograph.frames, sha256=sha256
+        ),
         status="ok",
         error=None,
-        warnings=tuple(_notice(notice) for notice in (*radiograph.notices, *findings.notices)),
+        warnings=tuple(
+            _notice(notice) for notice in (*radiograph.notices, *findings.notices, *notices)
+        ),
         image=ImageRecord(
             rows=rows,
             columns=columns,
@@ -69,28 +77,26 @@ def ok_record(findings: Findings, *, file: str, sha256: str | None) -> ResultRec
 
 
 def failed_record(
-    *, file: str, sha256: str | None, settings_sha256: str, scorer_sha256: str, error: Notice
+    source: InputRecord, error: Notice, *, settings_sha256: str, scorer_sha256: str
 ) -> ResultRecord:
-    """Make the record of a file that could not be searched.
+    """Make the record of a picture that could not be searched.
 
     Parameters
     ----------
-    file
-        Name of the input relative to the scanned folder, POSIX style.
-    sha256
-        Hash of the input's bytes, hexadecimal; None where they cannot be read.
+    source
+        Which file, and which picture of it.
+    error
+        Code and one-line message.
     settings_sha256
         Hash of the settings, hexadecimal.
     scorer_sha256
         Hash of the scorer's file, hexadecimal.
-    error
-        Code and one-line message.
     """
     return ResultRecord(
         tool=ToolRecord(
             version=__version__, settings_sha256=settings_sha256, scorer_sha256=scorer_sha256
         ),
-        input=InputRecord(file=file, sha256=sha256),
+        input=source,
         status="failed",
         error=ErrorRecord(code=error.code, message=error.message),
         warnings=(),

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lesionscan.reporting.caption import told
-from lesionscan.reporting.records import DISCLAIMER
+from lesionscan.reporting.records import DISCLAIMER, OVERLAY_WITHHELD, result_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class FilmCard:
     """What the page says about one film that was read."""
 
     file: str
-    overlay: str
+    overlay: str | None
     record: str
     best_score: float | None
     listed: int
@@ -75,11 +75,12 @@ def film_card(result: Mapping[str, Any]) -> FilmCard:
     result
         The film's JSON, read back.
     """
-    name = result["input"]["file"]
+    name = _name(result)
     candidates = result["candidates"]
+    withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
     return FilmCard(
         file=name,
-        overlay=link(f"{name}.overlay.png"),
+        overlay=None if withheld else link(f"{name}.overlay.png"),
         record=link(f"{name}.json"),
         best_score=max((candidate["score"] for candidate in candidates), default=None),
         listed=len(candidates),
@@ -92,7 +93,7 @@ def film_card(result: Mapping[str, Any]) -> FilmCard:
 
 def failure_line(result: Mapping[str, Any]) -> FailureLine:
     """Make the line of a film that failed, from its JSON read back."""
-    name = result["input"]["file"]
+    name = _name(result)
     error = result["error"]
     return FailureLine(name, link(f"{name}.json"), error["code"], error["message"])
 
@@ -111,6 +112,11 @@ def report_html(cards: Sequence[FilmCard], failures: Sequence[FailureLine], run:
     """
     ranked = sorted(cards, key=lambda card: (-(card.best_score or 0.0), card.best_score is None))
     return _template().render(cards=ranked, failures=failures, run=run, disclaimer=DISCLAIMER)
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    source = result["input"]
+    return result_name(source["file"], source["frame"], source["frames"])
 
 
 def link(name: str) -> str:

@@ -12,14 +12,28 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 DISCLAIMER = "Research use only; not a diagnosis."
+OVERLAY_WITHHELD = "overlay_withheld"
+"""Code of the warning where no picture of the film was made, since it may show who the patient is.
+"""
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 PositionPx: TypeAlias = tuple[float, float]
 Pixel: TypeAlias = tuple[int, int]
 MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_two_thirds"]
+
+
+def result_name(file: str, frame: int, frames: int) -> str:
+    """Return the name, without endings, of the results of one picture of a file.
+
+    Parameters
+    ----------
+    file, frame, frames
+        As in `InputRecord`.
+    """
+    return file if frames == 1 else f"{file}.frame{frame:03d}"
 
 
 class Record(BaseModel):
@@ -44,6 +58,12 @@ class InputRecord(Record):
         description="Path relative to the scanned folder, POSIX style; the result files stand at "
         "the same place under the output folder."
     )
+    frame: int = Field(
+        ge=1,
+        description="Which picture of the file (frame, page), from 1 on. Of a file with several, "
+        "each has results of its own, whose names have '.frame002' and so on behind the file's.",
+    )
+    frames: int = Field(ge=1, description="Number of pictures in the file.")
     sha256: str | None = Field(
         description="SHA-256 (hexadecimal) of the file's bytes; null where they cannot be read."
     )
@@ -86,8 +106,8 @@ class ImageRecord(Record):
     photometric_interpretation: str | None = Field(
         description="DICOM PhotometricInterpretation as stored; null where the format has none."
     )
-    polarity: Literal["stated", "assumed"] = Field(
-        description="Whether the file says which end of the grey scale is bright."
+    polarity: Literal["stated", "assumed", "user"] = Field(
+        description="Who says which end of the grey scale is bright: the file, nobody, or the user."
     )
 
 
@@ -235,8 +255,8 @@ class BoneRecord(Record):
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.1"] = Field(
-        default="1.1", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.2"] = Field(
+        default="1.2", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")

@@ -14,6 +14,7 @@ Result: TypeAlias = Mapping[str, Any]
 
 IMAGE_COLUMNS = (
     "file",
+    "frame",
     "sha256",
     "status",
     "error_code",
@@ -75,6 +76,7 @@ _MEASURES = (
 
 CANDIDATE_COLUMNS = (
     "file",
+    "frame",
     "id",
     "score",
     "shown",
@@ -123,6 +125,7 @@ def image_row(result: Result) -> list[str]:
     failed = result["status"] != "ok"
     cells = (
         result["input"]["file"],
+        result["input"]["frame"],
         result["input"]["sha256"],
         result["status"],
         error.get("code"),
@@ -158,6 +161,7 @@ def candidate_rows(result: Result) -> Iterator[list[str]]:
         location = candidate["location"] or _NOTHING
         cells = (
             result["input"]["file"],
+            result["input"]["frame"],
             candidate["id"],
             candidate["score"],
             candidate["shown"],

@@ -3,14 +3,18 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from lesionscan.batch import job as job_module
-from lesionscan.batch.job import Job, ResultPaths, crashed, process
+from lesionscan.batch.job import Job, Outcome, ResultPaths, crashed, process
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
@@ -18,6 +22,7 @@ from lesionscan.settings import Settings
 from tests.batch.films import write_film
 from tests.batch.stub import NO_MEMORY, RAISE, find_stub
 from tests.detection.scorer.made import scorer_bytes
+from tests.reading.dicom_maker import dataset, save
 from tests.reporting.test_records import validate
 
 
@@ -39,6 +44,12 @@ def make_scorer(tmp_path: Path) -> Path:
     return path
 
 
+def done(job: Job) -> Outcome:
+    """Do a job of one picture."""
+    (outcome,) = process(job)
+    return outcome
+
+
 def result_of(job: Job) -> dict[str, Any]:
     """Read a job's JSON and check it against the schema."""
     result: dict[str, Any] = json.loads(ResultPaths.of(job.out, job.name).record.read_bytes())
@@ -49,7 +60,7 @@ def result_of(job: Job) -> dict[str, Any]:
 def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
     """JSON, overlay, labels and bone stand under the input's full name, and nothing else."""
     job = make_job(tmp_path)
-    outcome = process(job)
+    outcome = done(job)
     assert (outcome.status, outcome.candidates, outcome.shown) == ("ok", 2, 1)
     assert outcome.best_score == 0.784
     assert sorted(path.name for path in (tmp_path / "out" / "a").iterdir()) == [
@@ -65,9 +76,9 @@ def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
 def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
     """With the same input, settings, scorer and version, results are kept untouched."""
     job = make_job(tmp_path)
-    first, paths = process(job), ResultPaths.of(job.out, job.name)
+    first, paths = done(job), ResultPaths.of(job.out, job.name)
     before = paths.record.stat().st_mtime_ns
-    second = process(job)
+    second = done(job)
     assert (first.resumed, second.resumed) == (False, True)
     assert (second.candidates, second.shown) == (first.candidates, first.shown)
     assert paths.record.stat().st_mtime_ns == before
@@ -81,7 +92,7 @@ def test_a_film_is_done_again_when_anything_changed(
 ) -> None:
     """Another input, setting, scorer or version, or a missing or broken result, is not kept."""
     job = make_job(tmp_path)
-    process(job)
+    done(job)
     paths = ResultPaths.of(job.out, job.name)
     if change == "input":
         write_film(job.path, score=150)
@@ -99,7 +110,7 @@ def test_a_film_is_done_again_when_anything_changed(
         paths.bone.unlink()
     if change == "json":
         paths.record.write_bytes(paths.record.read_bytes()[:100])
-    assert not process(job).resumed
+    assert not done(job).resumed
     assert paths.overlay.stat().st_size > 0
 
 
@@ -108,7 +119,7 @@ def test_a_result_names_its_scorer(tmp_path: Path, order: int) -> None:
     """The JSON of a film that was read, or that failed, has the hash of the scorer's file."""
     path = make_scorer(tmp_path)
     job = replace(make_job(tmp_path, order), scorer=path)
-    process(job)
+    done(job)
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert result_of(job)["tool"]["scorer_sha256"] == expected
 
@@ -117,14 +128,14 @@ def test_a_scorer_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     """It concerns every film, so it is raised."""
     job = replace(make_job(tmp_path), scorer=tmp_path / "gone.scorer")
     with pytest.raises(ScorerError, match=r"gone\.scorer cannot be read"):
-        process(job)
+        done(job)
 
 
 def test_no_resume_does_all_again(tmp_path: Path) -> None:
     """Without resume, finished films are done again."""
     job = make_job(tmp_path)
-    process(job)
-    assert not process(replace(job, resume=False)).resumed
+    done(job)
+    assert not done(replace(job, resume=False)).resumed
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,7 @@ def test_no_resume_does_all_again(tmp_path: Path) -> None:
 def test_an_exception_becomes_a_failed_film(tmp_path: Path, order: int, code: str) -> None:
     """The record names the exception's class, never its text, which may quote the file."""
     job = make_job(tmp_path, order)
-    outcome = process(job)
+    outcome = done(job)
     assert outcome.error is not None
     assert outcome.error.code == code
     result = result_of(job)
@@ -145,9 +156,9 @@ def test_an_exception_becomes_a_failed_film(tmp_path: Path, order: int, code: st
 def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None:
     """A film that fails leaves no picture of an earlier run beside its failed record."""
     job = make_job(tmp_path)
-    process(job)
+    done(job)
     job.path.write_bytes(job.path.read_bytes()[:200])
-    outcome = process(job)
+    outcome = done(job)
     assert outcome.status == "failed"
     paths = ResultPaths.of(job.out, job.name)
     assert not paths.overlay.exists()
@@ -159,15 +170,15 @@ def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None
 def test_a_failed_film_is_tried_again(tmp_path: Path) -> None:
     """Resuming keeps good results only."""
     job = make_job(tmp_path, RAISE)
-    assert process(job).status == "failed"
-    assert not process(job).resumed
+    assert done(job).status == "failed"
+    assert not done(job).resumed
 
 
 def test_a_film_that_disappears_fails(tmp_path: Path) -> None:
     """A file that is gone when its turn comes has a failed record without a hash."""
     job = make_job(tmp_path)
     job.path.unlink()
-    assert process(job).status == "failed"
+    assert done(job).status == "failed"
     assert result_of(job)["input"]["sha256"] is None
 
 
@@ -176,13 +187,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.path.unlink()
     os.mkfifo(job.path)
-    assert process(job).status == "failed"
+    assert done(job).status == "failed"
 
 
 def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
     """A name to which no ending fits fails; it does not stop the run."""
     path = write_film(tmp_path / "in" / ("x" * 247 + ".png"))
-    outcome = process(Job(path, path.name, tmp_path / "out", Settings(), None, resume=True))
+    outcome = done(Job(path, path.name, tmp_path / "out", Settings(), None, resume=True))
     assert outcome.error is not None
     assert outcome.error.code == "name_too_long"
 
@@ -190,7 +201,7 @@ def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
 def test_a_worker_that_died_leaves_a_record(tmp_path: Path) -> None:
     """The film in a dead worker's hands gets a failed record with the signal's number."""
     job = make_job(tmp_path)
-    outcome = crashed(job, -9)
+    (outcome,) = crashed(job, -9)
     assert outcome.status == "failed"
     assert result_of(job)["error"]["code"] == "crashed"
     assert "signal 9" in result_of(job)["error"]["message"]
@@ -201,13 +212,13 @@ def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="cannot write"):
-        process(job)
+        done(job)
 
 
 def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While pictures are being replaced there is no JSON that vouches for them."""
     job = make_job(tmp_path)
-    process(job)
+    done(job)
     write_film(job.path, score=99)
     order: list[str] = []
 
@@ -218,5 +229,75 @@ def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         write_bytes(path, data)
 
     monkeypatch.setattr(job_module, "write_bytes", watched)
-    process(job)
+    done(job)
     assert order == [".labels.png", ".bone.png", ".overlay.png", ".json"]
+
+
+def write_pages(path: Path, orders: Sequence[int]) -> Path:
+    """Write a TIFF whose pages are films for the stub."""
+    pages = []
+    for order in orders:
+        film = write_film(path.with_name(f"{order}.png"), order)
+        pages.append(np.asarray(Image.open(film)))
+        film.unlink()
+    tifffile.imwrite(path, np.stack(pages), photometric="minisblack")
+    return path
+
+
+def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
+    """A page that fails costs itself alone; the names say which page."""
+    path = write_pages(tmp_path / "pages.tif", [10, RAISE, 30])
+    job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
+    outcomes = process(job)
+    assert [(one.name, one.status) for one in outcomes] == [
+        ("pages.tif.frame001", "ok"),
+        ("pages.tif.frame002", "failed"),
+        ("pages.tif.frame003", "ok"),
+    ]
+    for number, outcome in enumerate(outcomes, start=1):
+        paths = ResultPaths.of(job.out, outcome.name)
+        result = json.loads(paths.record.read_bytes())
+        validate(result)
+        source = result["input"]
+        assert (source["file"], source["frame"], source["frames"]) == ("pages.tif", number, 3)
+        assert all(picture.exists() == (number != 2) for picture in paths.pictures)
+    assert not ResultPaths.of(job.out, job.name).record.exists()
+
+
+def test_pages_are_kept_together_or_done_again(tmp_path: Path) -> None:
+    """A second run keeps all pages; where one's picture is gone it does all of them again."""
+    path = write_pages(tmp_path / "pages.tif", [10, 20])
+    job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
+    assert [one.resumed for one in process(job)] == [False, False]
+    assert [one.resumed for one in process(job)] == [True, True]
+    ResultPaths.of(job.out, "pages.tif.frame002").labels.unlink()
+    assert [one.resumed for one in process(job)] == [False, False]
+
+
+def burned_in_job(tmp_path: Path, settings: Settings) -> Job:
+    """Return a job for a film that says that text is burned into it."""
+    path = tmp_path / "named.dcm"
+    save(dataset(np.full((64, 64), 90), bits_stored=8, BurnedInAnnotation="YES"), path)
+    return Job(path, path.name, tmp_path / "out", settings, None, resume=True)
+
+
+def test_no_picture_is_made_of_burned_in_text(tmp_path: Path) -> None:
+    """The overlay is left out, and an older one removed; the result says so, and is kept."""
+    job = burned_in_job(tmp_path, Settings())
+    paths = ResultPaths.of(job.out, job.name)
+    write_bytes(paths.overlay, b"of an earlier run")
+    assert done(job).status == "ok"
+    assert not paths.overlay.exists()
+    assert paths.labels.exists()
+    assert "overlay_withheld" in [warning["code"] for warning in result_of(job)["warnings"]]
+    assert done(job).resumed
+
+
+def test_burned_in_text_is_shown_on_request(tmp_path: Path) -> None:
+    """Who allows it gets the picture like any other."""
+    job = burned_in_job(tmp_path, Settings(allow_burned_in=True))
+    done(job)
+    assert ResultPaths.of(job.out, job.name).overlay.exists()
+    codes = [warning["code"] for warning in result_of(job)["warnings"]]
+    assert "overlay_withheld" not in codes
+    assert "burned_in_annotation" in codes

@@ -40,13 +40,13 @@ def scan(
     folder: Path,
     out: Path,
     stopped: Callable[[], bool] = lambda: False,
-    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+    on_done: Callable[[tuple[Outcome, ...]], None] = lambda _outcomes: None,
     settings: Settings | None = None,
     scorer: Path | None = None,
 ) -> RunSummary:
     """Scan with the stub in this process."""
     plan = make_plan([folder], out, settings or Settings(), scorer=scorer, resume=True)
-    return run_scan(plan, jobs=1, on_outcome=on_outcome, stopped=stopped)
+    return run_scan(plan, jobs=1, on_done=on_done, stopped=stopped)
 
 
 def run_json(out: Path) -> dict[str, Any]:
@@ -114,9 +114,9 @@ def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) 
 
 def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
     """What is done is summed up, and the next run gives what one run would have given."""
-    done: list[Outcome] = []
+    done: list[tuple[Outcome, ...]] = []
     out = tmp_path / "out"
-    summary = scan(films, out, stopped=lambda: len(done) >= 2, on_outcome=done.append)
+    summary = scan(films, out, stopped=lambda: len(done) >= 2, on_done=done.append)
     assert (summary.interrupted, summary.not_done) == (True, 3)
     assert run_json(out)["counts"]["not_done"] == 3
     assert run_json(out)["interrupted"]
@@ -131,11 +131,11 @@ def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
 def test_an_interrupt_inside_a_film_sums_up_too(films: Path, tmp_path: Path) -> None:
     """A KeyboardInterrupt abandons the film in hand; the summaries are still written."""
 
-    def interrupt(outcome: Outcome) -> None:
-        if outcome.name == "a/2.png":
+    def interrupt(outcomes: tuple[Outcome, ...]) -> None:
+        if outcomes[0].name == "a/2.png":
             raise KeyboardInterrupt
 
-    summary = scan(films, tmp_path / "out", on_outcome=interrupt)
+    summary = scan(films, tmp_path / "out", on_done=interrupt)
     assert summary.interrupted
     assert summary.not_done == 3
     assert (tmp_path / "out" / "report.html").exists()
@@ -145,12 +145,12 @@ def test_a_changed_setting_does_not_mix_with_old_results(films: Path, tmp_path: 
     """The summaries of a stopped run tell of films done with its own settings only."""
     out = tmp_path / "out"
     scan(films, out)
-    done: list[Outcome] = []
+    done: list[tuple[Outcome, ...]] = []
     scan(
         films,
         out,
         stopped=lambda: len(done) >= 1,
-        on_outcome=done.append,
+        on_done=done.append,
         settings=Settings(shown_score=0.05),
     )
     assert len((out / "images.csv").read_text("utf-8").splitlines()) == 2

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from rich.console import Console
 
@@ -61,6 +62,41 @@ def test_all_is_well(films: Path, tmp_path: Path) -> None:
     assert lines[0].startswith("3 films: 3 ok, 0 failed")
     assert lines[2] == f"report: {tmp_path / 'out' / 'report.html'}"
     assert lines[3] == "Research use only; not a diagnosis."
+
+
+def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path: Path) -> None:
+    """Spacing and polarity stand in each JSON; with others than before the films are done again."""
+    options = ("--spacing", "0.2,0.1", "--polarity", "bone-dark", "--jobs", 1)
+    lesionscan("scan", films, "--out", tmp_path / "out")
+    done = lesionscan("scan", films, "--out", tmp_path / "out", *options)
+    assert done.returncode == 0
+    assert "from before" not in done.stdout
+    image = json.loads((tmp_path / "out" / "a" / "1.png.json").read_text("utf-8"))["image"]
+    assert (image["spacing_mm"], image["spacing_source"]) == ([0.2, 0.1], "user")
+    assert image["polarity"] == "user"
+    assert "3 from before" in lesionscan("scan", films, "--out", tmp_path / "out", *options).stdout
+
+
+def test_nonsense_spacing_is_refused_before_the_scan(films: Path, tmp_path: Path) -> None:
+    """One line, status 2, and no results."""
+    done = lesionscan("scan", films, "--out", tmp_path / "out", "--spacing", "0")
+    assert done.returncode == 2
+    assert done.stderr.startswith("lesionscan: --spacing 0: give mm from 0.005 to 10")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
+    """A file of three pages gives three films, in the tables and on the page too."""
+    pages = [np.asarray(Image.open(film)) for film in sorted(films.rglob("*.png"))]
+    tifffile.imwrite(films / "pages.tif", np.stack(pages), photometric="minisblack")
+    done = lesionscan("scan", films / "pages.tif", "--out", tmp_path / "out", "--jobs", 1)
+    assert done.returncode == 0
+    assert done.stdout.startswith("3 films: 3 ok, 0 failed")
+    lines = (tmp_path / "out" / "images.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["pages.tif", str(n)] for n in (1, 2, 3)]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert 'src="./pages.tif.frame002.overlay.png"' in page
+    assert (tmp_path / "out" / "pages.tif.frame002.overlay.png").is_file()
 
 
 def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
@@ -430,7 +466,7 @@ def test_a_terminal_gets_a_bar() -> None:
     console = Console(file=stream, force_terminal=True, width=100)
     outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
     with scan._Progress(console, 7) as progress:
-        progress.tell(outcome)
+        progress.tell((outcome,))
     assert "1/7 films" in stream.getvalue()
     assert "1 failed" in stream.getvalue()
     assert "a.png: failed (truncated): cut" in stream.getvalue()

@@ -9,10 +9,14 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import dictionary_VR, keyword_dict
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
 from pydicom.pixels.encoders.base import get_encoder
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -25,6 +29,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
@@ -42,6 +47,7 @@ NATIVE = {
 LOSSLESS = {
     "rle": RLELossless,
     "jpeg_lossless": JPEGLosslessSV1,
+    "jpeg_lossless_14": JPEGLossless,
     "jpeg_ls": JPEGLSLossless,
     "jpeg2000": JPEG2000Lossless,
     "htj2k": HTJ2KLossless,
@@ -102,7 +108,7 @@ def dataset(
         ds.PixelData = data
         ds["PixelData"].VR = "OW"
     else:
-        ds.PixelData = encapsulate([encode(cells, bits_stored, packing)])
+        ds.PixelData = encapsulate([encode(cells, top + 1, packing)])
         ds["PixelData"].VR = "OB"
         ds["PixelData"].is_undefined_length = True
     for keyword, value in tags.items():
@@ -136,6 +142,8 @@ def encode(cells: Array, bits: int, packing: str) -> bytes:
             data = next(iter(frames))
         case "jpeg_lossless":
             data = imagecodecs.jpeg8_encode(cells, lossless=True, bitspersample=bits)
+        case "jpeg_lossless_14":  # another predictor than the first
+            data = imagecodecs.jpeg8_encode(cells, lossless=True, predictor=6, bitspersample=bits)
         case "jpeg_ls":
             data = imagecodecs.jpegls_encode(cells)
         case "jpeg_ls_near":
@@ -167,6 +175,37 @@ def save(ds: Dataset, path: Path, *, preamble: bool = True) -> Path:
         data = data[144 + length :]
     path.write_bytes(data)
     return path
+
+
+SENTINEL = "SENTINEL"
+_TEXT_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC"}
+_TEXT_VRS |= {"UI", "UR", "UT"}
+
+
+def plant_text(ds: Dataset) -> None:
+    """Write the sentinel into every text tag of the dictionary that the picture does not need.
+
+    Private tags, items of a sequence and the file meta information get it too.
+    """
+    needed = {"SpecificCharacterSet", "PhotometricInterpretation", "Modality", "NumberOfFrames"}
+    for keyword, tag in keyword_dict.items():
+        vr = dictionary_VR(tag)
+        if vr in _TEXT_VRS and keyword not in needed and 0x0008 <= tag >> 16 < 0x7FE0:
+            ds[tag] = _text(BaseTag(tag), vr)
+    item = Dataset()
+    for element, vr in ((0x0010, "PN"), (0x1030, "LO"), (0x4000, "LT")):
+        item[0x0010, element] = _text(Tag(0x0010, element), vr)
+    ds.add_new("RequestAttributesSequence", "SQ", DicomSequence([item]))
+    private = ds.private_block(0x0011, SENTINEL, create=True)
+    private.add_new(1, "LT", SENTINEL)
+    private.add_new(2, "UN", SENTINEL.encode())
+    ds.file_meta.SourceApplicationEntityTitle = SENTINEL
+    ds.file_meta.ImplementationVersionName = SENTINEL
+
+
+def _text(tag: BaseTag, vr: str) -> RawDataElement:
+    raw = SENTINEL.encode()
+    return RawDataElement(tag, vr, len(raw), raw, 0, False, True)
 
 
 def inflate_bomb(ds: Dataset, size: int, path: Path) -> Path:

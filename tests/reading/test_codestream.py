@@ -21,15 +21,50 @@ END = b"\xfe\xff\xdd\xe0" + bytes(4)
 PICTURE = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 
 
-def frame_of(data: bytes, limit: int = 1000) -> bytes:
+def frame_of(data: bytes, limit: int = 1000, frame: int = 1, frames: int = 1) -> bytes:
     """Read the fragments in `data`."""
-    return encapsulated_frame(io.BytesIO(data), max_bytes=limit)
+    return encapsulated_frame(io.BytesIO(data), frame=frame, frames=frames, max_bytes=limit)
 
 
 def test_fragments_are_joined() -> None:
     """A frame in several fragments comes back whole, its offset table left out."""
     data = encapsulate([b"abcdefgh"], fragments_per_frame=2) + END
     assert frame_of(data) == b"abcdefgh"
+
+
+@pytest.mark.parametrize("has_bot", [False, True])
+def test_one_fragment_a_frame(*, has_bot: bool) -> None:
+    """With as many fragments as frames each is one, whether a table says so or not."""
+    parts = [b"ab", b"cdef", b"gh"]
+    data = encapsulate(parts, has_bot=has_bot) + END
+    assert [frame_of(data, frame=n, frames=3) for n in (1, 2, 3)] == parts
+
+
+def test_the_offset_table_says_where_frames_start() -> None:
+    """With more fragments than frames the table tells which belong together; else nobody can."""
+    parts = [b"abcdefgh", b"ijkl"]
+    data = encapsulate(parts, fragments_per_frame=2) + END
+    assert [frame_of(data, frame=n, frames=2) for n in (1, 2)] == parts
+    data = encapsulate(parts, fragments_per_frame=2, has_bot=False) + END
+    with pytest.raises(UnreadableFileError, match="do not say where each frame") as caught:
+        frame_of(data, frames=2)
+    assert caught.value.code == "undecodable"
+
+
+def test_only_the_frame_asked_for_counts_as_length() -> None:
+    """A long neighbour does not make a short frame too long."""
+    data = encapsulate([b"ab", bytes(2000)]) + END
+    assert frame_of(data, 1000, frame=1, frames=2) == b"ab"
+    with pytest.raises(UnreadableFileError, match="too long"):
+        frame_of(data, 1000, frame=2, frames=2)
+
+
+def test_millions_of_fragments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile file's list of empty fragments ends before memory does."""
+    monkeypatch.setattr("lesionscan.reading.codestream._MAX_FRAGMENTS", 9)
+    with pytest.raises(UnreadableFileError, match="too many fragments") as caught:
+        frame_of(EMPTY_ITEM * 12 + END)
+    assert caught.value.code == "undecodable"
 
 
 def test_missing_end_marker_is_tolerated() -> None:

@@ -14,20 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.datadict import dictionary_VR, keyword_dict
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading import UnreadableFileError, read_radiograph
-from lesionscan.reading.dicom import read_dicom
+from lesionscan.reading.dicom import dicom_frames
 from lesionscan.settings import Settings
 from tests.reading import dicom_maker
-from tests.reading.dicom_maker import dataset, encode, ramp, save
+from tests.reading.dicom_maker import SENTINEL, dataset, encode, plant_text, ramp, save
 
 Array = dicom_maker.Array
 
@@ -50,15 +47,22 @@ def error_code(path: Path, **limits: float) -> str:
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 15, 16])
 @pytest.mark.parametrize("packing", [*dicom_maker.NATIVE, *dicom_maker.LOSSLESS])
+@pytest.mark.parametrize("left", [False, True], ids=["right", "left"])
 def test_lossless_values_are_exact(
-    tmp_path: Path, packing: str, bits: int, photometric: str, *, signed: bool
+    tmp_path: Path, packing: str, bits: int, photometric: str, *, signed: bool, left: bool
 ) -> None:
-    """Every stored value survives every lossless packing; MONOCHROME1 is inverted once."""
+    """Every stored value survives every lossless packing, at either end of its cell.
+
+    MONOCHROME1 is inverted once.
+    """
     stored = ramp(bits, signed=signed)
     path = save(
-        dataset(stored, bits_stored=bits, photometric=photometric, signed=signed, packing=packing),
+        dataset(
+            stored, bits_stored=bits, photometric=photometric, signed=signed, packing=packing,
+            high_bit=15 if left else None, bits_allocated=16 if left else None,
+        ),
         tmp_path / "a.dcm",
-    )
+    )  # fmt: skip
     radiograph = read_radiograph(path)
     expected = stored
     if photometric == "MONOCHROME1":
@@ -418,7 +422,8 @@ def test_unstated_modality_is_said(tmp_path: Path, modality: str | None) -> None
     [
         ({"PixelData": None}, "no_pixels", "holds no PixelData"),
         ({"PixelData": b""}, "no_pixels", "holds no PixelData"),
-        ({"NumberOfFrames": 2}, "multi_frame", "several frames"),
+        ({"NumberOfFrames": 2}, "multi_frame", "2 pictures; say which"),
+        ({"NumberOfFrames": 51}, "multi_frame", "51 pictures, more than 50; raise max_frames"),
         ({"Rows": None}, "bad_header", "Rows is missing"),
         ({"Rows": 0}, "bad_header", "Rows is 0"),
         ({"Columns": None}, "bad_header", "Columns is missing"),
@@ -546,21 +551,6 @@ def test_codec_is_chosen_by_content(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_radiograph(save(ds, tmp_path / "a.dcm")).pixels, stored)
 
 
-SENTINEL = "SENTINEL"
-TEXT_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC"}
-TEXT_VRS |= {"UI", "UR", "UT"}
-
-
-def plant(ds: Dataset) -> None:
-    """Write the sentinel into every text tag of the dictionary that the picture does not need."""
-    needed = {"SpecificCharacterSet", "PhotometricInterpretation", "Modality", "NumberOfFrames"}
-    for keyword, tag in keyword_dict.items():
-        vr = dictionary_VR(tag)
-        if vr in TEXT_VRS and keyword not in needed and 0x0008 <= tag >> 16 < 0x7FE0:
-            raw = SENTINEL.encode()
-            ds[tag] = RawDataElement(BaseTag(tag), vr, len(raw), raw, 0, False, True)
-
-
 def test_no_text_of_the_file_gets_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -568,7 +558,7 @@ def test_no_text_of_the_file_gets_out(
     ds = dataset(ramp(12), bits_stored=12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plant(ds)
+        plant_text(ds)
         good = save(ds, tmp_path / "good.dcm")
         ds.Modality = SENTINEL
         other = save(ds, tmp_path / "other.dcm")
@@ -674,7 +664,7 @@ def test_failing_disk_is_not_called_damage(tmp_path: Path) -> None:
     """An error of the disk while the header is read stays an error of the disk."""
     data = save(dataset(ramp(12), bits_stored=12), tmp_path / "a.dcm").read_bytes()
     with pytest.raises(OSError, match="Input/output error"):
-        read_dicom(FailingDisk(data), max_megapixels=1)
+        dicom_frames(FailingDisk(data), Settings())
 
 
 def test_no_other_decoder_is_needed(tmp_path: Path) -> None:

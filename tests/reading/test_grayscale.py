@@ -6,6 +6,7 @@ import pytest
 from lesionscan.reading.grayscale import (
     Greys,
     Lut,
+    Window,
     apply_modality_lut,
     as_float_image,
     attenuation,
@@ -14,6 +15,7 @@ from lesionscan.reading.grayscale import (
     inverted,
     not_padding,
     rescale,
+    shown_grey,
     stored_greys,
 )
 
@@ -118,3 +120,84 @@ def test_luma_chroma() -> None:
     assert grey_from_luma_chroma(picture, full_scale=255) == 7
     picture[..., 1] = 140
     assert grey_from_luma_chroma(picture, full_scale=255) is None
+
+
+def shown(values: list[float], voi: Window | Lut, *, dark_is_high: bool = False) -> list[int]:
+    """Show a row of values, all within 0 to 4095."""
+    array = np.array([values])
+    if (array == np.rint(array)).all():
+        array = array.astype(np.int32)
+    picture = shown_grey(Greys(array, 0.0, 4095.0), voi, dark_is_high=dark_is_high)
+    return [int(grey) for grey in picture[0]]
+
+
+def test_a_linear_window_is_made_for_whole_numbers() -> None:
+    """Centre 2048 and width 4096 show 0 to 4095 as black to white (PS3.3 C.11.2.1.2.1 note)."""
+    assert shown([0, 4095], Window(2048, 4096)) == [0, 255]
+    # 100 wide around 200: from 149.5 + 0.5 to 249 on
+    assert shown([149, 150, 249, 250], Window(200, 100)) == [0, 0, 255, 255]
+    assert shown([199, 200], Window(200, 100)) == [126, 129]  # 49/99 and 50/99 of 255
+
+
+def test_a_linear_window_of_one_is_a_threshold() -> None:
+    """Width 1 leaves black and white, the centre's own value being white."""
+    assert shown([9, 10, 11], Window(10, 1)) == [0, 255, 255]
+
+
+def test_an_exact_window_counts_from_its_centre() -> None:
+    """LINEAR_EXACT: centre 10 and width 8 go from 6 to 14, 10 in the middle (C.11.2.1.3.2)."""
+    assert shown([5, 6, 8, 10, 14, 15], Window(10, 8, "LINEAR_EXACT")) == [0, 0, 64, 128, 255, 255]
+    assert shown([9.9, 10.0, 10.1], Window(10, 0.1, "LINEAR_EXACT")) == [0, 128, 255]
+
+
+def test_a_sigmoid_window_never_ends() -> None:
+    """At its centre half, one width beside it 1/(1 + e^4) of white (C.11.2.1.3.1)."""
+    white = Window(2000, 500, "SIGMOID")
+    assert shown([2000, 2500, 1500], white) == [128, 250, 5]
+    assert shown([0, 4095], Window(2000, 0.001, "SIGMOID")) == [0, 255]
+
+
+@pytest.mark.parametrize("voi", [Window(2000, 500), Window(2000, 500, "SIGMOID")])
+def test_dark_is_high_inverts_what_is_shown(voi: Window) -> None:
+    """MONOCHROME1 turns black and white round after the window."""
+    values = [0.0, 1700, 2000, 2100, 4095]
+    bright, dark = shown(values, voi), shown(values, voi, dark_is_high=True)
+    assert all(abs(a + b - 255) <= 1 for a, b in zip(bright, dark, strict=True))
+    assert bright[0] == dark[-1] == 0
+
+
+def test_a_voi_table_is_clipped_at_its_ends() -> None:
+    """Values beyond the table take its first or last entry; 256 entries of 8 bits do not wrap."""
+    table = Lut(100, 8, np.arange(256, dtype=np.uint8))
+    assert shown([0, 100, 101, 355, 356, 4095], table) == [0, 0, 1, 255, 255, 255]
+    deep = Lut(0, 10, np.linspace(0, 1023, 4096).round().astype(np.uint16))
+    assert shown([0, 4095], deep) == [0, 255]
+    assert shown([0.4, 4095.0], deep) == [0, 255]
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (300, 300)])
+@pytest.mark.parametrize("low", [0, -2048])
+def test_a_large_picture_is_shown_like_a_small_one(shape: tuple[int, int], low: int) -> None:
+    """Each grey worked out once, or each pixel: the same picture."""
+    values = np.random.default_rng(3).integers(low, low + 4096, shape)
+    greys = Greys(values, float(low), float(low + 4095))
+    for voi in (Window(300, 900), Lut(-50, 12, np.arange(0, 4000, 7, dtype=np.uint16))):
+        every = shown_grey(greys, voi, dark_is_high=False)
+        one = Greys(values[:1, :1], greys.low, greys.high)
+        assert every[0, 0] == shown_grey(one, voi, dark_is_high=False)[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("centre", "width", "function"),
+    [
+        (1.0, 0.9, "LINEAR"),
+        (1.0, 0.0, "LINEAR_EXACT"),
+        (1.0, -5.0, "SIGMOID"),
+        (float("nan"), 5.0, "LINEAR"),
+        (1.0, float("inf"), "LINEAR"),
+    ],
+)
+def test_what_is_no_window_raises(centre: float, width: float, function: str) -> None:
+    """A window is as wide as its function asks, and finite."""
+    with pytest.raises(ValueError, match="cannot be used"):
+        Window(centre, width, function)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from lesionscan.radiograph import Radiograph
+from lesionscan.radiograph import Radiograph, Spacing
 from lesionscan.reading import UnreadableFileError, read_radiograph
 from lesionscan.settings import Settings
 
@@ -169,18 +169,62 @@ def test_black_and_white_is_refused(tmp_path: Path, name: str) -> None:
     assert refused(tmp_path / name, "black and white") == "not_a_radiograph"
 
 
+def test_each_page_of_a_tiff_is_a_picture(tmp_path: Path) -> None:
+    """Pages, written as pages or as one stack, are read one at a time, in their order."""
+    pages = np.stack([GREY8, 255 - GREY8, GREY8 // 2])
+    tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "packed.tif", pages, photometric="minisblack", compression="zlib")
+    for name in ("pages.tif", "packed.tif"):
+        assert refused(tmp_path / name, "3 pictures; say which") == "multi_frame"
+        for number, page in enumerate(pages, start=1):
+            read = read_radiograph(tmp_path / name, frame=number)
+            np.testing.assert_array_equal(read.pixels, page)
+            assert (read.frame, read.frames) == (number, 3)
+        with pytest.raises(ValueError, match="frame must be 1 to 3, got 4"):
+            read_radiograph(tmp_path / name, frame=4)
+
+
 def test_several_pictures_are_refused(tmp_path: Path) -> None:
-    """Multi-page TIFF, volumes and animated PNG hold several pictures."""
+    """Volumes, stacks of ImageJ and animated PNG are no radiographs of one page each."""
     image = Image.fromarray(GREY8)
     other = Image.fromarray(255 - GREY8)
-    tifffile.imwrite(tmp_path / "pages.tif", np.stack([GREY8] * 2), photometric="minisblack")
-    tifffile.imwrite(tmp_path / "stack.tif", np.stack([GREY8] * 2), imagej=True)
     tifffile.imwrite(
         tmp_path / "volume.tif", np.stack([GREY8] * 16), volumetric=True, tile=(16, 16, 16)
     )
     image.save(tmp_path / "moving.png", save_all=True, append_images=[other])
-    for name in ("pages.tif", "stack.tif", "volume.tif", "moving.png"):
+    for name in ("volume.tif", "moving.png"):
         assert refused(tmp_path / name, "several pictures") == "multi_frame"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_the_user_says_what_bone_is(tmp_path: Path, name: str) -> None:
+    """Dark bone is turned bright; nothing is assumed any more."""
+    path = tmp_path / name
+    Image.fromarray(GREY8).save(path)
+    bright = read_radiograph(path, settings=Settings(polarity="bone-bright"))
+    dark = read_radiograph(path, settings=Settings(polarity="bone-dark"))
+    np.testing.assert_array_equal(bright.pixels, GREY8)
+    np.testing.assert_array_equal(dark.pixels, 255.0 - GREY8)
+    for read in (bright, dark):
+        assert read.polarity == "user"
+        assert [entry.code for entry in read.notices] == ["no_spacing"]
+
+
+def test_the_user_sees_a_min_is_white_tiff_as_viewers_show_it(tmp_path: Path) -> None:
+    """Whether bone is dark is said of the picture shown, not of the stored numbers."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY8, photometric="miniswhite")
+    dark = read_radiograph(path, settings=Settings(polarity="bone-dark"))
+    np.testing.assert_array_equal(dark.pixels, GREY8)
+
+
+def test_the_users_spacing_takes_the_place_of_none(tmp_path: Path) -> None:
+    """What the user measured is the spacing, and the lack of one is no longer told."""
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY8).save(path)
+    read = read_radiograph(path, settings=Settings(spacing_mm=(0.2, 0.1)))
+    assert read.spacing == Spacing(0.2, 0.1, source="user", plane="undetermined")
+    assert [entry.code for entry in read.notices] == ["polarity_assumed"]
 
 
 def test_preview_beside_the_picture_is_no_page(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from lesionscan.detection.measure import Region
 from lesionscan.radiograph import Notice, Spacing
 from lesionscan.reporting.conversion import failed_record, mirels_width_band, ok_record, rounded
-from lesionscan.reporting.records import SCHEMA_PATH, CandidateRecord, schema_json, to_json
+from lesionscan.reporting.records import (
+    SCHEMA_PATH,
+    CandidateRecord,
+    InputRecord,
+    schema_json,
+    to_json,
+)
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS
 from tests.reporting.made import Film, make_findings
 
@@ -28,11 +34,10 @@ def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any
 def failed_json() -> dict[str, Any]:
     """Return a failed film's result as a reader sees it."""
     record = failed_record(
-        file="x.dcm",
-        sha256=None,
+        InputRecord(file="x.dcm", frame=1, frames=1, sha256=None),
+        Notice("truncated", "the file ends early"),
         settings_sha256="1" * 64,
         scorer_sha256="2" * 64,
-        error=Notice("truncated", "the file ends early"),
     )
     result: dict[str, Any] = json.loads(to_json(record))
     return result
@@ -48,10 +53,11 @@ def validate(result: dict[str, Any]) -> None:
 def test_the_contract_holds() -> None:
     """Every key of the architecture's contract is there with its type."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
-    assert result["schema_version"] == "1.1"
+    assert result["schema_version"] == "1.2"
     assert result["tool"]["name"] == "lesionscan"
     assert result["tool"]["scorer_sha256"] == "5" * 64
-    assert result["input"] == {"file": "a/knee.dcm", "sha256": "0" * 64}
+    source = {"file": "a/knee.dcm", "frame": 1, "frames": 1, "sha256": "0" * 64}
+    assert result["input"] == source
     assert result["status"] == "ok"
     assert result["error"] is None
     assert result["warnings"] == [{"code": "no_spacing", "message": "none"}]

@@ -1,0 +1,91 @@
+"""Options that say how files are read, shared by the commands that read them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lesionscan.cli.terminal import RefusedError, one_line
+
+if TYPE_CHECKING:
+    from lesionscan.settings import Settings
+
+SettingsOption = Annotated[Path | None, typer.Option("--settings", help="TOML file with settings.")]
+PolarityOption = Annotated[
+    Literal["auto", "bone-bright", "bone-dark"] | None,
+    typer.Option(
+        "--polarity",
+        help="How bone looks in a viewer; auto believes the file, and takes bone to be bright "
+        "where it says nothing.",
+    ),
+]
+SpacingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--spacing",
+        metavar="MM",
+        help="Your own pixel spacing in mm, as 0.143, or 0.143,0.150 for rows and columns.",
+    ),
+]
+KeepUidsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-uids", help="Write study, series and instance UIDs, which lead to a patient."
+    ),
+]
+BurnedInOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-burned-in",
+        help="Make pictures also of films that say that identifying text is burned into them.",
+    ),
+]
+
+
+def chosen_settings(
+    file: Path | None,
+    *,
+    polarity: str | None = None,
+    spacing: str | None = None,
+    keep_uids: bool | None = None,
+    allow_burned_in: bool | None = None,
+) -> "Settings":
+    """Return the settings of a file, or the defaults, with what the command line says on top.
+
+    Raises
+    ------
+    RefusedError
+        When the file or the spacing cannot be used.
+    """
+    from lesionscan.settings import Settings, SettingsError
+
+    try:
+        settings = Settings() if file is None else Settings.from_file(file)
+    except SettingsError as error:
+        raise RefusedError(one_line(str(error))) from error
+    said = {
+        "polarity": polarity,
+        "spacing_mm": None if spacing is None else _spacing(spacing),
+        # an option that is not given leaves what the file says
+        "keep_uids": keep_uids or None,
+        "allow_burned_in": allow_burned_in or None,
+    }
+    return settings.model_copy(
+        update={name: value for name, value in said.items() if value is not None}
+    )
+
+
+def _spacing(text: str) -> tuple[float, float]:
+    """Read one distance, or two; whether they can be true the settings know."""
+    from lesionscan.settings import Settings
+
+    rows, comma, columns = text.partition(",")
+    try:
+        row_mm, column_mm = float(rows), float(columns if comma else rows)
+        Settings(spacing_mm=(row_mm, column_mm))
+    except ValueError:  # pydantic's error is one too
+        raise RefusedError(
+            f"--spacing {one_line(text)}: give mm from 0.005 to 10, as 0.143, or 0.143,0.150 for "
+            "rows and columns"
+        ) from None
+    return row_mm, column_mm

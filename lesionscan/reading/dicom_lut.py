@@ -1,0 +1,58 @@
+"""Look-up tables of a DICOM header, whatever their depth and packing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.grayscale import Lut
+
+
+def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
+    """Read a modality or VOI LUT (PS3.3 C.11.1.1.1, C.11.2.1.1).
+
+    Parameters
+    ----------
+    item
+        The item with LUTDescriptor and LUTData.
+    file
+        Says the byte order.
+    signed
+        Whether what goes into the table may be negative.
+    name
+        What the table is called in messages.
+
+    Raises
+    ------
+    ValueError
+        When descriptor and data do not make a table.
+    """
+    found = item.numbers("LUTDescriptor") or ()
+    descriptor = [int(number) for number in found if abs(number) < 1 << 17]  # not NaN either
+    if len(descriptor) != 3:
+        raise ValueError(f"the {name} has no usable LUTDescriptor")
+    count, first, bits = descriptor
+    count = count % 65536 or 65536  # 0 stands for 65536
+    if not 8 <= bits <= 16:
+        raise ValueError(f"the {name} is {bits} bits deep, not 8 to 16")
+    # The first value has the pixels' sign, whichever VR it was written with.
+    first = (first + 32768) % 65536 - 32768 if signed else first % 65536
+    data = _lut_bytes(item.raw("LUTData"), little_endian=file.little_endian)
+    # One 16-bit word an entry, or 8-bit entries packed two to a word.
+    if len(data) >= 2 * count:
+        return Lut(first, bits, np.frombuffer(data, dtype="<u2", count=count))
+    if bits == 8 and len(data) >= count:
+        return Lut(first, bits, np.frombuffer(data, dtype=np.uint8, count=count))
+    raise ValueError(f"the {name} holds fewer than its {count} entries")
+
+
+def _lut_bytes(raw: object, *, little_endian: bool) -> bytes:
+    """Return LUTData as little-endian bytes; it comes as OW bytes or as a list of US."""
+    if isinstance(raw, bytes):
+        order = "<" if little_endian else ">"
+        words = np.frombuffer(raw[: len(raw) // 2 * 2], dtype=f"{order}u2")
+    elif isinstance(raw, Sequence) and all(isinstance(entry, int) for entry in raw):
+        words = np.array([entry & 0xFFFF for entry in raw], dtype=np.uint16)
+    else:
+        words = np.zeros(0, dtype=np.uint16)
+    return words.astype("<u2").tobytes()

@@ -1,0 +1,151 @@
+"""What a DICOM file says was hidden (shutter) or not exposed (collimator): one kind of shape.
+
+Devices write these tags in other units, for other pictures and for other turns of the picture, so
+each is believed only where it can be true; the exposed field is sought in the pixels all the same.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from lesionscan.radiograph import BoolImage, Notice
+from lesionscan.reading.codes import NoticeCode, notice
+from lesionscan.reading.dicom_file import Tags
+from lesionscan.reading.grayscale import Numbers
+
+_LEAST_OPEN = 0.1
+"""Share of the picture that must stay in view; what leaves less is about another picture."""
+_BEYOND = 0.1
+"""How far an edge may lie outside the picture, as a share of its length."""
+_SCATTER = 0.5
+"""Outside a collimator lies scatter only: values vary at most by this share of those inside."""
+
+Kind = Literal["Shutter", "Collimator"]
+
+
+def open_field(
+    tags: Tags, values: Numbers, valid: BoolImage
+) -> tuple[BoolImage, tuple[Notice, ...]]:
+    """Take what is hidden or not exposed away from the valid pixels.
+
+    Parameters
+    ----------
+    tags
+        The header: Display Shutter and X-Ray Collimator modules (PS3.3 C.7.6.11, C.8.7.3).
+    values
+        (rows, cols); any grey values of the picture.
+    valid
+        bool (rows, cols); the pixels with image data.
+
+    Returns
+    -------
+    valid
+        bool (rows, cols); fewer, or the same.
+    notices
+        `field_stated` for a shape that was used, `bad_field` for one that cannot be true.
+    """
+    notices: list[Notice] = []
+    kinds: tuple[Kind, ...] = ("Shutter", "Collimator")
+    for kind in kinds:
+        try:
+            field = _field(tags, kind, valid.shape)
+            if field is None:
+                continue
+            left = valid & field
+            _check(kind, values, valid, left)
+        except ValueError as fault:
+            notices.append(
+                notice(NoticeCode.BAD_FIELD, f"the file states a {kind.lower()} that {fault}; "
+                       "it is ignored")
+            )  # fmt: skip
+        else:
+            notices.append(
+                notice(
+                    NoticeCode.FIELD_STATED,
+                    f"what lies outside the {kind.lower()} that the file states is left out",
+                )
+            )
+            valid = left
+    return valid, tuple(notices)
+
+
+def _field(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage | None:
+    """Return what all of a kind's shapes leave in view, None where the file has none.
+
+    Raises
+    ------
+    ValueError
+        When a shape is none, or lies beyond the picture.
+    """
+    names = tags.codes(f"{kind}Shape")
+    if not names:
+        return None
+    field = np.ones(shape, np.bool_)
+    for name in names:
+        match name.upper():
+            case "RECTANGULAR":
+                field &= _rectangle(tags, kind, shape)
+            case "CIRCULAR":
+                field &= _circle(tags, kind, shape)
+            case "POLYGONAL":
+                field &= _polygon(tags, kind, shape)
+            case _:  # BITMAP shutters and others hide nothing that could be read here
+                raise ValueError("has none of the shapes that are understood")
+    return field
+
+
+def _rectangle(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
+    sides = ("UpperHorizontal", "LowerHorizontal", "LeftVertical", "RightVertical")
+    edges = [tags.number(f"{kind}{side}Edge") for side in sides]
+    upper, lower, left, right = _near(edges, (shape[0], shape[0], shape[1], shape[1]))
+    rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]  # the standard counts from 1
+    inside = (rows >= upper) & (rows <= lower) & (columns >= left) & (columns <= right)
+    return np.asarray(inside, np.bool_)
+
+
+def _circle(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
+    centre = tags.numbers(f"CenterOfCircular{kind}") or ()
+    radius = tags.number(f"RadiusOfCircular{kind}")
+    if len(centre) != 2 or radius is None or not 0 < radius < 2 * max(shape):
+        raise ValueError("is not complete")
+    row, column = _near(centre, shape)
+    rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]
+    return np.asarray(np.hypot(rows - row, columns - column) <= radius, np.bool_)
+
+
+def _polygon(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
+    corners = tags.numbers(f"VerticesOfThePolygonal{kind}") or ()
+    if len(corners) < 6 or len(corners) % 2:
+        raise ValueError("is not complete")
+    rows = _near(corners[::2], [shape[0]] * (len(corners) // 2))
+    columns = _near(corners[1::2], [shape[1]] * (len(corners) // 2))
+    points = np.rint(np.column_stack([columns, rows])).astype(np.int32) - 1
+    mask = np.zeros(shape, np.uint8)
+    import cv2  # few files need it, and it takes long to load
+
+    cv2.fillPoly(mask, [points.reshape(-1, 1, 2)], 1)
+    return mask > 0
+
+
+def _near(found: Sequence[float | None], lengths: Sequence[int]) -> list[float]:
+    """Return the positions, all within the picture or not far from it."""
+    near = []
+    for position, length in zip(found, lengths, strict=True):
+        if position is None:
+            raise ValueError("is not complete")
+        if not -_BEYOND * length <= position <= (1 + _BEYOND) * length:  # False for NaN as well
+            raise ValueError("lies beyond the picture")
+        near.append(position)
+    return near
+
+
+def _check(kind: Kind, values: Numbers, valid: BoolImage, left: BoolImage) -> None:
+    """Refuse a field that the pixels speak against."""
+    if left.sum() < _LEAST_OPEN * valid.size:
+        raise ValueError("leaves nothing of the picture")
+    outside = valid & ~left
+    if kind == "Shutter" or not outside.any():
+        return
+    if values[outside].std() > _SCATTER * values[left].std():
+        raise ValueError("covers a part of the picture that was exposed")

@@ -1,0 +1,38 @@
+"""The pictures of one opened file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames of a DICOM file, pages of a TIFF, or the one picture of another file.
+
+    Attributes
+    ----------
+    count
+        How many there are, at least 1.
+    read
+        Reads one, by its number from 1 on; the file must still be open.
+    """
+
+    count: int
+    read: Callable[[int], Radiograph]
+
+    def check(self, *, at_most: int) -> None:
+        """Refuse more pictures than a file of radiographs holds.
+
+        Raises
+        ------
+        UnreadableFileError
+            `multi_frame`.
+        """
+        if self.count > at_most:
+            raise UnreadableFileError(
+                ErrorCode.MULTI_FRAME,
+                f"the file holds {self.count} pictures, more than {at_most}; raise max_frames if "
+                "they are radiographs",
+            )

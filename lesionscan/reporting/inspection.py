@@ -1,0 +1,137 @@
+"""What was read from one file, decided and assumed: for people, and for reports of faults.
+
+Only what may leave a header is here (`lesionscan.reading.acquisition`); the small picture is so
+coarse that it shows a body part and no letters.
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.pipeline import NormalisedFilm
+from lesionscan.radiograph import Radiograph, Spacing
+from lesionscan.reporting.overlay import encode_png
+
+_SHADES = " .:-=+*#%@"
+"""From black to white, as most terminals show letters: bright on dark."""
+_LETTER_ASPECT = 2.0
+"""A letter of a terminal is so many times as high as wide."""
+_LONGEST_PX = 640
+
+Fact = tuple[str, str]
+
+
+def inspection(radiograph: Radiograph, film: NormalisedFilm) -> list[Fact]:
+    """Return what to know about how a file was read, as pairs of a name and a sentence.
+
+    Parameters
+    ----------
+    radiograph
+        As it was read.
+    film
+        The same, normalised for the search.
+    """
+    return [*_picture(radiograph), *_field(radiograph, film), *_facts(radiograph)]
+
+
+def _picture(radiograph: Radiograph) -> Iterator[Fact]:
+    rows, columns = radiograph.shape
+    acquisition = radiograph.acquisition
+    size = f"{rows} rows, {columns} columns"
+    if "bits_stored" in acquisition:
+        size += f", {acquisition['bits_stored']} bits stored"
+    if radiograph.frames > 1:
+        size += f"; picture {radiograph.frame} of {radiograph.frames}"
+    yield "picture", size
+    if "transfer_syntax" in acquisition:
+        yield "packed as", str(acquisition["transfer_syntax"])
+    told = radiograph.photometric_interpretation or "nothing said in the file"
+    yield "polarity", f"{told}: {_POLARITY[radiograph.polarity]}"
+    low, high = float(radiograph.pixels.min()), float(radiograph.pixels.max())
+    yield "grey values", f"{low:g} to {high:g} after the modality transform, bone bright"
+    yield "shown by viewers", _display(radiograph)
+    yield "pixel spacing", _spacing(radiograph.spacing)
+
+
+_POLARITY = {
+    "stated": "bone made bright as the file states",
+    "assumed": "bone ASSUMED to be bright; --polarity says otherwise",
+    "user": "bone made bright as you said (--polarity)",
+}
+
+
+def _display(radiograph: Radiograph) -> str:
+    facts = radiograph.acquisition
+    if radiograph.display is None:
+        return "no window that could be used; pictures are stretched over the exposed field"
+    if "voi_lut_entries" in facts:
+        return f"VOI LUT of {facts['voi_lut_entries']} entries, {facts['voi_lut_bits']} bits"
+    window = f"window {facts['window_center']} / {facts['window_width']}"
+    more = f", the first of {facts['windows']}" if facts["windows"] != 1 else ""
+    return f"{window}, {facts['voi_lut_function']}{more}"
+
+
+def _spacing(spacing: Spacing | None) -> str:
+    if spacing is None:
+        return "none that can be believed: sizes in pixels only (--spacing MM gives one)"
+    planes = {
+        "patient": "holds in the patient",
+        "detector": "holds at the detector: sizes in the patient are smaller",
+        "film": "holds on the scanned film: sizes in the patient are smaller",
+        "undetermined": "the plane in which it holds is not stated",
+    }
+    calibrated = ", calibrated" if spacing.calibrated else ""
+    size = f"{spacing.row_mm:g} x {spacing.column_mm:g} mm (rows x columns)"
+    return f"{size} from {spacing.source}{calibrated}; {planes[spacing.plane]}"
+
+
+def _field(radiograph: Radiograph, film: NormalisedFilm) -> Iterator[Fact]:
+    valid = float(radiograph.valid.mean())
+    if valid < 1:
+        yield "image data", f"{valid:.1%} of the pixels; the rest is padding or hidden"
+    covered = float((film.field.opaque & film.field.exposed).mean())
+    found = f"{float(film.field.exposed.mean()):.1%} of the picture"
+    yield "exposed field", f"{found}; markers and metal cover {covered:.1%}"
+
+
+def _facts(radiograph: Radiograph) -> Iterator[Fact]:
+    told = {"bits_stored", "transfer_syntax", "windows", "window_center", "window_width"}
+    told |= {"voi_lut_function", "voi_lut_entries", "voi_lut_bits"}
+    for name, value in sorted(radiograph.acquisition.items()):
+        if name not in told:
+            yield name.replace("_", " "), str(value)
+    for notice in radiograph.notices:
+        yield f"! {notice.code}", notice.message
+
+
+def inspection_letters(film: NormalisedFilm, *, columns: int) -> list[str]:
+    """Draw the normalised film with letters, for a terminal or a report of a fault.
+
+    Parameters
+    ----------
+    film
+        The normalised film.
+    columns
+        Letters in a line.
+    """
+    rows, cols = film.small.shape
+    lines = max(1, round(rows / cols * columns / _LETTER_ASPECT))
+    small = cv2.resize(film.small, (columns, lines), interpolation=cv2.INTER_AREA)
+    shades = np.clip(np.rint(small * (len(_SHADES) - 1)), 0, len(_SHADES) - 1).astype(np.intp)
+    return ["".join(_SHADES[shade] for shade in line).rstrip() for line in shades]
+
+
+def inspection_png(film: NormalisedFilm) -> bytes:
+    """Return the normalised film, and beside it what of it is searched, as a PNG."""
+    grey = _shrunk(np.rint(film.small * 255).astype(np.uint8))
+    usable = _shrunk(np.where(film.field.usable, 255, 0).astype(np.uint8))
+    return encode_png(np.hstack([grey, np.where(usable > 127, grey, 0).astype(np.uint8)]))
+
+
+def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows, cols = picture.shape
+    factor = min(1.0, _LONGEST_PX / max(rows, cols))
+    size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,114 @@
+"""`lesionscan inspect`: one screen about one file, and nothing that identifies a patient."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from tests.cli.command import lesionscan
+from tests.reading.dicom_maker import dataset, save
+
+
+def film(tmp_path: Path, **tags: Any) -> Path:  # noqa: ANN401
+    """Write a bright bone on a dim field."""
+    stored = np.full((120, 90), 300)
+    stored[:, 30:60] = 3000
+    stored += np.random.default_rng(1).integers(0, 40, stored.shape)
+    return save(dataset(stored, bits_stored=12, **tags), tmp_path / "knee of Mr X.dcm")
+
+
+def test_a_file_on_one_screen(tmp_path: Path) -> None:
+    """What was decided stands with its reason, and letters draw the film."""
+    path = film(
+        tmp_path, WindowCenter=[2000, 5], WindowWidth=[1000, 6], ImagerPixelSpacing=[0.2, 0.1],
+        BodyPartExamined="KNEE", PixelPaddingValue=3000,
+    )  # fmt: skip
+    done = lesionscan("inspect", path, "--picture", tmp_path / "p.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "knee of Mr X.dcm"
+    told = {line[2:].split("  ")[0]: line.split("  ")[-1].strip() for line in lines[1:12]}
+    assert told["picture"] == "120 rows, 90 columns, 12 bits stored"
+    assert told["packed as"] == "Explicit VR Little Endian"
+    assert told["polarity"] == "MONOCHROME2: bone made bright as the file states"
+    assert told["grey values"].startswith("300 to 3039 after the modality transform")
+    assert told["shown by viewers"] == "window 2000 / 1000, LINEAR, the first of 2"
+    assert told["pixel spacing"].startswith("0.2 x 0.1 mm (rows x columns) from ImagerPixelSpacing")
+    assert told["image data"].startswith("99.")
+    assert "% of the picture; markers and metal cover" in told["exposed field"]
+    assert told["body part examined"] == "KNEE"
+    assert len(lines) < 50
+    drawn = [line for line in lines if "@" in line]
+    assert len(drawn) > 20
+    assert lines[-1] == "Research use only; not a diagnosis."
+    picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert picture.shape == (120, 180)
+
+
+def test_what_the_user_says_is_told(tmp_path: Path) -> None:
+    """Polarity and spacing of the command line, over those of a settings file."""
+    settings = tmp_path / "my.toml"
+    settings.write_text("polarity = 'bone-bright'\nspacing_mm = [0.5, 0.5]\n")
+    path = film(tmp_path)
+    done = lesionscan("inspect", path, "--settings", settings, "--polarity", "bone-dark")
+    assert "bone made bright as you said (--polarity)" in done.stdout
+    assert "0.5 x 0.5 mm (rows x columns) from user" in done.stdout
+    assert "@" in done.stdout
+    done = lesionscan("inspect", path, "--settings", settings, "--spacing", "0.25,0.2")
+    assert "0.25 x 0.2 mm (rows x columns) from user" in done.stdout
+
+
+@pytest.mark.parametrize("spacing", ["0", "-1", "nan", "x", "0.1,", "0.1,0.2,0.3", "11", "0.001"])
+def test_nonsense_spacing_is_refused(tmp_path: Path, spacing: str) -> None:
+    """One line that says what would be right."""
+    done = lesionscan("inspect", film(tmp_path), f"--spacing={spacing}")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"lesionscan: --spacing {spacing}: give mm from 0.005 to 10, as 0.143, or 0.143,0.150 for "
+        "rows and columns\n"
+    )
+
+
+def test_one_of_several_pictures(tmp_path: Path) -> None:
+    """Without a number the file is refused, with one it is shown, with a wrong one refused."""
+    path = tmp_path / "a.tif"
+    pages = np.random.default_rng(2).integers(0, 255, (3, 60, 50)).astype(np.uint8)
+    tifffile.imwrite(path, pages, photometric="minisblack")
+    done = lesionscan("inspect", path)
+    assert done.returncode == 1
+    assert "3 pictures; say which" in done.stderr
+    done = lesionscan("inspect", path, "--frame", 2)
+    assert "picture 2 of 3" in done.stdout
+    assert "ASSUMED to be bright" in done.stdout
+    done = lesionscan("inspect", path, "--frame", 4)
+    assert done.returncode == 2
+    assert done.stderr == "lesionscan: --frame: frame must be 1 to 3, got 4\n"
+
+
+def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
+    """Neither letters nor a picture, unless they are allowed."""
+    path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"
+    done = lesionscan("inspect", path, "--picture", picture)
+    assert done.returncode == 0
+    assert "no picture: identifying text may be burned in" in done.stderr
+    assert "@" not in done.stdout
+    assert not picture.exists()
+    done = lesionscan("inspect", path, "--picture", picture, "--allow-burned-in")
+    assert "@" in done.stdout
+    assert picture.exists()
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    """File, code, cause and remedy; status 1."""
+    path = tmp_path / "note.dcm"
+    path.write_text("Dear colleague")
+    done = lesionscan("inspect", path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"lesionscan: {path}: not_an_image: the content is neither DICOM, PNG, JPEG nor TIFF; "
+        "export the image again\n"
+    )

@@ -1,0 +1,105 @@
+"""Every test file that pydicom and pydicom-data ship: hundreds, many broken on purpose.
+
+Most are no radiographs. So that their pixels are reached too, each is also read as if its Modality
+were a radiograph's, and where pydicom decodes it as well the values must be the same.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_files
+from pydicom.pixels.processing import apply_rescale
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import ErrorCode, UnreadableFileError, dicom, open_radiographs
+
+data_store = pytest.importorskip("data_store", reason="the package pydicom-data is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, when it reads them
+
+
+@cache
+def files() -> dict[str, Path]:
+    """Return all files by a name to call them; those that both packages have stand there twice."""
+    stored = Path(next(iter(data_store.__path__)))
+    found = [Path(name) for name in get_testdata_files()]
+    found += [path for path in stored.rglob("*") if path.is_file()]
+    return {"/".join(path.parts[-3:]): path for path in sorted(found)}
+
+
+@contextmanager
+def no_hang(seconds: int = 20) -> Iterator[None]:
+    """End what takes longer."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"over {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def outcomes(path: Path) -> list[Radiograph | str]:
+    """Read every picture of a file; what fails is its code."""
+    read: list[Radiograph | str] = []
+    with no_hang():
+        try:
+            with open_radiographs(path) as frames:
+                for number in range(1, frames.count + 1):
+                    try:
+                        read.append(frames.read(number))
+                    except UnreadableFileError as error:
+                        read.append(error.code)
+        except UnreadableFileError as error:
+            read.append(error.code)
+    return read
+
+
+def test_the_corpora_are_there() -> None:
+    """A package that lost its files would make the tests below empty."""
+    assert len(files()) > 250
+
+
+@pytest.mark.parametrize("name", files())
+def test_every_file_ends_well(name: str) -> None:
+    """Each is read, or fails with a documented code; nothing else is raised, and nothing hangs."""
+    for outcome in outcomes(files()[name]):
+        assert isinstance(outcome, Radiograph) or outcome in set(ErrorCode)
+
+
+class _AnyModality(frozenset[str]):
+    def __contains__(self, _modality: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("name", files())
+def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the Modality: stored values, rescaled, and inverted once for MONOCHROME1."""
+    monkeypatch.setattr(dicom, "RADIOGRAPH_MODALITIES", _AnyModality())
+    read = [outcome for outcome in outcomes(files()[name]) if isinstance(outcome, Radiograph)]
+    if not read or read[0].photometric_interpretation not in ("MONOCHROME1", "MONOCHROME2"):
+        pytest.skip("no grey picture")
+    ds = pydicom.dcmread(files()[name], force=True)
+    if "ModalityLUTSequence" in ds or ds.get("PresentationIntentType") == "FOR PROCESSING":
+        pytest.skip("pydicom has no opinion")
+    try:
+        theirs = apply_rescale(ds.pixel_array, ds)
+    except Exception as error:  # noqa: BLE001 - what it cannot decode is no oracle
+        pytest.skip(f"pydicom cannot decode it ({type(error).__name__})")
+    theirs = theirs.reshape(len(read), *read[0].shape).astype(np.float64)
+    for ours, other in zip(read, theirs, strict=True):
+        apart = ours.pixels.astype(np.float64) - other
+        if ours.photometric_interpretation == "MONOCHROME1":
+            apart = ours.pixels.astype(np.float64) + other
+            apart -= np.median(apart)  # about which value it is turned is tested elsewhere
+        assert np.abs(apart).max() <= 1.0, np.abs(apart).max()

@@ -1,0 +1,245 @@
+"""The picture that a DICOM file asks viewers to show, also as DCMTK shows it."""
+
+import itertools
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, read_radiograph
+from lesionscan.settings import Settings
+from tests.reading.dicom_maker import dataset, ramp, save
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "dicom"
+DCMTK = shutil.which("dcmj2pnm")
+needs_dcmtk = pytest.mark.skipif(DCMTK is None, reason="dcmj2pnm (Debian: dcmtk) is not installed")
+
+
+def read(tmp_path: Path, *, bits: int = 12, **tags: Any) -> Radiograph:  # noqa: ANN401
+    """Read a ramp with these tags."""
+    return read_radiograph(save(dataset(ramp(bits), bits_stored=bits, **tags), tmp_path / "a.dcm"))
+
+
+def bad_windows(radiograph: Radiograph) -> list[str]:
+    """Return the messages about windows that cannot be used."""
+    return [entry.message for entry in radiograph.notices if entry.code == "bad_window"]
+
+
+def voi_table(entries: NDArray[np.uint16], *, first: int = 0, bits: int = 16) -> Sequence:
+    """Return a VOI LUT Sequence."""
+    item = Dataset()
+    item.LUTDescriptor = [entries.size % 65536, first, bits]
+    item["LUTDescriptor"].VR = "US"
+    item.LUTData = entries.tolist()
+    item["LUTData"].VR = "US"
+    return Sequence([item])
+
+
+def test_the_first_window_is_shown_and_told(tmp_path: Path) -> None:
+    """Of two windows the first counts; the grey values themselves are not clipped by it."""
+    radiograph = read(tmp_path, WindowCenter=[1000, 2048], WindowWidth=[101, 4096])
+    assert radiograph.display is not None
+    stored = ramp(12)
+    assert (radiograph.display[stored <= 950] == 0).all()
+    assert (radiograph.display[stored >= 1050] == 255).all()
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+    facts = {name: radiograph.acquisition[name] for name in ("window_center", "window_width")}
+    assert facts == {"window_center": 1000, "window_width": 101}
+    assert radiograph.acquisition["voi_lut_function"] == "LINEAR"
+    assert radiograph.acquisition["windows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("LINEAR EXACT", "LINEAR_EXACT"), ("linear_exact", "LINEAR_EXACT"), ("Sigmoid", "SIGMOID")],
+)
+def test_a_misspelt_function_is_understood(tmp_path: Path, written: str, meant: str) -> None:
+    """Blanks, case and underscores do not matter."""
+    ds = dataset(ramp(12), bits_stored=12, WindowCenter=1000, WindowWidth=100)
+    ds.add(DataElement("VOILUTFunction", "CS", written, validation_mode=IGNORE))
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    assert radiograph.acquisition["voi_lut_function"] == meant
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({}, None),
+        ({"WindowCenter": "", "WindowWidth": ""}, None),
+        ({"WindowCenter": 1000}, None),
+        ({"WindowCenter": 1000, "WindowWidth": 0}, "width 0 cannot be used"),
+        ({"WindowCenter": 1000, "WindowWidth": -3}, "width -3 cannot be used"),
+        (
+            {"WindowCenter": 1, "WindowWidth": 9, "VOILUTFunction": "MR SMITH"},
+            "none of the standard's terms",
+        ),
+    ],
+)
+def test_no_window_that_can_be_used(tmp_path: Path, tags: dict[str, Any], said: str | None) -> None:
+    """Then there is no display picture; an empty tag is nothing to speak of, a wrong one is."""
+    radiograph = read(tmp_path, **tags)
+    assert radiograph.display is None
+    assert "window_center" not in radiograph.acquisition
+    messages = bad_windows(radiograph)
+    assert len(messages) == (said is not None)
+    assert said is None or said in messages[0]
+    assert "SMITH" not in " ".join(messages)
+
+
+def test_a_voi_table_comes_before_a_window(tmp_path: Path) -> None:
+    """Where both are present the table is what the maker took care of."""
+    entries = np.linspace(65535, 0, 4096).round().astype(np.uint16)
+    radiograph = read(
+        tmp_path, VOILUTSequence=voi_table(entries), WindowCenter=2048, WindowWidth=4096
+    )
+    assert radiograph.display is not None
+    assert (radiograph.display[0, 0], radiograph.display[-1, -1]) == (255, 0)
+    assert radiograph.acquisition["voi_lut_entries"] == 4096
+    assert radiograph.acquisition["voi_lut_bits"] == 16
+
+
+@pytest.mark.parametrize("descriptor", [[4096, 0], [4096, 0, 7], [8192, 0, 16]])
+def test_a_window_stands_in_for_a_broken_table(tmp_path: Path, descriptor: list[int]) -> None:
+    """A table that is none is said, and the window is shown."""
+    sequence = voi_table(np.arange(4096, dtype=np.uint16))
+    sequence[0].LUTDescriptor = descriptor
+    radiograph = read(tmp_path, VOILUTSequence=sequence, WindowCenter=1000, WindowWidth=100)
+    assert radiograph.acquisition["window_center"] == 1000
+    assert "VOI LUT" in bad_windows(radiograph)[0]
+
+
+def test_raw_values_have_no_display_picture(tmp_path: Path) -> None:
+    """A window of For Processing values belongs to another picture."""
+    radiograph = read(
+        tmp_path, PresentationIntentType="FOR PROCESSING", WindowCenter=1000, WindowWidth=100
+    )
+    assert radiograph.display is None
+
+
+def test_dark_bone_is_shown_bright_too(tmp_path: Path) -> None:
+    """What the user says of polarity holds for both pictures."""
+    path = save(
+        dataset(ramp(12), bits_stored=12, WindowCenter=2048, WindowWidth=4096), tmp_path / "a.dcm"
+    )
+    dark = read_radiograph(path, settings=Settings(polarity="bone-dark"))
+    assert dark.polarity == "user"
+    np.testing.assert_array_equal(dark.pixels, 4095 - ramp(12))
+    shown = read_radiograph(path).display
+    assert shown is not None
+    assert dark.display is not None
+    np.testing.assert_array_equal(dark.display, 255 - shown)
+
+
+def by_dcmtk(path: Path, option: str) -> NDArray[np.uint8] | None:
+    """Return the picture that DCMTK shows, None where it cannot."""
+    out = path.with_suffix(".pgm")
+    command = [str(DCMTK), "--write-raw-pnm", option, "1", "--no-overlays", str(path), str(out)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode or not out.is_file():
+        return None
+    data = out.read_bytes()
+    kind, size, full, pixels = data.split(b"\n", 3)
+    assert (kind, full) == (b"P5", b"255")
+    columns, rows = (int(number) for number in size.split())
+    return np.frombuffer(pixels, np.uint8).reshape(rows, columns)
+
+
+def cases() -> Iterator[tuple[str, Dataset]]:
+    """Make files of every depth, sign, function, polarity and modality transform."""
+    functions = ("LINEAR", "SIGMOID")  # DCMTK 3.6.7 knows no LINEAR_EXACT
+    every = itertools.product(
+        (8, 10, 12, 14, 15, 16), (False, True), functions, ("MONOCHROME1", "MONOCHROME2")
+    )
+    for number, (bits, signed, function, photometric) in enumerate(every):
+        low = -(1 << bits - 1) if signed else 0
+        tags: dict[str, Any] = {
+            "VOILUTFunction": function,
+            "WindowCenter": low + round(0.4 * (1 << bits)),
+            "WindowWidth": round(0.5 * (1 << bits)),
+        }
+        for rescaled in (False, True):
+            if rescaled:
+                tags |= {"RescaleSlope": 2, "RescaleIntercept": -100}
+                tags["WindowCenter"] = 2 * tags["WindowCenter"] - 100
+                tags["WindowWidth"] *= 2
+            packing = ("explicit", "implicit", "big_endian", "rle", "jpeg_lossless")[number % 5]
+            name = f"{bits}_{signed}_{function}_{photometric}_{rescaled}"
+            yield name, dataset(
+                ramp(bits, signed=signed, rows=40, columns=50), bits_stored=bits, signed=signed,
+                photometric=photometric, packing=packing, **tags,
+            )  # fmt: skip
+
+
+@needs_dcmtk
+def test_windows_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:
+    """On 96 made files no pixel differs by more than one of 255."""
+    compared = 0
+    for name, ds in cases():
+        path = save(ds, tmp_path / f"{name}.dcm")
+        theirs, ours = by_dcmtk(path, "+Wi"), read_radiograph(path).display
+        assert theirs is not None, name
+        assert ours is not None, name
+        assert np.abs(theirs.astype(int) - ours).max() <= 1, name
+        compared += 1
+    assert compared == 96
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_tables_are_shown_as_dcmtk_shows_them(tmp_path: Path, bits: int) -> None:
+    """VOI tables of every depth, shorter than the pixels' range: at most one of 255 apart."""
+    entries = (np.linspace(0, 1, 3000) ** 2 * ((1 << bits) - 1)).round().astype(np.uint16)
+    path = save(
+        dataset(
+            ramp(12, rows=40, columns=50), bits_stored=12,
+            VOILUTSequence=voi_table(entries, first=300, bits=bits),
+        ),
+        tmp_path / "a.dcm",
+    )  # fmt: skip
+    theirs, ours = by_dcmtk(path, "+Wl"), read_radiograph(path).display
+    assert theirs is not None
+    assert ours is not None
+    assert np.abs(theirs.astype(int) - ours).max() <= 1
+
+
+@needs_dcmtk
+@pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/dicom is not here")
+def test_real_files_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:
+    """On every real file that both can read and that states a window or table.
+
+    Where a lossy codec overshoots the stored range DCMTK wraps round, which makes black of white:
+    eight pixels of RG3_JPLY, dark in its lossless twin. Ours are clipped.
+    """
+    compared = []
+    for source in sorted(REAL.glob("*.dcm")):
+        try:
+            ours = read_radiograph(source)
+        except UnreadableFileError:
+            continue
+        if ours.display is None:
+            continue
+        path = tmp_path / source.name
+        path.write_bytes(source.read_bytes())
+        table = "voi_lut_entries" in ours.acquisition
+        theirs = by_dcmtk(path, "+Wl" if table else "+Wi")
+        if theirs is None:
+            continue
+        apart = np.abs(theirs.astype(int) - ours.display) > 1
+        if source.name == "RG3_JPLY.dcm":
+            assert apart.sum() == 8
+            assert (ours.pixels[apart] == 0).all()
+            assert (read_radiograph(REAL / "RG3_JPLL.dcm").pixels[apart] <= 3).all()
+        else:
+            assert not apart.any(), source.name
+        compared.append(source.stem)
+    assert set(compared) >= {"RG2_JPLL", "RG2_JPLY", "RG2_RLE", "RG3_JPLL", "RG3_JPLY", "vlut_04"}

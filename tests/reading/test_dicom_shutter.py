@@ -1,0 +1,139 @@
+"""Shutters and collimators: used where they can be true, said and left alone where not."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lesionscan.radiograph import BoolImage, Radiograph
+from lesionscan.reading import read_radiograph
+from tests.reading.dicom_maker import dataset, save
+
+ROWS, COLUMNS = 60, 80
+
+
+def picture() -> NDArray[np.int64]:
+    """Return noise in a field of rows 10 to 49 and columns 20 to 69, and a flat grey around it."""
+    stored = np.full((ROWS, COLUMNS), 100)
+    stored[10:50, 20:70] = np.random.default_rng(1).integers(0, 4096, (40, 50))
+    return stored
+
+
+def read(tmp_path: Path, stored: NDArray[np.int64] | None = None, **tags: Any) -> Radiograph:  # noqa: ANN401
+    """Read the picture with these tags."""
+    ds = dataset(picture() if stored is None else stored, bits_stored=12, **tags)
+    return read_radiograph(save(ds, tmp_path / "a.dcm"))
+
+
+def rectangle(kind: str, upper: int, lower: int, left: int, right: int) -> dict[str, Any]:
+    """Return the tags of a rectangle; rows and columns count from 1, as in the standard."""
+    return {
+        f"{kind}Shape": "RECTANGULAR",
+        f"{kind}UpperHorizontalEdge": upper,
+        f"{kind}LowerHorizontalEdge": lower,
+        f"{kind}LeftVerticalEdge": left,
+        f"{kind}RightVerticalEdge": right,
+    }
+
+
+def said(radiograph: Radiograph) -> dict[str, str]:
+    """Return the notices about the stated field."""
+    codes = ("field_stated", "bad_field")
+    return {n.code: n.message for n in radiograph.notices if n.code in codes}
+
+
+@pytest.mark.parametrize("kind", ["Shutter", "Collimator"])
+def test_a_rectangle_leaves_its_inside(tmp_path: Path, kind: str) -> None:
+    """What the edges enclose stays valid, the edges too."""
+    radiograph = read(tmp_path, **rectangle(kind, 11, 50, 21, 70))
+    expected = np.zeros((ROWS, COLUMNS), np.bool_)
+    expected[10:50, 20:70] = True
+    np.testing.assert_array_equal(radiograph.valid, expected)
+    assert said(radiograph) == {
+        "field_stated": f"what lies outside the {kind.lower()} that the file states is left out"
+    }
+
+
+def disk(row: float, column: float, radius: float) -> BoolImage:
+    """Return a disk; row and column count from 1."""
+    rows, columns = np.indices((ROWS, COLUMNS)) + 1
+    return np.asarray(np.hypot(rows - row, columns - column) <= radius, np.bool_)
+
+
+def test_a_circle_leaves_its_inside(tmp_path: Path) -> None:
+    """Centre as row and column, radius in pixels."""
+    radiograph = read(
+        tmp_path, ShutterShape="CIRCULAR", CenterOfCircularShutter=[30, 45],
+        RadiusOfCircularShutter=20,
+    )  # fmt: skip
+    np.testing.assert_array_equal(radiograph.valid, disk(30, 45, 20))
+
+
+def test_a_polygon_leaves_its_inside(tmp_path: Path) -> None:
+    """Corners as rows and columns; here a rectangle written as a polygon."""
+    corners = [11, 21, 11, 70, 50, 70, 50, 21]
+    radiograph = read(tmp_path, ShutterShape="POLYGONAL", VerticesOfThePolygonalShutter=corners)
+    same = read(tmp_path, **rectangle("Shutter", 11, 50, 21, 70))
+    np.testing.assert_array_equal(radiograph.valid, same.valid)
+
+
+def test_several_shapes_hide_together(tmp_path: Path) -> None:
+    """Of a rectangle and a circle what lies in both is left."""
+    tags = rectangle("Shutter", 11, 50, 21, 70) | {
+        "ShutterShape": ["RECTANGULAR", "CIRCULAR"],
+        "CenterOfCircularShutter": [30, 45],
+        "RadiusOfCircularShutter": 22,
+    }
+    radiograph = read(tmp_path, **tags)
+    expected = disk(30, 45, 22)
+    expected[:10] = expected[50:] = False
+    np.testing.assert_array_equal(radiograph.valid, expected)
+
+
+def test_edges_just_beyond_the_picture_hide_nothing(tmp_path: Path) -> None:
+    """An edge at 0 or one past the end is how devices write that a side is open."""
+    radiograph = read(tmp_path, **rectangle("Shutter", 0, ROWS + 1, 0, COLUMNS + 1))
+    assert radiograph.valid.all()
+
+
+@pytest.mark.parametrize(
+    ("tags", "fault"),
+    [
+        (rectangle("Shutter", -184, 184, 907, 1299), "lies beyond the picture"),
+        (rectangle("Shutter", 50, 11, 21, 70), "leaves nothing of the picture"),
+        (rectangle("Shutter", 20, 22, 21, 70), "leaves nothing of the picture"),
+        ({"ShutterShape": "RECTANGULAR"}, "is not complete"),
+        ({"ShutterShape": "CIRCULAR", "RadiusOfCircularShutter": 9}, "is not complete"),
+        (
+            {"ShutterShape": "POLYGONAL", "VerticesOfThePolygonalShutter": [1, 1, 9, 9]},
+            "is not complete",
+        ),
+        ({"ShutterShape": "BITMAP"}, "has none of the shapes"),
+    ],
+)
+def test_what_cannot_be_true_is_ignored(tmp_path: Path, tags: dict[str, Any], fault: str) -> None:
+    """Then all pixels stay, and a notice says why."""
+    radiograph = read(tmp_path, **tags)
+    assert radiograph.valid.all()
+    assert fault in said(radiograph)["bad_field"]
+
+
+def test_a_collimator_over_exposed_parts_is_ignored(tmp_path: Path) -> None:
+    """Anatomy outside the stated collimator shows that the tag is about another picture."""
+    noise = np.random.default_rng(2).integers(0, 4096, (ROWS, COLUMNS))
+    radiograph = read(tmp_path, noise, **rectangle("Collimator", 11, 50, 21, 70))
+    assert radiograph.valid.all()
+    assert "was exposed" in said(radiograph)["bad_field"]
+    # a shutter is what the maker hides, whatever lies there
+    assert not read(tmp_path, noise, **rectangle("Shutter", 11, 50, 21, 70)).valid.all()
+
+
+def test_padding_stays_out(tmp_path: Path) -> None:
+    """The shutter adds to what padding leaves out."""
+    radiograph = read(
+        tmp_path, PixelPaddingValue=int(picture()[20, 30]), **rectangle("Shutter", 11, 50, 21, 70)
+    )
+    assert not radiograph.valid[20, 30]
+    assert not radiograph.valid[0, 0]
