@@ -100,9 +100,6 @@ class Radiograph:
         Facts from an allow-list, keyed by the DICOM keyword in snake_case ("body_part_examined").
     notices
         What a user should know about how the file was read.
-    display
-        uint8 (rows, cols), bone bright, read-only: the picture as the file asks viewers to show it
-        (window or VOI LUT), for people only; None where it does not ask.
     frame, frames
         Which of how many pictures in its file, from 1 on.
 
@@ -119,7 +116,6 @@ class Radiograph:
     polarity: Literal["stated", "assumed", "user"] = "stated"
     acquisition: Mapping[str, Fact] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-    display: NDArray[np.uint8] | None = None
     frame: int = 1
     frames: int = 1
 
@@ -137,13 +133,6 @@ class Radiograph:
             )
         if not np.isfinite(self.pixels).all():
             raise ValueError("pixels must be finite")
-        if self.display is not None:
-            if self.display.dtype != np.uint8 or self.display.shape != self.pixels.shape:
-                raise ValueError(
-                    f"display must be uint8 of shape {self.pixels.shape}, "
-                    f"got {self.display.dtype} of shape {self.display.shape}"
-                )
-            object.__setattr__(self, "display", read_only(self.display))
         if not 1 <= self.frame <= self.frames:
             raise ValueError(f"frame must be 1 to {self.frames}, got {self.frame}")
         object.__setattr__(self, "pixels", read_only(self.pixels))

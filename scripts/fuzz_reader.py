@@ -17,10 +17,12 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pydicom
@@ -33,10 +35,13 @@ from lesionscan.batch.pool import Work, run_jobs
 from lesionscan.reading import UnreadableFileError, open_radiographs
 from lesionscan.reading.codes import ErrorCode
 
+DoneT = TypeVar("DoneT")
+
 LARGEST_SOURCE = 300_000
 """Bytes; longer files say nothing more, slower."""
 SECONDS = 20
 _LIES = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
+_VRS = (b"US", b"SS", b"DS", b"IS", b"SQ", b"FD", b"OW", b"OB", b"UN", b"LO", b"CS", b"XX")
 _NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
             "SamplesPerPixel", "NumberOfFrames", "PlanarConfiguration")  # fmt: skip
 
@@ -117,15 +122,27 @@ def read_case(case: Case) -> Outcome:
 
 
 def _ending(path: Path) -> str:
+    """Read and show every picture; return the worst ending of any."""
+    with ExitStack() as stack:
+        frames = _tried(lambda: stack.enter_context(open_radiographs(path)))
+        if isinstance(frames, str):
+            return frames
+        endings = [
+            ending
+            for number in range(1, frames.count + 1)
+            for look in (frames.read, frames.show)
+            if isinstance(ending := _tried(partial(look, number)), str)
+        ]
+    return next((one for one in endings if one.startswith("raised")), (*endings, "ok")[0])
+
+
+def _tried(look: Callable[[], DoneT]) -> DoneT | str:
     try:
-        with open_radiographs(path) as frames:
-            for number in range(1, frames.count + 1):
-                frames.read(number)
+        return look()
     except UnreadableFileError as error:
         return error.code
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         return f"raised {type(error).__name__}"
-    return "ok"
 
 
 def damaged(case: Case) -> bytes:
@@ -181,6 +198,15 @@ def _mix(data: bytearray, rng: np.random.Generator) -> bytearray:
     return data[: int(rng.integers(0, len(data) + 1))] + other[int(rng.integers(0, len(other))) :]
 
 
+def _retype(data: bytearray, rng: np.random.Generator) -> bytearray:
+    """Give an element of an explicit header another value representation."""
+    found = [at for at in range(132, min(len(data), 4000)) if bytes(data[at : at + 2]) in _VRS]
+    if found:
+        place = found[rng.integers(len(found))]
+        data[place : place + 2] = _VRS[rng.integers(len(_VRS))]
+    return data
+
+
 def _edit(data: bytearray, rng: np.random.Generator) -> bytearray:
     """Drop tags of a DICOM file, or make its numbers impossible; another file stays as it is."""
     with warnings.catch_warnings():
@@ -200,7 +226,7 @@ def _edit(data: bytearray, rng: np.random.Generator) -> bytearray:
     return bytearray(out.getvalue())
 
 
-_DAMAGES = (_flip, _flip, _lie, _lie, _cut, _move, _mix, _edit, _edit, _edit)
+_DAMAGES = (_flip, _flip, _lie, _lie, _cut, _move, _mix, _retype, _edit, _edit, _edit)
 
 
 @cache

@@ -12,8 +12,9 @@ Names:
 """
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +25,9 @@ OWN_PRODUCTS = (".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bo
 
 _RESERVED = frozenset({"run"})
 """A film of this name would put its JSON where the summary run.json stands."""
+
+_PAGE = re.compile(r"(.+)\.frame\d{3,}")
+"""How the results of one picture of a file with several are named (`records.result_name`)."""
 
 
 class InputError(Exception):
@@ -188,7 +192,7 @@ def _name(found: Iterator[_Found]) -> tuple[Film, ...]:
         clashing = [
             film
             for film in films
-            if (names[film.name()] > 1 or film.name() in _RESERVED)
+            if (names[film.name()] > 1 or _is_reserved(film.name(), names))
             and film.used < len(film.parents)
         ]
         if not clashing:
@@ -199,6 +203,12 @@ def _name(found: Iterator[_Found]) -> tuple[Film, ...]:
     if twice:
         raise InputError(f"two inputs share the name {twice[0]}; scan them one after the other")
     return tuple(Film(film.path, film.name()) for film in films)
+
+
+def _is_reserved(name: str, names: Mapping[str, int]) -> bool:
+    """Say whether a film's results would stand where others do: a summary's, or another's page."""
+    page = _PAGE.fullmatch(name)
+    return name in _RESERVED or (page is not None and page[1] in names)
 
 
 def _printable(name: str) -> str:

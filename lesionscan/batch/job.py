@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 
 from lesionscan import __version__
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading import UnreadableFileError, open_radiographs
-from lesionscan.reading.frames import Frames
+from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
-from lesionscan.reporting.overlay import bone_png, labels_png, overlay_png
+from lesionscan.reporting.overlay import bone_png, labels_png, may_be_drawn, overlay_png
 from lesionscan.reporting.records import OVERLAY_WITHHELD, InputRecord, result_name, to_json
 from lesionscan.settings import Settings
 
@@ -148,6 +147,7 @@ def crashed(job: Job, exit_code: int | None) -> tuple[Outcome, ...]:
         f"the worker process died ({cause}); often memory ran out: try fewer jobs",
     )
     result = _fail(job, _source(job, _sha256_or_none(job.path)), error)
+    _remove_others(job, 1)
     return (_outcome(result, seconds=0.0, resumed=False),)
 
 
@@ -157,30 +157,54 @@ def read_result(paths: ResultPaths) -> dict[str, Any] | None:
         result = json.loads(paths.record.read_bytes())
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) and "tool" in result else None
+    return result if _is_result(result) else None
+
+
+def _is_result(read: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - any JSON value
+    """Say whether a JSON has the parts of a result that are looked at before it is kept."""
+    parts = {"warnings": {"code"}, "candidates": {"score", "shown"}}
+    return (
+        isinstance(read, dict)
+        and isinstance(read.get("tool"), dict)
+        and isinstance(read.get("status"), str)
+        and isinstance(source := read.get("input"), dict)
+        and isinstance(source.get("file"), str)
+        and all(isinstance(source.get(name), int) for name in ("frame", "frames"))
+        and all(
+            isinstance(read.get(name), list)
+            and all(isinstance(part, dict) and keys <= part.keys() for part in read[name])
+            for name, keys in parts.items()
+        )
+    )
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     started = time.perf_counter()
     sha256 = _sha256_or_none(job.path)
-    if job.resume and sha256 is not None:
-        kept = _kept_results(job, sha256)
-        if kept:
-            seconds = (time.perf_counter() - started) / len(kept)
-            yield from (_outcome(result, seconds=seconds, resumed=True) for result in kept)
-            return
+    kept = _kept_results(job, sha256) if job.resume and sha256 is not None else {}
+    count = next((result["input"]["frames"] for result in kept.values()), 0)
+    if kept and len(kept) == count:
+        seconds = (time.perf_counter() - started) / count
+        for number in range(1, count + 1):
+            yield _outcome(kept[number], seconds=seconds, resumed=True)
+        _remove_others(job, count)
+        return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
         frames = _tried(lambda: stack.enter_context(opening))
         if isinstance(frames, Notice):
             result = _fail(job, _source(job, sha256), frames)
+            _remove_others(job, 1)
             yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
             return
         for number in range(1, frames.count + 1):
-            result = _result(job, frames, number, sha256)
-            yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
+            old = kept.get(number)
+            result = _result(job, frames, number, sha256) if old is None else old
+            seconds = time.perf_counter() - started
+            yield _outcome(result, seconds=seconds, resumed=old is not None)
             started = time.perf_counter()
+        _remove_others(job, frames.count)
 
 
 def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[str, Any]:
@@ -266,8 +290,7 @@ class _Rendered:
 
 def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
-    burned_in = radiograph.acquisition.get("burned_in_annotation") == "YES"
-    withheld = burned_in and not job.settings.allow_burned_in
+    withheld = not may_be_drawn(radiograph, job.settings)
     notices = [
         Notice(
             OVERLAY_WITHHELD,
@@ -298,35 +321,65 @@ def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:
     return rendered.result
 
 
-def _kept_results(job: Job, sha256: str) -> list[dict[str, Any]]:
-    """Return the earlier results of every picture in the file; none unless all can be kept."""
-    first = _kept_result(job, result_name(job.name, 1, 1), sha256)
-    if first is None:  # several pictures: numbers are in their results' names
-        first = _kept_result(job, result_name(job.name, 1, 2), sha256)
+def _kept_results(job: Job, sha256: str) -> dict[int, dict[str, Any]]:
+    """Return the earlier results that can be kept, by the number of the picture in the file."""
+    alone = _kept_result(job, result_name(job.name, 1, 1), sha256)
+    if alone is not None:
+        return {1: alone}
+    # any page's result says how many there are, also that of one which failed
+    first = read_result(ResultPaths.of(job.out, result_name(job.name, 1, 2)))
     if first is None:
-        return []
-    count = first["input"]["frames"]
-    names = (result_name(job.name, number, count) for number in range(2, count + 1))
-    kept = [first, *(_kept_result(job, name, sha256) for name in names)]
-    return [result for result in kept if result is not None] if None not in kept else []
+        return {}
+    count = min(first["input"]["frames"], job.settings.max_frames)
+    found = (
+        (number, _kept_result(job, result_name(job.name, number, count), sha256))
+        for number in range(1, count + 1)
+    )
+    return {number: result for number, result in found if result is not None}
 
 
 def _kept_result(job: Job, name: str, sha256: str) -> dict[str, Any] | None:
     paths = ResultPaths.of(job.out, name)
     result = read_result(paths)
-    if result is None or result.get("status") != "ok":
+    if result is None or result["status"] != "ok":
         return None
-    tool, source = result["tool"], result.get("input", {})
+    tool, source = result["tool"], result["input"]
     same = (
         tool.get("version") == __version__
         and tool.get("settings_sha256") == job.settings.sha256()
         and tool.get("scorer_sha256") == load_scorer(job.scorer).sha256
         and source.get("sha256") == sha256
-        and source.get("file") == job.name
+        and source["file"] == job.name
     )
+    if not same:
+        return None
     withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
     wanted = [path for path in paths.pictures if not (withheld and path == paths.overlay)]
-    return result if same and all(_is_full(path) for path in wanted) else None
+    return result if all(_is_full(path) for path in wanted) else None
+
+
+def _remove_others(job: Job, count: int) -> None:
+    """Remove results of the same file that another count of pictures has left.
+
+    A file may have been exported again with fewer pictures, or have failed as a whole before.
+    """
+    if count != 1:
+        _remove_result(job, job.name)
+    number = 1 if count == 1 else count + 1
+    # one by one: a folder may hold the results of a hundred thousand films
+    while _remove_result(job, result_name(job.name, number, 2)):
+        number += 1
+
+
+def _remove_result(job: Job, name: str) -> bool:
+    """Remove a result if it is there and of the job's file; say whether it was."""
+    paths = ResultPaths.of(job.out, name)
+    result = read_result(paths)
+    if result is None or result["input"]["file"] != job.name:
+        return False
+    for path in (paths.record, *paths.pictures):
+        remove(path)
+    return True
 
 
 def _is_full(path: Path) -> bool:

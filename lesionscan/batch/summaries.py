@@ -134,6 +134,7 @@ def _run_json(outcomes: Sequence[Outcome], run: RunRecord) -> bytes:
         "settings": run.settings.model_dump(mode="json"),
         "counts": {
             "found": run.found,
+            "pictures": len(outcomes),
             "ok": sum(outcome.status == "ok" for outcome in outcomes),
             "failed": sum(outcome.status == "failed" for outcome in outcomes),
             "not_done": run.not_done,

@@ -41,32 +41,52 @@ def inspect(
         keep_uids=keep_uids,
         allow_burned_in=allow_burned_in,
     )
+    if picture is not None:
+        _check_picture(picture, file)
     from lesionscan.detection.pipeline import normalise_film
-    from lesionscan.reading import UnreadableFileError, read_radiograph
+    from lesionscan.reading import UnreadableFileError, open_radiographs
     from lesionscan.reporting.atomic import write_bytes
     from lesionscan.reporting.inspection import inspection, inspection_letters, inspection_png
+    from lesionscan.reporting.overlay import may_be_drawn
     from lesionscan.reporting.records import DISCLAIMER
 
     with stoppable("stopped"):
         try:
-            radiograph = read_radiograph(file, settings=chosen, frame=frame)
+            with open_radiographs(file, settings=chosen) as frames:
+                number = _chosen_frame(frame, frames.count)
+                radiograph = frames.read(number)
+                shown = None if picture is None else frames.show(number)
         except UnreadableFileError as error:
             complain(f"{one_line(str(file))}: {error.code}: {error.message}")
             raise typer.Exit(1) from None
-        except ValueError as error:  # no picture of that number
-            raise RefusedError(f"--frame: {error}") from None
         film = normalise_film(radiograph, chosen)
         print(one_line(file.name))
         facts = inspection(radiograph, film)
         widest = max(len(name) for name, _ in facts)
         for name, words in facts:
             print(f"  {name:<{widest}}  {words}")
-        burned_in = radiograph.acquisition.get("burned_in_annotation") == "YES"
-        if burned_in and not chosen.allow_burned_in:
-            note("no picture: identifying text may be burned in (--allow-burned-in makes one)")
-        else:
+        if may_be_drawn(radiograph, chosen):
             print("\n".join(inspection_letters(film, columns=_LETTERS)))
             if picture is not None:
-                write_bytes(picture, inspection_png(film))
-                print(f"picture: {picture}")
+                write_bytes(picture, inspection_png(film, shown))
+                print(f"picture: {one_line(str(picture))}")
+        else:
+            note("no picture: identifying text may be burned in (--allow-burned-in makes one)")
     print(DISCLAIMER)
+
+
+def _check_picture(picture: Path, film: Path) -> None:
+    """Refuse to write over anything but a picture of an earlier call."""
+    if picture.suffix.lower() != ".png":
+        raise RefusedError(f"--picture {one_line(str(picture))}: give a name that ends in .png")
+    if picture.exists() and film.exists() and picture.samefile(film):
+        raise RefusedError(f"--picture {one_line(str(picture))} is the film itself; give another")
+
+
+def _chosen_frame(frame: int | None, count: int) -> int:
+    """Return which picture of a file is meant."""
+    if frame is None and count > 1:
+        raise RefusedError(f"the file holds {count} pictures; say which with --frame 1 to {count}")
+    if frame is not None and frame > count:
+        raise RefusedError(f"--frame {frame}: the file holds {count}; give 1 to {count}")
+    return frame or 1

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lesionscan.radiograph import Radiograph, Spacing
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError
 from lesionscan.reading.frames import Frames
@@ -15,12 +18,17 @@ from lesionscan.settings import Settings
 
 __all__ = [
     "ErrorCode",
+    "Frames",
     "NoticeCode",
     "UnreadableFileError",
     "looks_like_image",
     "open_radiographs",
     "read_radiograph",
 ]
+
+_ABOUT_SPACING = frozenset(
+    {NoticeCode.NO_SPACING, NoticeCode.BAD_SPACING, NoticeCode.MAGNIFICATION_CORRECTED}
+)
 
 
 def read_radiograph(
@@ -90,7 +98,11 @@ def open_radiographs(path: Path | str, *, settings: Settings | None = None) -> I
             with _failures_in_words():
                 return _finished(frames.read(number), number, frames.count, chosen)
 
-        yield Frames(frames.count, read)
+        def show(number: int) -> NDArray[np.uint8] | None:
+            with _failures_in_words():
+                return frames.show(number)
+
+        yield Frames(frames.count, read, show)
 
 
 @contextmanager
@@ -162,10 +174,6 @@ def _finished(radiograph: Radiograph, frame: int, frames: int, settings: Setting
             radiograph,
             spacing=Spacing(row_mm, column_mm, source="user", plane="undetermined"),
             # what the file's own spacing is worth no longer matters
-            notices=tuple(
-                one
-                for one in radiograph.notices
-                if one.code not in (NoticeCode.NO_SPACING, NoticeCode.MAGNIFICATION_CORRECTED)
-            ),
+            notices=tuple(one for one in radiograph.notices if one.code not in _ABOUT_SPACING),
         )
     return replace(radiograph, frame=frame, frames=frames)

@@ -120,8 +120,8 @@ def acquisition_facts(
 
 
 def whole_or_not(value: float) -> Fact:
-    """Return a finite number as the integer that it is, if it is one."""
-    return int(value) if value == int(value) else value
+    """Return a finite number as the integer that it is, if it is one and no huge one."""
+    return int(value) if value.is_integer() and abs(value) < 1e9 else value
 
 
 def uids(code: Callable[[str], str | None]) -> dict[str, Fact]:

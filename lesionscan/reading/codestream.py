@@ -7,6 +7,7 @@ memory is taken, so a small file cannot claim a huge picture (or hide one behind
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -45,13 +46,92 @@ class CodestreamHeader:
     body: int
 
 
-def encapsulated_frame(stream: BinaryIO, *, frame: int, frames: int, max_bytes: int) -> bytes:
-    """Join the fragments of one frame of the pixel data that start here (PS3.5 A.4).
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Where a fragment's bytes are in the stream, and whether a codestream may end with it."""
+
+    start: int
+    length: int
+    ends_codestream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """Encapsulated pixel data as listed, without being read (PS3.5 A.4).
+
+    Attributes
+    ----------
+    offsets
+        The Basic Offset Table; empty where it says nothing.
+    fragments
+        In their order, the table left out.
+    complete
+        Whether the end marker was found.
+    """
+
+    offsets: tuple[int, ...]
+    fragments: tuple[Fragment, ...]
+    complete: bool
+
+
+def list_fragments(stream: BinaryIO) -> Fragments:
+    """List the fragments of the pixel data that start here.
 
     Parameters
     ----------
     stream
         Stands behind the element's length.
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated` when there is no fragment before the file's end, `undecodable` when it is no
+        list of fragments.
+    """
+    here = stream.tell()
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(here)
+    offsets: tuple[int, ...] | None = None
+    fragments: list[Fragment] = []
+    while True:
+        head = stream.read(8)
+        tag = head[:4]
+        if tag == _SEQUENCE_END:
+            return Fragments(offsets or (), tuple(fragments), complete=True)
+        if len(head) < 8:
+            # Some writers leave the end marker out; the codestream itself says if it is whole.
+            if fragments:
+                return Fragments(offsets or (), tuple(fragments), complete=False)
+            raise truncated()
+        if tag != _ITEM:
+            raise _undecodable("the pixel data are no list of fragments")
+        (length,) = struct.unpack("<L", head[4:])
+        if offsets is None:
+            table = stream.read(min(length, _MAX_TABLE_BYTES))
+            if len(table) < length:
+                raise truncated()
+            offsets = struct.unpack(f"<{length // 4}L", table[: length // 4 * 4])
+            continue
+        start = stream.tell()
+        stream.seek(max(start, min(start + length, end) - 3))
+        last = stream.read(min(3, length))
+        fragments.append(Fragment(start, length, _END_OF_CODESTREAM in last))
+        if len(fragments) > _MAX_FRAGMENTS:
+            raise _undecodable("the pixel data are in too many fragments")
+        stream.seek(start + length)
+
+
+def encapsulated_frame(
+    stream: BinaryIO, listed: Fragments, *, frame: int, frames: int, max_bytes: int
+) -> bytes:
+    """Join the fragments of one frame.
+
+    Parameters
+    ----------
+    stream
+        Where the fragments are.
+    listed
+        From `list_fragments`.
     frame, frames
         Which of how many, from 1 on.
     max_bytes
@@ -60,19 +140,10 @@ def encapsulated_frame(stream: BinaryIO, *, frame: int, frames: int, max_bytes: 
     Raises
     ------
     UnreadableFileError
-        `truncated` when the file ends within it, `undecodable` when it is no list of fragments or
-        does not say which of them make the frame, `too_large` above `max_bytes`, `no_pixels` when
-        it is empty.
+        `truncated` when the file ends before or within it, `undecodable` when nothing says which
+        fragments make the frame, `too_large` above `max_bytes`, `no_pixels` when it is empty.
     """
-    offsets, fragments = _fragments(stream)
-    chosen = fragments
-    if frames > 1 and len(fragments) == frames:
-        chosen = fragments[frame - 1 : frame]
-    elif frames > 1:
-        if len(offsets) != frames or not fragments:
-            raise _undecodable("the pixel data do not say where each frame starts")
-        starts = [fragments[0].start + offset for offset in (*offsets, 1 << 62)]
-        chosen = [f for f in fragments if starts[frame - 1] <= f.start < starts[frame]]
+    chosen = _of_frame(listed, frame, frames)
     if sum(fragment.length for fragment in chosen) > max_bytes:
         raise UnreadableFileError(
             ErrorCode.TOO_LARGE, "the compressed pixel data are too long; raise max_megapixels"
@@ -91,42 +162,26 @@ def encapsulated_frame(stream: BinaryIO, *, frame: int, frames: int, max_bytes: 
     return joined
 
 
-@dataclass(frozen=True, slots=True)
-class _Fragment:
-    """Where a fragment's bytes are in the stream."""
-
-    start: int
-    length: int
-
-
-def _fragments(stream: BinaryIO) -> tuple[tuple[int, ...], list[_Fragment]]:
-    """List the fragments, and the offsets in the table before them, without reading them."""
-    offsets: tuple[int, ...] | None = None
-    fragments: list[_Fragment] = []
-    while True:
-        head = stream.read(8)
-        tag = head[:4]
-        if tag == _SEQUENCE_END:
-            break
-        if len(head) < 8:
-            # Some writers leave the end marker out; the codestream itself says if it is whole.
-            if fragments:
-                break
+def _of_frame(listed: Fragments, frame: int, frames: int) -> Sequence[Fragment]:
+    """Return the fragments of one frame: by their number, by the table, or by their ends."""
+    fragments = listed.fragments
+    if frames == 1:
+        return fragments
+    if len(fragments) == frames:
+        return fragments[frame - 1 : frame]
+    if len(listed.offsets) == frames and fragments:
+        starts = [fragments[0].start + offset for offset in (*listed.offsets, 1 << 62)]
+        chosen = [f for f in fragments if starts[frame - 1] <= f.start < starts[frame]]
+        if not chosen and not listed.complete:
             raise truncated()
-        if tag != _ITEM:
-            raise _undecodable("the pixel data are no list of fragments")
-        (length,) = struct.unpack("<L", head[4:])
-        if offsets is None:
-            table = stream.read(min(length, _MAX_TABLE_BYTES))
-            if len(table) < length:
-                raise truncated()
-            offsets = struct.unpack(f"<{length // 4}L", table[: length // 4 * 4])
-            continue
-        fragments.append(_Fragment(stream.tell(), length))
-        if len(fragments) > _MAX_FRAGMENTS:
-            raise _undecodable("the pixel data are in too many fragments")
-        stream.seek(length, io.SEEK_CUR)
-    return offsets or (), fragments
+        return chosen
+    # a codestream's end marker may lie before a byte of padding
+    ends = [number for number, one in enumerate(fragments, start=1) if one.ends_codestream]
+    if listed.complete and len(ends) != frames:
+        raise _undecodable("the pixel data do not say where each frame starts")
+    if frame > len(ends):
+        raise truncated()
+    return fragments[([0, *ends])[frame - 1] : ends[frame - 1]]
 
 
 def _undecodable(fault: str) -> UnreadableFileError:

@@ -1,12 +1,16 @@
 """DICOM file -> Radiograph."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
+from lesionscan.reading.codestream import Fragments
 from lesionscan.reading.dicom_file import (
     DicomFile,
     PixelElement,
@@ -14,11 +18,12 @@ from lesionscan.reading.dicom_file import (
     open_dicom,
     silenced_pydicom,
 )
-from lesionscan.reading.dicom_greys import bone_bright, is_raw, modality_transform, unpadded
+from lesionscan.reading.dicom_greys import bone_bright, modality_transform, unpadded
 from lesionscan.reading.dicom_pixels import (
     MAX_CELL_BYTES,
     PixelFormat,
     decode_pixels,
+    locate_pixels,
     pixel_format,
 )
 from lesionscan.reading.dicom_shutter import open_field
@@ -26,7 +31,7 @@ from lesionscan.reading.dicom_voi import find_voi, voi_facts
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, inverted, shown_grey
 from lesionscan.reading.spacing import SpacingTags, choose_spacing
-from lesionscan.settings import Settings
+from lesionscan.settings import Polarity, Settings
 
 RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
 """Computed, digital, film, panoramic and intra-oral radiography (PS3.3 C.7.3.1.1.1)."""
@@ -64,49 +69,66 @@ def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
         )
         pixels, notices = _check_kind(file)
         layout = pixel_format(file.tags, max_megapixels=settings.max_megapixels)
+        picture = _Picture(file, locate_pixels(file, pixels), layout, settings.polarity)
     return Frames(
-        layout.frames, partial(_read_frame, file, pixels, layout, tuple(notices), settings)
+        layout.frames,
+        read=lambda frame: _read(picture, frame, notices, keep_uids=settings.keep_uids),
+        show=lambda frame: _show(picture, frame),
     )
 
 
-def _read_frame(
-    file: DicomFile,
-    pixels: PixelElement,
-    layout: PixelFormat,
-    known: tuple[Notice, ...],
-    settings: Settings,
-    frame: int,
-) -> Radiograph:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """An opened file whose header has been checked."""
+
+    file: DicomFile
+    pixels: PixelElement | Fragments
+    layout: PixelFormat
+    polarity: Polarity
+
+    @property
+    def dark_is_high(self) -> bool:
+        return self.layout.photometric == "MONOCHROME1"
+
+
+def _read(picture: _Picture, frame: int, known: Sequence[Notice], *, keep_uids: bool) -> Radiograph:
     """Decode a frame and apply what the header says of its values."""
-    notices = list(known)
-    tags = file.tags
-    dark_is_high = layout.photometric == "MONOCHROME1"
+    file, layout = picture.file, picture.layout
+    tags, notices = file.tags, list(known)
     with silenced_pydicom(tags.irregular):
-        stored = decode_pixels(file, pixels, layout, frame=frame)
+        stored = decode_pixels(file, picture.pixels, layout, frame=frame)
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
         greys = modality_transform(file, stored, layout, notices)
-        voi = None if is_raw(tags) else find_voi(file, greys, notices)
-        display = None if voi is None else shown_grey(greys, voi, dark_is_high=dark_is_high)
-        greys = bone_bright(tags, greys, notices, dark_is_high=dark_is_high)
+        voi = find_voi(file, greys, notices)
+        greys = bone_bright(tags, greys, notices, dark_is_high=picture.dark_is_high)
         spacing = _spacing(tags, notices)
         acquisition = _facts(file, layout, notices) | voi_facts(tags, voi)
-        if settings.keep_uids:
+        if keep_uids:
             acquisition |= uids(tags.code)
-    if settings.polarity == "bone-dark":
-        greys = inverted(greys)
-        display = None if display is None else 255 - display
-    notices.extend(_remarks(layout, acquisition, tags))
+        notices.extend(_remarks(layout, acquisition, tags))
     return Radiograph(
-        pixels=as_float_image(greys),
+        pixels=as_float_image(inverted(greys) if picture.polarity == "bone-dark" else greys),
         valid=valid,
         spacing=spacing,
         photometric_interpretation=layout.photometric,
-        polarity="stated" if settings.polarity == "auto" else "user",
+        polarity="stated" if picture.polarity == "auto" else "user",
         acquisition=acquisition,
         notices=tuple(notices),
-        display=display,
     )
+
+
+def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
+    """Decode a frame and apply the window or VOI LUT that the file states."""
+    file = picture.file
+    with silenced_pydicom(file.tags.irregular):
+        stored = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        greys = modality_transform(file, stored, picture.layout, [])
+        voi = find_voi(file, greys, [])
+    if voi is None:
+        return None
+    turned = picture.dark_is_high != (picture.polarity == "bone-dark")
+    return shown_grey(greys, voi, dark_is_high=turned)
 
 
 def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -> Iterator[Notice]:
@@ -116,10 +138,11 @@ def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -
             NoticeCode.PRECISION_REDUCED,
             f"{layout.bits_stored} bits are stored; grey values are rounded to float32",
         )
-    if acquisition.get("burned_in_annotation") == "YES":
+    if any(said.upper() != "NO" for said in tags.codes("BurnedInAnnotation")):
         yield notice(
             NoticeCode.BURNED_IN_ANNOTATION,
-            "the file says that identifying text is burned into the picture",
+            "the file says that identifying text is burned into the picture, or does not rule it "
+            "out",
         )
     if acquisition.get("overlays"):
         yield notice(

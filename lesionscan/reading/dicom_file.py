@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
@@ -50,7 +51,17 @@ _NATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class PixelElement:
-    """Where PixelData is: first byte, and length or None for encapsulated (compressed) data."""
+    """Where PixelData is.
+
+    Attributes
+    ----------
+    vr
+        Value representation, None where it is implicit.
+    start
+        First byte in the stream.
+    length
+        Bytes of native data; None for encapsulated (compressed) data.
+    """
 
     vr: str | None
     start: int
@@ -80,8 +91,10 @@ class Tags:
         if isinstance(value, Sequence) and not isinstance(value, str | bytes):
             parts = value
         try:
-            return tuple(float(str(part)) for part in parts) or None
-        except ValueError:
+            # text and numbers only: what else may stand here (items of a sequence, say) raises
+            # anything when it is converted, and quotes what it holds
+            return tuple(_number(part) for part in parts) or None
+        except (ValueError, OverflowError):
             self.irregular.append(keyword)
             return None
 
@@ -103,7 +116,11 @@ class Tags:
     def code(self, keyword: str) -> str | None:
         """Return a coded string without its padding, None when absent, empty or multi-valued."""
         value = self._value(keyword)
-        return value.strip(" \0") or None if isinstance(value, str) else None
+        if isinstance(value, str):
+            return value.strip(" \0") or None
+        if value is not None:
+            self.irregular.append(keyword)
+        return None
 
     def codes(self, keyword: str) -> tuple[str, ...]:
         """Return all coded strings of a tag without their padding, empty ones left out."""
@@ -135,6 +152,12 @@ class Tags:
             self.irregular.append(keyword)
             return None
         return None if value is None or value == "" else value
+
+
+def _number(part: object) -> float:
+    if not isinstance(part, str | int | float | Decimal):
+        raise ValueError("no number")  # noqa: TRY004 - one kind of failure for the caller
+    return float(part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,9 +17,11 @@ from pydicom.uid import (
 
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError
 from lesionscan.reading.codestream import (
+    Fragments,
     decode_codestream,
     decode_rle,
     encapsulated_frame,
+    list_fragments,
     truncated,
 )
 from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
@@ -38,6 +40,9 @@ _LOSSLESS = (
     JPEGLosslessSV1,
     JPEGLSLossless,
 )
+
+_MOST_FRAMES = 2**31 - 1
+"""What an IS can hold (PS3.5 6.2)."""
 
 MAX_CELL_BYTES = 12
 """Three samples of 32 bits: the most that a pixel read here takes in the file."""
@@ -106,9 +111,16 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
         signed=sign == 1,
         photometric=_photometric(tags),
         planar=tags.integer("PlanarConfiguration") == 1,
-        # 0 and less are written where one is meant
-        frames=max(1, tags.integer("NumberOfFrames") or 1),
+        frames=_frames(tags),
     )
+
+
+def _frames(tags: Tags) -> int:
+    """Return NumberOfFrames; 0 and less are written where one is meant."""
+    frames = tags.integer("NumberOfFrames") or 1
+    if frames > _MOST_FRAMES:
+        raise _bad_header("NumberOfFrames is no number of frames")
+    return max(1, frames)
 
 
 def _samples(tags: Tags) -> int:
@@ -148,8 +160,22 @@ def _required(tags: Tags, keyword: str) -> int:
     return value
 
 
+def locate_pixels(file: DicomFile, pixels: PixelElement) -> PixelElement | Fragments:
+    """Return where the pixel data are, the fragments of compressed ones listed.
+
+    Raises
+    ------
+    UnreadableFileError
+        As `list_fragments`.
+    """
+    if pixels.length is not None:
+        return pixels
+    file.stream.seek(pixels.start)
+    return list_fragments(file.stream)
+
+
 def decode_pixels(
-    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame: int
+    file: DicomFile, pixels: PixelElement | Fragments, layout: PixelFormat, *, frame: int
 ) -> Greys:
     """Decode one frame of the pixel data to stored values, one grey a pixel.
 
@@ -158,7 +184,7 @@ def decode_pixels(
     file
         The file; its stream is moved.
     pixels
-        Where the data are.
+        Where the data are, from `locate_pixels`.
     layout
         How they are packed.
     frame
@@ -171,7 +197,7 @@ def decode_pixels(
     """
     decoded = (
         _encapsulated(file, pixels, layout, frame=frame)
-        if pixels.length is None
+        if isinstance(pixels, Fragments)
         else _native(file, pixels, layout, frame=frame)
     )
     cells = decoded.cells
@@ -206,12 +232,12 @@ class _Decoded:
 
 
 def _encapsulated(
-    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame: int
+    file: DicomFile, fragments: Fragments, layout: PixelFormat, *, frame: int
 ) -> _Decoded:
     """Decode a compressed frame."""
-    file.stream.seek(pixels.start)
     data = encapsulated_frame(
         file.stream,
+        fragments,
         frame=frame,
         frames=layout.frames,
         max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20),

@@ -21,6 +21,9 @@ _BEYOND = 0.1
 _SCATTER = 0.5
 """Outside a collimator lies scatter only: values vary at most by this share of those inside."""
 
+_MOST_CORNERS = 1000
+"""Of a polygon; filling one takes time that grows with the square of their number."""
+
 Kind = Literal["Shutter", "Collimator"]
 
 
@@ -60,12 +63,15 @@ def open_field(
                        "it is ignored")
             )  # fmt: skip
         else:
-            notices.append(
-                notice(
-                    NoticeCode.FIELD_STATED,
-                    f"what lies outside the {kind.lower()} that the file states is left out",
+            lost = int(valid.sum()) - int(left.sum())
+            if lost:
+                notices.append(
+                    notice(
+                        NoticeCode.FIELD_STATED,
+                        f"what lies outside the {kind.lower()} that the file states is left out: "
+                        f"{lost / valid.size:.1%} of the picture",
+                    )
                 )
-            )
             valid = left
     return valid, tuple(notices)
 
@@ -118,6 +124,8 @@ def _polygon(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
     corners = tags.numbers(f"VerticesOfThePolygonal{kind}") or ()
     if len(corners) < 6 or len(corners) % 2:
         raise ValueError("is not complete")
+    if len(corners) > 2 * _MOST_CORNERS:
+        raise ValueError("has too many corners")
     rows = _near(corners[::2], [shape[0]] * (len(corners) // 2))
     columns = _near(corners[1::2], [shape[1]] * (len(corners) // 2))
     points = np.rint(np.column_stack([columns, rows])).astype(np.int32) - 1

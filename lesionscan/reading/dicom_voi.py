@@ -10,6 +10,7 @@ from lesionscan.radiograph import Fact, Notice
 from lesionscan.reading.acquisition import whole_or_not
 from lesionscan.reading.codes import NoticeCode, notice
 from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_greys import is_raw
 from lesionscan.reading.dicom_lut import read_lut
 from lesionscan.reading.grayscale import Greys, Lut, Window
 
@@ -27,6 +28,8 @@ _FUNCTIONS: dict[str, Function] = {
 def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | Lut | None:
     """Return the VOI transform that a file asks for, None where there is none that can be used.
 
+    Raw values (For Processing) have none: their window belongs to another picture.
+
     Parameters
     ----------
     file
@@ -36,6 +39,8 @@ def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | L
     notices
         Takes `bad_window` for each transform that cannot be used.
     """
+    if is_raw(file.tags):
+        return None
     item = file.tags.sequence_item("VOILUTSequence")
     if item is not None:
         try:

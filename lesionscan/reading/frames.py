@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError
 
@@ -17,10 +20,14 @@ class Frames:
         How many there are, at least 1.
     read
         Reads one, by its number from 1 on; the file must still be open.
+    show
+        Returns one as the file asks viewers to show it (window or VOI LUT), for people only: uint8
+        (rows, cols), bone bright; None where the file does not ask.
     """
 
     count: int
     read: Callable[[int], Radiograph]
+    show: Callable[[int], NDArray[np.uint8] | None]
 
     def check(self, *, at_most: int) -> None:
         """Refuse more pictures than a file of radiographs holds.

@@ -20,6 +20,9 @@ CHANNEL_TOLERANCE = 8 / 255
 
 Numbers = NDArray[Any]
 
+_WIDEST = 1e9
+"""Of a window; no stored value is so large but those of 32 bits, which no window is meant for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Greys:
@@ -62,8 +65,8 @@ class Window:
 
     def __post_init__(self) -> None:
         least = 1.0 if self.function == "LINEAR" else 0.0
-        wide_enough = self.width >= least and self.width > 0
-        if not (wide_enough and np.isfinite(self.width) and np.isfinite(self.centre)):
+        wide_enough = least <= self.width <= _WIDEST and self.width > 0
+        if not (wide_enough and abs(self.centre) <= _WIDEST):  # False for NaN as well
             raise ValueError(
                 f"window centre {self.centre:g} and width {self.width:g} cannot be used"
             )
@@ -126,11 +129,12 @@ def rescale(greys: Greys, *, slope: float, intercept: float) -> Greys:
     Raises
     ------
     ValueError
-        When the slope is zero or the result would not be finite in float32.
+        When the slope is zero, or the result would be flat or not finite in float32.
     """
     ends = sorted((slope * greys.low + intercept, slope * greys.high + intercept))
     largest = float(np.finfo(np.float32).max)
-    if slope == 0 or not all(abs(value) <= largest for value in (slope, *ends)):
+    finite = all(abs(value) <= largest for value in (slope, *ends))
+    if not finite or np.float32(ends[0]) == np.float32(ends[1]):
         raise ValueError(f"rescale slope {slope:g} and intercept {intercept:g} cannot be used")
     if (slope, intercept) == (1.0, 0.0):
         return greys
@@ -148,8 +152,9 @@ def apply_modality_lut(greys: Greys, lut: Lut) -> Greys:
 
 def _index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
     """Return the entry of each value: the first or last one beyond the table's ends."""
-    whole = values if values.dtype.kind in "iu" else np.rint(values).astype(np.int64)
-    return np.asarray(np.clip(whole - lut.first, 0, lut.entries.size - 1))
+    # clipped first: a huge value has no integer
+    near = np.clip(values, lut.first, lut.first + lut.entries.size - 1) - lut.first
+    return near if near.dtype.kind in "iu" else np.rint(near).astype(np.intp)
 
 
 def _highest(lut: Lut) -> int:

@@ -29,8 +29,6 @@ from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channe
 from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
-_MOST_PAGES = 20_000
-"""Looked at in one TIFF, previews included; a hostile file may hold millions of empty ones."""
 
 _FILE_BYTES_PER_PIXEL = 16
 """Four uncompressed float32 channels: the most that a picture read here takes in a file."""
@@ -82,19 +80,32 @@ def raster_frames(
             ErrorCode.TOO_LARGE, "the file is too long for a radiograph; raise max_megapixels"
         )
 
-    def read(frame: int) -> Radiograph:
+    if name != "tiff":
+
+        def read(_frame: int) -> Radiograph:
+            with _decoding():
+                picture = _png_or_jpeg(data, name, max_megapixels=megapixels)
+            return _radiograph(picture, settings.polarity)
+
+        return Frames(1, read, _not_said)
+
+    with _decoding():
+        # as many as can be wanted, each with some previews beside it
+        listed = islice(tifffile.TiffFile(io.BytesIO(data)).pages, 4 * settings.max_frames + 16)
+        pages = [page for page in listed if not _is_preview(page)]
+    if not pages:
+        raise damaged()
+
+    def read_page(frame: int) -> Radiograph:
         with _decoding():
-            picture = (
-                _tiff(data, frame, max_megapixels=megapixels)
-                if name == "tiff"
-                else _png_or_jpeg(data, name, max_megapixels=megapixels)
-            )
+            picture = _tiff(data, pages[frame - 1], max_megapixels=megapixels)
         return _radiograph(picture, settings.polarity)
 
-    if name != "tiff":
-        return Frames(1, read)
-    with _decoding(), tifffile.TiffFile(io.BytesIO(data)) as file:
-        return Frames(max(1, len(_pages(file))), read)
+    return Frames(len(pages), read_page, _not_said)
+
+
+def _not_said(_frame: int) -> None:
+    """Return no picture: these formats do not say how to show them."""
 
 
 @contextmanager
@@ -240,35 +251,29 @@ def _pillow_picture(file: Image) -> _Picture:
     return _Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
 
 
-def _pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage | tifffile.TiffFrame]:
-    """Return the pages; reduced-size previews beside them do not count."""
-    return [page for page in islice(file.pages, _MOST_PAGES) if not _is_preview(page)]
-
-
-def _tiff(data: bytes, frame: int, *, max_megapixels: float) -> _Picture:
+def _tiff(
+    data: bytes, page: tifffile.TiffPage | tifffile.TiffFrame, *, max_megapixels: float
+) -> _Picture:
     """Decode one page of a TIFF."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = _pages(file)
-        page = pages[frame - 1] if pages else None
-        if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
-            page = page.aspage()
-        if not isinstance(page, tifffile.TiffPage):
-            raise damaged()
-        _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
-        if page.bitspersample == 1:
-            raise _black_and_white()
-        if page.imagedepth > 1 or page.samplesperpixel > 4:
-            raise _multi_frame()
-        # tifffile fills missing strips with zeros, so half a file must be found here.
-        ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
-        if max(ends, default=len(data) + 1) > len(data):
-            raise truncated()
-        array = page.asarray()
-        picture = _tiff_picture(page, array)
-        if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
-            raise damaged()
-        orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
-        return replace(picture, turned=orientation not in (0, 1))
+    if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
+        page = page.aspage()
+    _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
+    if page.is_tiled:  # whole tiles are decoded, however little of them is in the picture
+        _check_size(page.tilelength, page.tilewidth, max_megapixels=max_megapixels)
+    if page.bitspersample == 1:
+        raise _black_and_white()
+    if page.imagedepth > 1 or page.samplesperpixel > 4:
+        raise _multi_frame()
+    # tifffile fills missing strips with zeros, so half a file must be found here.
+    ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if max(ends, default=len(data) + 1) > len(data):
+        raise truncated()
+    array = page.asarray()
+    picture = _tiff_picture(page, array)
+    if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
+        raise damaged()
+    orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
+    return replace(picture, turned=orientation not in (0, 1))
 
 
 def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:

@@ -18,7 +18,6 @@ _SHADES = " .:-=+*#%@"
 """From black to white, as most terminals show letters: bright on dark."""
 _LETTER_ASPECT = 2.0
 """A letter of a terminal is so many times as high as wide."""
-_LONGEST_PX = 640
 
 Fact = tuple[str, str]
 
@@ -64,10 +63,10 @@ _POLARITY = {
 
 def _display(radiograph: Radiograph) -> str:
     facts = radiograph.acquisition
-    if radiograph.display is None:
-        return "no window that could be used; pictures are stretched over the exposed field"
     if "voi_lut_entries" in facts:
         return f"VOI LUT of {facts['voi_lut_entries']} entries, {facts['voi_lut_bits']} bits"
+    if "window_center" not in facts:
+        return "no window that can be used"
     window = f"window {facts['window_center']} / {facts['window_width']}"
     more = f", the first of {facts['windows']}" if facts["windows"] != 1 else ""
     return f"{window}, {facts['voi_lut_function']}{more}"
@@ -117,21 +116,32 @@ def inspection_letters(film: NormalisedFilm, *, columns: int) -> list[str]:
         Letters in a line.
     """
     rows, cols = film.small.shape
-    lines = max(1, round(rows / cols * columns / _LETTER_ASPECT))
+    lines = min(max(1, round(rows / cols * columns / _LETTER_ASPECT)), columns)
     small = cv2.resize(film.small, (columns, lines), interpolation=cv2.INTER_AREA)
     shades = np.clip(np.rint(small * (len(_SHADES) - 1)), 0, len(_SHADES) - 1).astype(np.intp)
     return ["".join(_SHADES[shade] for shade in line).rstrip() for line in shades]
 
 
-def inspection_png(film: NormalisedFilm) -> bytes:
-    """Return the normalised film, and beside it what of it is searched, as a PNG."""
-    grey = _shrunk(np.rint(film.small * 255).astype(np.uint8))
-    usable = _shrunk(np.where(film.field.usable, 255, 0).astype(np.uint8))
-    return encode_png(np.hstack([grey, np.where(usable > 127, grey, 0).astype(np.uint8)]))
+def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> bytes:
+    """Draw a film as viewers show it, as it is searched, and what of it is searched.
 
+    Parameters
+    ----------
+    film
+        The normalised film.
+    shown
+        uint8 (rows, cols), as viewers show it; None where the file does not say.
 
-def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rows, cols = picture.shape
-    factor = min(1.0, _LONGEST_PX / max(rows, cols))
-    size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    Returns
+    -------
+    bytes
+        A PNG, the pictures side by side on the working grid.
+    """
+    grey = np.rint(film.small * 255).astype(np.uint8)
+    searched = np.where(film.field.usable, grey, 0).astype(np.uint8)
+    panels = [grey, searched]
+    if shown is not None:
+        panels.insert(
+            0, np.asarray(cv2.resize(shown, grey.shape[::-1], interpolation=cv2.INTER_AREA))
+        )
+    return encode_png(np.hstack(panels))

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.pipeline import Findings
-from lesionscan.radiograph import BoolImage, FloatImage
+from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
+from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.caption import add_caption
 from lesionscan.reporting.drawing import AMBER, HALO, text_height
 from lesionscan.reporting.tags import place_tags
+from lesionscan.settings import Settings
 
 MAX_LONG_SIDE_PX = 1600
 """Enough for a full screen; a 4000 pixel film stays under about 2 MB."""
@@ -37,6 +39,20 @@ def overlay_png(findings: Findings) -> bytes:
     canvas = np.asarray(cv2.cvtColor(resized, cv2.COLOR_GRAY2BGR), np.uint8)
     _draw_candidates(canvas, findings, (size[1] / rows, size[0] / columns))
     return encode_png(add_caption(canvas, findings, size[0] / columns))
+
+
+def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:
+    """Say whether a picture of a film may be made: identifying text may be burned into it.
+
+    Parameters
+    ----------
+    radiograph
+        The film.
+    settings
+        `allow_burned_in` is used.
+    """
+    said = {notice.code for notice in radiograph.notices}
+    return settings.allow_burned_in or NoticeCode.BURNED_IN_ANNOTATION not in said
 
 
 def labels_png(findings: Findings) -> bytes:

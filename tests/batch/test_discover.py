@@ -164,3 +164,10 @@ def test_a_folder_that_cannot_be_listed_is_told(
     result = found(tmp_path)
     assert [film.name for film in result.films] == ["a.png"]
     assert result.unlistable == ("locked",)
+
+
+def test_a_film_named_like_a_page_gets_a_longer_name(tmp_path: Path) -> None:
+    """The results of the second page of "p.tif" and those of a film of that name stay apart."""
+    for name in ("p.tif", "p.tif.frame002", "q.tif.frame002"):
+        write_film(tmp_path / "in" / name)
+    assert sorted(names(tmp_path / "in")) == ["in/p.tif.frame002", "p.tif", "q.tif.frame002"]

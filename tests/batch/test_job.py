@@ -264,26 +264,86 @@ def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
     assert not ResultPaths.of(job.out, job.name).record.exists()
 
 
-def test_pages_are_kept_together_or_done_again(tmp_path: Path) -> None:
-    """A second run keeps all pages; where one's picture is gone it does all of them again."""
+def test_each_page_is_kept_or_done_again(tmp_path: Path) -> None:
+    """A second run keeps what is whole, and does the pages again that failed or lost a picture."""
     path = write_pages(tmp_path / "pages.tif", [10, 20])
     job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
     assert [one.resumed for one in process(job)] == [False, False]
     assert [one.resumed for one in process(job)] == [True, True]
     ResultPaths.of(job.out, "pages.tif.frame002").labels.unlink()
+    assert [one.resumed for one in process(job)] == [True, False]
+    job = replace(job, path=write_pages(tmp_path / "other.tif", [RAISE, 20]), name="other.tif")
     assert [one.resumed for one in process(job)] == [False, False]
+    assert [one.resumed for one in process(job)] == [False, True]
 
 
-def burned_in_job(tmp_path: Path, settings: Settings) -> Job:
+def results_of(job: Job) -> set[str]:
+    """Return the names of all results in a job's folder, pictures without their endings."""
+    return {path.name.removesuffix(".json") for path in job.out.rglob("*.json")}
+
+
+def test_no_result_of_another_count_of_pages_stays(tmp_path: Path) -> None:
+    """Three pages, then one, then three again, then a file that cannot be opened."""
+    path = write_pages(tmp_path / "p.tif", [10, 20, 30])
+    job = Job(path, "p.tif", tmp_path / "out", Settings(), None, resume=True)
+    pages = {f"p.tif.frame00{number}" for number in (1, 2, 3)}
+    process(job)
+    assert results_of(job) == pages
+    whole = path.read_bytes()
+    process(replace(job, path=write_pages(tmp_path / "one.tif", [10])))
+    assert results_of(job) == {"p.tif"}
+    assert not list(job.out.glob("p.tif.frame*"))
+    process(job)
+    assert results_of(job) == pages
+    assert not (job.out / "p.tif.overlay.png").exists()
+    path.write_bytes(whole[:300])
+    process(job)
+    assert results_of(job) == {"p.tif"}
+    assert not list(job.out.glob("p.tif.frame*"))
+
+
+def test_pages_that_no_limit_refuses_any_more_lose_their_failure(tmp_path: Path) -> None:
+    """What failed as a whole is gone when its pages are read."""
+    path = write_pages(tmp_path / "p.tif", [10, 20, 30])
+    job = Job(path, "p.tif", tmp_path / "out", Settings(max_frames=2), None, resume=True)
+    (outcome,) = process(job)
+    assert outcome.error is not None
+    assert outcome.error.code == "multi_frame"
+    process(replace(job, settings=Settings()))
+    assert results_of(job) == {f"p.tif.frame00{number}" for number in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"tool": {}, "status": "ok", "input": {}}',
+        '{"tool": [], "status": "ok", "input": {"file": "a/x y.png", "frame": 1, "frames": 1}}',
+        "[1]",
+        "{",
+    ],
+)
+def test_an_odd_json_is_no_earlier_result(tmp_path: Path, text: str) -> None:
+    """What somebody else put there, or edited, is written over."""
+    job = make_job(tmp_path)
+    write_bytes(ResultPaths.of(job.out, job.name).record, text.encode())
+    assert not done(job).resumed
+    assert result_of(job)["status"] == "ok"
+
+
+def burned_in_job(tmp_path: Path, settings: Settings, said: object = "YES") -> Job:
     """Return a job for a film that says that text is burned into it."""
     path = tmp_path / "named.dcm"
-    save(dataset(np.full((64, 64), 90), bits_stored=8, BurnedInAnnotation="YES"), path)
+    save(dataset(np.full((64, 64), 90), bits_stored=8, BurnedInAnnotation=said), path)
     return Job(path, path.name, tmp_path / "out", settings, None, resume=True)
 
 
-def test_no_picture_is_made_of_burned_in_text(tmp_path: Path) -> None:
-    """The overlay is left out, and an older one removed; the result says so, and is kept."""
-    job = burned_in_job(tmp_path, Settings())
+@pytest.mark.parametrize("said", ["YES", "Y", ["NO", "YES"]])
+def test_no_picture_is_made_of_burned_in_text(tmp_path: Path, said: object) -> None:
+    """The overlay is left out, and an older one removed; the result says so, and is kept.
+
+    Only a plain NO rules burned-in text out.
+    """
+    job = burned_in_job(tmp_path, Settings(), said)
     paths = ResultPaths.of(job.out, job.name)
     write_bytes(paths.overlay, b"of an earlier run")
     assert done(job).status == "ok"

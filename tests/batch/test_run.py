@@ -80,6 +80,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
     facts = run_json(out)
     assert facts["counts"] == {
         "found": 5,
+        "pictures": 5,
         "ok": 4,
         "failed": 1,
         "not_done": 0,

@@ -46,7 +46,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
-    assert picture.shape == (120, 180)
+    assert picture.shape == (120, 270)  # as shown, as searched, and what of it is searched
 
 
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:
@@ -79,14 +79,29 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
     pages = np.random.default_rng(2).integers(0, 255, (3, 60, 50)).astype(np.uint8)
     tifffile.imwrite(path, pages, photometric="minisblack")
     done = lesionscan("inspect", path)
-    assert done.returncode == 1
-    assert "3 pictures; say which" in done.stderr
+    assert done.returncode == 2
+    assert "the file holds 3 pictures; say which with --frame 1 to 3" in done.stderr
     done = lesionscan("inspect", path, "--frame", 2)
     assert "picture 2 of 3" in done.stdout
     assert "ASSUMED to be bright" in done.stdout
     done = lesionscan("inspect", path, "--frame", 4)
     assert done.returncode == 2
-    assert done.stderr == "lesionscan: --frame: frame must be 1 to 3, got 4\n"
+    assert done.stderr == "lesionscan: --frame 4: the file holds 3; give 1 to 3\n"
+
+
+def test_no_film_is_written_over(tmp_path: Path) -> None:
+    """The picture is a PNG of another name than the film's."""
+    path = film(tmp_path)
+    before = path.read_bytes()
+    done = lesionscan("inspect", path, "--picture", path)
+    assert done.returncode == 2
+    assert "give a name that ends in .png" in done.stderr
+    png = tmp_path / "film.png"
+    cv2.imwrite(str(png), np.random.default_rng(3).integers(0, 255, (60, 50)).astype(np.uint8))
+    done = lesionscan("inspect", png, "--picture", tmp_path / "." / "film.png")
+    assert done.returncode == 2
+    assert "is the film itself; give another" in done.stderr
+    assert path.read_bytes() == before
 
 
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lesionscan.reading.codestream import (
     decode_codestream,
     decode_rle,
     encapsulated_frame,
+    list_fragments,
 )
 
 EMPTY_ITEM = b"\xfe\xff\x00\xe0" + bytes(4)
@@ -23,7 +24,9 @@ PICTURE = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 
 def frame_of(data: bytes, limit: int = 1000, frame: int = 1, frames: int = 1) -> bytes:
     """Read the fragments in `data`."""
-    return encapsulated_frame(io.BytesIO(data), frame=frame, frames=frames, max_bytes=limit)
+    stream = io.BytesIO(data)
+    listed = list_fragments(stream)
+    return encapsulated_frame(stream, listed, frame=frame, frames=frames, max_bytes=limit)
 
 
 def test_fragments_are_joined() -> None:
@@ -49,6 +52,26 @@ def test_the_offset_table_says_where_frames_start() -> None:
     with pytest.raises(UnreadableFileError, match="do not say where each frame") as caught:
         frame_of(data, frames=2)
     assert caught.value.code == "undecodable"
+
+
+def test_ends_of_codestreams_say_where_frames_end() -> None:
+    """Without a table a frame ends with the fragment that holds the end marker, padded or not."""
+    parts = [b"abcdef\xff\xd9", b"ghijk\xff\xd9\0"]
+    data = encapsulate(parts, fragments_per_frame=2, has_bot=False) + END
+    assert [frame_of(data, frame=n, frames=2).rstrip(b"\0") for n in (1, 2)] == [
+        part.rstrip(b"\0") for part in parts
+    ]
+
+
+def test_whole_frames_before_a_cut_are_there() -> None:
+    """Where the end is missing, what is whole is read, with a table or without."""
+    parts = [b"abcdef\xff\xd9", b"ghijkl\xff\xd9", b"mnopqr\xff\xd9"]
+    for has_bot in (False, True):
+        data = encapsulate(parts, has_bot=has_bot)[:-16]
+        assert [frame_of(data, frame=n, frames=3) for n in (1, 2)] == parts[:2]
+        with pytest.raises(UnreadableFileError) as caught:
+            frame_of(data, frame=3, frames=3)
+        assert caught.value.code == "truncated"
 
 
 def test_only_the_frame_asked_for_counts_as_length() -> None:

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as DicomSequence
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
 from lesionscan.radiograph import Radiograph
@@ -639,6 +641,39 @@ def test_random_bytes_behind_the_marker(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(bytes(128) + b"DICM" + noise)
     assert error_code(path) in {"no_pixels", "truncated", "undecodable", "not_a_radiograph"}
+
+
+@pytest.mark.parametrize(
+    "keyword", ["WindowCenter", "ImagerPixelSpacing", "RescaleSlope", "NumberOfFrames", "KVP"]
+)
+@pytest.mark.parametrize(
+    ("vr", "text"), [("FD", "Mr Smith X"), ("IS", "1e400     "), ("XX", "Mr X")]
+)
+def test_items_where_numbers_should_stand_are_irregular(
+    tmp_path: Path, keyword: str, vr: str, text: str
+) -> None:
+    """They are never converted: that raises anything, and quotes what it holds."""
+    item = Dataset()
+    item.add_new((0x0010, 0x1030), "LO", text)
+    ds = dataset(ramp(12), bits_stored=12)
+    ds.add(DataElement(keyword, "SQ", DicomSequence([item])))
+    path = save(ds, tmp_path / "a.dcm")
+    tag = b"\x10\x00\x30\x10"
+    path.write_bytes(path.read_bytes().replace(tag + b"LO", tag + vr.encode()))
+    assert "header_irregular" in codes(read_radiograph(path))
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR IS")
+@pytest.mark.parametrize("value", ["1e300", "2147483648"])
+def test_a_huge_number_of_frames_is_a_bad_header(tmp_path: Path, value: str) -> None:
+    """No IS holds it, and no message repeats it."""
+    ds = dataset(ramp(12), bits_stored=12)
+    ds[0x0028, 0x0008] = RawDataElement(
+        Tag(0x0028, 0x0008), "IS", len(value), value.encode(), 0, False, True
+    )
+    with pytest.raises(UnreadableFileError, match="is no number of frames") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"))
+    assert caught.value.code == "bad_header"
 
 
 def test_damaged_header_is_undecodable(tmp_path: Path) -> None:

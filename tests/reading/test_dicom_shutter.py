@@ -52,7 +52,8 @@ def test_a_rectangle_leaves_its_inside(tmp_path: Path, kind: str) -> None:
     expected[10:50, 20:70] = True
     np.testing.assert_array_equal(radiograph.valid, expected)
     assert said(radiograph) == {
-        "field_stated": f"what lies outside the {kind.lower()} that the file states is left out"
+        "field_stated": f"what lies outside the {kind.lower()} that the file states is left out: "
+        "58.3% of the picture"
     }
 
 
@@ -79,6 +80,27 @@ def test_a_polygon_leaves_its_inside(tmp_path: Path) -> None:
     np.testing.assert_array_equal(radiograph.valid, same.valid)
 
 
+@pytest.mark.parametrize("shape", ["CIRCULAR", "POLYGONAL"])
+def test_a_collimator_of_any_shape(tmp_path: Path, shape: str) -> None:
+    """Its tags are named like the shutter's, and mean the same."""
+    tags: dict[str, Any] = {
+        "CenterOfCircular{}": [30, 45],
+        "RadiusOfCircular{}": 60,
+        "VerticesOfThePolygonal{}": [8, 18, 8, 73, 53, 73, 53, 18],
+    }
+    shutter, collimator = (
+        read(
+            tmp_path,
+            **dict[str, Any](
+                {f"{kind}Shape": shape, **{name.format(kind): tags[name] for name in tags}}
+            ),
+        )
+        for kind in ("Shutter", "Collimator")
+    )
+    np.testing.assert_array_equal(collimator.valid, shutter.valid)
+    assert (shape == "CIRCULAR") == bool(shutter.valid.all())
+
+
 def test_several_shapes_hide_together(tmp_path: Path) -> None:
     """Of a rectangle and a circle what lies in both is left."""
     tags = rectangle("Shutter", 11, 50, 21, 70) | {
@@ -96,6 +118,7 @@ def test_edges_just_beyond_the_picture_hide_nothing(tmp_path: Path) -> None:
     """An edge at 0 or one past the end is how devices write that a side is open."""
     radiograph = read(tmp_path, **rectangle("Shutter", 0, ROWS + 1, 0, COLUMNS + 1))
     assert radiograph.valid.all()
+    assert said(radiograph) == {}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +132,10 @@ def test_edges_just_beyond_the_picture_hide_nothing(tmp_path: Path) -> None:
         (
             {"ShutterShape": "POLYGONAL", "VerticesOfThePolygonalShutter": [1, 1, 9, 9]},
             "is not complete",
+        ),
+        (
+            {"ShutterShape": "POLYGONAL", "VerticesOfThePolygonalShutter": [9, 9] * 1001},
+            "has too many corners",
         ),
         ({"ShutterShape": "BITMAP"}, "has none of the shapes"),
     ],

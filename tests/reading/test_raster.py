@@ -25,10 +25,10 @@ def codes(radiograph: Radiograph) -> set[str]:
     return {entry.code for entry in radiograph.notices}
 
 
-def refused(path: Path, message: str) -> str:
+def refused(path: Path, message: str, **limits: float) -> str:
     """Return the code with which a file is refused."""
     with pytest.raises(UnreadableFileError, match=message) as caught:
-        read_radiograph(path)
+        read_radiograph(path, settings=Settings(**limits))
     return caught.value.code
 
 
@@ -284,6 +284,14 @@ def test_declared_size_is_checked_first(tmp_path: Path, caplog: pytest.LogCaptur
     path.write_bytes(path.read_bytes() + bytes((64 << 20) + 2000))
     with pytest.raises(UnreadableFileError, match="too long for a radiograph"):
         read_radiograph(path, settings=Settings(max_megapixels=0.00001))
+
+
+def test_a_small_picture_in_a_huge_tile_is_refused(tmp_path: Path) -> None:
+    """A decoder makes whole tiles, so their size counts too."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY8, tile=(1024, 1024), compression="zlib")
+    assert read_radiograph(path).shape == GREY8.shape
+    assert refused(path, "1024 x 1024 pixels", max_megapixels=1) == "too_large"
 
 
 def test_zero_size_is_refused(tmp_path: Path) -> None:

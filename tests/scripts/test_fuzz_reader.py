@@ -14,7 +14,6 @@ def test_the_reader_stands_some_hundred_damaged_files() -> None:
     outcomes = [fuzz_reader.read_case(Case(7, number)) for number in range(300)]
     assert [outcome for outcome in outcomes if outcome.is_fault] == []
     assert len({outcome.ending for outcome in outcomes}) > 5
-    assert max(outcome.peak_mb for outcome in outcomes) > 0
 
 
 def test_seed_and_number_decide() -> None:
