@@ -6,16 +6,16 @@ therefore means that the rest is complete, which is what resuming relies on.
 """
 
 import hashlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeGuard, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
+from lesionscan.batch.results import Origin, ResultPaths, kept_results, remove_others
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
@@ -91,32 +91,6 @@ class Outcome:
     resumed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ResultPaths:
-    """Where one film's results stand."""
-
-    record: Path
-    overlay: Path
-    labels: Path
-    bone: Path
-
-    @property
-    def pictures(self) -> tuple[Path, ...]:
-        """Return all but the JSON."""
-        return self.labels, self.bone, self.overlay
-
-    @classmethod
-    def of(cls, out: Path, name: str) -> "ResultPaths":
-        """Return the paths for a film's name under the output folder."""
-        base = out / PurePosixPath(name)
-        return cls(
-            record=base.with_name(f"{base.name}.json"),
-            overlay=base.with_name(f"{base.name}.overlay.png"),
-            labels=base.with_name(f"{base.name}.labels.png"),
-            bone=base.with_name(f"{base.name}.bone.png"),
-        )
-
-
 def process(job: Job) -> tuple[Outcome, ...]:
     """Do one file: read, find, report. What fails gives an outcome, not an exception.
 
@@ -147,55 +121,28 @@ def crashed(job: Job, exit_code: int | None) -> tuple[Outcome, ...]:
         f"the worker process died ({cause}); often memory ran out: try fewer jobs",
     )
     result = _fail(job, _source(job, _sha256_or_none(job.path)), error)
-    _remove_others(job, 1)
+    remove_others(job.out, job.name, pictures=1)
     return (_outcome(result, seconds=0.0, resumed=False),)
-
-
-def read_result(paths: ResultPaths) -> dict[str, Any] | None:
-    """Read a film's JSON back; None where there is none or it is not ours."""
-    try:
-        result = json.loads(paths.record.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return result if _is_result(result) else None
-
-
-def _is_result(read: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - any JSON value
-    """Say whether a JSON has the parts of a result that are looked at before it is kept."""
-    parts = {"warnings": {"code"}, "candidates": {"score", "shown"}}
-    return (
-        isinstance(read, dict)
-        and isinstance(read.get("tool"), dict)
-        and isinstance(read.get("status"), str)
-        and isinstance(source := read.get("input"), dict)
-        and isinstance(source.get("file"), str)
-        and all(isinstance(source.get(name), int) for name in ("frame", "frames"))
-        and all(
-            isinstance(read.get(name), list)
-            and all(isinstance(part, dict) and keys <= part.keys() for part in read[name])
-            for name, keys in parts.items()
-        )
-    )
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     started = time.perf_counter()
     sha256 = _sha256_or_none(job.path)
-    kept = _kept_results(job, sha256) if job.resume and sha256 is not None else {}
+    kept = _kept(job, sha256) if job.resume and sha256 is not None else {}
     count = next((result["input"]["frames"] for result in kept.values()), 0)
     if kept and len(kept) == count:
         seconds = (time.perf_counter() - started) / count
         for number in range(1, count + 1):
             yield _outcome(kept[number], seconds=seconds, resumed=True)
-        _remove_others(job, count)
+        remove_others(job.out, job.name, pictures=count)
         return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
         frames = _tried(lambda: stack.enter_context(opening))
         if isinstance(frames, Notice):
             result = _fail(job, _source(job, sha256), frames)
-            _remove_others(job, 1)
+            remove_others(job.out, job.name, pictures=1)
             yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
             return
         for number in range(1, frames.count + 1):
@@ -204,7 +151,7 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
             seconds = time.perf_counter() - started
             yield _outcome(result, seconds=seconds, resumed=old is not None)
             started = time.perf_counter()
-        _remove_others(job, frames.count)
+        remove_others(job.out, job.name, pictures=frames.count)
 
 
 def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[str, Any]:
@@ -236,6 +183,17 @@ def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
             "internal_error",
             f"lesionscan failed on this film ({type(error).__name__}); please report this",
         )
+
+
+def _kept(job: Job, sha256: str) -> dict[int, dict[str, Any]]:
+    made = Origin(
+        file=job.name,
+        sha256=sha256,
+        version=__version__,
+        settings_sha256=job.settings.sha256(),
+        scorer_sha256=load_scorer(job.scorer).sha256,
+    )
+    return kept_results(job.out, made, at_most=job.settings.max_frames)
 
 
 def _source(job: Job, sha256: str | None, *, frame: int = 1, frames: int = 1) -> InputRecord:
@@ -319,74 +277,6 @@ def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:
             write_bytes(path, picture)
     write_bytes(paths.record, rendered.record)
     return rendered.result
-
-
-def _kept_results(job: Job, sha256: str) -> dict[int, dict[str, Any]]:
-    """Return the earlier results that can be kept, by the number of the picture in the file."""
-    alone = _kept_result(job, result_name(job.name, 1, 1), sha256)
-    if alone is not None:
-        return {1: alone}
-    # any page's result says how many there are, also that of one which failed
-    first = read_result(ResultPaths.of(job.out, result_name(job.name, 1, 2)))
-    if first is None:
-        return {}
-    count = min(first["input"]["frames"], job.settings.max_frames)
-    found = (
-        (number, _kept_result(job, result_name(job.name, number, count), sha256))
-        for number in range(1, count + 1)
-    )
-    return {number: result for number, result in found if result is not None}
-
-
-def _kept_result(job: Job, name: str, sha256: str) -> dict[str, Any] | None:
-    paths = ResultPaths.of(job.out, name)
-    result = read_result(paths)
-    if result is None or result["status"] != "ok":
-        return None
-    tool, source = result["tool"], result["input"]
-    same = (
-        tool.get("version") == __version__
-        and tool.get("settings_sha256") == job.settings.sha256()
-        and tool.get("scorer_sha256") == load_scorer(job.scorer).sha256
-        and source.get("sha256") == sha256
-        and source["file"] == job.name
-    )
-    if not same:
-        return None
-    withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
-    wanted = [path for path in paths.pictures if not (withheld and path == paths.overlay)]
-    return result if all(_is_full(path) for path in wanted) else None
-
-
-def _remove_others(job: Job, count: int) -> None:
-    """Remove results of the same file that another count of pictures has left.
-
-    A file may have been exported again with fewer pictures, or have failed as a whole before.
-    """
-    if count != 1:
-        _remove_result(job, job.name)
-    number = 1 if count == 1 else count + 1
-    # one by one: a folder may hold the results of a hundred thousand films
-    while _remove_result(job, result_name(job.name, number, 2)):
-        number += 1
-
-
-def _remove_result(job: Job, name: str) -> bool:
-    """Remove a result if it is there and of the job's file; say whether it was."""
-    paths = ResultPaths.of(job.out, name)
-    result = read_result(paths)
-    if result is None or result["input"]["file"] != job.name:
-        return False
-    for path in (paths.record, *paths.pictures):
-        remove(path)
-    return True
-
-
-def _is_full(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False
 
 
 def _sha256_or_none(path: Path) -> str | None:

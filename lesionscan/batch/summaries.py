@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan import __version__
-from lesionscan.batch.job import Outcome, ResultPaths, read_result
+from lesionscan.batch.job import Outcome
+from lesionscan.batch.results import ResultPaths, read_result
 from lesionscan.reporting.atomic import open_atomic, write_bytes
 from lesionscan.reporting.conversion import failed_record
 from lesionscan.reporting.gallery import (

@@ -14,7 +14,8 @@ import tifffile
 from PIL import Image
 
 from lesionscan.batch import job as job_module
-from lesionscan.batch.job import Job, Outcome, ResultPaths, crashed, process
+from lesionscan.batch.job import Job, Outcome, crashed, process
+from lesionscan.batch.results import ResultPaths
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
