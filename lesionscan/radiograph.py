@@ -5,7 +5,7 @@ after the modality transform, bone bright, not clipped by any display window.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Literal, TypeAlias, TypeVar
 
@@ -138,6 +138,13 @@ class Radiograph:
         object.__setattr__(self, "pixels", read_only(self.pixels))
         object.__setattr__(self, "valid", read_only(self.valid))
         object.__setattr__(self, "acquisition", MappingProxyType(dict(self.acquisition)))
+
+    def __reduce__(self) -> tuple[type["Radiograph"], tuple[object, ...]]:
+        """Return how to rebuild it in another process: a read-only mapping cannot be sent."""
+        values = (getattr(self, one.name) for one in fields(self))
+        return Radiograph, tuple(
+            dict(value) if isinstance(value, MappingProxyType) else value for value in values
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,20 @@ def test_a_radiograph_cannot_be_changed() -> None:
     with pytest.raises(TypeError, match="item assignment"):
         film.acquisition["kvp"] = 70  # type: ignore[index]
     assert film.shape == (4, 5)
+
+
+def test_a_radiograph_travels_between_processes() -> None:
+    """Pickled and read back it holds the same, read-only as before."""
+    pixels = np.arange(12, dtype=np.float32).reshape(3, 4)
+    one = Radiograph(
+        pixels=pixels, valid=pixels > 2, spacing=Spacing(0.1, 0.2, source="user", plane="film"),
+        acquisition={"modality": "DX"}, frame=2, frames=3,
+    )  # fmt: skip
+    other = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
+    np.testing.assert_array_equal(other.pixels, one.pixels)
+    np.testing.assert_array_equal(other.valid, one.valid)
+    assert (other.spacing, other.frame, other.frames) == (one.spacing, 2, 3)
+    assert dict(other.acquisition) == {"modality": "DX"}
+    assert not other.pixels.flags.writeable
+    with pytest.raises(TypeError):
+        other.acquisition["modality"] = "CR"
