@@ -23,7 +23,13 @@ from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import bone_png, labels_png, may_be_drawn, overlay_png
-from lesionscan.reporting.records import OVERLAY_WITHHELD, InputRecord, result_name, to_json
+from lesionscan.reporting.records import (
+    OVERLAY_WITHHELD,
+    InputRecord,
+    name_of,
+    result_name,
+    to_json,
+)
 from lesionscan.settings import Settings
 
 DoneT = TypeVar("DoneT")
@@ -224,9 +230,8 @@ def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
 
 def _outcome(result: Mapping[str, Any], *, seconds: float, resumed: bool) -> Outcome:
     candidates, error = result["candidates"], result["error"]
-    source = result["input"]
     return Outcome(
-        name=result_name(source["file"], source["frame"], source["frames"]),
+        name=name_of(result),
         status=result["status"],
         error=None if error is None else Notice(error["code"], error["message"]),
         candidates=len(candidates),

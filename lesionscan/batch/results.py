@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from lesionscan.reporting.atomic import remove
-from lesionscan.reporting.records import OVERLAY_WITHHELD, result_name
+from lesionscan.reporting.records import overlay_withheld, result_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _kept_result(out: Path, name: str, made: Origin) -> dict[str, Any] | None:
     )
     if not same:
         return None
-    withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
+    withheld = overlay_withheld(result)
     wanted = [path for path in paths.pictures if not (withheld and path == paths.overlay)]
     return result if all(_is_full(path) for path in wanted) else None
 

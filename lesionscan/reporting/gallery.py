@@ -8,7 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lesionscan.reporting.caption import told
-from lesionscan.reporting.records import DISCLAIMER, OVERLAY_WITHHELD, result_name
+from lesionscan.reporting.records import DISCLAIMER, name_of, overlay_withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,11 @@ def film_card(result: Mapping[str, Any]) -> FilmCard:
     result
         The film's JSON, read back.
     """
-    name = _name(result)
+    name = name_of(result)
     candidates = result["candidates"]
-    withheld = any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
     return FilmCard(
         file=name,
-        overlay=None if withheld else link(f"{name}.overlay.png"),
+        overlay=None if overlay_withheld(result) else link(f"{name}.overlay.png"),
         record=link(f"{name}.json"),
         best_score=max((candidate["score"] for candidate in candidates), default=None),
         listed=len(candidates),
@@ -93,7 +92,7 @@ def film_card(result: Mapping[str, Any]) -> FilmCard:
 
 def failure_line(result: Mapping[str, Any]) -> FailureLine:
     """Make the line of a film that failed, from its JSON read back."""
-    name = _name(result)
+    name = name_of(result)
     error = result["error"]
     return FailureLine(name, link(f"{name}.json"), error["code"], error["message"])
 
@@ -112,11 +111,6 @@ def report_html(cards: Sequence[FilmCard], failures: Sequence[FailureLine], run:
     """
     ranked = sorted(cards, key=lambda card: (-(card.best_score or 0.0), card.best_score is None))
     return _template().render(cards=ranked, failures=failures, run=run, disclaimer=DISCLAIMER)
-
-
-def _name(result: Mapping[str, Any]) -> str:
-    source = result["input"]
-    return result_name(source["file"], source["frame"], source["frames"])
 
 
 def link(name: str) -> str:

@@ -7,6 +7,7 @@ input and settings give the same bytes: no clock, no absolute path.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -34,6 +35,17 @@ def result_name(file: str, frame: int, frames: int) -> str:
         As in `InputRecord`.
     """
     return file if frames == 1 else f"{file}.frame{frame:03d}"
+
+
+def name_of(result: Mapping[str, Any]) -> str:
+    """Return the name, without endings, of the results that a JSON read back belongs to."""
+    source = result["input"]
+    return result_name(source["file"], source["frame"], source["frames"])
+
+
+def overlay_withheld(result: Mapping[str, Any]) -> bool:
+    """Say of a JSON read back whether no picture of the film was made."""
+    return any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
 
 
 class Record(BaseModel):
