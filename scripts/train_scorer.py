@@ -76,6 +76,8 @@ LESION_STEPS, LESION_RATE = 3000, 1.2e-3
 LEAST_DATA_STEPS, STEPS_A_FILM, DATA_RATE, DATA_BATCH = 240, 15, 6e-4, 8
 """On from a scorer that exists: at least so many steps, and so many for each labelled film with
 lesions, but no more than from nothing; smaller ones, since there is less to average over."""
+FADED = 0.25
+"""What is left of the terms that are measured, where the network learns on from labelled films."""
 FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
 _NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
@@ -444,12 +446,31 @@ def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> lis
     return films
 
 
+def faded(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:
+    """Let the terms that are not the network's count less.
+
+    They were weighed beside another network, whose mistakes they make good; this one has learnt
+    from films like those it will see.
+
+    Parameters
+    ----------
+    terms
+        Of the scorer that the training went on from.
+    """
+    return tuple(
+        term
+        if term.name.startswith("lucency")
+        else term.model_copy(update={"effect": tuple(round(FADED * one, 4) for one in term.effect)})
+        for term in terms
+    )
+
+
 def _weigh(
     network: LucencyNet, known: Known, start: Scorer | None, work: Work
 ) -> tuple[float, tuple[TermEffect, ...]]:
-    """Weigh the terms on the held-out sources; labelled films alone keep the start's terms."""
+    """Weigh the terms on the held-out sources; labelled films alone keep the start's, faded."""
     if start is not None and not known.weighs_terms:
-        return start.offset, start.terms
+        return start.offset, faded(start.terms)
     scorer = Scorer.from_bytes(write_scorer(to_onnx(network), _card("new", 0.0, _NEUTRAL, {})))
     rated = list(work.spread(partial(rate, scorer=scorer), known.held_out()))
     offset, terms = weigh(rated, false_alarms=FALSE_ALARMS)
