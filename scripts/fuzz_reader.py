@@ -12,7 +12,6 @@ a worker's memory ever exceeded --most-mb.
 import argparse
 import io
 import resource
-import signal
 import sys
 import tempfile
 import warnings
@@ -31,7 +30,7 @@ from PIL import Image
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
-from lesionscan.batch.pool import Work, run_jobs
+from lesionscan.batch.pool import Limits, Loss, Work, run_jobs
 from lesionscan.reading import UnreadableFileError, open_radiographs
 from lesionscan.reading.codes import ErrorCode
 
@@ -84,8 +83,8 @@ def main() -> int:
     endings: Counter[str] = Counter()
     peak_mb = 0.0
     faults = 0
-    work = Work(read_case, died)
-    for _, outcome in run_jobs(work, cases, workers=options.jobs, stopped=lambda: False):
+    work = Work(read_case, lost, Limits(seconds=SECONDS))
+    for _, (outcome,) in run_jobs(work, cases, workers=options.jobs, stopped=lambda: False):
         endings[outcome.ending] += 1
         peak_mb = max(peak_mb, outcome.peak_mb)
         if outcome.is_fault:
@@ -102,23 +101,19 @@ def main() -> int:
     return 1 if faults or peak_mb > options.most_mb else 0
 
 
-def died(case: Case, exit_code: int | None) -> Outcome:
+def lost(case: Case, loss: Loss) -> Outcome:
     """Say how a worker ended that did not answer."""
-    hung = exit_code == -signal.SIGALRM
-    return Outcome(case, f"over {SECONDS} s" if hung else f"died ({exit_code})")
+    return Outcome(case, f"{loss.code} ({loss.detail})")
 
 
-def read_case(case: Case) -> Outcome:
+def read_case(case: Case) -> Iterator[Outcome]:
     """Make a case's file and read every picture in it."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # kills, also inside a decoder
     data = damaged(case)
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        signal.alarm(SECONDS)
         ending = _ending(Path(file.name))
-        signal.alarm(0)
-    return Outcome(case, ending, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    yield Outcome(case, ending, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def _ending(path: Path) -> str:

@@ -1,8 +1,10 @@
-"""Paths and folders -> a stable list of films, each with the name its results will have.
+"""Paths, folders, patterns, lists -> a stable list of films, each with its results' name.
 
 Names:
 
-- one folder: its films are named relative to it ("a/knee.dcm");
+- one folder: its films are named relative to it ("a/knee.dcm"); so are those of a pattern
+  ("films/**/*.dcm", relative to "films"), of a DICOMDIR (to its folder) and of a list (to the
+  folder that all its files share);
 - a film named on the command line: its file name ("knee.dcm");
 - several inputs: a folder's films carry the folder's own name in front ("films/a/knee.dcm"), as
   if all inputs had been copied into one folder, so that a name does not depend on what else is in
@@ -11,20 +13,28 @@ Names:
   they differ.
 """
 
+import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 
 from lesionscan.reading import looks_like_image
 
 OWN_PRODUCTS = (".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png")
 """Pictures that lesionscan writes, and truth masks: never films when found in a folder."""
 
-_RESERVED = frozenset({"run"})
-"""A film of this name would put its JSON where the summary run.json stands."""
+_RESERVED = re.compile(
+    r"run(\.shard-\d+-of-\d+)?|"
+    r"(run\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*",
+    re.DOTALL,
+)
+"""A film of this name would put its JSON, or its folder, where something about the run stands."""
+
+_RESULT_AS_FOLDER = re.compile(r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png)/", re.DOTALL)
+"""A film in a folder of this name may need it where another's result stands."""
 
 _PAGE = re.compile(r"(.+)\.frame\d{3,}")
 """How the results of one picture of a file with several are named (`records.result_name`)."""
@@ -36,18 +46,26 @@ class InputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One input file.
+    """One input file; small, since there may be a hundred thousand.
 
     Attributes
     ----------
-    path
-        Where it is.
+    root
+        The folder under which it was found.
+    place
+        Where it is under that folder, as the system writes it.
     name
-        Name relative to the scanned folder, POSIX style; its results stand under this name.
+        Name under which its results stand, POSIX style.
     """
 
-    path: Path
+    root: Path
+    place: str
     name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.root / self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +87,38 @@ class Discovery:
     unlistable: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Found:
-    """A film whose name is not settled: `parents` folders of its path are part of it."""
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A folder under which films were found, and the real folders above them, its own name last."""
 
     path: Path
-    parts: tuple[str, ...]
     parents: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> "_Root":
+        return cls(path, path.resolve().parts[1:])
+
+
+@dataclass(slots=True)
+class _Found:
+    """A film whose name is not settled: `used` folders above it are part of it."""
+
+    root: _Root
+    place: str
     used: int
 
     def name(self) -> str:
-        front = self.parents[len(self.parents) - self.used :]
-        return _printable(str(PurePosixPath(*front, *self.parts)))
+        if not self.used and os.sep == "/" and self.place.isprintable():
+            return self.place  # the same text, not another: there may be many
+        parents = self.root.parents[len(self.root.parents) - self.used :]
+        return _printable("/".join((*parents, *_parts(self.place))))
 
 
 @dataclass(slots=True)
 class _Walk:
     """What walking one folder gives."""
 
-    films: list[tuple[str, ...]]
+    places: list[str]
     skipped: int
     unlistable: list[str]
 
@@ -96,44 +127,70 @@ class _Walk:
         self.unlistable.append(_printable(Path(error.filename).name))
 
 
-def discover(inputs: Sequence[Path], *, out: Path) -> Discovery:
-    """List the films of files and folders.
+def discover(inputs: Sequence[Path], *, out: Path, listed: Sequence[Path] = ()) -> Discovery:
+    """List the films of files, folders, patterns and DICOMDIRs, and of a list.
 
     Parameters
     ----------
     inputs
-        Files and folders. Folders are walked to the bottom in sorted order, links included, each
-        real folder once. A file named here is always taken.
+        Folders are walked to the bottom in sorted order, links included, each real folder once. A
+        file named here is always taken; one called DICOMDIR stands for the images that it names. A
+        path that does not exist but has `*`, `?` or `[` in it is a pattern, `**` for folders of
+        any depth.
     out
         The output folder; it is not walked where it lies inside an input.
+    listed
+        Files that a list names; always taken, also one that does not exist: a run of a hundred
+        thousand does not end for a film that was moved.
 
     Raises
     ------
     InputError
         When an input does not exist or no film is found.
     """
-    for path in inputs:
-        if not path.exists():
-            raise InputError(f"input {path} does not exist; check the path")
     found: list[_Found] = []
     skipped, unlistable = 0, []
+    alone = len(inputs) + bool(listed) == 1
     for path in inputs:
-        parents = path.resolve().parts[1:]
         if path.is_dir():
-            walk = _walk(path, out.resolve())
-            used = 0 if len(inputs) == 1 else min(1, len(parents))
-            found += [_Found(path.joinpath(*parts), parts, parents, used) for parts in walk.films]
+            root, walk = _Root.of(path), _walk(path, out.resolve())
             skipped += walk.skipped
             unlistable += walk.unlistable
+            places: Iterable[str] = walk.places
+        elif path.name.upper() == "DICOMDIR" and path.is_file():
+            root, places = _Root.of(path.parent), _directory_records(path)
+        elif path.exists():
+            found.append(_Found(_Root.of(path.parent), path.name, 0))
+            continue
+        elif glob.has_magic(str(path)):
+            folder, places = _matching(path, out.resolve())
+            root = _Root.of(folder)
         else:
-            found.append(_Found(path, (path.name,), parents[:-1], 0))
-    films = _name(_once(found))
+            raise InputError(f"input {path} does not exist; check the path")
+        used = 0 if alone else min(1, len(root.parents))
+        found += [_Found(root, place, used) for place in places]
+    found += _listed(listed, used=0 if alone else 1)
+    films = _name(found if alone else list(_once(found)))
     if not films:
         raise InputError(
-            f"no radiograph found in {', '.join(str(path) for path in inputs)} "
+            f"no radiograph found in {', '.join(str(path) for path in inputs) or 'the list'} "
             f"({skipped} other files skipped); DICOM, PNG, JPEG and TIFF files are read"
         )
     return Discovery(films, skipped, tuple(unlistable))
+
+
+def read_list(text: bytes) -> list[Path]:
+    r"""Return the paths of a list: one a line, or (`find -print0`) between null bytes.
+
+    Parameters
+    ----------
+    text
+        The list. Relative paths are those of the current folder; empty lines are left out.
+    """
+    separator = b"\0" if b"\0" in text else b"\n"
+    lines = (line.removesuffix(b"\r") if separator == b"\n" else line for line in
+             text.removeprefix(b"\xef\xbb\xbf").split(separator))  # fmt: skip
+    return [Path(os.fsdecode(line)) for line in lines if line.strip()]
 
 
 def _walk(root: Path, out: Path) -> _Walk:
@@ -153,11 +210,19 @@ def _walk(root: Path, out: Path) -> _Walk:
             links += [here / name for name in walked if (here / name).is_symlink()]
             subfolders[:] = walked
             parts = here.relative_to(root).parts
-            films = [name for name in files if _is_film(here / name)]
-            walk.films += [(*parts, name) for name in films]
-            walk.skipped += len(files) - len(films)
-    walk.films.sort()
+            places = [str(Path(*parts, name)) for name in files if _is_film(here / name)]
+            walk.places += places
+            walk.skipped += len(files) - len(places)
+    walk.places.sort(key=_parts)
     return walk
+
+
+def _parts(place: str) -> tuple[str, ...]:
+    return PurePath(place).parts
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - False, not an error, for a name too long
 
 
 def _is_walked(folder: Path, out: Path) -> bool:
@@ -171,29 +236,84 @@ def _is_film(path: Path) -> bool:
     return looks_like_image(path)
 
 
-def _once(found: Sequence[_Found]) -> Iterator[_Found]:
+def _directory_records(path: Path) -> list[str]:
+    """Return where the images are that a DICOMDIR names, under its folder."""
+    # imported here: reading it needs pydicom, which nothing else here does
+    from lesionscan.reading.dicom_directory import UnreadableDirectoryError, image_places
+
+    try:
+        return sorted(set(image_places(path)), key=_parts)
+    except UnreadableDirectoryError as error:
+        raise InputError(f"input {path}: {error}; scan its folder instead") from error
+
+
+def _matching(pattern: Path, out: Path) -> tuple[Path, list[str]]:
+    """Return the folder before the first wildcard, and the films under it that match."""
+    fixed = 0
+    while not glob.has_magic(pattern.parts[fixed]):
+        fixed += 1
+    if ".." in pattern.parts[fixed:]:
+        raise InputError(f"input {pattern}: write no .. behind a wildcard")
+    folder = Path(*pattern.parts[:fixed])
+    under = PurePath(*pattern.parts[fixed:])
+    # "films/**" alone would mean folders only
+    found = folder.glob(str(under / "*" if under.name == "**" else under))
+    places = [
+        str(path.relative_to(folder))
+        for path in found
+        if _is_file(path) and _is_film(path) and not path.resolve().is_relative_to(out)
+    ]
+    if not any(part.startswith(".") for part in under.parts):  # hidden folders are not entered
+        places = [place for place in places if not any(p.startswith(".") for p in _parts(place))]
+    if not places:
+        raise InputError(f"input {pattern}: no radiograph matches; check the pattern")
+    return folder, sorted(set(places), key=_parts)
+
+
+def _listed(paths: Sequence[Path], *, used: int) -> Iterator[_Found]:
+    """Yield the films of a list, named relative to the folder that all of them share."""
+    # not resolved: a link is a film of its own
+    places = sorted({os.path.abspath(path) for path in paths}, key=_parts)  # noqa: PTH100
+    if not places:
+        return
+    for place in places:
+        if os.path.isdir(place):  # noqa: PTH112 - False, not an error, for a name too long
+            raise InputError(f"the list names a folder, {place}; list files, or scan the folder")
+    try:
+        folder = os.path.commonpath([Path(place).parent for place in places])
+    except ValueError as error:  # Windows
+        raise InputError("the list names files on several drives; scan one after the other") from (
+            error
+        )
+    root = _Root.of(Path(folder))
+    for place in places:
+        yield _Found(root, os.path.relpath(place, folder), min(used, len(root.parents)))
+
+
+def _once(found: Iterable[_Found]) -> Iterator[_Found]:
     """Yield each file once: two ways to one place are one file, two links to one file are two.
 
     Links are not followed here, because data stores (git-annex) keep equal files as links to one
     object, and each of them is a film of its own.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
+    real: dict[str, str] = {}
     for film in found:
-        place = film.path.parent.resolve() / film.path.name
+        folder, name = os.path.split(film.root.path / film.place)
+        place = str(Path(real.setdefault(folder, os.path.realpath(folder)), name))
         if place not in seen:
             seen.add(place)
             yield film
 
 
-def _name(found: Iterator[_Found]) -> tuple[Film, ...]:
-    films = list(found)
+def _name(found: Sequence[_Found]) -> tuple[Film, ...]:
     while True:
-        names = Counter(film.name() for film in films)
+        names = Counter(film.name() for film in found)
         clashing = [
             film
-            for film in films
+            for film in found
             if (names[film.name()] > 1 or _is_reserved(film.name(), names))
-            and film.used < len(film.parents)
+            and film.used < len(film.root.parents)
         ]
         if not clashing:
             break
@@ -202,13 +322,15 @@ def _name(found: Iterator[_Found]) -> tuple[Film, ...]:
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise InputError(f"two inputs share the name {twice[0]}; scan them one after the other")
-    return tuple(Film(film.path, film.name()) for film in films)
+    return tuple(Film(film.root.path, film.place, film.name()) for film in found)
 
 
 def _is_reserved(name: str, names: Mapping[str, int]) -> bool:
     """Say whether a film's results would stand where others do: a summary's, or another's page."""
-    page = _PAGE.fullmatch(name)
-    return name in _RESERVED or (page is not None and page[1] in names)
+    if _RESERVED.fullmatch(name):
+        return True
+    others = (_PAGE.fullmatch(name), _RESULT_AS_FOLDER.match(name))
+    return any(other is not None and other[1] in names for other in others)
 
 
 def _printable(name: str) -> str:

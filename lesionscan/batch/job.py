@@ -9,13 +9,21 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
-from lesionscan.batch.results import Origin, ResultPaths, kept_results, remove_others
+from lesionscan.batch.pool import Loss
+from lesionscan.batch.results import (
+    FoundResults,
+    MadeWith,
+    Origin,
+    ResultPaths,
+    earlier_results,
+    remove_others,
+)
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
@@ -24,11 +32,12 @@ from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import bone_png, labels_png, may_be_drawn, overlay_png
 from lesionscan.reporting.records import (
-    OVERLAY_WITHHELD,
     InputRecord,
+    PicturesRecord,
     name_of,
     result_name,
-    to_json,
+    sealed_json,
+    sha256_of,
 )
 from lesionscan.settings import Settings
 
@@ -85,6 +94,10 @@ class Outcome:
         Wall time spent.
     resumed
         Whether an earlier run's results were kept.
+    altered
+        Whether an earlier run's results would have been kept, had they not been changed since.
+    written
+        Whether there is a JSON; none can be written under too long a name.
     """
 
     name: str
@@ -95,15 +108,17 @@ class Outcome:
     best_score: float | None
     seconds: float
     resumed: bool
+    altered: bool = False
+    written: bool = True
 
 
-def process(job: Job) -> tuple[Outcome, ...]:
+def process(job: Job) -> Iterator[Outcome]:
     """Do one file: read, find, report. What fails gives an outcome, not an exception.
 
-    Returns
-    -------
-    tuple of Outcome
-        One for each picture in the file; one for a file that cannot be opened.
+    Yields
+    ------
+    Outcome
+        One for each picture in the file, as it is done; one for a file that cannot be opened.
 
     Raises
     ------
@@ -116,32 +131,50 @@ def process(job: Job) -> tuple[Outcome, ...]:
         # Warnings of pydicom and others quote header values, which may identify a patient; what
         # matters to a user is in the radiograph's notices.
         warnings.simplefilter("ignore")
-        return tuple(_outcomes(job))
+        yield from _outcomes(job)
 
 
-def crashed(job: Job, exit_code: int | None) -> tuple[Outcome, ...]:
-    """Record a file whose worker process died."""
-    cause = f"signal {-exit_code}" if exit_code and exit_code < 0 else f"exit status {exit_code}"
-    error = Notice(
-        "crashed",
-        f"the worker process died ({cause}); often memory ran out: try fewer jobs",
-    )
-    result = _fail(job, _source(job, _sha256_or_none(job.path)), error)
+def lost(job: Job, loss: Loss) -> Outcome:
+    """Record a file whose worker process died or was ended."""
+    message = {
+        "crashed": f"its worker process died, more than once ({loss.detail}); memory may have run "
+        "out (use fewer jobs), or the file is damaged",
+        "timed_out": f"no result came within {loss.detail}; allow more time (--timeout), or look "
+        "whether the file can be read",
+        "out_of_memory": f"more than {loss.detail} of memory was needed; allow more "
+        "(--max-memory) with fewer jobs",
+    }[loss.code]
+    # without its hash: this process must not hang on the same file
+    result = _fail(job, _source(job, None), Notice(loss.code, message))
     remove_others(job.out, job.name, pictures=1)
-    return (_outcome(result, seconds=0.0, resumed=False),)
+    return _outcome(job, result, seconds=0.0)
+
+
+def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
+    """Return a file's outcomes where all its earlier results can be kept, otherwise none."""
+    names = (result_name(job.name, 1, count) for count in (1, 2))
+    if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
+        return ()  # before the file is read to its end
+    sha256 = _sha256_or_none(job.path)
+    return () if sha256 is None else _kept(job, _found(job, sha256))
+
+
+def _kept(job: Job, found: FoundResults) -> tuple[Outcome, ...]:
+    kept = found.whole
+    count = next((result["input"]["frames"] for result in kept.values()), 0)
+    if len(kept) != count:
+        return ()
+    return tuple(_outcome(job, kept[number], seconds=0.0, resumed=True) for number in sorted(kept))
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     started = time.perf_counter()
     sha256 = _sha256_or_none(job.path)
-    kept = _kept(job, sha256) if job.resume and sha256 is not None else {}
-    count = next((result["input"]["frames"] for result in kept.values()), 0)
-    if kept and len(kept) == count:
-        seconds = (time.perf_counter() - started) / count
-        for number in range(1, count + 1):
-            yield _outcome(kept[number], seconds=seconds, resumed=True)
-        remove_others(job.out, job.name, pictures=count)
+    found = _found(job, sha256) if job.resume and sha256 is not None else FoundResults({}, {})
+    if kept := _kept(job, found):
+        yield from kept
+        remove_others(job.out, job.name, pictures=len(kept))
         return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
@@ -149,13 +182,18 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
         if isinstance(frames, Notice):
             result = _fail(job, _source(job, sha256), frames)
             remove_others(job.out, job.name, pictures=1)
-            yield _outcome(result, seconds=time.perf_counter() - started, resumed=False)
+            yield _outcome(job, result, seconds=time.perf_counter() - started)
             return
         for number in range(1, frames.count + 1):
-            old = kept.get(number)
+            old = found.whole.get(number)
             result = _result(job, frames, number, sha256) if old is None else old
-            seconds = time.perf_counter() - started
-            yield _outcome(result, seconds=seconds, resumed=old is not None)
+            yield _outcome(
+                job,
+                result,
+                seconds=time.perf_counter() - started,
+                resumed=old is not None,
+                altered=number in found.altered,
+            )
             started = time.perf_counter()
         remove_others(job.out, job.name, pictures=frames.count)
 
@@ -191,15 +229,13 @@ def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
         )
 
 
-def _kept(job: Job, sha256: str) -> dict[int, dict[str, Any]]:
+def _found(job: Job, sha256: str) -> FoundResults:
     made = Origin(
         file=job.name,
         sha256=sha256,
-        version=__version__,
-        settings_sha256=job.settings.sha256(),
-        scorer_sha256=load_scorer(job.scorer).sha256,
+        tool=MadeWith(__version__, job.settings.sha256(), load_scorer(job.scorer).sha256),
     )
-    return kept_results(job.out, made, at_most=job.settings.max_frames)
+    return earlier_results(job.out, made, at_most=job.settings.max_frames)
 
 
 def _source(job: Job, sha256: str | None, *, frame: int = 1, frames: int = 1) -> InputRecord:
@@ -219,16 +255,22 @@ def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
         settings_sha256=job.settings.sha256(),
         scorer_sha256=load_scorer(job.scorer).sha256,
     )
-    try:
-        for picture in paths.pictures:
+    for picture in paths.pictures:
+        with suppress(NameTooLongError):  # then there is none
             remove(picture)
-        write_bytes(paths.record, to_json(record))
-    except NameTooLongError:
-        pass  # there is no place for a file of this name; the summaries name the film
+    with suppress(NameTooLongError):  # there is no place for it; the summaries name the film
+        write_bytes(paths.record, sealed_json(record))
     return record.model_dump(mode="json")
 
 
-def _outcome(result: Mapping[str, Any], *, seconds: float, resumed: bool) -> Outcome:
+def _outcome(
+    job: Job,
+    result: Mapping[str, Any],
+    *,
+    seconds: float,
+    resumed: bool = False,
+    altered: bool = False,
+) -> Outcome:
     candidates, error = result["candidates"], result["error"]
     return Outcome(
         name=name_of(result),
@@ -239,7 +281,16 @@ def _outcome(result: Mapping[str, Any], *, seconds: float, resumed: bool) -> Out
         best_score=max((candidate["score"] for candidate in candidates), default=None),
         seconds=seconds,
         resumed=resumed,
+        altered=altered,
+        written=result["status"] == "ok" or _has_record(job, name_of(result)),
     )
+
+
+def _has_record(job: Job, name: str) -> bool:
+    try:
+        return ResultPaths.of(job.out, name).record.stat().st_size > 0
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,29 +299,29 @@ class _Rendered:
 
     result: dict[str, Any]
     record: bytes
-    pictures: tuple[bytes | None, ...]
+    pictures: tuple[bytes, bytes, bytes | None]
 
 
 def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
-    withheld = not may_be_drawn(radiograph, job.settings)
-    notices = [
-        Notice(
-            OVERLAY_WITHHELD,
-            "no picture of the film was made, since it may show who the patient is "
-            "(--allow-burned-in makes one)",
-        )
-    ]
-    record = ok_record(findings, file=job.name, sha256=sha256, notices=notices if withheld else ())
-    return _Rendered(
-        result=record.model_dump(mode="json"),
-        record=to_json(record),
-        pictures=(
-            labels_png(findings),
-            bone_png(findings),
-            None if withheld else overlay_png(findings),
-        ),
+    may_be = may_be_drawn(radiograph, job.settings)
+    withheld = Notice(
+        "overlay_withheld",
+        "no picture of the film was made, since it may show who the patient is "
+        "(--allow-burned-in makes one)",
     )
+    labels, bone = labels_png(findings), bone_png(findings)
+    overlay = overlay_png(findings) if may_be and job.settings.overlay else None
+    record = ok_record(
+        findings, file=job.name, sha256=sha256, notices=() if may_be else (withheld,)
+    )
+    pictures = PicturesRecord(
+        labels_sha256=sha256_of(labels),
+        bone_sha256=sha256_of(bone),
+        overlay_sha256=None if overlay is None else sha256_of(overlay),
+    )
+    record = record.model_copy(update={"pictures": pictures})
+    return _Rendered(record.model_dump(mode="json"), sealed_json(record), (labels, bone, overlay))
 
 
 def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:

@@ -1,26 +1,70 @@
-"""Supervised local workers: one function over many jobs, in processes that may die.
+"""Supervised local workers: one function over many jobs, in processes that may die or hang.
 
 The standard library's executor gives up all pending work when one worker dies, and does not say on
-which job. Here every worker has its own pipe and one job at a time, so a death costs exactly that
-job: it is reported and a new worker takes the dead one's place.
+which job. Here every worker has its own pipe and one job at a time, so a death, a hang or a lack of
+memory costs exactly that job. A job whose worker died or grew too large is tried once more, alone
+and at the end: it may not have been to blame, since a system short of memory kills whom it likes,
+and a worker keeps memory of the jobs before.
 """
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import psutil
 
 JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")
 
+Message: TypeAlias = tuple[Literal["taken", "outcome", "done", "raised"], Any]
+"""What a worker says: it has the job, one outcome of it, it is done with it, or what was raised."""
+
 _POLL_SECONDS = 0.2
+_END_SECONDS = 5.0
+"""How long a killed worker is waited for: one that hangs inside the kernel is left behind."""
+_SUSPENDED_SECONDS = 5.0
+"""A longer pause between two looks means that this process was held up: no worker is to blame."""
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why a job has no outcome of its own.
+
+    Attributes
+    ----------
+    code
+        "crashed": its worker died; otherwise it was ended. Twice, but for "timed_out".
+    detail
+        How the worker died, or the limit that it went over, in words.
+    """
+
+    code: Literal["crashed", "timed_out", "out_of_memory"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job may take; None is no limit.
+
+    Attributes
+    ----------
+    seconds
+        From the start to the first outcome, from each outcome to the next, and to the end. No
+        film takes ten minutes.
+    memory_mb
+        Resident memory of the job's worker in MB (10^6 bytes), looked at five times a second.
+    """
+
+    seconds: float | None = 600.0
+    memory_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +74,17 @@ class Work(Generic[JobT, OutcomeT]):
     Attributes
     ----------
     function
-        Importable function from a job to an outcome; both are pickled.
-    on_death
-        Gives the outcome of a job whose worker died, from the job and the exit code (negative:
-        the signal). Called in the parent.
+        Importable function from a job to its outcomes, one after the other; jobs and outcomes are
+        pickled.
+    on_loss
+        Gives the outcome of a job that was lost. Called in the parent.
+    limits
+        What one job may take.
     """
 
-    function: Callable[[JobT], OutcomeT]
-    on_death: Callable[[JobT, int | None], OutcomeT]
-
-
-@dataclass(slots=True)
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    number: int | None = None  # of the job in hand
+    function: Callable[[JobT], Iterable[OutcomeT]]
+    on_loss: Callable[[JobT, Loss], OutcomeT]
+    limits: Limits = Limits()
 
 
 def run_jobs(
@@ -53,8 +93,8 @@ def run_jobs(
     *,
     workers: int,
     stopped: Callable[[], bool],
-) -> Iterator[tuple[int, OutcomeT]]:
-    """Yield (number of the job, outcome) as jobs get done.
+) -> Iterator[tuple[int, tuple[OutcomeT, ...]]]:
+    """Yield (number of the job, its outcomes) as jobs get done.
 
     Parameters
     ----------
@@ -63,7 +103,7 @@ def run_jobs(
     jobs
         On what.
     workers
-        Number of processes; with 1 the work is done in this process.
+        Number of processes.
     stopped
         Asked between jobs; once true, no new job is started and those in hand are finished.
 
@@ -72,55 +112,166 @@ def run_jobs(
     Exception
         What the function raised in a worker, raised here again.
     """
-    if workers == 1:
-        yield from _run_here(work, jobs, stopped)
-        return
-    pending = iter(range(len(jobs)))
-    crew = [_start() for _ in range(min(workers, len(jobs)))]
+    suspects = []
+    for number, ending in _run(work, jobs, range(len(jobs)), workers, stopped):
+        if isinstance(ending, Loss) and ending.code != "timed_out":
+            suspects.append(number)
+        else:
+            yield number, _outcomes(work, jobs[number], ending)
+    for number, ending in _run(work, jobs, suspects, 1, stopped):
+        yield number, _outcomes(work, jobs[number], ending)
+
+
+def _outcomes(
+    work: Work[JobT, OutcomeT], job: JobT, ending: tuple[OutcomeT, ...] | Loss
+) -> tuple[OutcomeT, ...]:
+    return (work.on_loss(job, ending),) if isinstance(ending, Loss) else ending
+
+
+def _run(
+    work: Work[JobT, OutcomeT],
+    jobs: Sequence[JobT],
+    numbers: Sequence[int],
+    workers: int,
+    stopped: Callable[[], bool],
+) -> Iterator[tuple[int, tuple[OutcomeT, ...] | Loss]]:
+    """Do some of the jobs; yield what they gave or why they were lost."""
+    pending = iter(numbers)
+    crew: list[_Worker[JobT, OutcomeT]] = []
+    looked = time.monotonic()
     try:
-        for worker in crew:
-            _assign(worker, work, jobs, pending)
-        while busy := [worker for worker in crew if worker.number is not None]:
-            for worker in _ready(busy):
-                number = worker.number
-                assert number is not None  # noqa: S101 - only busy workers are waited for
-                done, answer = _receive(worker)
-                if not done:
-                    _end(worker)
-                    crew[crew.index(worker)] = worker = _start()
-                    answer = work.on_death(jobs[number], answer)
-                worker.number = None
-                if not stopped():
-                    _assign(worker, work, jobs, pending)
-                yield number, answer
+        while True:
+            while len(crew) < workers and not stopped():
+                number = next(pending, None)
+                if number is None:
+                    break
+                crew.append(_Worker(work, number, jobs[number]))
+            if not crew:
+                return
+            # With a time limit, so that a signal's handler gets its turn on every system.
+            connection.wait([worker.pipe for worker in crew], _POLL_SECONDS)
+            pause, looked = time.monotonic() - looked, time.monotonic()
+            for worker in tuple(crew):
+                if pause > _SUSPENDED_SECONDS:
+                    worker.allow(pause)
+                ending = worker.ending()
+                if ending is None:
+                    continue
+                done = worker.number
+                following = None if stopped() else next(pending, None)
+                if following is None or isinstance(ending, Loss):
+                    crew.remove(worker)
+                    worker.end()
+                if following is not None:
+                    if isinstance(ending, Loss):
+                        crew.append(_Worker(work, following, jobs[following]))
+                    else:
+                        worker.take(following, jobs[following])
+                yield done, ending
     finally:
         for worker in crew:
-            _end(worker)
+            worker.end()
 
 
-def _run_here(
-    work: Work[JobT, OutcomeT], jobs: Sequence[JobT], stopped: Callable[[], bool]
-) -> Iterator[tuple[int, OutcomeT]]:
-    _one_opencv_thread()
-    for number, job in enumerate(jobs):
-        if stopped():
-            return
-        yield number, work.function(job)
+class _Worker(Generic[JobT, OutcomeT]):
+    """A worker process with a job in hand.
+
+    Parameters
+    ----------
+    work
+        What it does.
+    number, job
+        Its first job.
+    """
+
+    def __init__(self, work: Work[JobT, OutcomeT], number: int, job: JobT) -> None:
+        # spawn: no copy of this process's threads and locks, and the same on every system
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._work = work
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with signals_held_back():
+            self._process.start()
+        theirs.close()
+        self._memory_due = 0.0
+        self.take(number, job)
+
+    def take(self, number: int, job: JobT) -> None:
+        """Give it the next job."""
+        self.number = number
+        self._outcomes: list[OutcomeT] = []
+        self._heard: float | None = None  # its clock starts when it has loaded what it needs
+        try:
+            self.pipe.send((self._work.function, job))
+        except OSError:
+            return  # it is dead already; listening to it says so
+
+    def allow(self, seconds: float) -> None:
+        """Give it more time: while the machine or the terminal was suspended, nothing was done."""
+        if self._heard is not None:
+            self._heard += seconds
+
+    def ending(self) -> tuple[OutcomeT, ...] | Loss | None:
+        """Return the job's outcomes or its loss; None while the worker is at work.
+
+        Raises
+        ------
+        Exception
+            What the function raised.
+        """
+        while True:
+            try:
+                if not self.pipe.poll():
+                    return self._excess()
+                word, said = self.pipe.recv()
+            except (EOFError, OSError):
+                self._process.join(_END_SECONDS)
+                return Loss("crashed", _death(self._process.exitcode))
+            self._heard = time.monotonic()
+            if word == "raised":
+                raise said
+            if word == "done":
+                return tuple(self._outcomes)
+            if word == "outcome":
+                self._outcomes.append(said)
+
+    def _excess(self) -> Loss | None:
+        """Return which limit it has gone over, if any."""
+        limits, now = self._work.limits, time.monotonic()
+        if (
+            limits.seconds is not None
+            and self._heard is not None
+            and now - self._heard > limits.seconds
+        ):
+            return Loss("timed_out", f"{limits.seconds:g} s")
+        if limits.memory_mb is not None and now >= self._memory_due:
+            self._memory_due = now + _POLL_SECONDS
+            if _resident_mb(self._process.pid) > limits.memory_mb:
+                return Loss("out_of_memory", f"{limits.memory_mb:g} MB")
+        return None
+
+    def end(self) -> None:
+        """Stop it at once; results are written atomically, so nothing half-done remains."""
+        self.pipe.close()
+        self._process.kill()
+        self._process.join(_END_SECONDS)
 
 
-def _start() -> _Worker:
-    # spawn: no copy of this process's threads and locks, and the same on every system
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    with _signals_held_back():
-        process.start()
-    theirs.close()
-    return _Worker(process, ours)
+def _death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"signal {-exit_code}"
+    return f"exit status {exit_code}"
+
+
+def _resident_mb(process_id: int | None) -> float:
+    try:
+        return float(psutil.Process(process_id).memory_info().rss) / 1e6
+    except psutil.Error:
+        return 0.0  # it has just died, which its pipe will say
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Block Ctrl-C and SIGTERM while a worker starts; the worker inherits the block for good.
 
     A terminal sends Ctrl-C, and a batch system SIGTERM, to every process at once; the parent
@@ -138,72 +289,47 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _one_opencv_thread() -> None:
+def one_opencv_thread() -> None:
     """Let no result depend on the number of workers or cores: more threads round otherwise."""
     import cv2
 
     cv2.setNumThreads(1)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: connection.Connection) -> None:
     """Work in a worker process until the parent closes the pipe or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # One thread a worker, or N workers on N cores start N x N threads. Set before the first job
     # arrives, because unpickling it loads the numerical libraries, which read these once.
     os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
-    _one_opencv_thread()
-    while True:
-        try:
+    one_opencv_thread()
+    try:
+        while True:
             function, job = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = (True, function(job))
-        except Exception as error:  # noqa: BLE001 - raised again in the parent
-            answer = (False, error)
-        try:
-            pipe.send(answer)
-        except OSError:
-            return  # the parent is gone
-
-
-def _assign(
-    worker: _Worker, work: Work[JobT, OutcomeT], jobs: Sequence[JobT], pending: Iterator[int]
-) -> None:
-    """Give the worker the next job, if there is one."""
-    number = next(pending, None)
-    if number is None:
-        return
-    worker.number = number
-    try:
-        worker.pipe.send((work.function, jobs[number]))
-    except OSError:
-        return  # it is dead already; waiting for it says so
-
-
-def _ready(busy: Sequence[_Worker]) -> list[_Worker]:
-    """Wait until at least one worker has answered or died."""
-    while True:
-        # With a time limit, so that a signal's handler gets its turn on every system.
-        ready = connection.wait([worker.pipe for worker in busy], _POLL_SECONDS)
-        if ready:
-            return [worker for worker in busy if worker.pipe in ready]
-
-
-def _receive(worker: _Worker) -> tuple[bool, Any]:
-    """Return (True, outcome), or (False, exit code) where the worker died."""
-    try:
-        fine, answer = worker.pipe.recv()
+            pipe.send(("taken", None))
+            for message in _messages(function, job):
+                pipe.send(message)
     except (EOFError, OSError):
-        worker.process.join()
-        return False, worker.process.exitcode
-    if not fine:
-        raise answer
-    return True, answer
+        return  # the parent is gone, or wants no more
 
 
-def _end(worker: _Worker) -> None:
-    """Stop a worker at once; results are written atomically, so nothing half-done remains."""
-    worker.pipe.close()
-    worker.process.kill()
-    worker.process.join()
+def _messages(function: Callable[[JobT], Iterable[OutcomeT]], job: JobT) -> Iterator[Message]:
+    try:
+        for outcome in function(job):
+            yield "outcome", outcome
+    except Exception as error:  # noqa: BLE001 - raised again in the parent
+        yield "raised", error
+    else:
+        yield "done", None
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is killed, in the middle of a job too.
+
+    A run that is started again must not meet workers of the last one, which still write.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

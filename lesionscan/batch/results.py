@@ -4,12 +4,13 @@ Nothing there is trusted: a result may be half of a file's, edited, or somebody 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
-from lesionscan.reporting.atomic import remove
-from lesionscan.reporting.records import overlay_withheld, result_name
+from lesionscan.reporting.atomic import remove, write_bytes
+from lesionscan.reporting.records import is_sealed, result_name, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,23 @@ class ResultPaths:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeWith:
+    """What a result was made with.
+
+    Attributes
+    ----------
+    version
+        Version of the program.
+    settings_sha256, scorer_sha256
+        Hashes of the settings and of the scorer's file, hexadecimal.
+    """
+
+    version: str
+    settings_sha256: str
+    scorer_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a result was made of and with; results of the same are kept.
 
@@ -48,24 +66,26 @@ class Origin:
         Name of the file in the results, POSIX style.
     sha256
         Hash of its bytes, hexadecimal.
-    version
-        Version of the program.
-    settings_sha256, scorer_sha256
-        Hashes of the settings and of the scorer's file, hexadecimal.
+    tool
+        What it was made with.
     """
 
     file: str
     sha256: str
-    version: str
-    settings_sha256: str
-    scorer_sha256: str
+    tool: MadeWith
+
+
+def is_made_with(result: Mapping[str, Any], tool: MadeWith) -> bool:
+    """Say of a JSON read back whether it was made with the same."""
+    said = result["tool"]
+    return all(said.get(part.name) == getattr(tool, part.name) for part in fields(tool))
 
 
 def read_result(paths: ResultPaths) -> dict[str, Any] | None:
     """Read a film's JSON back; None where there is none or it is not ours."""
     try:
         result = json.loads(paths.record.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return result if _is_result(result) else None
 
@@ -88,8 +108,24 @@ def _is_result(read: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - any JS
     )
 
 
-def kept_results(out: Path, made: Origin, *, at_most: int) -> dict[int, dict[str, Any]]:
-    """Return the earlier results that can be kept, by the number of the picture in the file.
+@dataclass(frozen=True, slots=True)
+class FoundResults:
+    """The earlier results of a file that were made of and with the same, by picture number.
+
+    Attributes
+    ----------
+    whole
+        Those that can be kept: the JSON as it was read back.
+    altered
+        Those whose JSON or pictures are no longer what was written.
+    """
+
+    whole: dict[int, dict[str, Any]]
+    altered: dict[int, dict[str, Any]]
+
+
+def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
+    """Return the earlier results of a file.
 
     Parameters
     ----------
@@ -100,39 +136,79 @@ def kept_results(out: Path, made: Origin, *, at_most: int) -> dict[int, dict[str
     at_most
         Pictures that one file may hold.
     """
-    alone = _kept_result(out, result_name(made.file, 1, 1), made)
-    if alone is not None:
-        return {1: alone}
+    found = FoundResults({}, {})
+    _look(out, result_name(made.file, 1, 1), made, 1, found)
+    if found.whole or found.altered:
+        return found
     # any page's result says how many there are, also that of one which failed
     first = read_result(ResultPaths.of(out, result_name(made.file, 1, 2)))
-    if first is None:
-        return {}
-    count = min(first["input"]["frames"], at_most)
-    found = (
-        (number, _kept_result(out, result_name(made.file, number, count), made))
-        for number in range(1, count + 1)
-    )
-    return {number: result for number, result in found if result is not None}
+    if first is not None:
+        for number in range(1, min(first["input"]["frames"], at_most) + 1):
+            _look(out, result_name(made.file, number, 2), made, number, found)
+    return found
 
 
-def _kept_result(out: Path, name: str, made: Origin) -> dict[str, Any] | None:
+def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) -> None:
+    """Put one result where it belongs, if it was made of and with the same."""
     paths = ResultPaths.of(out, name)
     result = read_result(paths)
     if result is None or result["status"] != "ok":
-        return None
-    tool, source = result["tool"], result["input"]
-    same = (
-        tool.get("version") == made.version
-        and tool.get("settings_sha256") == made.settings_sha256
-        and tool.get("scorer_sha256") == made.scorer_sha256
-        and source.get("sha256") == made.sha256
-        and source["file"] == made.file
-    )
-    if not same:
-        return None
-    withheld = overlay_withheld(result)
-    wanted = [path for path in paths.pictures if not (withheld and path == paths.overlay)]
-    return result if all(_is_full(path) for path in wanted) else None
+        return
+    source = result["input"]
+    same = source.get("sha256") == made.sha256 and source["file"] == made.file
+    if same and is_made_with(result, made.tool):
+        (found.whole if is_whole(paths, result) else found.altered)[number] = result
+
+
+def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
+    """Say whether the JSON and the pictures are those that were written.
+
+    Parameters
+    ----------
+    paths
+        Where they stand.
+    result
+        The JSON, read back.
+    """
+    pictures = result.get("pictures")
+    if not isinstance(pictures, dict):
+        return False
+    written = [pictures.get(f"{kind}_sha256") for kind in ("labels", "bone", "overlay")]
+    try:
+        return is_sealed(paths.record.read_bytes()) and all(
+            sha256_of(path.read_bytes()) == expected
+            for path, expected in zip(paths.pictures, written, strict=True)
+            if expected is not None
+        )
+    except OSError:
+        return False
+
+
+def write_files(out: Path, name: str, files: Mapping[str, bytes]) -> None:
+    """Write a picture's results that were made elsewhere.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    name
+        Name of the picture's results, without their endings.
+    files
+        Contents by file name relative to the output folder.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When one cannot be written.
+    """
+    paths = ResultPaths.of(out, name)
+    remove(paths.record)  # while the pictures change, no JSON may vouch for them
+    for path in (*paths.pictures, paths.record):
+        data = files.get(path.relative_to(out).as_posix())
+        if data is None:
+            remove(path)
+        else:
+            write_bytes(path, data)
 
 
 def remove_others(out: Path, file: str, *, pictures: int) -> None:
@@ -166,10 +242,3 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
     for path in (paths.record, *paths.pictures):
         remove(path)
     return True
-
-
-def _is_full(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

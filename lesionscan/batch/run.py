@@ -1,24 +1,60 @@
 """The run: discover, resume, work, sum up.
 
-The tables and the page are built from the per-image JSON files in the films' order, so that they
-have the same bytes for every number of workers, and after a run that was stopped and resumed;
-run.json alone tells how this run went.
+What works on the films, processes of this machine or a cluster's, is an `Engine`; everything else
+is the same for all of them, and so are the bytes of the results. run.json alone tells how this run
+went.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
+from lesionscan import __version__
+from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Discovery, InputError, discover
-from lesionscan.batch.job import Job, Outcome, crashed, process
-from lesionscan.batch.pool import Work, run_jobs
-from lesionscan.batch.summaries import RunRecord, write_summaries
+from lesionscan.batch.job import Job, Outcome, lost, process
+from lesionscan.batch.pool import Limits, Work, run_jobs
+from lesionscan.batch.shards import Shard, write_shard
+from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
-from lesionscan.reporting.atomic import OutputError, remove, write_bytes
+from lesionscan.radiograph import Notice
+from lesionscan.reporting.atomic import OutputError, remove, remove_leftovers, write_bytes
 from lesionscan.settings import Settings
 
+Engine: TypeAlias = Callable[
+    [Sequence[Job], Callable[[], bool]], Iterator[tuple[int, tuple[Outcome, ...]]]
+]
+"""Does jobs, until asking the function says that the run is stopped; yields (number of the job,
+outcomes of its pictures) as they get done."""
+
 _PROBE = ".lesionscan-probe.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How films are searched and what is written.
+
+    Attributes
+    ----------
+    settings
+        What to search with.
+    scorer
+        The scorer's file, or None for the shipped one.
+    resume
+        Whether results of the same input, settings, scorer and version are kept.
+    shard
+        Which part of the films, or None for all.
+    parquet
+        Whether the tables are written as Parquet too.
+    """
+
+    settings: Settings
+    scorer: Path | None = None
+    resume: bool = True
+    shard: Shard | None = None
+    parquet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +65,18 @@ class Plan:
     ----------
     out
         The output folder; it exists.
-    settings
-        What to search with.
-    scorer
-        The scorer's file, or None for the shipped one; it can be used.
+    options
+        How.
     found
-        The films, and what was passed over.
-    resume
-        Whether results of the same input, settings, scorer and version are kept.
+        All films, and what was passed over.
+    numbers
+        Which of the films are to be done: their places among them.
     """
 
     out: Path
-    settings: Settings
-    scorer: Path | None
+    options: Options
     found: Discovery
-    resume: bool
+    numbers: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +85,69 @@ class RunSummary:
 
     Attributes
     ----------
-    outcomes
-        One for each picture that was done, in the films' order.
+    tally
+        What became of the pictures.
     not_done
         Number of files that a stopped run did not reach.
     interrupted
         Whether the run was stopped.
     report
-        The report page.
+        The report page; of a shard, the file that `merge` reads.
+    trouble
+        Why the engine gave up, if it did.
     """
 
-    outcomes: tuple[Outcome, ...]
+    tally: Tally
     not_done: int
     interrupted: bool
     report: Path
+    trouble: str = ""
 
-    @property
-    def failures(self) -> tuple[Outcome, ...]:
-        """The films that failed."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+class EngineError(Exception):
+    """An engine that cannot go on; the message says why. What is done is kept."""
+
+
+class _Jobs(Sequence[Job]):
+    """The jobs of a plan, made one by one: a hundred thousand would fill memory."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __len__(self) -> int:
+        return len(self._plan.numbers)
+
+    def __getitem__(self, place: int) -> Job:  # type: ignore[override]  # no slices are taken
+        plan, options = self._plan, self._plan.options
+        film = plan.found.films[plan.numbers[place]]
+        return Job(film.path, film.name, plan.out, options.settings, options.scorer, options.resume)
 
 
 def make_plan(
-    inputs: Sequence[Path], out: Path, settings: Settings, *, scorer: Path | None, resume: bool
+    inputs: Sequence[Path], out: Path, options: Options, *, listed: Sequence[Path] = ()
 ) -> Plan:
     """Try the scorer, find the films and make the output folder.
 
     Parameters
     ----------
-    inputs
-        Files and folders.
+    inputs, listed
+        As in `discover`.
     out
         The output folder.
-    settings
-        What to search with.
-    scorer
-        A scorer's file, or None for the shipped one.
-    resume
-        Whether results of the same input, settings, scorer and version are kept.
+    options
+        How films will be searched.
 
     Raises
     ------
     lesionscan.detection.scorer.scorer_file.ScorerError
         When the scorer cannot be used.
     lesionscan.batch.discover.InputError
-        When an input does not exist, no film is found, or `out` is a file.
-    lesionscan.reporting.atomic.OutputError
-        When the output folder cannot be written.
+        When an input does not exist, no film is found, or `out` is a file or cannot be written.
     """
-    load_scorer(scorer)
+    load_scorer(options.scorer)
     if out.exists() and not out.is_dir():
         raise InputError(f"output {out} is a file; name a folder (--out)")
-    found = discover(inputs, out=out)
+    found = discover(inputs, out=out, listed=listed)
     # Tried now: a scan of hours must not learn at its end that it cannot write.
     try:
         write_bytes(out / _PROBE, b"")
@@ -114,13 +158,31 @@ def make_plan(
         raise InputError(
             f"output folder {out}: {reason}; choose another output folder (--out)"
         ) from error
-    return Plan(out, settings, scorer, found, resume)
+    shard = options.shard
+    numbers: Sequence[int] = range(len(found.films))
+    if shard is not None:
+        numbers = [number for number in numbers if shard.holds(found.films[number].name)]
+    for folder in {PurePosixPath(found.films[number].name).parent for number in numbers}:
+        remove_leftovers(out / folder)
+    return Plan(out, options, found, numbers)
+
+
+def local_workers(workers: int, limits: Limits) -> Engine:
+    """Return what works on the films in processes of this machine."""
+
+    def engine(
+        jobs: Sequence[Job], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
+        return run_jobs(Work(process, lost, limits), jobs, workers=workers, stopped=stopped)
+
+    return engine
 
 
 def run_scan(
     plan: Plan,
+    engine: Engine,
     *,
-    jobs: int,
+    workers: int,
     on_done: Callable[[tuple[Outcome, ...]], None],
     stopped: Callable[[], bool],
 ) -> RunSummary:
@@ -130,8 +192,10 @@ def run_scan(
     ----------
     plan
         What to do.
-    jobs
-        Number of worker processes; 1 works in this process.
+    engine
+        What works on the films.
+    workers
+        Number of its processes, for run.json.
     on_done
         Called for each file as it gets done, in no certain order, with its pictures' outcomes.
     stopped
@@ -145,37 +209,43 @@ def run_scan(
         When a result cannot be written.
     """
     started = time.perf_counter()
-    todo = tuple(
-        Job(film.path, film.name, plan.out, plan.settings, plan.scorer, plan.resume)
-        for film in plan.found.films
-    )
-    done: dict[int, tuple[Outcome, ...]] = {}
-    abandoned = False
+    done = DoneFilms([film.name for film in plan.found.films])
+    tally = Tally()
+    abandoned, trouble = False, ""
     try:
-        work = Work(process, crashed)
-        for number, outcomes_of_file in run_jobs(work, todo, workers=jobs, stopped=stopped):
-            done[number] = outcomes_of_file
-            on_done(outcomes_of_file)
+        for place, outcomes in engine(_Jobs(plan), stopped):
+            done.add(plan.numbers[place], len(outcomes), _unwritten(outcomes))
+            for outcome in outcomes:
+                tally.add(outcome)
+            on_done(outcomes)
     except KeyboardInterrupt:
         abandoned = True  # what is written is whole; the summaries tell of it
-    outcomes = _in_order(done)
-    interrupted = abandoned or len(done) < len(todo)
-    report = write_summaries(
-        plan.out,
-        outcomes,
-        RunRecord(
-            settings=plan.settings,
-            scorer_sha256=load_scorer(plan.scorer).sha256,
-            found=len(todo),
-            not_done=len(todo) - len(done),
-            skipped=plan.found.skipped,
-            jobs=jobs,
-            interrupted=interrupted,
-            seconds=time.perf_counter() - started,
-        ),
+    except EngineError as error:
+        trouble = str(error)
+    not_done = len(plan.numbers) - len(done)
+    record = RunRecord(
+        version=__version__,
+        settings=plan.options.settings,
+        scorer_sha256=load_scorer(plan.options.scorer).sha256,
+        found=len(plan.numbers),
+        not_done=not_done,
+        skipped=plan.found.skipped,
+        workers=workers,
+        interrupted=abandoned or not_done > 0,
+        seconds=time.perf_counter() - started,
+        tally=tally,
     )
-    return RunSummary(outcomes, len(todo) - len(done), interrupted, report)
+    if plan.options.shard is None:
+        report, tally = write_summaries(plan.out, done, record, parquet=plan.options.parquet)
+    else:
+        report = write_shard(plan.out, plan.options.shard, plan.found.films, done, record)
+    return RunSummary(tally, not_done, record.interrupted, report, trouble)
 
 
-def _in_order(done: Mapping[int, tuple[Outcome, ...]]) -> tuple[Outcome, ...]:
-    return tuple(outcome for number in sorted(done) for outcome in done[number])
+def _unwritten(outcomes: Sequence[Outcome]) -> dict[str, Notice]:
+    """Return those whose names are too long for any file, and why they failed."""
+    return {
+        outcome.name: outcome.error
+        for outcome in outcomes
+        if outcome.error is not None and not outcome.written
+    }

@@ -2,13 +2,17 @@
 
 A signal that raises wherever the program happens to be would leave every file half a chance of
 being half done. So the first signal only takes a note: films in hand are finished, the summaries
-are written. A second one does not wait: it raises KeyboardInterrupt.
+are written. A second one does not wait: it raises KeyboardInterrupt, and from then on there is
+nothing more to ask for. Programs that start others (`uv run`, `srun`) may hand one signal on twice.
 """
 
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+_ONE_SIGNAL_SECONDS = 0.5
 
 
 class StopSignals:
@@ -27,6 +31,7 @@ class StopSignals:
 
     def __init__(self, announce: Callable[[], None]) -> None:
         self.signal_number: int | None = None
+        self._first = 0.0
         self._announce = announce
         self._before: dict[signal.Signals, Any] = {}
 
@@ -49,7 +54,10 @@ class StopSignals:
         return self.signal_number is not None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the API
-        if self.signal_number is not None:
+        if self.signal_number is None:
+            self.signal_number, self._first = number, time.monotonic()
+            self._announce()
+        elif time.monotonic() - self._first > _ONE_SIGNAL_SECONDS:
+            for handled in self._before:
+                signal.signal(handled, signal.SIG_IGN)
             raise KeyboardInterrupt
-        self.signal_number = number
-        self._announce()

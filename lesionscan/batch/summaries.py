@@ -1,153 +1,179 @@
-"""The files about a whole run: images.csv, candidates.csv, run.json, report.html."""
+"""The files about a whole run: images.csv, candidates.csv (Parquet too), run.json, report.html.
+
+Tables and page are built from the per-image JSON files, read back one at a time in the films'
+order: so they have the same bytes for every number of workers and for every way of running, and
+memory does not grow with the results.
+"""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from lesionscan import __version__
-from lesionscan.batch.job import Outcome
-from lesionscan.batch.results import ResultPaths, read_result
+from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.reporting.atomic import open_atomic, write_bytes
-from lesionscan.reporting.conversion import failed_record
-from lesionscan.reporting.gallery import (
-    FailureLine,
-    FilmCard,
-    RunFacts,
-    failure_line,
-    film_card,
-    report_html,
-)
-from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, InputRecord
+from lesionscan.reporting.gallery import RunFacts, failure_line, film_card, report_html
+from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
+    Cell,
+    RowWriter,
     candidate_rows,
     image_row,
     table_writer,
 )
-from lesionscan.settings import Settings
+
+MadeT = TypeVar("MadeT")
 
 REPORT_NAME = "report.html"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """Facts about the run that its outcomes do not tell.
-
-    Attributes
-    ----------
-    settings
-        What was searched with.
-    scorer_sha256
-        Hash of the scorer's file, hexadecimal.
-    found
-        Number of films in the inputs.
-    not_done
-        Number of those that a stopped run did not reach.
-    skipped
-        Number of other files there.
-    jobs
-        Number of worker processes.
-    interrupted
-        Whether the run was stopped before its end.
-    seconds
-        Wall time of the work.
-    """
-
-    settings: Settings
-    scorer_sha256: str
-    found: int
-    not_done: int
-    skipped: int
-    jobs: int
-    interrupted: bool
-    seconds: float
-
-
-def write_summaries(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> Path:
-    """Write the four summaries and return the report page's path.
+def write_summaries(
+    out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool
+) -> tuple[Path, Tally]:
+    """Write the summaries.
 
     Parameters
     ----------
     out
         The output folder.
-    outcomes
-        Films that are done, in the order in which they are to be listed.
+    done
+        The films to tell of.
     run
         What else to say.
+    parquet
+        Whether the tables are written as Parquet too.
+
+    Returns
+    -------
+    report : Path
+        The report page.
+    tally : Tally
+        What the tables list, which is what run.json counts.
 
     Raises
     ------
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    cards: list[FilmCard] = []
-    failures: list[FailureLine] = []
-    with (
-        open_atomic(out / "images.csv") as images,
-        open_atomic(out / "candidates.csv") as candidates,
-    ):
-        image_table = table_writer(images, IMAGE_COLUMNS)
-        candidate_table = table_writer(candidates, CANDIDATE_COLUMNS)
-        for result in _results(out, outcomes, run):
-            image_table.writerow(image_row(result))
-            for row in candidate_rows(result):
-                candidate_table.writerow(row)
-            if result["status"] == "ok":
-                cards.append(film_card(result))
-            else:
-                failures.append(failure_line(result))
-    facts = RunFacts(__version__, run.settings.shown_score, run.not_done)
-    write_bytes(out / "run.json", _run_json(outcomes, run))
+    tally = Tally(resumed=run.tally.resumed, altered=run.tally.altered)
+    places = _write_tables(out, done, run, tally, parquet=parquet)
+    write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
+    facts = RunFacts(
+        run.version,
+        run.settings.shown_score,
+        run.not_done,
+        ok=len(places.read),
+        failed=len(places.failed),
+    )
     report = out / REPORT_NAME
-    write_bytes(report, report_html(cards, failures, facts).encode("utf-8"))
-    return report
+    with open_atomic(report) as page:
+        page.writelines(
+            report_html(
+                _each(film_card, out, done, run, (place[1:] for place in sorted(places.read))),
+                _each(failure_line, out, done, run, places.failed),
+                facts,
+            )
+        )
+    return report, tally
 
 
-def _results(out: Path, outcomes: Sequence[Outcome], run: RunRecord) -> Iterator[dict[str, Any]]:
-    """Read the films' JSON files back, one at a time: a large run's do not fit into memory."""
-    for outcome in outcomes:
-        result = read_result(ResultPaths.of(out, outcome.name))
-        if result is None and outcome.error is not None:  # a name too long for any result
-            result = failed_record(
-                InputRecord(file=outcome.name, frame=1, frames=1, sha256=None),
-                outcome.error,
-                settings_sha256=run.settings.sha256(),
-                scorer_sha256=run.scorer_sha256,
-            ).model_dump(mode="json")
-        if result is not None:
-            yield result
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the results of the run are: numbers of the film and of its picture.
+
+    Attributes
+    ----------
+    read
+        Films that were read, with what puts the best candidates first and films without last.
+    failed
+        The others.
+    """
+
+    read: list[tuple[float, int, int]]
+    failed: list[tuple[int, int]]
 
 
-def _run_json(outcomes: Sequence[Outcome], run: RunRecord) -> bytes:
-    codes = Counter(outcome.error.code for outcome in outcomes if outcome.error is not None)
+def _write_tables(
+    out: Path, done: DoneFilms, run: RunRecord, tally: Tally, *, parquet: bool
+) -> _Places:
+    places = _Places([], [])
+    with ExitStack() as stack:
+        images: list[RowWriter] = []
+        candidates: list[RowWriter] = []
+        for name, columns, tables in (
+            ("images", IMAGE_COLUMNS, images),
+            ("candidates", CANDIDATE_COLUMNS, candidates),
+        ):
+            stream = stack.enter_context(open_atomic(out / f"{name}.csv"))
+            tables.append(table_writer(stream, columns))
+            if parquet:
+                from lesionscan.reporting.parquet import parquet_writer  # an extra
+
+                tables.append(stack.enter_context(parquet_writer(out / f"{name}.parquet", columns)))
+        for film, picture, result in done.results(out, run):
+            tally.add_result(result)
+            _write_row(images, image_row(result))
+            for row in candidate_rows(result):
+                _write_row(candidates, row)
+            if result["status"] != "ok":
+                places.failed.append((film, picture))
+                continue
+            best = max((one["score"] for one in result["candidates"]), default=-1.0)
+            places.read.append((-best, film, picture))
+    return places
+
+
+def _write_row(tables: Iterable[RowWriter], row: Sequence[Cell]) -> None:
+    for table in tables:
+        table.writerow(row)
+
+
+def _each(
+    made: Callable[[dict[str, Any]], MadeT],
+    out: Path,
+    done: DoneFilms,
+    run: RunRecord,
+    places: Iterable[tuple[int, int]],
+) -> Iterator[MadeT]:
+    """Make something of each of some results, which are read again, since all fill the memory."""
+    for film, picture in places:
+        yield made(done.result(out, run, film, picture))
+
+
+def _run_json(run: RunRecord) -> bytes:
+    tally = run.tally
     summary = {
         "schema_version": SCHEMA_VERSION,
         "tool": {
             "name": "lesionscan",
-            "version": __version__,
+            "version": run.version,
             "settings_sha256": run.settings.sha256(),
             "scorer_sha256": run.scorer_sha256,
         },
         "settings": run.settings.model_dump(mode="json"),
         "counts": {
             "found": run.found,
-            "pictures": len(outcomes),
-            "ok": sum(outcome.status == "ok" for outcome in outcomes),
-            "failed": sum(outcome.status == "failed" for outcome in outcomes),
+            "pictures": tally.pictures,
+            "ok": tally.ok,
+            "failed": tally.failed,
             "not_done": run.not_done,
-            "resumed": sum(outcome.resumed for outcome in outcomes),
+            "resumed": tally.resumed,
+            "altered": tally.altered,
             "skipped": run.skipped,
-            "candidates": sum(outcome.candidates for outcome in outcomes),
-            "candidates_shown": sum(outcome.shown for outcome in outcomes),
+            "candidates": tally.candidates,
+            "candidates_shown": tally.shown,
         },
-        "failures": dict(sorted(codes.items())),
+        "failures": dict(sorted(tally.codes.items())),
         "interrupted": run.interrupted,
-        "jobs": run.jobs,
+        "workers": run.workers,
         "seconds": round(run.seconds, 1),
+        "pictures_an_hour": round(3600 * (tally.pictures - tally.resumed) / run.seconds)
+        if run.seconds
+        else None,
         "disclaimer": DISCLAIMER,
     }
     return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode("utf-8")

@@ -1,15 +1,19 @@
 """What `phantom` and `plant` share: a new folder, workers, the index, the last lines."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
-from lesionscan.cli.scan import cores
-from lesionscan.cli.terminal import RefusedError, note, stoppable
+from lesionscan.cli.engine_options import cores
+from lesionscan.cli.terminal import RefusedError, announce_stop, note, stoppable
+
+if TYPE_CHECKING:
+    from lesionscan.batch.pool import Loss
 
 JobT = TypeVar("JobT")
 Entry: TypeAlias = dict[str, object]
@@ -58,12 +62,13 @@ def make(
     start(out)
     console = Console(stderr=True)
     made: dict[int, Made] = {}
-    stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
+    stop = StopSignals(announce_stop)
     with stoppable("stopped at once; there is no index.json, name a new folder"), stop:
         workers = min(jobs or cores(), len(work))
-        done = run_jobs(Work(function, _died), work, workers=workers, stopped=stop.requested)
+        alone = Work(partial(_alone, function), _lost)
+        done = run_jobs(alone, work, workers=workers, stopped=stop.requested)
         quiet = not console.is_terminal
-        for number, one in track(
+        for number, (one,) in track(
             done, "making films", total=len(work), console=console, disable=quiet
         ):
             made[number] = one
@@ -85,9 +90,15 @@ def make(
     raise typer.Exit(1 if left_out else 0)
 
 
-def _died(_job: object, exit_code: int | None) -> Made:
+def _alone(function: Callable[[JobT], Made], job: JobT) -> Iterator[Made]:
+    """Do a job that has one outcome."""
+    yield function(job)
+
+
+def _lost(_job: object, loss: "Loss") -> Made:
     raise RefusedError(
-        f"a worker process died (exit code {exit_code}); often memory ran out: use fewer jobs"
+        f"a worker process was lost ({loss.code}, {loss.detail}); often memory ran out: use fewer "
+        "jobs"
     )
 
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lesionscan.cli.engine_options import JobsOption
 from lesionscan.cli.making import Made, OutArgument, SeedOption, make
-from lesionscan.cli.scan import JobsOption
 from lesionscan.cli.terminal import RefusedError
 
 if TYPE_CHECKING:

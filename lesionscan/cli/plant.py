@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from lesionscan.cli.engine_options import JobsOption
 from lesionscan.cli.making import Made, OutArgument, SeedOption, make
-from lesionscan.cli.scan import JobsOption
 from lesionscan.cli.terminal import RefusedError, note, one_line
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Options that say how files are read, shared by the commands that read them."""
+"""Options that say how films are read and shown, shared by the commands that read them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,6 +40,22 @@ BurnedInOption = Annotated[
         help="Make pictures also of films that say that identifying text is burned into them.",
     ),
 ]
+OverlayOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--overlay/--no-overlay", help="Make a picture of each film with its outlines, or none."
+    ),
+]
+OverlayMaxOption = Annotated[
+    int | None,
+    typer.Option(
+        "--overlay-max",
+        metavar="PX",
+        min=256,
+        max=8192,
+        help="Long side of the largest such picture (1600 if unset).",
+    ),
+]
 
 
 def chosen_settings(
@@ -49,6 +65,8 @@ def chosen_settings(
     spacing: str | None = None,
     keep_uids: bool | None = None,
     allow_burned_in: bool | None = None,
+    overlay: bool | None = None,
+    overlay_max: int | None = None,
 ) -> "Settings":
     """Return the settings of a file, or the defaults, with what the command line says on top.
 
@@ -69,6 +87,8 @@ def chosen_settings(
         # an option that is not given leaves what the file says
         "keep_uids": keep_uids or None,
         "allow_burned_in": allow_burned_in or None,
+        "overlay": overlay,
+        "overlay_max_px": overlay_max,
     }
     return settings.model_copy(
         update={name: value for name, value in said.items() if value is not None}

@@ -1,47 +1,61 @@
 """`lesionscan scan` and `lesionscan demo`: search films, show progress, say what came out."""
 
-import os
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lesionscan.cli.engine_options import (
+    DaskLocalOption,
+    DaskOption,
+    DaskReturnOption,
+    JobsOption,
+    MemoryOption,
+    TimeoutOption,
+    chosen_engine,
+)
 from lesionscan.cli.reading_options import (
     BurnedInOption,
     KeepUidsOption,
+    OverlayMaxOption,
+    OverlayOption,
     PolarityOption,
     SettingsOption,
     SpacingOption,
     chosen_settings,
 )
-from lesionscan.cli.terminal import RefusedError, note, one_line, stoppable
+from lesionscan.cli.terminal import RefusedError, announce_stop, note, one_line, stoppable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from lesionscan.batch.job import Outcome
-    from lesionscan.batch.run import Plan, RunSummary
+    from lesionscan.batch.account import Tally
+    from lesionscan.batch.run import Engine, Options, Plan, RunSummary
+    from lesionscan.batch.shards import Shard
     from lesionscan.evaluation.matching import FilmComparison
+    from lesionscan.reporting.event_log import EventLog
     from lesionscan.settings import Settings
 
-JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        min=1,
-        max=1024,
-        help="Films worked on at the same time; all cores if unset.",
-    ),
+ParquetOption = Annotated[
+    bool,
+    typer.Option("--parquet", help="Write the tables as Parquet too."),
 ]
 
 
 def scan(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Films and folders of films.")
-    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
-    jobs: JobsOption = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Films, folders of films, patterns as 'films/**/*.dcm', a DICOMDIR.",
+        ),
+    ] = None,
+    file_list: Annotated[
+        Path | None,
+        typer.Option("--list", help="File that names films, one a line; - is standard input."),
+    ] = None,
     settings: SettingsOption = None,
     scorer: Annotated[
         Path | None,
@@ -61,18 +75,59 @@ def scan(
     spacing: SpacingOption = None,
     keep_uids: KeepUidsOption = None,
     allow_burned_in: BurnedInOption = None,
+    overlay: OverlayOption = None,
+    overlay_max: OverlayMaxOption = None,
+    parquet: ParquetOption = False,
+    log_json: Annotated[
+        Path | None,
+        typer.Option("--log-json", help="File for what happens, one JSON object a line."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Do part I of N only; lesionscan merge unites the parts."
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    timeout: TimeoutOption = None,
+    max_memory: MemoryOption = None,
+    dask: DaskOption = None,
+    dask_local: DaskLocalOption = None,
+    dask_return: DaskReturnOption = False,
 ) -> None:
     """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
-    with stoppable():
-        chosen = chosen_settings(
-            settings,
-            polarity=polarity,
-            spacing=spacing,
-            keep_uids=keep_uids,
-            allow_burned_in=allow_burned_in,
+    from lesionscan.batch.run import Options
+
+    with stoppable(), ExitStack() as stack:
+        options = Options(
+            chosen_settings(
+                settings,
+                polarity=polarity,
+                spacing=spacing,
+                keep_uids=keep_uids,
+                allow_burned_in=allow_burned_in,
+                overlay=overlay,
+                overlay_max=overlay_max,
+            ),
+            scorer=scorer,
+            resume=resume,
+            shard=None if shard is None else _shard(shard),
+            parquet=parquet,
         )
-        plan = _plan(inputs, out, chosen, scorer, resume=resume)
-        summary, status = _run(plan, jobs)
+        listed = _listed(file_list, inputs)
+        engine, workers = stack.enter_context(
+            chosen_engine(
+                jobs=jobs,
+                timeout=timeout,
+                max_memory=max_memory,
+                dask=dask,
+                dask_local=dask_local,
+                dask_return=dask_return,
+            )
+        )
+        plan = _plan(inputs or [], out, options, listed=listed)
+        log = None if log_json is None else stack.enter_context(_opened(log_json))
+        summary, status = _run(plan, engine, workers, log)
     _print_summary(plan, summary)
     raise typer.Exit(status)
 
@@ -84,13 +139,15 @@ def demo(
     jobs: JobsOption = None,
 ) -> None:
     """Scan sample films with planted lesions, and say which were found and where to look."""
+    from lesionscan.batch.run import Options
     from lesionscan.evaluation.matching import compare_film
     from lesionscan.evaluation.truth import TruthError, load_truth
 
     with stoppable():
         samples = _samples(out)
-        plan = _plan([samples / "images"], out, chosen_settings(None), None, resume=True)
-        summary, status = _run(plan, jobs)
+        plan = _plan([samples / "images"], out, Options(chosen_settings(None)))
+        with chosen_engine(jobs=jobs) as (engine, workers):
+            summary, status = _run(plan, engine, workers)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]
     except TruthError as error:
@@ -113,109 +170,160 @@ def _samples(out: Path) -> Path:
     return made
 
 
+def _shard(text: str) -> "Shard":
+    from lesionscan.batch.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise RefusedError(f"--shard: {one_line(str(error))}; write 2/4 for part 2 of 4") from error
+
+
+def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
+    """Return the paths of the list, if there is one; there must be something to scan."""
+    from lesionscan.batch.discover import read_list
+
+    if file_list is None:
+        if not inputs:
+            raise RefusedError("name films or folders to scan, or a list of films (--list)")
+        return []
+    try:
+        text = sys.stdin.buffer.read() if str(file_list) == "-" else file_list.read_bytes()
+    except OSError as error:
+        raise RefusedError(
+            f"list {one_line(str(file_list))} cannot be read ({error.strerror}); check the path"
+        ) from error
+    paths = read_list(text)
+    if not paths:
+        raise RefusedError(f"list {one_line(str(file_list))} names no film; write one path a line")
+    return paths
+
+
 def _plan(
-    inputs: list[Path], out: Path, settings: "Settings", scorer: Path | None, *, resume: bool
+    inputs: Sequence[Path], out: Path, options: "Options", *, listed: Sequence[Path] = ()
 ) -> "Plan":
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.run import make_plan
     from lesionscan.detection.scorer.scorer_file import ScorerError
 
+    if options.parquet:
+        need_parquet()
+        if options.shard is not None:
+            raise RefusedError("--parquet writes the tables of a whole run: give it to merge")
     try:
-        return make_plan(inputs, out, settings, scorer=scorer, resume=resume)
+        return make_plan(inputs, out, options, listed=listed)
     except (InputError, ScorerError) as error:
         raise RefusedError(one_line(str(error))) from error
 
 
-def _run(plan: "Plan", jobs: int | None) -> "tuple[RunSummary, int]":
+def need_parquet() -> None:
+    """Refuse to go on where the tables cannot be written as Parquet."""
+    from importlib.util import find_spec
+
+    if find_spec("pyarrow") is None:
+        raise RefusedError("pyarrow is not installed; run: pip install 'lesionscan[parquet]'")
+
+
+def _opened(log_json: Path) -> "AbstractContextManager[EventLog]":
+    from lesionscan.reporting.event_log import open_log
+
+    return open_log(log_json)
+
+
+def _run(
+    plan: "Plan", engine: "Engine", workers: int, log: "EventLog | None" = None
+) -> "tuple[RunSummary, int]":
     """Run a plan with progress on a terminal; return the summary and the exit status."""
     from rich.console import Console
 
     from lesionscan.batch.run import run_scan
     from lesionscan.batch.stop import StopSignals
+    from lesionscan.cli.progress import Progress
     from lesionscan.detection.scorer.scorer_file import ScorerError
 
     for name in plan.found.unlistable:
         note(f"{one_line(name)}: folder cannot be listed; its films are left out")
-    console = Console(stderr=True)
-    stop = StopSignals(lambda: note("stopping after the films in hand; once more to stop now"))
-    workers = min(jobs or cores(), len(plan.found.films))
+    stop = StopSignals(announce_stop)
+    if log is not None:
+        log.write("start", films=len(plan.numbers), workers=workers)
     try:
-        with _Progress(console, len(plan.found.films)) as progress, stop:
-            summary = run_scan(plan, jobs=workers, on_done=progress.tell, stopped=stop.requested)
+        with Progress(Console(stderr=True), len(plan.numbers), log) as progress, stop:
+            summary = run_scan(
+                plan, engine, workers=workers, on_done=progress.tell, stopped=stop.requested
+            )
     except ScorerError as error:  # taken away since the plan was made
         raise RefusedError(one_line(str(error))) from error
+    if log is not None:
+        tally = summary.tally
+        log.write("end", ok=tally.ok, failed=tally.failed, not_done=summary.not_done)
+    if summary.trouble:
+        note(f"lesionscan: {summary.trouble}; the same command goes on where it stopped")
+        return summary, 1
     if summary.interrupted:
         note("stopped; the same command goes on where it stopped")
         return summary, 128 + (stop.signal_number or 2)
-    return summary, 1 if summary.failures or plan.found.unlistable else 0
-
-
-class _Progress:
-    """Tells how far the run is: a bar on a terminal, otherwise failed films only."""
-
-    def __init__(self, console: "Console", total: int) -> None:
-        from rich import progress as bars
-
-        self._console = console
-        self._candidates = self._failed = 0
-        self._bar = bars.Progress(
-            bars.TextColumn("{task.completed:,}/{task.total:,} films"),
-            bars.BarColumn(),
-            bars.TextColumn("{task.fields[candidates]:,} candidates shown"),
-            bars.TextColumn("{task.fields[failed]:,} failed"),
-            bars.TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("films", total=total, candidates=0, failed=0)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def tell(self, outcomes: "tuple[Outcome, ...]") -> None:
-        """Count a film that is done, and name its pictures that failed."""
-        for outcome in outcomes:
-            self._candidates += outcome.shown
-            if outcome.error is not None:
-                self._failed += 1
-                line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
-                self._console.print(
-                    line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
-                )
-        self._bar.update(self._task, advance=1, candidates=self._candidates, failed=self._failed)
+    return summary, 1 if summary.tally.failed or plan.found.unlistable else 0
 
 
 def _print_summary(plan: "Plan", summary: "RunSummary") -> None:
-    from collections import Counter
-
-    outcomes, failures = summary.outcomes, summary.failures
-    codes = Counter(outcome.error.code for outcome in failures if outcome.error is not None)
-    kept = sum(outcome.resumed for outcome in outcomes)
-    words = [f"{len(outcomes):,} films: {len(outcomes) - len(failures):,} ok"]
-    if kept:
-        words[0] += f" ({kept:,} from before)"
-    words.append(f"{len(failures):,} failed")
-    if codes:
-        words[-1] += f" ({', '.join(f'{code} {count:,}' for code, count in codes.most_common())})"
-    if summary.not_done:
-        words.append(f"{summary.not_done:,} not done")
-    if plan.found.skipped:
-        words.append(f"other files skipped: {plan.found.skipped:,}")
-    listed = sum(outcome.candidates for outcome in outcomes)
-    shown = sum(outcome.shown for outcome in outcomes)
-    print(", ".join(words))
-    print(f"{listed:,} candidates, {shown:,} shown (score at least {plan.settings.shown_score})")
-    _print_end(summary)
+    for line in tally_lines(
+        summary.tally,
+        plan.options.settings,
+        not_done=summary.not_done,
+        skipped=plan.found.skipped,
+    ):
+        print(line)
+    if plan.options.shard is None:
+        print_end(summary.report)
+        return
+    if not summary.interrupted:
+        print(f"part {plan.options.shard} is done; when all are: lesionscan merge {plan.out}")
+    print_disclaimer()
 
 
-def _print_end(summary: "RunSummary") -> None:
+def tally_lines(
+    tally: "Tally", settings: "Settings", *, not_done: int = 0, skipped: int = 0
+) -> list[str]:
+    """Return what became of the films, in two lines.
+
+    Parameters
+    ----------
+    tally
+        What became of them.
+    settings
+        `shown_score` is told.
+    not_done
+        Number of films that a stopped run did not reach.
+    skipped
+        Number of other files.
+    """
+    words = [f"{tally.pictures:,} films: {tally.ok:,} ok"]
+    if tally.resumed:
+        words[0] += f" ({tally.resumed:,} from before)"
+    words.append(f"{tally.failed:,} failed")
+    if tally.codes:
+        codes = (f"{code} {count:,}" for code, count in tally.codes.most_common())
+        words[-1] += f" ({', '.join(codes)})"
+    if tally.altered:
+        words.append(f"{tally.altered:,} done again, since their results had been changed")
+    if not_done:
+        words.append(f"{not_done:,} not done")
+    if skipped:
+        words.append(f"other files skipped: {skipped:,}")
+    shown = f"{tally.shown:,} shown (score at least {settings.shown_score})"
+    return [", ".join(words), f"{tally.candidates:,} candidates, {shown}"]
+
+
+def print_end(report: Path) -> None:
+    """Say where the report is, and what it is not."""
+    print(f"report: {report}")
+    print_disclaimer()
+
+
+def print_disclaimer() -> None:
+    """Say what the results are not."""
     from lesionscan.reporting.records import DISCLAIMER
 
-    print(f"report: {summary.report}")
     print(DISCLAIMER)
 
 
@@ -239,11 +347,4 @@ def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
     table.add_row(f"{len(films)} films", "", str(planted), str(found), str(others))
     Console().print(table)
     print(f"overlays: {summary.report.parent}/*.overlay.png")
-    _print_end(summary)
-
-
-def cores() -> int:
-    """Return the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # a batch system gives a job fewer than the machine has
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    print_end(summary.report)

@@ -1,5 +1,6 @@
 """What every command says to the terminal: notes, complaints, errors in words."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,12 @@ def os_error_in_words(error: OSError) -> str:
 def note(text: str) -> None:
     """Print a line on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def announce_stop() -> None:
+    """Say, from inside a signal handler, that the run ends with the films in hand."""
+    # not print: the handler may have interrupted one, and streams cannot be entered twice
+    os.write(2, b"stopping after the films in hand; once more to stop now\n")
 
 
 def complain(text: str) -> None:

@@ -6,10 +6,22 @@ A reader, or a run that resumes after a kill, never sees half a file.
 import errno
 import hashlib
 import os
+import platform
+import re
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
+
+import psutil
+
+_LEFTOVER = re.compile(r"\.lesionscan-[0-9a-f]{16}-([0-9a-f]{8})-(\d+)\.tmp")
+"""Name of a temporary file: hash of the target's name, hash of the machine's, process."""
+
+_SURELY_LEFT_SECONDS = 24 * 3600
+"""No file is written for so long, on whatever machine."""
 
 
 class OutputError(OSError):
@@ -41,6 +53,63 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
         yield stream
 
 
+@contextmanager
+def open_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file that appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path
+        The file to write. Its folder is made where it does not exist.
+
+    Raises
+    ------
+    OutputError
+        When the folder or the file cannot be written.
+    """
+    with _whole_or_not(path) as temporary, temporary.open("wb") as stream:
+        yield stream
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no such thing.
+
+    A target that is the same file already is left alone.
+
+    Raises
+    ------
+    OutputError
+        When that cannot be done.
+    """
+    if target.exists() and source.exists() and target.samefile(source):
+        return  # renaming one name of a file to another of its names would do nothing
+    with _whole_or_not(target) as temporary:
+        _discard(temporary)  # of a killed run of the same process number
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed runs have left half written in a folder.
+
+    Parameters
+    ----------
+    folder
+        One that results are written to. What another machine may still be writing stays.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            left = _LEFTOVER.fullmatch(entry.name)
+            if left is None:
+                continue
+            with suppress(OSError):  # gone, or not ours to remove; it harms nobody
+                old = time.time() - entry.stat().st_mtime > _SURELY_LEFT_SECONDS
+                if old or (left[1] == _machine() and not psutil.pid_exists(int(left[2]))):
+                    Path(entry.path).unlink()
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all.
 
@@ -64,7 +133,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explained(error, path) from error
 
 
 @contextmanager
@@ -77,18 +146,22 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         _discard(temporary)
-        raise _explain(error, path) from error
+        raise explained(error, path) from error
     except BaseException:
         _discard(temporary)
         raise
 
 
 def _temporary(path: Path) -> Path:
-    # Same folder, because a rename is atomic only inside one file system. The name follows from
-    # the target's, so that what a killed run left behind is overwritten by the next one; it is
-    # short, so that it fits wherever the target's does; it is hidden, so that no scan reads it.
+    # Same folder, because a rename is atomic only inside one file system. Two runs into one folder
+    # must not write the same one. It is short, so that it fits wherever the target's name does; it
+    # is hidden, so that no scan reads it.
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f".lesionscan-{digest}.tmp")
+    return path.with_name(f".lesionscan-{digest}-{_machine()}-{os.getpid()}.tmp")
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _discard(temporary: Path) -> None:
@@ -98,7 +171,8 @@ def _discard(temporary: Path) -> None:
         return  # the error that brought us here says more
 
 
-def _explain(error: OSError, path: Path) -> OutputError:
+def explained(error: OSError, path: Path) -> OutputError:
+    """Return the error for the user: which file, why, and what to do."""
     if isinstance(error, OutputError):
         return error
     cause = error.strerror or type(error).__name__

@@ -1,6 +1,6 @@
 """The report page: one HTML file beside the results that opens from disk, without a network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -8,7 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lesionscan.reporting.caption import told
-from lesionscan.reporting.records import DISCLAIMER, name_of, overlay_withheld
+from lesionscan.reporting.records import DISCLAIMER, has_overlay, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,15 @@ class RunFacts:
         Candidates with at least this score (0 to 1) are shown.
     not_done
         Films that the run did not reach, because it was stopped.
+    ok, failed
+        Films that were read, and those that failed.
     """
 
     version: str
     shown_score: float
     not_done: int
+    ok: int
+    failed: int
 
 
 def film_card(result: Mapping[str, Any]) -> FilmCard:
@@ -79,7 +83,7 @@ def film_card(result: Mapping[str, Any]) -> FilmCard:
     candidates = result["candidates"]
     return FilmCard(
         file=name,
-        overlay=None if overlay_withheld(result) else link(f"{name}.overlay.png"),
+        overlay=link(f"{name}.overlay.png") if has_overlay(result) else None,
         record=link(f"{name}.json"),
         best_score=max((candidate["score"] for candidate in candidates), default=None),
         listed=len(candidates),
@@ -97,20 +101,23 @@ def failure_line(result: Mapping[str, Any]) -> FailureLine:
     return FailureLine(name, link(f"{name}.json"), error["code"], error["message"])
 
 
-def report_html(cards: Sequence[FilmCard], failures: Sequence[FailureLine], run: RunFacts) -> str:
-    """Return the page.
+def report_html(
+    cards: Iterable[FilmCard], failures: Iterable[FailureLine], run: RunFacts
+) -> Iterator[str]:
+    """Yield the page in pieces: a large run's films do not fit into memory.
 
     Parameters
     ----------
     cards
-        Films that were read; shown best score first, films without candidates last.
+        Films that were read, in the order in which they are shown.
     failures
         Films that failed.
     run
         What else to say.
     """
-    ranked = sorted(cards, key=lambda card: (-(card.best_score or 0.0), card.best_score is None))
-    return _template().render(cards=ranked, failures=failures, run=run, disclaimer=DISCLAIMER)
+    stream = _template().stream(cards=cards, failures=failures, run=run, disclaimer=DISCLAIMER)
+    stream.enable_buffering(100)
+    yield from stream
 
 
 def link(name: str) -> str:

@@ -16,8 +16,6 @@ from lesionscan.reporting.drawing import AMBER, HALO, text_height
 from lesionscan.reporting.tags import place_tags
 from lesionscan.settings import Settings
 
-MAX_LONG_SIDE_PX = 1600
-"""Enough for a full screen; a 4000 pixel film stays under about 2 MB."""
 MIN_LONG_SIDE_PX = 900
 """Smaller films are enlarged, so that the numbers are legible beside a lesion of 10 pixels."""
 
@@ -28,11 +26,12 @@ def overlay_png(findings: Findings) -> bytes:
     Parameters
     ----------
     findings
-        What was found. The picture holds nothing that identifies the file.
+        What was found. The picture holds nothing that identifies the file. `overlay_max_px` of
+        its settings limits the picture's size.
     """
     film = to_grey(findings.image, findings.exposed)
     rows, columns = film.shape
-    scale = display_scale(rows, columns)
+    scale = display_scale(rows, columns, at_most_px=findings.settings.overlay_max_px)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     resized = cv2.resize(film, size, interpolation=shrink)
@@ -77,10 +76,18 @@ def bone_png(findings: Findings) -> bytes:
     return encode_png(np.where(findings.bone, 255, 0).astype(np.uint8))
 
 
-def display_scale(rows: int, columns: int) -> float:
-    """Return display pixels per stored pixel for a film of `rows` x `columns` pixels."""
+def display_scale(rows: int, columns: int, *, at_most_px: int) -> float:
+    """Return display pixels per stored pixel for a film of `rows` x `columns` pixels.
+
+    Parameters
+    ----------
+    rows, columns
+        Of the stored matrix.
+    at_most_px
+        Long side of the largest picture, in pixels.
+    """
     long_side = max(rows, columns)
-    return min(max(long_side, MIN_LONG_SIDE_PX), MAX_LONG_SIDE_PX) / long_side
+    return min(max(long_side, MIN_LONG_SIDE_PX), at_most_px) / long_side
 
 
 def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:

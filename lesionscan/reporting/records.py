@@ -6,18 +6,17 @@ input and settings give the same bytes: no clock, no absolute path.
 `lesionscan.reporting.conversion` makes these records.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 DISCLAIMER = "Research use only; not a diagnosis."
-OVERLAY_WITHHELD = "overlay_withheld"
-"""Code of the warning where no picture of the film was made, since it may show who the patient is.
-"""
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -43,9 +42,9 @@ def name_of(result: Mapping[str, Any]) -> str:
     return result_name(source["file"], source["frame"], source["frames"])
 
 
-def overlay_withheld(result: Mapping[str, Any]) -> bool:
-    """Say of a JSON read back whether no picture of the film was made."""
-    return any(warning["code"] == OVERLAY_WITHHELD for warning in result["warnings"])
+def has_overlay(result: Mapping[str, Any]) -> bool:
+    """Say of a JSON read back whether a picture of the film was made."""
+    return result["pictures"] is not None and result["pictures"]["overlay_sha256"] is not None
 
 
 class Record(BaseModel):
@@ -264,11 +263,21 @@ class BoneRecord(Record):
     )
 
 
+class PicturesRecord(Record):
+    """The pictures that belong to this result, as they were written."""
+
+    labels_sha256: str = Field(description="SHA-256 (hexadecimal) of the labels picture.")
+    bone_sha256: str = Field(description="SHA-256 (hexadecimal) of the bone picture.")
+    overlay_sha256: str | None = Field(
+        description="SHA-256 (hexadecimal) of the overlay; null where none was made."
+    )
+
+
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.2"] = Field(
-        default="1.2", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.3"] = Field(
+        default="1.3", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
@@ -284,12 +293,45 @@ class ResultRecord(Record):
         max_length=100, description="Every region that was ranked, best first."
     )
     bone: BoneRecord | None = Field(description="The bone mask; null where status is failed.")
+    pictures: PicturesRecord | None = Field(
+        default=None, description="The pictures beside this file; null where status is failed."
+    )
+    seal_sha256: str = Field(
+        default="",
+        description="SHA-256 (hexadecimal) of this file with this value empty; another value says "
+        "that the file was changed after it was written.",
+    )
     disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
 
 
 def to_json(record: BaseModel) -> bytes:
     """Return the record's bytes: UTF-8, two spaces a level, arrays of numbers on one line."""
     return (_layout(record.model_dump(mode="json"), 0) + "\n").encode("utf-8")
+
+
+def sealed_json(record: ResultRecord) -> bytes:
+    """Return the record's bytes with the seal that tells whether they are changed later."""
+    unsealed = to_json(record.model_copy(update={"seal_sha256": ""}))
+    return unsealed.replace(_seal(b""), _seal(sha256_of(unsealed).encode("ascii")), 1)
+
+
+def is_sealed(data: bytes) -> bool:
+    """Say whether a JSON file's bytes are those that `sealed_json` has made."""
+    sealed = re.search(_seal(rb"([0-9a-f]{64})"), data)
+    if sealed is None:
+        return False
+    unsealed = data[: sealed.start()] + _seal(b"") + data[sealed.end() :]
+    return sealed[1].decode("ascii") == sha256_of(unsealed)
+
+
+def _seal(value: bytes) -> bytes:
+    # its quotation marks stand nowhere else: inside a text they would be escaped
+    return b'"seal_sha256": "' + value + b'"'
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the hash of a file's bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def schema_json() -> bytes:

@@ -1,16 +1,19 @@
-r"""CSV tables of a run: one row a film, one row a candidate.
+r"""Tables of a run: one row a film, one row a candidate.
 
 Columns keep their names and order within a `schema_version`; names are those of the JSON, with
-the parts of a pair spelled out. Booleans are true and false, null is empty, lists are joined by
-";", a reason is its term and effect. UTF-8, "\n" line ends, quotes where needed.
+the parts of a pair spelled out; lists are joined by ";", a reason is its term and effect. As CSV:
+booleans are true and false, null is empty, UTF-8, "\n" line ends, quotes where needed.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TextIO, TypeAlias
 
 Result: TypeAlias = Mapping[str, Any]
 """One per-image result as read from its JSON."""
+
+Cell: TypeAlias = str | int | float | bool | None
+"""A value in a table."""
 
 IMAGE_COLUMNS = (
     "file",
@@ -101,21 +104,39 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class RowWriter(Protocol):
-    """What `csv.writer` returns, as far as it is used here."""
+    """Takes the rows of a table one by one."""
 
-    def writerow(self, row: Iterable[Any], /) -> object:
+    def writerow(self, row: Sequence[Cell]) -> object:
         """Write one row."""
 
 
+class _CsvTable:
+    """Writes rows as CSV.
+
+    Parameters
+    ----------
+    stream
+        Where to.
+    columns
+        Names, which become the header.
+    """
+
+    def __init__(self, stream: TextIO, columns: Iterable[str]) -> None:
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer.writerow(columns)
+
+    def writerow(self, row: Sequence[Cell]) -> None:
+        """Write one row."""
+        self._writer.writerow([_text(cell) for cell in row])
+
+
 def table_writer(stream: TextIO, columns: Iterable[str]) -> RowWriter:
-    """Start a table: write its header and return what writes its rows."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    return writer
+    """Start a CSV table: write its header and return what writes its rows."""
+    return _CsvTable(stream, columns)
 
 
-def image_row(result: Result) -> list[str]:
-    """Return the row of `images.csv` for one result."""
+def image_row(result: Result) -> tuple[Cell, ...]:
+    """Return the row of the table of images for one result."""
     error = result["error"] or _NOTHING
     image = result["image"] or _NOTHING
     bone = result["bone"] or _NOTHING
@@ -123,7 +144,7 @@ def image_row(result: Result) -> list[str]:
     row_mm, column_mm = image.get("spacing_mm") or (None, None)
     candidates = result["candidates"]
     failed = result["status"] != "ok"
-    cells = (
+    return (
         result["input"]["file"],
         result["input"]["frame"],
         result["input"]["sha256"],
@@ -152,14 +173,13 @@ def image_row(result: Result) -> list[str]:
         ";".join(warning["code"] for warning in result["warnings"]),
         result["disclaimer"],
     )
-    return [_cell(cell) for cell in cells]
 
 
-def candidate_rows(result: Result) -> Iterator[list[str]]:
-    """Yield the rows of `candidates.csv` for one result, best candidate first."""
+def candidate_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+    """Yield the rows of the table of candidates for one result, best candidate first."""
     for candidate in result["candidates"]:
         location = candidate["location"] or _NOTHING
-        cells = (
+        yield (
             result["input"]["file"],
             result["input"]["frame"],
             candidate["id"],
@@ -176,10 +196,9 @@ def candidate_rows(result: Result) -> Iterator[list[str]]:
             ";".join(f"{reason['term']}={reason['effect']}" for reason in candidate["reasons"]),
             result["disclaimer"],
         )
-        yield [_cell(cell) for cell in cells]
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
+def _text(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -8,9 +8,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from lesionscan.batch.job import Job, Outcome, process
 from lesionscan.detection import pipeline
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
@@ -18,8 +20,9 @@ from lesionscan.radiograph import Radiograph
 from lesionscan.settings import Settings
 from tests.reporting.made import Disk, Film, make_findings
 
-KILL, RAISE, NO_MEMORY = 201, 202, 203
-"""Values of the top left pixel at which the stub kills its process or raises."""
+KILL, RAISE, NO_MEMORY, HANG, GORGE = 201, 202, 203, 204, 205
+"""Values of the top left pixel at which the stub kills its process, raises, or takes for ever or
+all memory."""
 
 
 def find_stub(
@@ -30,6 +33,12 @@ def find_stub(
     order = int(radiograph.pixels[0, 0])
     if order == KILL:
         os.kill(os.getpid(), signal.SIGKILL)
+    if order == HANG:
+        time.sleep(60)
+    if order == GORGE:
+        held = bytearray(os.urandom(1 << 20) * 700)
+        time.sleep(60)
+        del held
     if order == RAISE:
         raise ValueError("PatientName Smith")
     if order == NO_MEMORY:
@@ -58,6 +67,16 @@ def find_stub(
         labels=made.labels,
         candidates=made.candidates,
     )
+
+
+def here(
+    jobs: Sequence[Job], stopped: Callable[[], bool]
+) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
+    """Work in this process, where the tests can look inside: an `Engine`."""
+    for number, job in enumerate(jobs):
+        if stopped():
+            return
+        yield number, tuple(process(job))
 
 
 if __name__ in {"__main__", "__mp_main__"}:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.batch.discover import Discovery, InputError, discover
+from lesionscan.batch.discover import Discovery, InputError, discover, read_list
 from tests.batch.films import write_film
+from tests.reading.test_dicom_directory import write_directory
 
 
 def found(*inputs: Path, out: Path | None = None) -> Discovery:
@@ -171,3 +172,131 @@ def test_a_film_named_like_a_page_gets_a_longer_name(tmp_path: Path) -> None:
     for name in ("p.tif", "p.tif.frame002", "q.tif.frame002"):
         write_film(tmp_path / "in" / name)
     assert sorted(names(tmp_path / "in")) == ["in/p.tif.frame002", "p.tif", "q.tif.frame002"]
+
+
+def test_a_pattern_finds_what_matches(tmp_path: Path) -> None:
+    """Films are named relative to the folder before the first wildcard, others are passed over."""
+    for name in ("in/a/1.png", "in/b/2.png", "in/3.png", "in/a/1.png.overlay.png", "in/4.tif"):
+        write_film(tmp_path / name)
+    (tmp_path / "in" / "a" / "notes.png").mkdir()
+    assert names(tmp_path / "in" / "*" / "*.png") == ["a/1.png", "b/2.png"]
+    assert names(tmp_path / "in" / "**" / "*.png") == ["3.png", "a/1.png", "b/2.png"]
+    assert names(tmp_path / "in" / "**") == ["3.png", "4.tif", "a/1.png", "b/2.png"]
+    assert names(tmp_path / "in" / "[ab]" / "?.png") == ["a/1.png", "b/2.png"]
+
+
+def test_a_pattern_passes_the_output_over(tmp_path: Path) -> None:
+    """Results inside the folder are no films."""
+    write_film(tmp_path / "a.png")
+    write_film(tmp_path / "out" / "b.png")
+    assert names(tmp_path / "**" / "*.png", out=tmp_path / "out") == ["a.png"]
+
+
+def test_a_pattern_without_match_is_an_error(tmp_path: Path) -> None:
+    """It is told as it was written."""
+    with pytest.raises(InputError, match=r"input .*x\*\.png: no radiograph matches; check the pat"):
+        found(tmp_path / "x*.png", out=tmp_path)
+
+
+def test_a_file_with_a_bracket_in_its_name_is_no_pattern(tmp_path: Path) -> None:
+    """What exists is taken as it is."""
+    assert names(write_film(tmp_path / "a[1].png")) == ["a[1].png"]
+
+
+def test_a_dicomdir_stands_for_its_images(tmp_path: Path) -> None:
+    """They are named relative to its folder; one that is missing is a film, which will fail."""
+    for name in ("A/IM1", "A/IM2", "B/IM1"):
+        write_film(tmp_path / "cd" / name)
+    index = write_directory(tmp_path / "cd", [["B", "IM1"], ["A", "IM1"], ["A", "GONE"]])
+    assert names(index) == ["A/GONE", "A/IM1", "B/IM1"]
+    assert names(index, write_film(tmp_path / "x.png")) == [
+        "cd/A/GONE",
+        "cd/A/IM1",
+        "cd/B/IM1",
+        "x.png",
+    ]
+
+
+def test_a_damaged_dicomdir_is_an_error(tmp_path: Path) -> None:
+    """With a way out."""
+    (tmp_path / "DICOMDIR").write_bytes(b"x")
+    with pytest.raises(
+        InputError, match=r"DICOMDIR: it is no DICOMDIR, or a damaged one; scan its"
+    ):
+        found(tmp_path / "DICOMDIR")
+
+
+def listed(tmp_path: Path, *places: str) -> list[str]:
+    """Return the films' names of a list."""
+    paths = [tmp_path / place for place in places]
+    return [film.name for film in discover([], out=tmp_path / "out", listed=paths).films]
+
+
+def test_listed_films_are_named_from_the_folder_they_share(tmp_path: Path) -> None:
+    """In sorted order, each once; whatever they are, also those that are gone."""
+    for name in ("in/a/1.png", "in/b/2.png"):
+        write_film(tmp_path / name)
+    assert listed(tmp_path, "in/b/2.png", "in/a/1.png", "in/a/../a/1.png", "in/b/gone.png") == [
+        "a/1.png",
+        "b/2.png",
+        "b/gone.png",
+    ]
+    assert listed(tmp_path, "in/a/1.png") == ["1.png"]
+
+
+def test_a_list_and_a_folder_share_films(tmp_path: Path) -> None:
+    """A film in both is one film; folders' names stand in front of both."""
+    for name in ("in/a/1.png", "in/a/2.png"):
+        write_film(tmp_path / name)
+    both = discover([tmp_path / "in"], out=tmp_path / "o", listed=[tmp_path / "in" / "a" / "1.png"])
+    assert [film.name for film in both.films] == ["in/a/1.png", "in/a/2.png"]
+
+
+def test_a_listed_folder_is_an_error(tmp_path: Path) -> None:
+    """A list that was made with `find` without -type f."""
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match=r"the list names a folder, .*in; list files, or scan the"):
+        listed(tmp_path, "in")
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        (b"a.png\n\nb c.png\r\n", ["a.png", "b c.png"]),
+        (b"a\nb.png\0c.png\0", ["a\nb.png", "c.png"]),
+        (b"\xef\xbb\xbfa.png", ["a.png"]),
+        (b"\xff.png\n", [os.fsdecode(b"\xff.png")]),
+        (b"\n \n", []),
+    ],
+)
+def test_lists_are_read_as_programs_write_them(text: bytes, paths: list[str]) -> None:
+    """Lines of Unix and Windows, `find -print0`, a byte-order mark, names that are no UTF-8."""
+    assert [str(path) for path in read_list(text)] == paths
+
+
+@pytest.mark.parametrize("folder", ["report.html", "images.csv", "run.json", "a.png.json"])
+def test_a_folder_called_like_a_result_does_not_meet_it(tmp_path: Path, folder: str) -> None:
+    """Its films get longer names: no folder stands where a file is to be written."""
+    write_film(tmp_path / "in" / "a.png")
+    write_film(tmp_path / "in" / folder / "b.png")
+    assert sorted(names(tmp_path / "in")) == ["a.png", f"in/{folder}/b.png"]
+
+
+def test_a_pattern_enters_no_hidden_folder(tmp_path: Path) -> None:
+    """Unless it names one."""
+    write_film(tmp_path / "in" / ".cache" / "a.png")
+    write_film(tmp_path / "in" / "b.png")
+    assert names(tmp_path / "in" / "**" / "*.png") == ["b.png"]
+    assert names(tmp_path / "in" / ".cache" / "*.png") == ["a.png"]
+
+
+def test_a_listed_name_that_is_too_long_is_a_film(tmp_path: Path) -> None:
+    """It will fail like others that are not there."""
+    assert listed(tmp_path, "a.png", "x" * 300) == ["a.png", "x" * 300]
+
+
+def test_a_film_takes_little_memory(tmp_path: Path) -> None:
+    """Its name is the text of its place: not twice the same."""
+    write_film(tmp_path / "a" / "1.png")
+    (film,) = found(tmp_path).films
+    assert film.name is film.place

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import tifffile
 from PIL import Image
 
 from lesionscan.batch import job as job_module
-from lesionscan.batch.job import Job, Outcome, crashed, process
+from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
+from lesionscan.batch.pool import Loss
 from lesionscan.batch.results import ResultPaths
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
 from lesionscan.settings import Settings
-from tests.batch.films import write_film
+from tests.batch.films import tree, write_film
 from tests.batch.stub import NO_MEMORY, RAISE, find_stub
 from tests.detection.scorer.made import scorer_bytes
 from tests.reading.dicom_maker import dataset, save
@@ -199,13 +200,89 @@ def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
     assert outcome.error.code == "name_too_long"
 
 
-def test_a_worker_that_died_leaves_a_record(tmp_path: Path) -> None:
-    """The film in a dead worker's hands gets a failed record with the signal's number."""
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (Loss("crashed", "signal 9"), "its worker process died, more than once (signal 9); memory"),
+        (Loss("timed_out", "600 s"), "no result came within 600 s; allow more time (--timeout)"),
+        (Loss("out_of_memory", "900 MB"), "more than 900 MB of memory was needed; allow more"),
+    ],
+)
+def test_a_film_whose_worker_was_lost_leaves_a_record(
+    tmp_path: Path, loss: Loss, message: str
+) -> None:
+    """The film in its hands gets a failed record, and no older picture stays."""
     job = make_job(tmp_path)
-    (outcome,) = crashed(job, -9)
+    done(job)
+    job.path.unlink()
+    os.mkfifo(job.path)  # reading it would wait for ever
+    outcome = lost(job, loss)
     assert outcome.status == "failed"
-    assert result_of(job)["error"]["code"] == "crashed"
-    assert "signal 9" in result_of(job)["error"]["message"]
+    error = result_of(job)["error"]
+    assert error["code"] == loss.code
+    assert error["message"].startswith(message)
+    assert not ResultPaths.of(job.out, job.name).overlay.exists()
+
+
+def edited_json(paths: ResultPaths) -> None:
+    """Change a score by hand."""
+    text = paths.record.read_text("utf-8")
+    paths.record.write_text(text.replace('"score": 0.784', '"score": 0.99'), "utf-8")
+
+
+def unsealed_json(paths: ResultPaths) -> None:
+    """Take the seal away."""
+    text = paths.record.read_text("utf-8")
+    paths.record.write_text(text.replace("seal_sha256", "seal"), "utf-8")
+
+
+def other_labels(paths: ResultPaths) -> None:
+    """Put another whole picture in the place of the labels."""
+    paths.labels.write_bytes(paths.bone.read_bytes())
+
+
+def no_pictures(paths: ResultPaths) -> None:
+    """Write something else where the hashes of the pictures stand."""
+    result = json.loads(paths.record.read_bytes())
+    paths.record.write_text(json.dumps({**result, "pictures": 5}), "utf-8")
+
+
+@pytest.mark.parametrize("change", [edited_json, unsealed_json, other_labels, no_pictures])
+def test_a_result_that_was_changed_is_noticed(
+    tmp_path: Path, change: Callable[[ResultPaths], None]
+) -> None:
+    """It is made again, and the outcome says why; then it is as it was."""
+    job = make_job(tmp_path)
+    assert not done(job).altered
+    before = tree(job.out)
+    change(ResultPaths.of(job.out, job.name))
+    outcome = done(job)
+    assert (outcome.resumed, outcome.altered) == (False, True)
+    assert tree(job.out) == before
+    assert done(job).resumed
+
+
+def test_whether_all_is_there_can_be_asked(tmp_path: Path) -> None:
+    """Outcomes of a finished film without doing anything; none of others."""
+    job = make_job(tmp_path)
+    assert kept_outcomes(job) == ()
+    first = done(job)
+    (kept,) = kept_outcomes(job)
+    assert kept == replace(first, seconds=0.0, resumed=True)
+    job.path.unlink()
+    assert kept_outcomes(job) == ()
+
+
+def test_no_overlay_is_made_where_none_is_wanted(tmp_path: Path) -> None:
+    """The other results are whole, and kept by the next run."""
+    job = replace(make_job(tmp_path), settings=Settings(overlay=False))
+    done(job)
+    paths = ResultPaths.of(job.out, job.name)
+    assert not paths.overlay.exists()
+    assert result_of(job)["pictures"]["overlay_sha256"] is None
+    codes = [warning["code"] for warning in result_of(job)["warnings"]]
+    assert "overlay_withheld" not in codes
+    assert done(job).resumed
 
 
 def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
@@ -249,7 +326,7 @@ def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
     """A page that fails costs itself alone; the names say which page."""
     path = write_pages(tmp_path / "pages.tif", [10, RAISE, 30])
     job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
-    outcomes = process(job)
+    outcomes = list(process(job))
     assert [(one.name, one.status) for one in outcomes] == [
         ("pages.tif.frame001", "ok"),
         ("pages.tif.frame002", "failed"),
@@ -288,17 +365,17 @@ def test_no_result_of_another_count_of_pages_stays(tmp_path: Path) -> None:
     path = write_pages(tmp_path / "p.tif", [10, 20, 30])
     job = Job(path, "p.tif", tmp_path / "out", Settings(), None, resume=True)
     pages = {f"p.tif.frame00{number}" for number in (1, 2, 3)}
-    process(job)
+    list(process(job))
     assert results_of(job) == pages
     whole = path.read_bytes()
-    process(replace(job, path=write_pages(tmp_path / "one.tif", [10])))
+    list(process(replace(job, path=write_pages(tmp_path / "one.tif", [10]))))
     assert results_of(job) == {"p.tif"}
     assert not list(job.out.glob("p.tif.frame*"))
-    process(job)
+    list(process(job))
     assert results_of(job) == pages
     assert not (job.out / "p.tif.overlay.png").exists()
     path.write_bytes(whole[:300])
-    process(job)
+    list(process(job))
     assert results_of(job) == {"p.tif"}
     assert not list(job.out.glob("p.tif.frame*"))
 
@@ -310,7 +387,7 @@ def test_pages_that_no_limit_refuses_any_more_lose_their_failure(tmp_path: Path)
     (outcome,) = process(job)
     assert outcome.error is not None
     assert outcome.error.code == "multi_frame"
-    process(replace(job, settings=Settings()))
+    list(process(replace(job, settings=Settings())))
     assert results_of(job) == {f"p.tif.frame00{number}" for number in (1, 2, 3)}
 
 

@@ -2,53 +2,84 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import psutil
 import pytest
 
-from lesionscan.batch.pool import Work, run_jobs
+from lesionscan.batch.pool import Limits, Loss, Work, run_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def square(number: int) -> int:
-    """Square a number; dies, raises or waits for some."""
+def square(number: int) -> Iterator[int | str]:
+    """Square a number; dies, raises, hangs or takes memory for some."""
     if number == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     if number == 14:
         os._exit(3)
     if number == 15:
         raise ValueError("fifteen")
-    return number * number
+    if number == 16:
+        time.sleep(60)
+    if number == 17:
+        held = bytearray(os.urandom(1 << 20) * 400)
+        time.sleep(60)
+        del held
+    if number == 18:
+        for _ in range(4):
+            time.sleep(0.5)
+            yield "still at it"
+    yield number * number
 
 
-def slow(number: int) -> int:
+def dies_once(path: Path) -> Iterator[str]:
+    """Die when it is done for the first time."""
+    if path.exists():
+        yield "done"
+    else:
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def slow(number: int) -> Iterator[int]:
     """Take a moment."""
     time.sleep(0.05)
-    return number
+    yield number
 
 
-def environment(_number: int) -> tuple[str | None, int]:
-    """Return the thread limit of the numerical libraries and OpenCV's."""
+def environment(_number: int) -> Iterator[tuple[str | None, int]]:
+    """Give the thread limit of the numerical libraries and OpenCV's."""
     import cv2
 
-    return os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
+    yield os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
 
 
-def died(number: int, exit_code: int | None) -> int:
-    """Return what is easily told from a square."""
-    return -1000 * number + (exit_code or 0)
+def lost(_job: object, loss: Loss) -> str:
+    """Say why a job was lost."""
+    return f"{loss.code} ({loss.detail})"
 
 
-def run(jobs: list[int], workers: int, stopped: Callable[[], bool] = lambda: False) -> list[int]:
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
+def run(jobs: list[int], workers: int, limits: Limits | None = None) -> list[tuple[int | str, ...]]:
     """Run and return the outcomes in the jobs' order."""
-    done = dict(run_jobs(Work(square, died), jobs, workers=workers, stopped=stopped))
+    work = Work(square, lost, limits or Limits())
+    done = dict(run_jobs(work, jobs, workers=workers, stopped=never))
     return [done[number] for number in sorted(done)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_job_is_done(workers: int) -> None:
     """The outcomes are the same for any number of workers."""
-    assert run([1, 2, 3, 4], workers) == [1, 4, 9, 16]
+    assert run([1, 2, 3, 4], workers) == [(1,), (4,), (9,), (16,)]
 
 
 def test_no_jobs_give_nothing() -> None:
@@ -56,10 +87,46 @@ def test_no_jobs_give_nothing() -> None:
     assert run([], 2) == []
 
 
-def test_a_dead_worker_costs_exactly_its_job() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_dead_worker_costs_exactly_its_job(workers: int) -> None:
     """Killed and exited workers are replaced; all other jobs are done."""
-    jobs = [1, 13, 2, 14, 3, 13, 4, 5]
-    assert run(jobs, 2) == [1, -13009, 4, -13997, 9, -13009, 16, 25]
+    assert run([1, 13, 2, 14, 3, 13, 4, 5], workers) == [
+        (1,),
+        ("crashed (signal 9)",),
+        (4,),
+        ("crashed (exit status 3)",),
+        (9,),
+        ("crashed (signal 9)",),
+        (16,),
+        (25,),
+    ]
+
+
+def test_a_job_whose_worker_died_is_tried_once_more(tmp_path: Path) -> None:
+    """Who was killed for another's memory, or by hand, is done in the end."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    done = dict(run_jobs(Work(dies_once, lost), paths, workers=2, stopped=never))
+    assert done == {0: ("done",), 1: ("done",)}
+
+
+def test_a_worker_that_hangs_is_ended() -> None:
+    """Its job is lost, once; the others are done. Outcomes on the way are signs of life."""
+    limits = Limits(seconds=1.5)
+    assert run([1, 16, 18, 2], 2, limits) == [
+        (1,),
+        ("timed_out (1.5 s)",),
+        ("still at it",) * 4 + (324,),
+        (4,),
+    ]
+
+
+def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
+    """Its job is lost; the others are done."""
+    assert run([1, 17, 2], 1, Limits(memory_mb=300)) == [
+        (1,),
+        ("out_of_memory (300 MB)",),
+        (4,),
+    ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -73,20 +140,46 @@ def test_an_exception_comes_back(workers: int) -> None:
 def test_stopping_finishes_what_is_in_hand(workers: int) -> None:
     """Once stopped, no new job starts and those in hand are still reported."""
     done: list[int] = []
-    work = Work(slow, died)
-    for _, outcome in run_jobs(work, range(50), workers=workers, stopped=lambda: len(done) >= 5):
-        done.append(outcome)
+    work: Work[int, int | str] = Work(slow, lost)
+    for number, _ in run_jobs(work, range(50), workers=workers, stopped=lambda: len(done) >= 5):
+        done.append(number)
     assert 5 <= len(done) <= 5 + workers
 
 
 def test_workers_use_one_thread_each() -> None:
     """N workers do not start N threads each."""
-    outcomes = dict(
-        run_jobs(
-            Work(environment, lambda _job, _code: (None, 0)),
-            [1, 2],
-            workers=2,
-            stopped=lambda: False,
-        )
+    work: Work[int, tuple[str | None, int] | str] = Work(environment, lost)
+    outcomes = dict(run_jobs(work, [1, 2], workers=2, stopped=never))
+    assert set(outcomes.values()) == {(("1", 1),)}
+
+
+def _sleepers(marker: str) -> Sequence[psutil.Process]:
+    """Return the processes whose parent's command line had the marker in it."""
+    return [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("POOL_TEST") == marker
+    ]
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """They do not go on writing beside the run that takes its place."""
+    marker = str(tmp_path)
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from tests.batch.test_pool import run; run([16, 16], 2)",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "POOL_TEST": marker},
     )
-    assert set(outcomes.values()) == {("1", 1)}
+    deadline = time.monotonic() + 30
+    while len(_sleepers(marker)) < 4 and time.monotonic() < deadline:  # resource tracker included
+        time.sleep(0.1)
+    time.sleep(0.5)
+    parent.kill()
+    parent.wait()
+    while _sleepers(marker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _sleepers(marker)

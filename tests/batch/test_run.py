@@ -3,20 +3,21 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lesionscan.batch.discover import InputError
-from lesionscan.batch.job import Outcome
-from lesionscan.batch.run import RunSummary, make_plan, run_scan
+from lesionscan.batch.job import Job, Outcome
+from lesionscan.batch.run import EngineError, Options, RunSummary, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
+from lesionscan.reporting import atomic
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
-from tests.batch.stub import RAISE, find_stub
+from tests.batch.stub import RAISE, find_stub, here
 from tests.detection.scorer.made import scorer_bytes
 
 
@@ -45,8 +46,8 @@ def scan(
     scorer: Path | None = None,
 ) -> RunSummary:
     """Scan with the stub in this process."""
-    plan = make_plan([folder], out, settings or Settings(), scorer=scorer, resume=True)
-    return run_scan(plan, jobs=1, on_done=on_done, stopped=stopped)
+    plan = make_plan([folder], out, Options(settings or Settings(), scorer))
+    return run_scan(plan, here, workers=1, on_done=on_done, stopped=stopped)
 
 
 def run_json(out: Path) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
     summary = scan(films, tmp_path / "out", settings=Settings(shown_score=0.5))
     out = tmp_path / "out"
     assert summary.report == out / "report.html"
-    assert [outcome.name for outcome in summary.failures] == ["bad.png"]
+    assert summary.tally.codes == {"internal_error": 1}
     rows = table(out / "images.csv")
     assert [row["file"] for row in rows] == [
         "a/1.png",
@@ -85,6 +86,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
         "failed": 1,
         "not_done": 0,
         "resumed": 0,
+        "altered": 0,
         "skipped": 1,
         "candidates": 8,
         "candidates_shown": 3,
@@ -109,7 +111,7 @@ def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) 
     scan(films, out)
     first = tree(out)
     second = scan(films, out)
-    assert [outcome.resumed for outcome in second.outcomes] == [True, True, True, False, True]
+    assert (second.tally.pictures, second.tally.resumed) == (5, 4)
     assert tree(out) == first
 
 
@@ -164,7 +166,7 @@ def test_another_scorer_does_the_films_again(films: Path, tmp_path: Path) -> Non
     scan(films, out)
     before = run_json(out)["tool"]["scorer_sha256"]
     summary = scan(films, out, scorer=path)
-    assert not any(outcome.resumed for outcome in summary.outcomes)
+    assert summary.tally.resumed == 0
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert before != run_json(out)["tool"]["scorer_sha256"] == expected
     named = {
@@ -198,4 +200,80 @@ def test_the_output_folder_may_be_the_input_folder(films: Path) -> None:
     """Results beside the films are not scanned by the next run."""
     first = scan(films, films)
     second = scan(films, films)
-    assert [film.name for film in first.outcomes] == [film.name for film in second.outcomes]
+    assert first.tally.pictures == second.tally.pictures == 5
+
+
+def test_the_page_shows_the_best_films_first(tmp_path: Path) -> None:
+    """Films stand by their best score, equal ones and those without candidates in their order."""
+    for name, score in (("a.png", 150), ("b.png", 230), ("c.png", 230), ("d.png", 0)):
+        write_film(tmp_path / "in" / name, score=score)
+    scan(tmp_path / "in", tmp_path / "out", settings=Settings(shown_score=0.5))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    places = [page.index(f'<div class="name">{name}.png') for name in "bcad"]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("length", [244, 247, 251])
+def test_films_whose_names_are_too_long_are_listed(tmp_path: Path, length: int) -> None:
+    """They have no JSON, but a row in the table and a line on the page; so if they fail as well."""
+    fine, bad = "x" * (length - 4) + ".png", "y" * (length - 4) + ".png"
+    write_film(tmp_path / "in" / fine)
+    write_film(tmp_path / "in" / bad, RAISE)
+    write_film(tmp_path / "in" / "a.png")
+    for _ in range(2):
+        summary = scan(tmp_path / "in", tmp_path / "out")
+        assert summary.tally.codes == {"name_too_long": 1, "internal_error": 1}
+        rows = table(tmp_path / "out" / "images.csv")
+        assert [(row["file"], row["error_code"]) for row in rows] == [
+            ("a.png", ""),
+            (fine, "name_too_long"),
+            (bad, "internal_error"),
+        ]
+        assert fine in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_results_taken_away_meanwhile_are_told(films: Path, tmp_path: Path) -> None:
+    """Somebody tidies up, or another run writes there: those films failed, the others did not."""
+    out = tmp_path / "out"
+    other = tmp_path / "other"
+    scan(films, other, settings=Settings(shown_score=0.05))
+
+    def meddle(outcomes: tuple[Outcome, ...]) -> None:
+        if outcomes[0].name == "a/2.png":
+            (out / "a" / "1.png.json").unlink()
+            (out / "a" / "2.png.json").write_bytes((other / "a" / "2.png.json").read_bytes())
+
+    summary = scan(films, out, on_done=meddle)
+    assert summary.tally.codes == {"internal_error": 1, "result_lost": 2}
+    assert (summary.tally.ok, summary.tally.failed) == (2, 3)
+    codes = {row["file"]: row["error_code"] for row in table(out / "images.csv")}
+    assert len(codes) == 5
+    assert codes["a/1.png"] == codes["a/2.png"] == "result_lost"
+    assert run_json(out)["counts"]["failed"] == 3
+
+
+def test_an_engine_that_gives_up_leaves_what_is_done(films: Path, tmp_path: Path) -> None:
+    """The summaries are written and say what is missing."""
+
+    def engine(
+        jobs: Sequence[Job], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
+        yield next(here(jobs, stopped))
+        raise EngineError("the cluster is gone")
+
+    plan = make_plan([films], tmp_path / "out", Options(Settings()))
+    summary = run_scan(plan, engine, workers=1, on_done=lambda _: None, stopped=lambda: False)
+    assert (summary.trouble, summary.interrupted) == ("the cluster is gone", True)
+    assert (summary.tally.pictures, summary.not_done) == (1, 4)
+    assert len(table(tmp_path / "out" / "images.csv")) == 1
+
+
+def test_what_killed_runs_left_is_removed(films: Path, tmp_path: Path) -> None:
+    """Half-written files of a process that is no more go when the run starts again."""
+    out = tmp_path / "out"
+    scan(films, out)
+    first = tree(out)
+    half = out / "a" / f".lesionscan-{'0' * 16}-{atomic._machine()}-{2**22 + 1}.tmp"
+    half.write_bytes(b"half")
+    scan(films, out)
+    assert tree(out) == first

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -21,11 +22,13 @@ from lesionscan import cli
 from lesionscan.batch import run
 from lesionscan.batch.job import Outcome
 from lesionscan.cli import scan
+from lesionscan.cli.progress import Progress
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.radiograph import Notice
+from lesionscan.reporting.records import is_sealed
 from tests.batch.films import tree, write_film
-from tests.batch.stub import KILL, NO_MEMORY, RAISE, find_stub
+from tests.batch.stub import GORGE, HANG, KILL, NO_MEMORY, RAISE, find_stub, here
 from tests.detection.scorer.made import scorer_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +117,7 @@ def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
         "memory.png",
         "raise.png",
     ]
-    assert lines[0].startswith("kill.png: failed (crashed): the worker process died (signal 9)")
+    assert lines[0].startswith("kill.png: failed (crashed): its worker process died, more than")
     assert "failed (internal_error)" in lines[3]
     assert "7 films: 3 ok, 4 failed" in done.stdout
     assert "Smith" not in done.stdout + done.stderr
@@ -298,7 +301,7 @@ def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
         time.sleep(0.02)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(0.8)  # sooner, it would be taken for the same signal
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -370,6 +373,7 @@ def test_the_demo_ends_with_one_table(
 ) -> None:
     """The demo says per film what was planted and found, where to look, and the disclaimer."""
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+    monkeypatch.setattr(scan, "chosen_engine", lambda *_, **__: nullcontext((here, 1)))
     monkeypatch.setattr(scan, "_samples", lambda _out: samples)
     monkeypatch.setattr(
         sys, "argv", ["lesionscan", "demo", "--out", str(tmp_path / "o"), "--jobs", "1"]
@@ -397,6 +401,7 @@ def test_a_demo_without_truth_is_one_line(
     """Samples whose masks are gone are told like any other mistake."""
     (samples / "masks" / "hit.lesions.png").unlink()
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
+    monkeypatch.setattr(scan, "chosen_engine", lambda *_, **__: nullcontext((here, 1)))
     monkeypatch.setattr(scan, "_samples", lambda _out: samples)
     monkeypatch.setattr(sys, "argv", ["lesionscan", "demo", "-o", str(tmp_path / "o"), "-j", "1"])
     with pytest.raises(SystemExit) as end:
@@ -465,8 +470,224 @@ def test_a_terminal_gets_a_bar() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100)
     outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
-    with scan._Progress(console, 7) as progress:
+    with Progress(console, 7) as progress:
         progress.tell((outcome,))
     assert "1/7 films" in stream.getvalue()
     assert "1 failed" in stream.getvalue()
     assert "a.png: failed (truncated): cut" in stream.getvalue()
+
+
+def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -> None:
+    """Over the time or memory allowed, a film fails with a code of its own; the rest is done."""
+    write_film(films / "hang.png", HANG)
+    write_film(films / "gorge.png", GORGE)
+    done = lesionscan(
+        "scan", films, "-o", tmp_path / "out", "--timeout", 3, "--max-memory", 600, "--jobs", 2
+    )
+    assert done.returncode == 1
+    assert sorted(line.split("): ")[0] for line in done.stderr.splitlines()) == [
+        "gorge.png: failed (out_of_memory",
+        "hang.png: failed (timed_out",
+    ]
+    assert "5 films: 3 ok, 2 failed" in done.stdout
+
+
+def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
+    """A FIFO called like a film fails at once; the run goes on."""
+    os.mkfifo(films / "x.dcm")
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--timeout", 5)
+    assert done.returncode == 1
+    assert done.stderr.startswith("x.dcm: failed (not_an_image)")
+    assert "4 films: 3 ok, 1 failed" in done.stdout
+
+
+def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
+    """From a file or a pipe; a film that is gone fails, the others are done."""
+    lines = "\n".join(["in/a/1.png", "in/gone.png"])
+    (tmp_path / "list.txt").write_text(lines, "utf-8")
+    done = lesionscan("scan", "--list", "list.txt", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("gone.png: failed (missing_file)")
+    assert (tmp_path / "out" / "a" / "1.png.json").is_file()
+    piped = subprocess.run(
+        [*STUB, "scan", "--list", "-", "-o", "piped"],
+        input=lines,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert piped.returncode == 1
+    assert tree(tmp_path / "piped") == tree(tmp_path / "out")
+    assert films.is_dir()
+
+
+def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
+    """Parts say how to go on; merged they are the run; a missing one is told."""
+    lesionscan("scan", films, "-o", tmp_path / "whole")
+    out = tmp_path / "out"
+    first = lesionscan("scan", films, "-o", out, "--shard", "1/2")
+    assert first.returncode == 0
+    assert f"part 1/2 is done; when all are: lesionscan merge {out}" in first.stdout
+    early = lesionscan("merge", out)
+    assert (early.returncode, early.stdout) == (2, "")
+    assert early.stderr == "lesionscan: part 2/2 is missing; run it (--shard 2/2)\n"
+    lesionscan("scan", films, "-o", out, "--shard", "2/2")
+    merged = lesionscan("merge", out)
+    assert (merged.returncode, merged.stderr) == (0, "")
+    assert merged.stdout.startswith("3 films: 3 ok, 0 failed")
+    whole = tree(tmp_path / "whole")
+    assert {name: data for name, data in tree(out).items() if "run.shard" not in name} == whole
+    assert lesionscan("merge", out, tmp_path / "whole").returncode == 2
+
+
+def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
+    """With --parquet; the CSV tables are the same as without."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    lesionscan("scan", films, "-o", tmp_path / "plain")
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--parquet")
+    assert done.returncode == 0
+    files = parquet.read_table(tmp_path / "out" / "images.parquet").column("file").to_pylist()
+    assert files == ["a/1.png", "b <&>/2 '\".png", "c/ü膝.png"]
+    both = tree(tmp_path / "out")
+    assert {name: both[name] for name in tree(tmp_path / "plain")} == tree(tmp_path / "plain")
+
+
+def test_parquet_without_its_library_is_refused_first(
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not at the end of a run of hours."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    for command in (["scan", str(films), "-o", str(tmp_path / "o")], ["merge", str(tmp_path)]):
+        monkeypatch.setattr(sys, "argv", ["lesionscan", *command, "--parquet"])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code == 2
+        assert capsys.readouterr().err == (
+            "lesionscan: pyarrow is not installed; run: pip install 'lesionscan[parquet]'\n"
+        )
+
+
+def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
+    """A line for the start, each picture and the end."""
+    write_film(films / "raise.png", RAISE)
+    log = tmp_path / "log.jsonl"
+    lesionscan("scan", films, "-o", tmp_path / "out", "--log-json", log)
+    events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert [event["event"] for event in events] == ["start", *["film"] * 4, "end"]
+    assert events[0]["films"] == 4
+    assert {event["name"]: event["code"] for event in events[1:-1]}["raise.png"] == "internal_error"
+    assert (events[-1]["ok"], events[-1]["failed"]) == (3, 1)
+    assert "Smith" not in log.read_text("utf-8")
+
+
+def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> None:
+    """As asked; all else is written."""
+    lesionscan("scan", films, "-o", tmp_path / "none", "--no-overlay")
+    assert not list((tmp_path / "none").rglob("*.overlay.png"))
+    assert len(list((tmp_path / "none").rglob("*.labels.png"))) == 3
+    lesionscan("scan", films, "-o", tmp_path / "small", "--overlay-max", 300)
+    with Image.open(tmp_path / "small" / "a" / "1.png.overlay.png") as picture:
+        assert picture.height <= 400
+
+
+def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -> None:
+    """And the user is told."""
+    out = tmp_path / "out"
+    lesionscan("scan", films, "-o", out)
+    before = tree(out)
+    path = out / "a" / "1.png.json"
+    path.write_text(path.read_text("utf-8").replace('"id": 1', '"id": 7', 1), "utf-8")
+    done = lesionscan("scan", films, "-o", out)
+    assert "3 ok (2 from before)" in done.stdout
+    assert "1 done again, since their results had been changed" in done.stdout
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "out"], "name films or folders to scan, or a list of films (--list)"),
+        (["--list", "no", "-o", "out"], "list no cannot be read (No such file or directory); che"),
+        (["--list", "file", "-o", "out"], "list file names no film; write one path a line"),
+        (["in", "-o", "out", "--shard", "5/4"], "--shard: there is no part 5 of 4; write 2/4"),
+        (["in", "-o", "out", "--shard", "x"], "--shard: 'x' is not of the form 2/4; write 2/4"),
+        (["in", "-o", "out", "--dask-return"], "--dask-return needs --dask or --dask-local"),
+        (
+            ["in", "-o", "out", "--dask", "tcp://x:1", "--dask-local", 2],
+            "give --dask or --dask-local, not both",
+        ),
+        (
+            ["in", "-o", "out", "--dask-local", 2, "--timeout", 9],
+            "--jobs, --timeout and --max-memory are for processes here",
+        ),
+        (["in", "-o", "out", "--shard", "1/2", "--parquet"], "--parquet writes the tables of a w"),
+        (["in/**/../x.dcm", "-o", "out"], "input in/**/../x.dcm: write no .. behind a wildcard"),
+        (["in/**/*.dcm", "-o", "out"], "input in/**/*.dcm: no radiograph matches; check the patt"),
+    ],
+)
+def test_what_cannot_be_scanned_is_told_in_one_line(
+    films: Path, tmp_path: Path, arguments: list[object], message: str
+) -> None:
+    """Status 2, nothing on standard output."""
+    (tmp_path / "file").write_text("\n")
+    done = lesionscan("scan", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"lesionscan: {message}")
+    assert done.stderr.count("\n") == 1
+    assert films.is_dir()
+
+
+def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None:
+    """Parts are not mixed into one another's folders unasked."""
+    done = lesionscan("merge", "a", "b", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "name one for the whole (--out)" in done.stderr
+
+
+def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) -> None:
+    """Nothing half-written stays, and with more room the same command goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", disk],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        for number in range(30):
+            write_film(films / f"{number}.png")
+        done = lesionscan("scan", films, "-o", disk / "out", "--jobs", 2)
+        assert done.returncode == 2
+        assert done.stderr.startswith("lesionscan: cannot write ")
+        assert "No space left on device; make room; finished films are kept" in done.stderr
+        assert done.stderr.count("\n") == 1
+        for path in disk.rglob("*.json"):
+            assert is_sealed(path.read_bytes()) or path.name == "run.json"
+        subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+        again = lesionscan("scan", films, "-o", disk / "out")
+        assert again.returncode == 0
+        assert "from before" in again.stdout
+        assert not list(disk.rglob(".lesionscan*"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path) -> None:
+    """One line, and what was done before is whole."""
+    out = tmp_path / "out"
+    lesionscan("scan", films, "-o", out)
+    (out / "a").chmod(0o500)
+    try:
+        done = lesionscan("scan", films, "-o", out, "--no-resume")
+    finally:
+        (out / "a").chmod(0o700)
+    assert done.returncode == 2
+    assert "Permission denied; choose another output folder (--out)" in done.stderr

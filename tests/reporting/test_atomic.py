@@ -1,5 +1,9 @@
 """Results appear whole or not at all."""
 
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +11,11 @@ import pytest
 from lesionscan.reporting.atomic import (
     NameTooLongError,
     OutputError,
+    link_or_copy,
     open_atomic,
+    open_whole,
     remove,
+    remove_leftovers,
     write_bytes,
 )
 
@@ -72,3 +79,79 @@ def test_remove_takes_what_is_there_and_tells_what_it_cannot(tmp_path: Path) -> 
     remove(tmp_path / "missing")
     with pytest.raises(OutputError, match="cannot write"):
         remove(tmp_path)
+
+
+def test_a_binary_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    """Until then only the temporary file is there."""
+    target = tmp_path / "a" / "t.parquet"
+    with open_whole(target) as stream:
+        stream.write(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_is_linked_or_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    """The target has the same bytes; an older one is replaced."""
+
+    def refuse(_source: Path, _target: Path) -> None:
+        raise OSError(95, "Operation not supported")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    source, target = tmp_path / "source", tmp_path / "b" / "target"
+    write_bytes(source, b"new")
+    write_bytes(target, b"old")
+    link_or_copy(source, target)
+    assert target.read_bytes() == b"new"
+    assert target.samefile(source) == has_links
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    link_or_copy(source, target)  # again: nothing is left behind
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+
+
+def test_a_missing_source_is_an_output_error(tmp_path: Path) -> None:
+    """What cannot be linked or copied is told."""
+    with pytest.raises(OutputError, match="cannot write"):
+        link_or_copy(tmp_path / "missing", tmp_path / "target")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from lesionscan.reporting.atomic import open_atomic
+with open_atomic(Path(sys.argv[1])) as stream:
+    stream.write("half")
+    stream.flush()
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """Temporary files of dead processes go; those of living ones and other files stay."""
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "t.csv"], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.read_text("utf-8") == "half"
+    with open_atomic(tmp_path / "other.csv"):
+        living = {path.name for path in tmp_path.iterdir()} - {left.name}
+        write_bytes(tmp_path / ".lesionscan-notes.tmp", b"")
+        remove_leftovers(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == living | {".lesionscan-notes.tmp"}
+    remove_leftovers(tmp_path / "missing")
+
+
+def test_what_another_machine_left_is_removed_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its processes cannot be asked for, but nobody writes one file for so long."""
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "t.csv"], check=False)
+    (left,) = tmp_path.iterdir()
+    monkeypatch.setattr(platform, "node", lambda: "elsewhere")
+    remove_leftovers(tmp_path)
+    assert left.exists()
+    yesterday = left.stat().st_mtime - 25 * 3600
+    os.utime(left, (yesterday, yesterday))
+    remove_leftovers(tmp_path)
+    assert not left.exists()

@@ -11,7 +11,7 @@ from lesionscan.reporting.gallery import RunFacts, failure_line, film_card, link
 from tests.reporting.made import Disk, Film
 from tests.reporting.test_records import as_json, failed_json
 
-FACTS = RunFacts(version="0.1.0", shown_score=0.5, not_done=0)
+FACTS = RunFacts(version="0.1.0", shown_score=0.5, not_done=0, ok=1, failed=1)
 NASTY = "a b/<b>'quote\" & 50%#?.png"
 
 
@@ -44,7 +44,9 @@ def read(page: str) -> Reader:
 
 def page_of(film: Film | None = None, name: str = NASTY) -> str:
     """Return the page of one film and one failure."""
-    return report_html([film_card(as_json(film, name))], [failure_line(failed_json())], FACTS)
+    return "".join(
+        report_html([film_card(as_json(film, name))], [failure_line(failed_json())], FACTS)
+    )
 
 
 def test_names_are_escaped_and_links_lead_to_the_files() -> None:
@@ -101,7 +103,7 @@ def test_the_three_strongest_reasons_are_shown_with_their_direction() -> None:
         {"term": word, "value": 0.0, "effect": effect, "text": f"<{word}>"}
         for word, effect in (("one", 2.0), ("two", -1.0), ("three", 0.5), ("four", 0.1))
     ]
-    text = read(report_html([film_card(result)], [], FACTS)).text
+    text = read("".join(report_html([film_card(result)], [], FACTS))).text
     assert [mark for mark in ("▲ <one>", "▼ <two>", "▲ <three>") if mark not in text] == []
     assert "<four>" not in text
 
@@ -111,21 +113,25 @@ def test_warnings_are_shown() -> None:
     assert "sizes in pixels" in page_of(Film(notices=(Notice("no_spacing", "sizes in pixels"),)))
 
 
-def test_best_films_come_first() -> None:
-    """Films are ordered by their best score, ties and films without candidates as given."""
-    films = [("none", ()), ("low", (0.6,)), ("tie1", (0.9,)), ("tie2", (0.9,))]
-    cards = [
-        film_card(as_json(Film(disks=tuple(Disk(150, 100, 9, score) for score in scores)), name))
-        for name, scores in films
-    ]
-    text = read(report_html(cards, [], FACTS)).text
-    places = [text.index(name) for name in ("tie1", "tie2", "low", "none")]
-    assert places == sorted(places)
+def test_films_stand_in_the_order_given() -> None:
+    """The page is written film by film; who calls it has put them in order."""
+    names = ["b.png", "c.png", "a.png"]
+    text = read("".join(report_html((film_card(as_json(name=n)) for n in names), [], FACTS))).text
+    assert [word for word in text.split() if word in names] == names
+
+
+def test_a_film_without_picture_has_no_link_to_one() -> None:
+    """Where no overlay was made, none is shown."""
+    result = as_json()
+    result["pictures"]["overlay_sha256"] = None
+    page = "".join(report_html([film_card(result)], [], FACTS))
+    assert not [address for address in read(page).addresses if "overlay" in address]
+    assert "None" not in page
 
 
 def test_a_stopped_run_says_what_is_missing() -> None:
     """Films that were not reached are counted; an empty page still says something."""
-    page = report_html([], [], RunFacts(version="0.1.0", shown_score=0.5, not_done=7))
+    page = "".join(report_html([], [], RunFacts("0.1.0", 0.5, not_done=7, ok=0, failed=0)))
     text = " ".join(read(page).text.split())
     assert "7 not done" in text
     assert "No film was read." in text

@@ -20,6 +20,7 @@ from lesionscan.reporting.overlay import (
     to_grey,
 )
 from lesionscan.reporting.tags import place_tags
+from lesionscan.settings import Settings
 from tests.reporting.made import Disk, Film, make_findings
 
 AMBER = np.array((0, 176, 255))
@@ -58,7 +59,7 @@ def test_the_bone_picture_is_the_bone_mask() -> None:
 )
 def test_small_films_grow_and_large_ones_shrink(rows: int, columns: int, long_side: int) -> None:
     """The drawn film's long side is between 900 and 1600 pixels."""
-    assert round(display_scale(rows, columns) * max(rows, columns)) == long_side
+    assert round(display_scale(rows, columns, at_most_px=1600) * max(rows, columns)) == long_side
 
 
 @pytest.mark.parametrize("rows", [256, 1200])
@@ -66,7 +67,7 @@ def test_only_shown_candidates_are_outlined(rows: int) -> None:
     """A shown candidate has amber all round it, a candidate below the threshold has none."""
     disks = (Disk(rows // 2, 100, 14, 0.9), Disk(rows // 5, 100, 10, 0.2))
     film = Film(rows=rows, columns=200, disks=disks)
-    scale = display_scale(rows, 200)
+    scale = display_scale(rows, 200, at_most_px=1600)
     picture = amber(decode(overlay_png(make_findings(film))))
     left = (picture.shape[1] - round(200 * scale)) // 2  # narrow films have black margins
     for disk, outlined in zip(disks, (True, False), strict=True):
@@ -89,7 +90,7 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
     )
     film = Film(rows=rows, columns=2 * rows // 3, disks=disks)
     drawn = make_findings(film)
-    scale = display_scale(rows, film.columns)
+    scale = display_scale(rows, film.columns, at_most_px=1600)
     picture = decode(overlay_png(drawn)).astype(int)
     size = (round(film.columns * scale), round(rows * scale))
     inside = cv2.resize((drawn.labels > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
@@ -205,3 +206,9 @@ def test_an_array_that_is_no_picture_is_refused() -> None:
     """An array that PNG cannot hold is an error, not an empty file."""
     with pytest.raises((ValueError, cv2.error), match=r"PNG|imencode|image"):
         encode_png(np.zeros((2, 2, 7), np.uint8))
+
+
+def test_the_picture_is_no_larger_than_the_settings_say() -> None:
+    """Its long side, without the caption, is at most `overlay_max_px`."""
+    film = Film(rows=400, columns=1000, settings=Settings(overlay_max_px=500))
+    assert decode(overlay_png(make_findings(film))).shape[1] == 500

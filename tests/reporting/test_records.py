@@ -15,7 +15,10 @@ from lesionscan.reporting.records import (
     SCHEMA_PATH,
     CandidateRecord,
     InputRecord,
+    PicturesRecord,
+    is_sealed,
     schema_json,
+    sealed_json,
     to_json,
 )
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS
@@ -27,7 +30,8 @@ SPACING = Spacing(0.14300001, 0.143, "ImagerPixelSpacing", "detector")
 def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any]:
     """Return a film's result as a reader sees it."""
     record = ok_record(make_findings(film), file=name, sha256="0" * 64)
-    result: dict[str, Any] = json.loads(to_json(record))
+    hashes = PicturesRecord(labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64)
+    result: dict[str, Any] = json.loads(sealed_json(record.model_copy(update={"pictures": hashes})))
     return result
 
 
@@ -53,7 +57,7 @@ def validate(result: dict[str, Any]) -> None:
 def test_the_contract_holds() -> None:
     """Every key of the architecture's contract is there with its type."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
-    assert result["schema_version"] == "1.2"
+    assert result["schema_version"] == "1.3"
     assert result["tool"]["name"] == "lesionscan"
     assert result["tool"]["scorer_sha256"] == "5" * 64
     source = {"file": "a/knee.dcm", "frame": 1, "frames": 1, "sha256": "0" * 64}
@@ -197,3 +201,16 @@ def test_records_are_frozen() -> None:
     candidate: CandidateRecord = record.candidates[0]
     with pytest.raises(ValidationError, match="frozen"):
         candidate.score = 0.1  # type: ignore[misc]
+
+
+def test_a_sealed_file_tells_whether_it_was_changed() -> None:
+    """The bytes as written are sealed; with any byte changed, or without a seal, they are not."""
+    record = ok_record(make_findings(), file='"seal_sha256": "', sha256=None)
+    data = sealed_json(record)
+    assert is_sealed(data)
+    assert sealed_json(record) == data
+    for at in range(0, len(data), 97):
+        assert not is_sealed(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    assert not is_sealed(data + b"\n")
+    assert not is_sealed(to_json(record))
+    assert not is_sealed(b"")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,6 +10,7 @@ from lesionscan.radiograph import Spacing
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
+    Cell,
     candidate_rows,
     image_row,
     table_writer,
@@ -19,9 +21,17 @@ from tests.reporting.test_records import as_json, failed_json
 SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
 
 
+def as_csv(columns: Sequence[str], row: Sequence[Cell]) -> dict[str, str]:
+    """Write a row and read it back."""
+    stream = io.StringIO()
+    table_writer(stream, columns).writerow(row)
+    stream.seek(0)
+    return next(csv.DictReader(stream))
+
+
 def test_an_image_row_has_the_columns_and_counts() -> None:
     """A film's row names its file, spacing and numbers of candidates."""
-    row = dict(zip(IMAGE_COLUMNS, image_row(as_json(Film(spacing=SPACING))), strict=True))
+    row = as_csv(IMAGE_COLUMNS, image_row(as_json(Film(spacing=SPACING))))
     assert row["file"] == "a/knee.dcm"
     assert (row["spacing_row_mm"], row["spacing_column_mm"]) == ("0.2", "0.1")
     assert (row["candidates"], row["candidates_shown"], row["best_score"]) == ("2", "1", "0.9")
@@ -32,7 +42,7 @@ def test_an_image_row_has_the_columns_and_counts() -> None:
 
 def test_a_failed_film_has_a_row_with_its_error() -> None:
     """A failed film's row has code and message, and empty cells instead of zeros."""
-    row = dict(zip(IMAGE_COLUMNS, image_row(failed_json()), strict=True))
+    row = as_csv(IMAGE_COLUMNS, image_row(failed_json()))
     assert (row["status"], row["error_code"]) == ("failed", "truncated")
     assert (row["candidates"], row["rows"], row["assessed"]) == ("", "", "")
 
@@ -42,7 +52,7 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
     """Each listed candidate has one row, millimetres empty without spacing."""
     rows = list(candidate_rows(as_json(Film(spacing=spacing))))
     assert len(rows) == 2
-    row = dict(zip(CANDIDATE_COLUMNS, rows[1], strict=True))
+    row = as_csv(CANDIDATE_COLUMNS, rows[1])
     assert (row["id"], row["shown"], row["flags"]) == ("2", "false", "touches_bone_edge")
     assert (row["area_mm2"] == "") == (spacing is None)
     assert row["reasons"] == "enclosed=1.25;rim=-0.5"
@@ -51,21 +61,18 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
 @pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1.dcm", "@x", "\tx"])
 def test_a_file_name_cannot_become_a_formula(name: str) -> None:
     """Names that a spreadsheet would run are written as the same path, with "./" in front."""
-    assert image_row(as_json(name=name))[0] == f"./{name}"
+    assert as_csv(IMAGE_COLUMNS, image_row(as_json(name=name)))["file"] == f"./{name}"
 
 
 def test_negative_numbers_stay_numbers() -> None:
     """Only text is guarded: a negative position across the bone is left alone."""
     result = as_json()
     result["candidates"][0]["location"]["across_bone"] = -0.25
-    row = dict(zip(CANDIDATE_COLUMNS, next(candidate_rows(result)), strict=True))
+    row = as_csv(CANDIDATE_COLUMNS, next(candidate_rows(result)))
     assert row["across_bone"] == "-0.25"
 
 
 def test_any_name_comes_back_from_the_table() -> None:
     """Quotes, commas, line breaks and foreign letters survive writing and reading."""
     name = 'a "b", c\nd/ünï膝.png'
-    stream = io.StringIO()
-    table_writer(stream, IMAGE_COLUMNS).writerow(image_row(as_json(name=name)))
-    stream.seek(0)
-    assert next(csv.DictReader(stream))["file"] == name
+    assert as_csv(IMAGE_COLUMNS, image_row(as_json(name=name)))["file"] == name

@@ -1,0 +1,210 @@
+"""What became of the films of a run: which are done, how many pictures, and facts about the run."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from lesionscan.batch.job import Outcome
+from lesionscan.batch.results import MadeWith, ResultPaths, is_made_with, read_result
+from lesionscan.radiograph import Notice
+from lesionscan.reporting.conversion import failed_record
+from lesionscan.reporting.records import InputRecord, result_name
+from lesionscan.settings import Settings
+
+_LOST = Notice(
+    "result_lost",
+    "the film was searched, but its results are gone or another run's by now; scan again",
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Numbers of pictures, by what became of them, and of candidates.
+
+    Attributes
+    ----------
+    pictures, ok, failed
+        All pictures, those that could be searched, and the others.
+    resumed, altered
+        Those whose earlier results were kept, and those done again because their earlier results
+        had been changed since.
+    candidates, shown
+        Listed candidates, and those shown.
+    codes
+        Failed pictures by the code of the error.
+    """
+
+    pictures: int = 0
+    ok: int = 0
+    failed: int = 0
+    resumed: int = 0
+    altered: int = 0
+    candidates: int = 0
+    shown: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one picture."""
+        self.pictures += 1
+        self.ok += outcome.status == "ok"
+        self.resumed += outcome.resumed
+        self.altered += outcome.altered
+        self.candidates += outcome.candidates
+        self.shown += outcome.shown
+        if outcome.error is not None:
+            self.failed += 1
+            self.codes[outcome.error.code] += 1
+
+    def add_result(self, result: Mapping[str, Any]) -> None:
+        """Count one picture by its result, read back."""
+        self.pictures += 1
+        self.candidates += len(result["candidates"])
+        self.shown += sum(candidate["shown"] for candidate in result["candidates"])
+        if result["status"] == "ok":
+            self.ok += 1
+        else:
+            self.failed += 1
+            self.codes[result["error"]["code"]] += 1
+
+    def add_all(self, other: "Tally") -> None:
+        """Count what another tally has counted."""
+        for name in ("pictures", "ok", "failed", "resumed", "altered", "candidates", "shown"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.codes.update(other.codes)
+
+
+class DoneFilms:
+    """Which films are done, and in how many pictures; a few bytes a film.
+
+    Parameters
+    ----------
+    names
+        Names of all films, in the order in which they are listed.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._pictures = array("I", bytes(array("I").itemsize * len(names)))
+        self._unwritten: dict[str, Notice] = {}
+
+    def __len__(self) -> int:
+        return sum(1 for count in self._pictures if count)
+
+    def add(self, number: int, pictures: int, unwritten: Mapping[str, Notice]) -> None:
+        """Take note of a film.
+
+        Parameters
+        ----------
+        number
+            Its place among the names, from 0 on.
+        pictures
+            How many results it has.
+        unwritten
+            Those whose names are too long for a file, and what their JSON would say.
+        """
+        self._pictures[number] = pictures
+        self._unwritten.update(unwritten)
+
+    def results(self, out: Path, run: "RunRecord") -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """Yield number of the film, number of the picture, and the result, read back."""
+        for film, count in enumerate(self._pictures):
+            for picture in range(1, count + 1):
+                yield film, picture, self.result(out, run, film, picture)
+
+    def result(self, out: Path, run: "RunRecord", film: int, picture: int) -> dict[str, Any]:
+        """Read a result back; a failed one where it is gone, or is another run's by now.
+
+        Parameters
+        ----------
+        out
+            The output folder.
+        run
+            What the result must have been made with.
+        film, picture
+            Its numbers, the film's from 0 on, the picture's from 1 on.
+        """
+        count = self._pictures[film]
+        name = result_name(self._names[film], picture, count)
+        error = self._unwritten.get(name, _LOST)
+        if error is _LOST:
+            result = read_result(ResultPaths.of(out, name))
+            if result is not None and is_made_with(result, run.made_with):
+                return result
+        source = InputRecord(file=self._names[film], frame=picture, frames=count, sha256=None)
+        return failed_record(
+            source,
+            error,
+            settings_sha256=run.settings.sha256(),
+            scorer_sha256=run.scorer_sha256,
+        ).model_dump(mode="json")
+
+    def films(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
+        """Yield what `add` has taken, with the films' names, in their order."""
+        for number, count in enumerate(self._pictures):
+            if count:
+                name = self._names[number]
+                named = (result_name(name, picture, count) for picture in range(1, count + 1))
+                unwritten = {one: self._unwritten[one] for one in named if one in self._unwritten}
+                yield number, name, count, unwritten
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Facts about a run, or about several that were merged.
+
+    Attributes
+    ----------
+    version
+        Version of the program.
+    settings
+        What was searched with.
+    scorer_sha256
+        Hash of the scorer's file, hexadecimal.
+    found
+        Number of films in the inputs.
+    not_done
+        Number of those that a stopped run did not reach.
+    skipped
+        Number of other files there.
+    workers
+        Number of processes.
+    interrupted
+        Whether the run was stopped before its end.
+    seconds
+        Wall time of the work.
+    tally
+        What became of the pictures.
+    """
+
+    version: str
+    settings: Settings
+    scorer_sha256: str
+    found: int
+    not_done: int
+    skipped: int
+    workers: int
+    interrupted: bool
+    seconds: float
+    tally: Tally
+
+    @property
+    def made_with(self) -> MadeWith:
+        """What its results were made with."""
+        return MadeWith(self.version, self.settings.sha256(), self.scorer_sha256)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            **{part.name: getattr(self, part.name) for part in fields(self)},
+            "settings": self.settings.model_dump(mode="json"),
+            "tally": {part.name: getattr(self.tally, part.name) for part in fields(self.tally)},
+        }
+
+    @classmethod
+    def from_plain(cls, facts: Mapping[str, Any]) -> Self:
+        """Return what `plain` was made of."""
+        tally = {**facts["tally"], "codes": Counter(facts["tally"]["codes"])}
+        return cls(**{**facts, "settings": Settings(**facts["settings"]), "tally": Tally(**tally)})

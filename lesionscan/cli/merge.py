@@ -1,0 +1,42 @@
+"""`lesionscan merge`: make one run of its parts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lesionscan.cli.scan import ParquetOption, need_parquet, print_end, tally_lines
+from lesionscan.cli.terminal import RefusedError, one_line, stoppable
+
+
+def merge(
+    outs: Annotated[
+        list[Path],
+        typer.Argument(metavar="OUT...", help="Output folders of lesionscan scan --shard."),
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder for the whole; that of the parts where they share one."
+        ),
+    ] = None,
+    parquet: ParquetOption = False,
+) -> None:
+    """Make one run of parts (scan --shard): tables, report page, and all results in one folder."""
+    from lesionscan.batch.shards import MergeError, merge_shards
+
+    if into is None:
+        if len({out.resolve() for out in outs}) > 1:
+            raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
+        into = outs[0]
+    if parquet:
+        need_parquet()
+    with stoppable("stopped; merge again"):
+        try:
+            report, run = merge_shards(outs, into, parquet=parquet)
+        except MergeError as error:
+            raise RefusedError(one_line(str(error))) from error
+    for line in tally_lines(run.tally, run.settings, skipped=run.skipped):
+        print(line)
+    print_end(report)
+    raise typer.Exit(1 if run.tally.failed else 0)

@@ -1,0 +1,86 @@
+"""How far a run is: a bar on a terminal, failed films as lines, and a log for programs."""
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich import progress as bars
+from rich.console import Console
+
+from lesionscan.batch.account import Tally
+from lesionscan.cli.terminal import one_line
+
+if TYPE_CHECKING:
+    from lesionscan.batch.job import Outcome
+    from lesionscan.reporting.event_log import EventLog
+
+
+class Progress:
+    """Tells how far the run is: a bar on a terminal, otherwise failed films only.
+
+    Parameters
+    ----------
+    console
+        Where.
+    total
+        Number of films.
+    log
+        Where else, one event a picture.
+    """
+
+    def __init__(self, console: Console, total: int, log: "EventLog | None" = None) -> None:
+        self._console = console
+        self._log = log
+        self._tally = Tally()
+        self._started = time.monotonic()
+        self._bar = bars.Progress(
+            bars.TextColumn("{task.completed:,}/{task.total:,} films"),
+            bars.BarColumn(),
+            bars.TextColumn("{task.fields[rate]:,} an hour"),
+            bars.TextColumn("{task.fields[shown]:,} candidates shown"),
+            bars.TextColumn("{task.fields[failed]:,} failed"),
+            bars.TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("films", total=total, rate=0, shown=0, failed=0)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, outcomes: "tuple[Outcome, ...]") -> None:
+        """Count a film that is done, and name its pictures that failed."""
+        for outcome in outcomes:
+            self._tally.add(outcome)
+            if self._log is not None:
+                self._log.write("film", **_facts(outcome))
+            if outcome.error is not None:
+                line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
+                self._console.print(
+                    line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
+                )
+        tally, seconds = self._tally, time.monotonic() - self._started
+        self._bar.update(
+            self._task,
+            advance=1,
+            # what was kept from before took no time, and says nothing about the rest
+            rate=round(3600 * (tally.pictures - tally.resumed) / max(seconds, 1e-3)),
+            shown=tally.shown,
+            failed=tally.failed,
+        )
+
+
+def _facts(outcome: "Outcome") -> dict[str, str | float | bool | None]:
+    return {
+        "name": outcome.name,
+        "status": outcome.status,
+        "code": None if outcome.error is None else outcome.error.code,
+        "candidates": outcome.candidates,
+        "shown": outcome.shown,
+        "best_score": outcome.best_score,
+        "seconds": round(outcome.seconds, 3),
+        "resumed": outcome.resumed,
+    }

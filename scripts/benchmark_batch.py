@@ -1,0 +1,127 @@
+"""What a second worker brings, and what a hundred times the films take: benchmark_batch.py.
+
+Speed: the same films are scanned with one worker and with two, one after the other, --repeats
+times; the ratio of each pair is printed, and their median. Memory: --few and --many small films
+are scanned with --jobs workers, each in a fresh process, and the highest memory of that process
+(not of its workers) is compared.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lesionscan.batch.pool import Limits
+from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
+from lesionscan.settings import Settings
+from lesionscan.simulation.dicom_file import write_dicom
+from lesionscan.simulation.phantom import BODY_PARTS, make_phantom
+
+DIFFERENT = 20
+SMALL = Settings(working_long_side_px=128, max_candidates=10, overlay=False)
+"""For small films: it is not their search that is measured."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--films", type=int, default=60, help="for the speed")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--few", type=int, default=200)
+    parser.add_argument("--many", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", choices=["speed", "memory"])
+    parser.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(_scan(*options.child, jobs=options.jobs, settings=SMALL)[1])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if options.only != "memory":
+            _speed(Path(folder), options.films, options.repeats)
+        if options.only != "speed":
+            _memory(Path(folder), (options.few, options.many), options.jobs)
+
+
+def _speed(folder: Path, films: int, repeats: int) -> None:
+    source = _write_films(folder / "films", films, long_side_px=1200)
+    ratios = []
+    for number in range(1, repeats + 1):
+        one, two = (
+            _scan(source, folder / f"{number}_{jobs}", jobs=jobs, settings=Settings())[0]
+            for jobs in (1, 2)
+        )
+        ratios.append(one / two)
+        print(
+            f"{films} films: {one:.1f} s with one worker, {two:.1f} s with two: {one / two:.2f}",
+            flush=True,
+        )
+    print(f"two workers do {statistics.median(ratios):.2f} times the films (median of {repeats})")
+
+
+def _memory(folder: Path, counts: tuple[int, int], jobs: int) -> None:
+    peaks = []
+    for count in counts:
+        source = _write_films(folder / f"small{count}", count, long_side_px=160)
+        done = subprocess.run(
+            [
+                sys.executable,
+                __file__,
+                "--jobs",
+                str(jobs),
+                "--child",
+                source,
+                folder / f"o{count}",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        peaks.append(float(done.stdout))
+        print(f"{count:,} films: the run's own process reached {peaks[-1]:.1f} MB", flush=True)
+    print(f"growth: {peaks[1] - peaks[0]:.1f} MB")
+
+
+def _write_films(folder: Path, count: int, *, long_side_px: int) -> Path:
+    """Write phantoms, the same ones again and again with a pixel of their own."""
+    folder.mkdir()
+    sources = []
+    for number in range(min(DIFFERENT, count)):
+        part = sorted(BODY_PARTS)[number % len(BODY_PARTS)]
+        phantom = make_phantom(part, number, lesions=number % 3, long_side_px=long_side_px)
+        write_dicom(folder / "one", phantom)
+        sources.append((folder / "one").read_bytes())
+    (folder / "one").unlink()
+    for number in range(count):
+        film = bytearray(sources[number % len(sources)])
+        film[-8:] = number.to_bytes(8)
+        (folder / f"film_with_a_name_of_usual_length_{number:06d}.dcm").write_bytes(film)
+    return folder
+
+
+def _scan(source: Path, out: Path, *, jobs: int, settings: Settings) -> tuple[float, float]:
+    """Scan a folder; return seconds, and the most memory that this process has held, in MB."""
+    plan = make_plan([source], out, Options(settings))
+    started = time.perf_counter()
+    summary = run_scan(
+        plan,
+        local_workers(jobs, Limits()),
+        workers=jobs,
+        on_done=lambda _outcomes: None,
+        stopped=lambda: False,
+    )
+    seconds = time.perf_counter() - started
+    if summary.tally.failed or summary.not_done:
+        raise SystemExit(f"{summary.tally.failed} films failed: {dict(summary.tally.codes)}")
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 1e6
+
+
+if __name__ == "__main__":
+    main()

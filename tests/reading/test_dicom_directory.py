@@ -1,0 +1,88 @@
+"""A DICOMDIR names the images of its medium."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
+
+from lesionscan.reading.dicom_directory import UnreadableDirectoryError, image_places
+
+
+def write_directory(folder: Path, file_ids: Sequence[object], kind: str = "IMAGE") -> Path:
+    """Write a DICOMDIR with records of these files."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    path = folder / "DICOMDIR"
+    index = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    index.DirectoryRecordSequence = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names that break the standard, on purpose
+        for file_id in file_ids:
+            record = Dataset()
+            record.DirectoryRecordType = kind
+            record.RecordInUseFlag = 0xFFFF
+            if file_id is not None:
+                record.ReferencedFileID = file_id
+            index.DirectoryRecordSequence.append(record)
+        index.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_the_images_of_a_real_one_are_named() -> None:
+    """The test medium of pydicom has 31 images in folders."""
+    path = Path(str(get_testdata_file("DICOMDIR")))
+    places = image_places(path)
+    assert len(places) == 31
+    assert all((path.parent / place).is_file() for place in places)
+
+
+def test_only_images_count(tmp_path: Path) -> None:
+    """Patients, studies, reports and records without a file are passed over."""
+    assert image_places(write_directory(tmp_path, [["A", "B"]], kind="SR DOCUMENT")) == []
+    assert image_places(write_directory(tmp_path, [None, "IM1", ["A", "IM2"]])) == ["IM1", "A/IM2"]
+
+
+def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
+    """RecordInUseFlag 0: inactive."""
+    path = write_directory(tmp_path, ["IM1"])
+    data = path.read_bytes()
+    at = data.index(b"\x04\x00\x10\x14US")
+    path.write_bytes(data[: at + 8] + b"\0\0" + data[at + 10 :])
+    assert image_places(path) == []
+
+
+def test_names_in_lower_case_are_found(tmp_path: Path) -> None:
+    """Some systems mount a CD so."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "im1").write_bytes(b"x")
+    assert image_places(write_directory(tmp_path, [["A", "IM1"], ["A", "IM2"]])) == [
+        "a/im1",
+        "A/IM2",
+    ]
+
+
+@pytest.mark.parametrize("file_id", [["..", "IM1"], ["/etc", "passwd"], ["A", "", "IM1"]])
+def test_names_that_lead_elsewhere_are_left_out(tmp_path: Path, file_id: list[str]) -> None:
+    """A medium has no such names; a trap may."""
+    assert image_places(write_directory(tmp_path, [file_id])) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"\0" * 128 + b"DICM" + b"\xff" * 40])
+def test_what_is_none_is_told(tmp_path: Path, data: bytes) -> None:
+    """In one line that quotes nothing."""
+    path = tmp_path / "DICOMDIR"
+    path.write_bytes(data)
+    with pytest.raises(UnreadableDirectoryError, match="it is no DICOMDIR, or a damaged one"):
+        image_places(path)
+
+
+def test_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """With the system's reason."""
+    with pytest.raises(UnreadableDirectoryError, match="it cannot be read"):
+        image_places(tmp_path / "DICOMDIR")

@@ -1,0 +1,40 @@
+"""The log says what happens, at once, one JSON object a line."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from lesionscan.reporting.atomic import OutputError
+from lesionscan.reporting.event_log import open_log
+
+
+def test_every_event_is_a_line_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    """With its time in UTC; line breaks and foreign letters in names do no harm."""
+    path = tmp_path / "log.jsonl"
+    with open_log(path) as log:
+        log.write("start", films=2)
+        log.write("film", name="a\n膝.png", best_score=None)
+        lines = path.read_text("utf-8").splitlines()
+    first, second = (json.loads(line) for line in lines)
+    assert (first["event"], first["films"]) == ("start", 2)
+    assert (second["name"], second["best_score"]) == ("a\n膝.png", None)
+    offset = datetime.fromisoformat(first["time"]).utcoffset()
+    assert offset is not None
+    assert not offset
+
+
+def test_a_log_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    """Which file, why, and what to do."""
+    with pytest.raises(OutputError, match=r"cannot write .*no.log\.jsonl: No such file"):
+        open_log(tmp_path / "no" / "log.jsonl").__enter__()
+
+
+def test_a_full_disk_is_told() -> None:
+    """Like for every other file."""
+    with (
+        pytest.raises(OutputError, match="cannot write /dev/full: No space left"),
+        open_log(Path("/dev/full")) as log,
+    ):
+        log.write("start")

@@ -1,0 +1,67 @@
+"""The Parquet tables say what the CSV tables say, with types."""
+
+from pathlib import Path
+
+import pytest
+
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting import parquet as parquet_module
+from lesionscan.reporting.atomic import OutputError
+from lesionscan.reporting.parquet import parquet_writer
+from lesionscan.reporting.tables import (
+    CANDIDATE_COLUMNS,
+    IMAGE_COLUMNS,
+    candidate_rows,
+    image_row,
+)
+from tests.reporting.made import Film
+from tests.reporting.test_records import as_json, failed_json
+
+pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+
+RESULTS = (
+    as_json(Film(spacing=Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector"))),
+    as_json(name="=b.png"),
+    failed_json(),
+)
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 2, 1000])
+def test_every_row_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int
+) -> None:
+    """As it was given, in order, whatever the size of the row groups."""
+    monkeypatch.setattr(parquet_module, "_ROWS_AT_A_TIME", rows_at_a_time)
+    images = [image_row(result) for result in RESULTS]
+    candidates = [row for result in RESULTS for row in candidate_rows(result)]
+    for name, columns, rows in (
+        ("images", IMAGE_COLUMNS, images),
+        ("candidates", CANDIDATE_COLUMNS, candidates),
+    ):
+        with parquet_writer(tmp_path / name, columns) as table:
+            for row in rows:
+                table.writerow(row)
+        read = pq.read_table(tmp_path / name)
+        assert tuple(read.column_names) == columns
+        assert [tuple(row.values()) for row in read.to_pylist()] == rows
+
+
+def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
+    """A run that found nothing gives a table, not an error."""
+    with parquet_writer(tmp_path / "t", CANDIDATE_COLUMNS):
+        pass
+    read = pq.read_table(tmp_path / "t")
+    assert (read.num_rows, tuple(read.column_names)) == (0, CANDIDATE_COLUMNS)
+    assert str(read.schema.field("score").type) == "double"
+    assert str(read.schema.field("shown").type) == "bool"
+    assert str(read.schema.field("id").type) == "int64"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """Like for every other file."""
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="cannot write"),
+        parquet_writer(tmp_path / "file" / "t", IMAGE_COLUMNS),
+    ):
+        pass

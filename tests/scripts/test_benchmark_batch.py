@@ -1,0 +1,19 @@
+"""scripts/benchmark_batch.py measures what it says (not how much: that depends on the machine)."""
+
+import benchmark_batch
+import pytest
+
+
+@pytest.mark.slow
+def test_speed_and_memory_are_measured(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each pair is printed, then the median; memory of few and many films, then the growth."""
+    options = ["--films", "2", "--repeats", "1", "--few", "2", "--many", "4", "--jobs", "1"]
+    monkeypatch.setattr("sys.argv", ["benchmark_batch.py", *options])
+    benchmark_batch.main()
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("2 films: ")
+    assert lines[1].startswith("two workers do ")
+    assert lines[2].startswith("2 films: the run's own process reached ")
+    assert lines[4].startswith("growth: ")
