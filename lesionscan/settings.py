@@ -77,8 +77,8 @@ class Settings(BaseModel):
         default=1600,
         ge=256,
         le=8192,
-        description="Long side of the largest such picture, in pixels: 1600 fill a screen, and a "
-        "4000 pixel film stays under about 2 MB.",
+        description="Long side of the film in the largest such picture, in pixels: 1600 fill a "
+        "screen, and a 4000 pixel film stays under about 2 MB.",
     )
     working_long_side_px: int = Field(
         default=640,

@@ -24,6 +24,7 @@ from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.radiograph import Radiograph
 
 DoneT = TypeVar("DoneT")
+FilmT = TypeVar("FilmT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def truth_films(folders: Sequence[Path], sets: str | None) -> list[TruthFilm]:
 
 
 def every_film(
-    films: Sequence[TruthFilm], work: Callable[[TruthFilm], DoneT], *, jobs: int
+    films: Sequence[FilmT], work: Callable[[FilmT], DoneT], *, jobs: int
 ) -> Iterator[DoneT]:
     """Do the work on each film, in order, on several processes where `jobs` is above 1."""
     if jobs == 1:

@@ -210,7 +210,7 @@ def _events(log: Path) -> list[dict[str, object]]:
 
 
 def _new_films(log: Path) -> int:
-    return sum(event["event"] == "film" and not event["resumed"] for event in _events(log))
+    return sum(event["event"] == "picture" and not event["resumed"] for event in _events(log))
 
 
 def _codes(log: Path) -> Counter[object]:

@@ -43,7 +43,7 @@ def inspect(
     )
     if picture is not None:
         _check_picture(picture, file)
-    from lesionscan.detection.pipeline import normalise_film
+    from lesionscan.detection.pipeline import find_candidates, normalise_film
     from lesionscan.reading import UnreadableFileError, open_radiographs
     from lesionscan.reporting.atomic import write_bytes
     from lesionscan.reporting.inspection import inspection, inspection_letters, inspection_png
@@ -53,7 +53,7 @@ def inspect(
     with stoppable("stopped"):
         try:
             with open_radiographs(file, settings=chosen) as frames:
-                number = _chosen_frame(frame, frames.count)
+                number = _chosen_frame(file, frame, frames.count)
                 radiograph = frames.read(number)
                 shown = None if picture is None else frames.show(number)
         except UnreadableFileError as error:
@@ -61,7 +61,7 @@ def inspect(
             raise typer.Exit(1) from None
         film = normalise_film(radiograph, chosen)
         print(one_line(file.name))
-        facts = inspection(radiograph, film)
+        facts = inspection(film, find_candidates(radiograph, chosen))
         widest = max(len(name) for name, _ in facts)
         for name, words in facts:
             print(f"  {name:<{widest}}  {words}")
@@ -79,14 +79,18 @@ def _check_picture(picture: Path, film: Path) -> None:
     """Refuse to write over anything but a picture of an earlier call."""
     if picture.suffix.lower() != ".png":
         raise RefusedError(f"--picture {one_line(str(picture))}: give a name that ends in .png")
+    if not picture.parent.is_dir():
+        raise RefusedError(f"--picture {one_line(str(picture))}: there is no such folder")
     if picture.exists() and film.exists() and picture.samefile(film):
         raise RefusedError(f"--picture {one_line(str(picture))} is the film itself; give another")
 
 
-def _chosen_frame(frame: int | None, count: int) -> int:
+def _chosen_frame(file: Path, frame: int | None, count: int) -> int:
     """Return which picture of a file is meant."""
+    name = one_line(str(file))
     if frame is None and count > 1:
-        raise RefusedError(f"the file holds {count} pictures; say which with --frame 1 to {count}")
+        raise RefusedError(f"{name} holds {count} pictures; say which with --frame 1 to {count}")
     if frame is not None and frame > count:
-        raise RefusedError(f"--frame {frame}: the file holds {count}; give 1 to {count}")
+        pictures = "one picture" if count == 1 else f"{count} pictures"
+        raise RefusedError(f"--frame {frame}: {name} holds {pictures}")
     return frame or 1

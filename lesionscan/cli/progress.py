@@ -56,7 +56,7 @@ class Progress:
         for outcome in outcomes:
             self._tally.add(outcome)
             if self._log is not None:
-                self._log.write("film", **_facts(outcome))
+                self._log.write("picture", **_facts(outcome))
             if outcome.error is not None:
                 line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
                 self._console.print(

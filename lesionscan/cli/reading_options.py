@@ -53,7 +53,7 @@ OverlayMaxOption = Annotated[
         metavar="PX",
         min=256,
         max=8192,
-        help="Long side of the largest such picture (1600 if unset).",
+        help="Long side of the film in the largest such picture (1600 if unset).",
     ),
 ]
 

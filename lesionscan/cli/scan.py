@@ -245,7 +245,7 @@ def _run(
         note(f"{one_line(name)}: folder cannot be listed; its films are left out")
     stop = StopSignals(announce_stop)
     if log is not None:
-        log.write("start", films=len(plan.numbers), workers=workers)
+        log.write("start", files=len(plan.numbers), workers=workers)
     try:
         with Progress(Console(stderr=True), len(plan.numbers), log) as progress, stop:
             summary = run_scan(

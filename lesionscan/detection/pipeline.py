@@ -13,6 +13,7 @@ from lesionscan.detection.grid import WorkingGrid
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
 from lesionscan.detection.normalise import grey_range, rescale
+from lesionscan.detection.polarity import looks_inverted
 from lesionscan.detection.regions import fill_outside, find_dark_regions
 from lesionscan.detection.score import Candidate, score_regions
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
@@ -127,6 +128,7 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
 
     # look with the trained network
     maps = scorer.network.look(small)
+    inverted = looks_inverted(maps.bone, small, lambda image: scorer.network.look(image).bone)
 
     # bone
     field = field.taking_in((maps.bone >= BONE_FROM) & film.valid)
@@ -174,7 +176,7 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
         assessed=assessed,
         labels=_numbered_by_candidate(labels, candidates),
         candidates=candidates,
-        notices=() if assessed else (_NOT_ASSESSED,),
+        notices=tuple(_doubts(assessed=assessed, inverted=inverted)),
     )
 
 
@@ -222,11 +224,23 @@ _MOST_REGIONS = 100
 """Regions measured and scored: as many as can be listed at most."""
 _LEAST_RADIUS_PX = 1.5
 """Smaller spots on the working grid cannot be told from noise."""
+_POLARITY_DOUBTFUL = Notice(
+    code="polarity_doubtful",
+    message="the film looks as if bone were dark in it; look at it (lesionscan inspect --picture), "
+    "and say how it is where the file is wrong (--polarity)",
+)
 _NOT_ASSESSED = Notice(
     code="not_assessed",
     message="no bone could be outlined with confidence, so no candidates were sought; "
     "check that the picture is a bone radiograph with bone bright",
 )
+
+
+def _doubts(*, assessed: bool, inverted: bool) -> Iterator[Notice]:
+    if inverted:
+        yield _POLARITY_DOUBTFUL
+    if not assessed:
+        yield _NOT_ASSESSED
 
 
 def _numbered_by_candidate(labels: LabelImage, candidates: tuple[Candidate, ...]) -> LabelImage:

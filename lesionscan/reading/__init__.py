@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import Radiograph, Spacing
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError
+from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.sniff import HEAD_BYTES, file_format, looks_like_image
 from lesionscan.settings import Settings
@@ -137,7 +137,7 @@ def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
     # Opening a pipe or a device could wait for ever, so only ordinary files are opened.
     if not stat.S_ISREG(facts.st_mode):
         raise UnreadableFileError(
-            ErrorCode.NOT_AN_IMAGE, "this is a folder or a device, not a file; name a file"
+            ErrorCode.NOT_AN_IMAGE, "this is no ordinary file but a folder, a pipe or a device"
         )
     if facts.st_size == 0:
         raise UnreadableFileError(ErrorCode.EMPTY_FILE, "the file has no bytes; copy it again")
@@ -170,10 +170,22 @@ def _finished(radiograph: Radiograph, frame: int, frames: int, settings: Setting
     """Say which picture it is, and put the user's spacing in place of the file's."""
     if settings.spacing_mm is not None:
         row_mm, column_mm = settings.spacing_mm
+        # what the file's own spacing is worth no longer matters
+        notices = [one for one in radiograph.notices if one.code not in _ABOUT_SPACING]
+        stated = radiograph.spacing
+        if stated is not None and not np.allclose(
+            settings.spacing_mm, (stated.row_mm, stated.column_mm), rtol=0.005
+        ):
+            notices.append(
+                notice(
+                    NoticeCode.SPACING_OVERRIDDEN,
+                    f"the file states {stated.row_mm:.4g} x {stated.column_mm:.4g} mm "
+                    f"({stated.source}); yours was taken",
+                )
+            )
         radiograph = replace(
             radiograph,
             spacing=Spacing(row_mm, column_mm, source="user", plane="undetermined"),
-            # what the file's own spacing is worth no longer matters
-            notices=tuple(one for one in radiograph.notices if one.code not in _ABOUT_SPACING),
+            notices=tuple(notices),
         )
     return replace(radiograph, frame=frame, frames=frames)

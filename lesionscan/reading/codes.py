@@ -72,6 +72,8 @@ class NoticeCode(StrEnum):
         A spacing or magnification tag holds something that cannot be true; it was ignored.
     MAGNIFICATION_CORRECTED
         Detector spacing was divided by the magnification that the file states.
+    SPACING_OVERRIDDEN
+        The file states another pixel spacing than the user, whose was taken.
     MODALITY_NOT_STATED
         The file does not say that it is a radiograph; it was read as one.
     POLARITY_ASSUMED
@@ -105,6 +107,7 @@ class NoticeCode(StrEnum):
     NO_SPACING = "no_spacing"
     BAD_SPACING = "bad_spacing"
     MAGNIFICATION_CORRECTED = "magnification_corrected"
+    SPACING_OVERRIDDEN = "spacing_overridden"
     MODALITY_NOT_STATED = "modality_not_stated"
     POLARITY_ASSUMED = "polarity_assumed"
     POLARITY_DISAGREEMENT = "polarity_disagreement"

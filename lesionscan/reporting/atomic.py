@@ -133,7 +133,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise explained(error, path) from error
+        raise _explain(error, path) from error
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         _discard(temporary)
-        raise explained(error, path) from error
+        raise _explain(error, path) from error
     except BaseException:
         _discard(temporary)
         raise
@@ -171,8 +171,7 @@ def _discard(temporary: Path) -> None:
         return  # the error that brought us here says more
 
 
-def explained(error: OSError, path: Path) -> OutputError:
-    """Return the error for the user: which file, why, and what to do."""
+def _explain(error: OSError, path: Path) -> OutputError:
     if isinstance(error, OutputError):
         return error
     cause = error.strerror or type(error).__name__

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from lesionscan.reporting.atomic import explained
+from lesionscan.reporting.atomic import OutputError
 
 
 class EventLog:
@@ -39,7 +39,12 @@ class EventLog:
             self._stream.write(line + "\n")
             self._stream.flush()
         except OSError as error:
-            raise explained(error, self._path) from error
+            raise _explained(error, self._path) from error
+
+
+def _explained(error: OSError, path: Path) -> OutputError:
+    reason = error.strerror or type(error).__name__
+    return OutputError(f"cannot write {path}: {reason}; name another file (--log-json)")
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def open_log(path: Path) -> Iterator[EventLog]:
     try:
         stream = path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise explained(error, path) from error
+        raise _explained(error, path) from error
     try:
         yield EventLog(stream, path)
     finally:

@@ -10,10 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.pipeline import NormalisedFilm
-from lesionscan.radiograph import Radiograph, Spacing
+from lesionscan.detection.pipeline import Findings, NormalisedFilm
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading.codes import NoticeCode
+from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, write_text
 from lesionscan.reporting.overlay import encode_png
 
+_LEFT_OUT = (150, 60, 20)
+"""Blue, green, red."""
 _SHADES = " .:-=+*#%@"
 """From black to white, as most terminals show letters: bright on dark."""
 _LETTER_ASPECT = 2.0
@@ -22,17 +26,32 @@ _LETTER_ASPECT = 2.0
 Fact = tuple[str, str]
 
 
-def inspection(radiograph: Radiograph, film: NormalisedFilm) -> list[Fact]:
+def inspection(film: NormalisedFilm, findings: Findings) -> list[Fact]:
     """Return what to know about how a file was read, as pairs of a name and a sentence.
 
     Parameters
     ----------
-    radiograph
-        As it was read.
     film
-        The same, normalised for the search.
+        The radiograph, normalised for the search.
+    findings
+        What the search made of it.
     """
-    return [*_picture(radiograph), *_field(radiograph, film), *_facts(radiograph)]
+    radiograph = findings.radiograph
+    notices = (*radiograph.notices, *findings.notices)
+    return [
+        *_picture(radiograph),
+        *_field(radiograph, film),
+        ("bone", _bone(findings)),
+        *_facts(radiograph),
+        *((f"! {notice.code}", notice.message) for notice in notices),
+    ]
+
+
+def _bone(findings: Findings) -> str:
+    if not findings.assessed:
+        return "none outlined with confidence, so the film is not searched"
+    shown = sum(candidate.shown for candidate in findings.candidates)
+    return f"outlined, so the film is searched; {shown} candidate{'' if shown == 1 else 's'} shown"
 
 
 def _picture(radiograph: Radiograph) -> Iterator[Fact]:
@@ -51,11 +70,11 @@ def _picture(radiograph: Radiograph) -> Iterator[Fact]:
     low, high = float(radiograph.pixels.min()), float(radiograph.pixels.max())
     yield "grey values", f"{low:g} to {high:g} after the modality transform, bone bright"
     yield "shown by viewers", _display(radiograph)
-    yield "pixel spacing", _spacing(radiograph.spacing)
+    yield "pixel spacing", _spacing(radiograph)
 
 
 _POLARITY = {
-    "stated": "bone made bright as the file states",
+    "stated": "the file is believed, bone made bright",
     "assumed": "bone ASSUMED to be bright; --polarity says otherwise",
     "user": "bone made bright as you said (--polarity)",
 }
@@ -66,15 +85,19 @@ def _display(radiograph: Radiograph) -> str:
     if "voi_lut_entries" in facts:
         return f"VOI LUT of {facts['voi_lut_entries']} entries, {facts['voi_lut_bits']} bits"
     if "window_center" not in facts:
-        return "no window that can be used"
+        bad = any(one.code == NoticeCode.BAD_WINDOW for one in radiograph.notices)
+        return "its window cannot be used" if bad else "no window stated"
     window = f"window {facts['window_center']} / {facts['window_width']}"
     more = f", the first of {facts['windows']}" if facts["windows"] != 1 else ""
     return f"{window}, {facts['voi_lut_function']}{more}"
 
 
-def _spacing(spacing: Spacing | None) -> str:
+def _spacing(radiograph: Radiograph) -> str:
+    spacing = radiograph.spacing
     if spacing is None:
-        return "none that can be believed: sizes in pixels only (--spacing MM gives one)"
+        bad = any(one.code == NoticeCode.BAD_SPACING for one in radiograph.notices)
+        stated = "none that can be believed" if bad else "none stated"
+        return f"{stated}: sizes in pixels only (--spacing MM gives one)"
     planes = {
         "patient": "holds in the patient",
         "detector": "holds at the detector: sizes in the patient are smaller",
@@ -101,8 +124,6 @@ def _facts(radiograph: Radiograph) -> Iterator[Fact]:
     for name, value in sorted(radiograph.acquisition.items()):
         if name not in told:
             yield name.replace("_", " "), str(value)
-    for notice in radiograph.notices:
-        yield f"! {notice.code}", notice.message
 
 
 def inspection_letters(film: NormalisedFilm, *, columns: int) -> list[str]:
@@ -123,7 +144,7 @@ def inspection_letters(film: NormalisedFilm, *, columns: int) -> list[str]:
 
 
 def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> bytes:
-    """Draw a film as viewers show it, as it is searched, and what of it is searched.
+    """Draw a film as viewers show it, as it is searched, and what of it is searched, with titles.
 
     Parameters
     ----------
@@ -135,13 +156,31 @@ def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> byt
     Returns
     -------
     bytes
-        A PNG, the pictures side by side on the working grid.
+        A PNG, the pictures side by side on the working grid; what is not searched is blue.
     """
     grey = np.rint(film.small * 255).astype(np.uint8)
-    searched = np.where(film.field.usable, grey, 0).astype(np.uint8)
-    panels = [grey, searched]
+    searched = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    # dark regions and white letters stay visible under the tint
+    left_out = (0.5 * searched + 0.5 * np.array(_LEFT_OUT)).astype(np.uint8)
+    searched = np.where(film.field.usable[..., None], searched, left_out)
+    panels = [_titled(grey, "as it is searched"), _titled(searched, "blue: left out")]
     if shown is not None:
-        panels.insert(
-            0, np.asarray(cv2.resize(shown, grey.shape[::-1], interpolation=cv2.INTER_AREA))
-        )
+        shown = np.asarray(cv2.resize(shown, grey.shape[::-1], interpolation=cv2.INTER_AREA))
+        panels.insert(0, _titled(shown, "as viewers show it"))
     return encode_png(np.hstack(panels))
+
+
+def _titled(picture: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
+    """Put a title over a picture, grey or blue-green-red, and a frame around both."""
+    if picture.ndim == 2:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    columns = picture.shape[1]
+    height = text_height(*picture.shape[:2])
+    while text_size(title, height)[0] > columns - 4 and height > 3:
+        height -= 1
+    strip = np.full((3 * height, columns, 3), STRIP, np.uint8)
+    write_text(strip, title, (3, 2 * height), height, INK)
+    framed = cv2.copyMakeBorder(
+        np.vstack([strip, picture]), 0, 1, 1, 1, cv2.BORDER_CONSTANT, value=STRIP
+    )
+    return np.asarray(framed, np.uint8)

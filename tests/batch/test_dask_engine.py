@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,57 @@ def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> N
     done = lesionscan("scan", films, "-o", tmp_path / "o", "--dask", "nonsense://x")
     assert done.returncode == 2
     assert "no Dask scheduler answers at nonsense://x" in done.stderr
+
+
+def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:
+    """A terminal sends it to the workers too; films in hand are finished, and the run goes on."""
+    out = tmp_path / "out"
+    scan = subprocess.Popen(
+        [*STUB, "scan", films, "-o", out, "--dask-local", "2"],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "STUB_SECONDS": "0.2"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while len(list(out.rglob("*.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(scan.pid, signal.SIGINT)
+    said, complaints = scan.communicate(timeout=120)
+    assert scan.returncode == 130
+    assert "not done" in said
+    assert "Traceback" not in complaints
+    assert complaints.splitlines()[-1] == "stopped; the same command goes on where it stopped"
+    lesionscan("scan", films, "-o", out)
+    lesionscan("scan", films, "-o", tmp_path / "local")
+    assert tree(out) == tree(tmp_path / "local")
+
+
+def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path) -> None:
+    """Results written elsewhere would be lost; they can be returned instead."""
+    from lesionscan.batch import dask_engine as engine_module
+    from lesionscan.batch.discover import InputError
+    from lesionscan.batch.job import Job
+    from lesionscan.settings import Settings
+
+    class Elsewhere:
+        """A cluster that shares nothing."""
+
+        def run(self, _function: object, _path: str) -> dict[str, bool]:
+            """Look for the file on two workers."""
+            return {"one": True, "two": False}
+
+        def cancel(self, _futures: object) -> None:
+            """Forget work."""
+
+    out = tmp_path / "out"
+    job = Job(films / "1.png", "1.png", out, Settings(), None, resume=True)
+    elsewhere: Any = Elsewhere()
+    engine = engine_module._Engine(elsewhere, 2, returned=False)
+    with pytest.raises(
+        InputError, match=r"do not see the output folder .*out; name one on storage"
+    ):
+        next(engine([job], lambda: False))
+    assert not list(out.iterdir())

@@ -33,7 +33,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     told = {line[2:].split("  ")[0]: line.split("  ")[-1].strip() for line in lines[1:12]}
     assert told["picture"] == "120 rows, 90 columns, 12 bits stored"
     assert told["packed as"] == "Explicit VR Little Endian"
-    assert told["polarity"] == "MONOCHROME2: bone made bright as the file states"
+    assert told["polarity"] == "MONOCHROME2: the file is believed, bone made bright"
     assert told["grey values"].startswith("300 to 3039 after the modality transform")
     assert told["shown by viewers"] == "window 2000 / 1000, LINEAR, the first of 2"
     assert told["pixel spacing"].startswith("0.2 x 0.1 mm (rows x columns) from ImagerPixelSpacing")
@@ -46,7 +46,9 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
-    assert picture.shape == (120, 270)  # as shown, as searched, and what of it is searched
+    # as shown, as searched, and what of it is searched, each with a title and a frame
+    assert picture.shape[1] == 3 * (90 + 2)
+    assert 120 < picture.shape[0] < 150
 
 
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:
@@ -80,13 +82,23 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
     tifffile.imwrite(path, pages, photometric="minisblack")
     done = lesionscan("inspect", path)
     assert done.returncode == 2
-    assert "the file holds 3 pictures; say which with --frame 1 to 3" in done.stderr
+    assert "a.tif holds 3 pictures; say which with --frame 1 to 3" in done.stderr
     done = lesionscan("inspect", path, "--frame", 2)
     assert "picture 2 of 3" in done.stdout
     assert "ASSUMED to be bright" in done.stdout
     done = lesionscan("inspect", path, "--frame", 4)
     assert done.returncode == 2
-    assert done.stderr == "lesionscan: --frame 4: the file holds 3; give 1 to 3\n"
+    assert done.stderr == f"lesionscan: --frame 4: {path} holds 3 pictures\n"
+    done = lesionscan("inspect", film(tmp_path), "--frame", 2)
+    assert done.stderr.endswith("holds one picture\n")
+
+
+def test_no_folder_is_made_for_the_picture(tmp_path: Path) -> None:
+    """A mistyped path is told."""
+    done = lesionscan("inspect", film(tmp_path), "--picture", tmp_path / "no" / "p.png")
+    assert done.returncode == 2
+    assert done.stderr.endswith("p.png: there is no such folder\n")
+    assert not (tmp_path / "no").exists()
 
 
 def test_no_film_is_written_over(tmp_path: Path) -> None:

@@ -578,8 +578,8 @@ def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     lesionscan("scan", films, "-o", tmp_path / "out", "--log-json", log)
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    assert [event["event"] for event in events] == ["start", *["film"] * 4, "end"]
-    assert events[0]["films"] == 4
+    assert [event["event"] for event in events] == ["start", *["picture"] * 4, "end"]
+    assert events[0]["files"] == 4
     assert {event["name"]: event["code"] for event in events[1:-1]}["raise.png"] == "internal_error"
     assert (events[-1]["ok"], events[-1]["failed"]) == (3, 1)
     assert "Smith" not in log.read_text("utf-8")

@@ -141,7 +141,7 @@ def test_uids_are_told_on_request_only(tmp_path: Path) -> None:
 
 
 def test_the_users_spacing_wins(tmp_path: Path) -> None:
-    """It stands in place of the file's, and what the file's was worth is no longer told."""
+    """It stands in place of the file's; that the file states another is told, and no more."""
     path = save(
         dataset(
             ramp(12), bits_stored=12, ImagerPixelSpacing=[0.1, 0.1],
@@ -153,4 +153,9 @@ def test_the_users_spacing_wins(tmp_path: Path) -> None:
     assert radiograph.spacing is not None
     assert (radiograph.spacing.row_mm, radiograph.spacing.column_mm) == (0.3, 0.2)
     assert radiograph.spacing.source == "user"
-    assert radiograph.notices == ()
+    (told,) = radiograph.notices
+    assert told.code == "spacing_overridden"
+    assert told.message.startswith("the file states 0.09091 x 0.09091 mm (ImagerPixelSpacing/")
+    assert told.message.endswith("); yours was taken")
+    same = read_radiograph(path, settings=Settings(spacing_mm=(0.0909, 0.0909)))
+    assert same.notices == ()
