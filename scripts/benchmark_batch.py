@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from phantom_copies import copies_of
+
 from lesionscan.batch.pool import Limits
 from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
 from lesionscan.settings import Settings
-from lesionscan.simulation.dicom_file import write_dicom
-from lesionscan.simulation.phantom import BODY_PARTS, make_phantom
 
 DIFFERENT = 20
 SMALL = Settings(working_long_side_px=128, max_candidates=10, overlay=False)
@@ -91,17 +91,9 @@ def _memory(folder: Path, counts: tuple[int, int], jobs: int) -> None:
 def _write_films(folder: Path, count: int, *, long_side_px: int) -> Path:
     """Write phantoms, the same ones again and again with a pixel of their own."""
     folder.mkdir()
-    sources = []
-    for number in range(min(DIFFERENT, count)):
-        part = sorted(BODY_PARTS)[number % len(BODY_PARTS)]
-        phantom = make_phantom(part, number, lesions=number % 3, long_side_px=long_side_px)
-        write_dicom(folder / "one", phantom)
-        sources.append((folder / "one").read_bytes())
-    (folder / "one").unlink()
+    copy = copies_of(min(DIFFERENT, count), long_side_px=long_side_px)
     for number in range(count):
-        film = bytearray(sources[number % len(sources)])
-        film[-8:] = number.to_bytes(8)
-        (folder / f"film_with_a_name_of_usual_length_{number:06d}.dcm").write_bytes(film)
+        (folder / f"film_with_a_name_of_usual_length_{number:06d}.dcm").write_bytes(copy(number))
     return folder
 
 

@@ -22,10 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from phantom_copies import copies_of
 
 from lesionscan.reading.sniff import KNOWN_ENDINGS
-from lesionscan.simulation.dicom_file import write_dicom
-from lesionscan.simulation.phantom import BODY_PARTS, make_phantom
 
 PHANTOMS = 60
 """Different phantoms; the others are copies with a pixel of their own."""
@@ -73,23 +72,16 @@ def make_films(
 ) -> Counter[str]:
     """Write the films; return how many there are of each kind."""
     folder.mkdir(parents=True)
-    phantoms = folder.with_name("phantoms")
-    phantoms.mkdir()
-    for number in range(PHANTOMS):
-        part = sorted(BODY_PARTS)[number % len(BODY_PARTS)]
-        phantom = make_phantom(part, number, lesions=number % 3, long_side_px=LONG_SIDE_PX)
-        write_dicom(phantoms / str(number), phantom)
-    sources = [(phantoms / str(number)).read_bytes() for number in range(PHANTOMS)]
+    copy = copies_of(PHANTOMS, long_side_px=LONG_SIDE_PX)
     originals = [] if real is None else [p for p in sorted(real.rglob("*")) if _is_film(p)]
     made: Counter[str] = Counter()
     for number in range(count):
         path = folder / f"{number % 20:02d}" / f"{number:05d}.dcm"
         path.parent.mkdir(exist_ok=True)
-        whole = bytearray(sources[number % PHANTOMS])
-        whole[-8:] = number.to_bytes(8)  # the last pixels, in a corner: no two files are equal
+        whole = copy(number)
         if number % 20 == 0:
             way = BROKEN[number // 20 % len(BROKEN)]
-            way(path, bytes(whole), chance)
+            way(path, whole, chance)
             made["broken"] += 1
         elif originals and number % 10 == 1:
             original = originals[number // 10 % len(originals)]

@@ -58,23 +58,6 @@ class Tally:
             self.failed += 1
             self.codes[outcome.error.code] += 1
 
-    def add_result(self, result: Mapping[str, Any]) -> None:
-        """Count one picture by its result, read back."""
-        self.pictures += 1
-        self.candidates += len(result["candidates"])
-        self.shown += sum(candidate["shown"] for candidate in result["candidates"])
-        if result["status"] == "ok":
-            self.ok += 1
-        else:
-            self.failed += 1
-            self.codes[result["error"]["code"]] += 1
-
-    def add_all(self, other: "Tally") -> None:
-        """Count what another tally has counted."""
-        for name in ("pictures", "ok", "failed", "resumed", "altered", "candidates", "shown"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.codes.update(other.codes)
-
 
 class DoneFilms:
     """Which films are done, and in how many pictures; a few bytes a film.
@@ -108,37 +91,35 @@ class DoneFilms:
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
 
-    def results(self, out: Path, run: "RunRecord") -> Iterator[tuple[int, int, dict[str, Any]]]:
+    def results(self, out: Path, tool: MadeWith) -> Iterator[tuple[int, int, dict[str, Any]]]:
         """Yield number of the film, number of the picture, and the result, read back."""
         for film, count in enumerate(self._pictures):
             for picture in range(1, count + 1):
-                yield film, picture, self.result(out, run, film, picture)
+                yield film, picture, self.result(out, tool, film, picture)
 
-    def result(self, out: Path, run: "RunRecord", film: int, picture: int) -> dict[str, Any]:
+    def result(self, out: Path, tool: MadeWith, film: int, picture: int) -> dict[str, Any]:
         """Read a result back; a failed one where it is gone, or is another run's by now.
 
         Parameters
         ----------
         out
             The output folder.
-        run
+        tool
             What the result must have been made with.
         film, picture
             Its numbers, the film's from 0 on, the picture's from 1 on.
         """
         count = self._pictures[film]
         name = result_name(self._names[film], picture, count)
-        error = self._unwritten.get(name, _LOST)
-        if error is _LOST:
-            result = read_result(ResultPaths.of(out, name))
-            if result is not None and is_made_with(result, run.made_with):
-                return result
+        result = read_result(ResultPaths.of(out, name))
+        if result is not None and is_made_with(result, tool):
+            return result
         source = InputRecord(file=self._names[film], frame=picture, frames=count, sha256=None)
         return failed_record(
             source,
-            error,
-            settings_sha256=run.settings.sha256(),
-            scorer_sha256=run.scorer_sha256,
+            self._unwritten.get(name, _LOST),
+            settings_sha256=tool.settings_sha256,
+            scorer_sha256=tool.scorer_sha256,
         ).model_dump(mode="json")
 
     def films(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:

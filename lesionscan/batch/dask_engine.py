@@ -20,9 +20,8 @@ from lesionscan import __version__
 from lesionscan.batch.discover import InputError
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
 from lesionscan.batch.pool import Loss, one_opencv_thread, signals_held_back
-from lesionscan.batch.results import remove_others, write_files
+from lesionscan.batch.results import ResultPaths, probe, remove_others, write_result
 from lesionscan.batch.run import Engine, EngineError
-from lesionscan.reporting.atomic import remove, write_bytes
 
 _MOST_IN_BATCH = 8
 """A message costs 2 ms, a film a hundred times that; a stopped run waits for batches in hand."""
@@ -169,10 +168,8 @@ class _Engine:
 
     def _check_storage(self, out: Path) -> None:
         """Let the workers look for a file: results that they write elsewhere would be lost."""
-        probe = out.absolute() / ".lesionscan-probe.tmp"
-        write_bytes(probe, b"")
-        seen = self._client.run(_is_there, str(probe))
-        remove(probe)
+        with probe(out.absolute()) as path:
+            seen = self._client.run(_is_there, str(path))
         if not all(seen.values()):
             raise InputError(
                 f"Dask workers do not see the output folder {out}; name one on storage that they "
@@ -181,12 +178,7 @@ class _Engine:
 
     def _kept(self, job: Job) -> tuple[Outcome, ...]:
         """Look for earlier results here where the workers do not see them."""
-        if not (self._returned and job.resume):
-            return ()
-        kept = kept_outcomes(job)
-        if kept:
-            remove_others(job.out, job.name, pictures=len(kept))
-        return kept
+        return kept_outcomes(job) if self._returned and job.resume else ()
 
     def _submit(self, numbers: Sequence[int], jobs: Sequence[Job]) -> None:
         films = [_absolute(jobs[number]) for number in numbers]
@@ -272,6 +264,11 @@ def _do_and_return(job: Job) -> _Done:
 def _write(job: Job, done: _Done) -> None:
     """Write what a worker has returned."""
     for outcome in done.outcomes:
-        if outcome.error is None or outcome.error.code != "name_too_long":
-            write_files(job.out, outcome.name, done.files)
+        paths = ResultPaths.of(job.out, outcome.name)
+        record, *pictures = (
+            done.files.get(path.relative_to(job.out).as_posix())
+            for path in (paths.record, *paths.pictures)
+        )
+        if record is not None:  # there is none under a name that is too long
+            write_result(paths, pictures, record)
     remove_others(job.out, job.name, pictures=len(done.outcomes))

@@ -23,6 +23,7 @@ from lesionscan.batch.results import (
     ResultPaths,
     earlier_results,
     remove_others,
+    write_result,
 )
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
@@ -96,8 +97,6 @@ class Outcome:
         Whether an earlier run's results were kept.
     altered
         Whether an earlier run's results would have been kept, had they not been changed since.
-    written
-        Whether there is a JSON; none can be written under too long a name.
     """
 
     name: str
@@ -109,7 +108,6 @@ class Outcome:
     seconds: float
     resumed: bool
     altered: bool = False
-    written: bool = True
 
 
 def process(job: Job) -> Iterator[Outcome]:
@@ -147,11 +145,14 @@ def lost(job: Job, loss: Loss) -> Outcome:
     # without its hash: this process must not hang on the same file
     result = _fail(job, _source(job, None), Notice(loss.code, message))
     remove_others(job.out, job.name, pictures=1)
-    return _outcome(job, result, seconds=0.0)
+    return outcome_of(result)
 
 
 def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
-    """Return a file's outcomes where all its earlier results can be kept, otherwise none."""
+    """Return a file's outcomes where all its earlier results can be kept, otherwise none.
+
+    Results of another count of pictures then go.
+    """
     names = (result_name(job.name, 1, count) for count in (1, 2))
     if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
         return ()  # before the file is read to its end
@@ -164,17 +165,18 @@ def _kept(job: Job, found: FoundResults) -> tuple[Outcome, ...]:
     count = next((result["input"]["frames"] for result in kept.values()), 0)
     if len(kept) != count:
         return ()
-    return tuple(_outcome(job, kept[number], seconds=0.0, resumed=True) for number in sorted(kept))
+    if kept:
+        remove_others(job.out, job.name, pictures=count)
+    return tuple(outcome_of(kept[number], resumed=True) for number in sorted(kept))
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     started = time.perf_counter()
     sha256 = _sha256_or_none(job.path)
-    found = _found(job, sha256) if job.resume and sha256 is not None else FoundResults({}, {})
+    found = _found(job, sha256) if job.resume and sha256 is not None else FoundResults({}, set())
     if kept := _kept(job, found):
         yield from kept
-        remove_others(job.out, job.name, pictures=len(kept))
         return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
@@ -182,13 +184,12 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
         if isinstance(frames, Notice):
             result = _fail(job, _source(job, sha256), frames)
             remove_others(job.out, job.name, pictures=1)
-            yield _outcome(job, result, seconds=time.perf_counter() - started)
+            yield outcome_of(result, seconds=time.perf_counter() - started)
             return
         for number in range(1, frames.count + 1):
             old = found.whole.get(number)
             result = _result(job, frames, number, sha256) if old is None else old
-            yield _outcome(
-                job,
+            yield outcome_of(
                 result,
                 seconds=time.perf_counter() - started,
                 resumed=old is not None,
@@ -205,10 +206,11 @@ def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[s
     if isinstance(rendered, Notice):
         return _fail(job, source, rendered)
     try:
-        return _save(rendered, ResultPaths.of(job.out, _name(source)))
+        write_result(ResultPaths.of(job.out, _name(source)), rendered.pictures, rendered.record)
     except NameTooLongError:
         failure = Notice("name_too_long", "the file name is too long for the results; shorten it")
         return _fail(job, source, failure)
+    return rendered.result
 
 
 def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
@@ -263,14 +265,22 @@ def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
     return record.model_dump(mode="json")
 
 
-def _outcome(
-    job: Job,
+def outcome_of(
     result: Mapping[str, Any],
     *,
-    seconds: float,
+    seconds: float = 0.0,
     resumed: bool = False,
     altered: bool = False,
 ) -> Outcome:
+    """Return what the run needs to know of a result.
+
+    Parameters
+    ----------
+    result
+        Its JSON.
+    seconds, resumed, altered
+        As in `Outcome`.
+    """
     candidates, error = result["candidates"], result["error"]
     return Outcome(
         name=name_of(result),
@@ -282,15 +292,7 @@ def _outcome(
         seconds=seconds,
         resumed=resumed,
         altered=altered,
-        written=result["status"] == "ok" or _has_record(job, name_of(result)),
     )
-
-
-def _has_record(job: Job, name: str) -> bool:
-    try:
-        return ResultPaths.of(job.out, name).record.stat().st_size > 0
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,17 +324,6 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     )
     record = record.model_copy(update={"pictures": pictures})
     return _Rendered(record.model_dump(mode="json"), sealed_json(record), (labels, bone, overlay))
-
-
-def _save(rendered: _Rendered, paths: ResultPaths) -> dict[str, Any]:
-    remove(paths.record)  # while the pictures change, no JSON may vouch for them
-    for path, picture in zip(paths.pictures, rendered.pictures, strict=True):
-        if picture is None:
-            remove(path)
-        else:
-            write_bytes(path, picture)
-    write_bytes(paths.record, rendered.record)
-    return rendered.result
 
 
 def _sha256_or_none(path: Path) -> str | None:

@@ -158,15 +158,13 @@ def _run(
                 if ending is None:
                     continue
                 done = worker.number
-                following = None if stopped() else next(pending, None)
-                if following is None or isinstance(ending, Loss):
+                gone = stopped() or isinstance(ending, Loss)
+                following = None if gone else next(pending, None)
+                if following is None:
                     crew.remove(worker)
                     worker.end()
-                if following is not None:
-                    if isinstance(ending, Loss):
-                        crew.append(_Worker(work, following, jobs[following]))
-                    else:
-                        worker.take(following, jobs[following])
+                else:
+                    worker.take(following, jobs[following])
                 yield done, ending
     finally:
         for worker in crew:

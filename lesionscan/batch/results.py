@@ -4,7 +4,8 @@ Nothing there is trusted: a result may be half of a file's, edited, or somebody 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
@@ -37,6 +38,23 @@ class ResultPaths:
             labels=base.with_name(f"{base.name}.labels.png"),
             bone=base.with_name(f"{base.name}.bone.png"),
         )
+
+
+@contextmanager
+def probe(out: Path) -> Iterator[Path]:
+    """Write a small file into the output folder, and remove it again.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When that cannot be done.
+    """
+    path = out / ".lesionscan-probe.tmp"
+    write_bytes(path, b"")
+    try:
+        yield path
+    finally:
+        remove(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +135,11 @@ class FoundResults:
     whole
         Those that can be kept: the JSON as it was read back.
     altered
-        Those whose JSON or pictures are no longer what was written.
+        The numbers of those whose JSON or pictures are no longer what was written.
     """
 
     whole: dict[int, dict[str, Any]]
-    altered: dict[int, dict[str, Any]]
+    altered: set[int]
 
 
 def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
@@ -136,7 +154,7 @@ def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
     at_most
         Pictures that one file may hold.
     """
-    found = FoundResults({}, {})
+    found = FoundResults({}, set())
     _look(out, result_name(made.file, 1, 1), made, 1, found)
     if found.whole or found.altered:
         return found
@@ -156,8 +174,12 @@ def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) 
         return
     source = result["input"]
     same = source.get("sha256") == made.sha256 and source["file"] == made.file
-    if same and is_made_with(result, made.tool):
-        (found.whole if is_whole(paths, result) else found.altered)[number] = result
+    if not (same and is_made_with(result, made.tool)):
+        return
+    if is_whole(paths, result):
+        found.whole[number] = result
+    else:
+        found.altered.add(number)
 
 
 def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
@@ -184,31 +206,30 @@ def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
         return False
 
 
-def write_files(out: Path, name: str, files: Mapping[str, bytes]) -> None:
-    """Write a picture's results that were made elsewhere.
+def write_result(paths: ResultPaths, pictures: Sequence[bytes | None], record: bytes) -> None:
+    """Write a picture's results.
 
     Parameters
     ----------
-    out
-        The output folder.
-    name
-        Name of the picture's results, without their endings.
-    files
-        Contents by file name relative to the output folder.
+    paths
+        Where to.
+    pictures
+        In the order of `ResultPaths.pictures`; where None, an older one is removed.
+    record
+        The JSON.
 
     Raises
     ------
     lesionscan.reporting.atomic.OutputError
         When one cannot be written.
     """
-    paths = ResultPaths.of(out, name)
     remove(paths.record)  # while the pictures change, no JSON may vouch for them
-    for path in (*paths.pictures, paths.record):
-        data = files.get(path.relative_to(out).as_posix())
-        if data is None:
+    for path, picture in zip(paths.pictures, pictures, strict=True):
+        if picture is None:
             remove(path)
         else:
-            write_bytes(path, data)
+            write_bytes(path, picture)
+    write_bytes(paths.record, record)
 
 
 def remove_others(out: Path, file: str, *, pictures: int) -> None:

@@ -16,11 +16,12 @@ from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.job import Job, Outcome, lost, process
 from lesionscan.batch.pool import Limits, Work, run_jobs
+from lesionscan.batch.results import ResultPaths, probe, read_result
 from lesionscan.batch.shards import Shard, write_shard
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.atomic import OutputError, remove, remove_leftovers, write_bytes
+from lesionscan.reporting.atomic import OutputError, remove_leftovers
 from lesionscan.settings import Settings
 
 Engine: TypeAlias = Callable[
@@ -28,8 +29,6 @@ Engine: TypeAlias = Callable[
 ]
 """Does jobs, until asking the function says that the run is stopped; yields (number of the job,
 outcomes of its pictures) as they get done."""
-
-_PROBE = ".lesionscan-probe.tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,8 @@ def make_plan(
     found = discover(inputs, out=out, listed=listed)
     # Tried now: a scan of hours must not learn at its end that it cannot write.
     try:
-        write_bytes(out / _PROBE, b"")
-        remove(out / _PROBE)
+        with probe(out):
+            pass
     except OutputError as error:
         cause = error.__cause__
         reason = getattr(cause, "strerror", None) or "it cannot be written"
@@ -214,7 +213,7 @@ def run_scan(
     abandoned, trouble = False, ""
     try:
         for place, outcomes in engine(_Jobs(plan), stopped):
-            done.add(plan.numbers[place], len(outcomes), _unwritten(outcomes))
+            done.add(plan.numbers[place], len(outcomes), _unwritten(plan.out, outcomes))
             for outcome in outcomes:
                 tally.add(outcome)
             on_done(outcomes)
@@ -242,10 +241,10 @@ def run_scan(
     return RunSummary(tally, not_done, record.interrupted, report, trouble)
 
 
-def _unwritten(outcomes: Sequence[Outcome]) -> dict[str, Notice]:
-    """Return those whose names are too long for any file, and why they failed."""
+def _unwritten(out: Path, outcomes: Sequence[Outcome]) -> dict[str, Notice]:
+    """Return those whose names are too long for a JSON, and why they failed."""
     return {
         outcome.name: outcome.error
         for outcome in outcomes
-        if outcome.error is not None and not outcome.written
+        if outcome.error is not None and read_result(ResultPaths.of(out, outcome.name)) is None
     }

@@ -177,19 +177,16 @@ def merge_shards(outs: Sequence[Path], into: Path, *, parquet: bool) -> tuple[Pa
     parts = _parts(outs)
     _check(parts)
     names = [""] * parts[0].films
-    films: list[tuple[int, int, dict[str, Notice]]] = []
+    done = DoneFilms(names)
     for part in parts:
         with _unreadable(part.path):
             lines = list(part.lines())
         for number, name, pictures, unwritten in lines:
             names[number] = name
-            films.append((number, pictures, unwritten))
+            done.add(number, pictures, unwritten)
             for picture in range(1, pictures + 1):
                 if (one := result_name(name, picture, pictures)) not in unwritten:
                     _bring(part, one, into)
-    done = DoneFilms(names)
-    for number, pictures, unwritten in films:
-        done.add(number, pictures, unwritten)
     run = _together([part.run for part in parts])
     report, tally = write_summaries(into, done, run, parquet=parquet)
     return report, replace(run, tally=tally)
@@ -252,7 +249,6 @@ def _check(parts: Sequence[_Part]) -> None:
         if numbers.count(number) > 1:
             raise MergeError(f"part {number}/{first.shard.of} is there twice; name one of them")
     for part in parts:
-        again = f"run it again (--shard {part.shard})"
         if part.films_sha256 != first.films_sha256:
             raise MergeError(
                 f"parts {first.shard} and {part.shard} saw other films ({first.films:,} and "
@@ -264,7 +260,9 @@ def _check(parts: Sequence[_Part]) -> None:
                 "run all with the same"
             )
         if part.run.interrupted:
-            raise MergeError(f"part {part.shard} was stopped before its end; {again}")
+            raise MergeError(
+                f"part {part.shard} was stopped before its end; run it again (--shard {part.shard})"
+            )
     if sum(part.run.found for part in parts) != first.films:
         raise MergeError("the parts do not add up to all films; run all parts again")
 
@@ -293,9 +291,6 @@ def _bring(part: _Part, name: str, into: Path) -> None:
 
 
 def _together(runs: Sequence[RunRecord]) -> RunRecord:
-    tally = Tally()
-    for run in runs:
-        tally.add_all(run.tally)
     return RunRecord(
         version=runs[0].version,
         settings=runs[0].settings,
@@ -306,5 +301,9 @@ def _together(runs: Sequence[RunRecord]) -> RunRecord:
         workers=sum(run.workers for run in runs),
         interrupted=False,
         seconds=sum(run.seconds for run in runs),
-        tally=tally,
+        # the rest is counted where the tables are written
+        tally=Tally(
+            resumed=sum(run.tally.resumed for run in runs),
+            altered=sum(run.tally.altered for run in runs),
+        ),
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
+from lesionscan.batch.job import outcome_of
+from lesionscan.batch.results import MadeWith
 from lesionscan.reporting.atomic import open_atomic, write_bytes
 from lesionscan.reporting.gallery import RunFacts, failure_line, film_card, report_html
 from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION
@@ -59,22 +61,20 @@ def write_summaries(
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    tally = Tally(resumed=run.tally.resumed, altered=run.tally.altered)
-    places = _write_tables(out, done, run, tally, parquet=parquet)
+    tool = run.made_with
+    listed = _write_tables(out, done, tool, parquet=parquet)
+    tally = listed.tally
+    tally.resumed, tally.altered = run.tally.resumed, run.tally.altered  # no result tells of it
     write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
     facts = RunFacts(
-        run.version,
-        run.settings.shown_score,
-        run.not_done,
-        ok=len(places.read),
-        failed=len(places.failed),
+        run.version, run.settings.shown_score, run.not_done, ok=tally.ok, failed=tally.failed
     )
     report = out / REPORT_NAME
     with open_atomic(report) as page:
         page.writelines(
             report_html(
-                _each(film_card, out, done, run, (place[1:] for place in sorted(places.read))),
-                _each(failure_line, out, done, run, places.failed),
+                _each(film_card, out, done, tool, (place[1:] for place in sorted(listed.read))),
+                _each(failure_line, out, done, tool, listed.failed),
                 facts,
             )
         )
@@ -82,25 +82,26 @@ def write_summaries(
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
-    """Where the results of the run are: numbers of the film and of its picture.
+class _Listed:
+    """What the tables list: how much, and the numbers of each film and of its picture.
 
     Attributes
     ----------
+    tally
+        How much of what.
     read
         Films that were read, with what puts the best candidates first and films without last.
     failed
         The others.
     """
 
+    tally: Tally
     read: list[tuple[float, int, int]]
     failed: list[tuple[int, int]]
 
 
-def _write_tables(
-    out: Path, done: DoneFilms, run: RunRecord, tally: Tally, *, parquet: bool
-) -> _Places:
-    places = _Places([], [])
+def _write_tables(out: Path, done: DoneFilms, tool: MadeWith, *, parquet: bool) -> _Listed:
+    listed = _Listed(Tally(), [], [])
     with ExitStack() as stack:
         images: list[RowWriter] = []
         candidates: list[RowWriter] = []
@@ -114,17 +115,18 @@ def _write_tables(
                 from lesionscan.reporting.parquet import parquet_writer  # an extra
 
                 tables.append(stack.enter_context(parquet_writer(out / f"{name}.parquet", columns)))
-        for film, picture, result in done.results(out, run):
-            tally.add_result(result)
+        for film, picture, result in done.results(out, tool):
+            outcome = outcome_of(result)
+            listed.tally.add(outcome)
             _write_row(images, image_row(result))
             for row in candidate_rows(result):
                 _write_row(candidates, row)
-            if result["status"] != "ok":
-                places.failed.append((film, picture))
+            if outcome.status != "ok":
+                listed.failed.append((film, picture))
                 continue
-            best = max((one["score"] for one in result["candidates"]), default=-1.0)
-            places.read.append((-best, film, picture))
-    return places
+            best = -1.0 if outcome.best_score is None else outcome.best_score
+            listed.read.append((-best, film, picture))
+    return listed
 
 
 def _write_row(tables: Iterable[RowWriter], row: Sequence[Cell]) -> None:
@@ -136,12 +138,12 @@ def _each(
     made: Callable[[dict[str, Any]], MadeT],
     out: Path,
     done: DoneFilms,
-    run: RunRecord,
+    tool: MadeWith,
     places: Iterable[tuple[int, int]],
 ) -> Iterator[MadeT]:
     """Make something of each of some results, which are read again, since all fill the memory."""
     for film, picture in places:
-        yield made(done.result(out, run, film, picture))
+        yield made(done.result(out, tool, film, picture))
 
 
 def _run_json(run: RunRecord) -> bytes:

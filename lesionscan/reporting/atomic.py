@@ -54,7 +54,7 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def open_whole(path: Path) -> Iterator[BinaryIO]:
+def open_atomic_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that appears under its name only when it is complete.
 
     Parameters
@@ -133,7 +133,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         _discard(temporary)
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
     except BaseException:
         _discard(temporary)
         raise
@@ -171,7 +171,20 @@ def _discard(temporary: Path) -> None:
         return  # the error that brought us here says more
 
 
-def _explain(error: OSError, path: Path) -> OutputError:
+def explain(
+    error: OSError, path: Path, *, otherwise: str = "choose another output folder (--out)"
+) -> OutputError:
+    """Return the error for the user: which file, why, and what to do.
+
+    Parameters
+    ----------
+    error
+        What happened.
+    path
+        To which file.
+    otherwise
+        What to do where it is not room that is missing.
+    """
     if isinstance(error, OutputError):
         return error
     cause = error.strerror or type(error).__name__
@@ -179,8 +192,6 @@ def _explain(error: OSError, path: Path) -> OutputError:
         return NameTooLongError(f"cannot write {path}: {cause}")
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     remedy = (
-        "make room; finished films are kept and the same command goes on"
-        if full
-        else "choose another output folder (--out)"
+        "make room; finished films are kept and the same command goes on" if full else otherwise
     )
     return OutputError(f"cannot write {path}: {cause}; {remedy}")

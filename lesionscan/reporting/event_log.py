@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from lesionscan.reporting.atomic import OutputError
+from lesionscan.reporting.atomic import explain
+
+_REMEDY = "name another file (--log-json)"
 
 
 class EventLog:
@@ -39,12 +41,7 @@ class EventLog:
             self._stream.write(line + "\n")
             self._stream.flush()
         except OSError as error:
-            raise _explained(error, self._path) from error
-
-
-def _explained(error: OSError, path: Path) -> OutputError:
-    reason = error.strerror or type(error).__name__
-    return OutputError(f"cannot write {path}: {reason}; name another file (--log-json)")
+            raise explain(error, self._path, otherwise=_REMEDY) from error
 
 
 @contextmanager
@@ -59,7 +56,7 @@ def open_log(path: Path) -> Iterator[EventLog]:
     try:
         stream = path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explain(error, path, otherwise=_REMEDY) from error
     try:
         yield EventLog(stream, path)
     finally:

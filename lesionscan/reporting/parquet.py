@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from lesionscan.reporting.atomic import open_whole
+from lesionscan.reporting.atomic import open_atomic_bytes
 from lesionscan.reporting.tables import Cell, RowWriter
 
 _TEXTS = frozenset(
@@ -67,7 +67,7 @@ def parquet_writer(path: Path, columns: Sequence[str]) -> Iterator[RowWriter]:
     """
     schema = pa.schema([(name, _type(name)) for name in columns])
     with (
-        open_whole(path) as stream,
+        open_atomic_bytes(path) as stream,
         parquet.ParquetWriter(stream, schema, compression="zstd") as writer,
     ):
         table = _ParquetTable(writer)

@@ -310,8 +310,8 @@ def to_json(record: BaseModel) -> bytes:
 
 
 def sealed_json(record: ResultRecord) -> bytes:
-    """Return the record's bytes with the seal that tells whether they are changed later."""
-    unsealed = to_json(record.model_copy(update={"seal_sha256": ""}))
+    """Return an unsealed record's bytes with the seal that tells whether they are changed later."""
+    unsealed = to_json(record)
     return unsealed.replace(_seal(b""), _seal(sha256_of(unsealed).encode("ascii")), 1)
 
 

@@ -196,3 +196,28 @@ def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path
     ):
         next(engine([job], lambda: False))
     assert not list(out.iterdir())
+
+
+def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
+    """One that failed under too long a name leaves nothing, and does not stop the run."""
+    from lesionscan.batch import dask_engine as engine_module
+    from lesionscan.batch.job import Job, Outcome
+    from lesionscan.radiograph import Notice
+    from lesionscan.settings import Settings
+
+    name = "x" * 247 + ".png"
+    out = tmp_path / "out"
+    out.mkdir()
+    job = Job(tmp_path / name, name, out, Settings(), None, resume=True)
+    failed = Outcome(
+        name,
+        "failed",
+        Notice("truncated", "cut"),
+        0,
+        0,
+        best_score=None,
+        seconds=0.0,
+        resumed=False,
+    )
+    engine_module._write(job, engine_module._Done((failed,), {}))
+    assert not list(out.iterdir())

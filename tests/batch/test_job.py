@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from lesionscan.batch import job as job_module
+from lesionscan.batch import results as results_module
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.results import ResultPaths
@@ -306,7 +307,7 @@ def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert not ResultPaths.of(job.out, job.name).record.exists()
         write_bytes(path, data)
 
-    monkeypatch.setattr(job_module, "write_bytes", watched)
+    monkeypatch.setattr(results_module, "write_bytes", watched)
     done(job)
     assert order == [".labels.png", ".bone.png", ".overlay.png", ".json"]
 

@@ -60,7 +60,9 @@ def test_folder_and_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.dcm"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe):
-        with pytest.raises(UnreadableFileError, match="no ordinary file but a folder, a pipe or a device") as caught:
+        with pytest.raises(
+            UnreadableFileError, match="no ordinary file but a folder, a pipe or a device"
+        ) as caught:
             read_radiograph(path)
         assert caught.value.code == "not_an_image"
 

@@ -13,7 +13,7 @@ from lesionscan.reporting.atomic import (
     OutputError,
     link_or_copy,
     open_atomic,
-    open_whole,
+    open_atomic_bytes,
     remove,
     remove_leftovers,
     write_bytes,
@@ -84,7 +84,7 @@ def test_remove_takes_what_is_there_and_tells_what_it_cannot(tmp_path: Path) -> 
 def test_a_binary_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     """Until then only the temporary file is there."""
     target = tmp_path / "a" / "t.parquet"
-    with open_whole(target) as stream:
+    with open_atomic_bytes(target) as stream:
         stream.write(b"whole")
         assert not target.exists()
     assert target.read_bytes() == b"whole"
