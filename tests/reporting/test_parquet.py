@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting import parquet as parquet_module
 from lesionscan.reporting.atomic import OutputError
-from lesionscan.reporting.parquet import parquet_writer
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
@@ -18,6 +16,8 @@ from tests.reporting.made import Film
 from tests.reporting.test_records import as_json, failed_json
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+parquet_module = pytest.importorskip("lesionscan.reporting.parquet")
+parquet_writer = parquet_module.parquet_writer
 
 RESULTS = (
     as_json(Film(spacing=Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector"))),
