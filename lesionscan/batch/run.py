@@ -161,8 +161,6 @@ def make_plan(
     numbers: Sequence[int] = range(len(found.films))
     if shard is not None:
         numbers = [number for number in numbers if shard.holds(found.films[number].name)]
-    for folder in {PurePosixPath(found.films[number].name).parent for number in numbers}:
-        remove_leftovers(out / folder)
     return Plan(out, options, found, numbers)
 
 
@@ -221,6 +219,10 @@ def run_scan(
         abandoned = True  # what is written is whole; the summaries tell of it
     except EngineError as error:
         trouble = str(error)
+    # of runs that were killed, and of this run's workers that died
+    names = (plan.found.films[number].name for number in plan.numbers)
+    for folder in {PurePosixPath(name).parent for name in names}:
+        remove_leftovers(plan.out / folder)
     not_done = len(plan.numbers) - len(done)
     record = RunRecord(
         version=__version__,

@@ -207,9 +207,9 @@ def _plan(
     from lesionscan.detection.scorer.scorer_file import ScorerError
 
     if options.parquet:
-        need_parquet()
         if options.shard is not None:
             raise RefusedError("--parquet writes the tables of a whole run: give it to merge")
+        need_parquet()
     try:
         return make_plan(inputs, out, options, listed=listed)
     except (InputError, ScorerError) as error:
