@@ -1,9 +1,12 @@
 """Seconds and peak memory of every step, on one thread: python scripts/benchmark.py [FILM].
 
-Two films are measured: FILM (default: RG2 of the shared data, left out where it is not there) and
-a phantom made from a seed. The steps inside `find_candidates` are timed by wrapping the functions
-that `lesionscan.detection.pipeline` calls, and the network's `look`, so that nothing of the
-pipeline is written here again. The scorer's file is read before, as once in a process.
+Three films are measured: FILM (default: RG2 of the shared data, left out where it is not there),
+the same uncompressed, and a phantom made from a seed. What a scan does with a film, reading and all
+outputs included, is measured in turn with what scikit-image's `blob_log` takes on the same film
+reduced to 512 pixels, and the ratio of each pair is taken. The steps inside `find_candidates` are
+timed by wrapping the functions that `lesionscan.detection.pipeline` calls, and the network's
+`look`, so that nothing of the pipeline is written here again. The scorer's file is read before, as
+once in a process.
 
 Peak memory is the process's high-water mark after the step, in a fresh process that does one film
 once: the step where it rises is the step that needs it. Linux hands the mark of a parent on to its
@@ -71,13 +74,19 @@ def main() -> None:
     if arguments.child == "phantom":
         _write_phantom(arguments.film, megapixels=arguments.megapixels)
         return
+    if arguments.child == "uncompress":
+        _write_uncompressed(arguments.film, arguments.to)
+        return
     print(f"{platform.platform()}, Python {platform.python_version()}, one thread")
     print(f"seconds: median of {arguments.repeats}; peak memory: high-water mark after the step")
-    if arguments.film.is_file():
-        _report(arguments.film, arguments.repeats)
-    else:
-        print(f"\n{arguments.film.name}: left out, there is no such file ({arguments.film})")
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.film.is_file():
+            _report(arguments.film, arguments.repeats)
+            plain = Path(folder) / f"{arguments.film.name}, uncompressed"
+            _in_fresh_process("uncompress", arguments.film, "--to", plain)
+            _report(plain, arguments.repeats)
+        else:
+            print(f"\n{arguments.film.name}: left out, there is no such file ({arguments.film})")
         phantom = Path(folder) / f"phantom of {arguments.megapixels:g} megapixels"
         _in_fresh_process("phantom", phantom, "--megapixels", arguments.megapixels)
         _report(phantom, arguments.repeats)
@@ -90,7 +99,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("film", nargs="?", type=Path, default=RG2, help="a film to measure")
     parser.add_argument("--megapixels", type=float, default=10.0, help="size of the phantom")
     parser.add_argument("--repeats", type=int, default=5, help="how often each film is done")
-    parser.add_argument("--child", choices=["measure", "phantom"], help=argparse.SUPPRESS)
+    parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--child", choices=["measure", "phantom", "uncompress"], help=argparse.SUPPRESS
+    )
     return parser.parse_args()
 
 
@@ -101,6 +113,23 @@ def _write_phantom(path: Path, *, megapixels: float) -> None:
     rows, columns = make_phantom("knee", 1, lesions=0, long_side_px=256).stored.shape
     long_side_px = round((megapixels * 1e6 * rows / columns) ** 0.5)
     write_dicom(path, make_phantom("knee", 1, lesions=3, long_side_px=long_side_px))
+
+
+def _write_uncompressed(film: Path, to: Path) -> None:
+    """Write a film as a scanner without compression would: the same header, plain pixels."""
+    import imagecodecs
+    import pydicom
+    from pydicom.encaps import generate_frames
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    dataset = pydicom.dcmread(film)
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+        dataset.PixelData = imagecodecs.imread(frame).tobytes()
+        dataset["PixelData"].VR = "OW"
+        dataset["PixelData"].is_undefined_length = False
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(to)
 
 
 def _report(film: Path, repeats: int) -> None:
@@ -122,11 +151,14 @@ def _report(film: Path, repeats: int) -> None:
         total += 0.0 if inside else seconds
         peak = once["peak_mb"].get(name)
         print(f"  {name:28}{seconds:10.3f}" + (f"{peak:10.0f}" if peak is not None else ""))
-    blob_log = statistics.median(timed["blob_log"])
     print(f"  {'together':28}{total:10.3f}")
+    scans, blob_logs = zip(*timed["pairs"], strict=True)
+    blob_log = statistics.median(blob_logs)
+    print(f"  as a scan does it, files written: {statistics.median(scans):.3f} s")
     print(f"  blob_log of scikit-image at {BLOB_LOG_LONG_SIDE_PX} px: {blob_log:.3f} s")
-    print(f"  {WHOLE} / blob_log: {median[WHOLE] / blob_log:.2f}")
-    print(f"  together / blob_log: {total / blob_log:.2f}", flush=True)
+    for name, seconds in (("the scan", 0.0), ("the scan but for reading", median["read"])):
+        ratio = statistics.median((scan - seconds) / blob for scan, blob in timed["pairs"])
+        print(f"  {name} / blob_log, median of pairs: {ratio:.2f}", flush=True)
 
 
 def _in_fresh_process(task: str, film: Path, *options: object) -> str:
@@ -147,8 +179,9 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
     from lesionscan.detection.scorer.scorer_file import shipped_scorer
     from lesionscan.reading import read_radiograph
     from lesionscan.reporting.conversion import ok_record
-    from lesionscan.reporting.overlay import bone_png, labels_png, overlay_png
-    from lesionscan.reporting.records import to_json
+    from lesionscan.reporting.overlay import bone_png, displayed, labels_png, overlay_png
+    from lesionscan.reporting.page.view import film_view
+    from lesionscan.reporting.records import sealed_json
 
     cv2.setNumThreads(1)
     shipped_scorer()
@@ -166,12 +199,16 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
         ):
             findings = pipeline.find_candidates(radiograph)
         with clock.step("overlay"):
-            overlay_png(findings)
+            picture = displayed(findings)
+            overlay_png(findings, picture)
         with clock.step("labels"):
             labels_png(findings)
             bone_png(findings)
         with clock.step("json"):
-            to_json(ok_record(findings, file=film.name, sha256=None))
+            record = ok_record(findings, file=film.name, sha256=None)
+            sealed_json(record)
+        with clock.step("report page"):
+            film_view(findings, record, picture)
         seconds.append(_in_order(clock.seconds))
     return {
         "shape": radiograph.shape,
@@ -179,7 +216,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
         "loaded_mb": loaded_mb,
         "seconds": seconds,
         "peak_mb": clock.peak_mb,
-        "blob_log": [_blob_log_seconds(findings.image) for _ in range(repeats)],
+        "pairs": [(_scan_seconds(film), _blob_log_seconds(findings.image)) for _ in range(repeats)],
     }
 
 
@@ -212,6 +249,21 @@ def _in_order(seconds: dict[str, float]) -> dict[str, float]:
     rest = seconds[WHOLE] - sum(inside.values())
     ordered = {"read": seconds["read"], WHOLE: seconds[WHOLE], **inside, f"  {REST}": rest}
     return {**ordered, **seconds}
+
+
+def _scan_seconds(film: Path) -> float:
+    """Return how long a worker of a scan needs for a film, all files written."""
+    from lesionscan.batch.job import Job, process
+    from lesionscan.settings import Settings
+
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(film, film.name, Path(folder), Settings(), scorer=None, resume=False)
+        started = time.perf_counter()
+        (outcome,) = process(job)
+        seconds = time.perf_counter() - started
+    if outcome.status != "ok":
+        raise SystemExit(f"{film}: {outcome.error}")
+    return seconds
 
 
 def _blob_log_seconds(image: Any) -> float:  # noqa: ANN401 - numpy is not loaded up here

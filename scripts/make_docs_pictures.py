@@ -11,7 +11,7 @@ from contact_sheet import contact_sheet
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
-from lesionscan.reporting.overlay import encode_png, overlay_png
+from lesionscan.reporting.overlay import displayed, encode_png, overlay_png
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
 from lesionscan.simulation.planting.plant import plant, prepare
@@ -26,8 +26,9 @@ OUTLINE = (0, 191, 255)
 def main() -> None:
     """Write docs/overlay.png, docs/phantoms.png and docs/planting.png."""
     film = read_radiograph(ROOT / "sample_images" / "images" / f"{SAMPLE}.dcm")
+    findings = find_candidates(film)
     pictures = {
-        "overlay": overlay_png(find_candidates(film)),
+        "overlay": overlay_png(findings, displayed(findings)),
         "phantoms": encode_png(phantom_sheet()),
         "planting": encode_png(planting_sheet()),
     }

@@ -91,30 +91,27 @@ class DoneFilms:
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
 
-    def results(self, out: Path, tool: MadeWith) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        """Yield number of the film, number of the picture, and the result, read back."""
-        for film, count in enumerate(self._pictures):
-            for picture in range(1, count + 1):
-                yield film, picture, self.result(out, tool, film, picture)
-
-    def result(self, out: Path, tool: MadeWith, film: int, picture: int) -> dict[str, Any]:
-        """Read a result back; a failed one where it is gone, or is another run's by now.
+    def results(self, out: Path, tool: MadeWith) -> Iterator[dict[str, Any]]:
+        """Yield the results, read back; a failed one where it is gone, or is another run's by now.
 
         Parameters
         ----------
         out
             The output folder.
         tool
-            What the result must have been made with.
-        film, picture
-            Its numbers, the film's from 0 on, the picture's from 1 on.
+            What the results must have been made with.
         """
-        count = self._pictures[film]
-        name = result_name(self._names[film], picture, count)
+        for name, count in zip(self._names, self._pictures, strict=True):
+            for picture in range(1, count + 1):
+                yield self._result(
+                    out, tool, InputRecord(file=name, frame=picture, frames=count, sha256=None)
+                )
+
+    def _result(self, out: Path, tool: MadeWith, source: InputRecord) -> dict[str, Any]:
+        name = result_name(source.file, source.frame, source.frames)
         result = read_result(ResultPaths.of(out, name))
         if result is not None and is_made_with(result, tool):
             return result
-        source = InputRecord(file=self._names[film], frame=picture, frames=count, sha256=None)
         return failed_record(
             source,
             self._unwritten.get(name, _LOST),

@@ -265,10 +265,10 @@ def _write(job: Job, done: _Done) -> None:
     """Write what a worker has returned."""
     for outcome in done.outcomes:
         paths = ResultPaths.of(job.out, outcome.name)
-        record, *pictures = (
+        record, *others = (
             done.files.get(path.relative_to(job.out).as_posix())
-            for path in (paths.record, *paths.pictures)
+            for path in (paths.record, *paths.beside_record)
         )
         if record is not None:  # there is none under a name that is too long
-            write_result(paths, pictures, record)
+            write_result(paths, others, record)
     remove_others(job.out, job.name, pictures=len(done.outcomes))

@@ -23,17 +23,24 @@ from pathlib import Path, PurePath
 
 from lesionscan.reading import looks_like_image
 
-OWN_PRODUCTS = (".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png")
+OWN_PRODUCTS = (
+    *(".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png"),
+    *(".page.jpg", ".page-s.jpg"),
+)
 """Pictures that lesionscan writes, and truth masks: never films when found in a folder."""
 
 _RESERVED = re.compile(
     r"run(\.shard-\d+-of-\d+)?|"
-    r"(run\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*",
+    r"(run\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*|"
+    r"report/(index\.js|page/[^/]+\.(css|js))/.*",
     re.DOTALL,
 )
 """A film of this name would put its JSON, or its folder, where something about the run stands."""
 
-_RESULT_AS_FOLDER = re.compile(r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png)/", re.DOTALL)
+_RESULT_AS_FOLDER = re.compile(
+    r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png|page\.js|page\.jpg|page-s\.jpg)/",
+    re.DOTALL,
+)
 """A film in a folder of this name may need it where another's result stands."""
 
 _PAGE = re.compile(r"(.+)\.frame\d{3,}")

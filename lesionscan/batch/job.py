@@ -1,8 +1,8 @@
 """One input -> its result files: read, find, report. The same for every way of running it.
 
 A file with several pictures (frames, pages) gives results for each, and each fails for itself.
-Order of writing: the pictures, then the JSON, each whole or not at all. A JSON that exists
-therefore means that the rest is complete, which is what resuming relies on.
+Order of writing: the pictures, the film's part of the report page, then the JSON, each whole or not
+at all. A JSON that exists therefore means that the rest is complete, which resuming relies on.
 """
 
 import hashlib
@@ -31,7 +31,14 @@ from lesionscan.radiograph import Notice, Radiograph
 from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
-from lesionscan.reporting.overlay import bone_png, labels_png, may_be_drawn, overlay_png
+from lesionscan.reporting.overlay import (
+    bone_png,
+    displayed,
+    labels_png,
+    may_be_drawn,
+    overlay_png,
+)
+from lesionscan.reporting.page.view import film_view
 from lesionscan.reporting.records import (
     InputRecord,
     PicturesRecord,
@@ -206,7 +213,7 @@ def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[s
     if isinstance(rendered, Notice):
         return _fail(job, source, rendered)
     try:
-        write_result(ResultPaths.of(job.out, _name(source)), rendered.pictures, rendered.record)
+        write_result(ResultPaths.of(job.out, _name(source)), rendered.others, rendered.record)
     except NameTooLongError:
         failure = Notice("name_too_long", "the file name is too long for the results; shorten it")
         return _fail(job, source, failure)
@@ -257,9 +264,9 @@ def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
         settings_sha256=job.settings.sha256(),
         scorer_sha256=load_scorer(job.scorer).sha256,
     )
-    for picture in paths.pictures:
+    for other in paths.beside_record:
         with suppress(NameTooLongError):  # then there is none
-            remove(picture)
+            remove(other)
     with suppress(NameTooLongError):  # there is no place for it; the summaries name the film
         write_bytes(paths.record, sealed_json(record))
     return record.model_dump(mode="json")
@@ -297,11 +304,11 @@ def outcome_of(
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A picture's results in memory; the pictures in the order of `ResultPaths.pictures`."""
+    """A picture's results in memory; the others in the order of `ResultPaths.beside_record`."""
 
     result: dict[str, Any]
     record: bytes
-    pictures: tuple[bytes, bytes, bytes | None]
+    others: tuple[bytes | None, ...]
 
 
 def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
@@ -313,7 +320,8 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
         "(--allow-burned-in makes one)",
     )
     labels, bone = labels_png(findings), bone_png(findings)
-    overlay = overlay_png(findings) if may_be and job.settings.overlay else None
+    film = displayed(findings) if may_be and job.settings.overlay else None
+    overlay = None if film is None else overlay_png(findings, film)
     record = ok_record(
         findings, file=job.name, sha256=sha256, notices=() if may_be else (withheld,)
     )
@@ -323,7 +331,12 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
         overlay_sha256=None if overlay is None else sha256_of(overlay),
     )
     record = record.model_copy(update={"pictures": pictures})
-    return _Rendered(record.model_dump(mode="json"), sealed_json(record), (labels, bone, overlay))
+    view = film_view(findings, record, film)
+    return _Rendered(
+        record.model_dump(mode="json"),
+        sealed_json(record),
+        (labels, bone, overlay, view.script, view.picture, view.thumbnail),
+    )
 
 
 def _sha256_or_none(path: Path) -> str | None:

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from lesionscan.reporting.atomic import remove, write_bytes
-from lesionscan.reporting.records import is_sealed, result_name, sha256_of
+from lesionscan.reporting.page.index import FILMS_FOLDER
+from lesionscan.reporting.records import has_overlay, is_sealed, result_name, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,33 @@ class ResultPaths:
     overlay: Path
     labels: Path
     bone: Path
+    view: Path
+    film: Path
+    thumbnail: Path
 
     @property
     def pictures(self) -> tuple[Path, ...]:
-        """Return all but the JSON."""
+        """Return those whose hashes stand in the JSON."""
         return self.labels, self.bone, self.overlay
+
+    @property
+    def beside_record(self) -> tuple[Path, ...]:
+        """Return all but the JSON: the pictures, and what the report page needs of the film."""
+        return *self.pictures, self.view, self.film, self.thumbnail
 
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
         """Return the paths for a film's name under the output folder."""
         base = out / PurePosixPath(name)
+        page = out / FILMS_FOLDER / PurePosixPath(name)
         return cls(
             record=base.with_name(f"{base.name}.json"),
             overlay=base.with_name(f"{base.name}.overlay.png"),
             labels=base.with_name(f"{base.name}.labels.png"),
             bone=base.with_name(f"{base.name}.bone.png"),
+            view=page.with_name(f"{page.name}.page.js"),
+            film=page.with_name(f"{page.name}.page.jpg"),
+            thumbnail=page.with_name(f"{page.name}.page-s.jpg"),
         )
 
 
@@ -197,24 +210,30 @@ def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
         return False
     written = [pictures.get(f"{kind}_sha256") for kind in ("labels", "bone", "overlay")]
     try:
-        return is_sealed(paths.record.read_bytes()) and all(
-            sha256_of(path.read_bytes()) == expected
-            for path, expected in zip(paths.pictures, written, strict=True)
-            if expected is not None
+        return (
+            is_sealed(paths.record.read_bytes())
+            and all(
+                sha256_of(path.read_bytes()) == expected
+                for path, expected in zip(paths.pictures, written, strict=True)
+                if expected is not None
+            )
+            # the page shows results and is none, so that it only has to be there
+            and paths.view.is_file()
+            and (not has_overlay(result) or (paths.film.is_file() and paths.thumbnail.is_file()))
         )
     except OSError:
         return False
 
 
-def write_result(paths: ResultPaths, pictures: Sequence[bytes | None], record: bytes) -> None:
+def write_result(paths: ResultPaths, others: Sequence[bytes | None], record: bytes) -> None:
     """Write a picture's results.
 
     Parameters
     ----------
     paths
         Where to.
-    pictures
-        In the order of `ResultPaths.pictures`; where None, an older one is removed.
+    others
+        In the order of `ResultPaths.beside_record`; where None, an older one is removed.
     record
         The JSON.
 
@@ -223,12 +242,12 @@ def write_result(paths: ResultPaths, pictures: Sequence[bytes | None], record: b
     lesionscan.reporting.atomic.OutputError
         When one cannot be written.
     """
-    remove(paths.record)  # while the pictures change, no JSON may vouch for them
-    for path, picture in zip(paths.pictures, pictures, strict=True):
-        if picture is None:
+    remove(paths.record)  # while the others change, no JSON may vouch for them
+    for path, data in zip(paths.beside_record, others, strict=True):
+        if data is None:
             remove(path)
         else:
-            write_bytes(path, picture)
+            write_bytes(path, data)
     write_bytes(paths.record, record)
 
 
@@ -260,6 +279,6 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
     result = read_result(paths)
     if result is None or result["input"]["file"] != file:
         return False
-    for path in (paths.record, *paths.pictures):
+    for path in (paths.record, *paths.beside_record):
         remove(path)
     return True

@@ -22,6 +22,7 @@ from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.atomic import OutputError, remove_leftovers
+from lesionscan.reporting.page.index import FILMS_FOLDER
 from lesionscan.settings import Settings
 
 Engine: TypeAlias = Callable[
@@ -223,6 +224,7 @@ def run_scan(
     names = (plan.found.films[number].name for number in plan.numbers)
     for folder in {PurePosixPath(name).parent for name in names}:
         remove_leftovers(plan.out / folder)
+        remove_leftovers(plan.out / FILMS_FOLDER / folder)
     not_done = len(plan.numbers) - len(done)
     record = RunRecord(
         version=__version__,

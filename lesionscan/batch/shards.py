@@ -281,8 +281,8 @@ def _bring(part: _Part, name: str, into: Path) -> None:
             f"the results of {name} in {out} are gone or changed; run that part again (--shard "
             f"{part.shard})"
         )
-    # the JSON last: it vouches for the pictures
-    pairs = zip((*have.pictures, have.record), (*want.pictures, want.record), strict=True)
+    # the JSON last: it vouches for the others
+    pairs = zip((*have.beside_record, have.record), (*want.beside_record, want.record), strict=True)
     for path, target in pairs:
         if path.is_file():
             link_or_copy(path, target)

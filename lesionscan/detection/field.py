@@ -162,7 +162,12 @@ def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
 
 def _convex_hull(mask: BoolImage) -> tuple[BoolImage, NDArray[np.float64]]:
     """Return the filled convex hull of a mask and its corners as (n, 2) rows of (col, row)."""
-    corners = cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8)))
+    # every row's first and last pixel: the others cannot be corners
+    rows = np.flatnonzero(mask.any(axis=1))
+    first = mask[rows].argmax(axis=1)
+    last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
+    ends = np.stack([np.concatenate([first, last]), np.concatenate([rows, rows])], axis=1)
+    corners = cv2.convexHull(ends[np.lexsort(ends.T)].astype(np.int32))
     hull = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(hull, corners, 1)
     return hull.astype(bool), corners[:, 0].astype(np.float64)

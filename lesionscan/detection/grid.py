@@ -61,6 +61,8 @@ class WorkingGrid:
         """Bring a bool mask of the working grid to the stored matrix, with smooth edges."""
         if self.working == self.stored:
             return mask
+        if mask.all() or not mask.any():  # as metal and the field mostly are
+            return np.full(self.stored, mask.all(), np.bool_)
         return np.asarray(self.restore(mask.astype(np.float32)) >= 0.5)
 
     def restore_labels(self, labels: LabelImage) -> LabelImage:

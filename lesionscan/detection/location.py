@@ -1,5 +1,6 @@
 """Bone mask -> where on its bone a region lies, and how wide the bone is there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,12 +49,15 @@ class BoneMap:
         float32 (rows, cols), distance to the nearest pixel outside bone, in pixels of this grid.
     row_scale, column_scale
         Stored pixels per pixel of this grid.
+    bones
+        The pieces by their labels.
     """
 
     pieces: NDArray[np.int32]
     half_width: NDArray[np.float32]
     row_scale: float
     column_scale: float
+    bones: Mapping[int, "_Bone"]
 
     @classmethod
     def of(cls, bone: BoolImage) -> Self:
@@ -63,9 +67,13 @@ class BoneMap:
         size = (max(1, round(cols / factor)), max(1, round(rows / factor)))
         share = cv2.resize(bone.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         small = (share >= 0.5).astype(np.uint8)
-        _, pieces = cv2.connectedComponents(small)
+        count, pieces = cv2.connectedComponents(small)
         padded = cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return cls(
+            bones={
+                label: _Bone.of(np.argwhere(pieces == label).astype(np.float64))
+                for label in range(1, count)
+            },
             pieces=np.asarray(pieces, np.int32),
             half_width=np.asarray(padded[1:-1, 1:-1], np.float32),
             row_scale=rows / size[1],
@@ -100,16 +108,15 @@ class BoneMap:
         if under.size < 2 or under[1:].max() == 0:
             return None, None
         bone_id = 1 + int(np.argmax(under[1:]))
-        piece = np.argwhere(self.pieces == bone_id).astype(np.float64)
+        bone = self.bones[bone_id]
         # from the region's pixel on this bone that is nearest to its centroid, which may lie in a
         # notch that the lesion has eaten out of the bone's edge
         on_bone = points[self.pieces[rows, cols] == bone_id]
         # rounded: of pixels equally near, rounding errors must not choose
         centroid = np.round(points.mean(axis=0), 6)
         centre = on_bone[np.argmin(((on_bone - centroid) ** 2).sum(axis=1))]
-        local = self._local_axis(piece, centre, reach=reach_px / float(scale.mean()))
-        whole = _axis(piece)
-        along = _fraction_along(piece, centre, whole) if whole is not None else None
+        local = self._local_axis(bone, centre, reach=reach_px / float(scale.mean()))
+        along = bone.fraction_along(centre)
         if local is None:
             return Location(bone_id, along, None), None
         across = np.array([-local[1], local[0]])
@@ -124,7 +131,7 @@ class BoneMap:
         return Location(bone_id, along, float(np.clip(offset, -1, 1))), ratio
 
     def _local_axis(
-        self, piece: NDArray[np.float64], centre: NDArray[np.float64], *, reach: float
+        self, bone: "_Bone", centre: NDArray[np.float64], *, reach: float
     ) -> NDArray[np.float64] | None:
         """Return the unit axis of the bone around a point, or None where it has none."""
         rows, cols = self.pieces.shape
@@ -136,8 +143,8 @@ class BoneMap:
         half_width = float(near.max()) if near.size else 0.0
         radius = max(_NEIGHBOURHOOD * half_width, 1.5 * reach, 4.0)
         # a hair more: the distance transform's last bit varies, and pixels lie on the circle
-        around = piece[((piece - centre) ** 2).sum(axis=1) <= (radius + 1e-3) ** 2]
-        return _axis(around)
+        points = bone.rows(centre[0] - radius - 1, centre[0] + radius + 1)
+        return _axis(points[((points - centre) ** 2).sum(axis=1) <= (radius + 1e-3) ** 2])
 
     def _march(
         self, bone_id: int, start: NDArray[np.float64], direction: NDArray[np.float64]
@@ -183,11 +190,29 @@ def _axis(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return -axis if upwards else axis
 
 
-def _fraction_along(
-    piece: NDArray[np.float64], centre: NDArray[np.float64], axis: NDArray[np.float64]
-) -> float:
-    at = _along(piece, axis)
-    low, high = float(at.min()), float(at.max())
-    return float(
-        np.clip((float(_along(centre[None], axis)[0]) - low) / max(high - low, 1e-9), 0.0, 1.0)
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bone:
+    """One piece: its pixels in the order of rows, its axis if it has one, and where that ends."""
+
+    points: NDArray[np.float64]
+    axis: NDArray[np.float64] | None
+    ends: tuple[float, float]
+
+    @classmethod
+    def of(cls, points: NDArray[np.float64]) -> Self:
+        axis = _axis(points)
+        at = np.zeros(1) if axis is None else _along(points, axis)
+        return cls(points, axis, (float(at.min()), float(at.max())))
+
+    def rows(self, first: float, last: float) -> NDArray[np.float64]:
+        """Return its pixels in some rows."""
+        start, stop = np.searchsorted(self.points[:, 0], (first, last))
+        return self.points[start:stop]
+
+    def fraction_along(self, centre: NDArray[np.float64]) -> float | None:
+        """Return a point's position along the axis, 0 to 1; None without one."""
+        if self.axis is None:
+            return None
+        low, high = self.ends
+        at = float(_along(centre[None], self.axis)[0])
+        return float(np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0))

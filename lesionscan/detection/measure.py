@@ -6,7 +6,7 @@ Sizes and shapes come from the label at the stored matrix's resolution, brightne
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 import cv2
 import numpy as np
@@ -23,6 +23,9 @@ _SMALL_RADIUS_PX = 5.0
 """Below this equivalent radius digital shapes say little: circularity scatters by 20 %."""
 _NEAR = 0.01
 """Distance, as a share of the long side, at which a border or metal is near."""
+
+
+MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_two_thirds"]
 
 
 class Flag(StrEnum):
@@ -146,6 +149,17 @@ class Region:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contour_px", read_only(self.contour_px))
+
+    @property
+    def mirels_width_band(self) -> MirelsBand | None:
+        """The ratio of the widths in the bands of Mirels; None where there is no ratio."""
+        ratio = self.lesion_to_bone_width
+        if ratio is None:
+            return None
+        # Mirels, Clin Orthop 1989;249:256-264, table 1: size under 1/3, 1/3 to 2/3, over 2/3.
+        if ratio < 1 / 3:
+            return "under_one_third"
+        return "one_to_two_thirds" if ratio <= 2 / 3 else "over_two_thirds"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

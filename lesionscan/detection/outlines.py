@@ -98,23 +98,33 @@ def steepest_path(edge: NDArray[np.float32], *, bend: float) -> NDArray[np.int64
     """
     outlines, angles, steps = edge.shape
     unit = np.maximum(edge.max(axis=2).mean(axis=1), 1e-4)
-    gain = edge / unit[:, None, None]
-    shifts = np.arange(-2, 3)
-    value = gain[:, 0].copy()
-    came_from = np.zeros((3 * angles, outlines, steps), np.int8)
+    # (angles, steps, outlines): a shift along the steps is then one run of memory
+    gain = np.ascontiguousarray((edge / unit[:, None, None]).transpose(1, 2, 0))
+    padded = np.full((steps + 4, outlines), -np.inf, np.float32)
+    value = padded[2 : 2 + steps]
+    value[...] = gain[0]
+    came_from = np.empty((3 * angles, steps, outlines), np.int8)
+    best, option = np.empty_like(gain[0]), np.empty_like(gain[0])
+    better = np.empty((steps, outlines), np.bool_)
     for turn in range(1, 3 * angles):
-        padded = np.pad(value, ((0, 0), (2, 2)), constant_values=-np.inf)
-        options = np.stack([padded[:, 2 + s : 2 + s + steps] - bend * abs(int(s)) for s in shifts])
-        choice = options.argmax(axis=0)
-        came_from[turn] = shifts[choice]
-        value = np.take_along_axis(options, choice[None], axis=0)[0] + gain[:, turn % angles]
-    at = value.argmax(axis=1)
+        # of shifts that are equally good the first stands
+        for shift in range(-2, 3):
+            np.subtract(padded[2 + shift : 2 + shift + steps], bend * abs(shift), out=option)
+            if shift == -2:
+                best[...] = option
+                came_from[turn] = shift
+            else:
+                np.greater(option, best, out=better)
+                np.copyto(came_from[turn], shift, where=better)
+                np.maximum(best, option, out=best)
+        np.add(best, gain[turn % angles], out=value)
+    at = value.argmax(axis=0)
     path = np.zeros((outlines, angles), np.int64)
     every = np.arange(outlines)
     for turn in range(3 * angles - 1, angles - 1, -1):
         if turn < 2 * angles:
             path[:, turn - angles] = at
-        at = at + came_from[turn, every, at]
+        at = at + came_from[turn, at, every]
     return path
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from lesionscan.detection.bone import BONE_FROM, find_bone
+from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import WorkingGrid
 from lesionscan.detection.lucencies import find_lucencies
@@ -19,6 +21,9 @@ from lesionscan.detection.score import Candidate, score_regions
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Notice, Radiograph, read_only
 from lesionscan.settings import Settings
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +75,16 @@ class Findings:
     def __post_init__(self) -> None:
         for name in ("image", "exposed", "lucency", "bone", "labels"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def to_dataframe(self) -> "DataFrame":
+        """Return a pandas DataFrame: a row a candidate, best first, columns as in candidates.csv.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            When pandas is not installed.
+        """
+        return candidates_frame(self.candidates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

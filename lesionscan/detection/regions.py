@@ -94,11 +94,9 @@ def find_dark_regions(
     labels: LabelImage = found.copy()
     if not search.any():
         return labels
-    outlines = [
-        outline
-        for radius in radii_px
-        for outline in _outlines(image, inner, _find_blobs(inner, search, float(radius)))
-    ]
+    outlines = _outlines(
+        image, inner, [_find_blobs(inner, search, float(radius)) for radius in radii_px]
+    )
     outlines.sort(key=lambda o: -o.salience)
     label = int(found.max())
     for outline in outlines:
@@ -194,26 +192,39 @@ def _smaller_eigenvalue(inner: FloatImage, sigma: float, factor: int) -> FloatIm
     return np.asarray(sigma**2 * (half_sum - half_gap), np.float32)
 
 
-def _outlines(image: FloatImage, inner: FloatImage, blobs: list[_Blob]) -> list[_Outline]:
-    """Outline all blobs of one scale at once."""
-    if not blobs:
+def _outlines(image: FloatImage, inner: FloatImage, scales: list[list[_Blob]]) -> list[_Outline]:
+    """Outline the blobs of all scales; all paths are sought at once."""
+    scales = [blobs for blobs in scales if blobs]
+    if not scales:
         return []
-    radius = blobs[0].radius
-    radii = radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
-    centres = np.array([(b.row, b.col) for b in blobs])
-    rows, cols = ray_ends(centres, radii)
-    profile = sample(blur_to_scale(inner, radius), rows, cols)
-    best = steepest_path(edge_steps(profile, nearest=_NEAREST, farthest=_FARTHEST), bend=_BEND)
-    film = sample(blur_to_scale(image, radius), rows, cols)
-    polygons = vertices(centres, radii, best)
-    weakest = _weakest_side(film, best)
-    size = np.sqrt((radii[best] ** 2).mean(axis=1))
-    # the whole lesion rather than its darkest spot: contrast times size
-    salience = weakest * size
-    return [
-        _Outline(polygon=polygon, salience=float(value))
-        for polygon, value in zip(polygons, salience, strict=True)
-    ]
+    edges = []
+    for blobs in scales:
+        centres, radii = _rays(blobs)
+        profile = sample(blur_to_scale(inner, blobs[0].radius), *ray_ends(centres, radii))
+        edges.append(edge_steps(profile, nearest=_NEAREST, farthest=_FARTHEST))
+    paths = steepest_path(np.concatenate(edges), bend=_BEND)
+    outlines = []
+    for blobs, best in zip(scales, _split(paths, scales), strict=True):
+        centres, radii = _rays(blobs)
+        film = sample(blur_to_scale(image, blobs[0].radius), *ray_ends(centres, radii))
+        size = np.sqrt((radii[best] ** 2).mean(axis=1))
+        # the whole lesion rather than its darkest spot: contrast times size
+        salience = _weakest_side(film, best) * size
+        outlines += [
+            _Outline(polygon=polygon, salience=float(value))
+            for polygon, value in zip(vertices(centres, radii, best), salience, strict=True)
+        ]
+    return outlines
+
+
+def _rays(blobs: list[_Blob]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centres (row, col) and radii of the rays of blobs of one scale."""
+    radii = blobs[0].radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
+    return np.array([(blob.row, blob.col) for blob in blobs]), radii
+
+
+def _split(paths: NDArray[np.int64], scales: list[list[_Blob]]) -> list[NDArray[np.int64]]:
+    return np.split(paths, np.cumsum([len(blobs) for blobs in scales])[:-1])
 
 
 def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray[np.float64]:

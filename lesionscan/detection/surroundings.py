@@ -127,10 +127,9 @@ def _brightness(
         return _NOTHING
     inside, around = film[region], film[ring]
     centre = (float(rows.mean()), float(cols.mean()))
-    sector = _sectors(ring, centre)
+    seen = _Directions.of(around, _sectors(ring, centre))
     # a thin cortex encloses as well as thick bone does, so the bright part of a direction counts
-    levels = np.array([np.quantile(around[sector == s], 0.8) for s in np.unique(sector)])
-    steps = levels - float(inside.mean())
+    steps = seen.quantile(0.8) - float(inside.mean())
     contrast = float(around.mean() - inside.mean())
     clearly = steps > max(_CLEARLY_BRIGHTER * contrast, 0.0)
     depth = distance_to(np.pad(~region, 1, constant_values=True))[1:-1, 1:-1]
@@ -141,7 +140,7 @@ def _brightness(
     touching = (distance > 0) & (distance <= 1.5)
     return Surroundings(
         contrast=contrast,
-        contrast_to_noise=contrast / _noise(around, sector),
+        contrast_to_noise=contrast / seen.noise(),
         weakest_side_contrast=float(np.quantile(steps, _WEAK_SHARE)),
         weakest_edge_step=_weakest_step(film, outer, inner, centre),
         rim_contrast=float(film[rim].mean() - around.mean()) if rim.any() else 0.0,
@@ -179,12 +178,44 @@ def _weakest_step(
     return float(np.quantile(known, _WEAK_SHARE)) if known.size else 0.0
 
 
-def _noise(values: NDArray[np.float32], sector: NDArray[np.int64]) -> float:
-    """Return the spread around each direction's median (robust, as a standard deviation)."""
-    residual = np.concatenate(
-        [values[sector == s] - np.median(values[sector == s]) for s in np.unique(sector)]
-    )
-    return max(1.4826 * float(np.median(np.abs(residual))), _LEAST_NOISE)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Directions:
+    """The brightness of a ring, by direction: float32 values, sorted within each direction.
+
+    All directions at once: the same sixteen times in Python would take half of the measuring.
+    """
+
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32], sector: NDArray[np.int64]) -> "_Directions":
+        """Sort values by their sector; sectors without any fall away."""
+        counts = np.bincount(sector)
+        counts = counts[counts > 0]
+        return cls(values[np.lexsort((values, sector))], np.cumsum(counts) - counts, counts)
+
+    def quantile(self, share: float) -> NDArray[np.float32]:
+        """Return each direction's quantile, between values linearly, as numpy has it."""
+        at = (self.counts - 1) * share
+        below = at.astype(np.int64)
+        low = self.values[self.starts + below]
+        high = self.values[self.starts + np.minimum(below + 1, self.counts - 1)]
+        part, step = at - below, high - low
+        # from the nearer end, so that the last value is reached exactly
+        return np.where(
+            part < 0.5,
+            low + step * part.astype(np.float32),
+            high - step * (1 - part).astype(np.float32),
+        )
+
+    def noise(self) -> float:
+        """Return the spread around each direction's median (robust, as a standard deviation)."""
+        low = self.values[self.starts + (self.counts - 1) // 2]
+        high = self.values[self.starts + self.counts // 2]
+        residual = self.values - np.repeat((low + high) / 2, self.counts)
+        return max(1.4826 * float(np.median(np.abs(residual))), _LEAST_NOISE)
 
 
 def _alignment(film: FloatImage, distance: FloatImage, depth: FloatImage) -> float:

@@ -21,7 +21,6 @@ from lesionscan.reporting.records import (
     ImageRecord,
     InputRecord,
     LocationRecord,
-    MirelsBand,
     NoticeRecord,
     PositionPx,
     ReasonRecord,
@@ -107,16 +106,6 @@ def failed_record(
     )
 
 
-def mirels_width_band(lesion_to_bone_width: float | None) -> MirelsBand | None:
-    """Put a width ratio (no unit) into the bands of Mirels; None stays None."""
-    if lesion_to_bone_width is None:
-        return None
-    # Mirels, Clin Orthop 1989;249:256-264, table 1: size under 1/3, 1/3 to 2/3, over 2/3.
-    if lesion_to_bone_width < 1 / 3:
-        return "under_one_third"
-    return "one_to_two_thirds" if lesion_to_bone_width <= 2 / 3 else "over_two_thirds"
-
-
 def rounded(value: float) -> float:
     """Round to six significant digits; whole numbers stay exact, a negative zero becomes 0."""
     number = float(value)
@@ -192,7 +181,7 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
         margin_width_px=_optional(region.margin_width_px),
         margin_width_mm=_optional(region.margin_width_mm),
         lesion_to_bone_width=_optional(region.lesion_to_bone_width),
-        mirels_width_band=mirels_width_band(region.lesion_to_bone_width),
+        mirels_width_band=region.mirels_width_band,
         location=_location(region.location),
         flags=tuple(str(flag) for flag in region.flags),
         reasons=tuple(

@@ -20,24 +20,42 @@ MIN_LONG_SIDE_PX = 900
 """Smaller films are enlarged, so that the numbers are legible beside a lesion of 10 pixels."""
 
 
-def overlay_png(findings: Findings) -> bytes:
-    """Draw the film with the shown candidates outlined and numbered; return the PNG's bytes.
+def displayed(findings: Findings) -> NDArray[np.uint8]:
+    """Return the film as it is displayed, grey, without anything drawn on it.
 
     Parameters
     ----------
     findings
-        What was found. The picture holds nothing that identifies the file. `overlay_max_px` of
-        its settings limits the picture's size.
+        What was found. `overlay_max_px` of its settings limits the picture's size.
+
+    Returns
+    -------
+    ndarray
+        uint8 (rows, cols), reduced or enlarged, see `display_scale`.
     """
     film = to_grey(findings.image, findings.exposed)
     rows, columns = film.shape
     scale = display_scale(rows, columns, at_most_px=findings.settings.overlay_max_px)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    resized = cv2.resize(film, size, interpolation=shrink)
-    canvas = np.asarray(cv2.cvtColor(resized, cv2.COLOR_GRAY2BGR), np.uint8)
-    _draw_candidates(canvas, findings, (size[1] / rows, size[0] / columns))
-    return encode_png(add_caption(canvas, findings, size[0] / columns))
+    return np.asarray(cv2.resize(film, size, interpolation=shrink), np.uint8)
+
+
+def overlay_png(findings: Findings, film: NDArray[np.uint8]) -> bytes:
+    """Draw the film with the shown candidates outlined and numbered; return the PNG's bytes.
+
+    Parameters
+    ----------
+    findings
+        What was found. The picture holds nothing that identifies the file.
+    film
+        uint8 (rows, cols), from `displayed`.
+    """
+    rows, columns = findings.image.shape
+    scale = (film.shape[0] / rows, film.shape[1] / columns)
+    canvas = np.asarray(cv2.cvtColor(film, cv2.COLOR_GRAY2BGR), np.uint8)
+    _draw_candidates(canvas, findings, scale)
+    return encode_png(add_caption(canvas, findings, scale[1]))
 
 
 def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lesionscan.detection.measure import MirelsBand
+
 SCHEMA_VERSION = "1.3"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
@@ -22,7 +24,6 @@ SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 PositionPx: TypeAlias = tuple[float, float]
 Pixel: TypeAlias = tuple[int, int]
-MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_two_thirds"]
 
 
 def result_name(file: str, frame: int, frames: int) -> str:

@@ -274,7 +274,10 @@ def test_lists_are_read_as_programs_write_them(text: bytes, paths: list[str]) ->
     assert [str(path) for path in read_list(text)] == paths
 
 
-@pytest.mark.parametrize("folder", ["report.html", "images.csv", "run.json", "a.png.json"])
+@pytest.mark.parametrize(
+    "folder",
+    ["report.html", "images.csv", "run.json", "a.png.json", "a.png.page.js", "report/index.js"],
+)
 def test_a_folder_called_like_a_result_does_not_meet_it(tmp_path: Path, folder: str) -> None:
     """Its films get longer names: no folder stands where a file is to be written."""
     write_film(tmp_path / "in" / "a.png")

@@ -263,6 +263,18 @@ def test_a_result_that_was_changed_is_noticed(
     assert done(job).resumed
 
 
+@pytest.mark.parametrize("part", ["view", "film", "thumbnail"])
+def test_what_the_page_needs_is_made_again_where_it_is_gone(tmp_path: Path, part: str) -> None:
+    """A film whose script or picture was removed is done again, and is then as it was."""
+    job = make_job(tmp_path)
+    done(job)
+    before = tree(job.out)
+    gone: Path = getattr(ResultPaths.of(job.out, job.name), part)
+    gone.unlink()
+    assert not done(job).resumed
+    assert tree(job.out) == before
+
+
 def test_whether_all_is_there_can_be_asked(tmp_path: Path) -> None:
     """Outcomes of a finished film without doing anything; none of others."""
     job = make_job(tmp_path)
@@ -279,7 +291,7 @@ def test_no_overlay_is_made_where_none_is_wanted(tmp_path: Path) -> None:
     job = replace(make_job(tmp_path), settings=Settings(overlay=False))
     done(job)
     paths = ResultPaths.of(job.out, job.name)
-    assert not paths.overlay.exists()
+    assert not any(path.exists() for path in (paths.overlay, paths.film, paths.thumbnail))
     assert result_of(job)["pictures"]["overlay_sha256"] is None
     codes = [warning["code"] for warning in result_of(job)["warnings"]]
     assert "overlay_withheld" not in codes
@@ -309,7 +321,8 @@ def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(results_module, "write_bytes", watched)
     done(job)
-    assert order == [".labels.png", ".bone.png", ".overlay.png", ".json"]
+    page = [".page.js", ".page.jpg", ".page-s.jpg"]
+    assert order == [".labels.png", ".bone.png", ".overlay.png", *page, ".json"]
 
 
 def write_pages(path: Path, orders: Sequence[int]) -> Path:

@@ -124,7 +124,7 @@ def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
     assert run_json(out)["counts"]["not_done"] == 3
     assert run_json(out)["interrupted"]
     assert len((out / "images.csv").read_text("utf-8").splitlines()) == 3
-    assert "3</b> not done" in (out / "report.html").read_text("utf-8")
+    assert '"not_done":3' in (out / "report" / "index.js").read_text("utf-8")
     summary = scan(films, out)
     assert not summary.interrupted
     scan(films, tmp_path / "whole")
@@ -203,14 +203,19 @@ def test_the_output_folder_may_be_the_input_folder(films: Path) -> None:
     assert first.tally.pictures == second.tally.pictures == 5
 
 
-def test_the_page_shows_the_best_films_first(tmp_path: Path) -> None:
-    """Films stand by their best score, equal ones and those without candidates in their order."""
-    for name, score in (("a.png", 150), ("b.png", 230), ("c.png", 230), ("d.png", 0)):
-        write_film(tmp_path / "in" / name, score=score)
-    scan(tmp_path / "in", tmp_path / "out", settings=Settings(shown_score=0.5))
-    page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    places = [page.index(f'<div class="name">{name}.png') for name in "bcad"]
-    assert places == sorted(places)
+def test_the_page_lists_the_films_as_the_tables_do(films: Path, tmp_path: Path) -> None:
+    """A line a film, in the tables' order, and for each film that was read what the page loads."""
+    scan(films, tmp_path / "out")
+    report = tmp_path / "out" / "report"
+    head, *lines = (report / "index.js").read_text("utf-8").splitlines()
+    assert head.startswith("lesionscan.run(")
+    rows = table(tmp_path / "out" / "images.csv")
+    for line, row in zip(lines, rows, strict=True):
+        kind = "film" if row["status"] == "ok" else "failed"
+        assert line.startswith(f"lesionscan.{kind}([{json.dumps(row['file'])},")
+        for ending in ("page.js", "page.jpg", "page-s.jpg"):
+            there = (report / "films" / f"{row['file']}.{ending}").is_file()
+            assert there == (kind == "film")
 
 
 @pytest.mark.parametrize("length", [244, 247, 251])
@@ -229,7 +234,7 @@ def test_films_whose_names_are_too_long_are_listed(tmp_path: Path, length: int) 
             (fine, "name_too_long"),
             (bad, "internal_error"),
         ]
-        assert fine in (tmp_path / "out" / "report.html").read_text("utf-8")
+        assert fine in (tmp_path / "out" / "report" / "index.js").read_text("utf-8")
 
 
 def test_results_taken_away_meanwhile_are_told(films: Path, tmp_path: Path) -> None:

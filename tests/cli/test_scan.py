@@ -97,8 +97,8 @@ def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
     assert done.stdout.startswith("3 films: 3 ok, 0 failed")
     lines = (tmp_path / "out" / "images.csv").read_text("utf-8").splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [["pages.tif", str(n)] for n in (1, 2, 3)]
-    page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert 'src="./pages.tif.frame002.overlay.png"' in page
+    listed = (tmp_path / "out" / "report" / "index.js").read_text("utf-8")
+    assert '["pages.tif.frame002",' in listed
     assert (tmp_path / "out" / "pages.tif.frame002.overlay.png").is_file()
 
 

@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from lesionscan.detection.field import Field, find_field
+from lesionscan.detection.field import Field, _convex_hull, find_field
 from lesionscan.radiograph import FloatImage
 from tests.detection.made import disk, limb
 
@@ -113,3 +114,15 @@ def test_bone_beyond_the_field_is_taken_in_but_no_sliver_of_it() -> None:
     assert field.exposed[65:95, 25:].all()
     assert not field.exposed[150:190, :80].any()
     assert not field.exposed[:60, :80].any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_hull_is_that_of_all_pixels(seed: int) -> None:
+    """Rows' ends are enough: OpenCV's hull of every pixel has the same corners."""
+    random = np.random.default_rng(seed)
+    mask = cv2.GaussianBlur(random.random((60, 90)), (0, 0), 4) > 0.51
+    mask[5, 70] = True
+    filled, corners = _convex_hull(mask)
+    expected = cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8)))[:, 0]
+    assert sorted(map(tuple, corners)) == sorted(map(tuple, expected))
+    assert filled[mask].all()

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lesionscan.detection.surroundings import Surroundings, look_around
+from lesionscan.detection.surroundings import Surroundings, _Directions, look_around
 from lesionscan.radiograph import BoolImage, FloatImage
 from tests.detection.made import disk
 
@@ -113,3 +113,18 @@ def test_a_region_without_exposed_surroundings_has_no_contrast() -> None:
     assert around.contrast == 0.0
     assert around.enclosure == 0.0
     assert around.margin_width_px is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_directions_have_the_quantiles_and_medians_of_numpy(seed: int) -> None:
+    """All directions at once give bit for bit what each gives alone."""
+    random = np.random.default_rng(seed)
+    values = random.random(random.integers(1, 400)).astype(np.float32)
+    sector = random.integers(0, 16, values.size)
+    seen = _Directions.of(values, sector)
+    groups = [values[sector == number] for number in np.unique(sector)]
+    assert seen.quantile(0.8).tolist() == [float(np.quantile(one, 0.8)) for one in groups]
+    residual = np.concatenate(
+        [values[sector == n] - np.median(values[sector == n]) for n in np.unique(sector)]
+    )
+    assert seen.noise() == max(1.4826 * float(np.median(np.abs(residual))), 0.004)

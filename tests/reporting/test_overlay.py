@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Reason
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.caption import _broken, caption_words, reason_words, scale_bar
@@ -14,6 +15,7 @@ from lesionscan.reporting.drawing import text_size
 from lesionscan.reporting.overlay import (
     bone_png,
     display_scale,
+    displayed,
     encode_png,
     labels_png,
     overlay_png,
@@ -31,6 +33,11 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
     return np.asarray(picture)
+
+
+def overlaid(findings: Findings) -> bytes:
+    """Return the overlay of findings."""
+    return overlay_png(findings, displayed(findings))
 
 
 def amber(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -68,7 +75,7 @@ def test_only_shown_candidates_are_outlined(rows: int) -> None:
     disks = (Disk(rows // 2, 100, 14, 0.9), Disk(rows // 5, 100, 10, 0.2))
     film = Film(rows=rows, columns=200, disks=disks)
     scale = display_scale(rows, 200, at_most_px=1600)
-    picture = amber(decode(overlay_png(make_findings(film))))
+    picture = amber(decode(overlaid(make_findings(film))))
     left = (picture.shape[1] - round(200 * scale)) // 2  # narrow films have black margins
     for disk, outlined in zip(disks, (True, False), strict=True):
         centre = (round(disk.row * scale), left + round(disk.column * scale))
@@ -91,7 +98,7 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
     film = Film(rows=rows, columns=2 * rows // 3, disks=disks)
     drawn = make_findings(film)
     scale = display_scale(rows, film.columns, at_most_px=1600)
-    picture = decode(overlay_png(drawn)).astype(int)
+    picture = decode(overlaid(drawn)).astype(int)
     size = (round(film.columns * scale), round(rows * scale))
     inside = cv2.resize((drawn.labels > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
@@ -144,16 +151,16 @@ def test_no_scale_bar_where_a_millimetre_does_not_fit() -> None:
 
 def test_spacing_adds_a_line_to_the_strip() -> None:
     """The scale bar is drawn only where the spacing is known."""
-    plain = decode(overlay_png(make_findings()))
-    spaced = decode(overlay_png(make_findings(Film(spacing=Spacing(0.1, 0.1, "user", "patient")))))
+    plain = decode(overlaid(make_findings()))
+    spaced = decode(overlaid(make_findings(Film(spacing=Spacing(0.1, 0.1, "user", "patient")))))
     assert spaced.shape[0] > plain.shape[0]
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(600, 30), (30, 600), (1, 900), (900, 1), (8, 8)])
-def test_odd_shapes_are_drawn(rows: int, columns: int) -> None:
+def test_odd_shapes_are_overlaid(rows: int, columns: int) -> None:
     """Very narrow and very small films give a picture."""
     disks = (Disk(rows // 2, columns // 2, 0, 0.9),)
-    picture = decode(overlay_png(make_findings(Film(rows=rows, columns=columns, disks=disks))))
+    picture = decode(overlaid(make_findings(Film(rows=rows, columns=columns, disks=disks))))
     assert picture.ndim == 3
     assert max(picture.shape) >= 480
 
@@ -163,7 +170,7 @@ def test_a_crowded_film_keeps_its_numbers_inside() -> None:
     disks = tuple(
         Disk(8 + 15 * row, 8 + 18 * col, 5, 0.9) for row in range(10) for col in range(10)
     )
-    assert overlay_png(make_findings(Film(rows=160, columns=190, disks=disks)))
+    assert overlaid(make_findings(Film(rows=160, columns=190, disks=disks)))
 
 
 def test_tags_never_cover_each_other() -> None:
@@ -199,7 +206,7 @@ def test_a_blank_film_is_mid_grey() -> None:
 
 def test_the_same_findings_give_the_same_picture() -> None:
     """Overlay bytes depend on the findings only."""
-    assert overlay_png(make_findings()) == overlay_png(make_findings())
+    assert overlaid(make_findings()) == overlaid(make_findings())
 
 
 def test_an_array_that_is_no_picture_is_refused() -> None:
@@ -211,4 +218,4 @@ def test_an_array_that_is_no_picture_is_refused() -> None:
 def test_the_picture_is_no_larger_than_the_settings_say() -> None:
     """Its long side, without the caption, is at most `overlay_max_px`."""
     film = Film(rows=400, columns=1000, settings=Settings(overlay_max_px=500))
-    assert decode(overlay_png(make_findings(film))).shape[1] == 500
+    assert decode(overlaid(make_findings(film))).shape[1] == 500

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lesionscan.detection.measure import Region
 from lesionscan.radiograph import Notice, Spacing
-from lesionscan.reporting.conversion import failed_record, mirels_width_band, ok_record, rounded
+from lesionscan.reporting.conversion import failed_record, ok_record, rounded
 from lesionscan.reporting.records import (
     SCHEMA_PATH,
     CandidateRecord,
@@ -192,7 +192,8 @@ def test_rounding_keeps_six_digits_and_whole_numbers(value: float, expected: flo
 )
 def test_mirels_bands_meet_at_the_thirds(ratio: float | None, band: str | None) -> None:
     """The bands of the Mirels score follow from the width ratio."""
-    assert mirels_width_band(ratio) == band
+    region = make_findings().candidates[0].region
+    assert replace(region, lesion_to_bone_width=ratio).mirels_width_band == band
 
 
 def test_records_are_frozen() -> None:

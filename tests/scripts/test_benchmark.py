@@ -20,6 +20,7 @@ def test_every_step_is_measured() -> None:
     assert any(line.startswith("no.dcm: left out, there is no such file") for line in lines)
     steps = [line.split()[0] for line in lines if line.startswith("  ")]
     inside = ["normalise", "field", "look", "bone", "lucencies", "regions", "measure", "score"]
-    assert {"read", "find_candidates", "overlay", "labels", "json", *inside} <= set(steps)
+    assert {"read", "find_candidates", "overlay", "labels", "json", "report", *inside} <= set(steps)
     assert [step for step in steps if step in inside] == inside
-    assert any(line.startswith("  find_candidates / blob_log: ") for line in lines)
+    for name in ("the scan", "the scan but for reading"):
+        assert any(line.startswith(f"  {name} / blob_log, median of pairs: ") for line in lines)

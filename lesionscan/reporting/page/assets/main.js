@@ -1,0 +1,248 @@
+"use strict";
+/* Brings the parts together: which film is shown, keys, histograms, the head and the foot. */
+
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const THEME = "lesionscan theme";
+  const STEPS = 40;
+  let film = null;
+  let scores = null;
+  let lengths = null;
+
+  function count(number, one, many) {
+    return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  }
+
+  function head() {
+    const { not_done: notDone, disclaimer, version } = lesionscan.facts;
+    byId("tab-read").textContent = `${count(lesionscan.films.length, "film", "films")} read`;
+    byId("tab-failed").textContent = `${lesionscan.failures.length.toLocaleString("en")} failed`;
+    byId("tab-failed").classList.toggle("bad", lesionscan.failures.length > 0);
+    byId("not-done").hidden = notDone === 0;
+    byId("not-done").textContent = `${count(notDone, "film", "films")} not done: the run was stopped; the same command goes on`;
+    byId("disclaimer").textContent = disclaimer;
+    document.title = `lesionscan ${version}: ${count(lesionscan.films.length, "film", "films")}`;
+  }
+
+  function progress() {
+    byId("progress").textContent = `reviewed ${review.reviewed.toLocaleString("en")} of ${lesionscan.films.length.toLocaleString("en")}`;
+  }
+
+  function histograms() {
+    const all = [];
+    const sized = [];
+    for (const one of list.failed ? [] : list.shown) {
+      one.scores.forEach((score, place) => {
+        all.push(score);
+        const size = sizes.of(one, place);
+        if (size !== null && score >= list.filter.least && score <= list.filter.most) sized.push(size);
+      });
+    }
+    const { least, most, lengths: chosen } = list.filter;
+    scores.draw(all, { from: 0, to: 1 }, [least, most], () => `Histogram of ${all.length} scores; from ${least.toFixed(2)} to ${most.toFixed(2)} is shown`);
+    lengths.draw(sized, { from: 0, to: sizes.most }, chosen, () => `Histogram of ${sized.length} sizes from 0 to ${sizes.most} ${sizes.unit}`);
+    byId("size-caption").textContent = chosen
+      ? `sizes ${chosen[0].toFixed(0)} to ${chosen[1].toFixed(0)} ${sizes.unit}`
+      : `sizes, 0 to ${sizes.most} ${sizes.unit}`;
+  }
+
+  function words(text) {
+    const one = document.createElement("bdi");
+    one.textContent = text;
+    byId("film-name").replaceChildren(one);
+  }
+
+  async function show(next, failed) {
+    film = next;
+    words(next.name);
+    if (failed) {
+      stage.show(next, null);
+      panel.show(null, null);
+      byId("stage-words").textContent = `${next.code}: ${next.message}`;
+      return;
+    }
+    let said = null;
+    try {
+      said = await lesionscan.load(next.name);
+    } catch (error) {
+      if (film !== next) return;
+      stage.show(next, null);
+      panel.show(null, null);
+      byId("stage-words").textContent = error.message;
+      return;
+    }
+    if (film !== next) return;  // the reviewer has gone on meanwhile
+    stage.show(next, said);
+    panel.show(next, said);
+    panel.step(1);
+    ahead();
+  }
+
+  /* Loads the next film before it is asked for. */
+  function ahead() {
+    const next = list.neighbour(1);
+    if (!next || list.failed) return;
+    lesionscan.load(next.name).then((said) => {
+      if (said.picture) new Image().src = lesionscan.picture(next.name);
+    }, () => {});
+  }
+
+  function changed(about) {
+    progress();
+    list.redraw();
+    if (about === null || about === film) {
+      stage.draw();
+      panel.fill();
+    }
+  }
+
+  function decide(decision) {
+    if (!film || list.failed || stage.active === null) return;
+    const id = stage.active;
+    const before = review.get(film).candidates[id]?.decision;
+    review.decide(film, id, decision);
+    if (before !== decision) panel.step(1);
+  }
+
+  function note() {
+    const box = byId("candidates").querySelector(".active input.note") ?? byId("film-note");
+    box.focus();
+  }
+
+  function done() {
+    if (!film || list.failed) return;
+    review.change(film, (entry) => { entry.reviewed = true; });
+    list.step(1);
+  }
+
+  const KEYS = [
+    ["\u2192 or k", "next film", () => list.step(1), ["ArrowRight", "k"]],
+    ["\u2190 or j", "film before", () => list.step(-1), ["ArrowLeft", "j"]],
+    ["\u2193", "next candidate", () => panel.step(1), ["ArrowDown"]],
+    ["\u2191", "candidate before", () => panel.step(-1), ["ArrowUp"]],
+    ["a", "accept the candidate (again: take it back)", () => decide("accepted"), ["a"]],
+    ["r", "reject", () => decide("rejected"), ["r"]],
+    ["u", "unsure", () => decide("unsure"), ["u"]],
+    ["n", "write a note (Escape leaves it)", note, ["n"]],
+    ["m", "draw a missed lesion", () => stage.startDrawing(), ["m"]],
+    ["Enter", "this film is reviewed; next film", done, ["Enter"]],
+    ["h", "hide the outlines while held", () => stage.hide(true), ["h"]],
+    ["o", "outlines on or off", () => stage.toggle("outlines"), ["o"]],
+    ["b", "bone on or off", () => stage.toggle("bone"), ["b"]],
+    ["f", "field on or off", () => stage.toggle("field"), ["f"]],
+    ["+ and \u2212", "zoom", null, []],
+    ["0", "the whole film, grey values as they were", () => stage.reset(), ["0"]],
+    ["/", "search", () => byId("search").focus(), ["/"]],
+    ["?", "these keys", () => byId("keys").showModal(), ["?"]],
+  ];
+  const BY_KEY = new Map(KEYS.flatMap(([, , act, names]) => names.map((name) => [name, act])));
+  BY_KEY.set("+", () => stage.zoom(1.4));
+  BY_KEY.set("=", () => stage.zoom(1.4));
+  BY_KEY.set("-", () => stage.zoom(1 / 1.4));
+
+  function isField(one) {
+    return one.matches?.("input:not([type=checkbox]):not([type=range]), textarea, select");
+  }
+
+  function pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+    if (event.key === "Escape") {
+      if (isField(event.target)) event.target.blur();
+      stage.stopDrawing();
+      browse(false);
+      return;
+    }
+    if (isField(event.target)) {
+      if (event.key === "Enter" && event.target.matches("input.note, #search")) event.target.blur();
+      return;
+    }
+    const act = BY_KEY.get(event.key);
+    const onControl = event.target.matches?.("button, a, summary, label, input");
+    if (!act || (onControl && (event.key === "Enter" || (event.target.type === "range" && event.key.startsWith("Arrow"))))) return;
+    event.preventDefault();
+    act();
+  }
+
+  function browse(open) {
+    document.body.classList.toggle("browsing", open);
+    byId("browse-toggle").setAttribute("aria-expanded", open);
+  }
+
+  function theme(now) {
+    document.documentElement.dataset.theme = now;
+    byId("theme").textContent = now === "dark" ? "light" : "dark";
+    byId("theme").setAttribute("aria-label", `change to ${now === "dark" ? "light" : "dark"} colours`);
+  }
+
+  function themes() {
+    const kept = (() => { try { return localStorage.getItem(THEME); } catch { return null; } })();
+    theme(kept === "light" || kept === "dark" ? kept : matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+    byId("theme").addEventListener("click", () => {
+      theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+      try { localStorage.setItem(THEME, document.documentElement.dataset.theme); } catch { /* it holds for now */ }
+    });
+  }
+
+  function keys() {
+    byId("keys-table").replaceChildren(...KEYS.map(([names, means]) => {
+      const row = document.createElement("tr");
+      for (const words of [names, means]) {
+        const cell = document.createElement("td");
+        cell.textContent = words;
+        row.append(cell);
+      }
+      return row;
+    }));
+    byId("keys-open").addEventListener("click", () => byId("keys").showModal());
+    addEventListener("keydown", pressed);
+    addEventListener("keyup", (event) => { if (event.key === "h") stage.hide(false); });
+    addEventListener("blur", () => stage.hide(false));
+  }
+
+  function tabs(failed) {
+    byId("tab-read").setAttribute("aria-pressed", !failed);
+    byId("tab-failed").setAttribute("aria-pressed", failed);
+    document.body.classList.toggle("failures", failed);
+    list.failed = failed;
+    histograms();
+    list.first();
+  }
+
+  async function start() {
+    themes();
+    if (!lesionscan.facts) {
+      byId("stage-words").textContent = "the folder \u201creport\u201d beside this page is missing or not whole; scan again";
+      return;
+    }
+    sizes.start();
+    review.start();
+    head();
+    keys();
+    const brushed = (range) => list.narrow(range
+      ? { least: Math.round(range[0] * STEPS) / STEPS, most: Math.round(range[1] * STEPS) / STEPS }
+      : { least: lesionscan.facts.shown_score, most: 1 });
+    scores = histogram(byId("score-histogram"), { bins: STEPS, from: 0, to: 1, onBrush: brushed });
+    lengths = histogram(byId("size-histogram"), { bins: STEPS, from: 0, to: 1, onBrush: (range) => list.narrow({ lengths: range }) });
+    stage.start({
+      onCandidate: (id) => { if (id !== null || stage.active !== null) panel.light(id ?? stage.active); },
+      onMissed: (points) => review.change(film, (entry) => entry.missed.push({ outline_px: points, note: "" })),
+    });
+    panel.start();
+    list.start({
+      onSelect: (next, failed) => { show(next, failed); browse(false); },
+      onChange: () => { histograms(); stage.draw(); panel.fill(); },
+    });
+    histograms();
+    byId("tab-read").addEventListener("click", () => tabs(false));
+    byId("tab-failed").addEventListener("click", () => tabs(true));
+    byId("browse-toggle").addEventListener("click", () => browse(!document.body.classList.contains("browsing")));
+    await saving.start();
+    review.onChange(changed);
+    progress();
+    list.redraw();
+    if (lesionscan.films.length || !lesionscan.failures.length) list.first();
+    else tabs(true);
+  }
+
+  start();
+})();

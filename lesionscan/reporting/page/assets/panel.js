@@ -1,0 +1,190 @@
+"use strict";
+/* What is said about one film: facts, warnings, candidates with their reasons, and the decisions. */
+
+const panel = (() => {
+  const byId = (id) => document.getElementById(id);
+  const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
+  const FLAGS = {
+    touches_image_border: "touches the picture's border",
+    touches_field_border: "touches the field's border",
+    touches_bone_edge: "touches the bone's edge",
+    too_small_to_shape: "too small for its shape to say much",
+    saturated: "black or white without detail",
+    near_metal: "near metal",
+  };
+  const PLANES = { patient: "in the patient", detector: "at the detector", film: "on the film", undetermined: "plane not stated" };
+  let film = null;
+  let view = null;
+
+  function element(tag, words = "", name = "") {
+    const one = document.createElement(tag);
+    if (words) one.textContent = words;
+    if (name) one.className = name;
+    return one;
+  }
+
+  function facts() {
+    const said = view.acquisition;
+    const words = [said.body_part_examined, said.image_laterality ?? said.laterality, said.view_position].filter((one) => one !== undefined && one !== null).join(", ");
+    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm a pixel ${PLANES[view.spacing_plane]}` : "no spacing: sizes in pixels";
+    return [words, `${view.rows} \u00d7 ${view.columns} px`, spacing].filter(Boolean);
+  }
+
+  /* "feret_max_mm": 24.1 becomes ["feret max", "24.1 mm"]. */
+  function measure([name, value]) {
+    const parts = name.split("_");
+    const units = { px: "px", mm: "mm", mm2: "mm\u00b2" };
+    let unit = units[parts.at(-1)] ?? "";
+    if (unit) parts.pop();
+    if (unit === "px" && parts[0] === "area") unit = "px\u00b2";
+    const digits = (one) => (typeof one === "number" ? String(Number(one.toPrecision(4))) : String(one).replaceAll("_", " "));
+    const words = Array.isArray(value) ? value.map(digits).join(", ") : digits(value);
+    return [parts.join(" "), `${words} ${unit}`.trim()];
+  }
+
+  function longest(one) {
+    const { feret_max_mm: mm, feret_max_px: px } = one.measures;
+    return mm !== undefined ? `${mm.toFixed(mm < 10 ? 1 : 0)} mm` : `${Math.round(px)} px`;
+  }
+
+  function reasons(one) {
+    const items = one.reasons.map(([effect, words]) => {
+      const item = element("li");
+      const mark = element("span", effect >= 0 ? "\u25b2" : "\u25bc", "mark");
+      mark.setAttribute("role", "img");
+      mark.setAttribute("aria-label", effect >= 0 ? "for a lesion:" : "against:");
+      item.append(mark, ` ${words}`);
+      return item;
+    });
+    items.push(...one.flags.map((flag) => element("li", FLAGS[flag] ?? flag.replaceAll("_", " "), "doubt")));
+    const all = element("ul", "", "reasons");
+    all.append(...items);
+    return all;
+  }
+
+  function numbers(one) {
+    const details = element("details");
+    const table = element("table");
+    for (const [name, words] of Object.entries(one.measures).map(measure)) {
+      const row = element("tr");
+      const head = element("th", name);
+      head.scope = "row";
+      row.append(head, element("td", words));
+      table.append(row);
+    }
+    details.append(element("summary", "numbers"), table);
+    return details;
+  }
+
+  function note(text, label, change) {
+    const box = element("input", "", "note");
+    box.type = "text";
+    box.maxLength = 2000;
+    box.placeholder = "note";
+    box.value = text;
+    box.setAttribute("aria-label", label);
+    box.addEventListener("change", () => change(box.value.trim()));
+    return box;
+  }
+
+  function candidate(one) {
+    const entry = review.get(film);
+    const decided = entry.candidates[one.id];
+    const item = element("li", "", `candidate ${decided?.decision ?? "open"}`);
+    item.dataset.id = one.id;
+    item.tabIndex = -1;
+    const head = element("div", "", "head");
+    head.append(element("span", String(one.id), "number"), element("span", one.score.toFixed(2), "score"));
+    const bar = element("meter");
+    Object.assign(bar, { min: 0, max: 1, value: one.score });
+    bar.setAttribute("aria-label", "score");
+    head.append(bar, element("span", longest(one), "size"));
+    const buttons = element("div", "", "decisions");
+    for (const [decision, words, sign] of DECISIONS) {
+      const button = element("button", `${sign} ${words}`, decision);
+      button.type = "button";
+      button.setAttribute("aria-pressed", decided?.decision === decision);
+      button.setAttribute("aria-label", `${words} candidate ${one.id}`);
+      button.addEventListener("click", () => { light(one.id); review.decide(film, one.id, decision); });
+      buttons.append(button);
+    }
+    item.append(head, reasons(one), numbers(one), buttons);
+    if (decided) {
+      item.append(note(decided.note, `note on candidate ${one.id}`, (text) => review.change(film, (said) => { if (said.candidates[one.id]) said.candidates[one.id].note = text; })));
+    }
+    item.addEventListener("pointerenter", () => light(one.id));
+    item.addEventListener("click", () => light(one.id));
+    return item;
+  }
+
+  function missed(one, place) {
+    const item = element("li", "", "candidate missed");
+    const head = element("div", "", "head");
+    const button = element("button", "remove");
+    button.type = "button";
+    button.setAttribute("aria-label", `remove missed lesion M${place + 1}`);
+    button.addEventListener("click", () => review.change(film, (said) => { said.missed.splice(place, 1); }));
+    head.append(element("span", `M${place + 1}`, "number"), button);
+    item.append(head, note(one.note, `note on missed lesion M${place + 1}`, (text) => review.change(film, (said) => { if (said.missed[place]) said.missed[place].note = text; })));
+    return item;
+  }
+
+  function light(id) {
+    stage.light(id);
+    for (const item of byId("candidates").children) item.classList.toggle("active", Number(item.dataset.id) === id);
+  }
+
+  function nothing(listed) {
+    if (!view.assessed) return "not assessed: no bone could be outlined with confidence";
+    if (listed.length) return "";
+    const least = list.filter.least.toFixed(2);
+    return `no candidate above ${least} (${view.listed} below)`;
+  }
+
+  function fill() {
+    const there = film !== null && view !== null;
+    byId("panel").hidden = !there;
+    if (!there) return;
+    const entry = review.get(film);
+    const listed = stage.listed();
+    byId("facts").replaceChildren(...facts().map((words) => element("p", words)));
+    byId("warnings").replaceChildren(...view.warnings.map((words) => element("li", words)));
+    byId("no-candidates").textContent = nothing(listed);
+    byId("candidates").replaceChildren(...listed.map(candidate));
+    byId("missed").replaceChildren(...entry.missed.map(missed));
+    if (document.activeElement !== byId("film-note")) byId("film-note").value = entry.note;
+    byId("reviewed").checked = entry.reviewed;
+    byId("link-record").href = lesionscan.record(film.name) ?? "#";
+    byId("link-overlay").hidden = !film.picture;
+    byId("link-overlay").href = lesionscan.overlay(film.name) ?? "#";
+    light(stage.active);
+  }
+
+  /* Goes to the next or the one before of the listed candidates. */
+  function step(by) {
+    const ids = stage.listed().map((one) => one.id);
+    if (!ids.length) return;
+    const place = ids.indexOf(stage.active);
+    const next = place < 0 ? (by > 0 ? 0 : ids.length - 1) : Math.min(Math.max(place + by, 0), ids.length - 1);
+    light(ids[next]);
+    into_sight(byId("candidates").children[next]);
+  }
+
+  /* Scrolls the panel alone: on a small screen, where the page scrolls, the film stays in sight. */
+  function into_sight(item) {
+    const box = byId("panel");
+    const [inner, outer] = [item.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 8;
+    else if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 8;
+  }
+
+  function start() {
+    byId("film-note").addEventListener("change", () => film && review.change(film, (said) => { said.note = byId("film-note").value.trim(); }));
+    byId("reviewed").addEventListener("change", () => film && review.change(film, (said) => { said.reviewed = byId("reviewed").checked; }));
+  }
+
+  return {
+    start, fill, light, step,
+    show(next, said) { film = next; view = said; fill(); },
+  };
+})();

@@ -1,0 +1,189 @@
+"use strict";
+/* A reviewer's decisions: kept in this browser as they are made, and turned into review.json. */
+
+const review = (() => {
+  const KEY = "lesionscan review ";  // then the seal of the film's results: they belong to these alone
+  const REVIEWER = "lesionscan reviewer";
+  const KIND = "lesionscan review";
+  const VERSION = "1.0";
+  const DECISIONS = ["accepted", "rejected", "unsure"];
+  const NOTHING = Object.freeze({ reviewed: false, note: "", candidates: Object.freeze({}), missed: Object.freeze([]) });
+  const entries = new Map();
+  const others = new Map();  // of films, or of results, that this report does not show: kept for saving
+  const listeners = [];
+  let reviewer = "";
+  let unstored = null;
+
+  function keep(key, value) {
+    try {
+      if (value === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
+      unstored = null;
+    } catch (error) {
+      unstored = error.name === "QuotaExceededError" ? "this browser's storage is full" : "this browser keeps nothing for this page";
+    }
+  }
+
+  function stored(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      unstored = "this browser keeps nothing for this page";
+      return null;
+    }
+  }
+
+  function isEmpty(entry) {
+    return !entry.reviewed && !entry.note && !entry.missed.length && !Object.keys(entry.candidates).length;
+  }
+
+  function isText(value, longest) {
+    return typeof value === "string" && value.length <= longest;
+  }
+
+  function isOutline(points) {
+    return Array.isArray(points) && points.length >= 3 && points.length <= 20000 &&
+      points.every((point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite));
+  }
+
+  /* Returns an entry of a file as it is kept here, or null where it is none. */
+  function understood(said) {
+    if (typeof said !== "object" || said === null) return null;
+    const entry = { reviewed: said.reviewed === true, note: "", candidates: {}, missed: [] };
+    if (said.note !== undefined) {
+      if (!isText(said.note, 2000)) return null;
+      entry.note = said.note;
+    }
+    for (const [id, one] of Object.entries(said.candidates ?? {})) {
+      if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", 2000)) return null;
+      entry.candidates[id] = { decision: one.decision, note: one.note ?? "" };
+    }
+    for (const one of said.missed ?? []) {
+      if (!isOutline(one?.outline_px) || !isText(one.note ?? "", 2000)) return null;
+      entry.missed.push({ outline_px: one.outline_px, note: one.note ?? "" });
+    }
+    return entry;
+  }
+
+  function put(film, entry) {
+    if (isEmpty(entry)) {
+      entries.delete(film.name);
+      keep(KEY + film.seal, null);
+    } else {
+      entries.set(film.name, entry);
+      keep(KEY + film.seal, JSON.stringify(entry));
+    }
+  }
+
+  function tell(film) {
+    for (const listener of listeners) listener(film);
+  }
+
+  function get(film) {
+    return entries.get(film.name) ?? NOTHING;
+  }
+
+  /* Changes a film's entry: what `alter` makes of a copy is kept. */
+  function change(film, alter) {
+    const entry = structuredClone(get(film));
+    alter(entry);
+    put(film, entry);
+    tell(film);
+  }
+
+  function decide(film, id, decision) {
+    change(film, (entry) => {
+      if (entry.candidates[id]?.decision === decision) delete entry.candidates[id];
+      else entry.candidates[id] = { decision, note: entry.candidates[id]?.note ?? "" };
+      // the shown candidates are the best ones, 1 to shown
+      let decided = film.shown > 0;
+      for (let one = 1; one <= film.shown; one += 1) decided &&= one in entry.candidates;
+      if (decided) entry.reviewed = true;
+    });
+  }
+
+  function counted(film) {
+    const counts = { accepted: 0, rejected: 0, unsure: 0 };
+    for (const one of Object.values(get(film).candidates)) counts[one.decision] += 1;
+    return counts;
+  }
+
+  function written(film, entry) {
+    const said = { result_sha256: film.seal, reviewed: entry.reviewed, note: entry.note, candidates: {}, missed: entry.missed };
+    for (const id of Object.keys(entry.candidates).sort((one, other) => one - other)) said.candidates[id] = entry.candidates[id];
+    return said;
+  }
+
+  function filmsNow() {
+    const said = new Map(others);
+    for (const film of lesionscan.films) {
+      const entry = entries.get(film.name);
+      if (entry) said.set(film.name, written(film, entry));
+    }
+    return Object.fromEntries([...said].sort(([one], [other]) => (one < other ? -1 : 1)));
+  }
+
+  /* Returns what review.json says. */
+  function file() {
+    const { version, settings_sha256, scorer_sha256, disclaimer } = lesionscan.facts;
+    return {
+      schema_version: VERSION, kind: KIND, tool: { version, settings_sha256, scorer_sha256 }, reviewer,
+      films: filmsNow(), disclaimer,
+    };
+  }
+
+  /* Takes the films of a review.json over; returns how many, and how many belong to other results. */
+  function take(said, { replacing = true } = {}) {
+    if (said?.kind !== KIND || typeof said.films !== "object" || said.films === null) throw new Error("this is no review.json of lesionscan");
+    if (String(said.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(said.schema_version).slice(0, 20)} is not known here`);
+    const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
+    const taken = [];
+    let foreign = 0;
+    let damaged = 0;
+    for (const [name, one] of Object.entries(said.films)) {
+      const film = byName.get(name);
+      const entry = understood(one);
+      if (entry === null) {
+        damaged += 1;
+      } else if (!film || one.result_sha256 !== film.seal) {
+        others.set(name, one);
+        foreign += 1;
+      } else if (replacing || !entries.has(name)) {
+        put(film, entry);
+        taken.push(film);
+      }
+    }
+    if (!reviewer && isText(said.reviewer, 100)) reviewer = said.reviewer;
+    tell(null);
+    return { taken: taken.length, foreign, damaged };
+  }
+
+  function forget(film) {
+    put(film, NOTHING);
+    tell(film);
+  }
+
+  function start() {
+    reviewer = stored(REVIEWER) ?? "";
+    for (const film of lesionscan.films) {
+      const text = stored(KEY + film.seal);
+      if (text === null) continue;
+      try {
+        const entry = understood(JSON.parse(text));
+        if (entry) entries.set(film.name, entry);
+      } catch {
+        // not ours; it stays where it is
+      }
+    }
+  }
+
+  return {
+    start, get, change, decide, counted, file, filmsNow, take, forget,
+    has: (film) => entries.has(film.name),
+    onChange(listener) { listeners.push(listener); },
+    get reviewed() { return lesionscan.films.reduce((count, film) => count + get(film).reviewed, 0); },
+    get unstored() { return unstored; },
+    get reviewer() { return reviewer; },
+    set reviewer(name) { reviewer = name.slice(0, 100); keep(REVIEWER, reviewer); },
+  };
+})();

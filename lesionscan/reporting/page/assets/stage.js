@@ -1,0 +1,334 @@
+"use strict";
+/* The film: zoomed, moved, brightened, with outlines as lines of their own over it. */
+
+const stage = (() => {
+  const NAMESPACE = "http://www.w3.org/2000/svg";
+  const LARGEST = 40;
+  const byId = (id) => document.getElementById(id);
+  const layers = { film: true, outlines: true, bone: false, field: false };
+  let view = null;
+  let film = null;
+  let scale = 1;
+  let left = 0;
+  let top = 0;
+  let fitted = true;
+  let active = null;
+  let hidden = false;
+  let drawing = null;
+  let onCandidate = () => {};
+  let onMissed = () => {};
+  const touches = new Map();
+  let drag = null;
+
+  function made(tag, attributes) {
+    const one = document.createElementNS(NAMESPACE, tag);
+    for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
+    return one;
+  }
+
+  /* Pixel centres stand at integers; the picture's corner is half a pixel before the first. */
+  function path(flat) {
+    const parts = [];
+    for (let place = 0; place < flat.length; place += 2) parts.push(`${flat[place + 1] + 0.5},${flat[place] + 0.5}`);
+    return `M${parts.join("L")}Z`;
+  }
+
+  function fit() {
+    if (!view) return;
+    const box = byId("stage");
+    scale = Math.min(box.clientWidth / view.columns, box.clientHeight / view.rows) || 1;
+    left = (box.clientWidth - scale * view.columns) / 2;
+    top = (box.clientHeight - scale * view.rows) / 2;
+    fitted = true;
+    place();
+  }
+
+  function place() {
+    if (!view) return;
+    const sheet = byId("sheet");
+    sheet.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
+    byId("lines")?.setAttribute("transform", `matrix(${scale} 0 0 ${scale} ${left} ${top})`);
+    for (const tag of byId("drawing").querySelectorAll(".tag")) {
+      tag.setAttribute("x", left + scale * Number(tag.dataset.column) + 5);
+      tag.setAttribute("y", Math.max(14, top + scale * Number(tag.dataset.row) - 4));
+    }
+  }
+
+  function zoom(by, x, y) {
+    const box = byId("stage");
+    const atX = x ?? box.clientWidth / 2;
+    const atY = y ?? box.clientHeight / 2;
+    const fit = Math.min(box.clientWidth / view.columns, box.clientHeight / view.rows);
+    const next = Math.min(Math.max(scale * by, fit / 2), LARGEST);
+    left = atX - ((atX - left) * next) / scale;
+    top = atY - ((atY - top) * next) / scale;
+    scale = next;
+    fitted = false;
+    place();
+  }
+
+  function grey() {
+    byId("picture").style.filter = `brightness(${byId("brightness").value}%) contrast(${byId("contrast").value}%)`;
+  }
+
+  function reset() {
+    byId("brightness").value = 100;
+    byId("contrast").value = 100;
+    grey();
+    fit();
+  }
+
+  function tag(words, row, column, name) {
+    const one = made("text", { class: `tag ${name}` });
+    one.dataset.row = row;
+    one.dataset.column = column;
+    one.textContent = words;
+    return one;
+  }
+
+  const SIGNS = { accepted: "\u2713", rejected: "\u2717", unsure: "?" };
+
+  function state(id) {
+    return review.get(film).candidates[id]?.decision ?? "open";
+  }
+
+  function draw() {
+    const svg = byId("drawing");
+    if (!view) {
+      svg.replaceChildren();
+      return;
+    }
+    const lines = made("g", { id: "lines" });
+    const tags = made("g", {});
+    const layer = (flats, name) => flats.forEach((flat) => lines.append(made("path", { d: path(flat), class: name })));
+    if (layers.bone) layer(view.bone, "bone");
+    if (layers.field) layer(view.field, "field");
+    if (layers.outlines && !hidden) {
+      for (const one of listed()) {
+        const name = `candidate ${state(one.id)}${one.id === active ? " active" : ""}`;
+        lines.append(made("path", { d: path(one.outline_px), class: `halo ${name}` }));
+        const line = made("path", { d: path(one.outline_px), class: `line ${name}` });
+        line.dataset.id = one.id;
+        lines.append(line);
+        const sign = SIGNS[state(one.id)];
+        tags.append(tag(sign ? `${one.id} ${sign}` : String(one.id), one.bbox_px[0], one.bbox_px[3], name));
+      }
+      review.get(film).missed.forEach((one, place) => {
+        const flat = one.outline_px.flat();
+        lines.append(made("path", { d: path(flat), class: "halo missed" }), made("path", { d: path(flat), class: "line missed" }));
+        const rows = one.outline_px.map(([row]) => row);
+        const columns = one.outline_px.map(([, column]) => column);
+        tags.append(tag(`M${place + 1}`, Math.min(...rows), Math.max(...columns), "missed"));
+      });
+    }
+    if (drawing?.points.length) {
+      const points = drawing.points.map(([row, column]) => `${column + 0.5},${row + 0.5}`).join(" ");
+      lines.append(made("polyline", { points, class: "line drawn" }));
+    }
+    svg.replaceChildren(lines, tags);
+    place();
+  }
+
+  /* The candidates that the list's filter lets pass, and those decided on already. */
+  function listed() {
+    if (!view) return [];
+    return view.candidates.filter((one, place) => list.passes(film, place) || one.id in review.get(film).candidates);
+  }
+
+  function words() {
+    if (!film) return "";
+    if (view && !view.picture) return "no picture of this film was made (burned-in text, or --no-overlay)";
+    return "";
+  }
+
+  /* Shows a film: its picture at once, its outlines as soon as they are loaded. */
+  function show(next, said) {
+    film = next;
+    view = said;
+    active = null;
+    stopDrawing();
+    touches.clear();
+    drag = null;
+    const picture = byId("picture");
+    const source = said?.picture ? lesionscan.picture(next.name) : null;
+    if (source) {
+      if (picture.getAttribute("src") !== source) picture.src = source;
+      picture.width = said.columns;
+      picture.height = said.rows;
+    } else {
+      picture.removeAttribute("src");
+    }
+    picture.hidden = !source || !layers.film;
+    byId("stage-words").textContent = words();
+    byId("stage").setAttribute("aria-label", said ? `Film ${next.name}, ${listed().length} candidates outlined` : "Film");
+    grey();
+    draw();
+    fit();
+  }
+
+  function light(id) {
+    if (active === id) return;
+    active = id;
+    draw();
+  }
+
+  function toggle(name, on = !layers[name]) {
+    layers[name] = on;
+    byId(`show-${name}`).setAttribute("aria-pressed", on);
+    byId("picture").hidden = !layers.film || !view?.picture;
+    draw();
+  }
+
+  function position(event) {
+    const box = byId("stage").getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    return { x, y, row: (y - top) / scale - 0.5, column: (x - left) / scale - 0.5 };
+  }
+
+  function startDrawing() {
+    if (!view) return;
+    drawing = { points: [] };
+    byId("stage").classList.add("drawing");
+    byId("draw-missed").setAttribute("aria-pressed", "true");
+    byId("stage-words").textContent = "draw around the missed lesion (Escape stops)";
+  }
+
+  function stopDrawing() {
+    drawing = null;
+    byId("stage").classList.remove("drawing");
+    byId("draw-missed").setAttribute("aria-pressed", "false");
+    byId("stage-words").textContent = words();
+  }
+
+  function drawn(event) {
+    const at = position(event);
+    const within = (value, end) => Math.round(Math.min(Math.max(value, 0), end - 1) * 10) / 10;
+    const point = [within(at.row, view.rows), within(at.column, view.columns)];
+    const before = drawing.points.at(-1);
+    if (before && Math.hypot(point[0] - before[0], point[1] - before[1]) * scale < 3) return;
+    drawing.points.push(point);
+    draw();
+  }
+
+  function finishDrawing() {
+    const points = drawing.points;
+    stopDrawing();
+    if (points.length >= 3) onMissed(points);
+    draw();
+  }
+
+  function tell(event) {
+    if (!view) return;
+    const at = position(event);
+    const row = Math.round(at.row);
+    const column = Math.round(at.column);
+    const inside = row >= 0 && column >= 0 && row < view.rows && column < view.columns;
+    const mm = inside && view.spacing_mm ? `  ${(row * view.spacing_mm[0]).toFixed(1)}, ${(column * view.spacing_mm[1]).toFixed(1)} mm` : "";
+    byId("pointer").textContent = inside ? `row ${row}, column ${column}${mm}` : "";
+  }
+
+  function under(event) {
+    const hit = event.target.closest?.("[data-id]");
+    return hit ? Number(hit.dataset.id) : null;
+  }
+
+  function pinched() {
+    const [one, other] = [...touches.values()];
+    return { distance: Math.hypot(one.x - other.x, one.y - other.y), x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
+  }
+
+  function down(event) {
+    if (!view) return;
+    byId("stage").setPointerCapture(event.pointerId);
+    touches.set(event.pointerId, position(event));
+    if (drawing && event.button === 0) {
+      drawing.points = [];
+      drawn(event);
+    } else if (touches.size === 2) {
+      drag = { kind: "pinch", from: pinched() };
+    } else {
+      const greys = event.button === 2;
+      drag = { kind: greys ? "grey" : "move", from: position(event), left, top, brightness: Number(byId("brightness").value), contrast: Number(byId("contrast").value), on: under(event), moved: false };
+    }
+  }
+
+  function move(event) {
+    tell(event);
+    if (!touches.has(event.pointerId)) {
+      const id = under(event);
+      if (id !== null || event.target === byId("drawing") || event.target === byId("stage")) onCandidate(id, false);
+      return;
+    }
+    const at = position(event);
+    touches.set(event.pointerId, at);
+    if (drawing) {
+      drawn(event);
+    } else if (drag?.kind === "pinch" && touches.size === 2) {
+      const now = pinched();
+      left += now.x - drag.from.x;
+      top += now.y - drag.from.y;
+      zoom(now.distance / Math.max(1, drag.from.distance), now.x, now.y);
+      drag.from = now;
+    } else if (drag) {
+      const [x, y] = [at.x - drag.from.x, at.y - drag.from.y];
+      if (Math.hypot(x, y) > 3) drag.moved = true;
+      if (drag.kind === "move") {
+        left = drag.left + x;
+        top = drag.top + y;
+        if (drag.moved) fitted = false;
+        place();
+      } else {
+        byId("contrast").value = drag.contrast + x / 2;
+        byId("brightness").value = drag.brightness - y / 2;
+        grey();
+      }
+    }
+  }
+
+  function up(event) {
+    touches.delete(event.pointerId);
+    if (drawing) {
+      if (drawing.points.length) finishDrawing();
+    } else if (drag && !drag.moved && drag.kind === "move" && drag.on !== null) {
+      onCandidate(drag.on, true);
+    }
+    if (!touches.size) drag = null;
+  }
+
+  function start(handlers) {
+    onCandidate = handlers.onCandidate;
+    onMissed = handlers.onMissed;
+    const box = byId("stage");
+    box.addEventListener("pointerdown", down);
+    box.addEventListener("pointermove", move);
+    box.addEventListener("pointerup", up);
+    box.addEventListener("pointercancel", up);
+    box.addEventListener("pointerleave", () => { byId("pointer").textContent = ""; });
+    box.addEventListener("contextmenu", (event) => event.preventDefault());
+    box.addEventListener("wheel", (event) => {
+      if (!view) return;
+      event.preventDefault();
+      const at = position(event);
+      zoom(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0015)), at.x, at.y);
+    }, { passive: false });
+    for (const name of Object.keys(layers)) byId(`show-${name}`).addEventListener("click", () => toggle(name));
+    for (const id of ["brightness", "contrast"]) byId(id).addEventListener("input", grey);
+    byId("zoom-in").addEventListener("click", () => view && zoom(1.4));
+    byId("zoom-out").addEventListener("click", () => view && zoom(1 / 1.4));
+    byId("reset-view").addEventListener("click", reset);
+    byId("picture").addEventListener("error", () => {
+      if (byId("picture").getAttribute("src")) byId("stage-words").textContent = "the film's picture is missing from the folder report/films";
+    });
+    byId("draw-missed").addEventListener("click", () => (drawing ? stopDrawing() : startDrawing()));
+    new ResizeObserver(() => (fitted ? fit() : place())).observe(box);
+  }
+
+  return {
+    start, show, draw, light, toggle, reset, startDrawing, listed,
+    stopDrawing() { if (!drawing) return false; stopDrawing(); draw(); return true; },
+    zoom: (by) => view && zoom(by),
+    hide(now) { if (hidden !== now) { hidden = now; draw(); } },
+    get active() { return active; },
+  };
+})();

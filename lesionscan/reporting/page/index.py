@@ -1,0 +1,163 @@
+"""The page's list of all films, and the page itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.page.script import call
+from lesionscan.reporting.page.view import on_page
+from lesionscan.reporting.records import DISCLAIMER, has_overlay, name_of
+
+PAGE_NAME = "report.html"
+FOLDER = "report"
+"""Holds what the page needs: `page/` (how it looks and works), `index.js`, and `films/`."""
+INDEX = f"{FOLDER}/index.js"
+FILMS_FOLDER = f"{FOLDER}/films"
+
+FAILED_COLUMNS = ("name", "code", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLine:
+    """What the list says of a film that was read; short, since there may be a hundred thousand.
+
+    Attributes
+    ----------
+    name
+        Name of its results, without their endings.
+    seal
+        Hash that its JSON bears: what a reviewer decides is about these very results.
+    assessed, picture
+        1 or 0: whether it was searched, and whether there is a picture of it.
+    body_part, side, view
+        What the file says, or None.
+    warnings, listed, shown
+        Numbers of warnings, of listed candidates and of shown ones.
+    flags
+        Doubts about shown candidates.
+    scores, lengths_mm, shares
+        Of the candidates that the page can show, best first: scores, largest distances across in mm
+        (None without spacing), and equivalent diameters as shares of the film's long side.
+    """
+
+    name: str
+    seal: str
+    assessed: int
+    picture: int
+    body_part: str | None
+    side: str | None
+    view: str | None
+    warnings: int
+    listed: int
+    shown: int
+    flags: list[str]
+    scores: list[float]
+    lengths_mm: list[float] | None
+    shares: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the page says about the run.
+
+    Attributes
+    ----------
+    version
+        Version of the program.
+    settings_sha256, scorer_sha256
+        Hashes of the settings and of the scorer's file, hexadecimal.
+    shown_score
+        Candidates with at least this score (0 to 1) are shown.
+    not_done
+        Films that the run did not reach, because it was stopped.
+    """
+
+    version: str
+    settings_sha256: str
+    scorer_sha256: str
+    shown_score: float
+    not_done: int
+
+
+def write_page(out: Path) -> Path:
+    """Write the page itself, which is the same for every run; return where it is.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When it cannot be written.
+    """
+    assets = files("lesionscan.reporting.page") / "assets"
+    for asset in sorted(assets.iterdir(), key=lambda one: one.name):
+        if asset.name != PAGE_NAME:
+            write_bytes(out / FOLDER / "page" / asset.name, asset.read_bytes())
+    write_bytes(out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
+    return out / PAGE_NAME
+
+
+def index_head(run: RunFacts) -> bytes:
+    """Return the first line of the index.
+
+    Parameters
+    ----------
+    run
+        What to say about the run.
+    """
+    said = {
+        **asdict(run),
+        "disclaimer": DISCLAIMER,
+        "film_columns": [part.name for part in fields(FilmLine)],
+        "failed_columns": FAILED_COLUMNS,
+    }
+    return call("run", said)
+
+
+def index_line(result: Mapping[str, Any]) -> bytes:
+    """Return the index's line of a film.
+
+    Parameters
+    ----------
+    result
+        The film's JSON, read back.
+    """
+    if result["status"] == "ok":
+        return call("film", astuple(film_line(result)))
+    error = result["error"]
+    return call("failed", [name_of(result), error["code"], error["message"]])
+
+
+def film_line(result: Mapping[str, Any]) -> FilmLine:
+    """Return what the list needs of a film that was read.
+
+    Parameters
+    ----------
+    result
+        The film's JSON, read back.
+    """
+    acquisition, listed = result["acquisition"], result["candidates"]
+    candidates = listed[: on_page(listed)]
+    lengths = [candidate["feret_max_mm"] for candidate in candidates]
+    return FilmLine(
+        name=name_of(result),
+        seal=result["seal_sha256"],
+        assessed=int(result["bone"]["assessed"]),
+        picture=int(has_overlay(result)),
+        body_part=acquisition.get("body_part_examined"),
+        side=acquisition.get("image_laterality", acquisition.get("laterality")),
+        view=acquisition.get("view_position"),
+        warnings=len(result["warnings"]),
+        listed=len(listed),
+        shown=sum(candidate["shown"] for candidate in listed),
+        flags=sorted({flag for one in candidates if one["shown"] for flag in one["flags"]}),
+        scores=[round(candidate["score"], 3) for candidate in candidates],
+        lengths_mm=None if None in lengths else [round(length, 1) for length in lengths],
+        shares=[round(candidate["size"], 3) for candidate in candidates],
+    )

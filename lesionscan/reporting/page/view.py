@@ -1,0 +1,171 @@
+"""What the page shows of one film: its picture, a thumbnail, and a script with what was found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.pipeline import Findings
+from lesionscan.radiograph import BoolImage
+from lesionscan.reporting.caption import told
+from lesionscan.reporting.page.script import call
+from lesionscan.reporting.records import CandidateRecord, ResultRecord, name_of
+
+MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
+"""The page can show so many candidates of a film, of such scores, and whatever is shown anyway; the
+JSON has all."""
+
+THUMBNAIL_LONG_SIDE_PX = 128
+_FILM_QUALITY = 88
+_THUMBNAIL_QUALITY = 80
+_FINEST_PX = 1600
+"""Outlines are as fine as a film of so many pixels shows them."""
+
+_MEASURES = (
+    "centroid",
+    "feret_max",
+    "equivalent_diameter",
+    "area",
+    "perimeter",
+    "margin_width",
+)
+"""Measures in mm where these are known, otherwise in px."""
+
+_PLAIN_MEASURES = (
+    "circularity",
+    "eccentricity",
+    "solidity",
+    "contrast_to_noise",
+    "enclosure",
+    "lesion_to_bone_width",
+    "mirels_width_band",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmView:
+    """The files that the page needs of one film.
+
+    Attributes
+    ----------
+    script
+        JavaScript that hands the page what was found.
+    picture, thumbnail
+        JPEGs of the film without outlines; None where no picture may be or was to be made.
+    """
+
+    script: bytes
+    picture: bytes | None
+    thumbnail: bytes | None
+
+
+def film_view(findings: Findings, record: ResultRecord, film: NDArray[np.uint8] | None) -> FilmView:
+    """Make what the page needs of a film.
+
+    Parameters
+    ----------
+    findings
+        What was found.
+    record
+        The same as it is written.
+    film
+        uint8 (rows, cols), the film as it is displayed, of any size; None for no picture.
+    """
+    shape = None if film is None else [int(side) for side in film.shape]
+    return FilmView(
+        script=call("view", _said(findings, record, shape)),
+        picture=None if film is None else _jpeg(film, _FILM_QUALITY),
+        thumbnail=None if film is None else _jpeg(_thumbnail(film), _THUMBNAIL_QUALITY),
+    )
+
+
+def on_page(candidates: Sequence[Any]) -> int:
+    """Return how many candidates of a film, best first, the page can show.
+
+    Parameters
+    ----------
+    candidates
+        As in the JSON read back.
+    """
+    return sum(
+        candidate["shown"] or (place < MOST_CANDIDATES and candidate["score"] >= LEAST_SCORE)
+        for place, candidate in enumerate(candidates)
+    )
+
+
+def _said(findings: Findings, record: ResultRecord, shape: list[int] | None) -> dict[str, Any]:
+    said = record.model_dump(mode="json")
+    rows, columns = findings.image.shape
+    step = max(1.0, max(rows, columns) / _FINEST_PX)
+    image = said["image"]
+    return {
+        "name": name_of(said),
+        "rows": rows,
+        "columns": columns,
+        "picture": shape,
+        "spacing_mm": image["spacing_mm"],
+        "spacing_plane": image["spacing_plane"],
+        "assessed": findings.assessed,
+        "bone_confidence": said["bone"]["confidence"],
+        "acquisition": said["acquisition"],
+        "warnings": [warning["message"] for warning in said["warnings"]],
+        "listed": len(said["candidates"]),
+        "candidates": [
+            _candidate(candidate, step)
+            for candidate in record.candidates[: on_page(said["candidates"])]
+        ],
+        "bone": _outlines(findings.bone, step),
+        "field": _outlines(findings.exposed, step),
+    }
+
+
+def _candidate(candidate: CandidateRecord, step: float) -> dict[str, Any]:
+    said = candidate.model_dump(mode="json", exclude={"contour_px"})
+    measures: dict[str, Any] = {}
+    for name in _MEASURES:
+        metric = "area_mm2" if name == "area" else f"{name}_mm"
+        known = metric if said[metric] is not None else f"{name}_px"
+        if said[known] is not None:
+            measures[known] = said[known]
+    for name in _PLAIN_MEASURES:
+        if said[name] is not None:
+            measures[name] = said[name]
+    reasons = said["reasons"]
+    strongest = told([reason["term"] for reason in reasons])
+    points = np.asarray(candidate.contour_px, np.int32)[:, ::-1]
+    return {
+        **{name: said[name] for name in ("id", "score", "shown", "bbox_px", "flags")},
+        "outline_px": _simple(points.reshape(-1, 1, 2), step),
+        "measures": measures,
+        "reasons": [[reasons[place]["effect"], reasons[place]["text"]] for place in strongest],
+    }
+
+
+def _outlines(mask: BoolImage, step: float) -> list[list[int]]:
+    """Return the mask's outlines, each as row, column, row, column, ... in stored pixels."""
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_KCOS)
+    simple = [_simple(np.asarray(contour, np.int32), 1.5 * step) for contour in contours]
+    return [points for points in simple if len(points) > 4]
+
+
+def _simple(contour: NDArray[np.int32], tolerance_px: float) -> list[int]:
+    """Leave out the points that the eye does not miss; (column, row) becomes row, column, ..."""
+    points = cv2.approxPolyDP(contour, 0.5 * tolerance_px, closed=True)
+    return [int(value) for value in points[:, 0, ::-1].ravel()]
+
+
+def _thumbnail(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows, columns = film.shape
+    scale = min(1.0, THUMBNAIL_LONG_SIDE_PX / max(rows, columns))
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    return np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"no JPEG can be made of an array {picture.dtype} {picture.shape}")
+    return data.tobytes()

@@ -1,0 +1,132 @@
+"""How fast the report page is with many films: python scripts/measure_page.py [--films 20000].
+
+Makes a report of that many phantoms' results (a few, again and again under other names), opens it
+from disk in Chromium, and measures from an action to the second frame after it: filtering by each
+letter of a word, by score, sorting, scrolling by page and to the end, and going on to the next
+film. Needs the packages of the tests, and the program chromium.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from lesionscan.batch.pool import Limits
+from lesionscan.batch.results import ResultPaths
+from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
+from lesionscan.reporting.page.index import INDEX, PAGE_NAME, RunFacts, index_head, index_line
+from lesionscan.settings import Settings
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_images" / "images"
+ACTION = """(act) => new Promise((resolve) => {
+  const started = performance.now();
+  new Function(act)();
+  requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - started)));
+})"""
+FILTER = "document.getElementById('filters').dispatchEvent(new Event('input'))"
+
+
+def main() -> None:
+    """Make the report, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--films", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        report = _report(out, options.films, options.jobs)
+        page_kb = (
+            sum(one.stat().st_size for one in (report, *(out / "report" / "page").iterdir())) / 1e3
+        )
+        print(f"{options.films:,} films: page {page_kb:.0f} kB, list "
+              f"{(out / INDEX).stat().st_size / 1e6:.1f} MB")  # fmt: skip
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page.goto(report.as_uri())
+            page.wait_for_selector("#facts p")
+            first_ms = page.evaluate(
+                "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+            )
+            print(f"from address to list: {first_ms:.0f} ms")
+            for name, actions in _actions().items():
+                _measure(page, name, actions)
+            browser.close()
+
+
+def _actions() -> dict[str, list[str]]:
+    letters = [f"document.getElementById('search').value = 'knee'.slice(0, {n})" for n in (1, 2, 3)]
+    scores = [f"document.getElementById('least-score').value = '0.{n}'" for n in (9, 7, 5, 3, 1)]
+    orders = [
+        f"document.getElementById('sort').value = '{way}'"
+        for way in ("name", "size", "count", "score")
+    ]
+    kinds = [
+        f"document.getElementById('kind').value = '{kind}'"
+        for kind in ("unreviewed", "with", "all")
+    ]
+    clear = ["document.getElementById('search').value = ''"]
+    scroll = ["document.getElementById('list').scrollTop += 600"] * 20
+    ends = [f"document.getElementById('list').scrollTop = {top}" for top in ("1e9", "6e5", "0")] * 3
+    steps = ["dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}))"] * 20
+    decide = ["dispatchEvent(new KeyboardEvent('keydown', {key: 'a'}))"] * 4
+    return {
+        "a letter of a search": [f"{act}; {FILTER}" for act in (*letters, *clear)],
+        "a score": [f"{act}; {FILTER}" for act in scores],
+        "an order": [f"{act}; {FILTER}" for act in orders],
+        "a kind": [f"{act}; {FILTER}" for act in kinds],
+        "a screenful further": scroll,
+        "to an end": ends,
+        "the next film": steps,
+        "a decision": decide,
+    }
+
+
+def _measure(page: Page, name: str, actions: list[str]) -> None:
+    took_ms = []
+    for action in actions:
+        took_ms.append(page.evaluate(ACTION, action))
+        page.wait_for_timeout(120)
+    print(f"{name}: median {statistics.median(took_ms):.0f} ms, longest {max(took_ms):.0f} ms")
+
+
+def _report(out: Path, films: int, jobs: int) -> Path:
+    """Scan the sample images, and list them again and again; their pictures are linked."""
+    plan = make_plan([SAMPLES], out, Options(Settings()))
+    run_scan(
+        plan,
+        local_workers(jobs, Limits()),
+        workers=jobs,
+        on_done=lambda _outcomes: None,
+        stopped=lambda: False,
+    )
+    names = [film.name for film in plan.found.films]
+    results = {name: json.loads(ResultPaths.of(out, name).record.read_bytes()) for name in names}
+    facts = RunFacts("0", "0" * 64, "0" * 64, shown_score=0.5, not_done=0)
+    with (out / INDEX).open("wb") as index:
+        index.write(index_head(facts))
+        for number in range(films):
+            source = names[number % len(names)]
+            result = results[source]
+            copy = f"{number // 100:05d}/{number:06d}_{source}"
+            seal = f"{number:064d}"
+            named = {**result["input"], "file": copy}
+            index.write(index_line({**result, "input": named, "seal_sha256": seal}))
+            have, want = ResultPaths.of(out, source), ResultPaths.of(out, copy)
+            want.view.parent.mkdir(parents=True, exist_ok=True)
+            want.view.write_text(have.view.read_text().replace(f'"{source}"', f'"{copy}"', 1))
+            want.film.symlink_to(have.film)
+            want.thumbnail.symlink_to(have.thumbnail)
+    return out / PAGE_NAME
+
+
+if __name__ == "__main__":
+    main()

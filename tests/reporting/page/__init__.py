@@ -1,0 +1,1 @@
+"""Tests of the report page: its data, and the page itself in a browser."""

@@ -1,0 +1,430 @@
+"""The report page in Chromium, opened from disk."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.page.index import INDEX, index_head, index_line, write_page
+from tests.reporting.made import Disk, Film
+from tests.reporting.page.written import RUN, write_results
+from tests.reporting.test_records import as_json
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
+TWO = Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 100, 9, 0.8), Disk(240, 90, 9, 0.3)))
+EMPTY = Film(disks=())
+FILMS = (("a/knee.dcm", TWO), ("a/hip.dcm", SPACED), ("b/wrist.png", EMPTY))
+NASTY = (
+    "<img src=x onerror=hacked=1>.png",
+    "</script><script>hacked=1</script>.png",
+    "\"onload=hacked=1 '&amp; javascript:hacked=1.png",
+    "a:b %41#?\U0001f9b4 \u202egnp.png",
+    "long " * 39 + "name.png",
+)
+
+
+@contextmanager
+def opened(
+    browser: "Browser",
+    report: Path,
+    *,
+    width: int = 1400,
+    height: int = 900,
+    scheme: Literal["dark", "light"] = "dark",
+) -> Iterator["Page"]:
+    """Open a page in a browser that knows nothing; end with an error where it complained."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+    )
+    with watched(context, report) as page:
+        yield page
+    context.close()
+
+
+@contextmanager
+def watched(context: "BrowserContext", report: Path) -> Iterator["Page"]:
+    """Open a page, and note what it says on the console and asks for."""
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
+    page.on(
+        "request",
+        lambda request: (
+            said.append(f"asked: {request.url}")
+            if not request.url.startswith(("file:", "data:"))
+            else None
+        ),
+    )
+    page.goto(report.as_uri())
+    page.wait_for_selector("#facts p, #stage-words:not(:empty)")
+    yield page
+    assert said == []
+
+
+def kept(page: "Page") -> dict[str, Any]:
+    """Return what the page would save."""
+    said: dict[str, Any] = page.evaluate("review.file()")
+    return said
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of three films and a failure."""
+    return write_results(tmp_path_factory.mktemp("results"), FILMS, failures=2)
+
+
+def test_it_opens_from_disk_without_a_complaint(browser: "Browser", report: Path) -> None:
+    """Nothing is asked for but files, the console stays empty, the best film is shown."""
+    with opened(browser, report) as page:
+        assert page.inner_text("#tab-read") == "3 films read"
+        assert page.inner_text("#tab-failed") == "2 failed"
+        assert page.inner_text("#disclaimer") == "Research use only; not a diagnosis."
+        assert "3 films not done" in page.inner_text("#not-done")
+        assert page.inner_text("#film-name") == "a/knee.dcm"
+        assert page.locator("#candidates > li").count() == 2
+        assert page.evaluate("document.getElementById('picture').naturalWidth") > 0
+
+
+def test_outlines_stand_on_the_dark_places(browser: "Browser", report: Path) -> None:
+    """On the screen, an outline surrounds the disk that was drawn there."""
+    with opened(browser, report) as page:
+        film = page.locator("#picture").bounding_box()
+        line = page.locator("#drawing .line.candidate").first.bounding_box()
+        assert film is not None
+        assert line is not None
+        scale = film["height"] / 300
+        assert line["x"] + line["width"] / 2 == pytest.approx(film["x"] + 100.5 * scale, abs=2)
+        assert line["y"] + line["height"] / 2 == pytest.approx(film["y"] + 150.5 * scale, abs=2)
+        assert line["width"] == pytest.approx(29 * scale, rel=0.1)
+
+
+def test_a_review_needs_the_keyboard_alone_and_outlives_a_reload(
+    browser: "Browser", report: Path
+) -> None:
+    """Accept, reject, unsure, notes and "reviewed" by key; all is there after a reload."""
+    with opened(browser, report) as page:
+        for key in ("a", "r", "ArrowRight", "u", "n"):
+            page.keyboard.press(key)
+            page.wait_for_timeout(60)
+        page.keyboard.type("odd, not a fossa")
+        page.keyboard.press("Enter")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(60)
+        page.keyboard.press("Enter")
+        before = kept(page)
+        page.reload()
+        page.wait_for_selector("#facts p")
+        assert kept(page) == before
+        assert page.inner_text("#progress") == "reviewed 3 of 3"
+    films = before["films"]
+    decisions = {
+        name: {number: one["decision"] for number, one in film["candidates"].items()}
+        for name, film in films.items()
+    }
+    assert decisions == {
+        "a/knee.dcm": {"1": "accepted", "2": "rejected"},
+        "a/hip.dcm": {"1": "unsure"},
+        "b/wrist.png": {},
+    }
+    assert films["a/hip.dcm"]["candidates"]["1"]["note"] == "odd, not a fossa"
+    assert films["a/hip.dcm"]["result_sha256"] == as_json(SPACED, "a/hip.dcm")["seal_sha256"]
+    assert before["disclaimer"] == "Research use only; not a diagnosis."
+
+
+def test_the_same_key_takes_a_decision_back(browser: "Browser", report: Path) -> None:
+    """Then nothing is kept of it."""
+    with opened(browser, report) as page:
+        page.keyboard.press("a")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("a")
+        assert kept(page)["films"] == {}
+
+
+def test_a_missed_lesion_is_where_it_was_drawn(browser: "Browser", report: Path) -> None:
+    """The outline is kept in the film's own rows and columns, at any zoom."""
+    with opened(browser, report) as page:
+        page.keyboard.press("+")
+        film = page.locator("#picture").bounding_box()
+        assert film is not None
+        scale = film["height"] / 300
+        corners = [(140, 80), (140, 120), (170, 120), (170, 80)]
+        page.keyboard.press("m")
+        for number, (row, column) in enumerate(corners):
+            x, y = film["x"] + (column + 0.5) * scale, film["y"] + (row + 0.5) * scale
+            page.mouse.move(x, y)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+        (missed,) = kept(page)["films"]["a/knee.dcm"]["missed"]
+        assert len(missed["outline_px"]) == 4
+        for point, corner in zip(missed["outline_px"], corners, strict=True):
+            assert point == pytest.approx(corner, abs=1.0 / scale + 0.1)
+        assert page.inner_text("#missed .number") == "M1"
+        page.click("#missed button")
+        assert kept(page)["films"] == {}
+
+
+def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path) -> None:
+    """What one browser saved, another one loads, and would save alike."""
+    with opened(browser, report) as page:
+        page.keyboard.press("a")
+        page.fill("#reviewer", "R. Eader")
+        page.fill("#film-note", "a <b>note</b>")
+        page.locator("#film-note").blur()
+        with page.expect_download() as download:
+            page.click("#save-review")
+        saved = tmp_path / "review.json"
+        download.value.save_as(saved)
+        before = kept(page)
+    assert json.loads(saved.read_text("utf-8")) == before
+    with opened(browser, report) as page:
+        page.set_input_files("#load-review", saved)
+        page.click("#banner-first")
+        assert kept(page) == before
+        assert page.input_value("#film-note") == "a <b>note</b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "it is not JSON"),
+        ('{"kind": "other"}', "this is no review.json of lesionscan"),
+        (
+            '{"kind": "lesionscan review", "schema_version": "9.0", "films": {}}',
+            "schema_version 9.0 is not known",
+        ),
+        (
+            '{"kind": "lesionscan review", "schema_version": "1.0", "films": {"a/knee.dcm": 5}}',
+            "1 could not be understood",
+        ),
+    ],
+)
+def test_files_that_are_no_review_are_refused(
+    browser: "Browser", report: Path, tmp_path: Path, text: str, words: str
+) -> None:
+    """One line says why, and nothing is taken."""
+    (tmp_path / "other.json").write_text(text)
+    with opened(browser, report) as page:
+        page.set_input_files("#load-review", tmp_path / "other.json")
+        page.wait_for_selector("#banner:visible")
+        assert words in page.inner_text("#banner-words")
+        page.click("#banner-first")
+        assert kept(page)["films"] == {}
+
+
+def test_decisions_about_other_results_are_kept_but_not_shown(
+    browser: "Browser", report: Path, tmp_path: Path
+) -> None:
+    """A film searched again has other outlines: what was decided about the old ones stays aside."""
+    entry = {"result_sha256": "f" * 64, "reviewed": True, "note": "", "missed": []}
+    said = {
+        "kind": "lesionscan review",
+        "schema_version": "1.0",
+        "films": {"a/knee.dcm": {**entry, "candidates": {"1": {"decision": "accepted"}}}},
+    }
+    (tmp_path / "old.json").write_text(json.dumps(said))
+    with opened(browser, report) as page:
+        page.set_input_files("#load-review", tmp_path / "old.json")
+        page.wait_for_selector("#banner:visible")
+        assert "1 belong to other results" in page.inner_text("#banner-words")
+        page.click("#banner-first")
+        assert page.inner_text("#progress") == "reviewed 0 of 3"
+        assert kept(page)["films"] == said["films"]
+
+
+@pytest.mark.parametrize("number", range(len(NASTY)))
+def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: int) -> None:
+    """Markup, quotes and emoji in a name are shown, its files are found, and no script runs."""
+    name = f"x/{NASTY[number]}".replace("</", "<")  # no folder in the middle of a tag
+    report = write_results(tmp_path / "out", [(name, TWO)])
+    with opened(browser, report) as page:
+        assert page.inner_text("#film-name bdi") == name.rstrip()
+        assert page.locator(".row bdi").text_content() == name
+        assert page.locator("#candidates > li").count() == 2
+        assert page.evaluate("document.getElementById('picture').naturalWidth") > 0
+        assert page.evaluate("typeof hacked") == "undefined"
+        page.keyboard.press("a")
+        assert list(kept(page)["films"]) == [name]
+        address = page.evaluate("document.getElementById('link-record').href")
+        assert Path(unquote(urlsplit(address).path)).is_file()
+
+
+def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path) -> None:
+    """Lowering it lists fainter candidates in the panel; raising it leaves fewer films."""
+    with opened(browser, report) as page:
+        page.fill("#least-score", "0.1")
+        page.wait_for_function("document.querySelectorAll('#candidates > li').length === 3")
+        page.fill("#least-score", "0.85")
+        assert page.inner_text("#found") == "2 of 3 films"
+        page.click("#filters-reset")
+        assert page.inner_text("#found") == "3 films"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "names"),
+    [
+        ("#search", "hip", ["a/hip.dcm"]),
+        ("#kind", "without", ["b/wrist.png"]),
+        ("#kind", "with", ["a/knee.dcm", "a/hip.dcm"]),
+        ("#folder", "=b", ["b/wrist.png"]),
+        ("#sort", "name", ["a/knee.dcm", "a/hip.dcm", "b/wrist.png"]),
+    ],
+)
+def test_the_list_is_filtered_and_sorted(
+    browser: "Browser", report: Path, field: str, value: str, names: list[str]
+) -> None:
+    """By words, kind, folder and order."""
+    with opened(browser, report) as page:
+        if field == "#search":
+            page.fill(field, value)
+        else:
+            page.select_option(field, value)
+        page.wait_for_timeout(80)
+        assert page.locator(".row bdi").all_text_contents() == names
+
+
+def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) -> None:
+    """Dragging over the upper end leaves the films that have such scores; a click takes it off."""
+    with opened(browser, report) as page:
+        box = page.locator("#score-histogram").bounding_box()
+        assert box is not None
+        y = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + 0.75 * box["width"], y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.99 * box["width"], y)
+        page.mouse.up()
+        assert page.inner_text("#found") == "2 of 3 films"
+        page.mouse.click(box["x"] + 5, y)
+        assert page.inner_text("#found") == "3 films"
+
+
+def test_films_without_candidates_and_failures_say_so(browser: "Browser", report: Path) -> None:
+    """No empty panel: the threshold is named; a failure shows its code, cause and remedy."""
+    with opened(browser, report) as page:
+        page.click("text=b/wrist.png")
+        page.wait_for_function(
+            "document.getElementById('no-candidates').textContent.includes('above 0.50 (0 below)')"
+        )
+        page.click("#tab-failed")
+        assert page.locator(".row").count() == 2
+        assert "truncated: the file ends early" in page.inner_text("#stage-words")
+        page.click("#tab-read")
+        assert page.locator(".row").count() == 3
+
+
+def test_a_film_not_assessed_says_so(browser: "Browser", tmp_path: Path) -> None:
+    """In the list and in the panel."""
+    report = write_results(tmp_path, [("a.dcm", replace(SPACED, assessed=False))])
+    with opened(browser, report) as page:
+        assert "not assessed" in page.inner_text(".row")
+        assert "not assessed" in page.inner_text("#no-candidates")
+
+
+def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None:
+    """They come back when it is let go."""
+    with opened(browser, report) as page:
+        lines = page.locator("#drawing .line.candidate")
+        assert lines.count() == 2
+        page.keyboard.down("h")
+        assert lines.count() == 0
+        page.keyboard.up("h")
+        assert lines.count() == 2
+
+
+def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
+    """Film, outlines, bone and field are switched; wheel, drag and right drag change the view."""
+    with opened(browser, report) as page:
+        page.click("#show-bone")
+        page.click("#show-field")
+        assert page.locator("#drawing .bone").count() > 0
+        assert page.locator("#drawing .field").count() > 0
+        page.click("#show-film")
+        assert not page.locator("#picture").is_visible()
+        page.click("#show-film")
+        before = page.locator("#picture").bounding_box()
+        assert before is not None
+        page.mouse.move(before["x"] + 50, before["y"] + 50)
+        page.mouse.wheel(0, -400)
+        larger = page.locator("#picture").bounding_box()
+        assert larger is not None
+        assert larger["width"] > 1.2 * before["width"]
+        page.mouse.down(button="right")
+        page.mouse.move(before["x"] + 150, before["y"] + 50)
+        page.mouse.up(button="right")
+        assert "contrast(150%)" in (page.locator("#picture").get_attribute("style") or "")
+        page.keyboard.press("0")
+        assert page.locator("#picture").bounding_box() == before
+        assert "contrast(100%)" in (page.locator("#picture").get_attribute("style") or "")
+
+
+def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Path) -> None:
+    """Nothing is wider than the screen; films are chosen in a drawer."""
+    with opened(browser, report, width=360, height=740) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert page.evaluate("scrollY") == 0
+        page.click("#browse-toggle")
+        page.click("text=a/hip.dcm")
+        page.wait_for_function("document.getElementById('film-name').textContent === 'a/hip.dcm'")
+        page.click("#candidates button.accepted")
+        assert "1" in kept(page)["films"]["a/hip.dcm"]["candidates"]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1400, 360])
+def test_it_can_be_read_by_everybody(
+    browser: "Browser", report: Path, scheme: Literal["dark", "light"], width: int
+) -> None:
+    """The accessibility check of axe finds nothing serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    with opened(browser, report, scheme=scheme, width=width) as page:
+        page.keyboard.press("a")
+        # without reading style sheets, which a page from disk may not do
+        found = axe.Axe().run(page, options={"preload": False}).response["violations"]
+        worst = {one["id"]: one["nodes"][0]["html"] for one in found if one["impact"] != "minor"}
+        assert worst == {}
+
+
+def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path) -> None:
+    """Of 20,000 films a screenful stands in the page, at either end."""
+    result = as_json(SPACED)
+    lines = [index_head(RUN)]
+    for number in range(20_000):
+        result["input"]["file"] = f"film_{number:05d}.dcm"
+        result["seal_sha256"] = f"{number:064d}"
+        lines.append(index_line(result))
+    write_bytes(tmp_path / INDEX, b"".join(lines))
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(write_page(tmp_path).as_uri())
+    page.wait_for_selector(".row")
+    assert page.inner_text("#tab-read") == "20,000 films read"
+    assert page.locator(".row").count() < 40
+    page.evaluate("document.getElementById('list').scrollTop = 1e9")
+    page.wait_for_selector("text=film_19999.dcm")
+    assert page.locator(".row").count() < 40
+    # the film's script is not there: that is said, and nothing breaks
+    page.click("text=film_19999.dcm")
+    page.wait_for_selector("text=script is missing from the folder report/films")
+    context.close()
+
+
+def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -> None:
+    """Somebody took report.html alone along: the page itself still tells what is missing."""
+    report = write_results(tmp_path, FILMS)
+    (tmp_path / INDEX).unlink()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector("text=is missing or not whole; scan again")
+    context.close()

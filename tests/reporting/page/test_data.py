@@ -1,0 +1,159 @@
+"""The scripts that the page reads say what the results say, and cannot be more than data."""
+
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+import pytest
+
+from lesionscan.radiograph import Spacing
+from lesionscan.reporting.conversion import ok_record
+from lesionscan.reporting.overlay import displayed
+from lesionscan.reporting.page.index import FilmLine, film_line, index_head, index_line
+from lesionscan.reporting.page.script import call
+from lesionscan.reporting.page.view import MOST_CANDIDATES, film_view, on_page
+from tests.reporting.made import Disk, Film, make_findings
+from tests.reporting.page.written import RUN, calls
+from tests.reporting.test_records import as_json, failed_json
+
+SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
+NASTY = "a b/</script><img src=x onerror=alert(1)>'\"\u2028\U0001f9b4.png"
+
+
+def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, object]:
+    """Return what the page is told of a film."""
+    findings = make_findings(film)
+    record = ok_record(findings, file=name, sha256=None)
+    ((function, said),) = calls(film_view(findings, record, displayed(findings)).script)
+    assert function == "view"
+    assert isinstance(said, dict)
+    return said
+
+
+def test_a_name_cannot_leave_its_string() -> None:
+    """Whatever stands in a name, the script is one line of ASCII, and says the name."""
+    script = call("film", [NASTY])
+    assert script.isascii()
+    assert script.count(b"\n") == 1
+    assert calls(script) == [("film", [NASTY])]
+    assert view_of(name=NASTY)["name"] == NASTY
+
+
+def test_the_script_of_a_film_says_what_the_json_says() -> None:
+    """Sizes, scores, reasons and flags are those of the record."""
+    said = view_of(SPACED)
+    record = as_json(SPACED)
+    assert (said["rows"], said["columns"]) == (300, 200)
+    assert said["spacing_mm"] == [0.2, 0.2]
+    assert said["listed"] == 2
+    candidates = said["candidates"]
+    assert isinstance(candidates, list)
+    first, written = candidates[0], record["candidates"][0]
+    for name in ("id", "score", "shown", "bbox_px", "flags"):
+        assert first[name] == written[name]
+    assert first["measures"]["feret_max_mm"] == written["feret_max_mm"]
+    assert "feret_max_px" not in first["measures"]
+    assert first["reasons"] == [[1.25, "brighter bone all round"], [-0.5, "no bright rim"]]
+
+
+def test_without_spacing_sizes_are_in_pixels() -> None:
+    """No millimetre is named where none is known."""
+    candidates = view_of()["candidates"]
+    assert isinstance(candidates, list)
+    measures = candidates[0]["measures"]
+    assert "feret_max_px" in measures
+    assert not [name for name in measures if name.endswith(("_mm", "_mm2"))]
+
+
+@pytest.mark.parametrize("rows", [300, 3000])
+def test_outlines_lie_where_the_masks_end(rows: int) -> None:
+    """Filled in again, outlines of candidate, bone and field are the masks, all but their edges."""
+    film = Film(rows=rows, columns=200, disks=(Disk(rows // 2, 100, 14, 0.9),))
+    findings, said = make_findings(film), view_of(film)
+    candidates = said["candidates"]
+    assert isinstance(candidates, list)
+    for flats, mask in (
+        ([candidates[0]["outline_px"]], findings.labels > 0),
+        (said["bone"], findings.bone),
+        (said["field"], findings.exposed),
+    ):
+        assert isinstance(flats, list)
+        filled = np.zeros(mask.shape, np.uint8)
+        outlines = [np.array(flat, np.int32).reshape(-1, 1, 2)[:, :, ::-1] for flat in flats]
+        cv2.fillPoly(filled, outlines, 1)
+        both = np.count_nonzero((filled > 0) & mask)
+        assert both >= 0.97 * np.count_nonzero((filled > 0) | mask)
+
+
+def test_faint_candidates_stay_in_the_json_alone() -> None:
+    """The page gets the best twenty of those that score something, and all that are shown."""
+    scores = [0.9] * (MOST_CANDIDATES + 2) + [0.3, 0.01]
+    shown = [{"score": score, "shown": score >= 0.5} for score in scores]
+    assert on_page(shown) == MOST_CANDIDATES + 2
+    assert on_page([{"score": 0.3, "shown": False}, {"score": 0.01, "shown": False}]) == 1
+    assert on_page([]) == 0
+
+
+def test_pictures_are_made_only_where_a_film_is_given() -> None:
+    """Without one there is no JPEG, and the script says so."""
+    findings = make_findings()
+    record = ok_record(findings, file="a.png", sha256=None)
+    view = film_view(findings, record, None)
+    assert view.picture is None
+    assert view.thumbnail is None
+    assert calls(view.script)[0][1]["picture"] is None
+
+
+def test_the_pictures_show_the_film() -> None:
+    """The JPEG is the displayed film, but for its compression; the thumbnail is 128 pixels long."""
+    findings = make_findings()
+    film = displayed(findings)
+    view = film_view(findings, ok_record(findings, file="a.png", sha256=None), film)
+    assert view.picture is not None
+    assert view.thumbnail is not None
+    picture, thumbnail = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        for data in (view.picture, view.thumbnail)
+    )
+    assert picture is not None
+    assert thumbnail is not None
+    assert picture.shape == film.shape
+    assert np.abs(picture.astype(int) - film).mean() < 3
+    assert max(thumbnail.shape) == 128
+
+
+def test_the_line_of_a_film_has_the_columns_that_the_head_names() -> None:
+    """Names of the values stand in the head, once for all films."""
+    ((function, head),) = calls(index_head(RUN))
+    assert function == "run"
+    assert head["film_columns"] == [part.name for part in fields(FilmLine)]
+    assert head["not_done"] == 3
+    assert head["disclaimer"] == "Research use only; not a diagnosis."
+    ((function, values),) = calls(index_line(as_json(SPACED)))
+    assert function == "film"
+    line = dict(zip(head["film_columns"], values, strict=True))
+    assert line["name"] == "a/knee.dcm"
+    assert line["seal"] == as_json(SPACED)["seal_sha256"]
+    assert (line["body_part"], line["listed"], line["shown"]) == ("FEMUR", 2, 1)
+    assert line["scores"] == [0.9, 0.2]
+    assert line["flags"] == []
+    assert len(line["lengths_mm"]) == len(line["shares"]) == 2
+
+
+def test_a_film_without_spacing_has_no_lengths() -> None:
+    """The list then knows shares of the film alone."""
+    assert film_line(as_json()).lengths_mm is None
+
+
+def test_the_line_of_a_failure_says_why() -> None:
+    """Name, code and message."""
+    assert calls(index_line(failed_json())) == [
+        ("failed", ["x.dcm", "truncated", "the file ends early"])
+    ]
+
+
+def test_a_film_not_assessed_is_known_as_such() -> None:
+    """In the list and in its script."""
+    film = replace(SPACED, assessed=False)
+    assert film_line(as_json(film)).assessed == 0
+    assert view_of(film)["assessed"] is False

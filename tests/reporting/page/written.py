@@ -1,0 +1,72 @@
+"""Results folders made without a scan, for the tests of the page."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.conversion import ok_record
+from lesionscan.reporting.overlay import displayed
+from lesionscan.reporting.page.index import (
+    FILMS_FOLDER,
+    INDEX,
+    RunFacts,
+    index_head,
+    index_line,
+    write_page,
+)
+from lesionscan.reporting.page.view import film_view
+from lesionscan.reporting.records import PicturesRecord, sealed_json
+from tests.reporting.made import Film, make_findings
+from tests.reporting.test_records import failed_json
+
+RUN = RunFacts(
+    version="0.1.0",
+    settings_sha256="1" * 64,
+    scorer_sha256="2" * 64,
+    shown_score=0.5,
+    not_done=3,
+)
+
+
+def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int = 0) -> Path:
+    """Write the page of some films, with their JSON, and return where it is."""
+    lines = [index_head(RUN)]
+    for name, film in films:
+        findings = make_findings(film)
+        picture = displayed(findings)
+        record = ok_record(findings, file=name, sha256="0" * 64)
+        hashes = PicturesRecord(
+            labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64
+        )
+        record = record.model_copy(update={"pictures": hashes})
+        data = sealed_json(record)
+        view = film_view(findings, record, picture)
+        assert view.picture is not None
+        assert view.thumbnail is not None
+        write_bytes(out / f"{name}.json", data)
+        for ending, part in (
+            ("page.js", view.script),
+            ("page.jpg", view.picture),
+            ("page-s.jpg", view.thumbnail),
+        ):
+            write_bytes(out / FILMS_FOLDER / f"{name}.{ending}", part)
+        lines.append(index_line(json.loads(data)))
+    for number in range(failures):
+        failed = failed_json()
+        failed["input"]["file"] = f"broken_{number}.dcm"
+        lines.append(index_line(failed))
+    write_bytes(out / INDEX, b"".join(lines))
+    return write_page(out)
+
+
+def calls(script: bytes) -> list[tuple[str, Any]]:
+    """Return the calls of a data script: the function's name, and what it is handed."""
+    found = []
+    for line in script.decode("ascii").splitlines():
+        call = re.fullmatch(r"lesionscan\.(\w+)\((.*)\);", line)
+        assert call is not None
+        found.append((call[1], json.loads(call[2])))
+    return found
