@@ -204,11 +204,9 @@ class _Directions:
         high = self.values[self.starts + np.minimum(below + 1, self.counts - 1)]
         part, step = at - below, high - low
         # from the nearer end, so that the last value is reached exactly
-        return np.where(
-            part < 0.5,
-            low + step * part.astype(np.float32),
-            high - step * (1 - part).astype(np.float32),
-        )
+        nearer = part < 0.5
+        up, down = step * part.astype(np.float32), step * (1 - part).astype(np.float32)
+        return np.asarray(np.where(nearer, low + up, high - down), np.float32)
 
     def noise(self) -> float:
         """Return the spread around each direction's median (robust, as a standard deviation)."""
