@@ -2,7 +2,8 @@
 
 For a film `NAME.png` the folder holds `NAME.png.json` (schema 1), `NAME.png.labels.png` (value =
 candidate id) and, if the program knows bone, `NAME.png.bone.png` (not 0 = bone). Where the whole
-truth folder was scanned, the same files stand in `images/` below.
+truth folder was scanned, the same files stand in `images/` below; where the index names a film's
+`result`, they may stand under that name.
 """
 
 import hashlib
@@ -148,7 +149,7 @@ def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
     if not folder.is_dir():
         raise ResultsError(f"results folder {folder} is not there; give scan's --out folder")
     for place in (folder, folder / "images"):
-        if any((place / f"{film.image.name}.json").is_file() for film in films):
+        if any(_record(place, film).is_file() for film in films):
             return place
     raise ResultsError(
         f"{folder} has no result of any film of the truth folder (such as "
@@ -173,7 +174,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
     lesionscan.evaluation.truth.TruthError
         When the film's file cannot be read.
     """
-    record = folder / f"{film.image.name}.json"
+    record = _record(folder, film)
     try:
         text = record.read_bytes()
     except FileNotFoundError:
@@ -202,6 +203,12 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
             "give the results of this truth folder, or scan it again"
         )
     return parsed
+
+
+def _record(folder: Path, film: TruthFilm) -> Path:
+    """Return where a film's result stands: by its own name, or by the one in the index."""
+    named = [folder / f"{name}.json" for name in film.result_names]
+    return next((path for path in named if path.is_file()), named[0])
 
 
 def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:

@@ -63,6 +63,11 @@ class TruthFilm:
         return str(self.facts.get("set", ONE_SET))
 
     @property
+    def result_names(self) -> tuple[str, ...]:
+        """Names, without ending, that its results may have: its file's, or the index's `result`."""
+        return tuple(dict.fromkeys((self.image.name, self.facts.get("result", self.image.name))))
+
+    @property
     def bone(self) -> Path:
         """The bone mask's file, which may be absent."""
         return self.mask.with_name(f"{self.name}.bone.png")
@@ -214,6 +219,12 @@ def _check_entry(index: Path, name: str, entry: Mapping[str, Any]) -> None:
             value = fact.get(key)
             if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
                 raise TruthError(f"{index}: {key} of {name!r} must be a number or null")
+    result = entry.get("result", name)
+    if not isinstance(result, str) or not {"", ".", ".."}.isdisjoint(result.split("/")):
+        raise TruthError(
+            f"{index}: result of {name!r} must be a path inside the results folder, such as "
+            "'a/knee.dcm'"
+        )
     for key in ("set", "patient", "case", "source", "body_part"):
         value = entry.get(key, "-")
         if value is not None and (not isinstance(value, str | int) or value == ""):

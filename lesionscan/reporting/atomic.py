@@ -110,8 +110,18 @@ def remove_leftovers(folder: Path) -> None:
                     Path(entry.path).unlink()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write `data` to `path`, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file to write. Its folder is made where it does not exist.
+    data
+        What to write.
+    durable
+        Whether it is on the disk before it takes the place of what was there, so that even a power
+        cut leaves one of the two. That costs time: it is for what cannot be made again.
 
     Raises
     ------
@@ -120,6 +130,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with _whole_or_not(path) as temporary:
         temporary.write_bytes(data)
+        if durable:
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
 
 
 def remove(path: Path) -> None:

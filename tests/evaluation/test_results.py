@@ -111,6 +111,26 @@ def test_results_are_found_in_the_folder_or_in_images(tmp_path: Path) -> None:
     assert find_results(deeper, films) == deeper / "images"
 
 
+def test_results_are_found_by_the_name_in_the_index(tmp_path: Path) -> None:
+    """Films of many folders keep their results' names; the film's own name goes before."""
+    results, truth = make(
+        tmp_path, [MadeFilm("k", facts={"result": "a/knee.png"}, candidates=FILM.candidates)]
+    )
+    film = load_truth(truth)[0]
+    (results / "a").mkdir()
+    for kind in ("json", "labels.png"):
+        (results / f"k.png.{kind}").rename(results / "a" / f"knee.png.{kind}")
+    assert find_results(results, [film]) == results
+    found = read_result(results, film)
+    assert found.record == results / "a" / "knee.png.json"
+    assert np.unique(found.read_labels()).tolist() == [0, 1, 2]
+    (results / "k.png.json").write_bytes((results / "a" / "knee.png.json").read_bytes())
+    assert read_result(results, film).record == results / "k.png.json"
+    for path in (results / "k.png.json", results / "a" / "knee.png.json"):
+        path.unlink()
+    assert read_result(results, film).status == "missing"
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A mistyped path is no folder without results."""
     with pytest.raises(

@@ -252,6 +252,20 @@ def test_a_group_has_a_plain_name(tmp_path: Path, key: str, value: object) -> No
         load_truth(make_folder(tmp_path, [entry("a", **{key: value})]))
 
 
+def test_a_film_s_results_may_have_another_name(tmp_path: Path) -> None:
+    """The film's own file name first, then what the index says."""
+    index = [entry("a", result="x/a.dcm"), entry("b", result="b.dcm")]
+    names = [film.result_names for film in load_truth(make_folder(tmp_path, index))]
+    assert names == [("a.png", "x/a.dcm"), ("b.dcm",)]
+
+
+@pytest.mark.parametrize("result", ["", "../a.png", "/a.png", "x//a.png", "x/./a.png", 7, None])
+def test_a_result_that_leads_elsewhere_is_refused(tmp_path: Path, result: object) -> None:
+    """Results stand inside the results folder."""
+    with pytest.raises(TruthError, match="result of 'a' must be a path inside the results folder"):
+        load_truth(make_folder(tmp_path, [entry("a", result=result)]))
+
+
 @pytest.mark.parametrize("labels", [[1, 77], [1, 1]])
 def test_facts_about_other_lesions_are_refused(tmp_path: Path, labels: list[int]) -> None:
     """Each label of the facts is in the mask, and stands there once."""

@@ -29,6 +29,22 @@ def test_bytes_arrive_and_nothing_else_stays(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["b.json"]
 
 
+def test_what_must_outlive_a_power_cut_is_on_the_disk_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new bytes are synchronised while the old file still has its name; others are not."""
+    target = tmp_path / "b.json"
+    target.write_bytes(b"old")
+    seen: list[tuple[bytes, int]] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda file: seen.append((target.read_bytes(), os.fstat(file).st_size))
+    )
+    write_bytes(target, b"newer", durable=True)
+    assert (seen, target.read_bytes()) == ([(b"old", 5)], b"newer")
+    write_bytes(target, b"other")
+    assert len(seen) == 1
+
+
 def test_an_error_half_way_keeps_the_old_file(tmp_path: Path) -> None:
     """A text file that is not finished leaves the old one and no temporary file."""
     target = tmp_path / "t.csv"
