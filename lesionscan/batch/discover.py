@@ -30,14 +30,9 @@ OWN_PRODUCTS = (
 """Pictures that lesionscan writes, and truth masks: never films when found in a folder."""
 
 _RESERVED = re.compile(
-<<<<<<< HEAD
-    r"run(\.shard-\d+-of-\d+)?|"
-    r"(run\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*|"
-    r"report/(index\.js|page/[^/]+\.(css|js))/.*",
-=======
     r"run(\.shard-\d+-of-\d+)?|review|"
-    r"(run\.json|review\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*",
->>>>>>> 3735c88 (Results may have another name than the film, which the truth's index says; a film called review does not meet the review; whole files can be made durable)
+    r"(run\.json|review\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*|"
+    r"report/(index\.js|page/[^/]+\.(css|js))/.*",
     re.DOTALL,
 )
 """A film of this name would put its JSON, or its folder, where something about the run stands."""

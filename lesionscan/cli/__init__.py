@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, inspect, merge, phantom, plant, scan
+from lesionscan.cli import evaluate, inspect, merge, phantom, plant, review, scan
 from lesionscan.cli.terminal import (
     GOES_ON,
     RefusedError,
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.command()(scan.scan)
 app.command()(scan.demo)
 app.command()(merge.merge)
+app.command()(review.review)
 app.command()(inspect.inspect)
 app.command()(evaluate.evaluate)
 app.command()(phantom.phantom)

@@ -127,7 +127,7 @@ class _CsvTable:
 
     def writerow(self, row: Sequence[Cell]) -> None:
         """Write one row."""
-        self._writer.writerow([_text(cell) for cell in row])
+        self._writer.writerow([cell_text(cell) for cell in row])
 
 
 def table_writer(stream: TextIO, columns: Iterable[str]) -> RowWriter:
@@ -198,7 +198,8 @@ def candidate_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _text(value: Cell) -> str:
+def cell_text(value: Cell) -> str:
+    """Return a value as it stands in a CSV cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -276,12 +276,9 @@ def test_lists_are_read_as_programs_write_them(text: bytes, paths: list[str]) ->
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
     "folder",
-    ["report.html", "images.csv", "run.json", "a.png.json", "a.png.page.js", "report/index.js"],
-=======
-    "folder", ["report.html", "images.csv", "run.json", "review.json", "a.png.json"]
->>>>>>> 3735c88 (Results may have another name than the film, which the truth's index says; a film called review does not meet the review; whole files can be made durable)
+    ["report.html", "images.csv", "run.json", "review.json", "a.png.json", "a.png.page.js"]
+    + ["report/index.js"],
 )
 def test_a_folder_called_like_a_result_does_not_meet_it(tmp_path: Path, folder: str) -> None:
     """Its films get longer names: no folder stands where a file is to be written."""

@@ -1,0 +1,134 @@
+"""`lesionscan review`: look at a run's page and decide, or make tables and truth of decisions."""
+
+import logging
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionscan.cli.terminal import RefusedError, complain, note, one_line, stoppable
+
+if TYPE_CHECKING:
+    from lesionscan.review.apply import AppliedReview
+
+
+def review(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="Output folder of lesionscan scan.")
+    ],
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1024, max=65535, help="Of this machine; a free one if unset."),
+    ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = False,
+    apply: Annotated[
+        Path | None,
+        typer.Option("--apply", metavar="REVIEW", help="Make tables and truth of a review.json."),
+    ] = None,
+    films: Annotated[
+        Path | None,
+        typer.Option("--films", help="With --apply: the folder that was scanned, for the truth."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="With --apply: where to; RESULTS/reviewed if unset."),
+    ] = None,
+) -> None:
+    """Show a run's page on this machine and keep what a reviewer decides; --apply uses it."""
+    if apply is None:
+        if films is not None or out is not None:
+            raise RefusedError("--films and --out belong to --apply; name the review.json with it")
+        _serve(results, port or 0, open_page=open_page)
+    elif port is not None or open_page:
+        raise RefusedError("--port and --open show the page, --apply does not; call it twice")
+    else:
+        _apply(results, apply, films, results / "reviewed" if out is None else out)
+
+
+def _serve(results: Path, port: int, *, open_page: bool) -> None:
+    from lesionscan.review.record import ReviewError
+    from lesionscan.review.server import ReviewServer
+
+    # it would tell of clients that hang up, and of queues
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)
+    with stoppable("stopped"):
+        try:
+            server = ReviewServer(results, port=port)
+        except ReviewError as error:
+            raise RefusedError(one_line(str(error))) from error
+        print(f"report: {server.address}", flush=True)
+        print("for this machine only; Ctrl-C ends it, decisions are saved as you go", flush=True)
+        if open_page:
+            import webbrowser
+
+            if not webbrowser.open(server.address):
+                note("no browser could be started; open the address yourself")
+        server.run()
+    if server.kept_at.is_file():
+        print(f"\ndecisions: {one_line(str(server.kept_at))}")
+        print(f"next: lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}")
+    else:
+        print("\nno decision was saved")
+
+
+def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
+    from lesionscan.review.apply import apply_review
+    from lesionscan.review.record import ReviewError, load_review
+
+    if films is not None and not films.is_dir():
+        raise RefusedError(f"--films {one_line(str(films))}: there is no such folder")
+    with stoppable("stopped; apply the review again"):
+        try:
+            applied = apply_review(results, load_review(review), films=films, out=out)
+        except ReviewError as error:
+            raise RefusedError(one_line(str(error))) from error
+    _name_others(applied)
+    _print_applied(applied)
+    if applied.truth is not None and applied.truth.entries:
+        truth = _quoted(applied.truth_folder)
+        print(f"next: lesionscan evaluate {_quoted(results)} {truth}")
+    from lesionscan.reporting.records import DISCLAIMER
+
+    print(DISCLAIMER)
+    raise typer.Exit(0 if applied.complete else 1)
+
+
+def _name_others(applied: "AppliedReview") -> None:
+    """Name on stderr, a line each, the films that are not where one might look for them."""
+    for name, reason in applied.not_applied:
+        complain(f"{one_line(name)}: not applied: {one_line(reason)}")
+    if applied.truth is not None:
+        for name, reason in (*applied.truth.missing, *applied.truth.left_out):
+            note(f"{one_line(name)}: not in the truth: {one_line(reason)}")
+
+
+def _print_applied(applied: "AppliedReview") -> None:
+    films = applied.films
+    reviewed = sum(film.review.reviewed for film in films)
+    counts = {
+        name: sum(len(film.decided(name)) for film in films)
+        for name in ("accepted", "rejected", "unsure")
+    }
+    missed = sum(len(film.review.missed) for film in films)
+    words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    print(f"{reviewed:,} of {applied.listed:,} films reviewed: {words}, {missed:,} missed lesions")
+    print(f"tables: {one_line(str(applied.out / 'images.csv'))}, candidates.csv")
+    truth = applied.truth
+    if truth is None:
+        print("truth: none written; name the folder that was scanned (--films)")
+    elif not truth.entries:
+        print("truth: none written; no reviewed film can be counted")
+    else:
+        others = len(truth.left_out) + len(truth.missing)
+        left_out = f", {others:,} reviewed films not in it" if others else ""
+        print(
+            f"truth: {len(truth.entries):,} films, {truth.lesions:,} lesions{left_out}: "
+            f"{one_line(str(applied.truth_folder))}"
+        )
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(one_line(str(path)))

@@ -1,0 +1,136 @@
+"""Which films of a review still fit their results: nothing is applied to what has changed."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lesionscan.reporting.records import is_sealed, name_of
+from lesionscan.review.outline import DrawnOn
+from lesionscan.review.record import FilmReviewRecord, ReviewRecord
+
+_CHANGED = "its result has changed since it was reviewed; review it again"
+_NO_RESULT = "it has no result that can be read; scan again"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedFilm:
+    """A film whose review fits its result: what is needed of both, since there may be many.
+
+    Attributes
+    ----------
+    name
+        Name of its results, without ending.
+    review
+        What was decided.
+    file, frame, frames, sha256
+        As in the result's `input`.
+    drawn_on
+        Size and spacing of the picture; None where it failed.
+    shown
+        Ids of the candidates that were shown.
+    labels_sha256
+        Hash of its labels picture; None where there is none.
+    body_part
+        As the file says; None where it does not.
+    """
+
+    name: str
+    review: FilmReviewRecord
+    file: str
+    frame: int
+    frames: int
+    sha256: str | None
+    drawn_on: DrawnOn | None
+    shown: tuple[int, ...]
+    labels_sha256: str | None
+    body_part: str | None
+
+    def decided(self, decision: str) -> list[int]:
+        """Return the ids of the candidates that were so decided, rising."""
+        given = self.review.candidates.items()
+        return sorted(int(number) for number, one in given if one.decision == decision)
+
+
+class _RefusedError(Exception):
+    """Why a film's review is not applied."""
+
+
+def reviewed_films(
+    results: Path, review: ReviewRecord, listed: Collection[tuple[str, int]]
+) -> tuple[list[ReviewedFilm], list[tuple[str, str]]]:
+    """Compare a review with the results as they are now.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    review
+        The review.
+    listed
+        Pictures, as (file, frame), of the run's tables.
+
+    Returns
+    -------
+    films
+        Those whose review fits, in the order of their names.
+    not_applied
+        The names of the others, and why.
+    """
+    films, refused = [], []
+    for name in sorted(review.films):
+        try:
+            films.append(_reviewed(results, name, review.films[name], listed))
+        except _RefusedError as error:
+            refused.append((name, str(error)))
+    return films, refused
+
+
+def _reviewed(
+    results: Path, name: str, review: FilmReviewRecord, listed: Collection[tuple[str, int]]
+) -> ReviewedFilm:
+    try:
+        data = (results / f"{name}.json").read_bytes()
+        result: Mapping[str, Any] = json.loads(data)
+        own = name_of(result) == name
+        film = _film(name, review, result)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _RefusedError(_NO_RESULT) from error
+    if not own:
+        raise _RefusedError(_NO_RESULT)
+    if result["seal_sha256"] != review.result_sha256 or not is_sealed(data):
+        raise _RefusedError(_CHANGED)
+    ids = {candidate["id"] for candidate in result["candidates"]}
+    if not {int(number) for number in review.candidates} <= ids:
+        raise _RefusedError("the review decides about a candidate that its result does not have")
+    if film.drawn_on is None and review.missed:
+        raise _RefusedError("it could not be read, and yet has an outline")
+    if (film.file, film.frame) not in listed:
+        raise _RefusedError("images.csv does not list it; scan again, or merge")
+    return film
+
+
+def _film(name: str, review: FilmReviewRecord, result: Mapping[str, Any]) -> ReviewedFilm:
+    image, source = result["image"], result["input"]
+    body_part = result["acquisition"].get("body_part_examined")
+    return ReviewedFilm(
+        name=name,
+        review=review,
+        file=source["file"],
+        frame=source["frame"],
+        frames=source["frames"],
+        sha256=source["sha256"],
+        drawn_on=None if image is None else _drawn_on(image),
+        shown=tuple(one["id"] for one in result["candidates"] if one["shown"]),
+        labels_sha256=(result["pictures"] or {}).get("labels_sha256"),
+        body_part=body_part if isinstance(body_part, str) and body_part else None,
+    )
+
+
+def _drawn_on(image: Mapping[str, Any]) -> DrawnOn:
+    spacing = image["spacing_mm"]
+    return DrawnOn(
+        shape=(image["rows"], image["columns"]),
+        spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
+    )

@@ -1,0 +1,78 @@
+"""A review made useful: the run's tables with the decisions, and a truth folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lesionscan.review.applied import ReviewedFilm, reviewed_films
+from lesionscan.review.record import ReviewRecord
+from lesionscan.review.tables import listed_pictures, write_tables
+from lesionscan.review.truth import ReviewedTruth, TruthSource, write_truth
+from lesionscan.review.truth_names import truth_names
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedReview:
+    """What became of a review.
+
+    Attributes
+    ----------
+    films
+        Those whose review fits their result.
+    not_applied
+        The names of the others, and why.
+    listed
+        How many pictures the run has.
+    out
+        The folder with the tables.
+    truth
+        What is in the truth folder, and what is not; None where none was asked for.
+    """
+
+    films: tuple[ReviewedFilm, ...]
+    not_applied: tuple[tuple[str, str], ...]
+    listed: int
+    out: Path
+    truth: ReviewedTruth | None
+
+    @property
+    def truth_folder(self) -> Path:
+        """Where the truth folder stands."""
+        return self.out / "truth"
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was decided is in the tables, and all that could be in the truth."""
+        return not self.not_applied and not (self.truth and self.truth.missing)
+
+
+def apply_review(
+    results: Path, review: ReviewRecord, *, out: Path, films: Path | None = None
+) -> AppliedReview:
+    """Write tables with a review's decisions and, where the films are named, a truth folder.
+
+    Parameters
+    ----------
+    results
+        What `lesionscan scan` wrote.
+    review
+        What was decided about it.
+    out
+        Folder for `images.csv`, `candidates.csv` and `truth`.
+    films
+        The folder that was scanned; a truth folder is made of nothing less than films and masks.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When the results cannot be used.
+    lesionscan.reporting.atomic.OutputError
+        When something cannot be written.
+    """
+    listed = listed_pictures(results)
+    reviewed, refused = reviewed_films(results, review, listed)
+    write_tables(results, reviewed, out)
+    truth = None
+    if films is not None:
+        names = truth_names({file for file, _ in listed})
+        truth = write_truth(reviewed, TruthSource(results, films, names), out / "truth")
+    return AppliedReview(tuple(reviewed), tuple(refused), len(listed), out, truth)

@@ -1,0 +1,192 @@
+"""`review.json`: what a reviewer decided about the candidates of a run, and what was missed.
+
+Frame of every coordinate: (row, column) in the stored matrix, pixel centres at integers. A film
+that has no entry has not been reviewed. The same decisions give the same bytes.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from lesionscan.reporting.records import DISCLAIMER, Record
+
+REVIEW_NAME = "review.json"
+MOST_BYTES = 64_000_000
+"""Largest review read or saved: 20,000 films with two decisions and a note each have a tenth."""
+_LONGEST_LOCATION = 120
+
+DecisionName: TypeAlias = Literal["accepted", "rejected", "unsure"]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Note: TypeAlias = Annotated[str, Field(max_length=4000)]
+CandidateId: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")]
+Coordinate: TypeAlias = Annotated[float, Field(ge=-0.5, le=99_999.5)]
+"""In pixels; from the outer edge of the first pixel to beyond the last of any film."""
+PointPx: TypeAlias = tuple[Coordinate, Coordinate]
+
+
+def _stays_inside(name: str) -> str:
+    """Refuse names that would lead out of the results folder."""
+    if "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError("is not the name of a film's results")
+    return name
+
+
+FilmName: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=4096), AfterValidator(_stays_inside)
+]
+
+
+class ReviewError(Exception):
+    """A review, or a folder to review, that cannot be used; the message is one line."""
+
+
+class DecisionRecord(Record):
+    """What was decided about one candidate."""
+
+    decision: DecisionName = Field(description="accepted: a lesion; rejected: none; unsure.")
+    note: Note = Field(default="", description="The reviewer's words.")
+
+
+class MissedRecord(Record):
+    """A lesion that the program has not found, as the reviewer drew it."""
+
+    outline_px: tuple[PointPx, ...] = Field(
+        min_length=3,
+        max_length=20_000,
+        description="Corners of a closed polygon as (row, column), in pixels; the last is joined "
+        "to the first. A pixel belongs to the lesion if its centre lies inside.",
+    )
+    note: Note = Field(default="", description="The reviewer's words.")
+
+
+class FilmReviewRecord(Record):
+    """What was decided about one film."""
+
+    result_sha256: str = Field(
+        pattern=r"^([0-9a-f]{64})?$",
+        description="seal_sha256 of the film's JSON that was looked at; empty where it has none.",
+    )
+    reviewed: bool = Field(
+        description="Whether the reviewer is done: every lesion is accepted or outlined."
+    )
+    note: Note = Field(default="", description="The reviewer's words.")
+    candidates: dict[CandidateId, DecisionRecord] = Field(
+        default_factory=dict, max_length=100, description="Decisions by the candidate's id."
+    )
+    missed: tuple[MissedRecord, ...] = Field(
+        default=(), max_length=100, description="Lesions that the program has not found."
+    )
+
+
+class ReviewedToolRecord(Record):
+    """Which program with which settings and scorer made the results."""
+
+    version: str = Field(max_length=100, description="Version of the program.")
+    settings_sha256: Sha256 = Field(description="SHA-256 (hexadecimal) of the settings.")
+    scorer_sha256: Sha256 = Field(description="SHA-256 (hexadecimal) of the scorer's file.")
+
+
+class ReviewRecord(Record):
+    """A review of a run. Coordinates are (row, column), pixel centres at integers."""
+
+    schema_version: Literal["1.0"] = Field(
+        default="1.0", description="Version of this format; a new major number breaks readers."
+    )
+    kind: Literal["lesionscan review"] = Field(
+        default="lesionscan review", description="What this file is."
+    )
+    tool: ReviewedToolRecord = Field(description="What made the results that were looked at.")
+    reviewer: str = Field(default="", max_length=200, description="Who decided, as they wish.")
+    films: dict[FilmName, FilmReviewRecord] = Field(
+        default_factory=dict, description="By the name of the film's results, without ending."
+    )
+    disclaimer: str = Field(
+        default=DISCLAIMER, max_length=200, description="What this review is not."
+    )
+
+
+def parse_review(data: bytes) -> ReviewRecord:
+    """Read a review.
+
+    Raises
+    ------
+    ReviewError
+        When it is none; the message is the cause alone.
+    """
+    if len(data) > MOST_BYTES:
+        raise ReviewError(f"is larger than {MOST_BYTES // 1_000_000} MB")
+    try:
+        return ReviewRecord.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        raise ReviewError(_in_words(error)) from error
+
+
+def load_review(path: Path) -> ReviewRecord:
+    """Read a review's file.
+
+    Raises
+    ------
+    ReviewError
+        When it cannot be read or is no review; the message names the file.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ReviewError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    return check_review(path, data)
+
+
+def check_review(path: Path, data: bytes) -> ReviewRecord:
+    """Read a review from the bytes of a file.
+
+    Raises
+    ------
+    ReviewError
+        When they are no review; the message names the file.
+    """
+    try:
+        return parse_review(data)
+    except ReviewError as error:
+        raise ReviewError(
+            f"{path} is no review that can be used: {error}; repair it or move it away"
+        ) from error
+
+
+def review_json(review: ReviewRecord) -> bytes:
+    """Return a review's bytes: UTF-8, films sorted, one a line, so that two can be compared."""
+    plain = review.model_dump(mode="json")
+    films = plain["films"]
+    lines = ",\n".join(f"    {_text(name)}: {_film(films[name])}" for name in sorted(films))
+    entries = ",\n".join(
+        f"  {_text(key)}: {_text(value) if key != 'films' else _braced(lines)}"
+        for key, value in plain.items()
+    )
+    return f"{{\n{entries}\n}}\n".encode()
+
+
+def _film(film: dict[str, Any]) -> str:
+    candidates = film["candidates"]
+    ordered = {number: candidates[number] for number in sorted(candidates, key=int)}
+    return _text({**film, "candidates": ordered})
+
+
+def _braced(lines: str) -> str:
+    return f"{{\n{lines}\n  }}" if lines else "{}"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _in_words(error: ValidationError) -> str:
+    """Say in one line what is wrong with the first entry that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    where = ".".join(str(part) for part in first["loc"])
+    if len(where) > _LONGEST_LOCATION:
+        where = f"{where[:_LONGEST_LOCATION]}..."
+    line = f"{where} {reason}" if where else reason
+    return "".join(char if char.isprintable() else "?" for char in line)

@@ -1,0 +1,77 @@
+"""Serves the report page to this machine alone, until it is stopped."""
+
+import secrets
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from waitress.server import create_server
+
+from lesionscan.reporting.atomic import remove_leftovers
+from lesionscan.review.application import ReviewApplication
+from lesionscan.review.record import MOST_BYTES, ReviewError
+from lesionscan.review.served import PAGE_NAME
+from lesionscan.review.store import ReviewStore
+
+_HOST = "127.0.0.1"
+_TOKEN_BYTES = 24
+"""192 random bits: not to be guessed."""
+
+
+class ReviewServer:
+    """A results folder's page at an address that only this machine reaches.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    port
+        Of this machine; 0 lets the system choose a free one.
+
+    Attributes
+    ----------
+    address
+        Of the page, secret included.
+    kept_at
+        The file in which the decisions are kept.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When the folder cannot be reviewed, or the port is taken.
+    """
+
+    def __init__(self, results: Path, *, port: int = 0) -> None:
+        store = ReviewStore(results)
+        remove_leftovers(results)  # of servers that were killed in mid-save
+        try:
+            listening = socket.create_server((_HOST, port))
+        except OSError as error:
+            raise ReviewError(
+                f"port {port} cannot be used ({error.strerror}); choose another (--port)"
+            ) from error
+        chosen: int = listening.getsockname()[1]
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        application = ReviewApplication(
+            results, store, token=token, hosts=[f"{_HOST}:{chosen}", f"localhost:{chosen}"]
+        )
+        self.address = f"http://{_HOST}:{chosen}/{token}/{PAGE_NAME}"
+        self.kept_at = store.path
+        self._server = create_server(
+            application,
+            sockets=[listening],
+            ident=None,
+            # the application refuses what is too large in words of its own; this is for the rest
+            max_request_body_size=2 * MOST_BYTES,
+        )
+
+    def run(self) -> None:
+        """Answer until Ctrl-C; requests in hand are finished."""
+        with suppress(KeyboardInterrupt):  # a second one
+            self._server.run()
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._server.task_dispatcher.shutdown()
+        self._server.close()

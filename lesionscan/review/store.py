@@ -1,0 +1,179 @@
+"""Where a review is kept: one file that is replaced as a whole, and never silently.
+
+Whoever saves says which review the change was made to (its ETag). The comparison and the
+replacement happen under a lock that processes share and that the system releases when one dies, so
+that of two reviewers the second learns that there was a first.
+"""
+
+import errno
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from lesionscan.reporting.atomic import OutputError, write_bytes
+from lesionscan.reporting.records import sha256_of
+from lesionscan.review.record import (
+    REVIEW_NAME,
+    ReviewedToolRecord,
+    ReviewError,
+    ReviewRecord,
+    check_review,
+    review_json,
+)
+
+NO_REVIEW = '"none"'
+"""ETag of a review that has not been saved yet."""
+LOCK_NAME = ".lesionscan-review.lock"
+_WAIT_SECONDS = 10.0
+_POLL_SECONDS = 0.01
+
+
+class SaveError(Exception):
+    """A review that cannot be written; the one before is whole. The message is one line.
+
+    Attributes
+    ----------
+    full
+        Whether room is missing.
+    """
+
+    def __init__(self, message: str, *, full: bool = False) -> None:
+        super().__init__(message)
+        self.full = full
+
+
+@dataclass(frozen=True, slots=True)
+class SavedReview:
+    """A review as it is kept.
+
+    Attributes
+    ----------
+    data
+        Its bytes.
+    etag
+        What tells it from others: the quoted hash of the bytes, or `NO_REVIEW`.
+    """
+
+    data: bytes
+    etag: str
+
+
+class ConflictError(Exception):
+    """The review was changed since it was looked at.
+
+    Attributes
+    ----------
+    current
+        What is kept now.
+    """
+
+    def __init__(self, current: SavedReview) -> None:
+        super().__init__("the review was changed by somebody else")
+        self.current = current
+
+
+class ReviewStore:
+    """Keeps the review of a results folder.
+
+    Parameters
+    ----------
+    results
+        The folder.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When the folder holds no results with a report page, or what is kept is no review.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.path = results / REVIEW_NAME
+        self._lock = results / LOCK_NAME
+        if not (results / "report.html").is_file():
+            raise ReviewError(f"{results} has no report.html; name scan's --out folder")
+        self._tool = _tool_of(results)
+        self.read()
+
+    def read(self) -> SavedReview:
+        """Return what is kept; a review without films where nothing is.
+
+        Raises
+        ------
+        lesionscan.review.record.ReviewError
+            When it cannot be read or is no review.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return SavedReview(review_json(ReviewRecord(tool=self._tool)), NO_REVIEW)
+        except OSError as error:
+            raise ReviewError(f"{self.path} cannot be read ({error.strerror})") from error
+        check_review(self.path, data)
+        return SavedReview(data, _etag(data))
+
+    def swap(self, review: ReviewRecord, *, expected: str) -> SavedReview:
+        """Replace what is kept, if it is what the caller has seen.
+
+        Parameters
+        ----------
+        review
+            The new one.
+        expected
+            ETag of the review that it was made from.
+
+        Raises
+        ------
+        lesionscan.review.record.ReviewError
+            When what is kept is something else that is no review.
+        ConflictError
+            When something else is kept by now.
+        SaveError
+            When it cannot be written.
+        """
+        wanted = review_json(review)
+        try:
+            with FileLock(self._lock).acquire(_WAIT_SECONDS, poll_interval=_POLL_SECONDS):
+                if self._current_etag() != expected:
+                    raise ConflictError(self.read())
+                write_bytes(self.path, wanted, durable=True)
+        except Timeout as error:
+            raise SaveError(f"{self.path} is being written by another process; save again") from (
+                error
+            )
+        except OutputError as error:
+            raise _unsaved(self.path, error.__cause__) from error
+        except OSError as error:
+            raise _unsaved(self._lock, error) from error
+        return SavedReview(wanted, _etag(wanted))
+
+    def _current_etag(self) -> str:
+        try:
+            return _etag(self.path.read_bytes())
+        except FileNotFoundError:
+            return NO_REVIEW
+
+
+def _etag(data: bytes) -> str:
+    return f'"{sha256_of(data)}"'
+
+
+def _unsaved(path: Path, cause: BaseException | None) -> SaveError:
+    full = isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}
+    words = (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
+    remedy = "make room and save again" if full else "or download the review"
+    return SaveError(f"cannot write {path}: {words}; {remedy}", full=full)
+
+
+def _tool_of(results: Path) -> ReviewedToolRecord:
+    """Return what made a folder's results."""
+    try:
+        run = json.loads((results / "run.json").read_bytes())
+        tool = {name: run["tool"][name] for name in ReviewedToolRecord.model_fields}
+        return ReviewedToolRecord(**tool)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+        raise ReviewError(
+            f"{results} has no run.json that says what made its results; scan again, or merge"
+        ) from error

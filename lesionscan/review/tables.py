@@ -1,0 +1,165 @@
+"""The run's tables with a reviewer's decisions beside.
+
+Rows and columns are those of the run's `images.csv` and `candidates.csv`, cell by cell as they
+stand there; columns are added behind, and lesions that were missed get rows of their own.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from lesionscan.reporting.atomic import open_atomic
+from lesionscan.reporting.records import DISCLAIMER
+from lesionscan.reporting.tables import Cell, cell_text
+from lesionscan.review.applied import ReviewedFilm
+from lesionscan.review.outline import outline_cells
+from lesionscan.review.record import MissedRecord, ReviewError
+
+DECISION_COLUMNS = ("decision", "note")
+"""Added to the table of candidates. A lesion that was missed has the decision "missed"."""
+COUNT_COLUMNS = ("reviewed", "accepted", "rejected", "unsure", "missed", "note")
+"""Added to the table of images."""
+
+Picture: TypeAlias = tuple[str, int]
+"""File and frame, as in the tables."""
+Row: TypeAlias = list[str]
+
+
+class _Table:
+    """Reads a table of the run.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        Its lines as lists of cells, the header first.
+    """
+
+    def __init__(self, path: Path, rows: Iterator[Row]) -> None:
+        self._path = path
+        self._rows = rows
+        self.columns = next(rows, [])
+        if not {"file", "frame"} <= set(self.columns):
+            raise self.unusable()
+        self._file, self._frame = self.columns.index("file"), self.columns.index("frame")
+
+    def rows(self) -> Iterator[tuple[Picture, Row]]:
+        """Yield each row, and the picture that it is about."""
+        for row in self._rows:
+            if len(row) != len(self.columns) or not row[self._frame].isdecimal():
+                raise self.unusable()
+            # the guard against formulas (`reporting.tables`) is no part of the name
+            yield (row[self._file].removeprefix("./"), int(row[self._frame])), row
+
+    def unusable(self) -> ReviewError:
+        """Return what to say of a table that was changed."""
+        return ReviewError(f"{self._path} is not as the run wrote it; scan again, or merge")
+
+
+def listed_pictures(results: Path) -> set[Picture]:
+    """Return the pictures that the run's table of images lists.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When there is none, or it was changed.
+    """
+    with _opened(results / "images.csv") as table:
+        return {picture for picture, _ in table.rows()}
+
+
+def write_tables(results: Path, films: Sequence[ReviewedFilm], out: Path) -> None:
+    """Write `images.csv` and `candidates.csv` into `out`.
+
+    Parameters
+    ----------
+    results
+        The results folder.
+    films
+        Those whose review fits their result.
+    out
+        Where to.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When the run's tables cannot be read, or do not fit each other.
+    lesionscan.reporting.atomic.OutputError
+        When a table cannot be written.
+    """
+    by_picture = {(film.file, film.frame): film for film in films}
+    with (
+        _opened(results / "images.csv") as images,
+        _opened(results / "candidates.csv") as candidates,
+        open_atomic(out / "images.csv") as image_stream,
+        open_atomic(out / "candidates.csv") as candidate_stream,
+    ):
+        write_image = _writer(image_stream, [*images.columns, *COUNT_COLUMNS])
+        write_candidate = _writer(candidate_stream, [*candidates.columns, *DECISION_COLUMNS])
+        number = candidates.columns.index("id")
+        rest = candidates.rows()
+        following = next(rest, None)
+        for picture, row in images.rows():
+            film = by_picture.get(picture)
+            write_image([*row, *map(cell_text, _counts(film))])
+            while following is not None and following[0] == picture:
+                candidate = following[1]
+                decision = map(cell_text, _decision(film, candidate[number]))
+                write_candidate([*candidate, *decision])
+                following = next(rest, None)
+            for missed in () if film is None else film.review.missed:
+                write_candidate(_missed_row(candidates.columns, film, missed))
+        if following is not None:  # of a picture that is not listed, or in another order
+            raise candidates.unusable()
+
+
+def _counts(film: ReviewedFilm | None) -> tuple[Cell, ...]:
+    if film is None:
+        return False, *(None,) * (len(COUNT_COLUMNS) - 1)
+    decided = (len(film.decided(one)) for one in ("accepted", "rejected", "unsure"))
+    return film.review.reviewed, *decided, len(film.review.missed), film.review.note or None
+
+
+def _decision(film: ReviewedFilm | None, number: str) -> tuple[Cell, ...]:
+    given = None if film is None else film.review.candidates.get(number)
+    return (None, None) if given is None else (given.decision, given.note or None)
+
+
+def _missed_row(columns: Sequence[str], film: ReviewedFilm, missed: MissedRecord) -> Row:
+    measured = None
+    if film.drawn_on is not None:
+        measured = outline_cells(missed.outline_px, film.drawn_on)
+    cells: Mapping[str, Cell] = {
+        "file": film.file,
+        "frame": film.frame,
+        **(measured or {}),
+        "disclaimer": DISCLAIMER,
+    }
+    return [cell_text(cells.get(name)) for name in columns] + [
+        "missed",
+        cell_text(missed.note or None),
+    ]
+
+
+def _writer(stream: Any, columns: Row) -> Callable[[Row], object]:  # noqa: ANN401 - a TextIO
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    return writer.writerow
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Table]:
+    try:
+        stream = path.open(encoding="utf-8", newline="")
+    except OSError as error:
+        raise ReviewError(
+            f"{path} cannot be read ({error.strerror}); name scan's --out folder"
+        ) from error
+    with stream:
+        try:
+            yield _Table(path, csv.reader(stream))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ReviewError(f"{path} is not as the run wrote it; scan again, or merge") from error

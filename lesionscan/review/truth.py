@@ -1,0 +1,234 @@
+"""Reviewed films as films whose lesions are known, for `lesionscan evaluate` and for training.
+
+A film gets in where its review says all that truth must say: it is reviewed, no candidate is
+unsure, and none that was shown is undecided. What then is neither accepted nor outlined is no
+lesion. Program's bone masks stay out: nobody has looked at them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.reporting.atomic import link_or_copy, remove, write_bytes
+from lesionscan.reporting.overlay import encode_png
+from lesionscan.reporting.records import sha256_of
+from lesionscan.review.applied import ReviewedFilm
+from lesionscan.review.outline import DrawnOn, lesion_mask, outlined
+from lesionscan.review.record import ReviewError
+from lesionscan.review.truth_names import image_ending
+
+
+@dataclass(slots=True)
+class ReviewedTruth:
+    """What became a truth folder, and what did not.
+
+    Attributes
+    ----------
+    entries
+        Of the index, in the order of the results' names.
+    left_out
+        Names of reviewed films that cannot be counted either way, and why.
+    missing
+        Names of those that should be in it but whose file or picture is not what it was, and why.
+    """
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def lesions(self) -> int:
+        """Number of lesions in it."""
+        return sum(entry["lesions"] for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class TruthSource:
+    """Where the films of a truth folder come from.
+
+    Attributes
+    ----------
+    results
+        The results folder.
+    films
+        The folder that was scanned.
+    names
+        Plain names of all files of the run.
+    """
+
+    results: Path
+    films: Path
+    names: Mapping[str, str]
+
+
+class _UnusableError(Exception):
+    """Why a film that should be in the truth is not."""
+
+
+def write_truth(films: Sequence[ReviewedFilm], source: TruthSource, out: Path) -> ReviewedTruth:
+    """Write a truth folder; one of an earlier review at the same place is replaced.
+
+    Parameters
+    ----------
+    films
+        Those whose review fits their result.
+    source
+        Where they come from.
+    out
+        The truth folder.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When another truth folder stands there that is not of a review.
+    lesionscan.reporting.atomic.OutputError
+        When it cannot be written.
+    """
+    truth = ReviewedTruth()
+    before = _indexed_files(out)
+    remove(out / "index.json")  # while films change, no index may vouch for them
+    for film in films:
+        if not film.review.reviewed:
+            continue
+        doubt = _doubt(film)
+        if doubt:
+            truth.left_out.append((film.name, doubt))
+            continue
+        try:
+            truth.entries.append(_write_film(film, source, out))
+        except _UnusableError as error:
+            truth.missing.append((film.name, str(error)))
+    kept = {path for entry in truth.entries for path in _files_of(entry)}
+    for path in sorted(before - kept):
+        remove(out / path)
+    if truth.entries:
+        text = json.dumps(truth.entries, indent=1, ensure_ascii=False) + "\n"
+        write_bytes(out / "index.json", text.encode("utf-8"))
+    return truth
+
+
+def _doubt(film: ReviewedFilm) -> str:
+    """Return why a reviewed film cannot be counted either way; nothing where it can."""
+    if film.frames > 1:
+        return f"its file holds {film.frames} pictures; truth is about files with one"
+    if film.drawn_on is None:
+        return "it could not be read"
+    unsure = film.decided("unsure")
+    if unsure:
+        return f"unsure about candidate {_numbers(unsure)}"
+    undecided = [number for number in film.shown if str(number) not in film.review.candidates]
+    return f"no decision about candidate {_numbers(undecided)}, shown" if undecided else ""
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids))
+
+
+def _write_film(film: ReviewedFilm, source: TruthSource, out: Path) -> dict[str, Any]:
+    name = source.names[film.file]
+    accepted = film.decided("accepted")
+    mask, facts = _mask(film, accepted, source.results)
+    path = source.films / film.file
+    image = f"images/{name}{image_ending(film.file) or _ending_by_content(path)}"
+    if _sha256(path) != film.sha256:
+        raise _UnusableError(f"{path} is not the file that was scanned")
+    # resolved: a second name of a link would lead from another folder to nothing
+    link_or_copy(path.resolve(), out / image)
+    write_bytes(out / "masks" / f"{name}.lesions.png", encode_png(mask))
+    entry: dict[str, Any] = {
+        "name": name,
+        "file": image,
+        "result": film.name,
+        "kind": "lytic" if facts else "normal",
+        "lesions": len(facts),
+        "lesion_facts": facts,
+    }
+    return entry if film.body_part is None else {**entry, "body_part": film.body_part}
+
+
+def _mask(
+    film: ReviewedFilm, accepted: Sequence[int], results: Path
+) -> tuple[NDArray[np.uint16], list[dict[str, Any]]]:
+    """Return a film's lesions, one number each, and which candidate each of them was."""
+    if film.drawn_on is None:
+        raise _UnusableError("it could not be read")
+    mask = np.zeros(film.drawn_on.shape, np.uint16)
+    if accepted:
+        labels = _labels(results / f"{film.name}.labels.png", film.labels_sha256, film.drawn_on)
+        for label, number in enumerate(accepted, start=1):
+            mask[labels == number] = label
+    drawn = [outlined(one.outline_px, film.drawn_on.shape) for one in film.review.missed]
+    mask = lesion_mask(mask, drawn)
+    lesions = int(np.unique(mask[mask > 0]).size)
+    of_candidates = [*accepted, *[None] * (lesions - len(accepted))]
+    return mask, [
+        {"label": label, "candidate_id": number}
+        for label, number in enumerate(of_candidates, start=1)
+    ]
+
+
+def _labels(path: Path, sha256: str | None, film: DrawnOn) -> NDArray[np.uint16]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _UnusableError(f"{path} cannot be read ({error.strerror}); scan again") from error
+    labels = None
+    if sha256_of(data) == sha256:
+        labels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.shape != film.shape:
+        raise _UnusableError(f"{path} was changed after the scan; scan again")
+    return np.asarray(labels, np.uint16)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _UnusableError(
+            f"{path} cannot be read ({error.strerror}); name the scanned folder (--films)"
+        ) from error
+
+
+def _ending_by_content(path: Path) -> str:
+    """Return the ending for a film whose name has none that a truth folder knows."""
+    head = b""
+    with suppress(OSError), path.open("rb") as stream:  # told when it is hashed
+        head = stream.read(4)
+    for magic, ending in ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg")):
+        if head.startswith(magic):
+            return ending
+    return ".tif" if head[:2] in {b"II", b"MM"} else ".dcm"
+
+
+def _indexed_files(folder: Path) -> set[str]:
+    """Return the files that an earlier truth folder of a review consists of; none where it is new.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When it is somebody else's, who would lose it.
+    """
+    try:
+        entries = json.loads((folder / "index.json").read_bytes())
+        if all("result" in entry for entry in entries):
+            return {path for entry in entries for path in _files_of(entry)}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise ReviewError(f"{folder} holds truth that is not of a review; name another --out")
+
+
+def _files_of(entry: Mapping[str, Any]) -> tuple[str, str]:
+    # names alone: nothing that stands in a file may lead elsewhere
+    image, name = PurePosixPath(entry["file"]).name, PurePosixPath(entry["name"]).name
+    return f"images/{image}", f"masks/{name}.lesions.png"

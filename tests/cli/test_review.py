@@ -1,0 +1,186 @@
+"""`lesionscan review` refuses with one line, applies a review, and what comes out is truth."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lesionscan.review.record import review_json
+from tests.cli.command import ROOT, lesionscan
+from tests.review.made import (
+    ENVIRONMENT,
+    HIDDEN,
+    SHOWN,
+    SQUARE,
+    as_review,
+    film_review,
+    page_folder,
+    scanned,
+    seal,
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "has no report.html; name scan's --out folder"),
+        (["--apply", "no.json"], "no.json cannot be read (No such file or directory); check"),
+        (["--films", "x"], "--films and --out belong to --apply"),
+        (["--out", "x"], "--films and --out belong to --apply"),
+        (["--apply", "x", "--port", "8000"], "--port and --open show the page, --apply does not"),
+        (["--apply", "x", "--open"], "--port and --open show the page, --apply does not"),
+        (["--apply", "x", "--films", "none"], "--films none: there is no such folder"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    """Status 2, nothing on stdout, no file."""
+    done = lesionscan("review", tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lesionscan: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_ports_of_the_system_are_no_choice(tmp_path: Path) -> None:
+    """Under 1024 none is free for users."""
+    done = lesionscan("review", page_folder(tmp_path / "r"), "--port", 80)
+    assert done.returncode == 2
+    assert "1024<=x<=65535" in done.stderr
+
+
+def test_the_page_is_opened_where_it_is_asked_for(tmp_path: Path) -> None:
+    """The browser gets the printed address; where there is none, that is said."""
+    code = """
+import sys, webbrowser
+from lesionscan import cli
+from lesionscan.review.server import ReviewServer
+webbrowser.open = lambda address: print("opened:", address) or sys.argv[2] == "yes"
+ReviewServer.run = ReviewServer.close
+sys.argv = ["lesionscan", "review", sys.argv[1], "--open"]
+cli.main()
+"""
+    folder = page_folder(tmp_path / "r")
+    for works, words in (("yes", ""), ("no", "no browser could be started; open the address")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace("sys.argv[2]", repr(works)), folder],
+            capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0
+        assert words in done.stderr
+        assert bool(words) == bool(done.stderr)
+        lines = done.stdout.splitlines()
+        assert lines[0].removeprefix("report: ") == lines[2].removeprefix("opened: ")
+
+
+def write_review(path: Path, results: Path, films: dict[str, dict[str, object]]) -> Path:
+    """Write a review with the seals of the results."""
+    sealed = {name: {**one, "result_sha256": seal(results, name)} for name, one in films.items()}
+    path.write_bytes(review_json(as_review(sealed)))
+    return path
+
+
+def test_a_review_is_applied(tmp_path: Path) -> None:
+    """What became of it is said in lines; films elsewhere than looked for are named on stderr."""
+    films, results = scanned(tmp_path, {"a/1.png": SHOWN, "a/2.png": SHOWN, "3.png": HIDDEN})
+    review = write_review(
+        results / "review.json",
+        results,
+        {
+            "a/1.png": film_review(c1="accepted", missed=(SQUARE,)),
+            "a/2.png": film_review(c1="unsure", c2="rejected"),
+            "3.png": film_review(),
+        },
+    )
+    done = lesionscan("review", results, "--apply", review, "--films", films)
+    assert done.returncode == 0
+    assert done.stderr == "a/2.png: not in the truth: unsure about candidate 1\n"
+    out = results / "reviewed"
+    assert done.stdout.splitlines() == [
+        "3 of 3 films reviewed: 1 accepted, 1 rejected, 1 unsure, 1 missed lesions",
+        f"tables: {out / 'images.csv'}, candidates.csv",
+        f"truth: 2 films, 2 lesions, 1 reviewed films not in it: {out / 'truth'}",
+        f"next: lesionscan evaluate {results} {out / 'truth'}",
+        "Research use only; not a diagnosis.",
+    ]
+    (results / "3.png.json").unlink()
+    done = lesionscan("review", results, "--apply", review, "--out", tmp_path / "o")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "lesionscan: 3.png: not applied: it has no result that can be read; scan again"
+    ]
+    assert "truth: none written; name the folder that was scanned (--films)" in done.stdout
+    write_review(review, results, {"a/2.png": film_review()})
+    done = lesionscan("review", results, "--apply", review, "--films", films)
+    assert (done.returncode, "truth: none written; no reviewed film can be" in done.stdout) == (
+        0,
+        True,
+    )
+
+
+@pytest.mark.parametrize("where", ["folders", "scanned again"])
+def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
+    """Results in folders are found by the index; a scan of the truth's own images is, too."""
+    films, results = scanned(tmp_path, {"a/1.png": SHOWN, "b/1.png": SHOWN, "c/2.png": HIDDEN})
+    review = write_review(
+        results / "review.json",
+        results,
+        {
+            "a/1.png": film_review(c1="accepted", missed=(SQUARE,)),
+            "b/1.png": film_review(c1="rejected"),
+            "c/2.png": film_review(),
+        },
+    )
+    done = lesionscan("review", results, "--apply", review, "--films", films)
+    assert done.returncode == 0, done.stderr
+    truth = results / "reviewed" / "truth"
+    judged = results
+    if where == "scanned again":
+        judged = tmp_path / "again"
+        subprocess.run(
+            [sys.executable, "-m", "tests.batch.stub", "scan", truth / "images", "--out", judged],
+            capture_output=True, cwd=ROOT, env=ENVIRONMENT, timeout=60, check=True,
+        )  # fmt: skip
+    done = lesionscan("evaluate", judged, truth, "--resamples", 5, "--out", tmp_path / "e")
+    assert (done.returncode, done.stderr) == (0, "")
+    figures = json.loads((tmp_path / "e" / "evaluation.json").read_bytes())["sets"]["all"]
+    counts = figures["counts"]
+    assert (counts["films"], counts["lesions"], counts["missing"]) == (3, 2, 0)
+    assert figures["sensitivity_all_listed"] == 0.5
+    assert figures["shown"]["false_positives_per_film"] == 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="the extra train is not installed"
+)
+def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
+    """A real scan, a review, and two steps of a training on it."""
+    results = tmp_path / "results"
+    samples = ROOT / "sample_images" / "images"
+    done = lesionscan("scan", samples, "--out", results)
+    assert done.returncode == 0, done.stderr
+    films = {}
+    for path in sorted(results.glob("*.json")):
+        result = json.loads(path.read_bytes())
+        if path.name != "run.json" and result["candidates"]:
+            decided = {
+                f"c{one['id']}": "accepted" if one["shown"] else "rejected"
+                for one in result["candidates"]
+            }
+            films[path.name.removesuffix(".json")] = film_review(**decided)
+    review = write_review(tmp_path / "review.json", results, films)
+    done = lesionscan("review", results, "--apply", review, "--films", samples)
+    assert done.returncode == 0, done.stderr
+    trained = subprocess.run(
+        [sys.executable, "scripts/train_scorer.py", "--out", tmp_path / "x.scorer", "--data",
+         results / "reviewed" / "truth", "--steps", "2", "--variants", "1", "--jobs", "1"],
+        capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=280, check=False,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / "x.scorer").is_file()

@@ -1,0 +1,71 @@
+"""What the server answers where a test must stand in for the disk, or for a mistake of ours."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from lesionscan.reporting import atomic
+from lesionscan.review import application
+from lesionscan.review.application import ReviewApplication
+from lesionscan.review.store import ReviewStore
+from tests.review.made import page_folder, plain_review
+
+HOST = "127.0.0.1:5000"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """Return a page without a socket."""
+    results = page_folder(tmp_path / "results")
+    return Client(ReviewApplication(results, ReviewStore(results), token="t", hosts=[HOST]))  # noqa: S106
+
+
+def save(client: Client) -> TestResponse:
+    """Save a review."""
+    return client.put(
+        "/t/review.json",
+        base_url=f"http://{HOST}",
+        data=json.dumps(plain_review()),
+        headers={"If-Match": '"none"'},
+    )
+
+
+def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """507 with one line; when there is room again, the same save works."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "fsync", full)
+        answer = save(client)
+    assert answer.status_code == 507
+    assert answer.text.startswith("not saved: cannot write ")
+    assert answer.text.endswith("No space left on device; make room and save again\n")
+    assert save(client).status_code == 204
+
+
+def test_a_mistake_of_ours_is_one_line(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback leaves the program, and no text that might stand in a file."""
+
+    def mistaken(_results: Path, _name: str) -> Path:
+        raise RuntimeError("PatientName Smith")
+
+    monkeypatch.setattr(application, "served_file", mistaken)
+    answer = client.get("/t/report.html", base_url=f"http://{HOST}")
+    assert (answer.status_code, answer.text) == (
+        500,
+        "internal error (RuntimeError); please report this\n",
+    )
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_file_that_goes_meanwhile_is_not_found(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Removed between being looked up and being opened."""
+    monkeypatch.setattr(application, "served_file", lambda _results, _name: tmp_path / "gone.json")
+    assert client.get("/t/gone.json", base_url=f"http://{HOST}").status_code == 404

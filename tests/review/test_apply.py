@@ -1,0 +1,428 @@
+"""A review becomes tables and truth, as far as it still fits its results."""
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from lesionscan.evaluation.truth import load_truth
+from lesionscan.reporting.records import is_sealed
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+from lesionscan.review.apply import AppliedReview, apply_review
+from lesionscan.review.record import ReviewError
+from lesionscan.review.tables import COUNT_COLUMNS, DECISION_COLUMNS
+from tests.cli.command import files as read_files
+from tests.review.made import (
+    HIDDEN,
+    SHOWN,
+    SQUARE,
+    as_review,
+    film_review,
+    scanned,
+    seal,
+)
+
+NAMES = {
+    "a/knee.png": SHOWN,
+    "a/knee2.png": HIDDEN,
+    "b/-=hip, \"left\".png": SHOWN,
+    "knee.png": SHOWN,
+    "ü膝.png": HIDDEN,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return films and their results, which no test may change."""
+    return scanned(tmp_path_factory.mktemp("scan"), NAMES)
+
+
+@pytest.fixture
+def copy(scan: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """Return films and results that a test may change."""
+    films, results = tmp_path / "films", tmp_path / "results"
+    shutil.copytree(scan[0], films)
+    shutil.copytree(scan[1], results)
+    return films, results
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Read a table."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def applied(
+    where: tuple[Path, Path], out: Path, films: dict[str, Any] | None = None
+) -> AppliedReview:
+    """Apply a review of these films; their seals are filled in."""
+    review = {
+        name: {**film, "result_sha256": seal(where[1], name)}
+        for name, film in (films or {"a/knee.png": film_review(c1="accepted")}).items()
+    }
+    return apply_review(where[1], as_review(review), out=out, films=where[0])
+
+
+def test_tables_get_decisions(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """Every row of the run stays, cell by cell; decisions stand behind, missed lesions below."""
+    review = {
+        "a/knee.png": film_review(c1="accepted", c2="rejected", note="=1+1", missed=(SQUARE,)),
+        "ü膝.png": film_review(reviewed=False, c1="unsure"),
+    }
+    done = applied(scan, tmp_path, review)
+    assert (done.not_applied, done.listed, done.complete) == ((), 5, True)
+    images, before = table(tmp_path / "images.csv"), table(scan[1] / "images.csv")
+    assert list(images[0]) == [*IMAGE_COLUMNS, *COUNT_COLUMNS]
+    assert [{key: row[key] for key in IMAGE_COLUMNS} for row in images] == before
+    counts = {row["file"]: [row[key] for key in COUNT_COLUMNS] for row in images}
+    assert counts["a/knee.png"] == ["true", "1", "1", "0", "1", "./=1+1"]
+    assert counts["ü膝.png"] == ["false", "0", "0", "1", "0", ""]
+    assert counts["knee.png"] == ["false", "", "", "", "", ""]
+    candidates, before = table(tmp_path / "candidates.csv"), table(scan[1] / "candidates.csv")
+    assert list(candidates[0]) == [*CANDIDATE_COLUMNS, *DECISION_COLUMNS]
+    missed = [row for row in candidates if row["decision"] == "missed"]
+    own = [row for row in candidates if row["decision"] != "missed"]
+    assert [{key: row[key] for key in CANDIDATE_COLUMNS} for row in own] == before
+    assert [row["decision"] for row in own if row["file"] == "a/knee.png"] == [
+        "accepted",
+        "rejected",
+    ]
+    assert [row["decision"] for row in own if row["file"] == "ü膝.png"] == ["unsure", ""]
+    assert candidates.index(missed[0]) == 2
+    assert missed[0]["file"] == "a/knee.png"
+    assert (missed[0]["id"], missed[0]["score"], missed[0]["note"]) == ("", "", "seen")
+    assert (missed[0]["area_px"], missed[0]["centroid_row_px"]) == ("100.0", "14.5")
+    assert (missed[0]["area_mm2"], missed[0]["frame"]) == ("", "1")
+    assert missed[0]["disclaimer"] == "Research use only; not a diagnosis."
+
+
+def test_truth_is_what_was_accepted_and_drawn(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """The index, the film and the mask: one number a lesion, pixels of the labels picture."""
+    review = {
+        "a/knee.png": film_review(c1="accepted", c2="rejected", missed=(SQUARE,)),
+        "a/knee2.png": film_review(),
+        "knee.png": film_review(c1="rejected", c2="accepted"),
+        "ü膝.png": film_review(reviewed=False, c1="accepted"),
+    }
+    done = applied(scan, tmp_path, review)
+    assert done.truth is not None
+    assert (done.complete, done.truth.left_out, done.truth.lesions) == (True, [], 3)
+    films = {film.name: film for film in load_truth(done.truth_folder)}
+    assert list(films) == ["a__knee", "a__knee2", "knee"]
+    knee = films["a__knee"]
+    assert knee.image.read_bytes() == (scan[0] / "a" / "knee.png").read_bytes()
+    mask = knee.read_lesions((120, 80))
+    assert mask is not None
+    with Image.open(scan[1] / "a" / "knee.png.labels.png") as picture:
+        labels = np.asarray(picture)
+    assert ((mask == 1) == (labels == 1)).all()
+    assert (mask == 2).sum() == 100
+    assert (mask[10:20, 20:30] == 2).all()
+    assert knee.facts["lesion_facts"] == [
+        {"label": 1, "candidate_id": 1},
+        {"label": 2, "candidate_id": None},
+    ]
+    assert (knee.facts["result"], knee.facts["kind"]) == ("a/knee.png", "lytic")
+    assert (films["a__knee2"].lesions, films["a__knee2"].facts["kind"]) == (0, "normal")
+    other = films["knee"].read_lesions((120, 80))
+    assert other is not None
+    assert ((other == 1) == (labels == 2)).all()
+    assert not list(done.truth_folder.rglob("*.bone.png"))
+
+
+def test_the_same_review_gives_the_same_bytes(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """Whatever the order of its films, and also where it is applied twice."""
+    one = {"a/knee.png": film_review(c1="accepted"), "knee.png": film_review(c1="rejected")}
+    applied(scan, tmp_path / "1", one)
+    applied(scan, tmp_path / "2", dict(reversed(one.items())))
+    applied(scan, tmp_path / "2", one)
+    assert read_files(tmp_path / "1") == read_files(tmp_path / "2")
+    assert len(read_files(tmp_path / "1")) == 7
+
+
+def test_a_later_review_replaces_the_truth_of_an_earlier_one(
+    scan: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Films that are no longer in it go; files that are not ours stay."""
+    applied(scan, tmp_path, {"knee.png": film_review(c1="accepted"), "a/knee2.png": film_review()})
+    (tmp_path / "truth" / "images" / "own.txt").write_text("x")
+    applied(scan, tmp_path, {"a/knee2.png": film_review()})
+    names = {path.name for path in (tmp_path / "truth").rglob("*") if path.is_file()}
+    assert names == {"index.json", "a__knee2.png", "a__knee2.lesions.png", "own.txt"}
+    done = applied(scan, tmp_path, {"a/knee2.png": film_review(reviewed=False)})
+    assert done.truth is not None
+    assert done.truth.entries == []
+    names = {path.name for path in (tmp_path / "truth").rglob("*") if path.is_file()}
+    assert names == {"own.txt"}
+    assert (scan[0] / "a" / "knee2.png").is_file()
+
+
+@pytest.mark.parametrize("index", ['[{"name": "x", "lesions": 0}]', "{", "[1]"])
+def test_truth_of_others_is_not_replaced(
+    scan: tuple[Path, Path], tmp_path: Path, index: str
+) -> None:
+    """A truth folder that no review made, or a damaged one, is left alone."""
+    path = tmp_path / "truth" / "index.json"
+    path.parent.mkdir()
+    path.write_text(index)
+    with pytest.raises(ReviewError, match="holds truth that is not of a review; name another"):
+        applied(scan, tmp_path)
+    assert path.read_text() == index
+
+
+def test_an_index_cannot_lead_elsewhere(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    """Names in an index that somebody changed are taken as names of its own folders."""
+    path = tmp_path / "truth" / "index.json"
+    path.parent.mkdir()
+    entry = {"name": "../../x", "file": "../films/knee.png", "result": "x", "lesions": 0}
+    path.write_text(json.dumps([entry]))
+    applied(copy, tmp_path)
+    assert (copy[0] / "knee.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("review", "words"),
+    [
+        (film_review(c1="accepted", c2="unsure"), "unsure about candidate 2"),
+        (film_review(c2="rejected"), "no decision about candidate 1, shown"),
+        (film_review(), "no decision about candidate 1, shown"),
+    ],
+)
+def test_what_cannot_be_counted_is_left_out(
+    scan: tuple[Path, Path], tmp_path: Path, review: dict[str, Any], words: str
+) -> None:
+    """Truth knows lesions and no lesions: a film in doubt stays out, and is told."""
+    done = applied(scan, tmp_path, {"knee.png": review, "a/knee2.png": film_review()})
+    assert done.truth is not None
+    assert done.truth.left_out == [("knee.png", words)]
+    assert [entry["name"] for entry in done.truth.entries] == ["a__knee2"]
+    assert done.complete
+
+
+def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Change a film's JSON, as somebody else would."""
+    result = json.loads(path.read_bytes())
+    edit(result)
+    path.write_text(json.dumps(result), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("gone", "it has no result that can be read; scan again"),
+        ("damaged", "it has no result that can be read; scan again"),
+        ("no result", "it has no result that can be read; scan again"),
+        ("another's", "it has no result that can be read; scan again"),
+        ("scanned again", "its result has changed since it was reviewed; review it again"),
+        ("edited", "its result has changed since it was reviewed; review it again"),
+        ("not listed", "images.csv does not list it; scan again, or merge"),
+    ],
+)
+def test_a_result_that_has_changed_is_not_judged(
+    copy: tuple[Path, Path], tmp_path: Path, change: str, words: str
+) -> None:
+    """The film is named with the reason, its rows say not reviewed, and the others are done."""
+    films, results = copy
+    path = results / "knee.png.json"
+    review = {
+        name: film_review(seal(results, name), c1="accepted") for name in ("knee.png", "a/knee.png")
+    }
+    if change == "gone":
+        path.unlink()
+    elif change == "damaged":
+        path.write_text("{")
+    elif change == "no result":
+        path.write_text('{"input": []}')
+    elif change == "another's":
+        path.write_bytes((results / "a" / "knee.png.json").read_bytes())
+    elif change == "scanned again":
+        review["knee.png"]["result_sha256"] = "d" * 64
+    elif change == "edited":
+        edited(path, lambda result: result["candidates"].pop())
+        assert not is_sealed(path.read_bytes())
+    elif change == "not listed":
+        lines = (results / "images.csv").read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("knee.png")]
+        (results / "images.csv").write_text("".join(kept), encoding="utf-8")
+        lines = (results / "candidates.csv").read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("knee.png")]
+        (results / "candidates.csv").write_text("".join(kept), encoding="utf-8")
+    done = apply_review(results, as_review(review), out=tmp_path / "out", films=films)
+    assert done.not_applied == (("knee.png", words),)
+    assert not done.complete
+    assert done.truth is not None
+    assert [entry["name"] for entry in done.truth.entries] == ["a__knee"]
+    rows = {row["file"]: row["reviewed"] for row in table(tmp_path / "out" / "images.csv")}
+    assert rows["a/knee.png"] == "true"
+    assert rows.get("knee.png", "false") == "false"
+
+
+def test_decisions_about_nothing_are_not_applied(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """A candidate that the result does not have."""
+    done = applied(scan, tmp_path, {"knee.png": film_review(c1="accepted", c7="accepted")})
+    assert done.not_applied == (
+        ("knee.png", "the review decides about a candidate that its result does not have"),
+    )
+
+
+def test_a_result_without_seal_is_not_applied(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """An empty seal in the review fits nothing."""
+    done = apply_review(scan[1], as_review({"knee.png": film_review("")}), out=tmp_path)
+    assert [name for name, _ in done.not_applied] == ["knee.png"]
+
+
+def test_films_that_could_not_be_read(tmp_path: Path) -> None:
+    """They can be looked at and noted, not counted; an outline on nothing is not applied."""
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    where = scanned(tmp_path, {"good.png": SHOWN})
+    done = applied(where, tmp_path / "out", {"bad.png": film_review(note="blurred")})
+    assert done.truth is not None
+    assert done.truth.left_out == [("bad.png", "it could not be read")]
+    row = next(r for r in table(tmp_path / "out" / "images.csv") if r["file"] == "bad.png")
+    assert (row["status"], row["reviewed"], row["note"]) == ("failed", "true", "blurred")
+    done = applied(where, tmp_path / "out", {"bad.png": film_review(missed=(SQUARE,))})
+    assert done.not_applied == (("bad.png", "it could not be read, and yet has an outline"),)
+
+
+def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) -> None:
+    """Truth is about files with one picture."""
+    page = np.full((120, 80), 128, np.uint8)
+    page[0, 1] = SHOWN
+    (tmp_path / "films").mkdir()
+    tifffile.imwrite(tmp_path / "films" / "p.tif", np.stack([page, page]), photometric="minisblack")
+    where = scanned(tmp_path, {"one.png": SHOWN})
+    review = {
+        "p.tif.frame002": film_review(c1="accepted", missed=(SQUARE,)),
+        "one.png": film_review(c1="accepted"),
+    }
+    done = applied(where, tmp_path / "out", review)
+    assert done.not_applied == ()
+    assert done.truth is not None
+    assert done.truth.left_out == [
+        ("p.tif.frame002", "its file holds 2 pictures; truth is about files with one")
+    ]
+    rows = [(row["file"], row["frame"], row["reviewed"]) for row in
+            table(tmp_path / "out" / "images.csv")]  # fmt: skip
+    assert rows == [("one.png", "1", "true"), ("p.tif", "1", "false"), ("p.tif", "2", "true")]
+    decisions = [row["decision"] for row in table(tmp_path / "out" / "candidates.csv")]
+    assert decisions == ["accepted", "", "", "", "accepted", "", "missed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "film gone",
+            r"knee\.png cannot be read \(No such file.*; name the scanned folder \(--fil",
+        ),
+        ("other film", r"knee\.png is not the file that was scanned$"),
+        ("labels gone", r"knee\.png\.labels\.png cannot be read \(No such file.*\); scan again"),
+        ("other labels", r"knee\.png\.labels\.png was changed after the scan; scan again"),
+    ],
+)
+def test_what_is_not_as_it_was_is_not_truth(
+    copy: tuple[Path, Path], tmp_path: Path, change: str, words: str
+) -> None:
+    """A film or a picture that was changed is named; its decisions still stand in the tables."""
+    films, results = copy
+    if change == "film gone":
+        (films / "knee.png").unlink()
+    elif change == "other film":
+        (films / "knee.png").write_bytes((films / "a" / "knee.png").read_bytes())
+    elif change == "labels gone":
+        (results / "knee.png.labels.png").unlink()
+    else:
+        (results / "knee.png.labels.png").write_bytes(b"x")
+    review = {"knee.png": film_review(c1="accepted"), "a/knee.png": film_review(c1="accepted")}
+    done = applied(copy, tmp_path / "out", review)
+    assert done.truth is not None
+    ((name, reason),) = done.truth.missing
+    assert name == "knee.png"
+    assert re.search(words, reason)
+    assert (done.complete, done.not_applied) == (False, ())
+    assert [film.name for film in load_truth(done.truth_folder)] == ["a__knee"]
+
+
+def test_films_that_are_links_stay_films(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    """Stores keep files elsewhere and links in the folder: the truth has the file."""
+    film = copy[0] / "knee.png"
+    film.rename(copy[0] / "object")
+    film.symlink_to("object")
+    done = applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
+    (known,) = load_truth(done.truth_folder)
+    assert not known.image.is_symlink()
+    assert known.image.read_bytes() == film.read_bytes()
+
+
+def test_a_film_without_ending_gets_one(tmp_path: Path) -> None:
+    """By its content, since a truth folder's films have endings."""
+    films, results = scanned(tmp_path, {"IM0001": SHOWN, "x.ima": HIDDEN})
+    review = {"IM0001": film_review(c1="accepted"), "x.ima": film_review()}
+    done = applied((films, results), tmp_path / "out", review)
+    assert [film.image.name for film in load_truth(done.truth_folder)] == [
+        "IM0001.png",
+        "x.ima.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("magic", "ending"),
+    [(b"\x89PNG", ".png"), (b"\xff\xd8\xff\xe0", ".jpg"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"),
+     (b"\0\0\0\0", ".dcm"), (b"", ".dcm")],
+)  # fmt: skip
+def test_the_ending_follows_the_content(tmp_path: Path, magic: bytes, ending: str) -> None:
+    """What is none of the others is DICOM."""
+    from lesionscan.review.truth import _ending_by_content
+
+    (tmp_path / "x").write_bytes(magic)
+    assert _ending_by_content(tmp_path / "x") == ending
+
+
+@pytest.mark.parametrize("name", ["images.csv", "candidates.csv"])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (None, r"cannot be read \(No such file or directory\); name scan's --out folder"),
+        (b"", "is not as the run wrote it; scan again, or merge"),
+        (b"a,b\n1,2\n", "is not as the run wrote it"),
+        (b"file,frame,id\nx\n", "is not as the run wrote it"),
+        (b"file,frame,id\nx,one,1\n", "is not as the run wrote it"),
+        (b"file,frame,id\n\xff,1,1\n", "is not as the run wrote it"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_told(
+    copy: tuple[Path, Path], tmp_path: Path, name: str, data: bytes | None, words: str
+) -> None:
+    """Missing, or saved by another program: one line, and no half table is left."""
+    path = copy[1] / name
+    path.unlink() if data is None else path.write_bytes(data)
+    with pytest.raises(ReviewError, match=rf"{name} {words}"):
+        apply_review(copy[1], as_review({}), out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.csv"))
+
+
+def test_tables_of_two_runs_are_told(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    """Candidates of a film that is not listed."""
+    lines = (copy[1] / "images.csv").read_text("utf-8").splitlines(keepends=True)
+    (copy[1] / "images.csv").write_text("".join(lines[:2]), encoding="utf-8")
+    with pytest.raises(ReviewError, match=r"candidates\.csv is not as the run wrote it"):
+        apply_review(copy[1], as_review({}), out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.csv"))
+
+
+def test_without_films_there_is_no_truth(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """Half a truth folder would be of no use."""
+    review = as_review({"knee.png": film_review(seal(scan[1], "knee.png"), c1="accepted")})
+    done = apply_review(scan[1], review, out=tmp_path)
+    assert (done.truth, done.complete) == (None, True)
+    assert sorted(read_files(tmp_path)) == ["candidates.csv", "images.csv"]

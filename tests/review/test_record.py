@@ -1,0 +1,132 @@
+"""A review is read strictly and written so that the same decisions are the same bytes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesionscan.review import record
+from lesionscan.review.record import ReviewError, load_review, parse_review, review_json
+from tests.review.made import SQUARE, film_review, plain_review
+
+
+def test_a_review_comes_back_as_it_was() -> None:
+    """What is written is read as the same, notes and outlines included."""
+    films = {
+        "b": film_review(c2="rejected", c10="unsure", missed=(SQUARE,)),
+        "a/1.dcm": film_review(),
+    }
+    review = parse_review(json.dumps(plain_review(**films)).encode())
+    assert parse_review(review_json(review)) == review
+    plain = json.loads(review_json(review))
+    assert plain["films"]["b"]["missed"] == [{"outline_px": SQUARE, "note": "seen"}]
+    assert plain["films"]["b"]["candidates"]["10"] == {"decision": "unsure", "note": ""}
+    assert {key: plain[key] for key in ("schema_version", "kind", "reviewer")} == {
+        "schema_version": "1.0", "kind": "lesionscan review", "reviewer": "R"
+    }  # fmt: skip
+
+
+def test_the_order_of_decisions_does_not_matter() -> None:
+    """Films and candidates are sorted, candidates as numbers; a film is one line."""
+    one = plain_review(b=film_review(c10="unsure", c2="rejected"), a=film_review())
+    two = plain_review(a=film_review(), b=film_review(c2="rejected", c10="unsure"))
+    written = review_json(parse_review(json.dumps(one).encode()))
+    assert written == review_json(parse_review(json.dumps(two).encode()))
+    lines = [line for line in written.decode().splitlines() if line.startswith("    ")]
+    assert [line[:8] for line in lines] == ['    "a":', '    "b":']
+    assert lines[1].index('"2"') < lines[1].index('"10"')
+
+
+def test_letters_of_all_scripts_are_written_as_they_are() -> None:
+    """A name is readable in the file."""
+    written = review_json(parse_review(json.dumps(plain_review(膝=film_review())).encode()))
+    assert '"膝"' in written.decode("utf-8")
+
+
+def break_film(key: str, value: object) -> Callable[[dict[str, Any]], object]:
+    """Return what changes the review of a film."""
+    return lambda review: review["films"]["a/b"].update({key: value})
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda review: review.update(schema_version="2.0"), "^schema_version should be '1.0'$"),
+        (lambda review: review.update(kind="other"), "^kind should be 'lesionscan review'$"),
+        (lambda review: review.pop("tool"), "^tool Field required$"),
+        (lambda review: review.update(more=1), "^more Extra inputs are not permitted$"),
+        (lambda review: review["tool"].update(scorer_sha256="x"), "^tool.scorer_sha256 String"),
+        (lambda review: review["films"].update({"../x": film_review()}), "not the name of a film"),
+        (lambda review: review["films"].update({"/etc/x": film_review()}), "not the name of a"),
+        (lambda review: review["films"].update({"a//x": film_review()}), "not the name of a film"),
+        (lambda review: review["films"].update({"a\0x": film_review()}), r"a\?x.* not the name"),
+        (lambda review: review["films"].update({"": film_review()}), "at least 1 character"),
+        (break_film("reviewed", 1), "reviewed should be a valid boolean"),
+        (break_film("reviewed", "true"), "reviewed should be a valid boolean"),
+        (break_film("result_sha256", "ABC"), "result_sha256 String should match pattern"),
+        (break_film("note", "x" * 4001), "note String should have at most 4000 characters"),
+        (break_film("candidates", {"0": {"decision": "accepted"}}), "String should match pattern"),
+        (break_film("candidates", {"1": {"decision": "lesion"}}), "should be 'accepted', 'rejec"),
+        (break_film("candidates", {"1": {}}), "candidates.1.decision Field required"),
+        (break_film("missed", [{"outline_px": SQUARE[:2]}]), "should have at least 3 items"),
+        (break_film("missed", [{"outline_px": [*SQUARE, [0, -9]]}]), "greater than or equal to"),
+        (break_film("missed", [{"outline_px": [*SQUARE, [1e6, 0]]}]), "less than or equal to"),
+        (break_film("missed", [{"outline_px": [*SQUARE, ["1", 0]]}]), "should be a valid number"),
+        (break_film("missed", [{"outline_px": [*SQUARE, [1, 2, 3]]}]), "at most 2 items"),
+        (break_film("missed", [{"outline_px": [*SQUARE, [float("nan"), 0]]}]), "finite number"),
+        (break_film("missed", [{"outline_px": SQUARE}] * 101), "at most 100 items"),
+    ],
+)  # fmt: skip
+def test_what_is_no_review_is_told_in_one_line(
+    edit: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    """The place and the reason; nothing is guessed or converted."""
+    review = plain_review(**{"a/b": film_review(c1="accepted")})
+    edit(review)
+    with pytest.raises(ReviewError, match=words) as error:
+        parse_review(json.dumps(review).encode())
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'"\xff"', b"[" * 100_000, b"null"])
+def test_what_is_no_json_object_is_told(data: bytes) -> None:
+    """Half a file, another encoding, a list: one line."""
+    with pytest.raises(ReviewError, match=r"JSON|object"):
+        parse_review(data)
+
+
+def test_a_long_place_is_cut() -> None:
+    """A name of thousands of letters does not fill the screen."""
+    review = plain_review(**{"x" * 4000: {}})
+    with pytest.raises(ReviewError, match=r"^films\.x{114}\.\.\. Field required$"):
+        parse_review(json.dumps(review).encode())
+
+
+def test_a_file_is_named(tmp_path: Path) -> None:
+    """Missing and wrong files are told with their path and the remedy."""
+    path = tmp_path / "review.json"
+    with pytest.raises(ReviewError, match=r"review\.json cannot be read \(No such file.*check"):
+        load_review(path)
+    path.write_text("{}")
+    with pytest.raises(ReviewError, match=r"review\.json is no review .* Field required; repair"):
+        load_review(path)
+    path.write_text(json.dumps(plain_review()))
+    assert load_review(path).films == {}
+
+
+def test_a_file_that_is_too_large_is_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film by mistake, say."""
+    monkeypatch.setattr(record, "MOST_BYTES", 3_000_000)
+    (tmp_path / "x").write_bytes(bytes(3_000_001))
+    with pytest.raises(ReviewError, match="is larger than 3 MB"):
+        load_review(tmp_path / "x")
+
+
+def test_twenty_thousand_films_fit() -> None:
+    """A large run's review has room to spare."""
+    film = json.dumps(film_review(c1="accepted", c2="rejected", note="x" * 100))
+    assert 20_000 * (len(film) + 60) < record.MOST_BYTES / 4

@@ -1,0 +1,382 @@
+"""Real requests to the real server: who is answered, who is refused, and that nothing is lost."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from lesionscan.review.record import MOST_BYTES, ReviewError, parse_review
+from lesionscan.review.server import ReviewServer
+from tests.review.made import Answer, Served, film_review, page_folder, plain_review, served
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve a folder that no test saves a review in."""
+    results = page_folder(tmp_path_factory.mktemp("served") / "results")
+    (results / "report").mkdir()
+    (results / "report" / "app.js").write_text("'ü'", encoding="utf-8")
+    (results / "ü 膝#.dcm.json").write_text("{}")
+    (results / "candidates.csv").write_text("x")
+    (results.parent / "secret.json").write_text("secret")
+    (results / "out.json").symlink_to(results.parent / "secret.json")
+    with served(results) as running:
+        yield running
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """Serve a folder for one test."""
+    with served(page_folder(tmp_path / "results")) as running:
+        yield running
+
+
+def one_line(answer: Answer) -> str:
+    """Return an answer's text, which is one line for people."""
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    text = answer.body.decode("utf-8")
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    return text.rstrip("\n")
+
+
+def test_the_page_is_served(server: Served) -> None:
+    """By its address, with types, and headers that keep the secret and the page's frame."""
+    page = server.ask("report.html")
+    assert (page.status, page.body) == (200, (server.results / "report.html").read_bytes())
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert SAFE.items() <= page.headers.items()
+    script = server.ask("report/app.js", Host=f"localhost:{server.port}")
+    assert (script.status, script.headers["Content-Type"]) == (
+        200,
+        "text/javascript; charset=utf-8",
+    )
+    name = "%C3%BC%20%E8%86%9D%23.dcm.json"
+    assert server.ask(name).headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(server: Served) -> None:
+    """Pictures are asked for again and again while films are paged through."""
+    first = server.ask("report.html")
+    again = server.ask("report.html", If_None_Match=first.headers["Etag"])
+    assert (again.status, again.body) == (304, b"")
+    head = server.ask("report.html", "HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(first.body))
+    part = server.ask("report.html", Range="bytes=0-4")
+    assert (part.status, part.body) == (206, first.body[:5])
+    assert server.ask("report.html", Range="bytes=900-").status == 416
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1]:{port}",
+     "127.0.0.1:{port}.evil.example", "127.0.0.1:{port}, evil.example", "", None],
+)  # fmt: skip
+def test_other_hosts_are_refused(server: Served, host: str | None) -> None:
+    """A foreign name that leads to this machine (DNS rebinding) is no name of this server."""
+    named = None if host is None else host.format(port=server.port)
+    answer = server.ask("report.html", Host=named)
+    assert answer.status == 403
+    assert "another site or name" in one_line(answer)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "https://127.0.0.1:{port}"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://localhost:{port}"},  # not where the page came from
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},  # another port of this machine
+    ],
+)
+def test_other_sites_are_refused(server: Served, method: str, headers: dict[str, str]) -> None:
+    """Pages of others, and of other programs on this machine, neither read nor write."""
+    filled = {key: value.format(port=server.port) for key, value in headers.items()}
+    answer = server.ask("review.json", method, b"{}", If_Match='"none"', **filled)
+    assert answer.status == 403
+    assert not (server.results / "review.json").exists()
+
+
+def test_the_page_s_own_requests_are_answered(server: Served) -> None:
+    """With what browsers add to them, under both names."""
+    for host in ("127.0.0.1", "localhost"):
+        name = f"{host}:{server.port}"
+        for site in ("same-origin", "none"):
+            answer = server.ask(
+                "review.json", Host=name, Origin=f"http://{name}", Sec_Fetch_Site=site
+            )
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/report.html", "//report.html", "/x/report.html", "/{wrong}/report.html",
+     "/{token}x/report.html", "/%2e/{token}/report.html",
+     "/{token}%00/report.html", "/review.json", "/{wrong}/review.json"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_without_the_secret_there_is_nothing(server: Served, path: str, method: str) -> None:
+    """A wrong one, none, or half of one: the same answer as for a file that is not there."""
+    wrong = server.token[:-1] + ("A" if server.token[-1] != "A" else "B")
+    asked = path.format(token=server.token, wrong=wrong)
+    answer = server.ask_for(asked, method, b"{}", If_Match='"none"')
+    assert (answer.status, one_line(answer)) == (404, "not found")
+    assert "Lesionscan-Review" not in answer.headers
+    assert one_line(server.ask("missing.json")) == "not found"
+
+
+def test_folders_are_not_listed(server: Served) -> None:
+    """Not even with the secret."""
+    for path in (f"/{server.token}", f"/{server.token}/", f"/{server.token}/report/"):
+        assert one_line(server.ask_for(path)) == "not found"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["candidates.csv", "out.json", "../secret.json", "%2e%2e/secret.json", "..%2fsecret.json",
+     "%2e%2e%2fsecret.json", "report/..%5c..%5csecret.json", "%2fetc%2fpasswd", "report.html%00",
+     ".lesionscan-review.lock", "report/%2e%2e/%2e%2e/secret.json", "%ff.json", "report/"],
+)  # fmt: skip
+def test_no_address_leads_out(server: Served, name: str) -> None:
+    """Encoded or not."""
+    answer = server.ask(name)
+    assert answer.status == 404
+    assert b"secret" not in answer.body
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
+def test_other_methods_are_refused(server: Served, method: str) -> None:
+    """Of the page and of the review; the answer says which there are."""
+    page, review = server.ask("report.html", method), server.ask("review.json", method)
+    assert (page.status, page.headers["Allow"]) == (405, "GET, HEAD")
+    assert (review.status, review.headers["Allow"]) == (405, "GET, HEAD, PUT")
+    assert server.ask("report.html", "PUT", b"x").status == 405
+
+
+def test_the_review_of_nothing_can_be_asked_for(server: Served) -> None:
+    """The page learns that it may save, and what to match."""
+    answer = server.ask("review.json")
+    assert (answer.status, answer.headers["Etag"]) == (200, '"none"')
+    assert answer.headers["Lesionscan-Review"] == "1"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert parse_review(answer.body).films == {}
+    head = server.ask("review.json", "HEAD")
+    assert (head.status, head.body, head.headers["Etag"]) == (200, b"", '"none"')
+
+
+def test_a_save_must_say_what_it_was_made_from(server: Served) -> None:
+    """428 without If-Match."""
+    answer = server.ask("review.json", "PUT", json.dumps(plain_review()).encode())
+    assert answer.status == 428
+    assert "If-Match is missing" in one_line(answer)
+    assert not (server.results / "review.json").exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", json.dumps({"films": 1}).encode()])
+def test_what_is_no_review_is_not_saved(server: Served, body: bytes) -> None:
+    """400 with the reason."""
+    answer = server.ask("review.json", "PUT", body, If_Match='"none"')
+    assert answer.status == 400
+    assert one_line(answer).startswith("not saved: ")
+    assert not (server.results / "review.json").exists()
+
+
+def test_what_is_too_large_is_not_saved(server: Served) -> None:
+    """413 by the application, and by the server for what is larger still, which is not read."""
+    answer = server.ask("review.json", "PUT", b" " * (MOST_BYTES + 1), If_Match='"none"')
+    assert (answer.status, one_line(answer)) == (413, "a review has at most 64 MB")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(
+            f"PUT /{server.token}/review.json HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+            f"Content-Length: {10**12}\r\n\r\n".encode()
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_review_is_saved_and_read_again(own: Served) -> None:
+    """The new ETag comes back and is that of the next reader; the old one is refused."""
+    saved = own.save(plain_review(b=film_review(), a=film_review(c1="unsure")), '"none"')
+    assert (saved.status, saved.body) == (204, b"")
+    assert saved.headers["Cache-Control"] == "no-store"
+    read = own.ask("review.json")
+    assert read.headers["Etag"] == saved.headers["Etag"]
+    assert read.body == (own.results / "review.json").read_bytes()
+    assert list(json.loads(read.body)["films"]) == ["a", "b"]
+    conflict = own.save(plain_review(), '"none"')
+    assert (conflict.status, conflict.body) == (412, read.body)
+    assert conflict.headers["Etag"] == read.headers["Etag"]
+    assert conflict.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert own.save(plain_review(), read.headers["Etag"]).status == 204
+
+
+def test_a_damaged_review_is_told_and_stays(own: Served) -> None:
+    """Somebody edited it meanwhile: the page says so, and nothing is written over it."""
+    (own.results / "review.json").write_text("{")
+    for answer in (own.ask("review.json"), own.save(plain_review(), '"none"')):
+        assert answer.status == 500
+        assert "review.json is no review that can be used" in one_line(answer)
+    assert (own.results / "review.json").read_text() == "{"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of processes are POSIX")
+def test_what_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
+    """A real write that fails half way: 500 with one line, the review before is whole."""
+    results = page_folder(tmp_path / "results")
+    limit = 20_000
+
+    def few_bytes() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    with served(results, before=few_bytes) as running:
+        first = running.save(plain_review(a=film_review()), '"none"')
+        kept = (results / "review.json").read_bytes()
+        large = plain_review(**{f"{n}": film_review(note="x" * 900) for n in range(30)})
+        answer = running.save(large, first.headers["Etag"])
+        assert answer.status == 500
+        assert "not saved: cannot write" in one_line(answer)
+        assert "File too large" in one_line(answer)
+        assert (results / "review.json").read_bytes() == kept
+        assert not [path for path in results.iterdir() if path.suffix == ".tmp"]
+        small = plain_review(b=film_review())
+        assert running.save(small, first.headers["Etag"]).status == 204
+
+
+def _add(running: Served, who: str, count: int, refused: list[int]) -> None:
+    """Add films one by one, as a page does: read again where somebody was quicker."""
+    answer = running.ask("review.json")
+    for number in range(count):
+        while True:
+            review = json.loads(answer.body)
+            review["films"][f"{who}{number}"] = film_review()
+            saved = running.save(review, answer.headers["Etag"])
+            if saved.status == 204:
+                answer = running.ask("review.json")
+                break
+            assert saved.status == 412
+            refused.append(saved.status)
+            answer = saved
+
+
+def test_two_servers_lose_nothing(tmp_path: Path) -> None:
+    """Two processes, two pages each, saving at once: every film of all four is in the end there."""
+    results, refused = page_folder(tmp_path / "results"), list[int]()
+    with served(results) as one, served(results) as two:
+        adding = [
+            threading.Thread(target=_add, args=(running, who, 15, refused))
+            for running, who in ((one, "a"), (one, "b"), (two, "c"), (two, "d"))
+        ]
+        for thread in adding:
+            thread.start()
+        for thread in adding:
+            thread.join()
+        films = json.loads(one.ask("review.json").body)["films"]
+        assert one.etag() == two.etag()
+    assert set(films) == {f"{who}{number}" for who in "abcd" for number in range(15)}
+    assert refused  # or nothing was raced for
+
+
+def test_a_killed_server_leaves_whole_reviews(tmp_path: Path) -> None:
+    """SIGKILL while a page saves without pause: what was answered, or the one after it, is kept."""
+    results = page_folder(tmp_path / "results")
+    for round_ in range(3):
+        answered: list[str] = []
+        with served(results) as running:
+            stop = threading.Timer(0.15 + 0.07 * round_, running.process.kill)
+            stop.start()
+            with suppress(OSError, HTTPException):  # of a server that is no more
+                etag = running.etag()
+                while True:
+                    review = plain_review(
+                        **{f"{n}": film_review(note=f"{len(answered)} " * 50) for n in range(99)}
+                    )
+                    saved = running.save(review, etag)
+                    assert saved.status == 204
+                    etag = saved.headers["Etag"]
+                    answered.append(etag)
+            stop.join()
+        if answered:
+            review = json.loads((results / "review.json").read_bytes())
+            notes = {film["note"] for film in review["films"].values()}
+            assert len(notes) == 1
+            number = int(notes.pop().split()[0])
+            assert number in {len(answered) - 1, len(answered)}
+    assert (results / "review.json").exists()
+
+
+def test_ctrl_c_says_where_the_decisions_are(own: Served) -> None:
+    """Exit status 0, no traceback, and the command that uses them."""
+    own.save(plain_review(a=film_review()), '"none"')
+    own.process.send_signal(signal.SIGINT)
+    out, err = own.process.communicate(timeout=30)
+    assert (own.process.returncode, err) == (0, "")
+    kept = own.results / "review.json"
+    assert out.splitlines()[-2:] == [
+        f"decisions: {kept}",
+        f"next: lesionscan review {own.results} --apply {kept}",
+    ]
+
+
+def test_ctrl_c_before_any_decision(own: Served) -> None:
+    """Nothing is there, and that is said."""
+    own.process.send_signal(signal.SIGINT)
+    out, err = own.process.communicate(timeout=30)
+    assert (own.process.returncode, err, out.splitlines()[-1]) == (0, "", "no decision was saved")
+
+
+def test_only_this_machine_is_listened_to(tmp_path: Path) -> None:
+    """The address is of 127.0.0.1, with a new secret each time; a taken port is told."""
+    results = page_folder(tmp_path / "results")
+    one, two = ReviewServer(results), ReviewServer(results)
+    try:
+        host, secret = one.address.split("/")[2:4]
+        assert host.startswith("127.0.0.1:")
+        assert len(secret) == 32
+        assert secret != two.address.split("/")[3]
+        assert one._server.socket.getsockname()[0] == "127.0.0.1"
+        port = int(host.partition(":")[2])
+        with pytest.raises(ReviewError, match=f"port {port} cannot be used .*--port"):
+            ReviewServer(results, port=port)
+    finally:
+        for server in (one, two):
+            server.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127/8 leads here on Linux")
+def test_other_addresses_of_this_machine_are_not_served(server: Served) -> None:
+    """Not even 127.0.0.2."""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", server.port), timeout=5)
+
+
+def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
+    """A half-written file of a process that is no more is removed at the start."""
+    from lesionscan.reporting import atomic
+
+    results = page_folder(tmp_path / "results")
+    dead = 2**22 + os.getpid()  # beyond the largest process number
+    left = results / f".lesionscan-{'0' * 16}-{atomic._machine()}-{dead}.tmp"
+    left.touch()
+    ReviewServer(results).close()
+    assert not left.exists()

@@ -1,0 +1,60 @@
+"""Films of any folder get plain file names, each its own."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lesionscan.evaluation.truth import ENDINGS
+from lesionscan.review.truth_names import IMAGE_ENDINGS, image_ending, truth_names
+
+
+def test_folders_become_part_of_the_name() -> None:
+    """The ending goes, if it is one of an image."""
+    names = truth_names(["a/knee.dcm", "hip.PNG", "b/IM0001", "b/IM.0002"])
+    assert list(names.values()) == ["a__knee", "hip", "b__IM0001", "b__IM.0002"]
+
+
+def test_names_that_meet_are_told_apart() -> None:
+    """By a hash of their own name, so whatever else is there; in small letters too."""
+    names = truth_names(["a/knee.dcm", "a__knee.png", "A/Knee.jpg", "hip.dcm"])
+    assert names["hip.dcm"] == "hip"
+    met = [names[file] for file in ("a/knee.dcm", "a__knee.png", "A/Knee.jpg")]
+    assert len({name.casefold() for name in met}) == 3
+    assert [name[:-16] for name in met] == ["a__knee-", "a__knee-", "A__Knee-"]
+    assert truth_names(["a__knee.png", "a/knee.dcm"])["a/knee.dcm"] == names["a/knee.dcm"]
+
+
+def test_a_name_that_looks_like_another_s_hashed_one_is_its_own() -> None:
+    """Nobody can name a film so that it meets one with a hash."""
+    taken = truth_names(["k.dcm", "k.png"])["k.dcm"]
+    names = truth_names(["k.dcm", "k.png", f"{taken}.tif"])
+    assert len(set(names.values())) == 3
+    assert names["k.dcm"] == taken
+
+
+def test_awkward_names_become_file_names() -> None:
+    """Hidden, of another system, or too long."""
+    long = "ü" * 140 + ".dcm"
+    names = truth_names([".x.dcm", "a\\b.dcm", "c:d.dcm", long])
+    assert list(names.values())[:3] == ["_.x", "a__b", "c__d"]
+    assert len(names[long].encode()) < 180
+
+
+def test_endings_are_those_of_truth_folders() -> None:
+    """The evaluation finds the images."""
+    assert IMAGE_ENDINGS == ENDINGS
+    assert [image_ending(file) for file in ("a.b/c.TIFF", "a.png/c", "x.ima")] == [".TIFF", "", ""]
+
+
+PARTS = st.text(st.sampled_from("aA_-.:\\/0é"), min_size=1, max_size=9)
+
+
+@given(st.lists(PARTS, unique=True, max_size=12), st.randoms())
+def test_no_two_films_share_a_name(files: list[str], random_: random.Random) -> None:
+    """For any names, in any order."""
+    names = truth_names(files)
+    assert len({name.casefold() for name in names.values()}) == len(files)
+    assert not any(set("/\\:") & set(name) or name.startswith(".") for name in names.values())
+    shuffled = random_.sample(files, len(files))
+    assert truth_names(shuffled) == names
