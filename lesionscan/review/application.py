@@ -100,9 +100,17 @@ class ReviewApplication:
         try:
             if path is None:
                 return _line(404, "not found")
-            response = send_file(path, request.environ, mimetype="text/plain", conditional=True)
+            response = send_file(
+                path,
+                request.environ,
+                mimetype="text/plain",
+                # a film's own name may hold what no header may
+                download_name="file",
+                conditional=True,
+            )
         except OSError:  # gone by now, or not for this user
             return _line(404, "not found")
+        response.headers.remove("Content-Disposition")
         response.headers["Content-Type"] = content_type(path)
         return response
 

@@ -51,7 +51,7 @@ def test_ports_of_the_system_are_no_choice(tmp_path: Path) -> None:
     """Under 1024 none is free for users."""
     done = lesionscan("review", page_folder(tmp_path / "r"), "--port", 80)
     assert done.returncode == 2
-    assert "1024<=x<=65535" in done.stderr
+    assert "1024" in done.stderr
 
 
 def test_the_page_is_opened_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.measure import grid_points_in_poly
 
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS
 from lesionscan.review.outline import DrawnOn, lesion_mask, outline_cells, outlined
@@ -24,6 +25,15 @@ def test_neighbours_share_no_pixel() -> None:
     two = outlined([(5, 25), (25, 25), (25, 5)], SHAPE)
     assert not (one & two).any()
     assert (one | two).sum() == 400
+
+
+def test_any_outline_is_filled_as_others_fill_it() -> None:
+    """Random corners, crossing themselves: the pixels that scikit-image says are inside."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        corners = rng.uniform(-5, 45, (rng.integers(3, 12), 2))
+        expected = grid_points_in_poly(SHAPE, corners)
+        assert (outlined([(row, column) for row, column in corners], SHAPE) == expected).all()
 
 
 def test_a_circle_has_the_area_of_one() -> None:

@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (results / "report").mkdir()
     (results / "report" / "app.js").write_text("'ü'", encoding="utf-8")
     (results / "ü 膝#.dcm.json").write_text("{}")
+    (results / "line\nbreak.json").write_text("{}")
     (results / "candidates.csv").write_text("x")
     (results.parent / "secret.json").write_text("secret")
     (results / "out.json").symlink_to(results.parent / "secret.json")
@@ -66,8 +67,10 @@ def test_the_page_is_served(server: Served) -> None:
         200,
         "text/javascript; charset=utf-8",
     )
-    name = "%C3%BC%20%E8%86%9D%23.dcm.json"
-    assert server.ask(name).headers["Content-Type"] == "application/json; charset=utf-8"
+    for name in ("%C3%BC%20%E8%86%9D%23.dcm.json", "line%0Abreak.json"):
+        answer = server.ask(name)
+        assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert (answer.status, answer.body) == (200, b"{}")
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(server: Served) -> None:
