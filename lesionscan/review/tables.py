@@ -110,8 +110,9 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], out: Path) -> Non
                 decision = map(cell_text, _decision(film, candidate[number]))
                 write_candidate([*candidate, *decision])
                 following = next(rest, None)
-            for missed in () if film is None else film.review.missed:
-                write_candidate(_missed_row(candidates.columns, film, missed))
+            if film is not None:
+                for missed in film.review.missed:
+                    write_candidate(_missed_row(candidates.columns, film, missed))
         if following is not None:  # of a picture that is not listed, or in another order
             raise candidates.unusable()
 

@@ -170,10 +170,11 @@ def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
         result = json.loads(path.read_bytes())
         if path.name != "run.json" and result["candidates"]:
             decided = {
-                f"c{one['id']}": "accepted" if one["shown"] else "rejected"
+                str(one["id"]): {"decision": "accepted" if one["shown"] else "rejected"}
                 for one in result["candidates"]
             }
-            films[path.name.removesuffix(".json")] = film_review(**decided)
+            name = path.name.removesuffix(".json")
+            films[name] = {**film_review(), "candidates": decided}
     review = write_review(tmp_path / "review.json", results, films)
     done = lesionscan("review", results, "--apply", review, "--films", samples)
     assert done.returncode == 0, done.stderr

@@ -2,12 +2,12 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from lesionscan.reporting import atomic
 from lesionscan.review import application
 from lesionscan.review.application import ReviewApplication
 from lesionscan.review.store import ReviewStore
@@ -40,7 +40,7 @@ def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(atomic.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         answer = save(client)
     assert answer.status_code == 507
     assert answer.text.startswith("not saved: cannot write ")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from lesionscan.reporting import atomic
 from lesionscan.review import store
 from lesionscan.review.record import ReviewError, parse_review, review_json
 from lesionscan.review.store import LOCK_NAME, NO_REVIEW, ConflictError, ReviewStore, SaveError
@@ -103,7 +102,7 @@ def test_what_cannot_be_written_is_told(
     def refuse(_descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(atomic.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(SaveError, match=words) as error:
         kept.swap(as_review({}), expected=first.etag)
     assert error.value.full == full
