@@ -277,8 +277,10 @@ def test_lists_are_read_as_programs_write_them(text: bytes, paths: list[str]) ->
 
 @pytest.mark.parametrize(
     "folder",
-    ["report.html", "images.csv", "run.json", "review.json", "a.png.json", "a.png.page.js"]
-    + ["report/index.js"],
+    [
+        *("report.html", "report/index.js", "images.csv", "run.json", "review.json"),
+        *("a.png.json", "a.png.page.js"),
+    ],
 )
 def test_a_folder_called_like_a_result_does_not_meet_it(tmp_path: Path, folder: str) -> None:
     """Its films get longer names: no folder stands where a file is to be written."""

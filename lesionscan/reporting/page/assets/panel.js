@@ -154,6 +154,10 @@ const panel = (() => {
     byId("missed").replaceChildren(...entry.missed.map(missed));
     if (document.activeElement !== byId("film-note")) byId("film-note").value = entry.note;
     byId("reviewed").checked = entry.reviewed;
+    const open = review.undecided(film);
+    byId("undecided").textContent = entry.reviewed && open
+      ? `${open} shown ${open === 1 ? "candidate is" : "candidates are"} not decided on: this film is not counted until ${open === 1 ? "it is" : "they are"}`
+      : "";
     byId("link-record").href = lesionscan.record(film.name) ?? "#";
     byId("link-overlay").hidden = !film.picture;
     byId("link-overlay").href = lesionscan.overlay(film.name) ?? "#";

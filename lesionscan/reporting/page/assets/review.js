@@ -95,11 +95,8 @@ const review = (() => {
     change(film, (entry) => {
       if (entry.candidates[id]?.decision === decision) delete entry.candidates[id];
       else entry.candidates[id] = { decision, note: entry.candidates[id]?.note ?? "" };
-      // the shown candidates are the best ones, 1 to shown
-      let decided = film.shown > 0;
-      for (let one = 1; one <= film.shown; one += 1) decided &&= one in entry.candidates;
-      if (decided) entry.reviewed = true;
     });
+    if (film.shown && !undecided(film) && !get(film).reviewed) change(film, (entry) => { entry.reviewed = true; });
   }
 
   function counted(film) {
@@ -158,6 +155,22 @@ const review = (() => {
     return { taken: taken.length, foreign, damaged };
   }
 
+  /* Returns an entry of a review.json as text, the same for the same decisions. */
+  function canonical(said) {
+    const entry = said === undefined ? null : understood(said);
+    if (entry === null) return JSON.stringify(said ?? null);
+    const ids = Object.keys(entry.candidates).sort();
+    return JSON.stringify([said.result_sha256, entry.reviewed, entry.note, ids.map((id) => [id, entry.candidates[id]]), entry.missed]);
+  }
+
+  /* Returns how many shown candidates nobody has decided about. */
+  function undecided(film) {
+    let count = 0;
+    // the shown candidates are the best ones, 1 to shown
+    for (let id = 1; id <= film.shown; id += 1) count += !(id in get(film).candidates);
+    return count;
+  }
+
   function forget(film) {
     put(film, NOTHING);
     tell(film);
@@ -178,7 +191,7 @@ const review = (() => {
   }
 
   return {
-    start, get, change, decide, counted, file, filmsNow, take, forget,
+    start, get, change, decide, counted, undecided, file, filmsNow, take, forget, canonical,
     has: (film) => entries.has(film.name),
     onChange(listener) { listeners.push(listener); },
     get reviewed() { return lesionscan.films.reduce((count, film) => count + get(film).reviewed, 0); },

@@ -32,7 +32,7 @@ const saving = (() => {
     });
   }
 
-  const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
+  const same = (one, other) => review.canonical(one) === review.canonical(other);
 
   /* Takes what another reviewer saved meanwhile; where both changed a film, the reviewer chooses. */
   async function merge(theirs) {
@@ -128,6 +128,10 @@ const saving = (() => {
     if (!location.protocol.startsWith("http")) return;
     const answer = await fetch(FILE).catch(() => null);
     if (answer?.headers.get("Lesionscan-Review") !== "1") return;
+    if (!answer.ok) {
+      say(`not saved: ${(await answer.text()).slice(0, 200)}`, true);
+      return;
+    }
     tag = answer.headers.get("ETag");
     served = true;
     try {
