@@ -103,6 +103,11 @@ class Served:
     port: int
     token: str
 
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.port}/{self.token}/report.html"
+
     def ask(
         self,
         name: str,
