@@ -39,7 +39,9 @@ is the room ""."""
 
 MAY_WRITE = {"reporting", "simulation"}
 MAY_PRINT = {"cli"}
-MAY_NAME_PYDICOM = re.compile(r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file)")
+MAY_NAME_PYDICOM = re.compile(
+    r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file|reporting\.dicom_\w+)"
+)
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "misc", "base", "core"}
 WRITERS = {"write_bytes", "write_text", "mkdir", "touch", "unlink", "rename", "tofile", "save"} | {
     "savez",
@@ -192,6 +194,7 @@ def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
     [
         ("batch.good", "from lesionscan import __version__\nfrom lesionscan.reading import x"),
         ("reading.dicom_new", "import pydicom"),
+        ("reporting.dicom_new", "import pydicom"),
         ("reading.good", "path.open('rb')\n'abc'.replace('a', 'w')\nopen(path)"),
         ("reporting.good", "path.write_bytes(b'')"),
         ("detection.good", "from .measure import Region\nfrom ..radiograph import Notice"),

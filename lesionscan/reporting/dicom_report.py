@@ -1,0 +1,258 @@
+"""A film's result as a structured report: TID 1500, a planar ROI (TID 1410) for every candidate.
+
+Imports highdicom, so it is imported only where a report is wanted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from highdicom import sr
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from lesionscan.reporting.dicom_source import SourceFilm, derived_uid, file_bytes
+from lesionscan.reporting.dicom_words import (
+    CATEGORY,
+    FAMILY,
+    FINDING,
+    SCHEME,
+    Maker,
+    shown,
+    side,
+    site,
+    tracking_id,
+)
+
+_SERIES_NUMBER = 9001
+"""High, so that viewers list the series behind the films; an SR must have one."""
+
+_MOST_EXPLICIT_POINTS = 0xFFFF // 8
+"""Points that fit an FL element in explicit VR, whose length takes 16 bits (PS3.5 7.1.2)."""
+
+_PIXELS = Code("{pixels}", "UCUM", "pixels")
+_SHOWN_CANDIDATES = Code("candidates_shown", SCHEME, "Number of candidates shown")
+_KIND = Code("kind", SCHEME, "Kind of finding")
+_LYTIC_CANDIDATE = Code("lytic_candidate", SCHEME, "Candidate lytic lesion")
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """A number of the JSON: its name there without unit, its code, and what kind it is."""
+
+    name: str
+    code: Code
+    kind: Literal["area", "length", "ratio"] = "ratio"
+
+
+# A code value has at most 16 characters (SH); those of our own are the JSON's words, or close.
+_MEASURES = (
+    _Measure("score", Code("score", SCHEME, "Score, not a probability")),
+    _Measure("area", codes.SCT.Area, "area"),
+    _Measure(
+        "equivalent_diameter",
+        Code("equiv_diameter", SCHEME, "Diameter of the disk of the same area"),
+        "length",
+    ),
+    _Measure("feret_max", codes.SCT.LongAxis, "length"),
+    _Measure("perimeter", codes.SCT.Perimeter, "length"),
+    _Measure("margin_width", Code("margin_width", SCHEME, "Width of transition zone"), "length"),
+    _Measure("circularity", Code("circularity", SCHEME, "Circularity")),
+    _Measure("eccentricity", Code("eccentricity", SCHEME, "Eccentricity")),
+    _Measure("solidity", Code("solidity", SCHEME, "Solidity")),
+    _Measure("contrast", Code("contrast", SCHEME, "Contrast on a grey scale of 0 to 1")),
+    _Measure("contrast_to_noise", Code("contrast_noise", SCHEME, "Contrast to noise")),
+    _Measure(
+        "lesion_to_bone_width", Code("width_ratio", SCHEME, "Width across bone / width of bone")
+    ),
+)
+_MM_SUFFIX = {"area": "mm2", "length": "mm"}
+_MM_UNIT = {"area": codes.UCUM.SquareMillimeter, "length": codes.UCUM.Millimeter}
+
+
+def report_bytes(film: SourceFilm, result: Mapping[str, Any]) -> bytes:
+    """Return the report's file.
+
+    Parameters
+    ----------
+    film
+        The film that the result is about.
+    result
+        The result, as read back from its JSON.
+    """
+    maker = Maker.of(result)
+    outlines = [outline(candidate["contour_px"]) for candidate in shown(result)]
+    longest = max((len(points) for points in outlines), default=0)
+    report = sr.ComprehensiveSR(
+        evidence=[film.anonymous()],
+        content=_content(film, result, outlines),
+        series_instance_uid=film.derived_uid("report", "series"),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=film.derived_uid("report"),
+        instance_number=1,
+        manufacturer="lesionscan",
+        manufacturer_model_name="lesionscan",
+        software_versions=maker.version,
+        device_serial_number=maker.serial,
+        series_description="lesionscan candidates, research only",
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        content_qualification="RESEARCH",
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                designator=SCHEME,
+                name="Private codes of lesionscan",
+                responsible_organization="lesionscan",
+            )
+        ],
+        transfer_syntax_uid=ExplicitVRLittleEndian
+        if longest <= _MOST_EXPLICIT_POINTS
+        else ImplicitVRLittleEndian,
+    )
+    return file_bytes(film, report)
+
+
+def outline(contour_px: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """Return a closed outline as SCOORD has it: (column, row), from the first pixel's corner.
+
+    Parameters
+    ----------
+    contour_px
+        (row, column) of the boundary's pixels in order, pixel centres at integers.
+
+    Returns
+    -------
+    ndarray
+        float64 (n, 2) in pixels, the last point the first again; points amid a straight run are
+        left out, which changes no line.
+    """
+    points = np.asarray(contour_px, np.float64)[:, ::-1] + 0.5  # PS3.3 C.10.5: corner at 0\0
+    steps = np.roll(points, -1, axis=0) - points
+    turns = (steps != np.roll(steps, 1, axis=0)).any(axis=1)
+    corners = points[turns] if turns.any() else points
+    return np.concatenate([corners, corners[:1]])
+
+
+def _content(
+    film: SourceFilm, result: Mapping[str, Any], outlines: Sequence[NDArray[np.float64]]
+) -> Any:  # noqa: ANN401 - highdicom is not known to the type checker
+    maker = Maker.of(result)
+    groups = [
+        _group(film, result, candidate, points)
+        for candidate, points in zip(shown(result), outlines, strict=True)
+    ]
+    report = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(
+            observer_device_context=sr.ObserverContext(
+                observer_type=codes.DCM.Device,
+                observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
+                    uid=derived_uid("device", maker.version, *maker.parameters.values()),
+                    name="lesionscan",
+                    manufacturer_name="lesionscan",
+                    model_name=maker.version,
+                    serial_number=maker.serial,
+                ),
+            )
+        ),
+        procedure_reported=codes.cid100.XRUnspecifiedBodyRegion,
+        imaging_measurements=groups or [_empty_group(film, maker)],
+        title=codes.cid7021.ImagingMeasurementReport,
+    )
+    report[0].ContentSequence.extend(_comment(text) for text in _remarks(result))
+    return report
+
+
+def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
+    """Say of the whole film what a reader of the report must know."""
+    yield result["disclaimer"]
+    yield f"{len(shown(result))} of {len(result['candidates'])} ranked candidates are reported."
+    if not result["bone"]["assessed"]:
+        yield "The bone could not be outlined well enough, so the film was not searched."
+    image = result["image"]
+    if image["spacing_mm"] is None:
+        yield "The film gives no spacing that can be believed: sizes are in pixels."
+        return
+    calibrated = "calibrated" if image["spacing_calibrated"] else "not calibrated"
+    yield (
+        f"Millimetres hold in the plane: {image['spacing_plane']} "
+        f"({image['spacing_source']}, {calibrated} for magnification)."
+    )
+
+
+def _group(
+    film: SourceFilm,
+    result: Mapping[str, Any],
+    candidate: Mapping[str, Any],
+    points: NDArray[np.float64],
+) -> Any:  # noqa: ANN401
+    """Return the measurement group of one candidate."""
+    group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=film.derived_uid("candidate", candidate["id"]), identifier=tracking_id(candidate)
+        ),
+        referenced_region=sr.ImageRegion(
+            graphic_type="POLYLINE",
+            graphic_data=points,
+            source_image=sr.SourceImageForRegion(film.sop_class, film.uid),
+        ),
+        finding_category=CATEGORY,
+        finding_type=FINDING,
+        finding_sites=[sr.FindingSite(site(film.tags), laterality=side(result))],
+        algorithm_id=_algorithm(Maker.of(result)),
+        measurements=list(_measurements(candidate)),
+        qualitative_evaluations=[sr.QualitativeEvaluation(_KIND, _LYTIC_CANDIDATE)],
+    )
+    # what the template foresees as text evaluations, highdicom has no argument for
+    group[0].ContentSequence.extend(_comment(text) for text in _doubts_and_reasons(candidate))
+    return group
+
+
+def _empty_group(film: SourceFilm, maker: Maker) -> Any:  # noqa: ANN401
+    """Return a group about the film: a report has at least one (TID 1500)."""
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=film.derived_uid("film"), identifier="film"),
+        source_images=[sr.SourceImageForMeasurementGroup(film.sop_class, film.uid)],
+        algorithm_id=_algorithm(maker),
+        measurements=[sr.Measurement(_SHOWN_CANDIDATES, 0, codes.UCUM.NoUnits)],
+    )
+
+
+def _algorithm(maker: Maker) -> Any:  # noqa: ANN401
+    return sr.AlgorithmIdentification(
+        name="lesionscan",
+        version=maker.version,
+        family=FAMILY,
+        parameters=[f"{name}={value}" for name, value in maker.parameters.items()],
+    )
+
+
+def _measurements(candidate: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what was measured, in mm where the result has mm, else in pixels; null is left out."""
+    for measure in _MEASURES:
+        if measure.kind == "ratio":
+            value, unit = candidate[measure.name], codes.UCUM.NoUnits
+        else:
+            value = candidate[f"{measure.name}_{_MM_SUFFIX[measure.kind]}"]
+            unit = _MM_UNIT[measure.kind]
+            if value is None:
+                value, unit = candidate[f"{measure.name}_px"], _PIXELS
+        if value is not None:
+            yield sr.Measurement(measure.code, float(value), unit)
+
+
+def _doubts_and_reasons(candidate: Mapping[str, Any]) -> Iterator[str]:
+    if candidate["flags"]:
+        yield f"Doubts about these numbers: {', '.join(candidate['flags'])}."
+    for reason in candidate["reasons"]:
+        yield f"{reason['term']}: {reason['text']} ({reason['effect']:+.2f} log-odds)"
+
+
+def _comment(text: str) -> Any:  # noqa: ANN401
+    return sr.TextContentItem(
+        name=codes.DCM.Comment, value=text, relationship_type=sr.RelationshipTypeValues.CONTAINS
+    )

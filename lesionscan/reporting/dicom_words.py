@@ -1,0 +1,84 @@
+"""The codes that the report and the segmentation share, and who made them.
+
+No code for a lytic lesion stands in the dictionaries at hand: a candidate is a lesion (SNOMED CT
+52988006), and a code of our own says what kind is meant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+from lesionscan.reading.dicom_file import Tags, silenced_pydicom
+
+SCHEME = "99LESIONSCAN"
+"""Designator of our own codes; private ones begin with 99 (PS3.16 8)."""
+
+CATEGORY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+FINDING = Code("52988006", "SCT", "Lesion")
+BONE = Code("272673000", "SCT", "Bone")
+FAMILY: Code = codes.cid7162.ArtificialIntelligence
+
+_SIDES = {"R": Code("24028007", "SCT", "Right"), "L": Code("7771000", "SCT", "Left")}
+_ANATOMY_SCHEMES = ("SCT", "SRT", "FMA")
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Which program, with which settings and scorer, made a result.
+
+    Attributes
+    ----------
+    version
+        Of the program.
+    parameters
+        What else a result depends on, by name.
+    """
+
+    version: str
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> "Maker":
+        """Return the maker that a JSON read back names."""
+        tool = result["tool"]
+        names = ("settings_sha256", "scorer_sha256")
+        return cls(version=tool["version"], parameters={name: tool[name] for name in names})
+
+    @property
+    def serial(self) -> str:
+        """What stands for a serial number, which a program has none of: it tells scorers apart."""
+        return self.parameters["scorer_sha256"][:16]
+
+
+def shown(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the candidates that objects are made of, best first."""
+    return [candidate for candidate in result["candidates"] if candidate["shown"]]
+
+
+def tracking_id(candidate: Mapping[str, Any]) -> str:
+    """Return the words by which a candidate is known in every object."""
+    return f"candidate {candidate['id']}"
+
+
+def site(tags: Tags) -> Code:
+    """Return the anatomy that the film codes, or bone."""
+    with silenced_pydicom(tags.irregular):
+        region = tags.sequence_item("AnatomicRegionSequence")
+        if region is None:
+            return BONE
+        value, scheme = region.code("CodeValue"), region.code("CodingSchemeDesignator")
+        meaning = region.code("CodeMeaning")
+    whole = bool(value and meaning) and scheme in _ANATOMY_SCHEMES
+    if whole and len(value or "") <= 16 and len(meaning or "") <= 64:  # SH and LO (PS3.5 6.2)
+        return Code(str(value), str(scheme), str(meaning))
+    return BONE
+
+
+def side(result: Mapping[str, Any]) -> Code | None:
+    """Return right or left, None where the film says neither or both."""
+    facts = result["acquisition"]
+    stated = facts.get("image_laterality") or facts.get("laterality")
+    return _SIDES.get(stated)
