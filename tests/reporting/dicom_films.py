@@ -1,0 +1,135 @@
+"""Films on disk with the results of their search, and readers of what is made of them."""
+
+import io
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from lesionscan.reading.dicom_file import silenced_pydicom
+from lesionscan.reporting.dicom_objects import segmentation, structured_report
+from lesionscan.reporting.records import sha256_of
+from tests.reading.dicom_maker import dataset, ramp, save
+from tests.reporting.made import Disk, Film, make_findings
+from tests.reporting.test_records import as_json
+
+THREE = Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 110, 7, 0.6), Disk(230, 90, 5, 0.2)))
+NONE_SHOWN = Film(disks=(Disk(150, 100, 14, 0.3),))
+IDENTITY = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "1234",
+    "PatientBirthDate": "19600102",
+    "PatientSex": "F",
+    "StudyDate": "20200304",
+    "StudyTime": "101112",
+    "StudyID": "7",
+    "AccessionNumber": "A5",
+    "ReferringPhysicianName": "Roe^Richard",
+}
+UIDS = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1"}
+needs_dciodvfy = pytest.mark.skipif(
+    shutil.which("dciodvfy") is None, reason="needs dciodvfy (Debian: dicom3tools)"
+)
+needs_dsrdump = pytest.mark.skipif(
+    shutil.which("dsrdump") is None, reason="needs dsrdump (Debian: dcmtk)"
+)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A film, its result and its labels, as the batch has them."""
+
+    path: Path
+    result: dict[str, Any]
+    labels: NDArray[np.uint16]
+
+    def report(self) -> bytes:
+        """Make the report."""
+        return structured_report(self.path, self.result)
+
+    def segmentation(self) -> bytes:
+        """Make the segmentation, which there must be."""
+        made = segmentation(self.path, self.result, self.labels)
+        assert made is not None
+        return made
+
+
+def searched(
+    folder: Path,
+    film: Film = THREE,
+    *,
+    packing: str = "explicit",
+    **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
+) -> Searched:
+    """Write a DX film and make the result of its search; a tag of None is left out of the film."""
+    pixels = ramp(12, rows=film.rows, columns=film.columns)
+    given = {**UIDS, **IDENTITY, **tags}
+    header = dataset(pixels, bits_stored=12, packing=packing)
+    with silenced_pydicom([]):  # some of what is given breaks the standard
+        for keyword, value in given.items():
+            if value is not None:
+                setattr(header, keyword, value)
+            elif keyword in header:
+                delattr(header, keyword)
+        path = save(header, folder / "film.dcm")
+    result = as_json(film)
+    result["input"]["sha256"] = sha256_of(path.read_bytes())
+    return Searched(path, result, make_findings(film).labels.astype(np.uint16))
+
+
+def coded(value: str | None, scheme: str, meaning: str) -> list[Dataset]:
+    """Return the value of a code sequence."""
+    item = Dataset()
+    if value is not None:
+        item.CodeValue = value
+    item.CodingSchemeDesignator = scheme
+    with silenced_pydicom([]):
+        item.CodeMeaning = meaning
+    return [item]
+
+
+def read(data: bytes) -> Dataset:
+    """Read an object back with pydicom."""
+    return dcmread(io.BytesIO(data))
+
+
+def groups(data: bytes) -> list[Any]:
+    """Return the report's measurement groups, as highdicom reads them."""
+    from highdicom import sr  # not every test here needs the extra
+
+    return list(sr.srread(io.BytesIO(data)).content.get_planar_roi_measurement_groups())
+
+
+def inside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Fill an outline of SCOORD points: pixels whose centre is inside or on it."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(points - 0.5).astype(np.int32)], 1)
+    return mask > 0
+
+
+def comments(items: Any) -> list[str]:  # noqa: ANN401
+    """Return the texts of a content sequence's comments."""
+    return [
+        item.TextValue for item in items if item.ConceptNameCodeSequence[0].CodeMeaning == "Comment"
+    ]
+
+
+def complaints(data: bytes, path: Path) -> list[str]:
+    """Return what dciodvfy says of an object, but for the name of a private coding scheme."""
+    path.write_bytes(data)
+    done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [
+        line
+        for line in lines
+        if line.startswith(("Error", "Warning"))
+        and "Unrecognized defined term <99LESIONSCAN>" not in line
+    ]

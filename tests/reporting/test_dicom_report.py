@@ -1,0 +1,163 @@
+"""The structured report holds what the JSON holds, and says what it is."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionscan.radiograph import Spacing
+from tests.reporting.dicom_films import (
+    THREE,
+    comments,
+    groups,
+    inside,
+    needs_dsrdump,
+    read,
+    searched,
+)
+from tests.reporting.made import Film
+
+pytest.importorskip("highdicom", reason="needs the extra dicom")
+
+
+def test_every_outline_comes_back_as_the_candidate(tmp_path: Path) -> None:
+    """The shown candidates' outlines, filled, are their pixels in the labels picture."""
+    film = searched(tmp_path)
+    found = groups(film.report())
+    assert [group.tracking_identifier for group in found] == ["candidate 1", "candidate 2"]
+    for number, group in enumerate(found, start=1):
+        points = group.roi.value
+        np.testing.assert_array_equal(points[0], points[-1])
+        np.testing.assert_array_equal(inside(points, film.labels.shape), film.labels == number)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "suffixes", "units"),
+    [
+        (None, ("px", "px"), ("{pixels}", "{pixels}")),
+        (Spacing(0.143, 0.143, "ImagerPixelSpacing", "detector"), ("mm2", "mm"), ("mm2", "mm")),
+    ],
+)
+def test_every_number_comes_back(
+    tmp_path: Path, spacing: Spacing | None, suffixes: tuple[str, str], units: tuple[str, str]
+) -> None:
+    """Exactly as in the JSON, in mm where that has mm, else in pixels."""
+    film = searched(tmp_path, Film(disks=THREE.disks, spacing=spacing))
+    for candidate, group in zip(film.result["candidates"], groups(film.report()), strict=False):
+        said = {one.name.meaning: (one.value, one.unit.value) for one in group.get_measurements()}
+        area, length = suffixes
+        assert said == {
+            "Score, not a probability": (candidate["score"], "1"),
+            "Area": (candidate[f"area_{area}"], units[0]),
+            "Diameter of the disk of the same area": (
+                candidate[f"equivalent_diameter_{length}"],
+                units[1],
+            ),
+            "Long axis": (candidate[f"feret_max_{length}"], units[1]),
+            "Perimeter": (candidate[f"perimeter_{length}"], units[1]),
+            "Width of transition zone": (candidate[f"margin_width_{length}"], units[1]),
+            "Circularity": (candidate["circularity"], "1"),
+            "Eccentricity": (candidate["eccentricity"], "1"),
+            "Solidity": (candidate["solidity"], "1"),
+            "Contrast on a grey scale of 0 to 1": (candidate["contrast"], "1"),
+            "Contrast to noise": (candidate["contrast_to_noise"], "1"),
+            "Width across bone / width of bone": (candidate["lesion_to_bone_width"], "1"),
+        }
+
+
+def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
+    """A null of the JSON is no measurement."""
+    film = searched(tmp_path)
+    film.result["candidates"][0] |= {"margin_width_px": None, "lesion_to_bone_width": None}
+    names = {one.name.meaning for one in groups(film.report())[0].get_measurements()}
+    assert names.isdisjoint({"Width of transition zone", "Width across bone / width of bone"})
+
+
+def test_the_report_says_what_it_is(tmp_path: Path) -> None:
+    """Preliminary, unverified, for research, with the disclaimer, its maker, doubts and reasons."""
+    film = searched(tmp_path)
+    report = read(film.report())
+    assert report.SOPClassUID.name == "Comprehensive SR Storage"
+    flags = (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag)
+    assert flags == ("COMPLETE", "PRELIMINARY", "UNVERIFIED")
+    assert report.ContentQualification == "RESEARCH"
+    scheme = report.CodingSchemeIdentificationSequence[0]
+    assert scheme.CodingSchemeDesignator == "99LESIONSCAN"
+    assert comments(report.ContentSequence) == [
+        "Research use only; not a diagnosis.",
+        "2 of 3 ranked candidates are reported.",
+        "The film gives no spacing that can be believed: sizes are in pixels.",
+    ]
+    group = groups(film.report())[1][0].ContentSequence
+    assert comments(group) == [
+        "Doubts about these numbers: touches_bone_edge.",
+        "enclosed: brighter bone all round (+1.25 log-odds)",
+        "rim: no bright rim (-0.50 log-odds)",
+    ]
+    texts = {item.TextValue for item in group if item.ValueType == "TEXT"}
+    tool = film.result["tool"]
+    assert {
+        tool["version"],
+        f"settings_sha256={tool['settings_sha256']}",
+        f"scorer_sha256={tool['scorer_sha256']}",
+    } <= texts
+
+
+def test_the_plane_of_the_millimetres_is_told(tmp_path: Path) -> None:
+    """A reader of the report learns that its millimetres are those of the detector."""
+    spacing = Spacing(0.143, 0.143, "ImagerPixelSpacing", "detector")
+    film = searched(tmp_path, Film(disks=THREE.disks, spacing=spacing))
+    told = comments(read(film.report()).ContentSequence)[-1]
+    assert told == (
+        "Millimetres hold in the plane: detector (ImagerPixelSpacing, not calibrated for "
+        "magnification)."
+    )
+
+
+def test_a_film_that_was_not_assessed_is_told(tmp_path: Path) -> None:
+    """No candidates because no bone was found is another thing than none found."""
+    film = searched(tmp_path, Film(assessed=False))
+    told = comments(read(film.report()).ContentSequence)
+    assert any("was not searched" in text for text in told)
+
+
+def test_a_long_outline_is_written_whole(tmp_path: Path) -> None:
+    """More points than explicit VR can hold: the report is written in implicit VR."""
+    film = searched(tmp_path)
+    teeth = [[row, 2 * tooth + row % 2] for tooth in range(3000) for row in (0, 1, 2)]
+    film.result["candidates"][0]["contour_px"] = teeth
+    data = film.report()
+    assert read(data).file_meta.TransferSyntaxUID.name == "Implicit VR Little Endian"
+    points = groups(data)[0].roi.value
+    assert len(points) > 8191
+    assert {(row, column) for column, row in (points - 0.5).astype(int).tolist()} <= {
+        (row, column) for row, column in teeth
+    }
+
+
+@pytest.mark.parametrize(
+    ("contour", "points"),
+    [
+        ([[3, 7]], [[7.5, 3.5], [7.5, 3.5]]),
+        ([[0, 0], [0, 1], [0, 2], [1, 2], [2, 2], [2, 1], [2, 0], [1, 0]],
+         [[0.5, 0.5], [2.5, 0.5], [2.5, 2.5], [0.5, 2.5], [0.5, 0.5]]),
+        ([[5, 1], [5, 2], [5, 3], [5, 2]], [[1.5, 5.5], [3.5, 5.5], [1.5, 5.5]]),
+    ],
+)  # fmt: skip
+def test_outlines_of_known_shapes(contour: list[list[int]], points: list[list[float]]) -> None:
+    """A pixel, a square and a line give the points that one would draw, closed."""
+    from lesionscan.reporting.dicom_report import outline
+
+    np.testing.assert_array_equal(outline(contour), points)
+
+
+@needs_dsrdump
+def test_another_program_reads_the_report(tmp_path: Path) -> None:
+    """DCMTK's dsrdump reads the whole tree and prints a measurement of it."""
+    path = tmp_path / "report.dcm"
+    path.write_bytes(searched(tmp_path).report())
+    done = subprocess.run(["dsrdump", str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '(,,"Score, not a probability")="0.9"' in done.stdout
+    assert "UNVERIFIED" in done.stdout
