@@ -70,11 +70,21 @@ def searched(
     **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
 ) -> Searched:
     """Write a DX film and make the result of its search; a tag of None is left out of the film."""
-    pixels = ramp(12, rows=film.rows, columns=film.columns)
-    given = {**UIDS, **IDENTITY, **tags}
-    header = dataset(pixels, bits_stored=12, packing=packing)
+    header = dataset(
+        ramp(12, rows=film.rows, columns=film.columns), bits_stored=12, packing=packing
+    )
+    return searched_header(folder, header, film, **{**UIDS, **IDENTITY, **tags})
+
+
+def searched_header(
+    folder: Path,
+    header: Dataset,
+    film: Film,
+    **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
+) -> Searched:
+    """Write a film with these tags beside its own, and make the result of its search."""
     with silenced_pydicom([]):  # some of what is given breaks the standard
-        for keyword, value in given.items():
+        for keyword, value in tags.items():
             if value is not None:
                 setattr(header, keyword, value)
             elif keyword in header:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
+from lesionscan.reading.dicom_file import silenced_pydicom
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation
+from tests.reading.dicom_maker import SENTINEL, dataset, plant_text, ramp
 from tests.reporting.dicom_films import (
     IDENTITY,
     NONE_SHOWN,
     THREE,
+    UIDS,
     coded,
     comments,
     complaints,
@@ -20,6 +23,7 @@ from tests.reporting.dicom_films import (
     needs_dciodvfy,
     read,
     searched,
+    searched_header,
 )
 from tests.reporting.made import Film
 
@@ -117,6 +121,36 @@ def test_odd_identity_is_kept_and_never_told(
     assert not any(value in caplog.text for value in odd.values())
     for made in data:
         assert all(value.encode() in made for value in odd.values())
+
+
+COPIED = {
+    *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "PatientIdentityRemoved"),
+    *("DeidentificationMethod", "IssuerOfPatientID", "StudyDescription"),
+    *("PatientOrientation", "LossyImageCompression", "LossyImageCompressionMethod"),
+    *("LossyImageCompressionRatio",),
+    *IDENTITY,
+}
+
+
+@pytest.mark.parametrize("kind", ["report", "segmentation"])
+def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> None:
+    """Of a film with a sentinel in every text tag, only what files the object is copied."""
+    header = dataset(ramp(12, rows=THREE.rows, columns=THREE.columns), bits_stored=12)
+    plant_text(header)
+    own = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "SOPInstanceUID": "1.2.3.4"}
+    made = read(getattr(searched_header(tmp_path, header, THREE, **UIDS, **own), kind)())
+    with silenced_pydicom([]):
+        found = {item.keyword for item in made.iterall() if SENTINEL in str(item.value)}
+    assert found <= COPIED
+    assert {"PatientName", "PatientID", "StudyDescription"} <= found
+
+
+def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
+    """Where text stands in the place of a UID, the film is refused without that text."""
+    film = searched(tmp_path, StudyInstanceUID=SENTINEL)
+    with pytest.raises(DicomObjectError, match="does not say its study_instance_uid") as caught:
+        film.report()
+    assert SENTINEL not in str(caught.value)
 
 
 @pytest.mark.parametrize("packing", ["implicit", "big_endian", "deflated", "jpeg2000"])
