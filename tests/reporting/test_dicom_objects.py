@@ -68,7 +68,8 @@ def test_objects_are_filed_beside_the_film(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_what_the_film_does_not_say_stays_empty(tmp_path: Path, kind: str) -> None:
     """No patient, no study date is invented; a content date, which must be, is plainly none."""
-    film = searched(tmp_path, **dict.fromkeys(IDENTITY))
+    nothing: dict[str, Any] = dict.fromkeys(IDENTITY)
+    film = searched(tmp_path, **nothing)
     made = read(getattr(film, kind)())
     assert all(made[keyword].is_empty for keyword in IDENTITY)
     assert (made.ContentDate, made.ContentTime) == ("19000101", "000000")
@@ -84,7 +85,7 @@ def test_what_the_film_does_not_say_stays_empty(tmp_path: Path, kind: str) -> No
     ],
 )
 def test_the_content_date_is_the_films(
-    tmp_path: Path, tags: dict[str, str], moment: tuple[str, str]
+    tmp_path: Path, tags: dict[str, Any], moment: tuple[str, str]
 ) -> None:
     """The nearest date that the film states, never the clock; what is no date is passed over."""
     made = read(searched(tmp_path, **tags).report())
@@ -113,7 +114,11 @@ def test_odd_identity_is_kept_and_never_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
     """A name, date or sex that breaks the standard is copied; no warning or log repeats it."""
-    odd = {"PatientName": "Smith", "PatientBirthDate": "1950.1.1", "PatientSex": "unsure"}
+    odd: dict[str, Any] = {
+        "PatientName": "Smith",
+        "PatientBirthDate": "1950.1.1",
+        "PatientSex": "unsure",
+    }
     film = searched(tmp_path, **odd)
     recwarn.clear()
     data = (film.report(), film.segmentation())
