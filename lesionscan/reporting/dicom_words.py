@@ -69,12 +69,12 @@ def site(tags: Tags) -> Code:
         region = tags.sequence_item("AnatomicRegionSequence")
         if region is None:
             return BONE
-        value, scheme = region.code("CodeValue"), region.code("CodingSchemeDesignator")
-        meaning = region.code("CodeMeaning")
-    whole = bool(value and meaning) and scheme in _ANATOMY_SCHEMES
-    if whole and len(value or "") <= 16 and len(meaning or "") <= 64:  # SH and LO (PS3.5 6.2)
-        return Code(str(value), str(scheme), str(meaning))
-    return BONE
+        value, meaning = region.code("CodeValue"), region.code("CodeMeaning")
+        scheme = region.code("CodingSchemeDesignator")
+    if not value or not meaning or scheme not in _ANATOMY_SCHEMES:
+        return BONE
+    fits = len(value) <= 16 and len(meaning) <= 64  # SH and LO (PS3.5 6.2)
+    return Code(value, scheme, meaning) if fits else BONE
 
 
 def side(result: Mapping[str, Any]) -> Code | None:
