@@ -1,0 +1,201 @@
+"""A run as COCO, the format of most tools for detection and segmentation.
+
+Two files: `coco.json`, a dataset (pictures and annotations, as CVAT and FiftyOne import it), and
+`coco_results.json`, the list of detections that COCO's own evaluation takes (`COCO.loadRes`).
+Masks are exact: the pixels of the labels picture, run-length encoded. Films are written one by one;
+of those that are done only name and size are kept.
+
+References
+----------
+Lin et al., ECCV 2014:740; the formats as on cocodataset.org, the encoding of run lengths as in
+`maskApi.c` of the COCO API.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+import numpy as np
+
+from lesionscan import __version__
+from lesionscan.reporting.atomic import open_atomic
+from lesionscan.reporting.labels import Box, Labels, candidate_boxes
+from lesionscan.reporting.records import DISCLAIMER
+
+Film: TypeAlias = tuple[Mapping[str, Any], Labels | None]
+"""A film's JSON, read back, and its label image; None for a film that failed."""
+
+CATEGORY = {"id": 1, "name": "lytic lesion candidate"}
+
+
+@dataclass(frozen=True, slots=True)
+class CocoPaths:
+    """Where the two files stand."""
+
+    dataset: Path
+    results: Path
+
+    @classmethod
+    def of(cls, out: Path) -> "CocoPaths":
+        """Return the paths under the output folder."""
+        return cls(dataset=out / "coco.json", results=out / "coco_results.json")
+
+
+class _Items:
+    """Writes the items of a JSON list as they come, one a line.
+
+    Parameters
+    ----------
+    stream
+        Where to; the list's brackets are the caller's.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        """Write one item."""
+        # ASCII, since the COCO API opens files in the encoding of the place
+        self._stream.write(f"{',' if self.count else ''}\n{json.dumps(item)}")
+        self.count += 1
+
+
+def write_coco(out: Path, films: Iterable[Film]) -> CocoPaths:
+    """Write all listed candidates of a run as a COCO dataset and as COCO detections.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    films
+        In their order; taken one at a time. Films that failed are left out: they have no size.
+
+    Returns
+    -------
+    CocoPaths
+        Where the files stand.
+
+    Raises
+    ------
+    lesionscan.reporting.labels.LabelsError
+        When a film's label image is not that of its JSON.
+    lesionscan.reporting.atomic.OutputError
+        When a file cannot be written.
+    """
+    paths = CocoPaths.of(out)
+    images: list[dict[str, Any]] = []
+    with open_atomic(paths.dataset) as dataset, open_atomic(paths.results) as results:
+        dataset.write(
+            f'{{"info": {json.dumps(_info())},\n"licenses": [],\n'
+            f'"categories": {json.dumps([CATEGORY])},\n"annotations": ['
+        )
+        results.write("[")
+        annotations, detections = _Items(dataset), _Items(results)
+        for result, labels in films:
+            if labels is None or result["status"] != "ok":
+                continue
+            images.append(_image(len(images) + 1, result))
+            for found in _found(result, labels):
+                about = {"image_id": len(images), "category_id": CATEGORY["id"]}
+                annotations.write({"id": annotations.count + 1, **about, **found})
+                # with a box, COCO would take the box's area for the candidate's
+                part = {name: found[name] for name in ("segmentation", "score")}
+                detections.write({**about, **part})
+        results.write("\n]\n")
+        dataset.write('\n],\n"images": [')
+        pictures = _Items(dataset)
+        for image in images:
+            pictures.write(image)
+        dataset.write("\n]}\n")
+    return paths
+
+
+def _info() -> dict[str, str]:
+    return {
+        "description": f"{CATEGORY['name']}s found by lesionscan. {DISCLAIMER}",
+        "version": __version__,
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def _image(number: int, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "file_name": result["input"]["file"],
+        "width": result["image"]["columns"],
+        "height": result["image"]["rows"],
+        "frame": result["input"]["frame"],
+    }
+
+
+def _found(result: Mapping[str, Any], labels: Labels) -> Iterator[dict[str, Any]]:
+    """Yield what an annotation says about each candidate, best first."""
+    boxes = candidate_boxes(result, labels)
+    for candidate in result["candidates"]:
+        number = candidate["id"]
+        rows, columns = boxes[number]
+        lengths = run_lengths(labels, number, boxes[number])
+        yield {
+            "segmentation": {"size": list(labels.shape), "counts": compressed(lengths)},
+            "area": sum(lengths[1::2]),
+            "bbox": [
+                columns.start,
+                rows.start,
+                columns.stop - columns.start,
+                rows.stop - rows.start,
+            ],
+            "iscrowd": 0,
+            "score": candidate["score"],
+            "candidate_id": number,
+            "shown": candidate["shown"],
+        }
+
+
+def run_lengths(labels: Labels, number: int, box: Box) -> list[int]:
+    """Return the lengths of the runs outside and inside of a candidate, down the columns.
+
+    Parameters
+    ----------
+    labels
+        The label image (rows, cols).
+    number
+        The candidate's id.
+    box
+        Where its pixels lie.
+
+    Returns
+    -------
+    list of int
+        Outside, inside, outside, ...; the first is 0 where the first pixel is inside.
+    """
+    columns = box[1]
+    strip = (labels[:, columns] == number).ravel(order="F")
+    changes = np.flatnonzero(np.diff(strip, prepend=False, append=False))
+    # before the strip there are whole columns
+    places = columns.start * labels.shape[0] + changes
+    lengths: list[int] = np.diff(places, prepend=0, append=labels.size).tolist()
+    return lengths if lengths[-1] else lengths[:-1]
+
+
+def compressed(lengths: Iterable[int]) -> str:
+    """Return run lengths as COCO's text: six bits a letter, from "0" on.
+
+    From the fourth run on, its difference from the last run but one is written. A number is
+    written in groups of five bits, the lowest first, in two's complement; the sixth bit says that
+    another group follows.
+    """
+    letters: list[str] = []
+    before: list[int] = []
+    for length in lengths:
+        value = length - before[-2] if len(before) > 2 else length
+        before.append(length)
+        more = True
+        while more:
+            group, value = value & 0x1F, value >> 5
+            # the sign is the highest bit of the last group
+            more = value != (-1 if group & 0x10 else 0)
+            letters.append(chr(48 + (group | (0x20 if more else 0))))
+    return "".join(letters)

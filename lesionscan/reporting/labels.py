@@ -1,0 +1,84 @@
+"""Labels pictures read back, and whether they belong to their JSON: for everything that exports.
+
+A label image holds one number a pixel, so candidates never overlap in it: where two outlines did,
+the one found first has kept the ground (`lesionscan.detection.regions`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from lesionscan.reporting.records import name_of
+
+Labels: TypeAlias = NDArray[np.integer[Any]]
+"""(rows, cols), 0 background, value = candidate id."""
+
+Box: TypeAlias = tuple[slice, slice]
+"""Rows and columns that just hold a candidate's pixels."""
+
+_AGAIN = "scan the film again"
+
+
+class LabelsError(Exception):
+    """A labels picture that cannot be used; the message names the file, the cause, the remedy."""
+
+
+def read_labels(path: Path) -> NDArray[np.uint16]:
+    """Read a labels picture back: uint16 (rows, cols), 0 background, value = candidate id.
+
+    Raises
+    ------
+    LabelsError
+        When it is not there, cannot be read or is no grey picture of whole numbers.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    except FileNotFoundError as error:
+        raise LabelsError(f"{path} is not there; {_AGAIN}") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
+    if pixels.ndim != 2 or pixels.dtype.kind not in "biu":
+        raise LabelsError(f"{path} is no picture of one number a pixel; {_AGAIN}")
+    return pixels.astype(np.uint16)
+
+
+def candidate_boxes(result: Mapping[str, Any], labels: Labels) -> dict[int, Box]:
+    """Return where each listed candidate's pixels lie, by its id, best candidate first.
+
+    Parameters
+    ----------
+    result
+        The JSON of a film that was read, read back.
+    labels
+        The film's label image.
+
+    Raises
+    ------
+    LabelsError
+        When the two do not belong together: another size, or a candidate without a pixel.
+    """
+    said = (result["image"]["rows"], result["image"]["columns"])
+    if labels.shape != said:
+        rows, columns = labels.shape
+        raise LabelsError(
+            f"{name_of(result)}: its labels picture has {rows} x {columns} pixels and its JSON "
+            f"says {said[0]} x {said[1]}; {_AGAIN}"
+        )
+    found = ndimage.find_objects(labels)
+    boxes: dict[int, Box] = {}
+    for candidate in result["candidates"]:
+        number = candidate["id"]
+        box = found[number - 1] if number <= len(found) else None
+        if box is None:
+            raise LabelsError(
+                f"{name_of(result)}: its labels picture has no pixel of candidate {number}; "
+                f"{_AGAIN}"
+            )
+        boxes[number] = box
+    return boxes

@@ -1,0 +1,66 @@
+"""Labels pictures are read back as they were written, or refused with one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lesionscan.reporting.labels import LabelsError, candidate_boxes, read_labels
+from lesionscan.reporting.overlay import labels_png
+from tests.reporting.made import make_findings
+from tests.reporting.test_records import as_json
+
+
+def test_a_labels_picture_comes_back(tmp_path: Path) -> None:
+    """Every pixel, as 16 bit."""
+    findings = make_findings()
+    (tmp_path / "a.png").write_bytes(labels_png(findings))
+    labels = read_labels(tmp_path / "a.png")
+    assert labels.dtype == np.uint16
+    np.testing.assert_array_equal(labels, findings.labels)
+
+
+def test_a_picture_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Its path, and what to do."""
+    with pytest.raises(LabelsError, match=r"a\.png is not there; scan the film again"):
+        read_labels(tmp_path / "a.png")
+
+
+def test_half_a_picture_is_refused(tmp_path: Path) -> None:
+    """No part of it is taken for the whole."""
+    (tmp_path / "a.png").write_bytes(labels_png(make_findings())[:200])
+    with pytest.raises(LabelsError, match=r"a\.png cannot be read as a picture; scan"):
+        read_labels(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (4, 5, 4)])
+def test_a_colour_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Colours are no numbers of candidates."""
+    Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(LabelsError, match=r"a\.png is no picture of one number a pixel"):
+        read_labels(tmp_path / "a.png")
+
+
+def test_boxes_just_hold_the_candidates() -> None:
+    """They are those that the JSON states, by id, best first."""
+    result, labels = as_json(), make_findings().labels
+    boxes = candidate_boxes(result, labels)
+    assert list(boxes) == [1, 2]
+    for candidate in result["candidates"]:
+        rows, columns = boxes[candidate["id"]]
+        stated = [rows.start, columns.start, rows.stop, columns.stop]
+        assert stated == candidate["bbox_px"]
+
+
+def test_labels_of_another_film_are_refused() -> None:
+    """Another size, or a candidate that has no pixel."""
+    labels = np.array(make_findings().labels)
+    with pytest.raises(
+        LabelsError,
+        match=r"a/knee\.dcm: its labels picture has 200 x 300 pixels and its JSON says 300 x 200",
+    ):
+        candidate_boxes(as_json(), labels.T)
+    for gone in (1, 2):
+        with pytest.raises(LabelsError, match=rf"has no pixel of candidate {gone}; scan the film"):
+            candidate_boxes(as_json(), np.where(labels == gone, 0, labels))
