@@ -31,6 +31,8 @@ class Tally:
     resumed, altered
         Those whose earlier results were kept, and those done again because their earlier results
         had been changed since.
+    not_exported
+        Those of which an export could not be made.
     candidates, shown
         Listed candidates, and those shown.
     codes
@@ -42,6 +44,7 @@ class Tally:
     failed: int = 0
     resumed: int = 0
     altered: int = 0
+    not_exported: int = 0
     candidates: int = 0
     shown: int = 0
     codes: Counter[str] = field(default_factory=Counter)
@@ -52,6 +55,7 @@ class Tally:
         self.ok += outcome.status == "ok"
         self.resumed += outcome.resumed
         self.altered += outcome.altered
+        self.not_exported += outcome.not_exported is not None
         self.candidates += outcome.candidates
         self.shown += outcome.shown
         if outcome.error is not None:

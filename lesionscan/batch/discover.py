@@ -25,20 +25,22 @@ from lesionscan.reading import looks_like_image
 
 OWN_PRODUCTS = (
     *(".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png"),
-    *(".page.jpg", ".page-s.jpg"),
+    *(".page.jpg", ".page-s.jpg", ".sr.dcm", ".seg.dcm"),
 )
-"""Pictures that lesionscan writes, and truth masks: never films when found in a folder."""
+"""What lesionscan writes, and truth masks: never films when found in a folder."""
 
 _RESERVED = re.compile(
-    r"run(\.shard-\d+-of-\d+)?|review|"
-    r"(run\.json|review\.json|report\.html|(images|candidates)\.(csv|parquet)|run\.shard-.*)/.*|"
+    r"run(\.shard-\d+-of-\d+)?|review|coco(_results)?|"
+    r"(run\.json|review\.json|report\.html|coco(_results)?\.json|run\.shard-.*)/.*|"
+    r"(images|candidates)\.(csv|parquet)/.*|"
     r"report/(index\.js|page/[^/]+\.(css|js))/.*",
     re.DOTALL,
 )
 """A film of this name would put its JSON, or its folder, where something about the run stands."""
 
 _RESULT_AS_FOLDER = re.compile(
-    r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png|page\.js|page\.jpg|page-s\.jpg)/",
+    r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png|page\.js|page\.jpg|page-s\.jpg|"
+    r"seg\.nrrd|sr\.dcm|seg\.dcm)/",
     re.DOTALL,
 )
 """A film in a folder of this name may need it where another's result stands."""

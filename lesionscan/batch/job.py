@@ -6,15 +6,17 @@ at all. A JSON that exists therefore means that the rest is complete, which resu
 """
 
 import hashlib
+import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
+from lesionscan.batch.exports import OF_FILMS, Export, add_exports, film_exports, lacking
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.results import (
     FoundResults,
@@ -72,6 +74,8 @@ class Job:
         The scorer's file, or None for the shipped one; each worker reads it once.
     resume
         Whether results of the same input, settings, scorer and version are kept.
+    exports
+        What else is made of it.
     """
 
     path: Path
@@ -80,6 +84,7 @@ class Job:
     settings: Settings
     scorer: Path | None
     resume: bool
+    exports: frozenset[Export] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ class Outcome:
         Whether an earlier run's results were kept.
     altered
         Whether an earlier run's results would have been kept, had they not been changed since.
+    not_exported
+        Why an export could not be made, or None.
     """
 
     name: str
@@ -115,6 +122,7 @@ class Outcome:
     seconds: float
     resumed: bool
     altered: bool = False
+    not_exported: Notice | None = None
 
 
 def process(job: Job) -> Iterator[Outcome]:
@@ -164,17 +172,31 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
     if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
         return ()  # before the file is read to its end
     sha256 = _sha256_or_none(job.path)
-    return () if sha256 is None else _kept(job, _found(job, sha256))
+    kept = () if sha256 is None else _kept(job, _found(job, sha256))
+    if any(lacking(_paths(job, result), result, job.exports) for result in kept):
+        return ()
+    return tuple(outcome_of(result, resumed=True) for result in kept)
 
 
-def _kept(job: Job, found: FoundResults) -> tuple[Outcome, ...]:
+def _kept(job: Job, found: FoundResults) -> Sequence[dict[str, Any]]:
+    """Return the results of all of a file's pictures, if all can be kept."""
     kept = found.whole
     count = next((result["input"]["frames"] for result in kept.values()), 0)
     if len(kept) != count:
         return ()
     if kept:
         remove_others(job.out, job.name, pictures=count)
-    return tuple(outcome_of(kept[number], resumed=True) for number in sorted(kept))
+    return [kept[number] for number in sorted(kept)]
+
+
+def _kept_outcome(job: Job, result: dict[str, Any]) -> Outcome:
+    """Return the outcome of a result that is kept, with the exports that it may have lacked."""
+    trouble = add_exports(job.path, _paths(job, result), result, job.exports)
+    return replace(outcome_of(result, resumed=True), not_exported=trouble)
+
+
+def _paths(job: Job, result: Mapping[str, Any]) -> ResultPaths:
+    return ResultPaths.of(job.out, name_of(result))
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
@@ -183,7 +205,8 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
     sha256 = _sha256_or_none(job.path)
     found = _found(job, sha256) if job.resume and sha256 is not None else FoundResults({}, set())
     if kept := _kept(job, found):
-        yield from kept
+        for result in kept:
+            yield _kept_outcome(job, result)
         return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
@@ -194,30 +217,28 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
             yield outcome_of(result, seconds=time.perf_counter() - started)
             return
         for number in range(1, frames.count + 1):
-            old = found.whole.get(number)
-            result = _result(job, frames, number, sha256) if old is None else old
-            yield outcome_of(
-                result,
-                seconds=time.perf_counter() - started,
-                resumed=old is not None,
-                altered=number in found.altered,
-            )
+            if number in found.whole:
+                outcome = _kept_outcome(job, found.whole[number])
+            else:
+                outcome = _new_outcome(job, frames, number, sha256)
+            seconds = time.perf_counter() - started
+            yield replace(outcome, seconds=seconds, altered=number in found.altered)
             started = time.perf_counter()
         remove_others(job.out, job.name, pictures=frames.count)
 
 
-def _result(job: Job, frames: Frames, number: int, sha256: str | None) -> dict[str, Any]:
-    """Read, search and report one picture, and return its JSON."""
+def _new_outcome(job: Job, frames: Frames, number: int, sha256: str | None) -> Outcome:
+    """Read, search and report one picture."""
     source = _source(job, sha256, frame=number, frames=frames.count)
     rendered = _tried(lambda: _render(job, frames.read(number), sha256))
     if isinstance(rendered, Notice):
-        return _fail(job, source, rendered)
+        return outcome_of(_fail(job, source, rendered))
     try:
         write_result(ResultPaths.of(job.out, _name(source)), rendered.others, rendered.record)
     except NameTooLongError:
         failure = Notice("name_too_long", "the file name is too long for the results; shorten it")
-        return _fail(job, source, failure)
-    return rendered.result
+        return outcome_of(_fail(job, source, failure))
+    return replace(outcome_of(rendered.result), not_exported=rendered.not_exported)
 
 
 def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
@@ -309,6 +330,7 @@ class _Rendered:
     result: dict[str, Any]
     record: bytes
     others: tuple[bytes | None, ...]
+    not_exported: Notice | None
 
 
 def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
@@ -332,10 +354,17 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     )
     record = record.model_copy(update={"pictures": pictures})
     view = film_view(findings, record, film)
+    data = sealed_json(record)
+    result: dict[str, Any] = json.loads(data)
+    exports, trouble = film_exports(job.path, result, findings.labels, job.exports)
     return _Rendered(
-        record.model_dump(mode="json"),
-        sealed_json(record),
-        (labels, bone, overlay, view.script, view.picture, view.thumbnail),
+        result,
+        data,
+        (
+            *(labels, bone, overlay, view.script, view.picture, view.thumbnail),
+            *(exports.get(export) for export in OF_FILMS),
+        ),
+        trouble,
     )
 
 

@@ -26,6 +26,9 @@ class ResultPaths:
     view: Path
     film: Path
     thumbnail: Path
+    nrrd: Path
+    dicom_sr: Path
+    dicom_seg: Path
 
     @property
     def pictures(self) -> tuple[Path, ...]:
@@ -33,9 +36,14 @@ class ResultPaths:
         return self.labels, self.bone, self.overlay
 
     @property
+    def exports(self) -> tuple[Path, ...]:
+        """Return those for other programs, which are only made on request."""
+        return self.nrrd, self.dicom_sr, self.dicom_seg
+
+    @property
     def beside_record(self) -> tuple[Path, ...]:
-        """Return all but the JSON: the pictures, and what the report page needs of the film."""
-        return *self.pictures, self.view, self.film, self.thumbnail
+        """Return all but the JSON: pictures, what the report page needs of the film, exports."""
+        return *self.pictures, self.view, self.film, self.thumbnail, *self.exports
 
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
@@ -50,6 +58,9 @@ class ResultPaths:
             view=page.with_name(f"{page.name}.page.js"),
             film=page.with_name(f"{page.name}.page.jpg"),
             thumbnail=page.with_name(f"{page.name}.page-s.jpg"),
+            nrrd=base.with_name(f"{base.name}.seg.nrrd"),
+            dicom_sr=base.with_name(f"{base.name}.sr.dcm"),
+            dicom_seg=base.with_name(f"{base.name}.seg.dcm"),
         )
 
 

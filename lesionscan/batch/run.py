@@ -14,6 +14,7 @@ from typing import TypeAlias
 from lesionscan import __version__
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Discovery, InputError, discover
+from lesionscan.batch.exports import Export
 from lesionscan.batch.job import Job, Outcome, lost, process
 from lesionscan.batch.pool import Limits, Work, run_jobs
 from lesionscan.batch.results import ResultPaths, probe, read_result
@@ -46,15 +47,15 @@ class Options:
         Whether results of the same input, settings, scorer and version are kept.
     shard
         Which part of the films, or None for all.
-    parquet
-        Whether the tables are written as Parquet too.
+    exports
+        What else is made of the films and of the run.
     """
 
     settings: Settings
     scorer: Path | None = None
     resume: bool = True
     shard: Shard | None = None
-    parquet: bool = False
+    exports: frozenset[Export] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,15 @@ class _Jobs(Sequence[Job]):
     def __getitem__(self, place: int) -> Job:  # type: ignore[override]  # no slices are taken
         plan, options = self._plan, self._plan.options
         film = plan.found.films[plan.numbers[place]]
-        return Job(film.path, film.name, plan.out, options.settings, options.scorer, options.resume)
+        return Job(
+            path=film.path,
+            name=film.name,
+            out=plan.out,
+            settings=options.settings,
+            scorer=options.scorer,
+            resume=options.resume,
+            exports=options.exports,
+        )
 
 
 def make_plan(
@@ -239,7 +248,7 @@ def run_scan(
         tally=tally,
     )
     if plan.options.shard is None:
-        report, tally = write_summaries(plan.out, done, record, parquet=plan.options.parquet)
+        report, tally = write_summaries(plan.out, done, record, exports=plan.options.exports)
     else:
         report = write_shard(plan.out, plan.options.shard, plan.found.films, done, record)
     return RunSummary(tally, not_done, record.interrupted, report, trouble)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Film
+from lesionscan.batch.exports import Export
 from lesionscan.batch.results import ResultPaths, is_made_with, is_whole, read_result
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.radiograph import Notice
@@ -148,7 +149,9 @@ class _Part:
             raise ValueError("lines are missing")
 
 
-def merge_shards(outs: Sequence[Path], into: Path, *, parquet: bool) -> tuple[Path, RunRecord]:
+def merge_shards(
+    outs: Sequence[Path], into: Path, *, exports: frozenset[Export] = frozenset()
+) -> tuple[Path, RunRecord]:
     """Write the summaries of all parts together, as one run would have written them.
 
     Parameters
@@ -157,8 +160,8 @@ def merge_shards(outs: Sequence[Path], into: Path, *, parquet: bool) -> tuple[Pa
         The parts' output folders, or the one that they share.
     into
         The folder of the whole. Where it is another, the results are linked or copied there.
-    parquet
-        Whether the tables are written as Parquet too.
+    exports
+        What else is made of the whole.
 
     Returns
     -------
@@ -188,7 +191,7 @@ def merge_shards(outs: Sequence[Path], into: Path, *, parquet: bool) -> tuple[Pa
                 if (one := result_name(name, picture, pictures)) not in unwritten:
                     _bring(part, one, into)
     run = _together([part.run for part in parts])
-    report, tally = write_summaries(into, done, run, parquet=parquet)
+    report, tally = write_summaries(into, done, run, exports=exports)
     return report, replace(run, tally=tally)
 
 
@@ -305,5 +308,6 @@ def _together(runs: Sequence[RunRecord]) -> RunRecord:
         tally=Tally(
             resumed=sum(run.tally.resumed for run in runs),
             altered=sum(run.tally.altered for run in runs),
+            not_exported=sum(run.tally.not_exported for run in runs),
         ),
     )

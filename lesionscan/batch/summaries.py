@@ -6,16 +6,26 @@ and memory does not grow with the results.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
+from lesionscan.batch.exports import Export
 from lesionscan.batch.job import outcome_of
-from lesionscan.reporting.atomic import open_atomic, open_atomic_bytes, write_bytes
+from lesionscan.batch.results import ResultPaths
+from lesionscan.reporting.atomic import (
+    OutputError,
+    open_atomic,
+    open_atomic_bytes,
+    write_bytes,
+)
+from lesionscan.reporting.coco import Film, write_coco
+from lesionscan.reporting.labels import LabelsError, read_labels
 from lesionscan.reporting.page.index import INDEX, RunFacts, index_head, index_line, write_page
-from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION
+from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, name_of
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
@@ -28,7 +38,7 @@ from lesionscan.reporting.tables import (
 
 
 def write_summaries(
-    out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool
+    out: Path, done: DoneFilms, run: RunRecord, *, exports: frozenset[Export] = frozenset()
 ) -> tuple[Path, Tally]:
     """Write the summaries.
 
@@ -40,8 +50,8 @@ def write_summaries(
         The films to tell of.
     run
         What else to say.
-    parquet
-        Whether the tables are written as Parquet too.
+    exports
+        What else is made of the run.
 
     Returns
     -------
@@ -55,8 +65,14 @@ def write_summaries(
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    tally = _write_tables(out, done, run, parquet=parquet)
-    tally.resumed, tally.altered = run.tally.resumed, run.tally.altered  # no result tells of it
+    tally = _write_tables(out, done, run, parquet=Export.PARQUET in exports)
+    for name in ("resumed", "altered", "not_exported"):  # no result tells of these
+        setattr(tally, name, getattr(run.tally, name))
+    if Export.COCO in exports:
+        try:
+            write_coco(out, _with_labels(out, done.results(out, run.made_with)))
+        except LabelsError as error:  # somebody tidies up while the run ends
+            raise OutputError(str(error)) from error
     write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
     return write_page(out), tally
 
@@ -86,6 +102,12 @@ def _write_tables(out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool) 
                 _write_row(candidates, row)
             index.write(index_line(result))
     return tally
+
+
+def _with_labels(out: Path, results: Iterable[dict[str, Any]]) -> Iterator[Film]:
+    for result in results:
+        paths = ResultPaths.of(out, name_of(result))
+        yield result, read_labels(paths.labels) if result["status"] == "ok" else None
 
 
 def _run_facts(run: RunRecord) -> RunFacts:
@@ -122,6 +144,7 @@ def _run_json(run: RunRecord) -> bytes:
             "not_done": run.not_done,
             "resumed": tally.resumed,
             "altered": tally.altered,
+            "not_exported": tally.not_exported,
             "skipped": run.skipped,
             "candidates": tally.candidates,
             "candidates_shown": tally.shown,

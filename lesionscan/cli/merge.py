@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lesionscan.cli.scan import ParquetOption, need_parquet, print_end, tally_lines
+from lesionscan.cli.export_options import ExportOption, ParquetOption, chosen_exports
+from lesionscan.cli.scan import print_end, tally_lines
 from lesionscan.cli.terminal import RefusedError, one_line, stoppable
 
 
@@ -20,6 +21,7 @@ def merge(
             "--out", "-o", help="Folder for the whole; that of the parts where they share one."
         ),
     ] = None,
+    export: ExportOption = None,
     parquet: ParquetOption = False,
 ) -> None:
     """Make one run of parts (scan --shard): tables, report page, and all results in one folder."""
@@ -29,11 +31,10 @@ def merge(
         if len({out.resolve() for out in outs}) > 1:
             raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
         into = outs[0]
-    if parquet:
-        need_parquet()
+    exports = chosen_exports(export, parquet=parquet)
     with stoppable("stopped; merge again"):
         try:
-            report, run = merge_shards(outs, into, parquet=parquet)
+            report, run = merge_shards(outs, into, exports=exports)
         except MergeError as error:
             raise RefusedError(one_line(str(error))) from error
     for line in tally_lines(run.tally, run.settings, skipped=run.skipped):

@@ -57,10 +57,13 @@ class Progress:
             self._tally.add(outcome)
             if self._log is not None:
                 self._log.write("picture", **_facts(outcome))
-            if outcome.error is not None:
-                line = f"{one_line(outcome.name)}: failed ({outcome.error.code}): "
+            trouble, what = outcome.error, "failed"
+            if outcome.not_exported is not None:
+                trouble, what = outcome.not_exported, "ok, but"
+            if trouble is not None:
+                line = f"{one_line(outcome.name)}: {what} ({trouble.code}): "
                 self._console.print(
-                    line + outcome.error.message, markup=False, highlight=False, soft_wrap=True
+                    line + trouble.message, markup=False, highlight=False, soft_wrap=True
                 )
         tally, seconds = self._tally, time.monotonic() - self._started
         self._bar.update(

@@ -17,6 +17,12 @@ from lesionscan.cli.engine_options import (
     TimeoutOption,
     chosen_engine,
 )
+from lesionscan.cli.export_options import (
+    ExportOption,
+    ParquetOption,
+    chosen_exports,
+    refuse_in_parts,
+)
 from lesionscan.cli.reading_options import (
     BurnedInOption,
     KeepUidsOption,
@@ -36,11 +42,6 @@ if TYPE_CHECKING:
     from lesionscan.evaluation.matching import FilmComparison
     from lesionscan.reporting.event_log import EventLog
     from lesionscan.settings import Settings
-
-ParquetOption = Annotated[
-    bool,
-    typer.Option("--parquet", help="Write the tables as Parquet too."),
-]
 
 
 def scan(
@@ -77,6 +78,7 @@ def scan(
     allow_burned_in: BurnedInOption = None,
     overlay: OverlayOption = None,
     overlay_max: OverlayMaxOption = None,
+    export: ExportOption = None,
     parquet: ParquetOption = False,
     log_json: Annotated[
         Path | None,
@@ -112,7 +114,7 @@ def scan(
             scorer=scorer,
             resume=resume,
             shard=None if shard is None else _shard(shard),
-            parquet=parquet,
+            exports=chosen_exports(export, parquet=parquet),
         )
         listed = _listed(file_list, inputs)
         engine, workers = stack.enter_context(
@@ -206,22 +208,12 @@ def _plan(
     from lesionscan.batch.run import make_plan
     from lesionscan.detection.scorer.scorer_file import ScorerError
 
-    if options.parquet:
-        if options.shard is not None:
-            raise RefusedError("--parquet writes the tables of a whole run: give it to merge")
-        need_parquet()
+    if options.shard is not None:
+        refuse_in_parts(options.exports)
     try:
         return make_plan(inputs, out, options, listed=listed)
     except (InputError, ScorerError) as error:
         raise RefusedError(one_line(str(error))) from error
-
-
-def need_parquet() -> None:
-    """Refuse to go on where the tables cannot be written as Parquet."""
-    from importlib.util import find_spec
-
-    if find_spec("pyarrow") is None:
-        raise RefusedError("pyarrow is not installed; run: pip install 'lesionscan[parquet]'")
 
 
 def _opened(log_json: Path) -> "AbstractContextManager[EventLog]":
@@ -262,7 +254,8 @@ def _run(
     if summary.interrupted:
         note("stopped; the same command goes on where it stopped")
         return summary, 128 + (stop.signal_number or 2)
-    return summary, 1 if summary.tally.failed or plan.found.unlistable else 0
+    tally = summary.tally
+    return summary, 1 if tally.failed or tally.not_exported or plan.found.unlistable else 0
 
 
 def _print_summary(plan: "Plan", summary: "RunSummary") -> None:
@@ -304,6 +297,8 @@ def tally_lines(
     if tally.codes:
         codes = (f"{code} {count:,}" for code, count in tally.codes.most_common())
         words[-1] += f" ({', '.join(codes)})"
+    if tally.not_exported:
+        words.append(f"{tally.not_exported:,} not exported")
     if tally.altered:
         words.append(f"{tally.altered:,} done again, since their results had been changed")
     if not_done:

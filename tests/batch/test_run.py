@@ -87,6 +87,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
         "not_done": 0,
         "resumed": 0,
         "altered": 0,
+        "not_exported": 0,
         "skipped": 1,
         "candidates": 8,
         "candidates_shown": 3,

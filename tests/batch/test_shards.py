@@ -92,11 +92,11 @@ def test_parts_merged_equal_one_run(films: Path, tmp_path: Path, *, shared: bool
     all_parts(films, lambda number: outs[number - 1])
     assert not (outs[0] / "images.csv").exists()
     into = outs[0] if shared else tmp_path / "merged"
-    report, run = merge_shards(list(dict.fromkeys(outs)), into, parquet=False)
+    report, run = merge_shards(list(dict.fromkeys(outs)), into)
     assert report == into / "report.html"
     assert (run.found, run.tally.pictures, run.tally.failed) == (14, 14, 2)
     assert without_accounts(tree(into)) == tree(tmp_path / "whole")
-    merge_shards(list(dict.fromkeys(outs)), into, parquet=False)
+    merge_shards(list(dict.fromkeys(outs)), into)
     assert without_accounts(tree(into)) == tree(tmp_path / "whole")
 
 
@@ -110,7 +110,7 @@ def test_parts_of_a_changed_folder_are_refused(films: Path, tmp_path: Path) -> N
     with pytest.raises(
         MergeError, match=r"parts 1/4 and 3/4 saw other films \(14 and 15\): the folder changed"
     ):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def test_a_part_that_is_missing_is_told(films: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_part_that_is_missing_is_told(films: Path, tmp_path: Path) -> None:
     all_parts(films, lambda _number: out)
     shard_path(out, Shard(2, PARTS)).unlink()
     with pytest.raises(MergeError, match=r"part 2/4 is missing; run it \(--shard 2/4\)"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def test_a_part_in_two_folders_is_refused(films: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_part_in_two_folders_is_refused(films: Path, tmp_path: Path) -> None:
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "again", Shard(2, PARTS))
     with pytest.raises(MergeError, match="part 2/4 is there twice"):
-        merge_shards([tmp_path / "out", tmp_path / "again"], tmp_path / "m", parquet=False)
+        merge_shards([tmp_path / "out", tmp_path / "again"], tmp_path / "m")
 
 
 def test_parts_of_two_runs_are_refused(films: Path, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_parts_of_two_runs_are_refused(films: Path, tmp_path: Path) -> None:
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "out", Shard(1, 2))
     with pytest.raises(MergeError, match="there are parts of 2 and 4; remove those of the other"):
-        merge_shards([tmp_path / "out"], tmp_path / "out", parquet=False)
+        merge_shards([tmp_path / "out"], tmp_path / "out")
 
 
 def test_parts_with_other_settings_are_refused(films: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_parts_with_other_settings_are_refused(films: Path, tmp_path: Path) -> N
     all_parts(films, lambda _number: out)
     scan(films, out, Shard(4, PARTS), Settings(shown_score=0.7))
     with pytest.raises(MergeError, match="parts 1/4 and 4/4 had another version, settings or"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def test_a_part_that_was_stopped_is_refused(films: Path, tmp_path: Path) -> None:
@@ -153,9 +153,9 @@ def test_a_part_that_was_stopped_is_refused(films: Path, tmp_path: Path) -> None
     all_parts(films, lambda _number: out)
     assert scan(films, out, Shard(2, PARTS), stopped=lambda: True).interrupted
     with pytest.raises(MergeError, match="part 2/4 was stopped before its end; run it again"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
     scan(films, out, Shard(2, PARTS))
-    merge_shards([out], out, parquet=False)
+    merge_shards([out], out)
 
 
 def test_results_that_are_gone_are_told(films: Path, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_results_that_are_gone_are_told(films: Path, tmp_path: Path) -> None:
     record = out / "a" / "0.png.json"
     record.unlink()
     with pytest.raises(MergeError, match=r"the results of a/0\.png in .* are gone or changed"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def changed_json(out: Path) -> None:
@@ -194,7 +194,7 @@ def test_results_that_are_not_the_parts_own_are_told(
     all_parts(films, lambda _number: out)
     change(out)
     with pytest.raises(MergeError, match=r"are gone or changed; run that part again"):
-        merge_shards([out], tmp_path / "merged", parquet=False)
+        merge_shards([out], tmp_path / "merged")
 
 
 def test_an_account_that_was_cut_off_is_told(films: Path, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_an_account_that_was_cut_off_is_told(films: Path, tmp_path: Path) -> Non
     assert len(lines) > 1
     path.write_text("".join(lines[:-1]), "utf-8")
     with pytest.raises(MergeError, match=r"run\.shard-3-of-4\.jsonl cannot be read as part"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 @pytest.mark.parametrize("line", ['[99, "a", 1, {}]', '[0, "../x", 1, {}]', "[]", "5", "{"])
@@ -218,18 +218,18 @@ def test_odd_lines_are_told(films: Path, tmp_path: Path, line: str) -> None:
     head, _, *rest = path.read_text("utf-8").splitlines(keepends=True)
     path.write_text("".join([head, line + "\n", *rest]), "utf-8")
     with pytest.raises(MergeError, match=r"run\.shard-3-of-4\.jsonl cannot be read as part"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def test_pictures_of_an_earlier_merge_do_not_stay(films: Path, tmp_path: Path) -> None:
     """Parts without overlays give a whole without overlays."""
     out, into = tmp_path / "out", tmp_path / "merged"
     all_parts(films, lambda _number: out)
-    merge_shards([out], into, parquet=False)
+    merge_shards([out], into)
     assert list(into.rglob("*.overlay.png"))
     for number in range(1, PARTS + 1):
         scan(films, out, Shard(number, PARTS), Settings(overlay=False))
-    merge_shards([out], into, parquet=False)
+    merge_shards([out], into)
     assert not list(into.rglob("*.overlay.png"))
     assert not list(into.rglob(".lesionscan*"))
 
@@ -241,22 +241,22 @@ def test_an_account_that_cannot_be_read_is_told(films: Path, tmp_path: Path, tex
     all_parts(films, lambda _number: out)
     shard_path(out, Shard(3, PARTS)).write_text(text, "utf-8")
     with pytest.raises(MergeError, match=r"run\.shard-3-of-4\.jsonl cannot be read as part"):
-        merge_shards([out], out, parquet=False)
+        merge_shards([out], out)
 
 
 def test_a_folder_without_parts_is_told(tmp_path: Path) -> None:
     """An empty folder, and one that is not there."""
     with pytest.raises(MergeError, match="holds no part of a run; make parts with lesionscan scan"):
-        merge_shards([tmp_path], tmp_path, parquet=False)
+        merge_shards([tmp_path], tmp_path)
     with pytest.raises(MergeError, match="missing cannot be read"):
-        merge_shards([tmp_path / "missing"], tmp_path, parquet=False)
+        merge_shards([tmp_path / "missing"], tmp_path)
 
 
 def test_run_json_adds_the_parts_up(films: Path, tmp_path: Path) -> None:
     """Counts and failures are those of the whole."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
-    merge_shards([out], out, parquet=False)
+    merge_shards([out], out)
     scan(films, tmp_path / "whole", None)
     facts, whole = (json.loads((o / "run.json").read_bytes()) for o in (out, tmp_path / "whole"))
     assert facts["counts"] == whole["counts"]

@@ -21,7 +21,7 @@ from rich.console import Console
 from lesionscan import cli
 from lesionscan.batch import run
 from lesionscan.batch.job import Outcome
-from lesionscan.cli import scan
+from lesionscan.cli import export_options, scan
 from lesionscan.cli.progress import Progress
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
@@ -130,7 +130,8 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
     for jobs in (1, 2):
         assert lesionscan("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
-    assert len(tree(tmp_path / "1")) == 4 * 3 + 1 + 3
+    page = list((tmp_path / "1" / "report" / "page").iterdir())
+    assert len(tree(tmp_path / "1")) == (4 + 3) * 3 + 1 + 4 + len(page)
 
 
 @pytest.mark.parametrize(
@@ -554,6 +555,40 @@ def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
     assert {name: both[name] for name in tree(tmp_path / "plain")} == tree(tmp_path / "plain")
 
 
+def test_exports_are_written(films: Path, tmp_path: Path) -> None:
+    """Several formats in one option; csv is there anyway."""
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "csv, nrrd,coco")
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "a" / "1.png.seg.nrrd").is_file()
+    assert (tmp_path / "out" / "coco.json").is_file()
+
+
+def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Path) -> None:
+    """A PNG has no DICOM header to refer to: a line each, and status 1; the films are read."""
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "dicom-sr")
+    assert done.returncode == 1
+    assert done.stdout.startswith("3 films: 3 ok, 0 failed, 3 not exported")
+    assert done.stderr.count("ok, but (not_exported): ") == 3
+    counts = json.loads((tmp_path / "out" / "run.json").read_bytes())["counts"]
+    assert counts["not_exported"] == 3
+
+
+def test_dicom_without_its_library_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line names the extra."""
+    monkeypatch.setattr(export_options, "find_spec", lambda _name: None)
+    command = ["lesionscan", "scan", str(tmp_path), "-o", str(tmp_path / "o")]
+    monkeypatch.setattr(sys, "argv", [*command, "--export", "dicom-seg"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        "lesionscan: highdicom is not installed; run: pip install 'lesionscan[dicom]'\n"
+    )
+
+
 def test_parquet_without_its_library_is_refused_first(
     films: Path,
     tmp_path: Path,
@@ -561,7 +596,7 @@ def test_parquet_without_its_library_is_refused_first(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Not at the end of a run of hours."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr(export_options, "find_spec", lambda _name: None)
     for command in (["scan", str(films), "-o", str(tmp_path / "o")], ["merge", str(tmp_path)]):
         monkeypatch.setattr(sys, "argv", ["lesionscan", *command, "--parquet"])
         with pytest.raises(SystemExit) as end:
@@ -625,7 +660,12 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
             ["in", "-o", "out", "--dask-local", 2, "--timeout", 9],
             "--jobs, --timeout and --max-memory are for processes here",
         ),
-        (["in", "-o", "out", "--shard", "1/2", "--parquet"], "--parquet writes the tables of a w"),
+        (
+            ["in", "-o", "out", "--shard", "1/2", "--parquet"],
+            "parquet is made of a whole run: give",
+        ),
+        (["in", "-o", "out", "--shard", "1/2", "--export", "coco"], "coco is made of a whole run"),
+        (["in", "-o", "out", "--export", "nrrd,xml"], "--export: 'xml' is none of csv, parquet,"),
         (["in/**/../x.dcm", "-o", "out"], "input in/**/../x.dcm: write no .. behind a wildcard"),
         (["in/**/*.dcm", "-o", "out"], "input in/**/*.dcm: no radiograph matches; check the patt"),
     ],

@@ -1,0 +1,138 @@
+"""Results for other programs: which there are, and those of one film.
+
+What is made of a film is made of its result and its labels picture alone, so that results kept
+from an earlier run get theirs too.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from lesionscan.batch.results import ResultPaths
+from lesionscan.radiograph import Notice
+from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
+from lesionscan.reporting.labels import Labels, LabelsError, read_labels
+from lesionscan.reporting.seg_nrrd import seg_nrrd
+
+
+class Export(StrEnum):
+    """Formats beside JSON and pictures; the tables as CSV are always written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    COCO = "coco"
+    NRRD = "nrrd"
+    DICOM_SR = "dicom-sr"
+    DICOM_SEG = "dicom-seg"
+
+
+OF_FILMS = (Export.NRRD, Export.DICOM_SR, Export.DICOM_SEG)
+"""Those with a file for each film; the others have one for the run."""
+
+
+def film_exports(
+    film: Path, result: Mapping[str, Any], labels: Labels, wanted: frozenset[Export]
+) -> tuple[dict[Export, bytes], Notice | None]:
+    """Make the files of a film.
+
+    Parameters
+    ----------
+    film
+        The input.
+    result
+        Its JSON, read back.
+    labels
+        Its label image.
+    wanted
+        Which; those that are no film's are passed over.
+
+    Returns
+    -------
+    files : dict
+        What could be made; a segmentation in DICOM has no file where no candidate is shown.
+    trouble : Notice or None
+        Why the others could not.
+    """
+    makers = {
+        Export.NRRD: lambda: seg_nrrd(result, labels),
+        Export.DICOM_SR: lambda: structured_report(film, result),
+        Export.DICOM_SEG: lambda: segmentation(film, result, labels),
+    }
+    files: dict[Export, bytes] = {}
+    trouble = None
+    for export in OF_FILMS:
+        if export not in wanted:
+            continue
+        try:
+            data = makers[export]()
+        except (DicomObjectError, LabelsError) as error:
+            trouble = Notice("not_exported", str(error))
+            continue
+        if data is not None:
+            files[export] = data
+    return files, trouble
+
+
+def export_paths(paths: ResultPaths) -> dict[Export, Path]:
+    """Return where a film's files stand, by format."""
+    return dict(zip(OF_FILMS, paths.exports, strict=True))
+
+
+def lacking(
+    paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
+) -> frozenset[Export]:
+    """Return which of a film's files are wanted and not there.
+
+    Parameters
+    ----------
+    paths
+        Where its results stand.
+    result
+        Its JSON, read back.
+    wanted
+        Which.
+    """
+    if result["status"] != "ok":
+        return frozenset()
+    return frozenset(
+        _lacking(paths, wanted, shown=any(one["shown"] for one in result["candidates"]))
+    )
+
+
+def add_exports(
+    film: Path, paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
+) -> Notice | None:
+    """Write the files that a film whose results are kept lacks; return why some cannot be made.
+
+    Parameters
+    ----------
+    film
+        The input.
+    paths
+        Where its results stand.
+    result
+        Its JSON, read back.
+    wanted
+        Which.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When one cannot be written.
+    """
+    missing = lacking(paths, result, wanted)
+    if not missing:
+        return None
+    files, trouble = film_exports(film, result, read_labels(paths.labels), missing)
+    for export, data in files.items():
+        write_bytes(export_paths(paths)[export], data)
+    return trouble
+
+
+def _lacking(paths: ResultPaths, wanted: frozenset[Export], *, shown: bool) -> Iterator[Export]:
+    for export, path in export_paths(paths).items():
+        is_made = shown or export is not Export.DICOM_SEG
+        if export in wanted and is_made and not path.is_file():
+            yield export

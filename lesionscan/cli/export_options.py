@@ -1,0 +1,62 @@
+"""Options for results in other formats."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionscan.cli.terminal import RefusedError, one_line
+
+if TYPE_CHECKING:
+    from lesionscan.batch.exports import Export
+
+ExportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="FORMAT,...",
+        help="Write csv (always done), parquet, coco, nrrd (3D Slicer), dicom-sr, dicom-seg too. "
+        "The DICOM objects name the patient, as an archive needs it.",
+    ),
+]
+ParquetOption = Annotated[
+    bool,
+    typer.Option("--parquet", help="The same as --export parquet."),
+]
+
+
+def chosen_exports(export: Sequence[str] | None, *, parquet: bool) -> "frozenset[Export]":
+    """Return what else is wanted; refuse what is unknown or needs a package that is missing.
+
+    Parameters
+    ----------
+    export
+        Names, several in one text with commas between.
+    parquet
+        Whether the old option was given.
+    """
+    if not (export or parquet):  # saves the time to load what makes them
+        return frozenset()
+    from lesionscan.batch.exports import Export
+
+    names = [name.strip() for text in export or () for name in text.split(",")]
+    known = [one.value for one in Export]
+    for name in names:
+        if name not in known:
+            raise RefusedError(f"--export: {one_line(name)!r} is none of {', '.join(known)}")
+    chosen = frozenset(map(Export, names)) | ({Export.PARQUET} if parquet else frozenset())
+    if Export.PARQUET in chosen and find_spec("pyarrow") is None:
+        raise RefusedError("pyarrow is not installed; run: pip install 'lesionscan[parquet]'")
+    if chosen & {Export.DICOM_SR, Export.DICOM_SEG} and find_spec("highdicom") is None:
+        raise RefusedError("highdicom is not installed; run: pip install 'lesionscan[dicom]'")
+    return chosen
+
+
+def refuse_in_parts(exports: "frozenset[Export]") -> None:
+    """Refuse what is made of a whole run, where only a part of it is done."""
+    from lesionscan.batch.exports import Export
+
+    for export in (Export.PARQUET, Export.COCO):
+        if export in exports:
+            raise RefusedError(f"{export} is made of a whole run: give it to merge")
