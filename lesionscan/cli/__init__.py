@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, inspect, merge, phantom, plant, review, scan
+from lesionscan.cli import evaluate, explain, inspect, merge, phantom, plant, review, scan
 from lesionscan.cli.terminal import (
     GOES_ON,
     RefusedError,
@@ -37,6 +37,7 @@ app.command()(scan.demo)
 app.command()(merge.merge)
 app.command()(review.review)
 app.command()(inspect.inspect)
+app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(phantom.phantom)
 app.command()(plant.plant)

@@ -7,22 +7,23 @@ import typer
 
 from lesionscan.cli.reading_options import (
     BurnedInOption,
+    FrameOption,
     KeepUidsOption,
     PolarityOption,
     SettingsOption,
     SpacingOption,
+    check_picture,
+    chosen_frame,
     chosen_settings,
 )
-from lesionscan.cli.terminal import RefusedError, complain, note, one_line, stoppable
+from lesionscan.cli.terminal import complain, note, one_line, stoppable
 
 _LETTERS = 48
 
 
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One film.")],
-    frame: Annotated[
-        int | None, typer.Option("--frame", min=1, help="Which picture of a file with several.")
-    ] = None,
+    frame: FrameOption = None,
     picture: Annotated[
         Path | None,
         typer.Option("--picture", help="PNG to write: the film as it is searched, and the field."),
@@ -42,7 +43,7 @@ def inspect(
         allow_burned_in=allow_burned_in,
     )
     if picture is not None:
-        _check_picture(picture, file)
+        check_picture("--picture", picture, file)
     from lesionscan.detection.pipeline import find_candidates, normalise_film
     from lesionscan.reading import UnreadableFileError, open_radiographs
     from lesionscan.reporting.atomic import write_bytes
@@ -53,7 +54,7 @@ def inspect(
     with stoppable("stopped"):
         try:
             with open_radiographs(file, settings=chosen) as frames:
-                number = _chosen_frame(file, frame, frames.count)
+                number = chosen_frame(file, frame, frames.count)
                 radiograph = frames.read(number)
                 shown = None if picture is None else frames.show(number)
         except UnreadableFileError as error:
@@ -73,24 +74,3 @@ def inspect(
         else:
             note("no picture: identifying text may be burned in (--allow-burned-in makes one)")
     print(DISCLAIMER)
-
-
-def _check_picture(picture: Path, film: Path) -> None:
-    """Refuse to write over anything but a picture of an earlier call."""
-    if picture.suffix.lower() != ".png":
-        raise RefusedError(f"--picture {one_line(str(picture))}: give a name that ends in .png")
-    if not picture.parent.is_dir():
-        raise RefusedError(f"--picture {one_line(str(picture))}: there is no such folder")
-    if picture.exists() and film.exists() and picture.samefile(film):
-        raise RefusedError(f"--picture {one_line(str(picture))} is the film itself; give another")
-
-
-def _chosen_frame(file: Path, frame: int | None, count: int) -> int:
-    """Return which picture of a file is meant."""
-    name = one_line(str(file))
-    if frame is None and count > 1:
-        raise RefusedError(f"{name} holds {count} pictures; say which with --frame 1 to {count}")
-    if frame is not None and frame > count:
-        pictures = "one picture" if count == 1 else f"{count} pictures"
-        raise RefusedError(f"--frame {frame}: {name} holds {pictures}")
-    return frame or 1

@@ -10,6 +10,16 @@ from lesionscan.cli.terminal import RefusedError, one_line
 if TYPE_CHECKING:
     from lesionscan.settings import Settings
 
+FrameOption = Annotated[
+    int | None, typer.Option("--frame", min=1, help="Which picture of a file with several.")
+]
+ScorerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--scorer",
+        help="Scorer file made by scripts/train_scorer.py; the shipped one if unset.",
+    ),
+]
 SettingsOption = Annotated[Path | None, typer.Option("--settings", help="TOML file with settings.")]
 PolarityOption = Annotated[
     Literal["auto", "bone-bright", "bone-dark"] | None,
@@ -109,3 +119,54 @@ def _spacing(text: str) -> tuple[float, float]:
             "rows and columns"
         ) from None
     return row_mm, column_mm
+
+
+def check_picture(option: str, picture: Path, film: Path) -> None:
+    """Refuse to write over anything but a picture of an earlier call.
+
+    Parameters
+    ----------
+    option
+        Name of the option that gave the picture.
+    picture
+        Where a PNG is to be written.
+    film
+        The film that is read.
+
+    Raises
+    ------
+    RefusedError
+        When the name is no PNG's, its folder is not there, or it is the film.
+    """
+    if picture.suffix.lower() != ".png":
+        raise RefusedError(f"{option} {one_line(str(picture))}: give a name that ends in .png")
+    if not picture.parent.is_dir():
+        raise RefusedError(f"{option} {one_line(str(picture))}: there is no such folder")
+    if picture.exists() and film.exists() and picture.samefile(film):
+        raise RefusedError(f"{option} {one_line(str(picture))} is the film itself; give another")
+
+
+def chosen_frame(file: Path, frame: int | None, count: int) -> int:
+    """Return which picture of a file is meant.
+
+    Parameters
+    ----------
+    file
+        The file.
+    frame
+        What the user says, from 1 on; None for nothing.
+    count
+        How many pictures it holds.
+
+    Raises
+    ------
+    RefusedError
+        When there are several and none was named, or there is no such one.
+    """
+    name = one_line(str(file))
+    if frame is None and count > 1:
+        raise RefusedError(f"{name} holds {count} pictures; say which with --frame 1 to {count}")
+    if frame is not None and frame > count:
+        pictures = "one picture" if count == 1 else f"{count} pictures"
+        raise RefusedError(f"--frame {frame}: {name} holds {pictures}")
+    return frame or 1

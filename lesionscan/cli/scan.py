@@ -29,6 +29,7 @@ from lesionscan.cli.reading_options import (
     OverlayMaxOption,
     OverlayOption,
     PolarityOption,
+    ScorerOption,
     SettingsOption,
     SpacingOption,
     chosen_settings,
@@ -58,13 +59,7 @@ def scan(
         typer.Option("--list", help="File that names films, one a line; - is standard input."),
     ] = None,
     settings: SettingsOption = None,
-    scorer: Annotated[
-        Path | None,
-        typer.Option(
-            "--scorer",
-            help="Scorer file made by scripts/train_scorer.py; the shipped one if unset.",
-        ),
-    ] = None,
+    scorer: ScorerOption = None,
     resume: Annotated[
         bool,
         typer.Option(

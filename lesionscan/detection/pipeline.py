@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from lesionscan.detection.bone import BONE_FROM, find_bone
+from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import WorkingGrid
@@ -18,6 +18,7 @@ from lesionscan.detection.normalise import grey_range, rescale
 from lesionscan.detection.polarity import looks_inverted
 from lesionscan.detection.regions import fill_outside, find_dark_regions
 from lesionscan.detection.score import Candidate, score_regions
+from lesionscan.detection.scorer.network import Maps
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Notice, Radiograph, read_only
 from lesionscan.settings import Settings
@@ -112,6 +113,42 @@ class NormalisedFilm:
     small: FloatImage
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """What the search made of a radiograph on the way, on the working grid.
+
+    Attributes
+    ----------
+    film
+        The normalised film; its field is the one found first.
+    maps
+        What the trained network makes of it.
+    field
+        The exposed field that was searched: with the bone that the network saw beyond it.
+    bone
+        The bone mask, and where a lesion may lie that has taken the bone's edge with it.
+    labels
+        int32 (rows, cols), 0 = background; the dark regions that were measured. Those that the
+        network sees come first.
+    seen
+        Number of the last region that the network sees; 0 where it sees none.
+    assessed, inverted
+        Whether the bone mask can be believed, and whether bone looks dark.
+    """
+
+    film: NormalisedFilm
+    maps: Maps
+    field: Field
+    bone: Bone
+    labels: LabelImage
+    seen: int
+    assessed: bool
+    inverted: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", read_only(self.labels))
+
+
 def find_candidates(
     radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
 ) -> Findings:
@@ -131,12 +168,34 @@ def find_candidates(
     Findings
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
     """
+    return find_in_steps(radiograph, settings, scorer)[1]
+
+
+def find_in_steps(
+    radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
+) -> tuple[Steps, Findings]:
+    """Find candidates as `find_candidates` does, and say what was made on the way.
+
+    Parameters
+    ----------
+    radiograph, settings, scorer
+        As there.
+
+    Returns
+    -------
+    steps : Steps
+        What the search made of the film.
+    findings : Findings
+        What came out.
+    """
+    s, scorer = settings or Settings(), scorer or shipped_scorer()
     with _one_thread():
-        return _find(radiograph, settings or Settings(), scorer or shipped_scorer())
+        steps = _search(radiograph, s, scorer)
+        return steps, _findings(radiograph, steps, s, scorer)
 
 
-def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
-    """Find candidates step by step."""
+def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
+    """Find the regions, step by step."""
     # exposed field, normalise
     film = normalise_film(radiograph, s)
     grid, field, small = film.grid, film.field, film.small
@@ -160,11 +219,26 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
     labels = find_dark_regions(
         small, inner, search & ~slopes, found=seen, radii_px=radii, most=_MOST_REGIONS
     )
+    return Steps(
+        film=film,
+        maps=maps,
+        field=field,
+        bone=bone,
+        labels=labels,
+        seen=int(seen.max()),
+        assessed=assessed,
+        inverted=inverted,
+    )
+
+
+def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer) -> Findings:
+    """Bring the regions to the stored matrix, measure and score them."""
+    film, grid, field = steps.film, steps.film.grid, steps.field
 
     # measure
-    labels = grid.restore_labels(labels)
-    lucency = grid.restore(maps.lucency)
-    bone_mask, exposed = grid.restore_mask(bone.mask), grid.restore_mask(field.exposed)
+    labels = grid.restore_labels(steps.labels)
+    lucency = grid.restore(steps.maps.lucency)
+    bone_mask, exposed = grid.restore_mask(steps.bone.mask), grid.restore_mask(field.exposed)
     regions = measure_regions(
         labels,
         film.image,
@@ -187,11 +261,11 @@ def _find(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Findings:
         exposed=exposed,
         lucency=lucency,
         bone=bone_mask,
-        bone_confidence=bone.confidence,
-        assessed=assessed,
+        bone_confidence=steps.bone.confidence,
+        assessed=steps.assessed,
         labels=_numbered_by_candidate(labels, candidates),
         candidates=candidates,
-        notices=tuple(_doubts(assessed=assessed, inverted=inverted)),
+        notices=tuple(_doubts(assessed=steps.assessed, inverted=steps.inverted)),
     )
 
 

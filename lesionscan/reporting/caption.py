@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, write_text
+from lesionscan.reporting.drawing import INK, STRIP, broken, text_height, text_size, write_text
 
 NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
@@ -52,13 +53,17 @@ def reason_words(findings: Findings) -> str:
     """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
     for candidate in findings.candidates[:1]:
         if candidate.shown:
-            reasons = candidate.reasons
-            words = (
-                f"{'+' if reasons[n].effect >= 0 else '-'} {reasons[n].text}"
-                for n in told([reason.term for reason in reasons])
-            )
-            return f"{candidate.id}:  {'   '.join(words)}"
+            return f"{candidate.id}:  {reasons_of(candidate)}"
     return ""
+
+
+def reasons_of(candidate: Candidate) -> str:
+    """Return the reasons that are told of a candidate, with + for a lesion and - against."""
+    reasons = candidate.reasons
+    return "   ".join(
+        f"{'+' if reasons[n].effect >= 0 else '-'} {reasons[n].text}"
+        for n in told([reason.term for reason in reasons])
+    )
 
 
 def scale_bar(spacing: Spacing, scale: float, longest_px: float) -> tuple[float, str] | None:
@@ -103,7 +108,7 @@ def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> ND
     height = text_height(rows, columns)
     pad, words = height, caption_words(findings)
     lines = _wrap(words, width - 2 * pad, height)
-    lines += _broken(reason_words(findings), width - 2 * pad, height)
+    lines += broken(reason_words(findings), width - 2 * pad, height)
     spacing = findings.radiograph.spacing
     bar = None if spacing is None else scale_bar(spacing, scale, 0.3 * width)
     strip_rows = pad + (len(lines) + (bar is not None)) * 2 * height + pad // 2
@@ -123,18 +128,6 @@ def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> ND
 def _wrap(words: tuple[str, ...], width: int, height: int) -> tuple[str, ...]:
     joined = "   |   ".join(words)
     return (joined,) if text_size(joined, height)[0] <= width else words
-
-
-def _broken(text: str, width: int, height: int) -> tuple[str, ...]:
-    """Break a text at its spaces into lines of at most `width` display pixels."""
-    lines: list[str] = []
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_size(longer, height)[0] <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _draw_bar(

@@ -1,8 +1,12 @@
 """Colours and letters that all pictures share; colours in OpenCV's (blue, green, red)."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from lesionscan.radiograph import BoolImage
 
 # Amber of the IBM colour-blind-safe palette, #FFB000: lighter than dark film, more saturated than
 # bone, and its dark halo holds it on white.
@@ -10,6 +14,9 @@ AMBER = (0, 176, 255)
 HALO = (16, 12, 10)
 STRIP = (28, 24, 20)
 INK = (225, 225, 225)
+LEFT_OUT = (150, 60, 20)
+# The blue of the same palette, #648FFF, for what stands second.
+BLUE = (255, 143, 100)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # At scale 1 the capitals of this font are 21 to 22 pixels high.
@@ -51,6 +58,68 @@ def write_text(
     """
     scale = height / _CAPITAL_PX
     cv2.putText(canvas, text, origin, _FONT, scale, colour, _stroke(height), cv2.LINE_AA)
+
+
+def broken(text: str, width: int, height: int) -> tuple[str, ...]:
+    """Break a text at its spaces into lines of at most `width` display pixels."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_size(longer, height)[0] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def tinted(
+    picture: NDArray[np.uint8], where: BoolImage, colour: tuple[int, int, int], share: float
+) -> NDArray[np.uint8]:
+    """Return a blue-green-red picture with a tint, under which its greys stay visible.
+
+    Parameters
+    ----------
+    picture
+        uint8 (rows, cols, 3).
+    where
+        bool (rows, cols).
+    colour
+        (blue, green, red).
+    share
+        The colour's share there, 0 to 1.
+    """
+    mixed = ((1 - share) * picture + share * np.array(colour)).astype(np.uint8)
+    return np.where(where[..., None], mixed, picture)
+
+
+def titled(picture: NDArray[np.uint8], lines: Sequence[str], height: int) -> NDArray[np.uint8]:
+    """Put lines of text over a picture, and a frame around both.
+
+    Pictures of one size come out in one size: letters that would be cut off shrink, the strip that
+    they stand in does not.
+
+    Parameters
+    ----------
+    picture
+        uint8, grey (rows, cols) or blue-green-red (rows, cols, 3).
+    lines
+        ASCII.
+    height
+        Height of a capital in display pixels, at most.
+    """
+    if picture.ndim == 2:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    columns = picture.shape[1]
+    strip = np.full(((2 * len(lines) + 1) * height, columns, 3), STRIP, np.uint8)
+    for number, line in enumerate(lines, start=1):
+        fitting = height
+        while fitting > 3 and text_size(line, fitting)[0] > columns - 4:
+            fitting -= 1
+        write_text(strip, line, (3, 2 * number * height), fitting, INK)
+    framed = cv2.copyMakeBorder(
+        np.vstack([strip, picture]), 0, 1, 1, 1, cv2.BORDER_CONSTANT, value=STRIP
+    )
+    return np.asarray(framed, np.uint8)
 
 
 def _stroke(height: int) -> int:

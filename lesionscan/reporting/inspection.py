@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from lesionscan.detection.pipeline import Findings, NormalisedFilm
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading.codes import NoticeCode
-from lesionscan.reporting.drawing import INK, STRIP, text_height, text_size, write_text
+from lesionscan.reporting.drawing import LEFT_OUT, text_height, tinted, titled
 from lesionscan.reporting.overlay import encode_png
 
-_LEFT_OUT = (150, 60, 20)
-"""Blue, green, red."""
 _SHADES = " .:-=+*#%@"
 """From black to white, as most terminals show letters: bright on dark."""
 _LETTER_ASPECT = 2.0
@@ -161,26 +159,10 @@ def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> byt
     grey = np.rint(film.small * 255).astype(np.uint8)
     searched = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
     # dark regions and white letters stay visible under the tint
-    left_out = (0.5 * searched + 0.5 * np.array(_LEFT_OUT)).astype(np.uint8)
-    searched = np.where(film.field.usable[..., None], searched, left_out)
-    panels = [_titled(grey, "as it is searched"), _titled(searched, "blue: left out")]
+    searched = tinted(searched, ~film.field.usable, LEFT_OUT, 0.5)
+    panels = {"as it is searched": grey, "blue: left out": searched}
     if shown is not None:
         shown = np.asarray(cv2.resize(shown, grey.shape[::-1], interpolation=cv2.INTER_AREA))
-        panels.insert(0, _titled(shown, "as viewers show it"))
-    return encode_png(np.hstack(panels))
-
-
-def _titled(picture: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
-    """Put a title over a picture, grey or blue-green-red, and a frame around both."""
-    if picture.ndim == 2:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
-    columns = picture.shape[1]
-    height = text_height(*picture.shape[:2])
-    while text_size(title, height)[0] > columns - 4 and height > 3:
-        height -= 1
-    strip = np.full((3 * height, columns, 3), STRIP, np.uint8)
-    write_text(strip, title, (3, 2 * height), height, INK)
-    framed = cv2.copyMakeBorder(
-        np.vstack([strip, picture]), 0, 1, 1, 1, cv2.BORDER_CONSTANT, value=STRIP
-    )
-    return np.asarray(framed, np.uint8)
+        panels = {"as viewers show it": shown, **panels}
+    height = text_height(*grey.shape)
+    return encode_png(np.hstack([titled(one, [title], height) for title, one in panels.items()]))

@@ -4,11 +4,14 @@ The film is the hero: outlines are thin and run just outside the candidate, numb
 it, words stand in a strip under the film.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
 from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.caption import add_caption
@@ -54,7 +57,8 @@ def overlay_png(findings: Findings, film: NDArray[np.uint8]) -> bytes:
     rows, columns = findings.image.shape
     scale = (film.shape[0] / rows, film.shape[1] / columns)
     canvas = np.asarray(cv2.cvtColor(film, cv2.COLOR_GRAY2BGR), np.uint8)
-    _draw_candidates(canvas, findings, scale)
+    shown = [candidate for candidate in findings.candidates if candidate.shown]
+    draw_candidates(canvas, shown, scale, [str(candidate.id) for candidate in shown])
     return encode_png(add_caption(canvas, findings, scale[1]))
 
 
@@ -135,16 +139,34 @@ def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return data.tobytes()
 
 
-def _draw_candidates(
-    canvas: NDArray[np.uint8], findings: Findings, scale: tuple[float, float]
+def draw_candidates(
+    canvas: NDArray[np.uint8],
+    candidates: Sequence[Candidate],
+    scale: tuple[float, float],
+    texts: Sequence[str],
+    colour: tuple[int, int, int] = AMBER,
 ) -> None:
-    shown = [candidate for candidate in findings.candidates if candidate.shown]
+    """Outline candidates and write a tag beside each, in place.
+
+    Parameters
+    ----------
+    canvas
+        uint8 (rows, cols, 3): the film.
+    candidates
+        Which ones.
+    scale
+        Display pixels per stored pixel, (down the rows, along a row).
+    texts
+        For each candidate, what its tag says; ASCII.
+    colour
+        Of the outlines, (blue, green, red).
+    """
     rows, columns = canvas.shape[:2]
     # Half a stored pixel lies outside its centre; four more keep the lesion's edge visible.
     gap = 4 + round(max(scale) / 2)
     taken = np.zeros((rows, columns), np.uint8)
     outlines = []
-    for candidate in shown:
+    for candidate in candidates:
         points = (candidate.region.contour_px + 0.5) * np.array(scale) - 0.5
         mask = _ring_mask(points, (rows, columns), gap)
         outlines.append(_outer_contours(mask))
@@ -152,12 +174,12 @@ def _draw_candidates(
     for contours in outlines:
         _draw_lines(canvas, contours, HALO, 3)
     for contours in outlines:  # all colour over all halos, where two candidates touch
-        _draw_lines(canvas, contours, AMBER, 1)
+        _draw_lines(canvas, contours, colour, 1)
     place_tags(
         canvas,
         taken=taken,
         outlines=[np.concatenate(contours)[:, 0, :] for contours in outlines],
-        texts=[str(candidate.id) for candidate in shown],
+        texts=texts,
         height_px=text_height(rows, columns),
     )
 

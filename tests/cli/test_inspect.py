@@ -129,6 +129,19 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
     assert picture.exists()
 
 
+@pytest.mark.parametrize("shape", [(160, 50), (100, 40), (40, 300)])
+def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """Titles that would be cut off are smaller, and the parts stay of one size."""
+    stored = np.random.default_rng(4).integers(0, 4000, shape)
+    windowed = dataset(stored, bits_stored=12, WindowCenter=2000, WindowWidth=1000)
+    path = save(windowed, tmp_path / "a.dcm")
+    done = lesionscan("inspect", path, "--picture", tmp_path / "p.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert picture.shape[1] == 3 * (shape[1] + 2)
+
+
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     """File, code, cause and remedy; status 1."""
     path = tmp_path / "note.dcm"

@@ -78,3 +78,12 @@ def test_inspecting_says_nothing(films: Path) -> None:
         done = lesionscan("inspect", film, "--keep-uids", "--allow-burned-in")
         assert done.returncode in (0, 1)
         assert SENTINEL.lower() not in (done.stdout + done.stderr).lower(), film.name
+
+
+def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
+    """Neither the terminal nor the bytes of the picture, of a film that can be read and another."""
+    for name in ("explicit.dcm", "damaged.dcm"):
+        done = lesionscan("explain", films / name, "--out", tmp_path / "p.png", "--allow-burned-in")
+        assert done.returncode == (0 if name == "explicit.dcm" else 1)
+        assert SENTINEL.lower() not in (done.stdout + done.stderr).lower(), name
+        assert SENTINEL.encode() not in (tmp_path / "p.png").read_bytes()

@@ -13,7 +13,7 @@ from scipy.special import expit
 from lesionscan import Candidate, Scorer, Settings, find_candidates, read_radiograph
 from lesionscan.detection import pipeline
 from lesionscan.detection.field import Field
-from lesionscan.detection.pipeline import normalise_film
+from lesionscan.detection.pipeline import find_in_steps, normalise_film
 from lesionscan.detection.scorer.network import Maps, Network
 from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Radiograph
@@ -432,3 +432,23 @@ def test_bone_that_passed_for_a_collimator_is_searched(monkeypatch: pytest.Monke
     upper[: len(whole) // 2] = True
     assert (found.bone & upper).sum() > 0.7 * (whole & upper).sum() > 0
     assert (found.exposed & upper).sum() < 0.7 * upper.sum()
+
+
+def test_the_steps_are_those_that_led_to_the_findings() -> None:
+    """Bone, map and regions of the steps, brought to the stored matrix, are the findings' own."""
+    network = Knowing(_hill(HOLE, 0.9, 14.0), _limb_bone())
+    film, scorer = radiograph(limb().repeat(3, 0).repeat(3, 1)), _scorer(network)
+    settings = Settings(working_long_side_px=max(LIMB))
+
+    steps, findings = find_in_steps(film, settings, scorer)
+
+    grid = steps.film.grid
+    assert grid.working != grid.stored
+    assert (steps.assessed, steps.inverted) == (findings.assessed, False)
+    np.testing.assert_array_equal(grid.restore_mask(steps.bone.mask), findings.bone)
+    np.testing.assert_array_equal(grid.restore(steps.maps.lucency), findings.lucency)
+    np.testing.assert_array_equal(grid.restore_labels(steps.labels) > 0, findings.labels > 0)
+    assert steps.seen == 1 < steps.labels.max() == len(findings.candidates)
+    again = find_candidates(film, settings, scorer)
+    np.testing.assert_array_equal(again.labels, findings.labels)
+    assert [one.score for one in again.candidates] == [one.score for one in findings.candidates]

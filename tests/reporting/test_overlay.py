@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Reason
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.caption import _broken, caption_words, reason_words, scale_bar
-from lesionscan.reporting.drawing import text_size
+from lesionscan.reporting.caption import caption_words, reason_words, scale_bar
+from lesionscan.reporting.drawing import broken, text_size
 from lesionscan.reporting.overlay import (
     bone_png,
     display_scale,
@@ -132,7 +132,7 @@ def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
 def test_long_reasons_are_broken_into_lines() -> None:
     """No line is wider than the strip, and no word is lost."""
     text = "1:  + " + "enclosed on all sides   - " * 6
-    lines = _broken(text, 400, 14)
+    lines = broken(text, 400, 14)
     assert len(lines) > 2
     assert all(text_size(line, 14)[0] <= 400 for line in lines)
     assert " ".join(lines).split() == text.split()
