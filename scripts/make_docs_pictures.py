@@ -1,8 +1,14 @@
 """Make the pictures of README and docs again: python scripts/make_docs_pictures.py.
 
-All of them show phantoms; no film of a patient is in the repository.
+All of them show phantoms; no film of a patient is in the repository. Those of the report page need
+the packages of the tests and the program chromium.
 """
 
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
 from pathlib import Path
 
 import cv2
@@ -12,6 +18,7 @@ from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
 from lesionscan.reporting.overlay import displayed, encode_png, overlay_png
+from lesionscan.review.server import ReviewServer
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
 from lesionscan.simulation.planting.plant import plant, prepare
@@ -24,19 +31,67 @@ OUTLINE = (0, 191, 255)
 
 
 def main() -> None:
-    """Write docs/overlay.png, docs/phantoms.png and docs/planting.png."""
+    """Write docs/*.png."""
     film = read_radiograph(ROOT / "sample_images" / "images" / f"{SAMPLE}.dcm")
     findings = find_candidates(film)
     pictures = {
         "overlay": overlay_png(findings, displayed(findings)),
         "phantoms": encode_png(phantom_sheet()),
         "planting": encode_png(planting_sheet()),
+        **screens(),
     }
     (ROOT / "docs").mkdir(exist_ok=True)
     for name, data in pictures.items():
         target = ROOT / "docs" / f"{name}.png"
         target.write_bytes(data)
         print(f"{target}: {len(data) / 1e3:.0f} kB")
+
+
+def screens() -> dict[str, bytes]:
+    """Return what a newcomer sees: the report of the samples, a review of it, and `explain`."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        results, panel = Path(name) / "results", Path(name) / "explain.png"
+        samples = ROOT / "sample_images" / "images"
+        _lesionscan("scan", samples, "--out", results)
+        _lesionscan("explain", samples / "knee_giant_cell.dcm", "--out", panel)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        wide = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="dark")
+        wide.goto((results / "report.html").as_uri())
+        wide.wait_for_selector("#candidates > li")
+        made = {"report": wide.screenshot()}
+        server = ReviewServer(results)
+        threading.Thread(target=server.run, daemon=True).start()
+        wide.goto(server.address)
+        wide.wait_for_selector("#saved:text-is('saved')")
+        wide.click("text=hip_permeative.dcm")
+        wide.wait_for_function("document.querySelectorAll('#candidates > li').length === 2")
+        for key in ("a", "r", "b"):
+            wide.keyboard.press(key)
+        wide.wait_for_timeout(1500)  # until it is saved
+        made["review"] = wide.screenshot()
+        server.close()
+        narrow = browser.new_page(viewport={"width": 390, "height": 780}, color_scheme="light")
+        narrow.goto((results / "report.html").as_uri())
+        narrow.wait_for_selector("#candidates > li")
+        made["phone"] = narrow.screenshot()
+        browser.close()
+        made["explain"] = _smaller(panel.read_bytes())
+    return made
+
+
+def _smaller(data: bytes) -> bytes:
+    """Return a picture at half its size."""
+    picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return encode_png(np.asarray(half, np.uint8))
+
+
+def _lesionscan(*words: object) -> None:
+    subprocess.run([sys.executable, "-m", "lesionscan.cli", *map(str, words)], check=True)
 
 
 def phantom_sheet() -> NDArray[np.uint8]:

@@ -4,10 +4,12 @@ What is made of a film is made of its result and its labels picture alone, so th
 from an earlier run get theirs too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lesionscan.batch.results import ResultPaths
 from lesionscan.radiograph import Notice
@@ -55,10 +57,10 @@ def film_exports(
     trouble : Notice or None
         Why the others could not.
     """
-    makers = {
+    makers: dict[Export, Callable[[], bytes | None]] = {
         Export.NRRD: lambda: seg_nrrd(result, labels),
         Export.DICOM_SR: lambda: structured_report(film, result),
-        Export.DICOM_SEG: lambda: segmentation(film, result, labels),
+        Export.DICOM_SEG: lambda: segmentation(film, result, labels.astype(np.uint16)),
     }
     files: dict[Export, bytes] = {}
     trouble = None

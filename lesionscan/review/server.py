@@ -1,5 +1,6 @@
 """Serves the report page to this machine alone, until it is stopped."""
 
+import logging
 import secrets
 import socket
 from contextlib import suppress
@@ -14,6 +15,8 @@ from lesionscan.review.served import PAGE_NAME
 from lesionscan.review.store import ReviewStore
 
 _HOST = "127.0.0.1"
+_THREADS = 8
+"""A page that is opened asks for a film, thumbnails and scripts at once."""
 _TOKEN_BYTES = 24
 """192 random bits: not to be guessed."""
 
@@ -52,6 +55,8 @@ class ReviewServer:
             ) from error
         chosen: int = listening.getsockname()[1]
         token = secrets.token_urlsafe(_TOKEN_BYTES)
+        # that some requests wait for others concerns nobody
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         application = ReviewApplication(
             results, store, token=token, hosts=[f"{_HOST}:{chosen}", f"localhost:{chosen}"]
         )
@@ -61,6 +66,7 @@ class ReviewServer:
             application,
             sockets=[listening],
             ident=None,
+            threads=_THREADS,
             # the application refuses what is too large in words of its own; this is for the rest
             max_request_body_size=2 * MOST_BYTES,
         )

@@ -1,0 +1,185 @@
+"""Write docs/reference.md from the program itself: python scripts/make_reference.py.
+
+Commands and options, every field of the JSON, settings, and codes of errors and warnings, each with
+what the code says of it. A test compares the page with what this script makes.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic.fields import FieldInfo
+
+from lesionscan import cli
+from lesionscan.detection.measure import Flag
+from lesionscan.reading import ErrorCode, NoticeCode
+from lesionscan.reporting.records import ResultRecord
+from lesionscan.settings import Settings
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+
+ERRORS_OF_RUNS = {
+    "out_of_memory": "Memory ran out while the film was searched, or `--max-memory` was reached.",
+    "timed_out": "No result came within the time that `--timeout` allows.",
+    "crashed": "The worker process died twice, mostly for want of memory.",
+    "result_lost": "The film was searched, but its results were gone, or another run's, when the "
+    "tables were written.",
+    "name_too_long": "No result can be written under so long a name.",
+    "internal_error": "A fault of lesionscan; please report it.",
+}
+"""Codes that no reader gives."""
+
+WARNINGS_OF_RUNS = {
+    "overlay_withheld": "No picture was made, since text that tells who the patient is may be "
+    "burned into the film (`--allow-burned-in` makes one).",
+    "not_assessed": "No bone could be outlined with confidence, so no candidates were sought.",
+    "polarity_doubtful": "The film looks as if bone were dark in it.",
+}
+FLAGS = {
+    Flag.TOUCHES_IMAGE_BORDER: "The region reaches the picture's border: it may go on beyond.",
+    Flag.TOUCHES_FIELD_BORDER: "It lies at the edge of what was exposed.",
+    Flag.TOUCHES_BONE_EDGE: "It reaches the edge of the bone mask, as erosions do, and notches.",
+    Flag.TOO_SMALL_TO_SHAPE: "So few pixels that its shape says little.",
+    Flag.SATURATED: "A fifth of it is black without detail: contrast is underestimated.",
+    Flag.NEAR_METAL: "Markers or metal are near.",
+}
+UNITS = (("_mm2", "mm²"), ("_mm", "mm"), ("area_px", "px²"), ("_px", "px"))
+GREYS = {
+    *("contrast", "weakest_side_contrast", "weakest_edge_step", "rim_contrast"),
+    *("inside_spread", "ring_spread"),
+}
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(reference(), encoding="utf-8")
+    print(TARGET)
+
+
+def reference() -> str:
+    """Return the page as Markdown."""
+    return "\n".join([*_head(), *_commands(), *_fields(), *_settings(), *_codes()]) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield "# Reference"
+    yield ""
+    yield "Made by `scripts/make_reference.py` from the program itself. Research use only; not a"
+    yield "diagnosis."
+
+
+def _commands() -> Iterator[str]:
+    yield from ("", "## Commands")
+    group: Any = typer.main.get_command(cli.app)
+    for name, command in group.commands.items():
+        yield from ("", f"### lesionscan {name}", "", command.help or "", "")
+        yield from ("| argument or option | default | meaning |", "| --- | --- | --- |")
+        for parameter in command.params:
+            yield _row(*_parameter(parameter))
+
+
+def _parameter(said: Any) -> tuple[str, str, str]:  # noqa: ANN401 - of click, or of its copy in typer
+    if said.param_type_name == "argument":
+        names = f"`{said.metavar or said.name.upper()}`"
+    else:
+        metavar = f" {said.metavar}" if said.metavar else ""
+        names = ", ".join(f"`{one}{metavar}`" for one in (*said.opts, *said.secondary_opts))
+    default = said.default
+    shown = default is not None and not callable(default) and default not in ([], False)
+    return names, f"`{default}`" if shown else "", said.help or ""
+
+
+def _fields() -> Iterator[str]:
+    yield from ("", "## Every field of the JSON", "")
+    yield "Coordinates are (row, column) in the stored picture, origin at the top left, pixel"
+    yield "centres at integers, boxes half-open. Every field is always there; what is not known is"
+    yield "null. Millimetres are null without spacing. The same input and settings give the same"
+    yield "bytes. The JSON Schema is `lesionscan/reporting/result.schema.json`."
+    yield from ("", "| field | unit | meaning |", "| --- | --- | --- |")
+    schema = ResultRecord.model_json_schema(mode="serialization")
+    yield from _below(schema, schema, "")
+
+
+def _below(node: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[str]:
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    for option in node.get("anyOf", []):
+        yield from _below(option, schema, prefix)
+    for name, value in node.get("properties", {}).items():
+        field = f"{prefix}.{name}".removeprefix(".")
+        meaning = value.get("description") or _described(value, schema)
+        yield _row(f"`{field}`", _unit(name, value), meaning)
+        yield from _below(value, schema, field)
+    if isinstance(node.get("items"), dict):
+        yield from _below(node["items"], schema, f"{prefix}[]")
+
+
+def _described(value: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Return what the record behind a field says of itself."""
+    places = [value, value.get("items", {}), *value.get("anyOf", [])]
+    for place in places:
+        if isinstance(place, dict) and "$ref" in place:
+            said = schema["$defs"][place["$ref"].rpartition("/")[2]].get("description", "")
+            return str(said).split("\n", maxsplit=1)[0]
+    return ""
+
+
+def _unit(name: str, value: dict[str, Any]) -> str:
+    for ending, unit in UNITS:
+        if name.endswith(ending):
+            return unit
+    if name in GREYS:
+        return "grey scale of 0 to 1"
+    places = [value, *value.get("anyOf", [])]
+    if any(one.get("minimum") == 0 and one.get("maximum") == 1 for one in places):
+        return "0 to 1"
+    return ""
+
+
+def _settings() -> Iterator[str]:
+    yield from ("", "## Settings", "")
+    yield "A TOML file with any of these, given with `--settings`, such as the line"
+    yield "`shown_score = 0.6`. Lengths are shares of the picture's long side where no"
+    yield "unit is named."
+    yield from ("", "| setting | default | range | meaning |", "| --- | --- | --- | --- |")
+    for name, field in Settings.model_fields.items():
+        yield _row(f"`{name}`", f"`{field.default}`", _range(field), field.description or "")
+
+
+def _range(field: FieldInfo) -> str:
+    signs = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
+    return " ".join(
+        f"{words} {getattr(rule, sign):g}"
+        for rule in field.metadata
+        for sign, words in signs.items()
+        if getattr(rule, sign, None) is not None
+    )
+
+
+def _codes() -> Iterator[str]:
+    for title, known in (
+        ("Error codes", {**meanings(ErrorCode), **ERRORS_OF_RUNS}),
+        ("Codes of warnings", {**meanings(NoticeCode), **WARNINGS_OF_RUNS}),
+        ("Flags of candidates", {str(flag): said for flag, said in FLAGS.items()}),
+    ):
+        yield from ("", f"## {title}", "", "| code | meaning |", "| --- | --- |")
+        for code, meaning in known.items():
+            yield _row(f"`{code}`", meaning)
+
+
+def meanings(codes: type[StrEnum]) -> dict[str, str]:
+    """Return what the docstring of an enumeration says of each member."""
+    parts = re.findall(r"^    ([A-Z_]+)\n((?:        .+\n?)+)", codes.__doc__ or "", re.MULTILINE)
+    said = {name: " ".join(text.split()) for name, text in parts}
+    return {code.value: said[code.name] for code in codes}
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""docs/reference.md is what the program says of itself, and leaves nothing out."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from lesionscan.batch import account, job
+from lesionscan.batch.pool import Loss
+from lesionscan.cli import app
+from lesionscan.detection.measure import Flag
+from lesionscan.reading import ErrorCode, NoticeCode
+from lesionscan.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def table(title: str) -> dict[str, list[str]]:
+    """Return the rows of the first table below a heading, by their first cell."""
+    rows = {}
+    for line in PAGE[PAGE.index(f"\n## {title}\n") :].splitlines():
+        if line.startswith("| `"):
+            first, *others = (cell.strip() for cell in line.split("|")[1:-1])
+            rows[first.strip("`")] = others
+        elif rows:
+            break
+    return rows
+
+
+def test_the_page_is_what_the_script_makes() -> None:
+    """Whoever changes a help text, a field, a setting or a code makes the page again."""
+    code = "import make_reference; print(make_reference.reference(), end='')"
+    made = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "scripts",
+        encoding="utf-8",
+    )
+    assert made.stdout == PAGE, "run: python scripts/make_reference.py"
+
+
+@pytest.mark.parametrize(
+    "title", ["Every field of the JSON", "Settings", "Error codes", "Codes of warnings"]
+)
+def test_every_row_has_a_meaning(title: str) -> None:
+    """No field, setting or code stands there without a word."""
+    rows = table(title)
+    assert len(rows) > 10
+    assert [name for name, cells in rows.items() if not cells[-1]] == []
+
+
+def test_units_follow_from_the_names() -> None:
+    """A unit in a field's name is the unit of the table."""
+    fields = table("Every field of the JSON")
+    for ending, unit in (("_px", "px"), ("_mm", "mm"), ("_mm2", "mm²")):
+        named = {name: cells[0] for name, cells in fields.items() if name.endswith(ending)}
+        assert len(named) >= 1
+        assert {one.rstrip("²") for one in named.values()} == {unit.rstrip("²")}
+
+
+def test_every_setting_code_and_flag_is_there() -> None:
+    """Those of the reader and those of a run, each once."""
+    assert list(table("Settings")) == list(Settings.model_fields)
+    source = "".join(inspect.getsource(module) for module in (job, account))
+    of_runs = {*re.findall(r'Notice\(\s*"(\w+)"', source), *get_args(get_type_hints(Loss)["code"])}
+    assert {"internal_error", "crashed", "overlay_withheld"} <= of_runs
+    errors, warnings = table("Error codes").keys(), table("Codes of warnings").keys()
+    assert errors == {*ErrorCode, *of_runs} - {"overlay_withheld"}  # that is a warning
+    assert warnings == {*NoticeCode, "overlay_withheld", "not_assessed", "polarity_doubtful"}
+    assert table("Flags of candidates").keys() == set(Flag)
+
+
+def test_every_command_is_there() -> None:
+    """With its options."""
+    assert app.registered_commands
+    for command in app.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        assert f"\n### lesionscan {name}\n" in PAGE
+    assert "`--export FORMAT,...`" in PAGE
