@@ -19,11 +19,13 @@ from phantom_copies import copies_of
 
 from lesionscan.batch.pool import Limits
 from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
+from lesionscan.detection.scorer.scorer_file import ScorerCard, shipped_scorer, write_scorer
 from lesionscan.settings import Settings
 
 DIFFERENT = 20
 SMALL = Settings(working_long_side_px=128, max_candidates=10, overlay=False)
-"""For small films: it is not their search that is measured."""
+SMALL_LOOK_PX = 64
+"""For the memory it is not the search that is measured: it is coarse, and the network's too."""
 
 
 def main() -> None:
@@ -40,7 +42,10 @@ def main() -> None:
     parser.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(_scan(*options.child, jobs=options.jobs, settings=SMALL)[1])
+        source, out = options.child
+        scorer = out.with_suffix(".scorer")
+        scorer.write_bytes(_coarse_scorer())
+        print(_scan(source, out, jobs=options.jobs, options=Options(SMALL, scorer=scorer))[1])
         return
     with tempfile.TemporaryDirectory() as folder:
         if options.only != "memory":
@@ -54,7 +59,7 @@ def _speed(folder: Path, films: int, repeats: int) -> None:
     ratios = []
     for number in range(1, repeats + 1):
         one, two = (
-            _scan(source, folder / f"{number}_{jobs}", jobs=jobs, settings=Settings())[0]
+            _scan(source, folder / f"{number}_{jobs}", jobs=jobs, options=Options(Settings()))[0]
             for jobs in (1, 2)
         )
         ratios.append(one / two)
@@ -97,9 +102,22 @@ def _write_films(folder: Path, count: int, *, long_side_px: int) -> Path:
     return folder
 
 
-def _scan(source: Path, out: Path, *, jobs: int, settings: Settings) -> tuple[float, float]:
+def _coarse_scorer() -> bytes:
+    """Return the shipped scorer, but for the grid on which its network looks."""
+    shipped = shipped_scorer()
+    card = ScorerCard(
+        name="coarse",
+        long_side_px=SMALL_LOOK_PX,
+        offset=shipped.offset,
+        terms=shipped.terms,
+        about={},
+    )
+    return write_scorer(shipped.network.onnx, card)
+
+
+def _scan(source: Path, out: Path, *, jobs: int, options: Options) -> tuple[float, float]:
     """Scan a folder; return seconds, and the most memory that this process has held, in MB."""
-    plan = make_plan([source], out, Options(settings))
+    plan = make_plan([source], out, options)
     started = time.perf_counter()
     summary = run_scan(
         plan,
