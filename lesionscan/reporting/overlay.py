@@ -36,12 +36,13 @@ def displayed(findings: Findings) -> NDArray[np.uint8]:
     ndarray
         uint8 (rows, cols), reduced or enlarged, see `display_scale`.
     """
-    film = to_grey(findings.image, findings.exposed)
-    rows, columns = film.shape
+    rows, columns = findings.image.shape
     scale = display_scale(rows, columns, at_most_px=findings.settings.overlay_max_px)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(film, size, interpolation=shrink), np.uint8)
+    film = cv2.resize(findings.image, size, interpolation=shrink)
+    exposed = cv2.resize(findings.exposed.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return to_grey(np.asarray(film, np.float32), np.asarray(exposed, np.bool_))
 
 
 def overlay_png(findings: Findings, film: NDArray[np.uint8]) -> bytes:

@@ -360,5 +360,8 @@ def _layout(value: Any, level: int) -> str:  # noqa: ANN401 - any JSON value
     return _text(value)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)

@@ -102,8 +102,7 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
     size = (round(film.columns * scale), round(rows * scale))
     inside = cv2.resize((drawn.labels > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
-    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    plain = cv2.resize(to_grey(drawn.image, drawn.exposed), size, interpolation=shrink)
+    plain = displayed(drawn)
     change = np.abs(picture[: size[1], : size[0]] - plain[:, :, None]).max(axis=2)
     assert inside.any()
     assert change[inside > 0].max() <= 8  # the fringe of the halo's smoothing
