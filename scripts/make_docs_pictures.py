@@ -4,6 +4,7 @@ All of them show phantoms; no film of a patient is in the repository. Those of t
 the packages of the tests and the program chromium.
 """
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -63,13 +64,14 @@ def screens() -> dict[str, bytes]:
         wide.goto((results / "report.html").as_uri())
         wide.wait_for_selector("#candidates > li")
         made = {"report": wide.screenshot()}
+        logging.getLogger("waitress").setLevel(logging.CRITICAL)
         server = ReviewServer(results)
         threading.Thread(target=server.run, daemon=True).start()
         wide.goto(server.address)
         wide.wait_for_selector("#saved:text-is('saved')")
-        wide.click("text=hip_permeative.dcm")
-        wide.wait_for_function("document.querySelectorAll('#candidates > li').length === 2")
-        for key in ("a", "r", "b"):
+        wide.click("text=hand_enchondromas.dcm")
+        wide.wait_for_function("document.querySelectorAll('#candidates > li').length === 3")
+        for key in ("a", "r", "a"):  # the second is none of the planted lesions
             wide.keyboard.press(key)
         wide.wait_for_timeout(1500)  # until it is saved
         made["review"] = wide.screenshot()

@@ -4,7 +4,7 @@ What is made of a film is made of its result and its labels picture alone, so th
 from an earlier run get theirs too.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Export(StrEnum):
     DICOM_SEG = "dicom-seg"
 
 
+_NOT_EXPORTED = "not_exported"
 OF_FILMS = (Export.NRRD, Export.DICOM_SR, Export.DICOM_SEG)
 """Those with a file for each film; the others have one for the run."""
 
@@ -70,7 +71,7 @@ def film_exports(
         try:
             data = makers[export]()
         except (DicomObjectError, LabelsError) as error:
-            trouble = Notice("not_exported", str(error))
+            trouble = trouble or Notice(_NOT_EXPORTED, str(error))
             continue
         if data is not None:
             files[export] = data
@@ -80,27 +81,6 @@ def film_exports(
 def export_paths(paths: ResultPaths) -> dict[Export, Path]:
     """Return where a film's files stand, by format."""
     return dict(zip(OF_FILMS, paths.exports, strict=True))
-
-
-def lacking(
-    paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
-) -> frozenset[Export]:
-    """Return which of a film's files are wanted and not there.
-
-    Parameters
-    ----------
-    paths
-        Where its results stand.
-    result
-        Its JSON, read back.
-    wanted
-        Which.
-    """
-    if result["status"] != "ok":
-        return frozenset()
-    return frozenset(
-        _lacking(paths, wanted, shown=any(one["shown"] for one in result["candidates"]))
-    )
 
 
 def add_exports(
@@ -124,17 +104,30 @@ def add_exports(
     lesionscan.reporting.atomic.OutputError
         When one cannot be written.
     """
-    missing = lacking(paths, result, wanted)
+    missing = _lacking(paths, result, wanted)
     if not missing:
         return None
-    files, trouble = film_exports(film, result, read_labels(paths.labels), missing)
+    try:
+        labels = read_labels(paths.labels)
+    except LabelsError as error:
+        return Notice(_NOT_EXPORTED, str(error))
+    files, trouble = film_exports(film, result, labels, missing)
     for export, data in files.items():
         write_bytes(export_paths(paths)[export], data)
     return trouble
 
 
-def _lacking(paths: ResultPaths, wanted: frozenset[Export], *, shown: bool) -> Iterator[Export]:
-    for export, path in export_paths(paths).items():
-        is_made = shown or export is not Export.DICOM_SEG
-        if export in wanted and is_made and not path.is_file():
-            yield export
+def _lacking(
+    paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
+) -> frozenset[Export]:
+    """Return which of a film's files are wanted and not there."""
+    if result["status"] != "ok":
+        return frozenset()
+    shown = any(candidate["shown"] for candidate in result["candidates"])
+    return frozenset(
+        export
+        for export, path in export_paths(paths).items()
+        if export in wanted
+        and (shown or export is not Export.DICOM_SEG)  # of nothing there is none
+        and not path.is_file()
+    )

@@ -10,13 +10,13 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
-from lesionscan.batch.exports import OF_FILMS, Export, add_exports, film_exports, lacking
+from lesionscan.batch.exports import OF_FILMS, Export, add_exports, film_exports
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.results import (
     FoundResults,
@@ -140,11 +140,17 @@ def process(job: Job) -> Iterator[Outcome]:
     lesionscan.reporting.atomic.OutputError
         When a result cannot be written, likewise.
     """
+    with _silent():
+        yield from _outcomes(job)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
     with warnings.catch_warnings():
         # Warnings of pydicom and others quote header values, which may identify a patient; what
         # matters to a user is in the radiograph's notices.
         warnings.simplefilter("ignore")
-        yield from _outcomes(job)
+        yield
 
 
 def lost(job: Job, loss: Loss) -> Outcome:
@@ -166,16 +172,15 @@ def lost(job: Job, loss: Loss) -> Outcome:
 def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
     """Return a file's outcomes where all its earlier results can be kept, otherwise none.
 
-    Results of another count of pictures then go.
+    Results of another count of pictures then go, and exports that are lacking are made.
     """
     names = (result_name(job.name, 1, count) for count in (1, 2))
     if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
         return ()  # before the file is read to its end
     sha256 = _sha256_or_none(job.path)
     kept = () if sha256 is None else _kept(job, _found(job, sha256))
-    if any(lacking(_paths(job, result), result, job.exports) for result in kept):
-        return ()
-    return tuple(outcome_of(result, resumed=True) for result in kept)
+    with _silent():
+        return tuple(_kept_outcome(job, result) for result in kept)
 
 
 def _kept(job: Job, found: FoundResults) -> Sequence[dict[str, Any]]:

@@ -200,10 +200,10 @@ def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) 
     same = source.get("sha256") == made.sha256 and source["file"] == made.file
     if not (same and is_made_with(result, made.tool)):
         return
-    if is_whole(paths, result):
-        found.whole[number] = result
-    else:
+    if not is_whole(paths, result):
         found.altered.add(number)
+    elif has_view(paths, result):
+        found.whole[number] = result
 
 
 def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
@@ -221,19 +221,27 @@ def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
         return False
     written = [pictures.get(f"{kind}_sha256") for kind in ("labels", "bone", "overlay")]
     try:
-        return (
-            is_sealed(paths.record.read_bytes())
-            and all(
-                sha256_of(path.read_bytes()) == expected
-                for path, expected in zip(paths.pictures, written, strict=True)
-                if expected is not None
-            )
-            # the page shows results and is none, so that it only has to be there
-            and paths.view.is_file()
-            and (not has_overlay(result) or (paths.film.is_file() and paths.thumbnail.is_file()))
+        return is_sealed(paths.record.read_bytes()) and all(
+            sha256_of(path.read_bytes()) == expected
+            for path, expected in zip(paths.pictures, written, strict=True)
+            if expected is not None
         )
     except OSError:
         return False
+
+
+def has_view(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
+    """Say whether what the page needs of a film is there; it shows results and is none.
+
+    Parameters
+    ----------
+    paths
+        Where its results stand.
+    result
+        The JSON, read back.
+    """
+    needed = (paths.view, paths.film, paths.thumbnail) if has_overlay(result) else (paths.view,)
+    return all(path.is_file() for path in needed)
 
 
 def write_result(paths: ResultPaths, others: Sequence[bytes | None], record: bytes) -> None:

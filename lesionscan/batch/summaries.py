@@ -20,11 +20,21 @@ from lesionscan.reporting.atomic import (
     OutputError,
     open_atomic,
     open_atomic_bytes,
+    remove,
+    remove_leftovers,
     write_bytes,
 )
-from lesionscan.reporting.coco import Film, write_coco
+from lesionscan.reporting.coco import CocoPaths, Film, write_coco
 from lesionscan.reporting.labels import LabelsError, read_labels
-from lesionscan.reporting.page.index import INDEX, RunFacts, index_head, index_line, write_page
+from lesionscan.reporting.page.index import (
+    FOLDER,
+    INDEX,
+    PAGE_FOLDER,
+    RunFacts,
+    index_head,
+    index_line,
+    write_page,
+)
 from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, name_of
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
@@ -68,13 +78,24 @@ def write_summaries(
     tally = _write_tables(out, done, run, parquet=Export.PARQUET in exports)
     for name in ("resumed", "altered", "not_exported"):  # no result tells of these
         setattr(tally, name, getattr(run.tally, name))
-    if Export.COCO in exports:
-        try:
-            write_coco(out, _with_labels(out, done.results(out, run.made_with)))
-        except LabelsError as error:  # somebody tidies up while the run ends
-            raise OutputError(str(error)) from error
     write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
-    return write_page(out), tally
+    report = write_page(out)
+    _write_coco(out, done, run, wanted=Export.COCO in exports)
+    for folder in (FOLDER, PAGE_FOLDER):
+        remove_leftovers(out / folder)  # of runs that were killed
+    return report, tally
+
+
+def _write_coco(out: Path, done: DoneFilms, run: RunRecord, *, wanted: bool) -> None:
+    if not wanted:
+        paths = CocoPaths.of(out)
+        for path in (paths.dataset, paths.results):
+            remove(path)  # of an earlier run, which had other films
+        return
+    try:
+        write_coco(out, _with_labels(out, done.results(out, run.made_with)))
+    except LabelsError as error:  # somebody tidies up while the run ends
+        raise OutputError(str(error)) from error
 
 
 def _write_tables(out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool) -> Tally:
@@ -89,10 +110,13 @@ def _write_tables(out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool) 
         ):
             stream = stack.enter_context(open_atomic(out / f"{name}.csv"))
             tables.append(table_writer(stream, columns))
+            as_parquet = out / f"{name}.parquet"
             if parquet:
                 from lesionscan.reporting.parquet import parquet_writer  # an extra
 
-                tables.append(stack.enter_context(parquet_writer(out / f"{name}.parquet", columns)))
+                tables.append(stack.enter_context(parquet_writer(as_parquet, columns)))
+            else:
+                remove(as_parquet)  # of an earlier run, which had other films
         index = stack.enter_context(open_atomic_bytes(out / INDEX))
         index.write(index_head(_run_facts(run)))
         for result in done.results(out, run.made_with):

@@ -53,6 +53,15 @@ def chosen_exports(export: Sequence[str] | None, *, parquet: bool) -> "frozenset
     return chosen
 
 
+def refuse_of_films(exports: "frozenset[Export]") -> None:
+    """Refuse what is made with each film's results, where there is no film at hand."""
+    from lesionscan.batch.exports import OF_FILMS
+
+    for export in OF_FILMS:
+        if export in exports:
+            raise RefusedError(f"{export} is made with each film: give it to scan")
+
+
 def refuse_in_parts(exports: "frozenset[Export]") -> None:
     """Refuse what is made of a whole run, where only a part of it is done."""
     from lesionscan.batch.exports import Export

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-from lesionscan.cli.export_options import ExportOption, ParquetOption, chosen_exports
+from lesionscan.cli.export_options import (
+    ExportOption,
+    ParquetOption,
+    chosen_exports,
+    refuse_of_films,
+)
 from lesionscan.cli.scan import print_end, tally_lines
 from lesionscan.cli.terminal import RefusedError, one_line, stoppable
 
@@ -32,6 +37,7 @@ def merge(
             raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
         into = outs[0]
     exports = chosen_exports(export, parquet=parquet)
+    refuse_of_films(exports)
     with stoppable("stopped; merge again"):
         try:
             report, run = merge_shards(outs, into, exports=exports)

@@ -63,7 +63,7 @@ class Progress:
             if trouble is not None:
                 line = f"{one_line(outcome.name)}: {what} ({trouble.code}): "
                 self._console.print(
-                    line + trouble.message, markup=False, highlight=False, soft_wrap=True
+                    line + one_line(trouble.message), markup=False, highlight=False, soft_wrap=True
                 )
         tally, seconds = self._tally, time.monotonic() - self._started
         self._bar.update(

@@ -69,7 +69,8 @@ def _serve(results: Path, port: int, *, open_page: bool) -> None:
         server.run()
     if server.kept_at.is_file():
         print(f"\ndecisions: {one_line(str(server.kept_at))}")
-        print(f"next: lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}")
+        apply = f"lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}"
+        print(f"next: {apply} --films FOLDER (the one that was scanned)")
     else:
         print("\nno decision was saved")
 
@@ -114,7 +115,10 @@ def _print_applied(applied: "AppliedReview") -> None:
     }
     missed = sum(len(film.review.missed) for film in films)
     words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    print(f"{reviewed:,} of {applied.listed:,} films reviewed: {words}, {missed:,} missed lesions")
+    print(
+        f"{reviewed:,} of {applied.listed:,} films reviewed: {words}, "
+        f"{missed:,} missed lesion{'' if missed == 1 else 's'}"
+    )
     print(f"tables: {one_line(str(applied.out / 'images.csv'))}, candidates.csv")
     truth = applied.truth
     if truth is None:

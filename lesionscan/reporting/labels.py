@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from lesionscan.reporting.records import name_of
@@ -37,11 +37,10 @@ def read_labels(path: Path) -> NDArray[np.uint16]:
         When it is not there, cannot be read or is no grey picture of whole numbers.
     """
     try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture)
+        pixels = imagecodecs.png_decode(path.read_bytes())
     except FileNotFoundError as error:
         raise LabelsError(f"{path} is not there; {_AGAIN}") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, imagecodecs.PngError) as error:
         raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
     if pixels.ndim != 2 or pixels.dtype.kind not in "biu":
         raise LabelsError(f"{path} is no picture of one number a pixel; {_AGAIN}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscan.review.applied import ReviewedFilm, reviewed_films
-from lesionscan.review.record import ReviewRecord
+from lesionscan.review.record import ReviewError, ReviewRecord
 from lesionscan.review.tables import listed_pictures, write_tables
 from lesionscan.review.truth import ReviewedTruth, TruthSource, write_truth
 from lesionscan.review.truth_names import truth_names
@@ -68,6 +68,8 @@ def apply_review(
     lesionscan.reporting.atomic.OutputError
         When something cannot be written.
     """
+    if out.resolve() == results.resolve():
+        raise ReviewError(f"{out} holds the tables of the run itself; name another --out")
     listed = listed_pictures(results)
     reviewed, refused = reviewed_films(results, review, listed)
     write_tables(results, reviewed, out)

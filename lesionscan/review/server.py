@@ -1,6 +1,5 @@
 """Serves the report page to this machine alone, until it is stopped."""
 
-import logging
 import secrets
 import socket
 from contextlib import suppress
@@ -55,8 +54,6 @@ class ReviewServer:
             ) from error
         chosen: int = listening.getsockname()[1]
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        # that some requests wait for others concerns nobody
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         application = ReviewApplication(
             results, store, token=token, hosts=[f"{_HOST}:{chosen}", f"localhost:{chosen}"]
         )

@@ -121,6 +121,9 @@ def _doubt(film: ReviewedFilm) -> str:
         return f"its file holds {film.frames} pictures; truth is about files with one"
     if film.drawn_on is None:
         return "it could not be read"
+    shape = film.drawn_on.shape
+    if not all(outlined(one.outline_px, shape).any() for one in film.review.missed):
+        return "an outline of a missed lesion encloses no pixel; draw it again"
     unsure = film.decided("unsure")
     if unsure:
         return f"unsure about candidate {_numbers(unsure)}"

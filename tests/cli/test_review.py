@@ -102,7 +102,7 @@ def test_a_review_is_applied(tmp_path: Path) -> None:
     assert done.stderr == "a/2.png: not in the truth: unsure about candidate 1\n"
     out = results / "reviewed"
     assert done.stdout.splitlines() == [
-        "3 of 3 films reviewed: 1 accepted, 1 rejected, 1 unsure, 1 missed lesions",
+        "3 of 3 films reviewed: 1 accepted, 1 rejected, 1 unsure, 1 missed lesion",
         f"tables: {out / 'images.csv'}, candidates.csv",
         f"truth: 2 films, 2 lesions, 1 reviewed films not in it: {out / 'truth'}",
         f"next: lesionscan evaluate {results} {out / 'truth'}",

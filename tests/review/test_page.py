@@ -11,7 +11,7 @@ import pytest
 from lesionscan.review.record import load_review
 from tests.reporting.made import Disk, Film
 from tests.reporting.page.written import write_results
-from tests.review.made import TOOL, Served, served
+from tests.review.made import TOOL, Served, film_review, plain_review, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -117,6 +117,114 @@ def test_two_reviewers_of_one_film_are_asked(
         saved(other)
         assert decisions(running.results)["a/knee.dcm"] == {"1": kept}
         assert other.locator(f"#candidates > li.{kept}").count() == 1
+
+
+def test_what_is_decided_while_the_question_stands_counts(
+    browser: "Browser", running: Served
+) -> None:
+    """The answer is about the film that was asked about, not about what came after."""
+    with (
+        reviewer(browser, running.address) as one,
+        reviewer(browser, running.address) as other,
+    ):
+        one.keyboard.press("r")
+        one.keyboard.press("ArrowRight")
+        one.wait_for_function("document.getElementById('film-name').textContent === 'a/hip.dcm'")
+        one.keyboard.press("r")
+        saved(one)
+        other.keyboard.press("a")
+        other.wait_for_selector("#banner:visible")
+        other.keyboard.press("ArrowRight")
+        other.wait_for_function("document.getElementById('film-name').textContent === 'a/hip.dcm'")
+        other.keyboard.press("a")
+        other.click("#banner-first")
+        # hip has become a conflict of its own by now: it is asked about too
+        other.wait_for_function(
+            "document.getElementById('banner-words').textContent.includes('a/hip.dcm')"
+        )
+        other.click("#banner-first")
+        saved(other)
+        assert decisions(running.results) == {
+            "a/knee.dcm": {"1": "accepted"},
+            "a/hip.dcm": {"1": "accepted"},
+        }
+
+
+def test_a_second_question_waits_for_the_first(
+    browser: "Browser", running: Served, tmp_path: Path
+) -> None:
+    """Both are answered, and saving goes on."""
+    (tmp_path / "other.json").write_text("{")
+    with (
+        reviewer(browser, running.address) as one,
+        reviewer(browser, running.address) as other,
+    ):
+        one.keyboard.press("a")
+        saved(one)
+        other.keyboard.press("r")
+        other.wait_for_selector("#banner:visible")
+        other.set_input_files("#load-review", tmp_path / "other.json")
+        other.wait_for_timeout(100)
+        assert "other decisions" in other.inner_text("#banner-words")
+        other.click("#banner-first")
+        other.wait_for_selector("text=it is not JSON")
+        other.click("#banner-first")
+        saved(other)
+        assert decisions(running.results)["a/knee.dcm"] == {"1": "rejected"}
+
+
+def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Served) -> None:
+    """Who made it does not bring it back by opening the page again."""
+    with (
+        reviewer(browser, running.address) as one,
+        reviewer(browser, running.address) as other,
+    ):
+        one.keyboard.press("a")
+        saved(one)
+        other.reload()
+        other.wait_for_selector("#candidates > li.accepted")
+        other.keyboard.press("a")
+        saved(other)
+        assert decisions(running.results) == {}
+        one.reload()
+        one.wait_for_selector("#facts p")
+        one.wait_for_timeout(1200)
+        assert decisions(running.results) == {}
+        assert one.locator("#candidates > li.accepted").count() == 0
+
+
+def test_what_could_not_be_saved_is_saved_the_next_time(
+    browser: "Browser", running: Served
+) -> None:
+    """The page is closed while the folder cannot be written; opened again, it goes on."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(running.address)
+    page.wait_for_selector("#saved:text-is('saved')")
+    page.keyboard.press("r")
+    saved(page)
+    page.route("**/review.json", lambda route: route.abort())
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("a")
+    page.wait_for_selector("#saved:has-text('not saved')")
+    assert page.is_visible("#save-review")
+    page.close()
+    page = context.new_page()
+    page.goto(running.address)
+    page.wait_for_selector("#candidates > li.accepted")
+    saved(page)
+    assert decisions(running.results)["a/knee.dcm"]["1"] == "accepted"
+    context.close()
+
+
+def test_a_long_note_of_another_program_is_not_lost(browser: "Browser", running: Served) -> None:
+    """The page takes what the file's rules allow."""
+    review = plain_review(**{"a/knee.dcm": film_review("c" * 64, note="n" * 3999)})
+    (running.results / "review.json").write_text(json.dumps(review))
+    with reviewer(browser, running.address) as page:
+        page.keyboard.press("a")
+        saved(page)
+        assert load_review(running.results / "review.json").films["a/knee.dcm"].candidates
 
 
 def test_a_review_that_cannot_be_read_is_told(browser: "Browser", running: Served) -> None:

@@ -335,9 +335,10 @@ def test_ctrl_c_says_where_the_decisions_are(own: Served) -> None:
     out, err = own.process.communicate(timeout=30)
     assert (own.process.returncode, err) == (0, "")
     kept = own.results / "review.json"
+    use = f"lesionscan review {own.results} --apply {kept}"
     assert out.splitlines()[-2:] == [
         f"decisions: {kept}",
-        f"next: lesionscan review {own.results} --apply {kept}",
+        f"next: {use} --films FOLDER (the one that was scanned)",
     ]
 
 

@@ -177,9 +177,8 @@ TERMS = (
         "lucency_contrast",
         lambda region: region.lucency_contrast,
         lambda region: (
-            "the network sets it off from its surroundings"
-            if region.lucency_contrast > 0.1
-            else "the network does not set it off from its surroundings"
+            f"the network rates it {abs(100 * region.lucency_contrast):.0f} % "
+            f"{'above' if region.lucency_contrast >= 0 else 'below'} its surroundings"
         ),
     ),
     Term("elongated", lambda region: region.eccentricity, _elongated_text),

@@ -8,7 +8,7 @@ from typing import Any
 
 from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.page.script import call
-from lesionscan.reporting.page.view import on_page
+from lesionscan.reporting.page.view import labels_mark, on_page
 from lesionscan.reporting.records import DISCLAIMER, has_overlay, name_of
 
 PAGE_NAME = "report.html"
@@ -16,6 +16,7 @@ FOLDER = "report"
 """Holds what the page needs: `page/` (how it looks and works), `index.js`, and `films/`."""
 INDEX = f"{FOLDER}/index.js"
 FILMS_FOLDER = f"{FOLDER}/films"
+PAGE_FOLDER = f"{FOLDER}/page"
 
 FAILED_COLUMNS = ("name", "code", "message")
 
@@ -30,6 +31,9 @@ class FilmLine:
         Name of its results, without their endings.
     seal
         Hash that its JSON bears: what a reviewer decides is about these very results.
+    labels
+        Start of the hash of its labels picture, which its view states too: the view may be that of
+        a scan that is under way, and newer than the list.
     assessed, picture
         1 or 0: whether it was searched, and whether there is a picture of it.
     body_part, side, view
@@ -45,6 +49,7 @@ class FilmLine:
 
     name: str
     seal: str
+    labels: str
     assessed: int
     picture: int
     body_part: str | None
@@ -98,7 +103,7 @@ def write_page(out: Path) -> Path:
     assets = files("lesionscan.reporting.page") / "assets"
     for asset in sorted(assets.iterdir(), key=lambda one: one.name):
         if asset.name != PAGE_NAME:
-            write_bytes(out / FOLDER / "page" / asset.name, asset.read_bytes())
+            write_bytes(out / PAGE_FOLDER / asset.name, asset.read_bytes())
     write_bytes(out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
     return out / PAGE_NAME
 
@@ -148,6 +153,7 @@ def film_line(result: Mapping[str, Any]) -> FilmLine:
     return FilmLine(
         name=name_of(result),
         seal=result["seal_sha256"],
+        labels=labels_mark(result),
         assessed=int(result["bone"]["assessed"]),
         picture=int(has_overlay(result)),
         body_part=acquisition.get("body_part_examined"),
@@ -157,7 +163,7 @@ def film_line(result: Mapping[str, Any]) -> FilmLine:
         listed=len(listed),
         shown=sum(candidate["shown"] for candidate in listed),
         flags=sorted({flag for one in candidates if one["shown"] for flag in one["flags"]}),
-        scores=[round(candidate["score"], 3) for candidate in candidates],
+        scores=[candidate["score"] for candidate in candidates],
         lengths_mm=None if None in lengths else [round(length, 1) for length in lengths],
         shares=[round(candidate["size"], 3) for candidate in candidates],
     )

@@ -1,6 +1,6 @@
 """What the page shows of one film: its picture, a thumbnail, and a script with what was found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,17 @@ def film_view(findings: Findings, record: ResultRecord, film: NDArray[np.uint8] 
     )
 
 
+def labels_mark(result: Mapping[str, Any]) -> str:
+    """Return what tells the results of one scan of a film from those of another.
+
+    Parameters
+    ----------
+    result
+        The film's JSON, read back.
+    """
+    return str(result["pictures"]["labels_sha256"][:16])
+
+
 def on_page(candidates: Sequence[Any]) -> int:
     """Return how many candidates of a film, best first, the page can show.
 
@@ -103,6 +114,7 @@ def _said(findings: Findings, record: ResultRecord, shape: list[int] | None) -> 
     image = said["image"]
     return {
         "name": name_of(said),
+        "labels": labels_mark(said),
         "rows": rows,
         "columns": columns,
         "picture": shape,

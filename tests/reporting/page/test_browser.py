@@ -142,6 +142,145 @@ def test_a_review_needs_the_keyboard_alone_and_outlives_a_reload(
     assert before["disclaimer"] == "Research use only; not a diagnosis."
 
 
+def test_keys_wait_for_the_film(browser: "Browser", tmp_path: Path) -> None:
+    """While a film is on its way, a key decides about neither it nor the one in sight."""
+    report = write_results(tmp_path, FILMS)
+    with opened(browser, report) as page:
+        slow: list[Any] = []
+        page.route("**/hip.dcm.page.js", lambda route: slow.append(route))
+        page.reload(wait_until="domcontentloaded")
+        page.wait_for_selector("#facts p")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(50)
+        page.keyboard.press("a")
+        page.keyboard.press("Enter")
+        assert kept(page)["films"] == {}
+        for one in slow:
+            one.continue_()
+        page.wait_for_timeout(200)
+
+
+def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
+    """Writing ends with the click on something else, which is done all the same."""
+    with opened(browser, report) as page:
+        page.keyboard.press("a")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("n")
+        page.keyboard.type("large")
+        press(page, "#candidates > li:nth-child(2) button.rejected")
+        films = kept(page)["films"]
+        assert films["a/knee.dcm"]["candidates"]["1"]["note"] == "large"
+        assert films["a/knee.dcm"]["candidates"]["2"]["decision"] == "rejected"
+        page.click("#film-note")
+        page.keyboard.type("a film")
+        press(page, "text=b/wrist.png")
+        page.wait_for_function("document.getElementById('film-name').textContent === 'b/wrist.png'")
+        assert kept(page)["films"]["a/knee.dcm"]["note"] == "a film"
+
+
+def press(page: "Page", selector: str) -> None:
+    """Click as a hand does: down, a while, up, wherever that is by then."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.wait_for_timeout(50)
+    page.mouse.up()
+
+
+def test_a_button_that_is_pressed_keeps_the_focus(browser: "Browser", report: Path) -> None:
+    """Who goes by the Tab key goes on from there."""
+    with opened(browser, report) as page:
+        page.focus("#candidates button.unsure")
+        page.keyboard.press("Space")
+        assert page.evaluate("document.activeElement.className") == "unsure"
+        assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+
+
+def test_what_the_filter_hides_is_not_decided_on(browser: "Browser", report: Path) -> None:
+    """A candidate below the score asked for has no key."""
+    with opened(browser, report) as page:
+        page.keyboard.press("ArrowDown")
+        page.fill("#least-score", "0.85")
+        page.locator("#least-score").blur()
+        page.keyboard.press("r")
+        assert kept(page)["films"] == {}
+
+
+def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> None:
+    """A field shows two digits; another filter does not round what it shows."""
+    report = write_results(tmp_path, (("a.png", Film(disks=(Disk(150, 100, 14, 0.456),))),))
+    index = tmp_path / INDEX
+    index.write_bytes(index.read_bytes().replace(b'"shown_score":0.5', b'"shown_score":0.455'))
+    with opened(browser, report) as page:
+        page.fill("#search", "a")
+        page.wait_for_timeout(50)
+        assert page.inner_text(".row .found") == "0.46 1 candidate"
+
+
+def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path) -> None:
+    """That a smaller entry was kept later does not make up for the one that was not."""
+    with opened(browser, report) as page:
+        page.evaluate(
+            "() => { const set = Storage.prototype.setItem;"
+            " Storage.prototype.setItem = function (key, value) {"
+            " if (value.length > 150) throw new DOMException('', 'QuotaExceededError');"
+            " set.call(this, key, value); }; }"
+        )
+        page.fill("#film-note", "long " * 40)
+        page.locator("#film-note").blur()
+        assert "storage is full; save review.json" in page.inner_text("#saved")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(60)
+        page.keyboard.press("u")
+        assert "storage is full; save review.json" in page.inner_text("#saved")
+
+
+def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
+    """A decision in one is in the other, which does not write over it."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    with watched(context, report) as one, watched(context, report) as other:
+        one.fill("#film-note", "first")
+        one.locator("#film-note").blur()
+        other.wait_for_function("document.getElementById('film-note').value === 'first'")
+        other.keyboard.press("a")
+        one.wait_for_selector("#candidates > li.accepted")
+        assert kept(one) == kept(other)
+        assert kept(one)["films"]["a/knee.dcm"]["note"] == "first"
+    context.close()
+
+
+def test_a_stroke_is_no_outline(browser: "Browser", report: Path) -> None:
+    """What encloses nothing is refused in words."""
+    with opened(browser, report) as page:
+        film = page.locator("#picture").bounding_box()
+        assert film is not None
+        page.keyboard.press("m")
+        page.mouse.move(film["x"] + 50, film["y"] + 50)
+        page.mouse.down()
+        for step in range(5):
+            page.mouse.move(film["x"] + 50 + 20 * step, film["y"] + 50)
+        page.mouse.up()
+        assert "too small to be an outline" in page.inner_text("#stage-words")
+        assert kept(page)["films"] == {}
+
+
+def test_a_film_scanned_again_is_not_shown_with_the_old_list(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    """A scan is under way: decisions would be about outlines that the list does not know."""
+    report = write_results(tmp_path, FILMS)
+    (view,) = (tmp_path / "report" / "films").rglob("knee.dcm.page.js")
+    view.write_bytes(view.read_bytes().replace(b'"labels":"3333', b'"labels":"4444'))
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector("text=this film was scanned again since the list was made")
+    page.keyboard.press("a")
+    assert kept(page)["films"] == {}
+    context.close()
+
+
 def test_the_same_key_takes_a_decision_back(browser: "Browser", report: Path) -> None:
     """Then nothing is kept of it."""
     with opened(browser, report) as page:

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed
 from lesionscan.reporting.page.index import FilmLine, film_line, index_head, index_line
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import MOST_CANDIDATES, film_view, on_page
 from tests.reporting.made import Disk, Film, make_findings
-from tests.reporting.page.written import RUN, calls
+from tests.reporting.page.written import RUN, calls, recorded
 from tests.reporting.test_records import as_json, failed_json
 
 SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
@@ -23,7 +22,7 @@ NASTY = "a b/</script><img src=x onerror=alert(1)>'\"\u2028\U0001f9b4.png"
 def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, object]:
     """Return what the page is told of a film."""
     findings = make_findings(film)
-    record = ok_record(findings, file=name, sha256=None)
+    record = recorded(findings, name)
     ((function, said),) = calls(film_view(findings, record, displayed(findings)).script)
     assert function == "view"
     assert isinstance(said, dict)
@@ -97,7 +96,7 @@ def test_faint_candidates_stay_in_the_json_alone() -> None:
 def test_pictures_are_made_only_where_a_film_is_given() -> None:
     """Without one there is no JPEG, and the script says so."""
     findings = make_findings()
-    record = ok_record(findings, file="a.png", sha256=None)
+    record = recorded(findings)
     view = film_view(findings, record, None)
     assert view.picture is None
     assert view.thumbnail is None
@@ -108,7 +107,7 @@ def test_the_pictures_show_the_film() -> None:
     """The JPEG is the displayed film, but for its compression; the thumbnail is 128 pixels long."""
     findings = make_findings()
     film = displayed(findings)
-    view = film_view(findings, ok_record(findings, file="a.png", sha256=None), film)
+    view = film_view(findings, recorded(findings), film)
     assert view.picture is not None
     assert view.thumbnail is not None
     picture, thumbnail = (

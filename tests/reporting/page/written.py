@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lesionscan.detection.pipeline import Findings
 from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed
@@ -18,7 +19,7 @@ from lesionscan.reporting.page.index import (
     write_page,
 )
 from lesionscan.reporting.page.view import film_view
-from lesionscan.reporting.records import PicturesRecord, sealed_json
+from lesionscan.reporting.records import PicturesRecord, ResultRecord, sealed_json
 from tests.reporting.made import Film, make_findings
 from tests.reporting.test_records import failed_json
 
@@ -31,17 +32,20 @@ RUN = RunFacts(
 )
 
 
+def recorded(findings: Findings, name: str = "a/knee.dcm") -> ResultRecord:
+    """Return the record of findings, with hashes of pictures."""
+    hashes = PicturesRecord(labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64)
+    record = ok_record(findings, file=name, sha256="0" * 64)
+    return record.model_copy(update={"pictures": hashes})
+
+
 def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int = 0) -> Path:
     """Write the page of some films, with their JSON, and return where it is."""
     lines = [index_head(RUN)]
     for name, film in films:
         findings = make_findings(film)
         picture = displayed(findings)
-        record = ok_record(findings, file=name, sha256="0" * 64)
-        hashes = PicturesRecord(
-            labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64
-        )
-        record = record.model_copy(update={"pictures": hashes})
+        record = recorded(findings, name)
         data = sealed_json(record)
         view = film_view(findings, record, picture)
         assert view.picture is not None

@@ -4,6 +4,7 @@
 const lesionscan = (() => {
   const films = [];
   const failures = [];
+  const byName = new Map();
   const views = new Map();
   const waiting = new Map();
   const VIEWS_KEPT = 60;
@@ -22,6 +23,7 @@ const lesionscan = (() => {
     one.folder = slash < 0 ? "" : one.name.slice(0, slash);
     one.searched = [one.name, one.body_part, one.side, one.view].filter(Boolean).join(" ").toLowerCase();
     films.push(one);
+    byName.set(one.name, one);
   }
 
   function address(folder, name, ending) {
@@ -39,7 +41,7 @@ const lesionscan = (() => {
     if (waiting.has(name)) return waiting.get(name).promise;
     const one = {};
     one.promise = new Promise((resolve, reject) => {
-      one.resolve = resolve;
+      Object.assign(one, { resolve, reject });
       const script = document.createElement("script");
       script.src = address("report/films/", name, ".page.js") ?? "";
       script.onload = () => {
@@ -58,11 +60,16 @@ const lesionscan = (() => {
   }
 
   function view(said) {
-    views.set(said.name, said);
-    if (views.size > VIEWS_KEPT) views.delete(views.keys().next().value);
     const one = waiting.get(said.name);
     waiting.delete(said.name);
-    if (one) one.resolve(said);
+    const film = byName.get(said.name);
+    if (film && film.labels !== said.labels) {
+      one?.reject(new Error("this film was scanned again since the list was made: reload the page when the scan is done"));
+      return;
+    }
+    views.set(said.name, said);
+    if (views.size > VIEWS_KEPT) views.delete(views.keys().next().value);
+    one?.resolve(said);
   }
 
   return {

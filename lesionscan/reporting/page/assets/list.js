@@ -35,7 +35,7 @@ const list = (() => {
 
   function passes(film, place) {
     const score = film.scores[place];
-    if (score < filter.least || score > filter.most) return false;
+    if (score === undefined || score < filter.least || score > filter.most) return false;
     if (!filter.lengths) return true;
     const size = sizes.of(film, place);
     return size !== null && size >= filter.lengths[0] && size <= filter.lengths[1];
@@ -128,7 +128,8 @@ const list = (() => {
     if (counts.accepted + entry.missed.length) words.push(`\u2713 ${counts.accepted + entry.missed.length}`);
     if (counts.rejected) words.push(`\u2717 ${counts.rejected}`);
     if (counts.unsure) words.push(`? ${counts.unsure}`);
-    if (entry.reviewed && !words.length) words.push("\u2713 reviewed");
+    const open = review.undecided(film);
+    if (entry.reviewed) words.push(open ? `reviewed, ${open} undecided` : "reviewed");
     return words.join("  ");
   }
 
@@ -144,22 +145,27 @@ const list = (() => {
     one.id = `row-${place}`;
     one.className = "row";
     one.setAttribute("role", "option");
-    one.setAttribute("aria-selected", film === selected);
     one.setAttribute("aria-setsize", shown.length);
     one.setAttribute("aria-posinset", place + 1);
     one.style.top = `${place * ROW_PX}px`;
     const words = text("span", "words", "");
     words.append(text("bdi", "name", film.name));
-    if (failed) {
-      words.append(text("span", "quiet", film.message));
-    } else {
-      one.append(thumbnail(film));
-      words.append(text("span", "found", found(film)), text("span", "marks", marks(film)));
-      one.classList.toggle("done", review.get(film).reviewed);
-    }
+    if (failed) words.append(text("span", "quiet", film.message));
+    else one.append(thumbnail(film));
+    if (!failed) words.append(text("span", "found", ""), text("span", "marks", ""));
     one.append(words);
     one.addEventListener("click", () => select(film));
+    update(one, film);
     return one;
+  }
+
+  /* Sets what may change of a row: it stays where it is, or a click under way would be lost. */
+  function update(one, film) {
+    one.setAttribute("aria-selected", film === selected);
+    if (failed) return;
+    one.querySelector(".found").textContent = found(film);
+    one.querySelector(".marks").textContent = marks(film);
+    one.classList.toggle("done", review.get(film).reviewed);
   }
 
   function draw() {
@@ -185,8 +191,9 @@ const list = (() => {
   }
 
   function redraw() {
-    drawn.of = null;
     draw();
+    for (let place = drawn.first; place < drawn.last; place += 1) update(byId(`row-${place}`), shown[place]);
+    point();
   }
 
   function into_sight(place) {
@@ -241,12 +248,13 @@ const list = (() => {
     return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : otherwise;
   }
 
-  function taken() {
+  function taken(event) {
     const folder = byId("folder").value;
+    // the fields round: only the one that was changed says what is wanted
+    if (event.target.id === "least-score") filter.least = number_of("least-score", 0);
+    if (event.target.id === "most-score") filter.most = number_of("most-score", 1);
     Object.assign(filter, {
       words: byId("search").value.toLowerCase().split(/\s+/).filter(Boolean),
-      least: number_of("least-score", 0),
-      most: number_of("most-score", 1),
       part: byId("body-part").value,
       folder: folder === "" ? null : folder.slice(1),
       kind: byId("kind").value,

@@ -4,8 +4,10 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const THEME = "lesionscan theme";
+  const LAST = "lesionscan film";
   const STEPS = 40;
   let film = null;
+  let coming = null;
   let scores = null;
   let lengths = null;
 
@@ -25,7 +27,8 @@
   }
 
   function progress() {
-    byId("progress").textContent = `reviewed ${review.reviewed.toLocaleString("en")} of ${lesionscan.films.length.toLocaleString("en")}`;
+    const open = lesionscan.films.filter((one) => review.get(one).reviewed && review.undecided(one)).length;
+    byId("progress").textContent = `reviewed ${review.reviewed.toLocaleString("en")} of ${lesionscan.films.length.toLocaleString("en")}${open ? `, ${open.toLocaleString("en")} with undecided candidates` : ""}`;
   }
 
   function histograms() {
@@ -42,7 +45,7 @@
     scores.draw(all, { from: 0, to: 1 }, [least, most], () => `Histogram of ${all.length} scores; from ${least.toFixed(2)} to ${most.toFixed(2)} is shown`);
     lengths.draw(sized, { from: 0, to: sizes.most }, chosen, () => `Histogram of ${sized.length} sizes from 0 to ${sizes.most} ${sizes.unit}`);
     byId("size-caption").textContent = chosen
-      ? `sizes ${chosen[0].toFixed(0)} to ${chosen[1].toFixed(0)} ${sizes.unit}`
+      ? `sizes from ${chosen[0].toFixed(0)} ${chosen[1] < Infinity ? `to ${chosen[1].toFixed(0)} ` : ""}${sizes.unit}`
       : `sizes, 0 to ${sizes.most} ${sizes.unit}`;
   }
 
@@ -53,7 +56,8 @@
   }
 
   async function show(next, failed) {
-    film = next;
+    film = null;  // until it is on the screen: a key must not decide about a film that is not seen
+    coming = next;
     words(next.name);
     if (failed) {
       stage.show(next, null);
@@ -65,17 +69,33 @@
     try {
       said = await lesionscan.load(next.name);
     } catch (error) {
-      if (film !== next) return;
+      if (coming !== next) return;
       stage.show(next, null);
       panel.show(null, null);
       byId("stage-words").textContent = error.message;
       return;
     }
-    if (film !== next) return;  // the reviewer has gone on meanwhile
+    if (coming !== next) return;  // the reviewer has gone on meanwhile
+    film = next;
+    remember(next.name);
     stage.show(next, said);
     panel.show(next, said);
     panel.step(1);
     ahead();
+  }
+
+  /* A page that is loaded again begins where it was. */
+  function remember(name) {
+    try { sessionStorage.setItem(LAST, name); } catch { /* it begins at the first */ }
+  }
+
+  function remembered() {
+    try {
+      const name = sessionStorage.getItem(LAST);
+      return list.shown.find((one) => one.name === name);
+    } catch {
+      return undefined;
+    }
   }
 
   /* Loads the next film before it is asked for. */
@@ -97,8 +117,8 @@
   }
 
   function decide(decision) {
-    if (!film || list.failed || stage.active === null) return;
     const id = stage.active;
+    if (!film || !stage.listed().some((one) => one.id === id)) return;
     const before = review.get(film).candidates[id]?.decision;
     review.decide(film, id, decision);
     if (before !== decision) panel.step(1);
@@ -110,19 +130,19 @@
   }
 
   function done() {
-    if (!film || list.failed) return;
+    if (!film) return;
     review.change(film, (entry) => { entry.reviewed = true; });
     list.step(1);
   }
 
   const KEYS = [
-    ["\u2192 or k", "next film", () => list.step(1), ["ArrowRight", "k"]],
-    ["\u2190 or j", "film before", () => list.step(-1), ["ArrowLeft", "j"]],
+    ["\u2192 or j", "next film", () => list.step(1), ["ArrowRight", "j"]],
+    ["\u2190 or k", "film before", () => list.step(-1), ["ArrowLeft", "k"]],
     ["\u2193", "next candidate", () => panel.step(1), ["ArrowDown"]],
     ["\u2191", "candidate before", () => panel.step(-1), ["ArrowUp"]],
-    ["a", "accept the candidate (again: take it back)", () => decide("accepted"), ["a"]],
-    ["r", "reject", () => decide("rejected"), ["r"]],
-    ["u", "unsure", () => decide("unsure"), ["u"]],
+    ["a", "accept the candidate and go to the next (again: take it back)", () => decide("accepted"), ["a"]],
+    ["r", "reject it and go to the next", () => decide("rejected"), ["r"]],
+    ["u", "unsure about it, go to the next", () => decide("unsure"), ["u"]],
     ["n", "write a note (Escape leaves it)", note, ["n"]],
     ["m", "draw a missed lesion", () => stage.startDrawing(), ["m"]],
     ["Enter", "this film is reviewed; next film", done, ["Enter"]],
@@ -153,7 +173,10 @@
       return;
     }
     if (isField(event.target)) {
-      if (event.key === "Enter" && event.target.matches("input.note, #search")) event.target.blur();
+      if (event.key === "Enter" && event.target.matches("input.note, #search")) {
+        event.target.blur();
+        if (event.target.id === "search") list.first();
+      }
       return;
     }
     const act = BY_KEY.get(event.key);
@@ -209,6 +232,7 @@
   }
 
   async function start() {
+    byId("alone").remove();
     themes();
     if (!lesionscan.facts) {
       byId("stage-words").textContent = "the folder \u201creport\u201d beside this page is missing or not whole; scan again";
@@ -222,10 +246,18 @@
       ? { least: Math.round(range[0] * STEPS) / STEPS, most: Math.round(range[1] * STEPS) / STEPS }
       : { least: lesionscan.facts.shown_score, most: 1 });
     scores = histogram(byId("score-histogram"), { bins: STEPS, from: 0, to: 1, onBrush: brushed });
-    lengths = histogram(byId("size-histogram"), { bins: STEPS, from: 0, to: 1, onBrush: (range) => list.narrow({ lengths: range }) });
+    lengths = histogram(byId("size-histogram"), {
+      bins: STEPS,
+      from: 0,
+      to: 1,
+      // the right end stands for whatever is larger too
+      onBrush: (range) => list.narrow({ lengths: range && [range[0], range[1] > 0.99 * sizes.most ? Infinity : range[1]] }),
+    });
     stage.start({
       onCandidate: (id) => { if (id !== null || stage.active !== null) panel.light(id ?? stage.active); },
-      onMissed: (points) => review.change(film, (entry) => entry.missed.push({ outline_px: points, note: "" })),
+      onMissed: (drawnOn, points) => review.change(drawnOn, (entry) => {
+        if (entry.missed.length < review.MOST_MISSED) entry.missed.push({ outline_px: points, note: "" });
+      }),
     });
     panel.start();
     list.start({
@@ -235,12 +267,16 @@
     histograms();
     byId("tab-read").addEventListener("click", () => tabs(false));
     byId("tab-failed").addEventListener("click", () => tabs(true));
+    byId("film-next").addEventListener("click", () => list.step(1));
+    byId("film-before").addEventListener("click", () => list.step(-1));
     byId("browse-toggle").addEventListener("click", () => browse(!document.body.classList.contains("browsing")));
     await saving.start();
     review.onChange(changed);
     progress();
     list.redraw();
-    if (lesionscan.films.length || !lesionscan.failures.length) list.first();
+    const last = remembered();
+    if (last) list.select(last);
+    else if (lesionscan.films.length || !lesionscan.failures.length) list.first();
     else tabs(true);
   }
 

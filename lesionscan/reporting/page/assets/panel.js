@@ -15,6 +15,7 @@ const panel = (() => {
   const PLANES = { patient: "in the patient", detector: "at the detector", film: "on the film", undetermined: "plane not stated" };
   let film = null;
   let view = null;
+  let items = { film: null, candidates: new Map(), missed: [] };
 
   function element(tag, words = "", name = "") {
     const one = document.createElement(tag);
@@ -76,21 +77,19 @@ const panel = (() => {
     return details;
   }
 
-  function note(text, label, change) {
+  function note(label, change) {
     const box = element("input", "", "note");
     box.type = "text";
-    box.maxLength = 2000;
+    box.maxLength = review.NOTE_LETTERS;
     box.placeholder = "note";
-    box.value = text;
     box.setAttribute("aria-label", label);
     box.addEventListener("change", () => change(box.value.trim()));
     return box;
   }
 
+  /* Makes the item of a candidate; what may change of it later is set by `update`. */
   function candidate(one) {
-    const entry = review.get(film);
-    const decided = entry.candidates[one.id];
-    const item = element("li", "", `candidate ${decided?.decision ?? "open"}`);
+    const item = element("li", "", "candidate");
     item.dataset.id = one.id;
     item.tabIndex = -1;
     const head = element("div", "", "head");
@@ -100,33 +99,46 @@ const panel = (() => {
     bar.setAttribute("aria-label", "score");
     head.append(bar, element("span", longest(one), "size"));
     const buttons = element("div", "", "decisions");
+    const about = film;
     for (const [decision, words, sign] of DECISIONS) {
       const button = element("button", `${sign} ${words}`, decision);
       button.type = "button";
-      button.setAttribute("aria-pressed", decided?.decision === decision);
       button.setAttribute("aria-label", `${words} candidate ${one.id}`);
-      button.addEventListener("click", () => { light(one.id); review.decide(film, one.id, decision); });
+      button.addEventListener("click", () => { light(one.id); review.decide(about, one.id, decision); });
       buttons.append(button);
     }
-    item.append(head, reasons(one), numbers(one), buttons);
-    if (decided) {
-      item.append(note(decided.note, `note on candidate ${one.id}`, (text) => review.change(film, (said) => { if (said.candidates[one.id]) said.candidates[one.id].note = text; })));
-    }
+    item.append(head, reasons(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates[one.id]) said.candidates[one.id].note = text; })));
     item.addEventListener("pointerenter", () => light(one.id));
     item.addEventListener("click", () => light(one.id));
     return item;
   }
 
-  function missed(one, place) {
+  function update(item, decided) {
+    item.className = `candidate ${decided?.decision ?? "open"}${Number(item.dataset.id) === stage.active ? " active" : ""}`;
+    for (const button of item.querySelectorAll(".decisions button")) button.setAttribute("aria-pressed", button.className === decided?.decision);
+    const box = item.querySelector("input.note");
+    box.hidden = !decided;
+    if (box !== document.activeElement) box.value = decided?.note ?? "";
+  }
+
+  function missed(place) {
     const item = element("li", "", "candidate missed");
     const head = element("div", "", "head");
     const button = element("button", "remove");
+    const about = film;
     button.type = "button";
     button.setAttribute("aria-label", `remove missed lesion M${place + 1}`);
-    button.addEventListener("click", () => review.change(film, (said) => { said.missed.splice(place, 1); }));
+    button.addEventListener("click", () => review.change(about, (said) => { said.missed.splice(place, 1); }));
     head.append(element("span", `M${place + 1}`, "number"), button);
-    item.append(head, note(one.note, `note on missed lesion M${place + 1}`, (text) => review.change(film, (said) => { if (said.missed[place]) said.missed[place].note = text; })));
+    item.append(head, note(`note on missed lesion M${place + 1}`, (text) => review.change(about, (said) => { if (said.missed[place]) said.missed[place].note = text; })));
     return item;
+  }
+
+  /* Puts items where they belong, and leaves those alone that stand there already: a focus, a
+     half-written note or a click under way would be lost with them. */
+  function arrange(box, items) {
+    items.forEach((item, place) => { if (box.children[place] !== item) box.insertBefore(item, box.children[place] ?? null); });
+    while (box.children.length > items.length) box.lastElementChild.remove();
   }
 
   function light(id) {
@@ -137,8 +149,8 @@ const panel = (() => {
   function nothing(listed) {
     if (!view.assessed) return "not assessed: no bone could be outlined with confidence";
     if (listed.length) return "";
-    const least = list.filter.least.toFixed(2);
-    return `no candidate above ${least} (${view.listed} below)`;
+    if (list.filter.lengths || list.filter.most < 1) return `no candidate in the chosen range (${view.listed} outside)`;
+    return `no candidate above ${list.filter.least.toFixed(2)} (${view.listed} below)`;
   }
 
   function fill() {
@@ -150,8 +162,17 @@ const panel = (() => {
     byId("facts").replaceChildren(...facts().map((words) => element("p", words)));
     byId("warnings").replaceChildren(...view.warnings.map((words) => element("li", words)));
     byId("no-candidates").textContent = nothing(listed);
-    byId("candidates").replaceChildren(...listed.map(candidate));
-    byId("missed").replaceChildren(...entry.missed.map(missed));
+    items = items.film === film ? items : { film, candidates: new Map(), missed: [] };
+    for (const one of listed) if (!items.candidates.has(one.id)) items.candidates.set(one.id, candidate(one));
+    arrange(byId("candidates"), listed.map((one) => items.candidates.get(one.id)));
+    for (const one of listed) update(items.candidates.get(one.id), entry.candidates[one.id]);
+    while (items.missed.length < entry.missed.length) items.missed.push(missed(items.missed.length));
+    items.missed.length = entry.missed.length;
+    arrange(byId("missed"), items.missed);
+    entry.missed.forEach((one, place) => {
+      const box = items.missed[place].querySelector("input.note");
+      if (box !== document.activeElement) box.value = one.note;
+    });
     if (document.activeElement !== byId("film-note")) byId("film-note").value = entry.note;
     byId("reviewed").checked = entry.reviewed;
     const open = review.undecided(film);

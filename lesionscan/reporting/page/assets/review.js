@@ -7,20 +7,25 @@ const review = (() => {
   const KIND = "lesionscan review";
   const VERSION = "1.0";
   const DECISIONS = ["accepted", "rejected", "unsure"];
+  const UNSAVED = "lesionscan unsaved ";  // then the seal: what the results folder held before
+  // as in lesionscan/review/record.py
+  const NOTE_LETTERS = 4000;
+  const REVIEWER_LETTERS = 200;
+  const MOST_MISSED = 100;
   const NOTHING = Object.freeze({ reviewed: false, note: "", candidates: Object.freeze({}), missed: Object.freeze([]) });
   const entries = new Map();
   const others = new Map();  // of films, or of results, that this report does not show: kept for saving
   const listeners = [];
+  const unstored = new Map();  // key -> why it is not kept
   let reviewer = "";
-  let unstored = null;
 
   function keep(key, value) {
     try {
       if (value === null) localStorage.removeItem(key);
       else localStorage.setItem(key, value);
-      unstored = null;
+      unstored.delete(key);
     } catch (error) {
-      unstored = error.name === "QuotaExceededError" ? "this browser's storage is full" : "this browser keeps nothing for this page";
+      unstored.set(key, error.name === "QuotaExceededError" ? "this browser's storage is full" : "this browser keeps nothing for this page");
     }
   }
 
@@ -28,8 +33,7 @@ const review = (() => {
     try {
       return localStorage.getItem(key);
     } catch {
-      unstored = "this browser keeps nothing for this page";
-      return null;
+      return null;  // that nothing is kept is told when something should be
     }
   }
 
@@ -51,18 +55,18 @@ const review = (() => {
     if (typeof said !== "object" || said === null) return null;
     const entry = { reviewed: said.reviewed === true, note: "", candidates: {}, missed: [] };
     if (said.note !== undefined) {
-      if (!isText(said.note, 2000)) return null;
+      if (!isText(said.note, NOTE_LETTERS)) return null;
       entry.note = said.note;
     }
     for (const [id, one] of Object.entries(said.candidates ?? {})) {
-      if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", 2000)) return null;
+      if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.candidates[id] = { decision: one.decision, note: one.note ?? "" };
     }
     for (const one of said.missed ?? []) {
-      if (!isOutline(one?.outline_px) || !isText(one.note ?? "", 2000)) return null;
+      if (!isOutline(one?.outline_px) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.missed.push({ outline_px: one.outline_px, note: one.note ?? "" });
     }
-    return entry;
+    return entry.missed.length <= MOST_MISSED ? entry : null;
   }
 
   function put(film, entry) {
@@ -129,12 +133,13 @@ const review = (() => {
     };
   }
 
-  /* Takes the films of a review.json over; returns how many, and how many belong to other results. */
-  function take(said, { replacing = true } = {}) {
+  /* Takes the films of a review.json over; returns how many, how many belong to other results (they
+     are kept for saving as they are), and how many could not be understood. */
+  function take(said) {
     if (said?.kind !== KIND || typeof said.films !== "object" || said.films === null) throw new Error("this is no review.json of lesionscan");
     if (String(said.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(said.schema_version).slice(0, 20)} is not known here`);
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
-    const taken = [];
+    let taken = 0;
     let foreign = 0;
     let damaged = 0;
     for (const [name, one] of Object.entries(said.films)) {
@@ -145,14 +150,15 @@ const review = (() => {
       } else if (!film || one.result_sha256 !== film.seal) {
         others.set(name, one);
         foreign += 1;
-      } else if (replacing || !entries.has(name)) {
+      } else {
+        others.delete(name);
         put(film, entry);
-        taken.push(film);
+        taken += 1;
       }
     }
-    if (!reviewer && isText(said.reviewer, 100)) reviewer = said.reviewer;
+    if (!reviewer && isText(said.reviewer, REVIEWER_LETTERS)) reviewer = said.reviewer;
     tell(null);
-    return { taken: taken.length, foreign, damaged };
+    return { taken, foreign, damaged };
   }
 
   /* Returns an entry of a review.json as text, the same for the same decisions. */
@@ -180,23 +186,59 @@ const review = (() => {
     reviewer = stored(REVIEWER) ?? "";
     for (const film of lesionscan.films) {
       const text = stored(KEY + film.seal);
-      if (text === null) continue;
-      try {
-        const entry = understood(JSON.parse(text));
-        if (entry) entries.set(film.name, entry);
-      } catch {
-        // not ours; it stays where it is
-      }
+      if (text !== null) recall(film, text);
+    }
+    // another tab on the same films
+    addEventListener("storage", (event) => {
+      const film = event.key?.startsWith(KEY) && lesionscan.films.find((one) => KEY + one.seal === event.key);
+      if (!film) return;
+      if (event.newValue === null) entries.delete(film.name);
+      else recall(film, event.newValue);
+      tell(film);
+    });
+  }
+
+  function recall(film, text) {
+    try {
+      const entry = understood(JSON.parse(text));
+      if (entry) entries.set(film.name, entry);
+    } catch {
+      // not ours; it stays where it is
     }
   }
 
+  /* What is not yet in the results folder is remembered, with what that held before, so that a
+     page that is closed before it could save goes on where it was. */
+  const marked = new Set();
+  const unsaved = {
+    mark(film, before) {
+      if (!marked.has(film)) keep(UNSAVED + film.seal, JSON.stringify(before ?? null));
+      marked.add(film);
+    },
+    clear() {
+      for (const film of marked) keep(UNSAVED + film.seal, null);
+      marked.clear();
+    },
+    /* Returns the films, and what the folder held of each. */
+    all() {
+      const found = new Map();
+      for (const film of lesionscan.films) {
+        const text = stored(UNSAVED + film.seal);
+        if (text === null) continue;
+        marked.add(film);
+        found.set(film.name, JSON.parse(text) ?? undefined);
+      }
+      return found;
+    },
+  };
+
   return {
     start, get, change, decide, counted, undecided, file, filmsNow, take, forget, canonical,
-    has: (film) => entries.has(film.name),
     onChange(listener) { listeners.push(listener); },
     get reviewed() { return lesionscan.films.reduce((count, film) => count + get(film).reviewed, 0); },
-    get unstored() { return unstored; },
+    get unstored() { return unstored.size ? unstored.values().next().value : null; },
     get reviewer() { return reviewer; },
-    set reviewer(name) { reviewer = name.slice(0, 100); keep(REVIEWER, reviewer); },
+    set reviewer(name) { reviewer = name.slice(0, REVIEWER_LETTERS); keep(REVIEWER, reviewer); },
+    unsaved, NOTE_LETTERS, MOST_MISSED,
   };
 })();

@@ -12,14 +12,20 @@ const saving = (() => {
   let timer = null;
   let busy = false;
   let changed = false;
+  let asked = Promise.resolve();
 
   function say(words, bad = false) {
     byId("saved").textContent = words;
     byId("saved").classList.toggle("bad", bad);
   }
 
-  /* Asks one thing; the answer is a promise of true for the first button. */
+  /* Asks one thing after the other; the answer is a promise of true for the first button. */
   function ask(words, first, second = null) {
+    asked = asked.then(() => show(words, first, second));
+    return asked;
+  }
+
+  function show(words, first, second) {
     byId("banner-words").textContent = words;
     byId("banner-first").textContent = first;
     byId("banner-second").textContent = second ?? "";
@@ -34,26 +40,34 @@ const saving = (() => {
 
   const same = (one, other) => review.canonical(one) === review.canonical(other);
 
-  /* Takes what another reviewer saved meanwhile; where both changed a film, the reviewer chooses. */
-  async function merge(theirs) {
+  /* Returns which films only the others have changed, and which both have. */
+  function compared(theirs) {
     const mine = review.filmsNow();
-    const names = new Set([...Object.keys(mine), ...Object.keys(theirs.films)]);
-    const taking = {};
-    const both = [];
-    for (const name of names) {
-      if (same(theirs.films[name], base[name]) || same(theirs.films[name], mine[name])) continue;
-      if (same(mine[name], base[name])) taking[name] = theirs.films[name];
-      else both.push(name);
-    }
-    if (both.length) {
-      const films = both.slice(0, 3).join(", ") + (both.length > 3 ? ` and ${both.length - 3} more` : "");
+    const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])];
+    const news = names.filter((name) => !same(theirs[name], base[name]) && !same(theirs[name], mine[name]));
+    return { only: news.filter((name) => same(mine[name], base[name])), both: news.filter((name) => !same(mine[name], base[name])) };
+  }
+
+  /* Takes what another reviewer saved meanwhile; where both changed a film, the reviewer chooses. */
+  async function merge(said) {
+    const theirs = said.films;
+    const kept = new Map();
+    for (;;) {
+      // asked anew after each answer: the reviewer may have gone on meanwhile
+      const open = compared(theirs).both.filter((name) => !kept.has(name));
+      if (!open.length) break;
+      say("waiting for your answer");
+      const films = open.slice(0, 3).join(", ") + (open.length > 3 ? ` and ${open.length - 3} more` : "");
       const keep = await ask(`Another reviewer has saved other decisions about ${films}.`, "keep mine", "take theirs");
-      if (!keep) for (const name of both) taking[name] = theirs.films[name];
+      for (const name of open) kept.set(name, keep);
     }
+    const { only, both } = compared(theirs);
+    const taking = [...only, ...both.filter((name) => !kept.get(name))];
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
-    for (const [name, said] of Object.entries(taking)) if (said === undefined && byName.has(name)) review.forget(byName.get(name));
-    review.take({ ...theirs, films: Object.fromEntries(Object.entries(taking).filter(([, said]) => said !== undefined)) });
-    base = theirs.films;
+    for (const name of taking) if (theirs[name] === undefined && byName.has(name)) review.forget(byName.get(name));
+    const { damaged } = review.take({ ...said, films: Object.fromEntries(taking.filter((name) => theirs[name] !== undefined).map((name) => [name, theirs[name]])) });
+    if (damaged) throw new Error(`${damaged} films of the saved review.json are not understood by this page`);
+    base = theirs;
   }
 
   async function save() {
@@ -69,12 +83,14 @@ const saving = (() => {
         method: "PUT", headers: { "If-Match": tag, "Content-Type": "application/json" }, body: JSON.stringify(file),
       });
       if (answer.status === 412) {
-        tag = answer.headers.get("ETag");
         await merge(await answer.json());
+        tag = answer.headers.get("ETag");  // not before: the next save replaces what it names
         changed = true;
       } else if (answer.ok) {
         tag = answer.headers.get("ETag");
         base = file.films;
+        if (!changed) review.unsaved.clear();
+        byId("save-review").hidden = true;
         say("saved");
       } else {
         throw new Error((await answer.text()).slice(0, 200) || `the program answered ${answer.status}`);
@@ -83,7 +99,9 @@ const saving = (() => {
       if (changed) later(0);
     } catch (error) {
       busy = false;
-      say(`not saved: ${error.message}; kept in this browser, trying again`, true);
+      changed = true;
+      byId("save-review").hidden = false;
+      say(`not saved: ${error.message}; trying again. Save review.json before you close this page`, true);
       later(AGAIN_MS);
     }
   }
@@ -93,10 +111,14 @@ const saving = (() => {
     timer = setTimeout(save, milliseconds);
   }
 
-  function touched() {
+  function touched(film = null) {
     changed = true;
-    if (served) later(WAIT_MS);
-    else say(review.unstored ? `not kept: ${review.unstored}; save review.json` : "kept in this browser", review.unstored !== null);
+    if (served) {
+      if (film) review.unsaved.mark(film, base[film.name]);
+      later(WAIT_MS);
+    } else {
+      say(review.unstored ? `not kept: ${review.unstored}; save review.json` : "kept in this browser", review.unstored !== null);
+    }
   }
 
   function download() {
@@ -117,14 +139,15 @@ const saving = (() => {
       const words = [`decisions about ${taken} films taken from ${file.name}`];
       if (foreign) words.push(`${foreign} belong to other results and are only kept for saving`);
       if (damaged) words.push(`${damaged} could not be understood`);
-      await ask(words.join("; "), "good");
+      await ask(words.join("; "), "close");
     } catch (error) {
-      await ask(`${file.name} cannot be used: ${error instanceof SyntaxError ? "it is not JSON" : error.message}`, "good");
+      await ask(`${file.name} cannot be used: ${error instanceof SyntaxError ? "it is not JSON" : error.message}`, "close");
     }
   }
 
   /* Asks the program that serves the page for what is saved; a page from disk asks nobody. */
   async function connect() {
+    say("decisions are kept in this browser; those of a file can be loaded");
     if (!location.protocol.startsWith("http")) return;
     const answer = await fetch(FILE).catch(() => null);
     if (answer?.headers.get("Lesionscan-Review") !== "1") return;
@@ -132,18 +155,19 @@ const saving = (() => {
       say(`not saved: ${(await answer.text()).slice(0, 200)}`, true);
       return;
     }
-    tag = answer.headers.get("ETag");
-    served = true;
     try {
       const said = await answer.json();
-      base = said.films;
-      // what this browser alone knows, made before the page was served, goes along
-      const alone = Object.keys(review.filmsNow()).some((name) => !(name in base));
-      review.take(said);
+      // what was kept here is the folder's, but for what could not be saved the last time
+      const left = review.unsaved.all();
+      const mine = review.filmsNow();
+      base = Object.fromEntries(Object.keys({ ...mine, ...said.films }).map((name) => [name, left.has(name) ? left.get(name) : mine[name]]));
+      await merge(said);
+      tag = answer.headers.get("ETag");
+      served = true;
+      byId("save-review").hidden = true;
       say("saved");
-      if (alone) touched();
+      if (left.size) touched();
     } catch (error) {
-      served = false;
       say(`the saved review.json cannot be used: ${error.message}`, true);
     }
   }
@@ -156,10 +180,9 @@ const saving = (() => {
     });
     byId("reviewer").value = review.reviewer;
     byId("reviewer").addEventListener("change", () => { review.reviewer = byId("reviewer").value.trim(); touched(); });
-    addEventListener("beforeunload", (event) => { if (served && changed) event.preventDefault(); });
+    addEventListener("beforeunload", (event) => { if (served ? changed : review.unstored) event.preventDefault(); });
     await connect();
     byId("reviewer").value = review.reviewer;
-    byId("save-review").hidden = served;
     review.onChange(touched);
   }
 

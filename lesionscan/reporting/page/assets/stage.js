@@ -4,6 +4,7 @@
 const stage = (() => {
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const LARGEST = 40;
+  const LEAST_AREA = 4;  // less could enclose no pixel at all
   const byId = (id) => document.getElementById(id);
   const layers = { film: true, outlines: true, bone: false, field: false };
   let view = null;
@@ -48,9 +49,15 @@ const stage = (() => {
     const sheet = byId("sheet");
     sheet.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
     byId("lines")?.setAttribute("transform", `matrix(${scale} 0 0 ${scale} ${left} ${top})`);
+    const box = byId("stage");
     for (const tag of byId("drawing").querySelectorAll(".tag")) {
-      tag.setAttribute("x", left + scale * Number(tag.dataset.column) + 5);
-      tag.setAttribute("y", Math.max(14, top + scale * Number(tag.dataset.row) - 4));
+      const x = left + scale * Number(tag.dataset.column) + 5;
+      const y = top + scale * Number(tag.dataset.row) - 4;
+      tag.setAttribute("x", Math.min(x, box.clientWidth - 26));
+      tag.setAttribute("y", Math.max(14, y));
+      // what is out of sight has no tag at the rim
+      const seen = x > 0 && x < box.clientWidth + 20 && y > -20 && y < box.clientHeight;
+      tag.setAttribute("visibility", seen ? "visible" : "hidden");
     }
   }
 
@@ -149,6 +156,7 @@ const stage = (() => {
     stopDrawing();
     touches.clear();
     drag = null;
+    byId("pointer").textContent = "";
     const picture = byId("picture");
     const source = said?.picture ? lesionscan.picture(next.name) : null;
     if (source) {
@@ -203,7 +211,7 @@ const stage = (() => {
 
   function drawn(event) {
     const at = position(event);
-    const within = (value, end) => Math.round(Math.min(Math.max(value, 0), end - 1) * 10) / 10;
+    const within = (value, end) => Math.round(Math.min(Math.max(value, -0.5), end - 0.5) * 10) / 10;
     const point = [within(at.row, view.rows), within(at.column, view.columns)];
     const before = drawing.points.at(-1);
     if (before && Math.hypot(point[0] - before[0], point[1] - before[1]) * scale < 3) return;
@@ -211,10 +219,20 @@ const stage = (() => {
     draw();
   }
 
+  /* Returns the area of an outline in pixels (shoelace formula). */
+  function area(points) {
+    const doubled = points.reduce((sum, [row, column], place) => {
+      const [nextRow, nextColumn] = points[(place + 1) % points.length];
+      return sum + row * nextColumn - nextRow * column;
+    }, 0);
+    return Math.abs(doubled) / 2;
+  }
+
   function finishDrawing() {
     const points = drawing.points;
     stopDrawing();
-    if (points.length >= 3) onMissed(points);
+    if (area(points) >= LEAST_AREA) onMissed(film, points);
+    else byId("stage-words").textContent = "too small to be an outline: press m and draw around the lesion";
     draw();
   }
 
@@ -239,7 +257,7 @@ const stage = (() => {
   }
 
   function down(event) {
-    if (!view) return;
+    if (!view || (drawing && touches.size)) return;  // one pointer draws
     byId("stage").setPointerCapture(event.pointerId);
     touches.set(event.pointerId, position(event));
     if (drawing && event.button === 0) {
@@ -286,8 +304,16 @@ const stage = (() => {
     }
   }
 
-  function up(event) {
+  /* The system has taken the pointer away: what it was doing is not meant. */
+  function cancel(event) {
     touches.delete(event.pointerId);
+    drag = null;
+    if (drawing) drawing.points = [];
+    draw();
+  }
+
+  function up(event) {
+    if (!touches.delete(event.pointerId)) return;
     if (drawing) {
       if (drawing.points.length) finishDrawing();
     } else if (drag && !drag.moved && drag.kind === "move" && drag.on !== null) {
@@ -303,7 +329,7 @@ const stage = (() => {
     box.addEventListener("pointerdown", down);
     box.addEventListener("pointermove", move);
     box.addEventListener("pointerup", up);
-    box.addEventListener("pointercancel", up);
+    box.addEventListener("pointercancel", cancel);
     box.addEventListener("pointerleave", () => { byId("pointer").textContent = ""; });
     box.addEventListener("contextmenu", (event) => event.preventDefault());
     box.addEventListener("wheel", (event) => {
@@ -318,7 +344,7 @@ const stage = (() => {
     byId("zoom-out").addEventListener("click", () => view && zoom(1 / 1.4));
     byId("reset-view").addEventListener("click", reset);
     byId("picture").addEventListener("error", () => {
-      if (byId("picture").getAttribute("src")) byId("stage-words").textContent = "the film's picture is missing from the folder report/films";
+      if (byId("picture").getAttribute("src")) byId("stage-words").textContent = "the film's picture cannot be loaded";
     });
     byId("draw-missed").addEventListener("click", () => (drawing ? stopDrawing() : startDrawing()));
     new ResizeObserver(() => (fitted ? fit() : place())).observe(box);
