@@ -27,7 +27,6 @@ ACTION = """(act) => new Promise((resolve) => {
   new Function(act)();
   requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - started)));
 })"""
-FILTER = "document.getElementById('filters').dispatchEvent(new Event('input'))"
 
 
 def main() -> None:
@@ -63,30 +62,26 @@ def main() -> None:
 
 
 def _actions() -> dict[str, list[str]]:
-    letters = [f"document.getElementById('search').value = 'knee'.slice(0, {n})" for n in (1, 2, 3)]
-    scores = [f"document.getElementById('least-score').value = '0.{n}'" for n in (9, 7, 5, 3, 1)]
-    orders = [
-        f"document.getElementById('sort').value = '{way}'"
-        for way in ("name", "size", "count", "score")
-    ]
-    kinds = [
-        f"document.getElementById('kind').value = '{kind}'"
-        for kind in ("unreviewed", "with", "all")
-    ]
-    clear = ["document.getElementById('search').value = ''"]
-    scroll = ["document.getElementById('list').scrollTop += 600"] * 20
-    ends = [f"document.getElementById('list').scrollTop = {top}" for top in ("1e9", "6e5", "0")] * 3
-    steps = ["dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}))"] * 20
-    decide = ["dispatchEvent(new KeyboardEvent('keydown', {key: 'a'}))"] * 4
+    def entered(field: str, *values: str) -> list[str]:
+        return [
+            f"const field = document.getElementById('{field}'); field.value = '{value}'; "
+            "field.dispatchEvent(new Event('input', {bubbles: true}))"
+            for value in values
+        ]
+
+    def pressed(key: str) -> str:
+        return f"dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}'}}))"
+
+    ends = [f"document.getElementById('list').scrollTop = {top}" for top in ("1e9", "6e5", "0")]
     return {
-        "a letter of a search": [f"{act}; {FILTER}" for act in (*letters, *clear)],
-        "a score": [f"{act}; {FILTER}" for act in scores],
-        "an order": [f"{act}; {FILTER}" for act in orders],
-        "a kind": [f"{act}; {FILTER}" for act in kinds],
-        "a screenful further": scroll,
-        "to an end": ends,
-        "the next film": steps,
-        "a decision": decide,
+        "a letter of a search": entered("search", "k", "kn", "kne", "knee", ""),
+        "a score": entered("least-score", "0.9", "0.7", "0.5", "0.3", "0.1"),
+        "an order": entered("sort", "name", "size", "count", "score"),
+        "a kind": entered("kind", "unreviewed", "with", "all"),
+        "a screenful further": ["document.getElementById('list').scrollTop += 600"] * 20,
+        "to an end": ends * 3,
+        "the next film": [pressed("ArrowRight")] * 20,
+        "a decision": [pressed("a")] * 4,
     }
 
 

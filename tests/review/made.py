@@ -147,10 +147,16 @@ class Served:
 @contextmanager
 def served(results: Path, before: Callable[[], None] | None = None) -> Iterator[Served]:
     """Serve a folder with the command line; `before` runs in the process before the program."""
+
+    def ready() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background may ignore it
+        if before is not None:
+            before()
+
     with subprocess.Popen(
         [sys.executable, "-m", "lesionscan.cli", "review", results],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=ENVIRONMENT,
-        preexec_fn=before,
+        preexec_fn=ready,
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
