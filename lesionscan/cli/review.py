@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,14 +60,17 @@ def _serve(results: Path, port: int, *, open_page: bool) -> None:
             server = ReviewServer(results, port=port)
         except ReviewError as error:
             raise RefusedError(one_line(str(error))) from error
-        print(f"report: {server.address}", flush=True)
-        print("for this machine only; Ctrl-C ends it, decisions are saved as you go", flush=True)
-        if open_page:
-            import webbrowser
+        with suppress(KeyboardInterrupt):  # the way to end it, however early
+            print(f"report: {server.address}", flush=True)
+            print(
+                "for this machine only; Ctrl-C ends it, decisions are saved as you go", flush=True
+            )
+            if open_page:
+                import webbrowser
 
-            if not webbrowser.open(server.address):
-                note("no browser could be started; open the address yourself")
-        server.run()
+                if not webbrowser.open(server.address):
+                    note("no browser could be started; open the address yourself")
+            server.run()
     if server.kept_at.is_file():
         print(f"\ndecisions: {one_line(str(server.kept_at))}")
         apply = f"lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}"
