@@ -210,7 +210,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
             record = record.model_copy(update={"pictures": hashes})
             sealed_json(record)
         with clock.step("report page"):
-            film_view(findings, record, picture)
+            film_view(findings, record.model_dump(mode="json"), picture)
         seconds.append(_in_order(clock.seconds))
     return {
         "shape": radiograph.shape,

@@ -21,11 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from lesionscan.batch.results import ENDINGS
 from lesionscan.reading import looks_like_image
 
 OWN_PRODUCTS = (
-    *(".overlay.png", ".labels.png", ".lesions.png", ".bone.png", ".bones.png"),
-    *(".page.jpg", ".page-s.jpg", ".sr.dcm", ".seg.dcm"),
+    *(ending for ending in ENDINGS if ending.endswith((".png", ".jpg", ".dcm"))),
+    *(".lesions.png", ".bones.png"),
 )
 """What lesionscan writes, and truth masks: never films when found in a folder."""
 
@@ -38,11 +39,7 @@ _RESERVED = re.compile(
 )
 """A film of this name would put its JSON, or its folder, where something about the run stands."""
 
-_RESULT_AS_FOLDER = re.compile(
-    r"(.+?)\.(json|overlay\.png|labels\.png|bone\.png|page\.js|page\.jpg|page-s\.jpg|"
-    r"seg\.nrrd|sr\.dcm|seg\.dcm)/",
-    re.DOTALL,
-)
+_RESULT_AS_FOLDER = re.compile(rf"(.+?)({'|'.join(map(re.escape, ENDINGS))})/", re.DOTALL)
 """A film in a folder of this name may need it where another's result stands."""
 
 _PAGE = re.compile(r"(.+)\.frame\d{3,}")

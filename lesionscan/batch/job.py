@@ -358,10 +358,11 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
         overlay_sha256=None if overlay is None else sha256_of(overlay),
     )
     record = record.model_copy(update={"pictures": pictures})
-    view = film_view(findings, record, film)
-    data = sealed_json(record)
-    result: dict[str, Any] = json.loads(data)
-    exports, trouble = film_exports(job.path, result, findings.labels, job.exports)
+    data, result = sealed_json(record), record.model_dump(mode="json")
+    view = film_view(findings, result, film)
+    # exports name the seal, which only the bytes bear
+    sealed = json.loads(data) if job.exports else result
+    exports, trouble = film_exports(job.path, sealed, findings.labels, job.exports)
     return _Rendered(
         result,
         data,

@@ -11,8 +11,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from lesionscan.reporting.atomic import remove, write_bytes
-from lesionscan.reporting.page.index import FILMS_FOLDER
+from lesionscan.reporting.page.places import FILMS_FOLDER
 from lesionscan.reporting.records import has_overlay, is_sealed, result_name, sha256_of
+
+_ENDINGS = {
+    "record": ".json",
+    "overlay": ".overlay.png",
+    "labels": ".labels.png",
+    "bone": ".bone.png",
+    "nrrd": ".seg.nrrd",
+    "dicom_sr": ".sr.dcm",
+    "dicom_seg": ".seg.dcm",
+}
+_PAGE_ENDINGS = {"view": ".page.js", "film": ".page.jpg", "thumbnail": ".page-s.jpg"}
+ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
+"""What is put behind a film's name: nothing else may take such a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +61,10 @@ class ResultPaths:
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
         """Return the paths for a film's name under the output folder."""
-        base = out / PurePosixPath(name)
-        page = out / FILMS_FOLDER / PurePosixPath(name)
+        base, page = (folder / PurePosixPath(name) for folder in (out, out / FILMS_FOLDER))
         return cls(
-            record=base.with_name(f"{base.name}.json"),
-            overlay=base.with_name(f"{base.name}.overlay.png"),
-            labels=base.with_name(f"{base.name}.labels.png"),
-            bone=base.with_name(f"{base.name}.bone.png"),
-            view=page.with_name(f"{page.name}.page.js"),
-            film=page.with_name(f"{page.name}.page.jpg"),
-            thumbnail=page.with_name(f"{page.name}.page-s.jpg"),
-            nrrd=base.with_name(f"{base.name}.seg.nrrd"),
-            dicom_sr=base.with_name(f"{base.name}.sr.dcm"),
-            dicom_seg=base.with_name(f"{base.name}.seg.dcm"),
+            **{part: base.with_name(base.name + ending) for part, ending in _ENDINGS.items()},
+            **{part: page.with_name(page.name + ending) for part, ending in _PAGE_ENDINGS.items()},
         )
 
 

@@ -23,7 +23,7 @@ from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.atomic import OutputError, remove_leftovers
-from lesionscan.reporting.page.index import FILMS_FOLDER
+from lesionscan.reporting.page.places import ASSETS_FOLDER, FILMS_FOLDER, FOLDER
 from lesionscan.settings import Settings
 
 Engine: TypeAlias = Callable[
@@ -231,9 +231,11 @@ def run_scan(
         trouble = str(error)
     # of runs that were killed, and of this run's workers that died
     names = (plan.found.films[number].name for number in plan.numbers)
-    for folder in {PurePosixPath(name).parent for name in names}:
+    parents = {PurePosixPath(name).parent for name in names}
+    of_the_page = {PurePosixPath(FILMS_FOLDER, parent) for parent in parents}
+    of_all = (PurePosixPath(FOLDER), PurePosixPath(ASSETS_FOLDER))
+    for folder in (*parents, *of_the_page, *of_all):
         remove_leftovers(plan.out / folder)
-        remove_leftovers(plan.out / FILMS_FOLDER / folder)
     not_done = len(plan.numbers) - len(done)
     record = RunRecord(
         version=__version__,

@@ -21,20 +21,12 @@ from lesionscan.reporting.atomic import (
     open_atomic,
     open_atomic_bytes,
     remove,
-    remove_leftovers,
     write_bytes,
 )
 from lesionscan.reporting.coco import CocoPaths, Film, write_coco
 from lesionscan.reporting.labels import LabelsError, read_labels
-from lesionscan.reporting.page.index import (
-    FOLDER,
-    INDEX,
-    PAGE_FOLDER,
-    RunFacts,
-    index_head,
-    index_line,
-    write_page,
-)
+from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page
+from lesionscan.reporting.page.places import INDEX
 from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, name_of
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
@@ -81,8 +73,6 @@ def write_summaries(
     write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
     report = write_page(out)
     _write_coco(out, done, run, wanted=Export.COCO in exports)
-    for folder in (FOLDER, PAGE_FOLDER):
-        remove_leftovers(out / folder)  # of runs that were killed
     return report, tally
 
 

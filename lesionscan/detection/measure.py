@@ -6,7 +6,7 @@ Sizes and shapes come from the label at the stored matrix's resolution, brightne
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Self, TypeAlias
+from typing import Self
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from skimage.measure import perimeter_crofton
 
 from lesionscan.detection.location import BoneMap, Location, second_moments
 from lesionscan.detection.lucency_facts import look_at_lucency
+from lesionscan.detection.mirels import MirelsBand, mirels_width_band
 from lesionscan.detection.surroundings import Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing, read_only
 
@@ -23,9 +24,6 @@ _SMALL_RADIUS_PX = 5.0
 """Below this equivalent radius digital shapes say little: circularity scatters by 20 %."""
 _NEAR = 0.01
 """Distance, as a share of the long side, at which a border or metal is near."""
-
-
-MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_two_thirds"]
 
 
 class Flag(StrEnum):
@@ -153,13 +151,7 @@ class Region:
     @property
     def mirels_width_band(self) -> MirelsBand | None:
         """The ratio of the widths in the bands of Mirels; None where there is no ratio."""
-        ratio = self.lesion_to_bone_width
-        if ratio is None:
-            return None
-        # Mirels, Clin Orthop 1989;249:256-264, table 1: size under 1/3, 1/3 to 2/3, over 2/3.
-        if ratio < 1 / 3:
-            return "under_one_third"
-        return "one_to_two_thirds" if ratio <= 2 / 3 else "over_two_thirds"
+        return mirels_width_band(self.lesion_to_bone_width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

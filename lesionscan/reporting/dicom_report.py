@@ -93,16 +93,10 @@ def report_bytes(film: SourceFilm, result: Mapping[str, Any]) -> bytes:
         series_instance_uid=film.derived_uid("report", "series"),
         series_number=_SERIES_NUMBER,
         sop_instance_uid=film.derived_uid("report"),
-        instance_number=1,
-        manufacturer="lesionscan",
-        manufacturer_model_name="lesionscan",
-        software_versions=maker.version,
-        device_serial_number=maker.serial,
-        series_description="lesionscan candidates, research only",
+        **maker.equipment,
         is_complete=True,
         is_final=False,
         is_verified=False,
-        content_qualification="RESEARCH",
         coding_schemes=[
             CodingSchemeIdentificationItem(
                 designator=SCHEME,

@@ -79,16 +79,10 @@ def segmentation_bytes(
         series_instance_uid=film.derived_uid("segmentation", "series"),
         series_number=_SERIES_NUMBER,
         sop_instance_uid=film.derived_uid("segmentation"),
-        instance_number=1,
-        manufacturer="lesionscan",
-        manufacturer_model_name="lesionscan",
-        software_versions=maker.version,
-        device_serial_number=maker.serial,
-        series_description="lesionscan candidates, research only",
+        **maker.equipment,
         content_label="CANDIDATES",
         content_description="Candidate lytic lesions, research use only",
         content_creator_name="lesionscan^",
-        content_qualification="RESEARCH",
     )
     _derive_dimension_uid(film, made)
     made.PatientOrientation = None  # type 2C without image orientation (PS3.3 C.7.6.1)

@@ -52,6 +52,19 @@ class Maker:
         """What stands for a serial number, which a program has none of: it tells scorers apart."""
         return self.parameters["scorer_sha256"][:16]
 
+    @property
+    def equipment(self) -> Mapping[str, Any]:
+        """What every object says of it and of its series, as highdicom takes it."""
+        return {
+            "instance_number": 1,
+            "manufacturer": "lesionscan",
+            "manufacturer_model_name": "lesionscan",
+            "software_versions": self.version,
+            "device_serial_number": self.serial,
+            "series_description": "lesionscan candidates, research only",
+            "content_qualification": "RESEARCH",
+        }
+
 
 def shown(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the candidates that objects are made of, best first."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lesionscan.detection.measure import MirelsBand
+from lesionscan.detection.mirels import MirelsBand
 
 SCHEMA_VERSION = "1.3"
 DISCLAIMER = "Research use only; not a diagnosis."

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import BoolImage
+from lesionscan.reporting.conversion import rounded
 from lesionscan.reporting.tables import Cell
 
 
@@ -87,15 +88,15 @@ def outline_cells(
         "bbox_end_row_px": int(rows.max()) + 1,
         "bbox_end_column_px": int(columns.max()) + 1,
         "area_px": float(rows.size),
-        "equivalent_diameter_px": _rounded(diameter),
-        "size": _rounded(diameter / max(film.shape)),
+        "equivalent_diameter_px": rounded(diameter),
+        "size": rounded(diameter / max(film.shape)),
     }
     if film.spacing_mm is not None:
         row_mm, column_mm = film.spacing_mm
         area = rows.size * row_mm * column_mm
         cells |= _pair("centroid", "mm", (rows.mean() * row_mm, columns.mean() * column_mm))
-        cells["area_mm2"] = _rounded(area)
-        cells["equivalent_diameter_mm"] = _rounded(math.sqrt(4 * area / math.pi))
+        cells["area_mm2"] = rounded(area)
+        cells["equivalent_diameter_mm"] = rounded(math.sqrt(4 * area / math.pi))
     return cells
 
 
@@ -125,9 +126,4 @@ def lesion_mask(accepted: NDArray[np.uint16], missed: Sequence[BoolImage]) -> ND
 
 def _pair(name: str, unit: str, values: tuple[float, float]) -> dict[str, Cell]:
     row, column = values
-    return {f"{name}_row_{unit}": _rounded(row), f"{name}_column_{unit}": _rounded(column)}
-
-
-def _rounded(value: float) -> float:
-    # six digits, as in the JSON records
-    return float(f"{value:.6g}")
+    return {f"{name}_row_{unit}": rounded(row), f"{name}_column_{unit}": rounded(column)}

@@ -3,9 +3,7 @@
 import os
 from pathlib import Path, PurePosixPath
 
-PAGE_NAME = "report.html"
-PAGE_FOLDER = "report"
-"""What the page is made of besides itself."""
+from lesionscan.reporting.page.places import FOLDER, PAGE_NAME
 
 _RESULT_ENDINGS = (".json", ".overlay.png", ".labels.png", ".bone.png")
 
@@ -70,4 +68,4 @@ def _belongs(name: str) -> bool:
         return False  # on Windows these separate too
     if PurePosixPath(name).suffix.lower() not in CONTENT_TYPES:
         return False
-    return name == PAGE_NAME or parts[0] == PAGE_FOLDER or name.endswith(_RESULT_ENDINGS)
+    return name == PAGE_NAME or parts[0] == FOLDER or name.endswith(_RESULT_ENDINGS)

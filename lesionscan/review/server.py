@@ -8,9 +8,9 @@ from pathlib import Path
 from waitress.server import create_server
 
 from lesionscan.reporting.atomic import remove_leftovers
+from lesionscan.reporting.page.places import PAGE_NAME
 from lesionscan.review.application import ReviewApplication
 from lesionscan.review.record import MOST_BYTES, ReviewError
-from lesionscan.review.served import PAGE_NAME
 from lesionscan.review.store import ReviewStore
 
 _HOST = "127.0.0.1"

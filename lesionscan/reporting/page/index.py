@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.page.places import ASSETS_FOLDER, PAGE_NAME
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import labels_mark, on_page
 from lesionscan.reporting.records import DISCLAIMER, has_overlay, name_of
-
-PAGE_NAME = "report.html"
-FOLDER = "report"
-"""Holds what the page needs: `page/` (how it looks and works), `index.js`, and `films/`."""
-INDEX = f"{FOLDER}/index.js"
-FILMS_FOLDER = f"{FOLDER}/films"
-PAGE_FOLDER = f"{FOLDER}/page"
 
 FAILED_COLUMNS = ("name", "code", "message")
 
@@ -103,7 +97,7 @@ def write_page(out: Path) -> Path:
     assets = files("lesionscan.reporting.page") / "assets"
     for asset in sorted(assets.iterdir(), key=lambda one: one.name):
         if asset.name != PAGE_NAME:
-            write_bytes(out / PAGE_FOLDER / asset.name, asset.read_bytes())
+            write_bytes(out / ASSETS_FOLDER / asset.name, asset.read_bytes())
     write_bytes(out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
     return out / PAGE_NAME
 

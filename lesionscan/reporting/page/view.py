@@ -12,7 +12,7 @@ from lesionscan.detection.pipeline import Findings
 from lesionscan.radiograph import BoolImage
 from lesionscan.reporting.caption import told
 from lesionscan.reporting.page.script import call
-from lesionscan.reporting.records import CandidateRecord, ResultRecord, name_of
+from lesionscan.reporting.records import name_of
 
 MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
 """The page can show so many candidates of a film, of such scores, and whatever is shown anyway; the
@@ -62,21 +62,23 @@ class FilmView:
     thumbnail: bytes | None
 
 
-def film_view(findings: Findings, record: ResultRecord, film: NDArray[np.uint8] | None) -> FilmView:
+def film_view(
+    findings: Findings, result: Mapping[str, Any], film: NDArray[np.uint8] | None
+) -> FilmView:
     """Make what the page needs of a film.
 
     Parameters
     ----------
     findings
         What was found.
-    record
-        The same as it is written.
+    result
+        The same as its JSON says it.
     film
         uint8 (rows, cols), the film as it is displayed, of any size; None for no picture.
     """
     shape = None if film is None else [int(side) for side in film.shape]
     return FilmView(
-        script=call("view", _said(findings, record, shape)),
+        script=call("view", _said(findings, result, shape)),
         picture=None if film is None else _jpeg(film, _FILM_QUALITY),
         thumbnail=None if film is None else _jpeg(_thumbnail(film), _THUMBNAIL_QUALITY),
     )
@@ -107,8 +109,7 @@ def on_page(candidates: Sequence[Any]) -> int:
     )
 
 
-def _said(findings: Findings, record: ResultRecord, shape: list[int] | None) -> dict[str, Any]:
-    said = record.model_dump(mode="json")
+def _said(findings: Findings, said: Mapping[str, Any], shape: list[int] | None) -> dict[str, Any]:
     rows, columns = findings.image.shape
     step = max(1.0, max(rows, columns) / _FINEST_PX)
     image = said["image"]
@@ -127,15 +128,14 @@ def _said(findings: Findings, record: ResultRecord, shape: list[int] | None) -> 
         "listed": len(said["candidates"]),
         "candidates": [
             _candidate(candidate, step)
-            for candidate in record.candidates[: on_page(said["candidates"])]
+            for candidate in said["candidates"][: on_page(said["candidates"])]
         ],
         "bone": _outlines(findings.bone, step),
         "field": _outlines(findings.exposed, step),
     }
 
 
-def _candidate(candidate: CandidateRecord, step: float) -> dict[str, Any]:
-    said = candidate.model_dump(mode="json", exclude={"contour_px"})
+def _candidate(said: Mapping[str, Any], step: float) -> dict[str, Any]:
     measures: dict[str, Any] = {}
     for name in _MEASURES:
         metric = "area_mm2" if name == "area" else f"{name}_mm"
@@ -147,7 +147,7 @@ def _candidate(candidate: CandidateRecord, step: float) -> dict[str, Any]:
             measures[name] = said[name]
     reasons = said["reasons"]
     strongest = told([reason["term"] for reason in reasons])
-    points = np.asarray(candidate.contour_px, np.int32)[:, ::-1]
+    points = np.asarray(said["contour_px"], np.int32)[:, ::-1]
     return {
         **{name: said[name] for name in ("id", "score", "shown", "bbox_px", "flags")},
         "outline_px": _simple(points.reshape(-1, 1, 2), step),

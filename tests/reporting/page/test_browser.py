@@ -12,7 +12,8 @@ import pytest
 
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.atomic import write_bytes
-from lesionscan.reporting.page.index import INDEX, index_head, index_line, write_page
+from lesionscan.reporting.page.index import index_head, index_line, write_page
+from lesionscan.reporting.page.places import INDEX
 from tests.reporting.made import Disk, Film
 from tests.reporting.page.written import RUN, write_results
 from tests.reporting.test_records import as_json

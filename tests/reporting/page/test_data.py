@@ -23,7 +23,9 @@ def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, obj
     """Return what the page is told of a film."""
     findings = make_findings(film)
     record = recorded(findings, name)
-    ((function, said),) = calls(film_view(findings, record, displayed(findings)).script)
+    ((function, said),) = calls(
+        film_view(findings, record.model_dump(mode="json"), displayed(findings)).script
+    )
     assert function == "view"
     assert isinstance(said, dict)
     return said
@@ -97,7 +99,7 @@ def test_pictures_are_made_only_where_a_film_is_given() -> None:
     """Without one there is no JPEG, and the script says so."""
     findings = make_findings()
     record = recorded(findings)
-    view = film_view(findings, record, None)
+    view = film_view(findings, record.model_dump(mode="json"), None)
     assert view.picture is None
     assert view.thumbnail is None
     assert calls(view.script)[0][1]["picture"] is None
@@ -107,7 +109,7 @@ def test_the_pictures_show_the_film() -> None:
     """The JPEG is the displayed film, but for its compression; the thumbnail is 128 pixels long."""
     findings = make_findings()
     film = displayed(findings)
-    view = film_view(findings, recorded(findings), film)
+    view = film_view(findings, recorded(findings).model_dump(mode="json"), film)
     assert view.picture is not None
     assert view.thumbnail is not None
     picture, thumbnail = (

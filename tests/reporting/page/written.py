@@ -11,13 +11,12 @@ from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed
 from lesionscan.reporting.page.index import (
-    FILMS_FOLDER,
-    INDEX,
     RunFacts,
     index_head,
     index_line,
     write_page,
 )
+from lesionscan.reporting.page.places import FILMS_FOLDER, INDEX
 from lesionscan.reporting.page.view import film_view
 from lesionscan.reporting.records import PicturesRecord, ResultRecord, sealed_json
 from tests.reporting.made import Film, make_findings
@@ -47,7 +46,7 @@ def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int
         picture = displayed(findings)
         record = recorded(findings, name)
         data = sealed_json(record)
-        view = film_view(findings, record, picture)
+        view = film_view(findings, record.model_dump(mode="json"), picture)
         assert view.picture is not None
         assert view.thumbnail is not None
         write_bytes(out / f"{name}.json", data)

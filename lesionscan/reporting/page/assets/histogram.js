@@ -1,11 +1,11 @@
 "use strict";
 /* A histogram that is also a filter: drag over it to choose a range, click to take it away. */
 
-function histogram(svg, { bins, from, to, onBrush }) {
+function histogram(svg, { bins, onBrush }) {
   const WIDTH = 200;
   const HEIGHT = 48;
   const NAMESPACE = "http://www.w3.org/2000/svg";
-  let range = { from, to };
+  let range = { from: 0, to: 1 };
   let start = null;
 
   function bar(x, y, width, height, name) {

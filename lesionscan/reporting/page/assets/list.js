@@ -5,7 +5,6 @@ const list = (() => {
   const ROW_PX = 64;
   const MARGIN_ROWS = 6;
   const filter = {};
-  const byId = (id) => document.getElementById(id);
   let failed = false;
   let shown = [];
   let places = new Map();
@@ -101,18 +100,11 @@ const list = (() => {
     return count.toLocaleString("en");
   }
 
-  function text(tag, name, words) {
-    const one = document.createElement(tag);
-    one.className = name;
-    one.textContent = words;
-    return one;
-  }
-
   function thumbnail(film) {
-    const box = text("span", "thumb", "");
+    const box = element("span", "", "thumb");
     const source = film.picture ? lesionscan.thumbnail(film.name) : null;
     if (source) {
-      const picture = document.createElement("img");
+      const picture = element("img");
       picture.alt = "";
       picture.decoding = "async";
       picture.src = source;
@@ -141,18 +133,17 @@ const list = (() => {
   }
 
   function row(film, place) {
-    const one = document.createElement("div");
+    const one = element("div", "", "row");
     one.id = `row-${place}`;
-    one.className = "row";
     one.setAttribute("role", "option");
     one.setAttribute("aria-setsize", shown.length);
     one.setAttribute("aria-posinset", place + 1);
     one.style.top = `${place * ROW_PX}px`;
-    const words = text("span", "words", "");
-    words.append(text("bdi", "name", film.name));
-    if (failed) words.append(text("span", "quiet", film.message));
+    const words = element("span", "", "words");
+    words.append(element("bdi", film.name, "name"));
+    if (failed) words.append(element("span", film.message, "quiet"));
     else one.append(thumbnail(film));
-    if (!failed) words.append(text("span", "found", ""), text("span", "marks", ""));
+    if (!failed) words.append(element("span", "", "found"), element("span", "", "marks"));
     one.append(words);
     one.addEventListener("click", () => select(film));
     update(one, film);
@@ -218,12 +209,7 @@ const list = (() => {
   }
 
   function options(select, values, every) {
-    const one = (value, words) => {
-      const option = document.createElement("option");
-      option.value = value;
-      option.textContent = words;
-      return option;
-    };
+    const one = (value, words) => Object.assign(element("option", words), { value });
     select.replaceChildren(one("", every), ...values.map(([value, words]) => one(value, words)));
     select.parentElement.hidden = values.length === 0;
   }

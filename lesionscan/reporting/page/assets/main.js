@@ -2,7 +2,6 @@
 /* Brings the parts together: which film is shown, keys, histograms, the head and the foot. */
 
 (() => {
-  const byId = (id) => document.getElementById(id);
   const THEME = "lesionscan theme";
   const LAST = "lesionscan film";
   const STEPS = 40;
@@ -50,9 +49,7 @@
   }
 
   function words(text) {
-    const one = document.createElement("bdi");
-    one.textContent = text;
-    byId("film-name").replaceChildren(one);
+    byId("film-name").replaceChildren(element("bdi", text));
   }
 
   async function show(next, failed) {
@@ -208,12 +205,8 @@
 
   function keys() {
     byId("keys-table").replaceChildren(...KEYS.map(([names, means]) => {
-      const row = document.createElement("tr");
-      for (const words of [names, means]) {
-        const cell = document.createElement("td");
-        cell.textContent = words;
-        row.append(cell);
-      }
+      const row = element("tr");
+      row.append(element("td", names), element("td", means));
       return row;
     }));
     byId("keys-open").addEventListener("click", () => byId("keys").showModal());
@@ -245,11 +238,9 @@
     const brushed = (range) => list.narrow(range
       ? { least: Math.round(range[0] * STEPS) / STEPS, most: Math.round(range[1] * STEPS) / STEPS }
       : { least: lesionscan.facts.shown_score, most: 1 });
-    scores = histogram(byId("score-histogram"), { bins: STEPS, from: 0, to: 1, onBrush: brushed });
+    scores = histogram(byId("score-histogram"), { bins: STEPS, onBrush: brushed });
     lengths = histogram(byId("size-histogram"), {
       bins: STEPS,
-      from: 0,
-      to: 1,
       // the right end stands for whatever is larger too
       onBrush: (range) => list.narrow({ lengths: range && [range[0], range[1] > 0.99 * sizes.most ? Infinity : range[1]] }),
     });

@@ -2,7 +2,6 @@
 /* What is said about one film: facts, warnings, candidates with their reasons, and the decisions. */
 
 const panel = (() => {
-  const byId = (id) => document.getElementById(id);
   const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
   const FLAGS = {
     touches_image_border: "touches the picture's border",
@@ -16,13 +15,6 @@ const panel = (() => {
   let film = null;
   let view = null;
   let items = { film: null, candidates: new Map(), missed: [] };
-
-  function element(tag, words = "", name = "") {
-    const one = document.createElement(tag);
-    if (words) one.textContent = words;
-    if (name) one.className = name;
-    return one;
-  }
 
   function facts() {
     const said = view.acquisition;

@@ -5,7 +5,6 @@ const saving = (() => {
   const FILE = "review.json";
   const WAIT_MS = 500;
   const AGAIN_MS = 5000;
-  const byId = (id) => document.getElementById(id);
   let served = false;
   let tag = null;        // of the file as it was last seen there
   let base = {};         // its films then

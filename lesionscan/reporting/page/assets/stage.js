@@ -5,7 +5,6 @@ const stage = (() => {
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const LARGEST = 40;
   const LEAST_AREA = 4;  // less could enclose no pixel at all
-  const byId = (id) => document.getElementById(id);
   const layers = { film: true, outlines: true, bone: false, field: false };
   let view = null;
   let film = null;

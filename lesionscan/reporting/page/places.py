@@ -1,0 +1,11 @@
+"""Where the report page and its parts stand under the output folder."""
+
+PAGE_NAME = "report.html"
+FOLDER = "report"
+"""Holds what the page needs."""
+ASSETS_FOLDER = f"{FOLDER}/page"
+"""How the page looks and works: the same for every run."""
+FILMS_FOLDER = f"{FOLDER}/films"
+"""What it shows of each film."""
+INDEX = f"{FOLDER}/index.js"
+"""The list of all films."""
