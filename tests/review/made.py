@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,18 +122,17 @@ class Served:
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str | None
     ) -> Answer:
         """Send a request; `Host=None` leaves that header out, If_Match stands for If-Match."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for key, value in {"Host": f"127.0.0.1:{self.port}", **headers}.items():
-            if value is not None:
-                connection.putheader(key.replace("_", "-"), value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        read = Answer(answer.status, dict(answer.getheaders()), answer.read())
-        connection.close()
-        return read
+        # closed whatever happens: some tests kill the server meanwhile
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for key, value in {"Host": f"127.0.0.1:{self.port}", **headers}.items():
+                if value is not None:
+                    connection.putheader(key.replace("_", "-"), value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
 
     def save(self, review: Mapping[str, Any], etag: str) -> Answer:
         """Save a review."""
