@@ -293,9 +293,10 @@ def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
     for other in paths.beside_record:
         with suppress(NameTooLongError):  # then there is none
             remove(other)
+    result = record.model_dump(mode="json")
     with suppress(NameTooLongError):  # there is no place for it; the summaries name the film
-        write_bytes(paths.record, sealed_json(record))
-    return record.model_dump(mode="json")
+        write_bytes(paths.record, sealed_json(result))
+    return result
 
 
 def outcome_of(
@@ -358,7 +359,8 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
         overlay_sha256=None if overlay is None else sha256_of(overlay),
     )
     record = record.model_copy(update={"pictures": pictures})
-    data, result = sealed_json(record), record.model_dump(mode="json")
+    result = record.model_dump(mode="json")
+    data = sealed_json(result)
     view = film_view(findings, result, film)
     # exports name the seal, which only the bytes bear
     sealed = json.loads(data) if job.exports else result

@@ -95,7 +95,8 @@ def stored_greys(
     if not signed:
         low, high = (0, (1 << bits_stored) - 1)
     shift = high_bit + 1 - bits_stored
-    np.right_shift(wide, shift, out=wide)
+    if shift:
+        np.right_shift(wide, shift, out=wide)
     if clip:
         np.clip(wide, low, high, out=wide)
     else:

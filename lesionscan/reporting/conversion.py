@@ -152,7 +152,7 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
         centroid_px=(rounded(region.centroid_px[0]), rounded(region.centroid_px[1])),
         centroid_mm=_pair(region.centroid_mm),
         bbox_px=(first_row, first_column, end_row, end_column),
-        contour_px=tuple((int(row), int(column)) for row, column in region.contour_px),
+        contour_px=tuple(map(tuple, region.contour_px.tolist())),
         area_px=rounded(region.area_px),
         area_mm2=_optional(region.area_mm2),
         equivalent_diameter_px=rounded(region.equivalent_diameter_px),

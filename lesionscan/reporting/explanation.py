@@ -31,7 +31,8 @@ from lesionscan.reporting.drawing import (
     titled,
     write_text,
 )
-from lesionscan.reporting.overlay import draw_candidates, encode_png, to_grey
+from lesionscan.reporting.overlay import draw_candidates, to_grey
+from lesionscan.reporting.png import encode_png
 
 Picture = NDArray[np.uint8]
 

@@ -8,6 +8,7 @@ input and settings give the same bytes: no clock, no absolute path.
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -305,13 +306,26 @@ class ResultRecord(Record):
     disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
 
 
-def to_json(record: BaseModel) -> bytes:
-    """Return the record's bytes: UTF-8, two spaces a level, arrays of numbers on one line."""
-    return (_layout(record.model_dump(mode="json"), 0) + "\n").encode("utf-8")
+def to_json(record: BaseModel | Mapping[str, Any]) -> bytes:
+    """Return a record's bytes: UTF-8, two spaces a level, arrays of numbers on one line.
+
+    Parameters
+    ----------
+    record
+        The record, or what its `model_dump(mode="json")` gives.
+    """
+    value = record.model_dump(mode="json") if isinstance(record, BaseModel) else record
+    return (_layout(value, 0) + "\n").encode("utf-8")
 
 
-def sealed_json(record: ResultRecord) -> bytes:
-    """Return an unsealed record's bytes with the seal that tells whether they are changed later."""
+def sealed_json(record: ResultRecord | Mapping[str, Any]) -> bytes:
+    """Return an unsealed record's bytes with the seal that tells whether they are changed later.
+
+    Parameters
+    ----------
+    record
+        As for `to_json`.
+    """
     unsealed = to_json(record)
     return unsealed.replace(_seal(b""), _seal(sha256_of(unsealed).encode("ascii")), 1)
 
@@ -355,7 +369,7 @@ def _layout(value: Any, level: int) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict) and value:
         entries = (f"{pad}{_text(key)}: {_layout(item, level + 1)}" for key, item in value.items())
         return "{\n" + ",\n".join(entries) + f"\n{end}}}"
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # then all are
         return "[\n" + ",\n".join(pad + _layout(item, level + 1) for item in value) + f"\n{end}]"
     return _text(value)
 
@@ -364,4 +378,6 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, float) and math.isfinite(value):
+        return float.__repr__(value)  # what the encoder writes, in an eighth of its time
     return _ENCODER.encode(value)

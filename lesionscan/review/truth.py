@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.reporting.atomic import link_or_copy, remove, write_bytes
-from lesionscan.reporting.overlay import encode_png
+from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.records import sha256_of
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import DrawnOn, lesion_mask, outlined

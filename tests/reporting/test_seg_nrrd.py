@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.labels import LabelsError
-from lesionscan.reporting.overlay import encode_png, to_grey
+from lesionscan.reporting.overlay import to_grey
+from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from tests.reporting.made import Disk, Film, make_findings
 from tests.reporting.test_records import as_json
