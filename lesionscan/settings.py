@@ -81,11 +81,11 @@ class Settings(BaseModel):
         "screen, and a 4000 pixel film stays under about 2 MB.",
     )
     working_long_side_px: int = Field(
-        default=640,
+        default=400,
         ge=128,
         le=2048,
         description="Long side of the grid on which lesions are sought, in pixels; smaller "
-        "pictures are not enlarged. A lesion of 1 % of a film is 6 pixels wide there.",
+        "pictures are not enlarged. A lesion of 1 % of a film is 4 pixels wide there.",
     )
     dark_percent: float = Field(
         default=0.5,
@@ -135,10 +135,11 @@ class Settings(BaseModel):
         "lesion-free film is left.",
     )
     max_candidates: int = Field(
-        default=100,
+        default=50,
         ge=1,
         le=100,
-        description="Most candidates listed for one picture, best first.",
+        description="Most candidates listed for one picture, best first. Of real lesions the "
+        "second fifty hold none, and every region takes time.",
     )
 
     @model_validator(mode="after")

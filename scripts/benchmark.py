@@ -172,8 +172,7 @@ def _in_fresh_process(task: str, film: Path, *options: object) -> str:
 
 def _measure(film: Path, repeats: int) -> dict[str, Any]:
     """Do a film several times in this process and return what each step took."""
-    import cv2
-
+    from lesionscan.batch.pool import settle_worker
     from lesionscan.detection import pipeline
     from lesionscan.detection.scorer.network import Network
     from lesionscan.detection.scorer.scorer_file import shipped_scorer
@@ -183,7 +182,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
     from lesionscan.reporting.page.view import film_view
     from lesionscan.reporting.records import PicturesRecord, sealed_json
 
-    cv2.setNumThreads(1)
+    settle_worker()
     shipped_scorer()
     hashes = PicturesRecord(labels_sha256="0" * 64, bone_sha256="0" * 64, overlay_sha256="0" * 64)
     loaded_mb = _peak_mb()
@@ -208,9 +207,10 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
         with clock.step("json"):
             record = ok_record(findings, file=film.name, sha256=None)
             record = record.model_copy(update={"pictures": hashes})
-            sealed_json(record)
+            result = record.model_dump(mode="json")
+            sealed_json(result)
         with clock.step("report page"):
-            film_view(findings, record.model_dump(mode="json"), picture)
+            film_view(findings, result, picture)
         seconds.append(_in_order(clock.seconds))
     return {
         "shape": radiograph.shape,

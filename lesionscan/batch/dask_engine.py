@@ -19,7 +19,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, get_worker, 
 from lesionscan import __version__
 from lesionscan.batch.discover import InputError
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
-from lesionscan.batch.pool import Loss, one_opencv_thread, signals_held_back
+from lesionscan.batch.pool import Loss, settle_worker, signals_held_back
 from lesionscan.batch.results import ResultPaths, probe, remove_others, write_result
 from lesionscan.batch.run import Engine, EngineError
 
@@ -242,7 +242,7 @@ def _do(jobs: Sequence[Job], *, returned: bool, version: str) -> list[_Done]:
     """Do a batch, in a worker."""
     if version != __version__:
         raise InputError(f"a Dask worker has lesionscan {__version__}, not {version}")
-    one_opencv_thread()
+    settle_worker()
     if not returned:
         return [_Done(tuple(process(job)), {}) for job in jobs]
     return [_do_and_return(job) for job in jobs]

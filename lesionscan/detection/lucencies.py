@@ -125,9 +125,10 @@ def _refined(
     )
     paths = steepest_path(edge_steps(profiles, nearest=_NEAREST, farthest=_FARTHEST), bend=_BEND)
     refined: LabelImage = np.zeros_like(labels)
-    for label, radius in enumerate(radii, start=1):
-        centre, path = centres[label - 1 : label], paths[label - 1 : label]
-        box, mask = filled(vertices(centre, radius * relative, path)[0], labels.shape)
+    corners = vertices(centres, radii[:, None] * relative, paths)
+    for label, (radius, (box, mask)) in enumerate(
+        zip(radii, filled(corners, labels.shape), strict=True), start=1
+    ):
         mask &= usable[box] & (refined[box] == 0)
         if radius < _LEAST_RADIUS_PX or not mask.any():
             box = boxes[label - 1]
@@ -204,6 +205,9 @@ def _piece(
 
 def _without_holes(piece: BoolImage) -> BoolImage:
     """Fill the holes of a piece, but none that is larger than the piece itself."""
+    _, nesting = cv2.findContours(piece.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if (nesting[0, :, 3] < 0).all():  # no contour lies in another, as mostly
+        return piece
     filled = fill_holes(np.pad(piece, 1), float(np.count_nonzero(piece)))
     return np.ascontiguousarray(filled[1:-1, 1:-1])
 

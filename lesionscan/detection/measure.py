@@ -1,24 +1,24 @@
-"""Labels -> facts: place, size, shape, contrast, margin and doubts of every dark region.
+"""Footprints -> facts: place, size, shape, contrast, margin and doubts of every dark region.
 
-Sizes and shapes come from the label at the stored matrix's resolution, brightness from
+Sizes and shapes come from the pixels at the stored matrix's resolution, brightness from
 `surroundings`, the place on the bone from `location`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.measure import perimeter_crofton
 
-from lesionscan.detection.location import BoneMap, Location, second_moments
-from lesionscan.detection.lucency_facts import look_at_lucency
+from lesionscan.detection.grid import Footprint
+from lesionscan.detection.location import BoneMap, Location
 from lesionscan.detection.mirels import MirelsBand, mirels_width_band
 from lesionscan.detection.surroundings import Surroundings, look_around
-from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing, read_only
+from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
 _SMALL_RADIUS_PX = 5.0
 """Below this equivalent radius digital shapes say little: circularity scatters by 20 %."""
@@ -47,7 +47,7 @@ class Region:
     Attributes
     ----------
     label
-        The region's value in the label image that was measured.
+        The region's number among the dark regions that were found.
     centroid_px
         Mean (row, col) of its pixels.
     centroid_mm
@@ -158,7 +158,6 @@ class Region:
 class _Film:
     """The arrays that one picture's regions are measured on."""
 
-    labels: LabelImage
     image: FloatImage
     bone: BoolImage
     exposed: BoolImage
@@ -169,7 +168,7 @@ class _Film:
 
 
 def measure_regions(
-    labels: LabelImage,
+    footprints: tuple[Footprint, ...],
     image: FloatImage,
     bone: BoolImage,
     *,
@@ -178,12 +177,12 @@ def measure_regions(
     lucency: FloatImage,
     spacing: Spacing | None,
 ) -> tuple[Region, ...]:
-    """Measure every labelled region.
+    """Measure regions.
 
     Parameters
     ----------
-    labels
-        int32 (rows, cols) of the stored matrix; 0 = background.
+    footprints
+        The regions' pixels.
     image
         float32 (rows, cols) in [0, 1], bone bright.
     bone
@@ -198,48 +197,49 @@ def measure_regions(
     Returns
     -------
     tuple of Region
-        In the order of their labels; empty where there are none.
+        In the order of the footprints; empty where there are none.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    film = _Film(labels, image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm)
-    return tuple(
-        _measure(film, label, (box[0], box[1]))
-        for label, box in enumerate(ndimage.find_objects(labels), start=1)
-        if box is not None
+    film = _Film(image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm)
+    contours = [_contour(footprint.mask) for footprint in footprints]
+    surroundings = look_around(
+        footprints, contours, image=image, bone=bone, exposed=exposed, lucency=lucency
     )
+    return tuple(map(partial(_measure, film), footprints, contours, surroundings))
 
 
-def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
-    """Measure one region given the slices of its bounding box."""
-    mask = film.labels[box] == label
+def _measure(
+    film: _Film, footprint: Footprint, contour: NDArray[np.int32], around: Surroundings
+) -> Region:
+    """Measure one region, given its boundary and what its surroundings say."""
+    mask, box = footprint.mask, footprint.box
     corner = np.array([box[0].start, box[1].start])
-    coordinates = np.argwhere(mask) + corner
-    area = float(len(coordinates))
+    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
+    area = moments["m00"]
     radius = float(np.sqrt(area / np.pi))
-    centroid = coordinates.mean(axis=0)
-    contour = _contour(mask)
-    around = look_around(mask, box, contour, film.image, film.bone, film.exposed)
-    lucency = look_at_lucency(mask, box, film.lucency, film.exposed)
-    location, width_ratio = film.bone_map.locate(coordinates, reach_px=radius)
+    centroid = np.array([moments["m01"], moments["m10"]]) / area + corner
+    lucency = film.lucency[box]
+    mean_lucency = cv2.mean(lucency, mask.view(np.uint8))[0]
+    location, width_ratio = film.bone_map.locate(mask, box, reach_px=radius)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
-    mm = (
-        _Millimetres.none()
-        if film.pixel_mm is None
-        else _Millimetres.of(
+    mm = _Millimetres.none()
+    if film.pixel_mm is not None:
+        row_mm, col_mm = film.pixel_mm
+        mm = _Millimetres.of(
             film.pixel_mm,
             centroid,
             area,
-            _perimeter_and_feret(mask, contour, film.pixel_mm),
+            (perimeter_px * row_mm, feret_px * row_mm)
+            if row_mm == col_mm
+            else _perimeter_and_feret(mask, contour, film.pixel_mm),
             around,
         )
-    )
-    eccentricity, solidity = _ellipse_and_hull(mask, contour, film.pixel_mm or (1.0, 1.0))
     # shape ratios are physical where pixels are not square
     area_perimeter = (
         (area, perimeter_px) if mm.area is None or mm.perimeter is None else (mm.area, mm.perimeter)
     )
     return Region(
-        label=label,
+        label=footprint.label,
         centroid_px=(float(centroid[0]), float(centroid[1])),
         centroid_mm=mm.centroid,
         bbox_px=(box[0].start, box[1].start, box[0].stop, box[1].stop),
@@ -252,10 +252,10 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
         perimeter_mm=mm.perimeter,
         feret_max_px=feret_px,
         feret_max_mm=mm.feret,
-        size=2.0 * radius / max(film.labels.shape),
+        size=2.0 * radius / max(film.image.shape),
         circularity=min(1.0, 4 * np.pi * area_perimeter[0] / max(area_perimeter[1], 1e-9) ** 2),
-        eccentricity=eccentricity,
-        solidity=solidity,
+        eccentricity=_eccentricity(moments, film.pixel_mm or (1.0, 1.0)),
+        solidity=min(1.0, area / _hull_area(contour)),
         contrast=around.contrast,
         contrast_to_noise=around.contrast_to_noise,
         weakest_side_contrast=around.weakest_side_contrast,
@@ -266,9 +266,11 @@ def _measure(film: _Film, label: int, box: tuple[slice, slice]) -> Region:
         enclosure=around.enclosure,
         edge_alignment=around.edge_alignment,
         bone_fraction=around.bone_fraction,
-        lucency=lucency.mean,
-        lucency_peak=lucency.peak,
-        lucency_contrast=lucency.contrast,
+        lucency=mean_lucency,
+        lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
+        lucency_contrast=(
+            0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
+        ),
         margin_width_px=around.margin_width_px,
         margin_width_mm=mm.margin_width,
         lesion_to_bone_width=width_ratio,
@@ -324,7 +326,7 @@ def _perimeter_and_feret(
 ) -> tuple[float, float]:
     """Return the Crofton perimeter and the largest distance across, in the unit of `pixel`."""
     side = min(pixel)
-    square = np.pad(mask, 3).astype(np.uint8)
+    square = cv2.copyMakeBorder(mask.view(np.uint8), *(3, 3, 3, 3), cv2.BORDER_CONSTANT, value=0)
     if max(pixel) / side > 1.001:  # the estimator holds for square pixels only
         size = (
             max(1, round(square.shape[1] * pixel[1] / side)),
@@ -334,32 +336,58 @@ def _perimeter_and_feret(
         soft = cv2.resize(square.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         soft = cv2.GaussianBlur(soft, (0, 0), 0.6 * max(pixel) / side)
         square = np.asarray(soft >= 0.5, np.uint8)
-    perimeter = float(perimeter_crofton(square)) * side
+    perimeter = _crofton_perimeter(square) * side
     hull = cv2.convexHull(contour.astype(np.float32))[:, 0].astype(np.float64) * pixel
     distance = np.sqrt(((hull[:, None] - hull[None]) ** 2).sum(axis=2))
     # pixels have a width: from centre to centre one pixel is missing
     return perimeter, float(distance.max()) + 0.5 * (pixel[0] + pixel[1])
 
 
-def _ellipse_and_hull(
-    mask: BoolImage, contour: NDArray[np.int32], pixel: tuple[float, float]
-) -> tuple[float, float]:
-    """Return the eccentricity of the ellipse of equal moments, and area / hull area."""
-    points = np.argwhere(mask) * np.asarray(pixel)
+def _crofton_perimeter(square: NDArray[Any]) -> float:
+    """Return the perimeter of a mask of 0 and 1 with a margin, from its crossings in 4 directions.
+
+    What scikit-image's `perimeter_crofton` gives, in a fifth of its time: lines along the rows, the
+    columns and both diagonals cross the boundary; their numbers, each times the distance of such
+    lines, make the length (Cauchy and Crofton; Legland et al., Image Anal Stereol 2007;26:83).
+    """
+    across = np.count_nonzero(square[:, 1:] != square[:, :-1])
+    down = np.count_nonzero(square[1:] != square[:-1])
+    diagonal = np.count_nonzero(square[1:, 1:] != square[:-1, :-1])
+    diagonal += np.count_nonzero(square[1:, :-1] != square[:-1, 1:])
+    return float(np.pi / 8 * (across + down + diagonal / np.sqrt(2)))
+
+
+def _eccentricity(moments: Mapping[str, float], pixel: tuple[float, float]) -> float:
+    """Return the eccentricity of the ellipse of the same second moments."""
+    rows, mixed, cols = (moments[name] / moments["m00"] for name in ("mu02", "mu11", "mu20"))
     # a pixel's own second moment keeps small and thin regions finite
-    moments = second_moments(points) + np.diag(np.square(pixel)) / 12.0
-    small, large = np.linalg.eigvalsh(moments)
-    eccentricity = float(np.sqrt(max(0.0, 1.0 - small / large)))
-    hull = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(np.ascontiguousarray(contour[:, ::-1])), 1)
-    return eccentricity, float(min(1.0, mask.sum() / max(int(hull.sum()), 1)))
+    spread = np.array(
+        [
+            [(rows + 1 / 12) * pixel[0] ** 2, mixed * pixel[0] * pixel[1]],
+            [mixed * pixel[0] * pixel[1], (cols + 1 / 12) * pixel[1] ** 2],
+        ]
+    )
+    small, large = np.linalg.eigvalsh(spread)
+    return float(np.sqrt(max(0.0, 1.0 - small / large)))
+
+
+def _hull_area(contour: NDArray[np.int32]) -> float:
+    """Return how many pixels have their centre in the convex hull of a contour's pixels.
+
+    By Pick's theorem, from the polygon's area and the pixels on its sides.
+    """
+    hull = cv2.convexHull(contour)
+    sides = np.abs(hull - np.roll(hull, -1, axis=0))[:, 0]
+    on_sides = float(np.gcd(sides[:, 0], sides[:, 1]).sum())
+    return cv2.contourArea(hull) + on_sides / 2.0 + 1.0
 
 
 def _flags(
     film: _Film, box: tuple[slice, slice], mask: BoolImage, around: Surroundings
 ) -> tuple[Flag, ...]:
     """Collect the doubts about one region, in the order of the enumeration."""
-    rows, cols = film.labels.shape
+    rows, cols = film.image.shape
+    area = np.count_nonzero(mask)
     reach = max(1, round(_NEAR * max(rows, cols)))
     near = np.s_[
         max(box[0].start - reach, 0) : box[0].stop + reach,
@@ -372,8 +400,8 @@ def _flags(
         or box[1].stop == cols,
         Flag.TOUCHES_FIELD_BORDER: not film.exposed[near].all(),
         Flag.TOUCHES_BONE_EDGE: around.rim_in_bone < 0.95,
-        Flag.TOO_SMALL_TO_SHAPE: np.sqrt(mask.sum() / np.pi) < _SMALL_RADIUS_PX,
-        Flag.SATURATED: float((film.image[box][mask] <= 0.0).mean()) > 0.2,
+        Flag.TOO_SMALL_TO_SHAPE: np.sqrt(area / np.pi) < _SMALL_RADIUS_PX,
+        Flag.SATURATED: np.count_nonzero((film.image[box] <= 0.0) & mask) > 0.2 * area,
         Flag.NEAR_METAL: bool(film.opaque[near].any()),
     }
     return tuple(flag for flag, doubted in doubts.items() if doubted)

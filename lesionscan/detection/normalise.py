@@ -44,5 +44,13 @@ def rescale(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
         return np.zeros_like(pixels)
     # halves, since the range of float32 extremes is no float32
     half = 0.5 * high - 0.5 * low
-    scaled: FloatImage = 0.5 * pixels / np.float32(half) - np.float32(0.5 * low / half)
+    scaled: FloatImage = 0.5 * pixels
+    scaled /= np.float32(half)
+    scaled -= np.float32(0.5 * low / half)
     return scaled
+
+
+def to_unit(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
+    """Map a grey range linearly to 0 and 1, and cut what lies beyond. An empty range gives 0."""
+    scaled = rescale(pixels, grey)
+    return np.clip(scaled, 0.0, 1.0, out=scaled)

@@ -11,10 +11,10 @@ import numpy as np
 from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
-from lesionscan.detection.grid import WorkingGrid
+from lesionscan.detection.grid import Footprint, WorkingGrid
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
-from lesionscan.detection.normalise import grey_range, rescale
+from lesionscan.detection.normalise import grey_range, rescale, to_unit
 from lesionscan.detection.polarity import looks_inverted
 from lesionscan.detection.regions import fill_outside, find_dark_regions
 from lesionscan.detection.score import Candidate, score_regions
@@ -212,12 +212,19 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     # dark regions: those that the network sees, then whatever else is dark inside bone
     search = bone.search if assessed else np.zeros_like(bone.search)
     allowed = field.usable if assessed else search
-    seen, slopes = find_lucencies(maps.lucency, small, allowed, most=_MOST_REGIONS)
+    most = max(s.max_candidates, _FEWEST_REGIONS)
+    seen, slopes = find_lucencies(maps.lucency, small, allowed, most=most)
     inner = fill_outside(small, search)
     radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
     radii = np.unique(np.maximum(radii, _LEAST_RADIUS_PX))
     labels = find_dark_regions(
-        small, inner, search & ~slopes, found=seen, radii_px=radii, most=_MOST_REGIONS
+        small,
+        inner,
+        maps.lucency,
+        search & ~slopes,
+        found=seen,
+        radii_px=radii,
+        most=most,
     )
     return Steps(
         film=film,
@@ -236,11 +243,11 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
     film, grid, field = steps.film, steps.film.grid, steps.field
 
     # measure
-    labels = grid.restore_labels(steps.labels)
+    footprints = grid.restore_regions(steps.labels)
     lucency = grid.restore(steps.maps.lucency)
     bone_mask, exposed = grid.restore_mask(steps.bone.mask), grid.restore_mask(field.exposed)
     regions = measure_regions(
-        labels,
+        footprints,
         film.image,
         bone_mask,
         exposed=exposed,
@@ -263,7 +270,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         bone=bone_mask,
         bone_confidence=steps.bone.confidence,
         assessed=steps.assessed,
-        labels=_numbered_by_candidate(labels, candidates),
+        labels=_numbered_by_candidate(grid.stored, footprints, candidates),
         candidates=candidates,
         notices=tuple(_doubts(assessed=steps.assessed, inverted=steps.inverted)),
     )
@@ -293,8 +300,8 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
         grid=grid,
         valid=valid,
         field=field,
-        image=np.clip(rescale(radiograph.pixels, grey), 0.0, 1.0),
-        small=np.clip(rescale(pixels, grey), 0.0, 1.0),
+        image=to_unit(radiograph.pixels, grey),
+        small=to_unit(pixels, grey),
     )
 
 
@@ -309,8 +316,9 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-_MOST_REGIONS = 100
-"""Regions measured and scored: as many as can be listed at most."""
+_FEWEST_REGIONS = 50
+"""At least so many regions are measured and scored where they are found, so that the best of a
+shorter list are the best of these."""
 _LEAST_RADIUS_PX = 1.5
 """Smaller spots on the working grid cannot be told from noise."""
 _POLARITY_DOUBTFUL = Notice(
@@ -332,9 +340,15 @@ def _doubts(*, assessed: bool, inverted: bool) -> Iterator[Notice]:
         yield _NOT_ASSESSED
 
 
-def _numbered_by_candidate(labels: LabelImage, candidates: tuple[Candidate, ...]) -> LabelImage:
-    """Renumber labels so that a candidate's pixels carry its id."""
-    ids = np.zeros(int(labels.max()) + 1, np.int32)
+def _numbered_by_candidate(
+    shape: tuple[int, int],
+    footprints: tuple[Footprint, ...],
+    candidates: tuple[Candidate, ...],
+) -> LabelImage:
+    """Draw the label image in which a candidate's pixels carry its id."""
+    labels: LabelImage = np.zeros(shape, np.int32)
+    by_label = {footprint.label: footprint for footprint in footprints}
     for candidate in candidates:
-        ids[candidate.region.label] = candidate.id
-    return ids[labels]
+        footprint = by_label[candidate.region.label]
+        labels[footprint.box][footprint.mask] = candidate.id
+    return labels

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lesionscan.detection.morphology import largest_component
 from lesionscan.detection.outlines import (
+    ANGLES,
     STEPS,
     blur_to_scale,
     edge_steps,
@@ -33,34 +34,49 @@ _SMALLEST_AREA_PX = 6
 """Smaller regions are noise."""
 _WEAKEST_BLOB = 0.002
 """Least scale-normalised eigenvalue, in units of the image's range: below it is rounding."""
-_MOST_PER_SCALE = 150
+_MOST_PER_SCALE = 40
 """Blobs outlined at one scale."""
+_FINEST = 0.25
+"""Pixels in which a scale is looked at, in blob radii, where these are larger than the image's."""
 _UNEVEN = 0.3
 """What unevenness inside takes from a region's salience, in standard deviations: without it two
 neighbouring holes are outlined as one."""
 _WEAK_SHARE = 0.15
 """Quantile of the directions that counts as the weakest side: 7 of 48 may be open."""
+_UNSEEN = 0.002
+"""Lucency that every place has: the network's say in the order is no more than that."""
 _OVERLAP = 0.3
 """Share of the smaller region that two regions may have in common; beyond it the weaker goes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Blob:
-    row: float
-    col: float
-    radius: float
-    strength: float
+class _Rays:
+    """Blobs of one scale: where their rays start and end, and what they meet.
 
+    Attributes
+    ----------
+    centres
+        float64 (blobs, 2), (row, col), the strongest blob first.
+    radii
+        float64 (STEPS,), in pixels.
+    edge, film
+        float32 (blobs, ANGLES, STEPS): steps of the continued bone's brightness, and brightness of
+        the image.
+    lucency
+        float32 (blobs,): the lucency map there.
+    """
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Outline:
-    polygon: NDArray[np.float64]
-    salience: float
+    centres: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    edge: NDArray[np.float32]
+    film: NDArray[np.float32]
+    lucency: NDArray[np.float32]
 
 
 def find_dark_regions(
     image: FloatImage,
     inner: FloatImage,
+    lucency: FloatImage,
     search: BoolImage,
     *,
     found: LabelImage,
@@ -75,6 +91,9 @@ def find_dark_regions(
         float32 (rows, cols) in [0, 1], bone bright.
     inner
         The same, continued smoothly outside bone (`fill_outside`).
+    lucency
+        float32 (rows, cols) in [0, 1]; the scorer's lucency map, which has a say in what comes
+        first, however faint it is.
     search
         bool (rows, cols); where regions may lie.
     found
@@ -94,33 +113,26 @@ def find_dark_regions(
     labels: LabelImage = found.copy()
     if not search.any():
         return labels
-    outlines = _outlines(
-        image, inner, [_find_blobs(inner, search, float(radius)) for radius in radii_px]
-    )
-    outlines.sort(key=lambda o: -o.salience)
     label = int(found.max())
-    for outline in outlines:
+    areas = np.bincount(labels.ravel(), minlength=most + 1)
+    scales = [_rays(image, inner, lucency, search, float(radius)) for radius in radii_px]
+    outlines = _outlines([rays for rays in scales if rays is not None])
+    for box, mask in filled(outlines, image.shape):
         if label >= most:
             break
-        box, mask = filled(outline.polygon, image.shape)
         mask &= search[box]
-        area = np.count_nonzero(mask)
-        covered = np.bincount(labels[box][mask], minlength=1)
-        if area < _SMALLEST_AREA_PX or covered[1:].sum() > _OVERLAP * area:
+        covered = np.bincount(labels[box][mask], minlength=most + 1)
+        area = covered.sum()
+        covered[0] = 0
+        if area < _SMALLEST_AREA_PX or covered.sum() > _OVERLAP * area:
             continue
-        if _swallows(labels, covered):
+        if (covered > _OVERLAP * areas).any():  # it would hold too much of one that is there
             continue
         label += 1
-        labels[box][largest_component(mask & (labels[box] == 0))] = label
+        own = largest_component(mask & (labels[box] == 0))
+        labels[box][own] = label
+        areas[label] = np.count_nonzero(own)
     return labels
-
-
-def _swallows(labels: LabelImage, covered: NDArray[np.int64]) -> bool:
-    """Say whether a new region would hold too much of one that is already there."""
-    for other in np.flatnonzero(covered[1:]) + 1:
-        if covered[other] > _OVERLAP * np.count_nonzero(labels == other):
-            return True
-    return False
 
 
 def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
@@ -160,29 +172,104 @@ def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
     return filled
 
 
-def _find_blobs(inner: FloatImage, search: BoolImage, radius: float) -> list[_Blob]:
-    """Find the local maxima of the Hessian's smaller eigenvalue at one scale."""
-    sigma = radius / np.sqrt(2.0)  # a disk of this radius answers most at this sigma
-    strength = _smaller_eigenvalue(inner, sigma, factor=max(1, int(sigma // 3)))
-    peak = strength >= cv2.dilate(strength, np.ones((3, 3), np.uint8))
-    rows, cols = np.nonzero(peak & (strength > _WEAKEST_BLOB))
-    scale = np.array(inner.shape) / np.array(strength.shape)
-    found = []
-    for r, c in zip(rows, cols, strict=True):
-        row, col = (r + 0.5) * scale[0] - 0.5, (c + 0.5) * scale[1] - 0.5
-        if search[int(np.rint(row)), int(np.rint(col))]:
-            found.append(_Blob(float(row), float(col), radius, float(strength[r, c])))
-    # the strongest of one scale are enough; place breaks ties, so that the order is always the same
-    found.sort(key=lambda b: (-b.strength, b.row, b.col))
-    return found[:_MOST_PER_SCALE]
+def _outlines(scales: list[_Rays]) -> NDArray[np.float64]:
+    """Return the corners of all blobs' outlines, (outlines, ANGLES, 2), the most salient first."""
+    if not scales:
+        return np.empty((0, ANGLES, 2))
+    paths = steepest_path(np.concatenate([rays.edge for rays in scales]), bend=_BEND)
+    first = np.cumsum([len(rays.centres) for rays in scales])[:-1]
+    by_scale = np.split(paths, first)
+    corners = [
+        vertices(rays.centres, rays.radii, path)
+        for rays, path in zip(scales, by_scale, strict=True)
+    ]
+    size = [
+        np.sqrt((rays.radii[path] ** 2).mean(axis=1))
+        for rays, path in zip(scales, by_scale, strict=True)
+    ]
+    # the whole lesion rather than its darkest spot: contrast times size
+    film = np.concatenate([rays.film for rays in scales])
+    salience = _weakest_side(film, paths) * np.concatenate(size)
+    salience *= _UNSEEN + np.concatenate([rays.lucency for rays in scales])
+    return np.concatenate(corners)[np.argsort(-salience, kind="stable")]
 
 
-def _smaller_eigenvalue(inner: FloatImage, sigma: float, factor: int) -> FloatImage:
-    """Return sigma^2 times the Hessian's smaller eigenvalue, on a grid reduced by `factor`."""
+def _rays(
+    image: FloatImage, inner: FloatImage, lucency: FloatImage, search: BoolImage, radius: float
+) -> _Rays | None:
+    """Find the blobs of one scale and look along the rays around them; None without any."""
+    # what is finer than the scale needs costs time and adds noise
+    factor = max(1, int(_FINEST * radius))
+    image, inner, lucency = (_reduced(one, factor) for one in (image, inner, lucency))
+    scale = np.array(search.shape) / np.array(inner.shape)
+    centres, seen = _find_blobs(inner, lucency, search, scale, radius=radius / factor)
+    if not centres.size:
+        return None
+    radii = radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
+    rows, cols = ray_ends(centres, radii)
     if factor > 1:
-        size = (-(-inner.shape[1] // factor), -(-inner.shape[0] // factor))
-        inner = np.asarray(cv2.resize(inner, size, interpolation=cv2.INTER_AREA), np.float32)
-    sigma = sigma / factor
+        rows, cols = (
+            (ends + np.float32(0.5)) / np.float32(part) - np.float32(0.5)
+            for ends, part in zip((rows, cols), scale, strict=True)
+        )
+    bone, film = (sample(blur_to_scale(one, radius / factor), rows, cols) for one in (inner, image))
+    edge = edge_steps(bone, nearest=_NEAREST, farthest=_FARTHEST)
+    return _Rays(centres, radii, edge, film, seen)
+
+
+def _reduced(image: FloatImage, factor: int) -> FloatImage:
+    """Average pixels, `factor` a side."""
+    if factor == 1:
+        return image
+    size = (-(-image.shape[1] // factor), -(-image.shape[0] // factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _find_blobs(
+    inner: FloatImage,
+    lucency: FloatImage,
+    search: BoolImage,
+    scale: NDArray[np.float64],
+    *,
+    radius: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Find the local maxima of the Hessian's smaller eigenvalue at one scale.
+
+    Parameters
+    ----------
+    inner, lucency
+        float32, reduced by `scale`.
+    search
+        bool (rows, cols), not reduced.
+    scale
+        Pixels of `search` per pixel of `inner`, down the rows and along them.
+    radius
+        Of the scale, in pixels of `inner`.
+
+    Returns
+    -------
+    centres
+        float64 (blobs, 2), (row, col) in pixels of `search`.
+    seen
+        float32 (blobs,), the lucency there as far as a blob of this scale reaches.
+    """
+    # a disk of this radius answers most at this sigma
+    strength = _smaller_eigenvalue(inner, sigma=radius / np.sqrt(2.0))
+    peak = strength >= cv2.dilate(strength, np.ones((3, 3), np.uint8))
+    peak &= strength > _WEAKEST_BLOB
+    centres = (np.argwhere(peak) + 0.5) * scale - 0.5
+    rows, cols = np.rint(centres).astype(int).T
+    inside = search[rows, cols]
+    across = 2 * round(0.5 * radius) + 1
+    seen = cv2.blur(lucency, (across, across))[peak][inside]
+    # the best of one scale are enough; of equally good ones the upper, left one is first
+    worth = strength[peak][inside] * (_UNSEEN + seen)
+    best = np.argsort(-worth, kind="stable")[:_MOST_PER_SCALE]
+    return centres[inside][best], seen[best]
+
+
+def _smaller_eigenvalue(inner: FloatImage, sigma: float) -> FloatImage:
+    """Return sigma^2 times the Hessian's smaller eigenvalue."""
     smooth = cv2.GaussianBlur(inner, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     row_row = cv2.Sobel(smooth, cv2.CV_32F, 0, 2, ksize=3) / 4.0
     col_col = cv2.Sobel(smooth, cv2.CV_32F, 2, 0, ksize=3) / 4.0
@@ -192,56 +279,23 @@ def _smaller_eigenvalue(inner: FloatImage, sigma: float, factor: int) -> FloatIm
     return np.asarray(sigma**2 * (half_sum - half_gap), np.float32)
 
 
-def _outlines(image: FloatImage, inner: FloatImage, scales: list[list[_Blob]]) -> list[_Outline]:
-    """Outline the blobs of all scales; all paths are sought at once."""
-    scales = [blobs for blobs in scales if blobs]
-    if not scales:
-        return []
-    edges = []
-    for blobs in scales:
-        centres, radii = _rays(blobs)
-        profile = sample(blur_to_scale(inner, blobs[0].radius), *ray_ends(centres, radii))
-        edges.append(edge_steps(profile, nearest=_NEAREST, farthest=_FARTHEST))
-    paths = steepest_path(np.concatenate(edges), bend=_BEND)
-    outlines = []
-    for blobs, best in zip(scales, _split(paths, scales), strict=True):
-        centres, radii = _rays(blobs)
-        film = sample(blur_to_scale(image, blobs[0].radius), *ray_ends(centres, radii))
-        size = np.sqrt((radii[best] ** 2).mean(axis=1))
-        # the whole lesion rather than its darkest spot: contrast times size
-        salience = _weakest_side(film, best) * size
-        outlines += [
-            _Outline(polygon=polygon, salience=float(value))
-            for polygon, value in zip(vertices(centres, radii, best), salience, strict=True)
-        ]
-    return outlines
-
-
-def _rays(blobs: list[_Blob]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centres (row, col) and radii of the rays of blobs of one scale."""
-    radii = blobs[0].radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
-    return np.array([(blob.row, blob.col) for blob in blobs]), radii
-
-
-def _split(paths: NDArray[np.int64], scales: list[list[_Blob]]) -> list[NDArray[np.int64]]:
-    return np.split(paths, np.cumsum([len(blobs) for blobs in scales])[:-1])
-
-
 def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return how much brighter the surroundings are on the sides where they are so least.
 
     A hole is enclosed on all sides; a canal, a joint gap or a notch in the outline is not.
     """
-    steps = np.arange(STEPS)
-    relative = np.linspace(_NEAREST, _FARTHEST, STEPS)
+    relative = np.linspace(_NEAREST, _FARTHEST, STEPS, dtype=np.float32)
     reach = relative[best][:, :, None]
-    inside = relative < 0.9 * reach
-    ring = (relative > 1.05 * reach) & (relative <= np.maximum(1.5 * reach, reach + 0.25))
-    ring |= (steps == STEPS - 1) & ~ring.any(axis=2, keepdims=True)
-    weight = inside * relative  # every radius stands for a ring of pixels
+    # every radius stands for a ring of pixels
+    weight = np.where(relative < np.float32(0.9) * reach, relative, np.float32(0))
     total = np.maximum(weight.sum(axis=(1, 2)), 1e-6)
-    level = (film * weight).sum(axis=(1, 2)) / total
-    spread = np.sqrt(np.maximum((film**2 * weight).sum(axis=(1, 2)) / total - level**2, 0.0))
+    weighted = film * weight
+    level = weighted.sum(axis=(1, 2)) / total
+    weighted *= film
+    spread = np.sqrt(np.maximum(weighted.sum(axis=(1, 2)) / total - level**2, 0.0))
+    ring = relative <= np.maximum(np.float32(1.5) * reach, reach + np.float32(0.25))
+    ring &= relative > np.float32(1.05) * reach
+    ring[:, :, -1] |= ~ring.any(axis=2)
     # the brightest just outside: a thin cortex encloses as well as thick bone does
     around = np.where(ring, film, -np.inf).max(axis=2)
     weakest = np.quantile(around, _WEAK_SHARE, axis=1) - level

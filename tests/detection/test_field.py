@@ -21,18 +21,20 @@ def test_a_film_without_collimation_is_exposed_everywhere() -> None:
     assert find_field(film, _valid(film)).exposed.all()
 
 
-def test_white_unexposed_bars_are_left_out() -> None:
-    """Bars that turn white on both sides, with a penumbra, are outside the field."""
-    film = limb((320, 320))
-    film[:, :40] = 1.0
-    film[:, -60:] = 1.0
-    film = ndimage.gaussian_filter(film, 3).astype(np.float32)
+@pytest.mark.parametrize("side", [240, 320, 641])
+def test_white_unexposed_bars_are_left_out(side: int) -> None:
+    """Bars that turn white on both sides, with a penumbra, are outside the field, at any size."""
+    film = limb((side, side))
+    left, right = side // 8, 3 * side // 16
+    film[:, :left] = 1.0
+    film[:, -right:] = 1.0
+    film = ndimage.gaussian_filter(film, side / 107).astype(np.float32)
 
     exposed = find_field(film, _valid(film)).exposed
 
-    assert not exposed[:, :36].any()
-    assert not exposed[:, -56:].any()
-    assert exposed[:, 60:240].all()
+    assert not exposed[:, : int(0.9 * left)].any()
+    assert not exposed[:, -int(0.93 * right) :].any()
+    assert exposed[:, int(1.5 * left) : -int(1.33 * right)].all()
 
 
 def test_a_turned_black_shutter_is_left_out() -> None:

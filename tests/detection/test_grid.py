@@ -11,7 +11,9 @@ def test_small_films_keep_their_grid() -> None:
     labels = disk((200, 100), (50, 50), 9).astype(np.int32)
 
     assert grid.working == (200, 100)
-    assert grid.restore_labels(labels) is labels
+    (footprint,) = grid.restore_regions(labels)
+    assert (footprint.label, footprint.box) == (1, np.s_[41:60, 41:60])
+    assert np.array_equal(footprint.mask, labels[footprint.box] == 1)
 
 
 def test_the_long_side_is_bounded_and_the_aspect_kept() -> None:
@@ -25,11 +27,40 @@ def test_a_label_comes_back_at_its_place_and_size() -> None:
     grid = WorkingGrid.of(stored.shape, long_side_px=640)
     small = (grid.reduce(stored.astype(np.float32)) >= 0.5).astype(np.int32) * 7
 
-    back = grid.restore_labels(small)
+    (back,) = grid.restore_regions(small)
 
-    assert set(np.unique(back)) == {0, 7}
-    assert (back == 7).sum() == pytest.approx(stored.sum(), rel=0.02)
-    assert np.argwhere(back == 7).mean(axis=0) == pytest.approx((700.5, 411.0), abs=0.5)
+    assert back.label == 7
+    assert back.mask.sum() == pytest.approx(stored.sum(), rel=0.02)
+    corner = (back.box[0].start, back.box[1].start)
+    assert np.argwhere(back.mask).mean(axis=0) + corner == pytest.approx((700.5, 411.0), abs=0.5)
+    for side in (back.mask[0], back.mask[-1], back.mask[:, 0], back.mask[:, -1]):
+        assert side.any()  # the box is tight
+
+
+def test_a_region_at_the_border_of_the_film_reaches_it() -> None:
+    """Nothing outside the picture pulls its edge in."""
+    grid = WorkingGrid.of((1600, 1200), long_side_px=400)
+    small = np.zeros(grid.working, np.int32)
+    small[:20, :30] = 1
+
+    (back,) = grid.restore_regions(small)
+
+    assert back.box == np.s_[0:80, 0:120]
+    assert back.mask.mean() > 0.99
+
+
+def test_no_pixel_belongs_to_two_regions() -> None:
+    """Neighbours share a border, not a pixel; together they cover what both did."""
+    grid = WorkingGrid.of((1000, 700), long_side_px=400)
+    small = np.zeros(grid.working, np.int32)
+    small[50:80, 60:90], small[50:80, 90:130] = 1, 2
+
+    whole = np.zeros(grid.stored, int)
+    for footprint in grid.restore_regions(small):
+        whole[footprint.box] += footprint.mask
+
+    assert whole.max() == 1
+    assert whole.sum() == pytest.approx(30 * 70 * 2.5**2, rel=0.02)
 
 
 def test_a_reduced_mask_is_true_only_where_it_was_wholly_covered() -> None:

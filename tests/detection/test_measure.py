@@ -2,12 +2,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.measure import perimeter_crofton
+from skimage.morphology import convex_hull_image
 
-from lesionscan.detection.measure import Flag, Region, measure_regions
+from lesionscan.detection.grid import Footprint, WorkingGrid
+from lesionscan.detection.measure import (
+    Flag,
+    Region,
+    _crofton_perimeter,
+    _hull_area,
+    measure_regions,
+)
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing
 from tests.detection.made import disk
 
 SHAPE = (160, 120)
+
+
+def _footprints(labels: LabelImage) -> tuple[Footprint, ...]:
+    shape = (labels.shape[0], labels.shape[1])
+    return WorkingGrid(stored=shape, working=shape).restore_regions(labels)
 
 
 def _measure(
@@ -22,7 +36,7 @@ def _measure(
     image = np.where(labels > 0, 0.4, 0.7).astype(np.float32)
     everywhere = np.ones(labels.shape, bool)
     return measure_regions(
-        labels,
+        _footprints(labels),
         image,
         everywhere if bone is None else bone,
         exposed=everywhere if exposed is None else exposed,
@@ -135,6 +149,25 @@ def test_regions_come_in_the_order_of_their_labels() -> None:
     assert [region.label for region in _measure(labels)] == [1, 3]
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_perimeter_is_that_of_scikit_image(seed: int) -> None:
+    """Crofton's estimate in four directions, of any speckle."""
+    random = np.random.default_rng(seed)
+    speckle = np.pad(random.random((40, 30)) < random.random(), 3).astype(np.uint8)
+    assert _crofton_perimeter(speckle) == pytest.approx(perimeter_crofton(speckle))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_hull_holds_the_pixels_that_scikit_image_counts(seed: int) -> None:
+    """Of any scatter of pixels, as points: those on the hull's sides count."""
+    random = np.random.default_rng(seed)
+    points = random.integers(0, 30, (12, 2)).astype(np.int32)
+    mask = np.zeros((30, 30), np.bool_)
+    mask[tuple(points.T)] = True
+    hull = convex_hull_image(mask, offset_coordinates=False, include_borders=True)
+    assert _hull_area(points) == np.count_nonzero(hull)
+
+
 def test_no_labels_give_no_regions() -> None:
     """Nothing found is an empty tuple."""
     assert _measure(np.zeros(SHAPE, np.int32)) == ()
@@ -179,6 +212,43 @@ def test_the_lucency_map_is_measured_inside_and_around() -> None:
     assert region.lucency_contrast == pytest.approx(0.5, abs=0.001)
 
 
+def test_the_lucency_around_counts_half_a_radius_wide() -> None:
+    """Radius 20: what is 12 pixels off the edge does not count, what is 5 off does."""
+    labels = _disk(20.0)
+    far = ~disk(SHAPE, (80.0, 60.0), 32.0)
+    ring = ~far & (labels == 0)
+
+    (one,) = _measure(labels, lucency=far.astype(np.float32))
+    (other,) = _measure(labels, lucency=ring.astype(np.float32))
+
+    assert one.lucency_contrast == 0.0
+    assert other.lucency_contrast == pytest.approx(-1.0, abs=0.01)
+
+
+def test_what_is_not_exposed_is_no_lucent_surrounding() -> None:
+    """Half of the ring is shuttered: the other half decides; all of it: there is no contrast."""
+    left = np.zeros(SHAPE, bool)
+    left[:, :60] = True
+    lucency = np.where(_disk() > 0, 0.5, np.where(left, 0.1, 0.9)).astype(np.float32)
+
+    (half,) = _measure(_disk(), lucency=lucency, exposed=left)
+    (none,) = _measure(_disk(), lucency=lucency, exposed=_disk() > 0)
+
+    assert half.lucency_contrast == pytest.approx(0.4, abs=1e-5)
+    assert none.lucency_contrast == 0.0
+
+
+def test_thin_lines_far_apart_have_the_lucency_of_their_own() -> None:
+    """A region that vanishes on the reduced grid is still measured where it lies."""
+    labels = np.zeros((4200, 12), np.int32)
+    labels[:, 1] = labels[:, 11] = 1
+    labels[0, :] = 1
+
+    (region,) = _measure(labels, lucency=(labels > 0).astype(np.float32))
+
+    assert (region.lucency, region.lucency_peak, region.lucency_contrast) == (1.0, 1.0, 0.0)
+
+
 def test_a_small_region_is_flagged() -> None:
     """Below 5 pixels radius shapes say little."""
     (region,) = _measure(_disk(4.0))
@@ -192,7 +262,7 @@ def test_a_region_clipped_to_black_is_flagged() -> None:
     everywhere = np.ones(SHAPE, bool)
 
     (region,) = measure_regions(
-        labels,
+        _footprints(labels),
         np.where(labels > 0, 0.0, 0.7).astype(np.float32),
         everywhere,
         exposed=everywhere,

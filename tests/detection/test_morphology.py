@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from lesionscan.detection.morphology import (
     close_disk,
@@ -11,12 +12,16 @@ from lesionscan.detection.morphology import (
 from tests.detection.made import disk
 
 
-def test_the_distance_is_euclidean() -> None:
-    """Three down and four across are five."""
-    mask = np.zeros((20, 20), bool)
-    mask[5, 5] = True
+def test_the_distance_is_euclidean_but_for_two_percent() -> None:
+    """Three down and four across are five; so it is in every direction."""
+    mask = np.zeros((41, 41), bool)
+    mask[20, 20] = True
 
-    assert distance_to(mask)[8, 9] == 5.0
+    distance = distance_to(mask)
+
+    assert distance[23, 24] == pytest.approx(5.0, rel=0.01)
+    rows, cols = np.mgrid[-20:21, -20:21]
+    assert distance == pytest.approx(np.hypot(rows, cols), rel=0.025)
 
 
 def test_holes_are_filled_up_to_an_area_and_only_inside() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.draw import polygon2mask
 
 from lesionscan.detection.outlines import (
     ANGLES,
@@ -87,7 +88,7 @@ def test_many_rays_are_sampled_in_pieces() -> None:
 def test_a_square_is_filled_with_its_box() -> None:
     """The box holds the polygon, the mask its pixels: a 10 x 20 rectangle has 200, +- its edge."""
     corners = np.array([[4.5, 9.5], [4.5, 29.5], [14.5, 29.5], [14.5, 9.5]])
-    box, mask = filled(corners, (50, 60))
+    ((box, mask),) = filled(corners[None], (50, 60))
     whole = np.zeros((50, 60), np.bool_)
     whole[box] = mask
     assert whole.sum() == 200
@@ -97,7 +98,7 @@ def test_a_square_is_filled_with_its_box() -> None:
 def test_a_polygon_beyond_the_picture_is_cut_at_its_border() -> None:
     """What lies outside the picture is left out."""
     corners = np.array([[-10.0, -10.0], [-10.0, 5.5], [5.5, 5.5], [5.5, -10.0]])
-    box, mask = filled(corners, (20, 20))
+    ((box, mask),) = filled(corners[None], (20, 20))
     assert (box[0].start, box[1].start) == (0, 0)
     assert mask.sum() == 36
 
@@ -107,3 +108,17 @@ def test_blurring_keeps_a_flat_picture() -> None:
     flat = np.full((40, 40), 0.5, np.float32)
     for radius in (1.0, 30.0):
         assert np.allclose(blur_to_scale(flat, radius), flat)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_polygons_are_filled_as_scikit_image_fills_them(seed: int) -> None:
+    """Jagged stars in and beyond the picture, all at once: pixel for pixel the same."""
+    random = np.random.default_rng(seed)
+    turn = (np.arange(ANGLES) + 0.5) * (2 * np.pi / ANGLES)
+    reach = random.uniform(0.5, 40, (30, 1)) * random.uniform(0.3, 1.6, (30, ANGLES))
+    stars = np.stack([reach * np.sin(turn), reach * np.cos(turn)], axis=2)
+    stars += random.uniform(-20, 110, (30, 1, 2))
+    for star, (box, mask) in zip(stars, filled(stars, (90, 100)), strict=True):
+        whole = np.zeros((90, 100), np.bool_)
+        whole[box] = mask
+        assert np.array_equal(whole, polygon2mask((90, 100), star))

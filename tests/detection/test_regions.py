@@ -18,12 +18,14 @@ def _find(
     search: BoolImage | None = None,
     *,
     found: LabelImage | None = None,
+    seen: FloatImage | None = None,
     most: int = 20,
 ) -> LabelImage:
     inside = np.ones(film.shape, bool) if search is None else search
     known = np.zeros(film.shape, np.int32) if found is None else found
     inner = fill_outside(film, inside)
-    return find_dark_regions(film, inner, inside, found=known, radii_px=RADII, most=most)
+    lucency = np.zeros(film.shape, np.float32) if seen is None else seen
+    return find_dark_regions(film, inner, lucency, inside, found=known, radii_px=RADII, most=most)
 
 
 def _labelled(*masks: BoolImage) -> LabelImage:

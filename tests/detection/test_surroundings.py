@@ -2,23 +2,40 @@ import cv2
 import numpy as np
 import pytest
 
-from lesionscan.detection.surroundings import Surroundings, _Directions, look_around
+from lesionscan.detection.grid import Footprint
+from lesionscan.detection.surroundings import (
+    Surroundings,
+    _Groups,
+    _quantile_of_known,
+    look_around,
+)
 from lesionscan.radiograph import BoolImage, FloatImage
 from tests.detection.made import disk
 
 SHAPE = (200, 200)
 
 
-def _look(film: FloatImage, region: BoolImage, bone: BoolImage | None = None) -> Surroundings:
-    rows, cols = np.nonzero(region)
-    box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
-    contours, _ = cv2.findContours(
-        region[box].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    contour = np.asarray(contours[0][:, 0, ::-1], np.int32)
-    everywhere = np.ones(SHAPE, bool)
+def _look(
+    film: FloatImage,
+    *regions: BoolImage,
+    bone: BoolImage | None = None,
+    exposed: BoolImage | None = None,
+) -> tuple[Surroundings, ...]:
+    footprints, contours = [], []
+    for number, region in enumerate(regions, start=1):
+        whole = np.s_[0 : region.shape[0], 0 : region.shape[1]]
+        footprints.append(Footprint.of(number, whole, region))
+        mask = footprints[-1].mask.astype(np.uint8)
+        found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        contours.append(np.asarray(found[0][:, 0, ::-1], np.int32))
+    everywhere = np.ones(film.shape, bool)
     return look_around(
-        region[box], box, contour, film, everywhere if bone is None else bone, everywhere
+        footprints,
+        contours,
+        image=film,
+        bone=everywhere if bone is None else bone,
+        exposed=everywhere if exposed is None else exposed,
+        lucency=film,
     )
 
 
@@ -33,7 +50,7 @@ def test_contrast_and_noise_of_a_hole_in_even_bone() -> None:
     film = _bone()
     film[region] -= 0.2
 
-    around = _look(film, region)
+    (around,) = _look(film, region)
 
     assert around.contrast == pytest.approx(0.2, abs=0.005)
     assert around.contrast_to_noise == pytest.approx(20, rel=0.15)
@@ -49,7 +66,7 @@ def test_a_piece_of_a_canal_is_open_at_its_ends() -> None:
     film = _bone()
     film[:, 85:116] -= 0.2
 
-    around = _look(film, disk(SHAPE, (100, 100), 15))
+    (around,) = _look(film, disk(SHAPE, (100, 100), 15))
 
     assert around.weakest_side_contrast < 0.05
     assert around.enclosure < 0.9
@@ -62,8 +79,8 @@ def test_a_bright_rim_is_seen() -> None:
     film[region] -= 0.2
     film[disk(SHAPE, (100, 100), 23) & ~region] += 0.2
 
-    assert _look(film, region).rim_contrast > 0.05
-    assert _look(_bone(), region).rim_contrast == pytest.approx(0.0, abs=0.01)
+    assert _look(film, region)[0].rim_contrast > 0.05
+    assert _look(_bone(), region)[0].rim_contrast == pytest.approx(0.0, abs=0.01)
 
 
 def test_bone_fraction_counts_region_and_ring() -> None:
@@ -71,7 +88,7 @@ def test_bone_fraction_counts_region_and_ring() -> None:
     bone = np.zeros(SHAPE, bool)
     bone[:, :100] = True
 
-    around = _look(_bone(), disk(SHAPE, (100, 99.5), 15), bone)
+    (around,) = _look(_bone(), disk(SHAPE, (100, 99.5), 15), bone=bone)
 
     assert around.bone_fraction == pytest.approx(0.5, abs=0.03)
     assert around.rim_in_bone == pytest.approx(0.5, abs=0.05)
@@ -82,22 +99,8 @@ def test_the_margin_is_in_stored_pixels_on_a_reduced_grid() -> None:
     rows, cols = np.mgrid[:400, :400]
     distance = np.hypot(rows - 200, cols - 200) - 80
     film = (0.7 - 0.3 / (1 + np.exp(distance / (12 / 4.394)))).astype(np.float32)
-    region = distance <= 0
-    r, c = np.nonzero(region)
-    box = (slice(r.min(), r.max() + 1), slice(c.min(), c.max() + 1))
-    contours, _ = cv2.findContours(
-        region[box].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    everywhere = np.ones(film.shape, bool)
 
-    around = look_around(
-        region[box],
-        box,
-        np.asarray(contours[0][:, 0, ::-1], np.int32),
-        film,
-        everywhere,
-        everywhere,
-    )
+    (around,) = _look(film, distance <= 0)
 
     assert around.margin_width_px == pytest.approx(12, rel=0.25)
 
@@ -105,26 +108,53 @@ def test_the_margin_is_in_stored_pixels_on_a_reduced_grid() -> None:
 def test_a_region_without_exposed_surroundings_has_no_contrast() -> None:
     """Nothing to compare with gives zeros, not an error."""
     region = disk(SHAPE, (100, 100), 15)
-    rows, cols = np.nonzero(region)
-    box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
 
-    around = look_around(region[box], box, np.zeros((0, 2), np.int32), _bone(), region, region)
+    (around,) = _look(_bone(), region, exposed=region)
 
     assert around.contrast == 0.0
     assert around.enclosure == 0.0
-    assert around.margin_width_px is None
+    assert around.lucency_around is None
+
+
+def test_many_regions_are_looked_at_as_each_alone() -> None:
+    """A small, a large and one at the border, in one table of pixels: the same facts to the bit."""
+    film = _bone(noise=0.05)
+    regions = [
+        disk(SHAPE, (100, 100), 40),
+        disk(SHAPE, (30, 160), 3),
+        disk(SHAPE, (0, 20), 12),
+    ]
+    assert _look(film, *regions) == tuple(_look(film, region)[0] for region in regions)
+
+
+def test_nothing_is_looked_at_without_regions() -> None:
+    """Nothing in, nothing out."""
+    assert _look(_bone()) == ()
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_directions_have_the_quantiles_and_medians_of_numpy(seed: int) -> None:
-    """All directions at once give bit for bit what each gives alone."""
+def test_groups_have_the_quantiles_of_numpy(seed: int) -> None:
+    """All groups at once give bit for bit what each gives alone; a zero may be negative."""
     random = np.random.default_rng(seed)
     values = random.random(random.integers(1, 400)).astype(np.float32)
-    sector = random.integers(0, 16, values.size)
-    seen = _Directions.of(values, sector)
-    groups = [values[sector == number] for number in np.unique(sector)]
-    assert seen.quantile(0.8).tolist() == [float(np.quantile(one, 0.8)) for one in groups]
-    residual = np.concatenate(
-        [values[sector == n] - np.median(values[sector == n]) for n in np.unique(sector)]
-    )
-    assert seen.noise() == max(1.4826 * float(np.median(np.abs(residual))), 0.004)
+    values[random.random(values.size) < 0.1] = -0.0
+    group = random.integers(0, 16, values.size)
+    seen = _Groups.of(values, group)
+    assert seen.group.tolist() == np.unique(group).tolist()
+    for share in (0.5, 0.8):
+        alone = [float(np.quantile(values[group == n], share)) for n in seen.group]
+        assert seen.quantile(share).tolist() == alone
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_have_the_quantiles_of_their_known_values(seed: int) -> None:
+    """NaN does not count; a row of nothing else has no quantile."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(12, 8))
+    values[random.random(values.shape) < 0.5] = np.nan
+    values[3] = np.nan
+    expected = [
+        np.quantile(row[np.isfinite(row)], 0.2) if np.isfinite(row).any() else np.nan
+        for row in values
+    ]
+    assert _quantile_of_known(values, 0.2) == pytest.approx(expected, nan_ok=True)
