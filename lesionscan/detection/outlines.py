@@ -161,7 +161,8 @@ def filled(
     """Rasterise polygons, one after the other as they are asked for.
 
     A pixel belongs to a polygon where its centre lies inside, by the even-odd rule. scikit-image's
-    `polygon2mask` gives the same, pixel by pixel rather than row by row, in many times the time.
+    `polygon2mask` gives the same but for centres that lie just on a side, pixel by pixel rather
+    than row by row, in many times the time.
 
     Parameters
     ----------

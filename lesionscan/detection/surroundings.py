@@ -8,7 +8,7 @@ region by region, a hundred small sums each, was half of the time of a search.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -30,6 +30,8 @@ _WEAK_SHARE = 0.2
 _LEAST_NOISE = 0.004
 """Noise is never taken to be smaller: about one grey level of 255."""
 
+
+_AnyT = TypeVar("_AnyT", bound=np.generic)
 
 _Places: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Rows and columns, (regions,) each, in every region's own patch."""
@@ -168,22 +170,12 @@ class _Patch:
         radius = float(np.sqrt(np.count_nonzero(mask) / np.pi))
         factor = max(1, round(2.0 * radius / _ACROSS_PX))
         reach = int(np.ceil(0.6 * radius)) + 4 * factor
-        low, high = (
-            [max(side.start - reach, 0) for side in box],
-            [min(side.stop + reach, whole) for side, whole in zip(box, image.shape, strict=True)],
-        )
-        # whole pixels of the reduced grid, but never none
-        high = [
-            max(end - (end - start) % factor, min(start + factor, whole))
-            for start, end, whole in zip(low, high, image.shape, strict=True)
-        ]
-        near = np.s_[low[0] : high[0], low[1] : high[1]]
-        corner = [side.start - start for side, start in zip(box, low, strict=True)]
-        own = np.zeros((high[0] - low[0], high[1] - low[1]), np.bool_)
-        target = own[corner[0] :, corner[1] :][: mask.shape[0], : mask.shape[1]]
-        target[...] = mask[: target.shape[0], : target.shape[1]]
+        cut = _Cut.around(box, image.shape, reach=reach, factor=factor)
+        own = np.zeros(cut.shape, np.bool_)
+        corner = cut.place(box)
+        own[corner[0] :, corner[1] :][: mask.shape[0], : mask.shape[1]] = mask
         inside = _mostly(own, factor)
-        film = _reduced(image[near], factor)
+        film = _reduced(cut.of(image), factor)
         distance, depth = np.full(film.shape, np.inf, np.float32), np.zeros_like(film)
         if inside.any():
             distance = distance_to(inside)
@@ -192,10 +184,10 @@ class _Patch:
         return cls(
             factor=factor,
             film=film,
-            lucency=_reduced(lucency[near], factor),
+            lucency=_reduced(cut.of(lucency), factor),
             inside=inside,
-            in_bone=_mostly(bone[near], factor),
-            in_field=_mostly(exposed[near], factor),
+            in_bone=_mostly(cut.of(bone), factor),
+            in_field=_mostly(cut.of(exposed, beyond=False), factor),
             distance=distance,
             depth=depth,
             edge_alignment=_alignment(film, distance, depth) if inside.any() else 0.0,
@@ -204,6 +196,60 @@ class _Patch:
             ),
             profile_reach=profile_reach,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A piece of the stored matrix whose sides are whole multiples of a factor.
+
+    Attributes
+    ----------
+    near
+        What of it lies in the matrix.
+    beyond
+        Rows above and below, columns to the left and right that do not.
+    """
+
+    near: tuple[slice, slice]
+    beyond: tuple[int, int, int, int]
+
+    @classmethod
+    def around(
+        cls, box: tuple[slice, slice], shape: tuple[int, ...], *, reach: int, factor: int
+    ) -> Self:
+        near: list[slice] = []
+        beyond: list[int] = []
+        for side, whole in zip(box, shape, strict=True):
+            low, high = max(side.start - reach, 0), min(side.stop + reach, whole)
+            missing = -(high - low) % factor
+            # evenly on both sides, so that a film turned round is cut alike
+            low, high = low - missing // 2, high + missing - missing // 2
+            near.append(slice(max(low, 0), min(high, whole)))
+            beyond += [max(-low, 0), max(high - whole, 0)]
+        return cls((near[0], near[1]), (beyond[0], beyond[1], beyond[2], beyond[3]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = (side.stop - side.start for side in self.near)
+        return rows + sum(self.beyond[:2]), cols + sum(self.beyond[2:])
+
+    def place(self, box: tuple[slice, slice]) -> tuple[int, int]:
+        """Return the row and column here at which a box of the matrix begins."""
+        rows, cols = (
+            inner.start - outer.start for inner, outer in zip(box, self.near, strict=True)
+        )
+        return rows + self.beyond[0], cols + self.beyond[2]
+
+    def of(self, array: NDArray[_AnyT], *, beyond: bool = True) -> NDArray[_AnyT]:
+        """Cut it out; beyond the matrix its last pixels go on, or all is zero."""
+        inside = array[self.near]
+        if not any(self.beyond):
+            return inside
+        top, bottom, left, right = self.beyond
+        widths = ((top, bottom), (left, right))
+        padded = np.pad(inside, widths, mode="edge") if beyond else np.pad(inside, widths)
+        return np.asarray(padded, array.dtype)
 
 
 def _reduced(image: FloatImage, factor: int) -> FloatImage:

@@ -125,8 +125,8 @@ def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:
     image
         float32 (rows, cols) in [0, 1], bone bright.
     exposed
-        bool (rows, cols); the stretch looks at these pixels only, so that a white marker or a
-        black collimator does not flatten the film.
+        bool (rows, cols); the stretch looks at these pixels only, on a large film at some hundred
+        thousand of them, so that a white marker or a black collimator does not flatten the film.
     """
     # every so manieth pixel each way tells as much as all of a large film
     step = max(1, int((image.size / _ENOUGH_PX) ** 0.5))

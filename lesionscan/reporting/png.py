@@ -34,7 +34,8 @@ def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     ValueError
         When the array is no such picture.
     """
-    colour = picture.ndim == 3 and picture.shape[2] == 3
+    # OpenCV, which reorders the colours, knows one order of bytes
+    colour = picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype.isnative
     if not (picture.ndim == 2 or colour) or picture.dtype.kind != "u" or picture.itemsize > 2:
         raise ValueError(f"no PNG can be made of an array {picture.dtype} {picture.shape}")
     if not picture.size:

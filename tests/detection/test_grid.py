@@ -73,6 +73,21 @@ def test_a_reduced_mask_is_true_only_where_it_was_wholly_covered() -> None:
     assert np.flatnonzero(~reduced[0]).tolist() == [320]
 
 
+@pytest.mark.parametrize("shape", [(3000, 2400), (2140, 1760), (1999, 1501), (701, 650)])
+def test_a_turned_film_is_reduced_alike_and_to_its_last_row(shape: tuple[int, int]) -> None:
+    """No end of the film has more of a say than the other."""
+    grid = WorkingGrid.of(shape, long_side_px=400)
+    film = np.random.default_rng(1).random(shape).astype(np.float32)
+    turned = np.ascontiguousarray(film[::-1, ::-1])
+    assert grid.reduce(turned)[::-1, ::-1] == pytest.approx(grid.reduce(film), abs=2e-5)
+    for row in (0, -1):
+        mask = np.ones(shape, bool)
+        mask[row] = False
+        reduced = grid.reduce_mask(mask)
+        assert not reduced[row].any()
+        assert reduced[2:-2].all()
+
+
 def test_a_map_comes_back_at_its_place() -> None:
     """A slope from left to right keeps its values at the same places of the film."""
     stored = np.tile(np.linspace(0, 1, 1280, dtype=np.float32), (900, 1))

@@ -127,6 +127,29 @@ def test_many_regions_are_looked_at_as_each_alone() -> None:
     assert _look(film, *regions) == tuple(_look(film, region)[0] for region in regions)
 
 
+@pytest.mark.parametrize("radius", [30, 70, 240])
+def test_a_region_at_one_border_is_looked_at_as_at_the_other(radius: int) -> None:
+    """Half a disk at the right border has the facts of its mirror image at the left one."""
+    shape = (3 * radius + 5, 2 * radius + 7)
+    random = np.random.default_rng(4)
+    film = (0.6 + random.normal(0, 0.01, shape)).astype(np.float32)
+    region = disk(shape, (1.5 * radius, shape[1] - 1), radius)
+    film[region] -= 0.2
+    (right,) = _look(film, region)
+    (left,) = _look(np.ascontiguousarray(film[:, ::-1]), np.ascontiguousarray(region[:, ::-1]))
+    assert right.contrast == pytest.approx(0.2, abs=0.01)
+    for name in ("contrast", "weakest_edge_step", "enclosure", "bone_fraction", "rim_contrast"):
+        assert getattr(right, name) == pytest.approx(getattr(left, name), abs=0.02)
+
+
+def test_a_strip_along_the_border_has_its_contrast() -> None:
+    """Two columns at the edge of a large film."""
+    film = np.full((900, 300), 0.7, np.float32)
+    film[:, -2:] = 0.2
+    (around,) = _look(film, film < 0.5)
+    assert around.contrast == pytest.approx(0.5, abs=0.01)
+
+
 def test_nothing_is_looked_at_without_regions() -> None:
     """Nothing in, nothing out."""
     assert _look(_bone()) == ()

@@ -52,7 +52,10 @@ def test_a_flat_picture_is_small() -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((2, 2, 7), np.uint8), np.zeros((2, 2), np.float32), np.zeros((0, 5), np.uint8)],
+    [
+        *(np.zeros((2, 2, 7), np.uint8), np.zeros((2, 2), np.float32), np.zeros((0, 5), np.uint8)),
+        np.zeros((2, 2, 3), np.dtype(np.uint16).newbyteorder()),
+    ],
 )
 def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
     """What PNG cannot hold is an error, not an empty file."""

@@ -145,6 +145,7 @@ def test_a_network_can_be_sent_to_another_process() -> None:
         (b"garbage" * 50, "is no ONNX model that can be run"),
         (onnx_network()[:150], "is no ONNX model that can be run"),
         (onnx_network().replace(b"Conv", b"Cunv"), "is no ONNX model that can be run"),
+        (onnx_network().replace(b"Conv", b"C\xffnv"), "is no ONNX model that can be run"),
         (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
         (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
         (onnx_network(maps=1), r"makes \(2, 1, 32, 32\) of \(2, 3, 64, 64\)"),
@@ -160,3 +161,10 @@ def test_a_network_that_cannot_be_used_is_refused_in_one_line(
     with pytest.raises(ValueError, match=message):
         Network(onnx, LONG_SIDE_PX)
     assert capfd.readouterr() == ("", "")
+
+
+def test_numbers_that_are_no_more_finite_on_a_film_are_told() -> None:
+    """A network that is sane on an empty picture and overflows on a bright one."""
+    network = Network(onnx_network(lucency=3e38), LONG_SIDE_PX)
+    with pytest.raises(ValueError, match="not finite"):
+        network.look(np.ones((64, 64), np.float32))
