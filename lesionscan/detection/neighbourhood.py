@@ -1,0 +1,195 @@
+"""A region and what surrounds it, cut out of the film on a reduced grid.
+
+It is reduced until the region is at most 48 pixels across: that bounds the work on large films and
+averages quantum noise as an eye does.
+"""
+
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.detection.grid import Footprint
+from lesionscan.detection.margin import profiles_across
+from lesionscan.detection.morphology import distance_to
+from lesionscan.radiograph import BoolImage, FloatImage
+
+_ACROSS_PX = 48
+"""Largest region diameter on the reduced grid."""
+
+_AnyT = TypeVar("_AnyT", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """One region and what surrounds it, on the reduced grid; all arrays are (rows, cols) of it.
+
+    Attributes
+    ----------
+    factor
+        Stored pixels per pixel of this grid.
+    film, lucency, inside, in_bone, in_field
+        The full arrays here, and the region.
+    distance, depth
+        Distance to the nearest pixel inside, and outside, in pixels of this grid.
+    edge_alignment
+        As in `Region`.
+    profiles, profile_reach
+        The film across the region's margin, and how far.
+    """
+
+    factor: int
+    film: FloatImage
+    lucency: FloatImage
+    inside: BoolImage
+    in_bone: BoolImage
+    in_field: BoolImage
+    distance: FloatImage
+    depth: FloatImage
+    edge_alignment: float
+    profiles: NDArray[np.float32]
+    profile_reach: float
+
+    @classmethod
+    def of(
+        cls,
+        footprint: Footprint,
+        contour: NDArray[np.int32],
+        image: FloatImage,
+        bone: BoolImage,
+        exposed: BoolImage,
+        lucency: FloatImage,
+    ) -> Self:
+        """Cut a region out; parameters as of `lesionscan.detection.surroundings.look_around`."""
+        mask, box = footprint.mask, footprint.box
+        radius = float(np.sqrt(np.count_nonzero(mask) / np.pi))
+        factor = max(1, round(2.0 * radius / _ACROSS_PX))
+        reach = int(np.ceil(0.6 * radius)) + 4 * factor
+        cut = _Cut.around(box, image.shape, reach=reach, factor=factor)
+        own = np.zeros(cut.shape, np.bool_)
+        corner = cut.place(box)
+        own[corner[0] :, corner[1] :][: mask.shape[0], : mask.shape[1]] = mask
+        inside = _mostly(own, factor)
+        film = _reduced(cut.of(image), factor)
+        distance, depth = np.full(film.shape, np.inf, np.float32), np.zeros_like(film)
+        if inside.any():
+            distance = distance_to(inside)
+            depth = _depth(inside)
+        profile_reach = max(2.0, 0.6 * radius / factor)
+        return cls(
+            factor=factor,
+            film=film,
+            lucency=_reduced(cut.of(lucency), factor),
+            inside=inside,
+            in_bone=_mostly(cut.of(bone), factor),
+            in_field=_mostly(cut.of(exposed, beyond=False), factor),
+            distance=distance,
+            depth=depth,
+            edge_alignment=_alignment(film, distance, depth) if inside.any() else 0.0,
+            profiles=profiles_across(
+                film, (contour + corner + 0.5) / factor - 0.5, reach=profile_reach
+            ),
+            profile_reach=profile_reach,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A piece of the stored matrix whose sides are whole multiples of a factor.
+
+    Attributes
+    ----------
+    near
+        What of it lies in the matrix.
+    beyond
+        Rows above and below, columns to the left and right that do not.
+    """
+
+    near: tuple[slice, slice]
+    beyond: tuple[int, int, int, int]
+
+    @classmethod
+    def around(
+        cls, box: tuple[slice, slice], shape: tuple[int, ...], *, reach: int, factor: int
+    ) -> Self:
+        near: list[slice] = []
+        beyond: list[int] = []
+        for side, whole in zip(box, shape, strict=True):
+            low, high = max(side.start - reach, 0), min(side.stop + reach, whole)
+            missing = -(high - low) % factor
+            # evenly on both sides, so that a film turned round is cut alike
+            low, high = low - missing // 2, high + missing - missing // 2
+            near.append(slice(max(low, 0), min(high, whole)))
+            beyond += [max(-low, 0), max(high - whole, 0)]
+        return cls((near[0], near[1]), (beyond[0], beyond[1], beyond[2], beyond[3]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = (side.stop - side.start for side in self.near)
+        return rows + sum(self.beyond[:2]), cols + sum(self.beyond[2:])
+
+    def place(self, box: tuple[slice, slice]) -> tuple[int, int]:
+        """Return the row and column here at which a box of the matrix begins."""
+        rows, cols = (
+            inner.start - outer.start for inner, outer in zip(box, self.near, strict=True)
+        )
+        return rows + self.beyond[0], cols + self.beyond[2]
+
+    def of(self, array: NDArray[_AnyT], *, beyond: bool = True) -> NDArray[_AnyT]:
+        """Cut it out; beyond the matrix its last pixels go on, or all is zero."""
+        inside = array[self.near]
+        if not any(self.beyond):
+            return inside
+        top, bottom, left, right = self.beyond
+        widths = ((top, bottom), (left, right))
+        padded = np.pad(inside, widths, mode="edge") if beyond else np.pad(inside, widths)
+        return np.asarray(padded, array.dtype)
+
+
+def _reduced(image: FloatImage, factor: int) -> FloatImage:
+    """Average pixels, `factor` a side, of which the sides are multiples."""
+    if factor == 1:
+        return np.ascontiguousarray(image)
+    size = (image.shape[1] // factor, image.shape[0] // factor)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _mostly(mask: BoolImage, factor: int) -> BoolImage:
+    """Return where half of the pixels or more are True, `factor` a side."""
+    if factor == 1:
+        return np.ascontiguousarray(mask)
+    whole = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    size = (mask.shape[1] // factor, mask.shape[0] // factor)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA) > 127, np.bool_)
+
+
+def _depth(inside: BoolImage) -> FloatImage:
+    """Return the distance to the nearest pixel outside; beyond the picture all is outside."""
+    rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    padded = cv2.copyMakeBorder(
+        inside[box].view(np.uint8), *(1, 1, 1, 1), cv2.BORDER_CONSTANT, value=0
+    )
+    depth = np.zeros(inside.shape, np.float32)
+    depth[box] = distance_to(padded == 0)[1:-1, 1:-1]
+    return depth
+
+
+def _alignment(film: FloatImage, distance: FloatImage, depth: FloatImage) -> float:
+    """Return the mean cosine between brightness gradient and outward normal along the edge."""
+    edge = np.flatnonzero((distance <= 1.5) & (depth <= 1.5))
+    if not edge.size:
+        return 0.0
+    gradient, normal = (
+        [cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3).ravel()[edge] for order in ((0, 1), (1, 0))]
+        for smooth in (
+            cv2.GaussianBlur(film, (0, 0), 1.0),
+            cv2.GaussianBlur(distance - depth, (0, 0), 1.0),
+        )
+    )
+    length = np.hypot(*gradient) * np.hypot(*normal)
+    cosine = (gradient[0] * normal[0] + gradient[1] * normal[1]) / np.maximum(length, 1e-9)
+    return float(cosine.mean())
