@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--films", type=int, default=60, help="for the speed")
+    parser.add_argument("--films", type=int, default=180, help="for the speed")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--few", type=int, default=200)
     parser.add_argument("--many", type=int, default=20_000)
