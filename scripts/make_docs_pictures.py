@@ -71,7 +71,7 @@ def screens() -> dict[str, bytes]:
         wide.goto(server.address)
         wide.wait_for_selector("#saved:text-is('saved')")
         wide.click("text=hand_enchondromas.dcm")
-        wide.wait_for_function("document.querySelectorAll('#candidates > li').length === 3")
+        wide.wait_for_selector("#candidates > li:nth-child(3)")
         for key in ("a", "r", "a"):  # the second is none of the planted lesions
             wide.keyboard.press(key)
         wide.wait_for_timeout(1500)  # until it is saved

@@ -175,7 +175,7 @@ def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
         page.click("#film-note")
         page.keyboard.type("a film")
         press(page, "text=b/wrist.png")
-        page.wait_for_function("document.getElementById('film-name').textContent === 'b/wrist.png'")
+        page.wait_for_selector("#film-name:text-is('b/wrist.png')")
         assert kept(page)["films"]["a/knee.dcm"]["note"] == "a film"
 
 
@@ -239,11 +239,13 @@ def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path)
 
 def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
     """A decision in one is in the other, which does not write over it."""
+    from playwright.sync_api import expect
+
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     with watched(context, report) as one, watched(context, report) as other:
         one.fill("#film-note", "first")
         one.locator("#film-note").blur()
-        other.wait_for_function("document.getElementById('film-note').value === 'first'")
+        expect(other.locator("#film-note")).to_have_value("first")
         other.keyboard.press("a")
         one.wait_for_selector("#candidates > li.accepted")
         assert kept(one) == kept(other)
@@ -404,7 +406,7 @@ def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path
     """Lowering it lists fainter candidates in the panel; raising it leaves fewer films."""
     with opened(browser, report) as page:
         page.fill("#least-score", "0.1")
-        page.wait_for_function("document.querySelectorAll('#candidates > li').length === 3")
+        page.wait_for_selector("#candidates > li:nth-child(3)")
         page.fill("#least-score", "0.85")
         assert page.inner_text("#found") == "2 of 3 films"
         page.click("#filters-reset")
@@ -453,9 +455,7 @@ def test_films_without_candidates_and_failures_say_so(browser: "Browser", report
     """No empty panel: the threshold is named; a failure shows its code, cause and remedy."""
     with opened(browser, report) as page:
         page.click("text=b/wrist.png")
-        page.wait_for_function(
-            "document.getElementById('no-candidates').textContent.includes('above 0.50 (0 below)')"
-        )
+        page.wait_for_selector("#no-candidates:has-text('above 0.50 (0 below)')")
         page.click("#tab-failed")
         assert page.locator(".row").count() == 2
         assert "truncated: the file ends early" in page.inner_text("#stage-words")
@@ -515,7 +515,7 @@ def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Pa
         assert page.evaluate("scrollY") == 0
         page.click("#browse-toggle")
         page.click("text=a/hip.dcm")
-        page.wait_for_function("document.getElementById('film-name').textContent === 'a/hip.dcm'")
+        page.wait_for_selector("#film-name:text-is('a/hip.dcm')")
         page.click("#candidates button.accepted")
         assert "1" in kept(page)["films"]["a/hip.dcm"]["candidates"]
 
