@@ -88,7 +88,7 @@ def test_two_reviewers_of_different_films_are_both_kept(
         one.keyboard.press("a")
         saved(one)
         other.keyboard.press("ArrowRight")
-        other.wait_for_selector("#film-name:text-is('a/hip.dcm')")
+        other.wait_for_selector("#film-name:has-text('a/hip.dcm')")
         other.keyboard.press("u")
         saved(other)
         assert decisions(running.results) == {
@@ -129,13 +129,13 @@ def test_what_is_decided_while_the_question_stands_counts(
     ):
         one.keyboard.press("r")
         one.keyboard.press("ArrowRight")
-        one.wait_for_selector("#film-name:text-is('a/hip.dcm')")
+        one.wait_for_selector("#film-name:has-text('a/hip.dcm')")
         one.keyboard.press("r")
         saved(one)
         other.keyboard.press("a")
         other.wait_for_selector("#banner:visible")
         other.keyboard.press("ArrowRight")
-        other.wait_for_selector("#film-name:text-is('a/hip.dcm')")
+        other.wait_for_selector("#film-name:has-text('a/hip.dcm')")
         other.keyboard.press("a")
         other.click("#banner-first")
         # hip has become a conflict of its own by now: it is asked about too

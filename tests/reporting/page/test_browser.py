@@ -175,7 +175,7 @@ def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
         page.click("#film-note")
         page.keyboard.type("a film")
         press(page, "text=b/wrist.png")
-        page.wait_for_selector("#film-name:text-is('b/wrist.png')")
+        page.wait_for_selector("#film-name:has-text('b/wrist.png')")
         assert kept(page)["films"]["a/knee.dcm"]["note"] == "a film"
 
 
@@ -515,7 +515,7 @@ def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Pa
         assert page.evaluate("scrollY") == 0
         page.click("#browse-toggle")
         page.click("text=a/hip.dcm")
-        page.wait_for_selector("#film-name:text-is('a/hip.dcm')")
+        page.wait_for_selector("#film-name:has-text('a/hip.dcm')")
         page.click("#candidates button.accepted")
         assert "1" in kept(page)["films"]["a/hip.dcm"]["candidates"]
 
