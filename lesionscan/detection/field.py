@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.grid import reduced, resized_mask
 from lesionscan.detection.morphology import dilate_disk, distance_to
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
@@ -106,13 +107,8 @@ def _at_half_size(
     rows, columns = scaled.shape
     if max(rows, columns) <= _COARSE_PX:
         return find(scaled, exposed)
-    size = (-(-columns // 2), -(-rows // 2))
-    small, covered = (
-        np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
-        for whole in (scaled, exposed.astype(np.float32))
-    )
-    found = find(small, covered > 0.5).view(np.uint8) * np.uint8(255)
-    return np.asarray(cv2.resize(found, (columns, rows)) > 127, np.bool_)
+    found = find(reduced(scaled, 2), reduced(exposed.astype(np.float32), 2) > 0.5)
+    return resized_mask(found, (rows, columns), cv2.INTER_LINEAR)
 
 
 def _margin(mask: BoolImage) -> int:

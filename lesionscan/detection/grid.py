@@ -16,6 +16,20 @@ from lesionscan.detection.morphology import largest_component
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, read_only
 
 
+def reduced(image: FloatImage, factor: int) -> FloatImage:
+    """Average float32 (rows, cols), `factor` pixels a side; the sides are rounded up."""
+    if factor == 1:
+        return np.ascontiguousarray(image)
+    rows, cols = (-(-side // factor) for side in image.shape)
+    return np.asarray(cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def resized_mask(mask: BoolImage, shape: tuple[int, int], interpolation: int) -> BoolImage:
+    """Bring a bool mask to (rows, cols): True where that gives a half or more."""
+    whole = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(whole, shape[::-1], interpolation=interpolation) > 127, np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkingGrid:
     """Two grids over the same picture.
@@ -78,10 +92,7 @@ class WorkingGrid:
             return mask
         if mask.all() or not mask.any():  # as metal and the field mostly are
             return np.full(self.stored, mask.all(), np.bool_)
-        soft = cv2.resize(
-            mask.view(np.uint8) * np.uint8(255), self.stored[::-1], interpolation=cv2.INTER_LINEAR
-        )
-        return np.asarray(soft > 127, np.bool_)
+        return resized_mask(mask, self.stored, cv2.INTER_LINEAR)
 
     def restore_regions(self, labels: LabelImage) -> tuple["Footprint", ...]:
         """Bring int32 labels of the working grid to the stored matrix, each with smooth edges.

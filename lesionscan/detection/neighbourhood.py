@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.grid import Footprint
+from lesionscan.detection.grid import Footprint, reduced, resized_mask
 from lesionscan.detection.margin import profiles_across
 from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
@@ -72,7 +72,7 @@ class Patch:
         corner = cut.place(box)
         own[corner[0] :, corner[1] :][: mask.shape[0], : mask.shape[1]] = mask
         inside = _mostly(own, factor)
-        film = _reduced(cut.of(image), factor)
+        film = reduced(cut.of(image), factor)
         distance, depth = np.full(film.shape, np.inf, np.float32), np.zeros_like(film)
         if inside.any():
             distance = distance_to(inside)
@@ -81,7 +81,7 @@ class Patch:
         return cls(
             factor=factor,
             film=film,
-            lucency=_reduced(cut.of(lucency), factor),
+            lucency=reduced(cut.of(lucency), factor),
             inside=inside,
             in_bone=_mostly(cut.of(bone), factor),
             in_field=_mostly(cut.of(exposed, beyond=False), factor),
@@ -149,21 +149,12 @@ class _Cut:
         return np.asarray(padded, array.dtype)
 
 
-def _reduced(image: FloatImage, factor: int) -> FloatImage:
-    """Average pixels, `factor` a side, of which the sides are multiples."""
-    if factor == 1:
-        return np.ascontiguousarray(image)
-    size = (image.shape[1] // factor, image.shape[0] // factor)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
 def _mostly(mask: BoolImage, factor: int) -> BoolImage:
-    """Return where half of the pixels or more are True, `factor` a side."""
+    """Return where half of the pixels or more are True, `factor` a side, of which it is made."""
     if factor == 1:
         return np.ascontiguousarray(mask)
-    whole = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
-    size = (mask.shape[1] // factor, mask.shape[0] // factor)
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA) > 127, np.bool_)
+    rows, cols = (side // factor for side in mask.shape)
+    return resized_mask(mask, (rows, cols), cv2.INTER_AREA)
 
 
 def _depth(inside: BoolImage) -> FloatImage:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.grid import reduced
 from lesionscan.detection.morphology import largest_component
 from lesionscan.detection.outlines import (
     ANGLES,
@@ -56,7 +57,7 @@ class _Rays:
     Attributes
     ----------
     centres
-        float64 (blobs, 2), (row, col), the strongest blob first.
+        float64 (blobs, 2), (row, col), the best blob first.
     radii
         float64 (STEPS,), in pixels.
     edge, film
@@ -200,7 +201,7 @@ def _rays(
     """Find the blobs of one scale and look along the rays around them; None without any."""
     # what is finer than the scale needs costs time and adds noise
     factor = max(1, int(_FINEST * radius))
-    image, inner, lucency = (_reduced(one, factor) for one in (image, inner, lucency))
+    image, inner, lucency = (reduced(one, factor) for one in (image, inner, lucency))
     scale = np.array(search.shape) / np.array(inner.shape)
     centres, seen = _find_blobs(inner, lucency, search, scale, radius=radius / factor)
     if not centres.size:
@@ -215,14 +216,6 @@ def _rays(
     bone, film = (sample(blur_to_scale(one, radius / factor), rows, cols) for one in (inner, image))
     edge = edge_steps(bone, nearest=_NEAREST, farthest=_FARTHEST)
     return _Rays(centres, radii, edge, film, seen)
-
-
-def _reduced(image: FloatImage, factor: int) -> FloatImage:
-    """Average pixels, `factor` a side."""
-    if factor == 1:
-        return image
-    size = (-(-image.shape[1] // factor), -(-image.shape[0] // factor))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _find_blobs(

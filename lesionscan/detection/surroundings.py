@@ -108,7 +108,7 @@ def look_around(
     ]
     facts = _facts(Pixels.of(patches))
     facts["edge_alignment"] = np.array([patch.edge_alignment for patch in patches])
-    surrounded = facts.pop("surrounded")
+    surrounded = np.isfinite(facts["contrast"])
     around = facts.pop("lucency_around")
     return tuple(
         Surroundings(
@@ -123,7 +123,7 @@ def look_around(
 
 
 def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
-    """Return the facts by their names, (regions,) each, and which regions are surrounded."""
+    """Return the facts by their names, (regions,) each; no contrast is NaN: not surrounded."""
     inside = pixels.part(pixels.inside)
     radius = np.sqrt(np.bincount(inside.region, minlength=pixels.count) / np.pi)
     outside, seen = ~pixels.inside, pixels.in_field & ~pixels.inside
@@ -151,7 +151,6 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
     inner = pixels.part(pixels.inside & (pixels.depth <= edge.astype(np.float32)[pixels.region]))
     edge_steps = _by_octant(outer, middle) - _by_octant(inner, middle)
     return {
-        "surrounded": np.isfinite(contrast),
         "contrast": contrast,
         "contrast_to_noise": contrast / noise,
         "weakest_side_contrast": quantile_of_known(steps, _WEAK_SHARE),

@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from lesionscan.detection.grid import WorkingGrid
+from lesionscan.detection.grid import WorkingGrid, reduced, resized_mask
 from tests.detection.made import disk
 
 
@@ -104,3 +105,17 @@ def test_a_map_of_a_small_film_stays_as_it_is() -> None:
     film = np.ones((200, 100), np.float32)
 
     assert WorkingGrid.of(film.shape, long_side_px=640).restore(film) is film
+
+
+def test_pixels_are_averaged_and_the_sides_rounded_up() -> None:
+    """Four rows by two are two by one of their means; a fifth row is one more."""
+    film = np.arange(8, dtype=np.float32).reshape(4, 2)
+    assert reduced(film, 2).tolist() == [[1.5], [5.5]]
+    assert reduced(np.ones((5, 3), np.float32), 2).shape == (3, 2)
+    assert np.array_equal(reduced(film.T, 1), film.T)
+
+
+def test_a_resized_mask_is_true_from_a_half_on() -> None:
+    """Of 2 x 2 pixels two are enough, one is not."""
+    mask = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], np.bool_)
+    assert resized_mask(mask, (1, 2), cv2.INTER_AREA).tolist() == [[True, False]]

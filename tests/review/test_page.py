@@ -47,6 +47,13 @@ def reviewer(browser: "Browser", address: str) -> Iterator["Page"]:
     context.close()
 
 
+@contextmanager
+def two_reviewers(browser: "Browser", address: str) -> Iterator[tuple["Page", "Page"]]:
+    """Open the page twice, in browsers that share nothing."""
+    with reviewer(browser, address) as one, reviewer(browser, address) as other:
+        yield one, other
+
+
 def saved(page: "Page") -> None:
     """Wait until what was decided is in the folder."""
     page.wait_for_timeout(700)
@@ -81,10 +88,7 @@ def test_two_reviewers_of_different_films_are_both_kept(
     browser: "Browser", running: Served
 ) -> None:
     """Who saves second takes the other's films over, without being asked."""
-    with (
-        reviewer(browser, running.address) as one,
-        reviewer(browser, running.address) as other,
-    ):
+    with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
         other.keyboard.press("ArrowRight")
@@ -103,10 +107,7 @@ def test_two_reviewers_of_one_film_are_asked(
     browser: "Browser", running: Served, button: str, kept: str
 ) -> None:
     """Nothing is overwritten silently: the second chooses whose decisions stand."""
-    with (
-        reviewer(browser, running.address) as one,
-        reviewer(browser, running.address) as other,
-    ):
+    with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
         other.keyboard.press("r")
@@ -123,10 +124,7 @@ def test_what_is_decided_while_the_question_stands_counts(
     browser: "Browser", running: Served
 ) -> None:
     """The answer is about the film that was asked about, not about what came after."""
-    with (
-        reviewer(browser, running.address) as one,
-        reviewer(browser, running.address) as other,
-    ):
+    with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("r")
         one.keyboard.press("ArrowRight")
         one.wait_for_selector("#film-name:has-text('a/hip.dcm')")
@@ -153,10 +151,7 @@ def test_a_second_question_waits_for_the_first(
 ) -> None:
     """Both are answered, and saving goes on."""
     (tmp_path / "other.json").write_text("{")
-    with (
-        reviewer(browser, running.address) as one,
-        reviewer(browser, running.address) as other,
-    ):
+    with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
         other.keyboard.press("r")
@@ -173,10 +168,7 @@ def test_a_second_question_waits_for_the_first(
 
 def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Served) -> None:
     """Who made it does not bring it back by opening the page again."""
-    with (
-        reviewer(browser, running.address) as one,
-        reviewer(browser, running.address) as other,
-    ):
+    with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
         other.reload()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
+from lesionscan.detection.grid import reduced
 from lesionscan.radiograph import FloatImage, read_only
 
 _STRIDE_PX = 32
@@ -79,9 +80,7 @@ def _blurred(image: FloatImage, sigma: float) -> FloatImage:
     factor = max(1, int(sigma / _FINE_SIGMA))
     if factor == 1:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
-    rows, columns = (-(-side // factor) for side in image.shape)
-    small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / factor)
+    small = cv2.GaussianBlur(reduced(image, factor), (0, 0), sigma / factor)
     return np.asarray(cv2.resize(small, image.shape[::-1]), np.float32)
 
 
