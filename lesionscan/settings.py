@@ -35,11 +35,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_megapixels: float = Field(
-        default=100.0,
+        default=50.0,
         gt=0,
         le=1000,
         description="Largest picture read, in million pixels; a 43 x 43 cm detector at 0.1 mm has "
-        "18. Larger declared sizes are refused before memory is taken.",
+        "18. Larger declared sizes are refused before memory is taken; searching a picture takes "
+        "about 26 bytes of memory per pixel.",
+    )
+    max_file_mb: float = Field(
+        default=2000.0,
+        gt=0,
+        le=1_000_000,
+        description="Largest file read, in million bytes; 50 uncompressed pictures of 18 "
+        "megapixels have 1,800. Larger files are refused before they are read or hashed.",
     )
     max_frames: int = Field(
         default=50,

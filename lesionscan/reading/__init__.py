@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import Radiograph, Spacing
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
 from lesionscan.reading.frames import Frames
+from lesionscan.reading.limits import check_file_size
 from lesionscan.reading.sniff import HEAD_BYTES, file_format, looks_like_image
 from lesionscan.settings import Settings
 
@@ -141,6 +142,7 @@ def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
         )
     if facts.st_size == 0:
         raise UnreadableFileError(ErrorCode.EMPTY_FILE, "the file has no bytes; copy it again")
+    check_file_size(facts.st_size, settings)
     with path.open("rb") as stream:
         frames = _frames(stream, settings)
         frames.check(at_most=settings.max_frames)

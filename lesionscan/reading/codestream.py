@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.jpeg_limits import check_jpeg
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
@@ -27,6 +28,7 @@ _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
 
+_MAX_BOXES = 1000
 _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
 """More than any radiograph has; a hostile file may claim millions of empty ones."""
@@ -189,13 +191,22 @@ def _undecodable(fault: str) -> UnreadableFileError:
 
 
 def codestream_header(data: bytes) -> CodestreamHeader | None:
-    """Return what a JPEG, JPEG-LS or JPEG 2000 codestream declares, None when it is neither."""
+    """Return what a JPEG, JPEG-LS or JPEG 2000 codestream declares, None when it is neither.
+
+    Raises
+    ------
+    UnreadableFileError
+        `too_large` for a JPEG of more parts than `check_jpeg` allows.
+    """
     if data.startswith(_J2K_START):
         return _jpeg2000_header(data, 0)
     if data.startswith(_JP2_SIGNATURE):  # a whole JP2 file, against PS3.5 8.2.4, but seen
-        start = data.find(_J2K_START)
-        return _jpeg2000_header(data, start) if start >= 0 else None
-    return _jpeg_header(data) if data.startswith(b"\xff\xd8") else None
+        start = _jp2_codestream(data)
+        return None if start is None else _jpeg2000_header(data, start)
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    check_jpeg(data)
+    return _jpeg_header(data)
 
 
 def decode_codestream(
@@ -308,9 +319,30 @@ def _jpeg_header(data: bytes) -> CodestreamHeader | None:
     return None
 
 
+def _jp2_codestream(data: bytes) -> int | None:
+    """Return where the codestream starts that a decoder takes: in the first box of its kind.
+
+    ITU-T T.800 I.4. Other boxes may hold anything, another codestream's header too.
+    """
+    at = 0
+    for _ in range(_MAX_BOXES):
+        if at + 16 > len(data):
+            break
+        length, kind = struct.unpack_from(">L4s", data, at)
+        head = 8
+        if length == 1:
+            length, head = struct.unpack_from(">Q", data, at + 8)[0], 16
+        if kind == b"jp2c":
+            return at + head
+        if length < head:  # the last box, or nonsense
+            break
+        at += length
+    return None
+
+
 def _jpeg2000_header(data: bytes, start: int) -> CodestreamHeader | None:
     """Read the SIZ segment (ITU-T T.800 A.5.1)."""
-    if len(data) < start + 45:
+    if len(data) < start + 45 or not data.startswith(_J2K_START, start):
         return None
     length = struct.unpack_from(">H", data, start + 4)[0]
     right, bottom, left, top = struct.unpack_from(">4L", data, start + 8)

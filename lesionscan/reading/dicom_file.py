@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import BinaryIO
 
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -29,16 +31,21 @@ from pydicom.uid import (
 
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError
 from lesionscan.reading.codestream import truncated
+from lesionscan.reading.dicom_budget import header_budget
+from lesionscan.reading.limits import METADATA_BYTES
 
 # Any of them ends the header; only the last is an image (PS3.3 C.7.6.24, C.7.6.25).
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA = 0x7FE00010
 
-_DEFER_BYTES = 4 << 20
+_DEFER_BYTES = 2 << 20
 """Longer header values stay in the file: nothing that a radiograph is read from is so long."""
 
-_HEADER_BYTES = 64 << 20
-"""What a deflated file may hold beside its pixels."""
+_VALUE_BYTES = 1 << 17
+"""Of one value that is used: a look-up table of 65,536 entries of 16 bits takes as many."""
+
+_INFLATE_BYTES = 1 << 14
+"""Deflated bytes taken at a time: a bomb makes a thousand of each."""
 
 _NATIVE = (
     None,
@@ -147,11 +154,24 @@ class Tags:
 
     def _value(self, keyword: str) -> object:
         try:
+            if self._is_too_long(keyword):
+                raise ValueError("too long")  # noqa: TRY301 - as one that cannot be converted
             value: object = self.dataset.get(keyword)
         except Exception:  # noqa: BLE001 - pydicom raises many types on values it cannot convert
             self.irregular.append(keyword)
             return None
         return None if value is None or value == "" else value
+
+    def _is_too_long(self, keyword: str) -> bool:
+        """Return whether converting a value would make far more objects than any that is used.
+
+        A sequence is bounded by `_DEFER_BYTES` alone, since it may hold several tables.
+        """
+        tag = tag_for_keyword(keyword)
+        element: object = None if tag is None else self.dataset.get_item(tag, keep_deferred=True)
+        if not isinstance(element, RawDataElement) or element.length <= _VALUE_BYTES:
+            return False
+        return element.value is None or dictionary_VR(element.tag) != "SQ"
 
 
 def _number(part: object) -> float:
@@ -226,7 +246,7 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
         irregular.append("preamble")
     stream.seek(start)
     if syntax == DeflatedExplicitVRLittleEndian:
-        stream = _inflate(stream, max_bytes=max_pixel_bytes + _HEADER_BYTES)
+        stream = _inflate(stream, max_bytes=max_pixel_bytes + METADATA_BYTES)
     implicit, little = _encoding(stream, syntax)
 
     pixels: PixelElement | None = None
@@ -242,9 +262,12 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
         return True
 
     try:
-        dataset = read_dataset(
-            stream, implicit, little, stop_when=at_pixels, defer_size=_DEFER_BYTES
-        )
+        with header_budget(stream) as budgeted:
+            dataset = read_dataset(
+                budgeted, implicit, little, stop_when=at_pixels, defer_size=_DEFER_BYTES
+            )
+    except UnreadableFileError:
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the content
@@ -288,14 +311,11 @@ def _file_meta(stream: BinaryIO, start: int) -> tuple[UID | None, int]:
 def _inflate(stream: BinaryIO, *, max_bytes: int) -> BinaryIO:
     """Inflate the rest of a file (PS3.5 A.5), refusing more than `max_bytes`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    parts: list[bytes] = []
-    total = 0
+    inflated = io.BytesIO()
     try:
-        while chunk := stream.read(1 << 20):
-            part = inflater.decompress(chunk, max_bytes + 1 - total)
-            parts.append(part)
-            total += len(part)
-            if total > max_bytes:
+        while chunk := stream.read(_INFLATE_BYTES):
+            inflated.write(inflater.decompress(chunk, max_bytes + 1 - inflated.tell()))
+            if inflated.tell() > max_bytes:
                 raise UnreadableFileError(
                     ErrorCode.TOO_LARGE,
                     "the file inflates to more than a radiograph holds; raise max_megapixels",
@@ -306,7 +326,8 @@ def _inflate(stream: BinaryIO, *, max_bytes: int) -> BinaryIO:
         ) from None
     if not inflater.eof:
         raise truncated()
-    return io.BytesIO(b"".join(parts))
+    inflated.seek(0)
+    return inflated
 
 
 def _encoding(stream: BinaryIO, syntax: UID | None) -> tuple[bool, bool]:

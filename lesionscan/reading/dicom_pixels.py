@@ -31,6 +31,7 @@ from lesionscan.reading.grayscale import (
     grey_from_luma_chroma,
     stored_greys,
 )
+from lesionscan.reading.limits import check_picture_size
 
 _LOSSLESS = (
     HTJ2KLossless,
@@ -78,12 +79,7 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
         `bad_header`, `too_large`, `not_a_radiograph` or `colour_photograph`.
     """
     rows, columns = _required(tags, "Rows"), _required(tags, "Columns")
-    if rows * columns > max_megapixels * 1e6:
-        raise UnreadableFileError(
-            ErrorCode.TOO_LARGE,
-            f"{rows} x {columns} pixels are more than {max_megapixels:g} million; "
-            "raise max_megapixels",
-        )
+    check_picture_size(rows, columns, max_megapixels=max_megapixels)
     allocated = _required(tags, "BitsAllocated")
     if allocated == 1:
         raise UnreadableFileError(

@@ -26,15 +26,18 @@ from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError,
 from lesionscan.reading.codestream import damaged, truncated
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
+from lesionscan.reading.jpeg_limits import check_jpeg
+from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
+from lesionscan.reading.tiff_limits import check_directories, check_page
 from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
 
-_FILE_BYTES_PER_PIXEL = 16
-"""Four uncompressed float32 channels: the most that a picture read here takes in a file."""
+_FILE_BYTES_PER_PIXEL = 8
+"""Four uncompressed channels of 16 bits: the most that a PNG takes."""
 
-_FILE_BYTES_BESIDE = 64 << 20
-"""Room for colour profiles, thumbnails and metadata."""
+_MOST_CHUNKS = 1_000_000
+"""Of a PNG; one of 100 megapixels in chunks of 1 kB has 200,000."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +73,21 @@ def raster_frames(
         See :class:`~lesionscan.reading.codes.ErrorCode`.
     """
     megapixels = settings.max_megapixels
-    # the pages of one file are together as long as one picture may be: memory holds all of it
-    room = int(megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + _FILE_BYTES_BESIDE
+    if name == "tiff":
+        return _tiff_frames(stream, settings)
+    room = int(megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + METADATA_BYTES
+
+    def read(_frame: int) -> Radiograph:
+        picture = _png_or_jpeg_file(stream, name, room=room, max_megapixels=megapixels)
+        return _radiograph(picture, settings.polarity)
+
+    return Frames(1, read, _not_said)
+
+
+def _png_or_jpeg_file(
+    stream: BinaryIO, name: Literal["png", "jpeg"], *, room: int, max_megapixels: float
+) -> _Picture:
+    """Read and decode a file, whose bytes are not kept beside the picture."""
     stream.seek(0)
     # All bytes first: what fails from here on is the content, not the disk.
     data = stream.read(room + 1)
@@ -79,26 +95,28 @@ def raster_frames(
         raise UnreadableFileError(
             ErrorCode.TOO_LARGE, "the file is too long for a radiograph; raise max_megapixels"
         )
-
-    if name != "tiff":
-
-        def read(_frame: int) -> Radiograph:
-            with _decoding():
-                picture = _png_or_jpeg(data, name, max_megapixels=megapixels)
-            return _radiograph(picture, settings.polarity)
-
-        return Frames(1, read, _not_said)
-
     with _decoding():
-        # as many as can be wanted, each with some previews beside it
-        listed = islice(tifffile.TiffFile(io.BytesIO(data)).pages, 4 * settings.max_frames + 16)
-        pages = [page for page in listed if not _is_preview(page)]
+        return _png_or_jpeg(data, name, max_megapixels=max_megapixels)
+
+
+def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
+    """List the pages of a TIFF, previews left out; only what is decoded is read."""
+    # as many as can be wanted, each with some previews beside it
+    most = 4 * settings.max_frames + 16
+    check_directories(stream, pages=most)
+    stream.seek(0)
+    with _decoding():
+        file = tifffile.TiffFile(stream, is_lsm=False, is_ndpi=False, is_scanimage=False)
+        pages = [page for page in islice(file.pages, most) if not _is_preview(page)]
     if not pages:
         raise damaged()
+    file_bytes = stream.seek(0, io.SEEK_END)
 
     def read_page(frame: int) -> Radiograph:
         with _decoding():
-            picture = _tiff(data, pages[frame - 1], max_megapixels=megapixels)
+            picture = _tiff(
+                pages[frame - 1], file_bytes=file_bytes, max_megapixels=settings.max_megapixels
+            )
         return _radiograph(picture, settings.polarity)
 
     return Frames(len(pages), read_page, _not_said)
@@ -116,7 +134,9 @@ def _decoding() -> Iterator[None]:
             yield
         except (UnreadableFileError, MemoryError):
             raise
-        except Exception:  # noqa: BLE001 - decoders raise many types on damaged bytes
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk, not the content
             raise damaged() from None
 
 
@@ -217,10 +237,12 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
     """Decode by Pillow's format classes, since `Image.open` adds a size limit of its own."""
     file: Image
     if name == "png":
+        _check_chunks(data)
         file = PngImagePlugin.PngImageFile(io.BytesIO(data))
         if getattr(file, "n_frames", 1) > 1:
             raise _multi_frame()
     else:
+        check_jpeg(data)
         file = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     _check_size(file.height, file.width, max_megapixels=max_megapixels)
     try:
@@ -238,6 +260,18 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
     return replace(_pillow_picture(file), turned=turned)
 
 
+def _check_chunks(data: bytes) -> None:
+    """Refuse a PNG of more chunks than encoders write: each costs Pillow an object."""
+    at = 8
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise UnreadableFileError(
+        ErrorCode.TOO_LARGE, "the PNG holds more parts than a radiograph's; save the picture again"
+    )
+
+
 def _pillow_picture(file: Image) -> _Picture:
     """Turn Pillow's modes into channels."""
     if file.mode == "1":
@@ -252,21 +286,20 @@ def _pillow_picture(file: Image) -> _Picture:
 
 
 def _tiff(
-    data: bytes, page: tifffile.TiffPage | tifffile.TiffFrame, *, max_megapixels: float
+    page: tifffile.TiffPage | tifffile.TiffFrame, *, file_bytes: int, max_megapixels: float
 ) -> _Picture:
     """Decode one page of a TIFF."""
     if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
         page = page.aspage()
     _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
-    if page.is_tiled:  # whole tiles are decoded, however little of them is in the picture
-        _check_size(page.tilelength, page.tilewidth, max_megapixels=max_megapixels)
     if page.bitspersample == 1:
         raise _black_and_white()
     if page.imagedepth > 1 or page.samplesperpixel > 4:
         raise _multi_frame()
+    check_page(page, max_megapixels=max_megapixels)
     # tifffile fills missing strips with zeros, so half a file must be found here.
     ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if max(ends, default=len(data) + 1) > len(data):
+    if max(ends, default=file_bytes + 1) > file_bytes:
         raise truncated()
     array = page.asarray()
     picture = _tiff_picture(page, array)
@@ -315,12 +348,7 @@ def _check_size(rows: int, columns: int, *, max_megapixels: float) -> None:
         raise UnreadableFileError(
             ErrorCode.BAD_HEADER, f"the picture is {rows} x {columns} pixels; save it again"
         )
-    if rows * columns > max_megapixels * 1e6:
-        raise UnreadableFileError(
-            ErrorCode.TOO_LARGE,
-            f"{rows} x {columns} pixels are more than {max_megapixels:g} million; "
-            "raise max_megapixels",
-        )
+    check_picture_size(rows, columns, max_megapixels=max_megapixels)
 
 
 def _colour() -> UnreadableFileError:

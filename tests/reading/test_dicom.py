@@ -437,7 +437,7 @@ def test_unstated_modality_is_said(tmp_path: Path, modality: str | None) -> None
         ({"SamplesPerPixel": 2}, "bad_header", "SamplesPerPixel is 2, not 1 or 3"),
         ({"PhotometricInterpretation": None}, "bad_header", "PhotometricInterpretation is missing"),
         ({"PhotometricInterpretation": "RGB"}, "bad_header", "does not fit SamplesPerPixel"),
-        ({"Rows": 65535, "Columns": 65535}, "too_large", "more than 100 million"),
+        ({"Rows": 65535, "Columns": 65535}, "too_large", "more than 50 million"),
         ({"Rows": 13}, "truncated", "ends before the picture does"),
     ],
 )

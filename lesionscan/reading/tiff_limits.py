@@ -1,0 +1,165 @@
+"""What a TIFF may ask for: its directories before they are parsed, its pages before decoding.
+
+tifffile makes objects of every tag and value, and the decoders of a TIFF's segments believe the
+size that a segment's own header claims. Both are checked here first.
+"""
+
+import struct
+from typing import BinaryIO
+
+import tifffile
+
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.codestream import codestream_header, damaged
+from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
+
+_MOST_TAGS = 4096
+"""In one directory; tifffile's own limit."""
+_MOST_VALUES = 1 << 18
+"""Numbers in one tag: a palette of 16 bits has 196,608."""
+_MOST_VALUES_OF_ALL = 1 << 22
+_MOST_SEGMENTS = 1 << 17
+"""Strips or tiles of one page: tiles of 16 x 16 pixels, the smallest, make 33 megapixels of it."""
+_BYTES_PER_PIXEL = 8
+"""Of a decoded page: four channels of 16 bits, or one of 64."""
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
+               16: 8, 17: 8, 18: 8}  # fmt: skip
+"""TIFF 6.0 section 2, and BigTIFF's."""
+_BYTE_TYPES = (1, 2, 6, 7)
+
+_JPEG = tifffile.COMPRESSION.JPEG
+_COMPRESSIONS = frozenset(
+    {
+        tifffile.COMPRESSION.NONE,
+        tifffile.COMPRESSION.LZW,
+        tifffile.COMPRESSION.ADOBE_DEFLATE,
+        tifffile.COMPRESSION.DEFLATE,
+        tifffile.COMPRESSION.PACKBITS,
+        tifffile.COMPRESSION.ZSTD,
+        _JPEG,
+    }
+)
+"""Those whose decoders stop at the size of a segment; a JPEG's is checked in its header."""
+
+
+def check_directories(stream: BinaryIO, *, pages: int) -> None:
+    """Refuse directories that hold more than those of a radiograph, before they are parsed.
+
+    Parameters
+    ----------
+    stream
+        The file; it is moved.
+    pages
+        How many directories will be looked at.
+
+    Raises
+    ------
+    UnreadableFileError
+        `too_large`, or `undecodable` when the file is no TIFF.
+    """
+    stream.seek(0)
+    head = stream.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    count_form, entry_form, next_form = ("Q", "HHQ", "Q") if big else ("H", "HHL", "L")
+    entry_bytes = 20 if big else 12
+    try:
+        (at,) = struct.unpack_from(order + next_form, head, 8 if big else 4)
+        values = size = 0
+        for _ in range(pages):
+            if not at:
+                return
+            stream.seek(at)
+            (tags,) = _read(stream, order + count_form)
+            if tags > _MOST_TAGS:
+                raise _too_many("tags")
+            entries = stream.read(tags * entry_bytes)
+            for start in range(0, len(entries), entry_bytes):
+                _tag, kind, count = struct.unpack_from(order + entry_form, entries, start)
+                size += count * _TYPE_BYTES.get(kind, 1)
+                if kind not in _BYTE_TYPES:
+                    values += count
+                    if count > _MOST_VALUES:
+                        raise _too_many("values in one tag")
+            if values > _MOST_VALUES_OF_ALL or size > METADATA_BYTES:
+                raise _too_many("values")
+            (at,) = _read(stream, order + next_form)
+    except struct.error:
+        return  # the directories end here; tifffile says what of the file can be used
+
+
+def _read(stream: BinaryIO, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, stream.read(struct.calcsize(form)))
+
+
+def check_page(page: tifffile.TiffPage, *, max_megapixels: float) -> None:
+    """Refuse a page whose segments may take more than the picture that it declares.
+
+    Parameters
+    ----------
+    page
+        The page; the file is open.
+    max_megapixels
+        The setting.
+
+    Raises
+    ------
+    UnreadableFileError
+        `too_large`, `undecodable` or `unsupported_transfer_syntax`.
+    """
+    if page.compression not in _COMPRESSIONS:
+        raise UnreadableFileError(
+            ErrorCode.UNSUPPORTED_TRANSFER_SYNTAX,
+            "this compression of a TIFF is not read; save it uncompressed, or with LZW or Deflate",
+        )
+    rows, columns = page.imagelength, page.imagewidth
+    if page.is_tiled:  # whole tiles are decoded, however little of them is in the picture
+        rows = -(-rows // page.tilelength) * page.tilelength
+        columns = -(-columns // page.tilewidth) * page.tilewidth
+        check_picture_size(rows, columns, max_megapixels=max_megapixels)
+    planes = page.samplesperpixel if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else 1
+    segments = planes * (
+        (rows // page.tilelength) * (columns // page.tilewidth)
+        if page.is_tiled
+        else -(-rows // max(1, min(page.rowsperstrip, rows)))
+    )
+    listed = max(len(page.dataoffsets), len(page.databytecounts))
+    if max(segments, listed) > _MOST_SEGMENTS:
+        raise _too_many("strips or tiles")
+    if rows * columns * page.samplesperpixel * page.bitspersample > (
+        max_megapixels * 1e6 * _BYTES_PER_PIXEL * 8
+    ):
+        raise UnreadableFileError(
+            ErrorCode.TOO_LARGE,
+            f"{rows} x {columns} pixels of {page.samplesperpixel} x {page.bitspersample} bits take "
+            "too much memory; save one channel of 8 or 16 bits",
+        )
+    if page.compression == _JPEG:
+        _check_jpeg_segments(page)
+
+
+def _check_jpeg_segments(page: tifffile.TiffPage) -> None:
+    """Refuse a segment whose own header claims another size than the page gives it."""
+    stream = page.parent.filehandle
+    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if not size:
+            continue
+        stream.seek(offset)
+        header = codestream_header(stream.read(size))
+        if header is None or header.family != "jpeg":
+            raise damaged()
+        if page.is_tiled:
+            most_rows, most_columns = page.tilelength, page.tilewidth
+        else:
+            most_rows, most_columns = min(page.rowsperstrip, page.imagelength), page.imagewidth
+        # strips may be padded to whole blocks of at most 32 pixels (TIFF Technical Note 2)
+        if header.rows > most_rows + 31 or header.columns > most_columns + 31:
+            raise damaged()
+
+
+def _too_many(what: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        ErrorCode.TOO_LARGE,
+        f"the TIFF holds more {what} than a radiograph's; save the picture again",
+    )
