@@ -7,6 +7,7 @@ at all. A JSON that exists therefore means that the rest is complete, which resu
 
 import hashlib
 import json
+import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from lesionscan.batch.results import (
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
+from lesionscan.reading import Frames, UnreadableFileError, check_file_size, open_radiographs
 from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import (
@@ -177,7 +178,7 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
     names = (result_name(job.name, 1, count) for count in (1, 2))
     if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
         return ()  # before the file is read to its end
-    sha256 = _sha256_or_none(job.path)
+    sha256 = _sha256_or_none(job)
     kept = () if sha256 is None else _kept(job, _found(job, sha256))
     with _silent():
         return tuple(_kept_outcome(job, result) for result in kept)
@@ -207,7 +208,7 @@ def _paths(job: Job, result: Mapping[str, Any]) -> ResultPaths:
 def _outcomes(job: Job) -> Iterator[Outcome]:
     load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
     started = time.perf_counter()
-    sha256 = _sha256_or_none(job.path)
+    sha256 = _sha256_or_none(job)
     found = _found(job, sha256) if job.resume and sha256 is not None else FoundResults({}, set())
     if kept := _kept(job, found):
         for result in kept:
@@ -376,14 +377,18 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     )
 
 
-def _sha256_or_none(path: Path) -> str | None:
+def _sha256_or_none(job: Job) -> str | None:
+    """Return the hash of a job's file; None for one that the reader refuses, and says why."""
     try:
-        if not path.is_file():  # a pipe or a device could be read for ever
+        facts = job.path.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device could be read for ever
             return None
+        check_file_size(facts.st_size, job.settings)
         digest = hashlib.sha256()
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError:
-        return None  # the reader says why
+        with job.path.open("rb") as stream:
+            # no further than was checked: a file may grow meanwhile, or not say how long it is
+            for start in range(0, facts.st_size, _CHUNK_BYTES):
+                digest.update(stream.read(min(_CHUNK_BYTES, facts.st_size - start)))
+    except (OSError, UnreadableFileError):
+        return None
     return digest.hexdigest()

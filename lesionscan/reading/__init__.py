@@ -22,6 +22,7 @@ __all__ = [
     "Frames",
     "NoticeCode",
     "UnreadableFileError",
+    "check_file_size",
     "looks_like_image",
     "open_radiographs",
     "read_radiograph",

@@ -1,11 +1,24 @@
 """DICOMDIR: the index of a CD or another DICOM medium -> where its images are (PS3.3 F)."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
-from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset, read_sequence_item
+from pydicom.tag import BaseTag
 
-from lesionscan.reading.dicom_file import silenced_pydicom
+from lesionscan.reading.codes import UnreadableFileError
+from lesionscan.reading.dicom_budget import header_budget
+from lesionscan.reading.dicom_file import data_set_start, silenced_pydicom
+
+_DIRECTORY_RECORD_SEQUENCE = 0x00041220
+
+_MAX_READS, _MAX_BYTES = 6_000_000, 256 << 20
+"""Of a whole DICOMDIR; a record takes about 35 reads and 500 bytes, 100,000 films 4 million."""
+_MAX_RECORD_READS, _MAX_RECORD_BYTES = 20_000, 1 << 20
+"""Of one record, which is dropped before the next is read. Some hold a small picture."""
 
 
 class UnreadableDirectoryError(Exception):
@@ -26,22 +39,24 @@ def image_places(path: Path) -> list[str]:
     Raises
     ------
     UnreadableDirectoryError
-        When it cannot be read, or is none.
+        When it cannot be read, is none, or holds too much.
     """
     try:
-        with silenced_pydicom([]):
-            records = dcmread(path).DirectoryRecordSequence
+        with silenced_pydicom([]), path.open("rb") as stream:
             file_ids = [
                 record.ReferencedFileID
-                for record in records
+                for record in _records(stream)
                 # FFFF, or what is missing, is in use; 0000 is a record that was deleted
                 if record.get("DirectoryRecordType") == "IMAGE"
                 and record.get("RecordInUseFlag", 0xFFFF) != 0
                 and "ReferencedFileID" in record
             ]
-    except OSError as error:
-        raise UnreadableDirectoryError(f"it cannot be read ({error.strerror})") from error
-    except Exception:  # noqa: BLE001 - pydicom raises many types, quoting values
+    except UnreadableFileError:
+        raise UnreadableDirectoryError("it holds more records than can be read") from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UnreadableDirectoryError(f"it cannot be read ({error.strerror})") from error
+        # pydicom raises many types, quoting values
         raise UnreadableDirectoryError("it is no DICOMDIR, or a damaged one") from None
     places = []
     for file_id in file_ids:
@@ -53,6 +68,36 @@ def image_places(path: Path) -> list[str]:
         ):
             places.append(_as_on_disk(path.parent, str(PurePath(*parts))))
     return places
+
+
+def _records(stream: BinaryIO) -> Iterator[Dataset]:
+    """Yield the directory records one at a time, within a budget for each and for all."""
+    implicit, little = data_set_start(stream)
+    start: int | None = None
+    end: int | None = None  # None for a sequence that ends with a delimiter
+
+    def at_records(tag: BaseTag, _vr: str | None, length: int) -> bool:
+        nonlocal start, end
+        if tag != _DIRECTORY_RECORD_SEQUENCE:
+            return False
+        start = stream.tell()
+        end = None if length == 0xFFFFFFFF else start + length
+        return True
+
+    with header_budget(stream, reads=_MAX_READS, size=_MAX_BYTES) as all_records:
+        with header_budget(all_records) as budgeted:
+            read_dataset(budgeted, implicit, little, stop_when=at_records)
+        if start is None:
+            raise ValueError("no directory records")
+        stream.seek(start)
+        while end is None or stream.tell() < end:
+            with header_budget(
+                all_records, reads=_MAX_RECORD_READS, size=_MAX_RECORD_BYTES
+            ) as budgeted:
+                record = read_sequence_item(budgeted, implicit, little, "iso8859")
+            if record is None:  # the delimiter
+                return
+            yield record
 
 
 def _as_on_disk(folder: Path, place: str) -> str:

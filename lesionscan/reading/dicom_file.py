@@ -239,12 +239,9 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     UnreadableFileError
         `not_an_image`, `truncated`, `undecodable`, `too_large` or `unsupported_transfer_syntax`.
     """
-    stream.seek(0)
-    has_preamble = stream.read(132)[128:] == b"DICM"
-    syntax, start = _file_meta(stream, 132 if has_preamble else 0)
+    has_preamble, syntax = _data_set(stream)
     if not has_preamble:
         irregular.append("preamble")
-    stream.seek(start)
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = _inflate(stream, max_bytes=max_pixel_bytes + METADATA_BYTES)
     implicit, little = _encoding(stream, syntax)
@@ -285,6 +282,32 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     else:
         stream.seek(pixels.start)
     return DicomFile(tags, syntax, little, pixels, stream)
+
+
+def data_set_start(stream: BinaryIO) -> tuple[bool, bool]:
+    """Move a stream to its data set, which is not deflated.
+
+    Parameters
+    ----------
+    stream
+        A DICOM file, seekable.
+
+    Returns
+    -------
+    implicit_vr, little_endian
+        How the data set is encoded.
+    """
+    _, syntax = _data_set(stream)
+    return _encoding(stream, syntax)
+
+
+def _data_set(stream: BinaryIO) -> tuple[bool, UID | None]:
+    """Move a stream to its data set; return whether there is a preamble, and the syntax."""
+    stream.seek(0)
+    has_preamble = stream.read(132)[128:] == b"DICM"
+    syntax, start = _file_meta(stream, 132 if has_preamble else 0)
+    stream.seek(start)
+    return has_preamble, syntax
 
 
 def _file_meta(stream: BinaryIO, start: int) -> tuple[UID | None, int]:
