@@ -156,16 +156,8 @@ def _silent() -> Iterator[None]:
 
 def lost(job: Job, loss: Loss) -> Outcome:
     """Record a file whose worker process died or was ended."""
-    message = {
-        "crashed": f"its worker process died, more than once ({loss.detail}); memory may have run "
-        "out (use fewer jobs), or the file is damaged",
-        "timed_out": f"no result came within {loss.detail}; allow more time (--timeout), or look "
-        "whether the file can be read",
-        "out_of_memory": f"more than {loss.detail} of memory was needed; allow more "
-        "(--max-memory) with fewer jobs",
-    }[loss.code]
     # without its hash: this process must not hang on the same file
-    result = _fail(job, _source(job, None), Notice(loss.code, message))
+    result = _fail(job, _source(job, None), Notice(loss.code, loss.in_words()))
     remove_others(job.out, job.name, pictures=1)
     return outcome_of(result)
 

@@ -10,6 +10,7 @@ import typer
 from lesionscan.cli.terminal import RefusedError, one_line
 
 if TYPE_CHECKING:
+    from lesionscan.batch.pool import Limits
     from lesionscan.batch.run import Engine
 
 JobsOption = Annotated[
@@ -34,7 +35,7 @@ MemoryOption = Annotated[
         "--max-memory",
         min=300,
         metavar="MB",
-        help="Memory that one film may take; no limit if unset.",
+        help="Memory that one film may take (4000 if unset).",
     ),
 ]
 DaskOption = Annotated[
@@ -73,12 +74,10 @@ def chosen_engine(
     if dask is None and dask_local is None:
         if dask_return:
             raise RefusedError("--dask-return needs --dask or --dask-local")
-        from lesionscan.batch.pool import Limits
         from lesionscan.batch.run import local_workers
 
-        seconds = Limits().seconds if timeout is None else timeout
         workers = jobs or cores()
-        yield local_workers(workers, Limits(seconds, max_memory)), workers
+        yield local_workers(workers, chosen_limits(timeout, max_memory)), workers
         return
     if dask is not None and dask_local is not None:
         raise RefusedError("give --dask or --dask-local, not both")
@@ -100,6 +99,17 @@ def chosen_engine(
             yield chosen
     except InputError as error:
         raise RefusedError(one_line(str(error))) from error
+
+
+def chosen_limits(timeout: float | None, max_memory: float | None) -> "Limits":
+    """Return what one film may take: as the command line says, else the defaults."""
+    from lesionscan.batch.pool import Limits
+
+    default = Limits()
+    return Limits(
+        default.seconds if timeout is None else timeout,
+        default.memory_mb if max_memory is None else max_memory,
+    )
 
 
 def cores() -> int:

@@ -1,10 +1,13 @@
 """`lesionscan explain`: how one film was searched, step by step, in one picture."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lesionscan.cli.engine_options import MemoryOption, TimeoutOption
 from lesionscan.cli.reading_options import (
     BurnedInOption,
     FrameOption,
@@ -16,7 +19,11 @@ from lesionscan.cli.reading_options import (
     chosen_frame,
     chosen_settings,
 )
-from lesionscan.cli.terminal import RefusedError, complain, one_line, stoppable
+from lesionscan.cli.supervised import Answer, answer_about
+from lesionscan.cli.terminal import RefusedError, one_line
+
+if TYPE_CHECKING:
+    from lesionscan.settings import Settings
 
 
 def explain(
@@ -28,40 +35,51 @@ def explain(
     polarity: PolarityOption = None,
     spacing: SpacingOption = None,
     allow_burned_in: BurnedInOption = None,
+    timeout: TimeoutOption = None,
+    max_memory: MemoryOption = None,
 ) -> None:
     """Draw how a film was searched: field, bone, what the network sees, candidates and reasons."""
     chosen = chosen_settings(
         settings, polarity=polarity, spacing=spacing, allow_burned_in=allow_burned_in
     )
     check_picture("--out", out, image)
+    job = _Job(image, frame, chosen, scorer)
+    answer_about(image, _explained, job, picture=out, timeout=timeout, max_memory=max_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is explained, and how."""
+
+    image: Path
+    frame: int | None
+    settings: "Settings"
+    scorer: Path | None
+
+
+def _explained(job: _Job) -> Iterator[Answer]:
     from lesionscan.detection.pipeline import find_in_steps
     from lesionscan.detection.scorer.scorer_file import ScorerError, load_scorer
     from lesionscan.reading import UnreadableFileError, open_radiographs
-    from lesionscan.reporting.atomic import write_bytes
     from lesionscan.reporting.caption import caption_words
     from lesionscan.reporting.explanation import explanation_png
     from lesionscan.reporting.overlay import may_be_drawn
-    from lesionscan.reporting.records import DISCLAIMER
 
-    with stoppable("stopped"):
-        try:
-            weights = load_scorer(scorer)
-            with open_radiographs(image, settings=chosen) as frames:
-                number = chosen_frame(image, frame, frames.count)
-                radiograph, viewed = frames.read(number), frames.show(number)
-        except ScorerError as error:
-            raise RefusedError(one_line(str(error))) from error
-        except UnreadableFileError as error:
-            complain(f"{one_line(str(image))}: {error.code}: {error.message}")
-            raise typer.Exit(1) from None
-        if not may_be_drawn(radiograph, chosen):
-            complain(
-                f"{one_line(str(image))}: no picture: identifying text may be burned in "
-                "(--allow-burned-in makes one)"
-            )
-            raise typer.Exit(1)
-        steps, findings = find_in_steps(radiograph, chosen, weights)
-        write_bytes(out, explanation_png(steps, findings, viewed))
-    print(f"{one_line(image.name)}: {caption_words(findings)[0]}")
-    print(f"picture: {one_line(str(out))}")
-    print(DISCLAIMER)
+    try:
+        weights = load_scorer(job.scorer)
+        with open_radiographs(job.image, settings=job.settings) as frames:
+            number = chosen_frame(job.image, job.frame, frames.count)
+            radiograph, viewed = frames.read(number), frames.show(number)
+    except ScorerError as error:
+        raise RefusedError(one_line(str(error))) from error
+    except UnreadableFileError as error:
+        yield Answer(failure=f"{error.code}: {error.message}")
+        return
+    if not may_be_drawn(radiograph, job.settings):
+        yield Answer(
+            failure="no picture: identifying text may be burned in (--allow-burned-in makes one)"
+        )
+        return
+    steps, findings = find_in_steps(radiograph, job.settings, weights)
+    line = f"{one_line(job.image.name)}: {caption_words(findings)[0]}"
+    yield Answer((line,), explanation_png(steps, findings, viewed))

@@ -1,10 +1,13 @@
 """`lesionscan inspect`: what was read from one file, decided and assumed."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lesionscan.cli.engine_options import MemoryOption, TimeoutOption
 from lesionscan.cli.reading_options import (
     BurnedInOption,
     FrameOption,
@@ -16,7 +19,11 @@ from lesionscan.cli.reading_options import (
     chosen_frame,
     chosen_settings,
 )
-from lesionscan.cli.terminal import complain, note, one_line, stoppable
+from lesionscan.cli.supervised import Answer, answer_about
+from lesionscan.cli.terminal import one_line
+
+if TYPE_CHECKING:
+    from lesionscan.settings import Settings
 
 _LETTERS = 48
 
@@ -33,6 +40,8 @@ def inspect(
     spacing: SpacingOption = None,
     keep_uids: KeepUidsOption = None,
     allow_burned_in: BurnedInOption = None,
+    timeout: TimeoutOption = None,
+    max_memory: MemoryOption = None,
 ) -> None:
     """Show on one screen how a file is read: the first thing to look at when results look wrong."""
     chosen = chosen_settings(
@@ -44,33 +53,42 @@ def inspect(
     )
     if picture is not None:
         check_picture("--picture", picture, file)
+    job = _Job(file, frame, chosen, wants_picture=picture is not None)
+    answer_about(file, _inspected, job, picture=picture, timeout=timeout, max_memory=max_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is inspected, and how."""
+
+    file: Path
+    frame: int | None
+    settings: "Settings"
+    wants_picture: bool
+
+
+def _inspected(job: _Job) -> Iterator[Answer]:
     from lesionscan.detection.pipeline import find_candidates, normalise_film
     from lesionscan.reading import UnreadableFileError, open_radiographs
-    from lesionscan.reporting.atomic import write_bytes
     from lesionscan.reporting.inspection import inspection, inspection_letters, inspection_png
     from lesionscan.reporting.overlay import may_be_drawn
-    from lesionscan.reporting.records import DISCLAIMER
 
-    with stoppable("stopped"):
-        try:
-            with open_radiographs(file, settings=chosen) as frames:
-                number = chosen_frame(file, frame, frames.count)
-                radiograph = frames.read(number)
-                shown = None if picture is None else frames.show(number)
-        except UnreadableFileError as error:
-            complain(f"{one_line(str(file))}: {error.code}: {error.message}")
-            raise typer.Exit(1) from None
-        film = normalise_film(radiograph, chosen)
-        print(one_line(file.name))
-        facts = inspection(film, find_candidates(radiograph, chosen))
-        widest = max(len(name) for name, _ in facts)
-        for name, words in facts:
-            print(f"  {name:<{widest}}  {words}")
-        if may_be_drawn(radiograph, chosen):
-            print("\n".join(inspection_letters(film, columns=_LETTERS)))
-            if picture is not None:
-                write_bytes(picture, inspection_png(film, shown))
-                print(f"picture: {one_line(str(picture))}")
-        else:
-            note("no picture: identifying text may be burned in (--allow-burned-in makes one)")
-    print(DISCLAIMER)
+    try:
+        with open_radiographs(job.file, settings=job.settings) as frames:
+            number = chosen_frame(job.file, job.frame, frames.count)
+            radiograph = frames.read(number)
+            shown = frames.show(number) if job.wants_picture else None
+    except UnreadableFileError as error:
+        yield Answer(failure=f"{error.code}: {error.message}")
+        return
+    film = normalise_film(radiograph, job.settings)
+    facts = inspection(film, find_candidates(radiograph, job.settings))
+    widest = max(len(name) for name, _ in facts)
+    lines = [one_line(job.file.name)]
+    lines += [f"  {name:<{widest}}  {words}" for name, words in facts]
+    if not may_be_drawn(radiograph, job.settings):
+        withheld = "no picture: identifying text may be burned in (--allow-burned-in makes one)"
+        yield Answer(tuple(lines), note=withheld)
+        return
+    lines += inspection_letters(film, columns=_LETTERS)
+    yield Answer(tuple(lines), inspection_png(film, shown) if job.wants_picture else None)

@@ -1,0 +1,87 @@
+"""What `inspect` and `explain` share: one film, read in a worker with the limits of a scan."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from lesionscan.cli.engine_options import chosen_limits
+from lesionscan.cli.terminal import complain, note, one_line, stoppable
+
+JobT = TypeVar("JobT")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker has to say of a film; it writes and prints nothing itself.
+
+    Attributes
+    ----------
+    lines
+        For standard output.
+    picture
+        The PNG that was asked for, if it was made.
+    note
+        A line for standard error, or empty.
+    failure
+        Why there is nothing to say, code and message; then the rest is empty.
+    """
+
+    lines: tuple[str, ...] = ()
+    picture: bytes | None = None
+    note: str = ""
+    failure: str = ""
+
+
+def answer_about(
+    film: Path,
+    function: Callable[[JobT], Iterable[Answer]],
+    job: JobT,
+    *,
+    picture: Path | None,
+    timeout: float | None,
+    max_memory: float | None,
+) -> None:
+    """Have a film looked at in a worker process, write the picture and print the answer.
+
+    Parameters
+    ----------
+    film
+        The file, for messages.
+    function
+        Importable function from the job to one answer.
+    job
+        What to do; pickled.
+    picture
+        Where the answer's picture is written.
+    timeout, max_memory
+        As given on the command line; None for the defaults of a scan.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1 when the film cannot be read, or the worker was lost.
+    """
+    from lesionscan.batch.pool import Loss, Work, run_jobs
+    from lesionscan.reporting.atomic import write_bytes
+    from lesionscan.reporting.records import DISCLAIMER
+
+    def lost(_job: JobT, loss: Loss) -> Answer:
+        return Answer(failure=f"{loss.code}: {loss.in_words()}")
+
+    work = Work(function, lost, chosen_limits(timeout, max_memory))
+    with stoppable("stopped"):
+        ((_, (answer,)),) = run_jobs(work, [job], workers=1, stopped=lambda: False)
+        if answer.failure:
+            complain(f"{one_line(str(film))}: {answer.failure}")
+            raise typer.Exit(1)
+        for line in answer.lines:
+            print(line)
+        if picture is not None and answer.picture is not None:
+            write_bytes(picture, answer.picture)
+            print(f"picture: {one_line(str(picture))}")
+        if answer.note:
+            note(answer.note)
+    print(DISCLAIMER)
