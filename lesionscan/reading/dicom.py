@@ -1,6 +1,6 @@
 """DICOM file -> Radiograph."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -62,6 +62,21 @@ def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
     UnreadableFileError
         See :class:`~lesionscan.reading.codes.ErrorCode`.
     """
+    opened = _opened(stream, settings)
+    # What was inflated is not kept beside a picture that is searched: it is inflated again.
+    kept = opened if opened.file.stream is stream else None
+
+    def read(frame: int) -> Radiograph:
+        return _read(kept or _opened(stream, settings), frame, keep_uids=settings.keep_uids)
+
+    def show(frame: int) -> NDArray[np.uint8] | None:
+        return _show(kept or _opened(stream, settings), frame)
+
+    return Frames(opened.layout.frames, read, show)
+
+
+def _opened(stream: BinaryIO, settings: Settings) -> "_Picture":
+    """Read and check the header."""
     irregular: list[str] = []
     with silenced_pydicom(irregular):
         file = open_dicom(
@@ -69,12 +84,8 @@ def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
         )
         pixels, notices = _check_kind(file)
         layout = pixel_format(file.tags, max_megapixels=settings.max_megapixels)
-        picture = _Picture(file, locate_pixels(file, pixels), layout, settings.polarity)
-    return Frames(
-        layout.frames,
-        read=lambda frame: _read(picture, frame, notices, keep_uids=settings.keep_uids),
-        show=lambda frame: _show(picture, frame),
-    )
+        pixels_at = locate_pixels(file, pixels)
+    return _Picture(file, pixels_at, layout, settings.polarity, tuple(notices))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,16 +96,17 @@ class _Picture:
     pixels: PixelElement | Fragments
     layout: PixelFormat
     polarity: Polarity
+    notices: tuple[Notice, ...]
 
     @property
     def dark_is_high(self) -> bool:
         return self.layout.photometric == "MONOCHROME1"
 
 
-def _read(picture: _Picture, frame: int, known: Sequence[Notice], *, keep_uids: bool) -> Radiograph:
+def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     """Decode a frame and apply what the header says of its values."""
     file, layout = picture.file, picture.layout
-    tags, notices = file.tags, list(known)
+    tags, notices = file.tags, list(picture.notices)
     with silenced_pydicom(tags.irregular):
         stored = decode_pixels(file, picture.pixels, layout, frame=frame)
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))

@@ -45,8 +45,8 @@ _LOSSLESS = (
 _MOST_FRAMES = 2**31 - 1
 """What an IS can hold (PS3.5 6.2)."""
 
-MAX_CELL_BYTES = 12
-"""Three samples of 32 bits: the most that a pixel read here takes in the file."""
+MAX_CELL_BYTES = 6
+"""Three samples of 16 bits: the most that a pixel read here takes in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,9 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
         )
     if allocated not in (8, 16, 32):
         raise _bad_header(f"BitsAllocated is {allocated}, not 8, 16 or 32")
+    samples = _samples(tags)
+    if samples * allocated > 8 * MAX_CELL_BYTES:
+        raise _bad_header(f"BitsAllocated is {allocated} in a picture of {samples} channels")
     stored = _required(tags, "BitsStored")
     if stored > allocated:
         raise _bad_header(f"BitsStored is {stored}, more than BitsAllocated {allocated}")
@@ -100,7 +103,7 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
     return PixelFormat(
         rows=rows,
         columns=columns,
-        samples=_samples(tags),
+        samples=samples,
         bits_allocated=allocated,
         bits_stored=stored,
         high_bit=high_bit,

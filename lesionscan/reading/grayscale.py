@@ -5,6 +5,7 @@ a choice of display. `shown_grey` makes the picture that a viewer would show, fo
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -245,8 +246,11 @@ def grey_from_channels(channels: Numbers, *, full_scale: float) -> Numbers | Non
 
     Equal channels come back unchanged; small differences, as JPEG makes them, are averaged.
     """
-    spread = np.max(channels, axis=2).astype(np.float64) - np.min(channels, axis=2)
-    largest = float(spread.max())
+    each = np.moveaxis(channels, 2, 0)
+    highest, lowest = reduce(np.maximum, each), reduce(np.minimum, each)
+    if channels.dtype.kind != "u":  # unsigned ones neither overflow nor need eight bytes each
+        highest = highest.astype(np.float64)
+    largest = float((highest - lowest).max())
     if largest == 0:
         return np.ascontiguousarray(channels[..., 0])
     if largest > CHANNEL_TOLERANCE * full_scale:
@@ -259,7 +263,9 @@ def grey_from_luma_chroma(channels: Numbers, *, full_scale: float) -> Numbers | 
 
     Grey is a chroma of half the full scale, rounded up (PS3.3 C.7.6.3.1.2).
     """
-    chroma = channels[..., 1:].astype(np.float64) - np.ceil(full_scale / 2)
-    if float(np.abs(chroma).max()) > CHANNEL_TOLERANCE / 2 * full_scale:
+    chroma, grey = channels[..., 1:], np.ceil(full_scale / 2)
+    # of the ends alone: a difference for each pixel would take sixteen bytes
+    furthest = max(float(chroma.max()) - grey, grey - float(chroma.min()))
+    if furthest > CHANNEL_TOLERANCE / 2 * full_scale:
         return None
     return np.ascontiguousarray(channels[..., 0])

@@ -78,8 +78,10 @@ def raster_frames(
     room = int(megapixels * 1e6) * _FILE_BYTES_PER_PIXEL + METADATA_BYTES
 
     def read(_frame: int) -> Radiograph:
-        picture = _png_or_jpeg_file(stream, name, room=room, max_megapixels=megapixels)
-        return _radiograph(picture, settings.polarity)
+        return _radiograph(
+            _png_or_jpeg_file(stream, name, room=room, max_megapixels=megapixels),
+            settings.polarity,
+        )
 
     return Frames(1, read, _not_said)
 
@@ -112,12 +114,14 @@ def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
         raise damaged()
     file_bytes = stream.seek(0, io.SEEK_END)
 
-    def read_page(frame: int) -> Radiograph:
+    def decoded(frame: int) -> _Picture:
         with _decoding():
-            picture = _tiff(
+            return _tiff(
                 pages[frame - 1], file_bytes=file_bytes, max_megapixels=settings.max_megapixels
             )
-        return _radiograph(picture, settings.polarity)
+
+    def read_page(frame: int) -> Radiograph:
+        return _radiograph(decoded(frame), settings.polarity)
 
     return Frames(len(pages), read_page, _not_said)
 
@@ -175,6 +179,7 @@ def _radiograph(picture: _Picture, polarity: Polarity) -> Radiograph:
         if grey is None:
             raise _colour()
         array = grey
+    picture = replace(picture, array=array)  # the channels take memory, and are no longer needed
     if array.dtype.kind == "f" and not np.isfinite(array.astype(np.float32)).all():
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"

@@ -50,6 +50,7 @@ def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     np.subtract(cells[1:], cells[:-1], out=lines[1:, 1:])
     kind = _COLOUR if colour else _GREY
     header = struct.pack(">IIBBBBB", columns, rows, 8 * picture.itemsize, kind, 0, 0, 0)
+    del picture, ordered, cells  # packing takes the most memory of a whole scan
     pixels = bytes(imagecodecs.zlibng_encode(lines.data, level=_LEVEL))  # type: ignore[arg-type]
     chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
     return _SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
