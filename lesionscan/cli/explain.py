@@ -61,7 +61,7 @@ def explain(
             )
             raise typer.Exit(1)
         steps, findings = find_in_steps(radiograph, chosen, weights)
-        write_bytes(out, explanation_png(steps, findings, viewed))
+        write_bytes(out, explanation_png(steps, findings, viewed), within=out.parent)
     print(f"{one_line(image.name)}: {caption_words(findings)[0]}")
     print(f"picture: {one_line(str(out))}")
     print(DISCLAIMER)

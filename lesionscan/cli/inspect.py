@@ -69,7 +69,7 @@ def inspect(
         if may_be_drawn(radiograph, chosen):
             print("\n".join(inspection_letters(film, columns=_LETTERS)))
             if picture is not None:
-                write_bytes(picture, inspection_png(film, shown))
+                write_bytes(picture, inspection_png(film, shown), within=picture.parent)
                 print(f"picture: {one_line(str(picture))}")
         else:
             note("no picture: identifying text may be burned in (--allow-burned-in makes one)")
