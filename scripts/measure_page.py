@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from lesionscan.batch.pool import Limits
-from lesionscan.batch.results import ResultPaths
+from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line
 from lesionscan.reporting.page.places import INDEX, PAGE_NAME

@@ -217,10 +217,12 @@ def _train(work: Work) -> None:
     card = _card(options.out.stem, offset, terms, _about(options, known, start, plan))
     data = write_scorer(to_onnx(network), card)
     Scorer.from_bytes(data, source="the scorer just trained")  # what cannot be read is not written
-    write_bytes(options.out, data)
+    write_bytes(options.out, data, within=options.out.parent)
     if left_out:
         listing = left_out_listing(options.out)
-        write_bytes(listing, "".join(f"{name}\n" for name in left_out).encode())
+        write_bytes(
+            listing, "".join(f"{name}\n" for name in left_out).encode(), within=listing.parent
+        )
         work.tell(f"left out, to measure on: {len(left_out)} films, {listing}")
     work.tell(f"done: {options.out}")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from lesionscan.batch.job import Outcome
-from lesionscan.batch.results import MadeWith, ResultPaths, is_made_with, read_result
+from lesionscan.batch.result_paths import FolderListing, ResultPaths
+from lesionscan.batch.results import MadeWith, expected_paths, is_made_with, read_result
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record
 from lesionscan.reporting.records import InputRecord, result_name
@@ -90,7 +91,7 @@ class DoneFilms:
         pictures
             How many results it has.
         unwritten
-            Those whose names are too long for a file, and what their JSON would say.
+            Those whose names cannot be used for a file, and what their JSON would say.
         """
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
@@ -105,16 +106,24 @@ class DoneFilms:
         tool
             What the results must have been made with.
         """
+        listing = FolderListing()
         for name, count in zip(self._names, self._pictures, strict=True):
             for picture in range(1, count + 1):
-                yield self._result(
-                    out, tool, InputRecord(file=name, frame=picture, frames=count, sha256=None)
-                )
+                source = InputRecord(file=name, frame=picture, frames=count, sha256=None)
+                yield self._result(out, tool, source, listing)
 
-    def _result(self, out: Path, tool: MadeWith, source: InputRecord) -> dict[str, Any]:
+    def _result(
+        self, out: Path, tool: MadeWith, source: InputRecord, listing: FolderListing
+    ) -> dict[str, Any]:
         name = result_name(source.file, source.frame, source.frames)
-        result = read_result(ResultPaths.of(out, name))
-        if result is not None and is_made_with(result, tool):
+        result = read_result(out, name)
+        if (
+            result is not None
+            and is_made_with(result, tool)
+            and all(
+                listing.holds(path) for path in expected_paths(ResultPaths.of(out, name), result)
+            )
+        ):
             return result
         return failed_record(
             source,

@@ -5,10 +5,11 @@ to its workers and sends it again when one dies. A batch that has killed several
 film by film, so that only the film is lost that is to blame.
 """
 
+import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +19,23 @@ from distributed import Client, Future, KilledWorker, LocalCluster, get_worker, 
 
 from lesionscan import __version__
 from lesionscan.batch.discover import InputError
-from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
+from lesionscan.batch.exports import not_own
+from lesionscan.batch.job import (
+    Job,
+    Outcome,
+    fail,
+    kept_outcomes,
+    lost,
+    outcome_of,
+    process,
+    unusable_name,
+)
 from lesionscan.batch.pool import Loss, settle_worker, signals_held_back
-from lesionscan.batch.results import ResultPaths, probe, remove_others, write_result
+from lesionscan.batch.result_paths import ResultPaths, probe
+from lesionscan.batch.results import remove_others, write_result
 from lesionscan.batch.run import Engine, EngineError
+from lesionscan.reporting.atomic import UnusableNameError
+from lesionscan.reporting.records import InputRecord
 
 _MOST_IN_BATCH = 8
 """A message costs 2 ms, a film a hundred times that; a stopped run waits for batches in hand."""
@@ -211,9 +225,8 @@ class _Engine:
         error = future.exception()
         if error is None:
             for number, done in zip(numbers, future.result(), strict=True):
-                if self._returned:
-                    _write(jobs[number], done)
-                yield number, done.outcomes
+                job = jobs[number]
+                yield number, _written(job, done) if self._returned else done.outcomes
         elif not isinstance(error, KilledWorker):
             raise error
         elif len(numbers) > 1:
@@ -261,14 +274,33 @@ def _do_and_return(job: Job) -> _Done:
     return _Done(outcomes, files)
 
 
-def _write(job: Job, done: _Done) -> None:
-    """Write what a worker has returned."""
-    for outcome in done.outcomes:
-        paths = ResultPaths.of(job.out, outcome.name)
-        record, *others = (
-            done.files.get(path.relative_to(job.out).as_posix())
-            for path in (paths.record, *paths.beside_record)
+def _written(job: Job, done: _Done) -> tuple[Outcome, ...]:
+    """Write what a worker has returned; return what became of it."""
+    outcomes = tuple(_write(job, outcome, done.files) for outcome in done.outcomes)
+    remove_others(job.out, job.name, pictures=len(outcomes))
+    return outcomes
+
+
+def _write(job: Job, outcome: Outcome, files: Mapping[str, bytes]) -> Outcome:
+    """Write a picture's results; return its outcome, which may have become a failure."""
+    paths = ResultPaths.of(job.out, outcome.name)
+
+    def returned(path: Path) -> bytes | None:
+        return files.get(path.relative_to(job.out).as_posix())
+
+    record = returned(paths.record)
+    if record is None:  # there is none under a name that is too long
+        return outcome
+    exports = {path: returned(path) for path in paths.exports}
+    try:
+        refused = write_result(
+            job.out,
+            outcome.name,
+            record=record,
+            pictures=[returned(path) for path in paths.pictures],
+            exports={path: data for path, data in exports.items() if data is not None},
         )
-        if record is not None:  # there is none under a name that is too long
-            write_result(paths, others, record)
-    remove_others(job.out, job.name, pictures=len(done.outcomes))
+    except UnusableNameError as error:
+        source = InputRecord(**json.loads(record)["input"])
+        return outcome_of(fail(job, source, unusable_name(error, job.out)))
+    return replace(outcome, not_exported=outcome.not_exported or not_own(refused, job.out))

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from lesionscan.batch.results import ENDINGS
+from lesionscan.batch.result_paths import ENDINGS
 from lesionscan.reading import looks_like_image
 
 OWN_PRODUCTS = (

@@ -4,18 +4,24 @@ What is made of a film is made of its result and its labels picture alone, so th
 from an earlier run get theirs too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lesionscan.batch.results import ResultPaths
+from lesionscan.batch.exported import (
+    accounts_for_no_exports,
+    exported,
+    is_as_exported,
+    write_exports,
+)
+from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
 from lesionscan.reporting.labels import Labels, LabelsError, read_labels
+from lesionscan.reporting.own_files import NotOwnError
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 
 
@@ -83,10 +89,27 @@ def export_paths(paths: ResultPaths) -> dict[Export, Path]:
     return dict(zip(OF_FILMS, paths.exports, strict=True))
 
 
+def not_own(refused: Sequence[Path], out: Path) -> Notice | None:
+    """Return what to say of exports that were not written; nothing where all were.
+
+    Parameters
+    ----------
+    refused
+        Those where a file stands that lesionscan has not written.
+    out
+        The output folder, which is not named.
+    """
+    if not refused:
+        return None
+    return Notice(_NOT_EXPORTED, NotOwnError(refused[0]).within(out))
+
+
 def add_exports(
     film: Path, paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
 ) -> Notice | None:
     """Write the files that a film whose results are kept lacks; return why some cannot be made.
+
+    A file that is damaged is lacking too.
 
     Parameters
     ----------
@@ -104,30 +127,45 @@ def add_exports(
     lesionscan.reporting.atomic.OutputError
         When one cannot be written.
     """
-    missing = _lacking(paths, result, wanted)
+    expected = expected_exports(paths, result, wanted)
+    written = exported(paths) if expected else {}
+    missing = {export for export, path in expected.items() if not is_as_exported(path, written)}
     if not missing:
         return None
     try:
         labels = read_labels(paths.labels)
     except LabelsError as error:
         return Notice(_NOT_EXPORTED, str(error))
-    files, trouble = film_exports(film, result, labels, missing)
-    for export, data in files.items():
-        write_bytes(export_paths(paths)[export], data)
-    return trouble
+    files, trouble = film_exports(film, result, labels, frozenset(missing))
+    refused = write_exports(
+        paths,
+        {expected[export]: data for export, data in files.items()},
+        keep=True,
+        all_own=accounts_for_no_exports(result),
+    )
+    return trouble or not_own(refused, paths.out)
 
 
-def _lacking(
+def expected_exports(
     paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
-) -> frozenset[Export]:
-    """Return which of a film's files are wanted and not there."""
+) -> dict[Export, Path]:
+    """Return where the files of a film that are wanted stand, if all can be made.
+
+    Parameters
+    ----------
+    paths
+        Where its results stand.
+    result
+        Its JSON, read back.
+    wanted
+        Which.
+    """
     if result["status"] != "ok":
-        return frozenset()
+        return {}
     shown = any(candidate["shown"] for candidate in result["candidates"])
-    return frozenset(
-        export
+    return {
+        export: path
         for export, path in export_paths(paths).items()
         if export in wanted
         and (shown or export is not Export.DICOM_SEG)  # of nothing there is none
-        and not path.is_file()
-    )
+    }

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from lesionscan import __version__
-from lesionscan.batch.exports import OF_FILMS, Export, add_exports, film_exports
+from lesionscan.batch.exports import Export, add_exports, export_paths, film_exports, not_own
 from lesionscan.batch.pool import Loss
+from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.batch.results import (
     FoundResults,
     MadeWith,
     Origin,
-    ResultPaths,
     earlier_results,
+    read_result,
     remove_others,
     write_result,
 )
@@ -32,7 +33,7 @@ from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
 from lesionscan.reading import Frames, UnreadableFileError, check_file_size, open_radiographs
-from lesionscan.reporting.atomic import NameTooLongError, remove, write_bytes
+from lesionscan.reporting.atomic import NameTooLongError, UnusableNameError
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import (
     bone_png,
@@ -157,7 +158,7 @@ def _silent() -> Iterator[None]:
 def lost(job: Job, loss: Loss) -> Outcome:
     """Record a file whose worker process died or was ended."""
     # without its hash: this process must not hang on the same file
-    result = _fail(job, _source(job, None), Notice(loss.code, loss.in_words()))
+    result = fail(job, _source(job, None), Notice(loss.code, loss.in_words()))
     remove_others(job.out, job.name, pictures=1)
     return outcome_of(result)
 
@@ -168,7 +169,7 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
     Results of another count of pictures then go, and exports that are lacking are made.
     """
     names = (result_name(job.name, 1, count) for count in (1, 2))
-    if not any(ResultPaths.of(job.out, name).record.is_file() for name in names):
+    if all(read_result(job.out, name) is None for name in names):
         return ()  # before the file is read to its end
     sha256 = _sha256_or_none(job)
     kept = () if sha256 is None else _kept(job, _found(job, sha256))
@@ -210,7 +211,7 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
         opening = open_radiographs(job.path, settings=job.settings)
         frames = _tried(lambda: stack.enter_context(opening))
         if isinstance(frames, Notice):
-            result = _fail(job, _source(job, sha256), frames)
+            result = fail(job, _source(job, sha256), frames)
             remove_others(job.out, job.name, pictures=1)
             yield outcome_of(result, seconds=time.perf_counter() - started)
             return
@@ -230,13 +231,34 @@ def _new_outcome(job: Job, frames: Frames, number: int, sha256: str | None) -> O
     source = _source(job, sha256, frame=number, frames=frames.count)
     rendered = _tried(lambda: _render(job, frames.read(number), sha256))
     if isinstance(rendered, Notice):
-        return outcome_of(_fail(job, source, rendered))
+        return outcome_of(fail(job, source, rendered))
     try:
-        write_result(ResultPaths.of(job.out, _name(source)), rendered.others, rendered.record)
-    except NameTooLongError:
-        failure = Notice("name_too_long", "the file name is too long for the results; shorten it")
-        return outcome_of(_fail(job, source, failure))
-    return replace(outcome_of(rendered.result), not_exported=rendered.not_exported)
+        refused = write_result(
+            job.out,
+            _name(source),
+            record=rendered.record,
+            pictures=rendered.pictures,
+            exports=rendered.exports,
+        )
+    except UnusableNameError as error:
+        return outcome_of(fail(job, source, unusable_name(error, job.out)))
+    not_exported = rendered.not_exported or not_own(refused, job.out)
+    return replace(outcome_of(rendered.result), not_exported=not_exported)
+
+
+def unusable_name(error: UnusableNameError, out: Path) -> Notice:
+    """Return why a picture fails whose results cannot stand under their name.
+
+    Parameters
+    ----------
+    error
+        What is wrong with the name.
+    out
+        The output folder, which is not named.
+    """
+    if isinstance(error, NameTooLongError):
+        return Notice("name_too_long", "the file name is too long for the results; shorten it")
+    return Notice("name_taken", error.within(out))
 
 
 def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
@@ -274,21 +296,32 @@ def _name(source: InputRecord) -> str:
     return result_name(source.file, source.frame, source.frames)
 
 
-def _fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
-    """Write the JSON of a picture that failed, remove its older pictures, and return the JSON."""
-    paths = ResultPaths.of(job.out, _name(source))
+def fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
+    """Write the JSON of a picture that failed, remove its older pictures, and return the JSON.
+
+    Parameters
+    ----------
+    job
+        The file.
+    source
+        The picture.
+    error
+        Why it failed.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When a file cannot be written or removed.
+    """
     record = failed_record(
         source,
         error,
         settings_sha256=job.settings.sha256(),
         scorer_sha256=load_scorer(job.scorer).sha256,
     )
-    for other in paths.beside_record:
-        with suppress(NameTooLongError):  # then there is none
-            remove(other)
     result = record.model_dump(mode="json")
-    with suppress(NameTooLongError):  # there is no place for it; the summaries name the film
-        write_bytes(paths.record, sealed_json(result))
+    with suppress(UnusableNameError):  # there is no place for it; the summaries name the film
+        write_result(job.out, _name(source), record=sealed_json(result))
     return result
 
 
@@ -324,11 +357,12 @@ def outcome_of(
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A picture's results in memory; the others in the order of `ResultPaths.beside_record`."""
+    """A picture's results in memory; pictures in the order of `ResultPaths.pictures`."""
 
     result: dict[str, Any]
     record: bytes
-    others: tuple[bytes | None, ...]
+    pictures: tuple[bytes | None, ...]
+    exports: dict[Path, bytes]
     not_exported: Notice | None
 
 
@@ -349,24 +383,31 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     pictures = PicturesRecord(
         labels_sha256=sha256_of(labels),
         bone_sha256=sha256_of(bone),
-        overlay_sha256=None if overlay is None else sha256_of(overlay),
+        overlay_sha256=_sha256_of(overlay),
     )
-    record = record.model_copy(update={"pictures": pictures})
-    result = record.model_dump(mode="json")
-    data = sealed_json(result)
+    result = record.model_copy(update={"pictures": pictures}).model_dump(mode="json")
     view = film_view(findings, result, film)
+    result["pictures"].update(  # known only now: the view is made of the rest
+        view_sha256=sha256_of(view.script),
+        film_sha256=_sha256_of(view.picture),
+        thumbnail_sha256=_sha256_of(view.thumbnail),
+    )
+    data = sealed_json(result)
     # exports name the seal, which only the bytes bear
     sealed = json.loads(data) if job.exports else result
     exports, trouble = film_exports(job.path, sealed, findings.labels, job.exports)
+    places = export_paths(_paths(job, result))
     return _Rendered(
         result,
         data,
-        (
-            *(labels, bone, overlay, view.script, view.picture, view.thumbnail),
-            *(exports.get(export) for export in OF_FILMS),
-        ),
+        (labels, bone, overlay, view.script, view.picture, view.thumbnail),
+        {places[export]: file for export, file in exports.items()},
         trouble,
     )
+
+
+def _sha256_of(data: bytes | None) -> str | None:
+    return None if data is None else sha256_of(data)
 
 
 def _sha256_or_none(job: Job) -> str | None:

@@ -1,88 +1,32 @@
-"""Results of films as they stand in the output folder: where, whether they can be kept, or go.
+"""Results of films in the output folder, read back: whether they can be kept, or go.
 
-Nothing there is trusted: a result may be half of a file's, edited, or somebody else's.
+Nothing there is trusted: a result may be half of a file's, edited, forged, or somebody else's.
+What is read fits `ResultRecord` and belongs to the name under which it stands; whatever else is
+there is made again if lesionscan has written it, and otherwise stays.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeGuard
+from pathlib import Path
+from typing import Any
 
-from lesionscan.reporting.atomic import remove, write_bytes
-from lesionscan.reporting.page.places import FILMS_FOLDER
-from lesionscan.reporting.records import has_overlay, is_sealed, result_name, sha256_of
-
-_ENDINGS = {
-    "record": ".json",
-    "overlay": ".overlay.png",
-    "labels": ".labels.png",
-    "bone": ".bone.png",
-    "nrrd": ".seg.nrrd",
-    "dicom_sr": ".sr.dcm",
-    "dicom_seg": ".seg.dcm",
-}
-_PAGE_ENDINGS = {"view": ".page.js", "film": ".page.jpg", "thumbnail": ".page-s.jpg"}
-ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
-"""What is put behind a film's name: nothing else may take such a name."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPaths:
-    """Where one film's results stand."""
-
-    record: Path
-    overlay: Path
-    labels: Path
-    bone: Path
-    view: Path
-    film: Path
-    thumbnail: Path
-    nrrd: Path
-    dicom_sr: Path
-    dicom_seg: Path
-
-    @property
-    def pictures(self) -> tuple[Path, ...]:
-        """Return those whose hashes stand in the JSON."""
-        return self.labels, self.bone, self.overlay
-
-    @property
-    def exports(self) -> tuple[Path, ...]:
-        """Return those for other programs, which are only made on request."""
-        return self.nrrd, self.dicom_sr, self.dicom_seg
-
-    @property
-    def beside_record(self) -> tuple[Path, ...]:
-        """Return all but the JSON: pictures, what the report page needs of the film, exports."""
-        return *self.pictures, self.view, self.film, self.thumbnail, *self.exports
-
-    @classmethod
-    def of(cls, out: Path, name: str) -> "ResultPaths":
-        """Return the paths for a film's name under the output folder."""
-        base, page = (folder / PurePosixPath(name) for folder in (out, out / FILMS_FOLDER))
-        return cls(
-            **{part: base.with_name(base.name + ending) for part, ending in _ENDINGS.items()},
-            **{part: page.with_name(page.name + ending) for part, ending in _PAGE_ENDINGS.items()},
-        )
-
-
-@contextmanager
-def probe(out: Path) -> Iterator[Path]:
-    """Write a small file into the output folder, and remove it again.
-
-    Raises
-    ------
-    lesionscan.reporting.atomic.OutputError
-        When that cannot be done.
-    """
-    path = out / ".lesionscan-probe.tmp"
-    write_bytes(path, b"")
-    try:
-        yield path
-    finally:
-        remove(path)
+from lesionscan.batch.exported import (
+    accounts_for_no_exports,
+    exported,
+    is_as_exported,
+    write_exports,
+)
+from lesionscan.batch.result_paths import ResultPaths, read_file
+from lesionscan.reporting.atomic import link_or_copy, refuse_links, remove, write_bytes
+from lesionscan.reporting.own_files import NotOwnError, claim_film, is_claimed
+from lesionscan.reporting.records import (
+    is_sealed,
+    name_of,
+    parse_result,
+    result_name,
+    sha256_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +64,11 @@ class Origin:
     sha256: str
     tool: MadeWith
 
+    def is_named_in(self, data: bytes) -> bool:
+        """Say whether the bytes of a JSON that is no result any more still name the same."""
+        hashes = (self.sha256, self.tool.settings_sha256, self.tool.scorer_sha256)
+        return all(one.encode("ascii") in data for one in hashes)
+
 
 def is_made_with(result: Mapping[str, Any], tool: MadeWith) -> bool:
     """Say of a JSON read back whether it was made with the same."""
@@ -127,31 +76,28 @@ def is_made_with(result: Mapping[str, Any], tool: MadeWith) -> bool:
     return all(said.get(part.name) == getattr(tool, part.name) for part in fields(tool))
 
 
-def read_result(paths: ResultPaths) -> dict[str, Any] | None:
-    """Read a film's JSON back; None where there is none or it is not ours."""
-    try:
-        result = json.loads(paths.record.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return result if _is_result(result) else None
+def read_result(out: Path, name: str) -> dict[str, Any] | None:
+    """Read a film's JSON back.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    name
+        Name of its results, without endings.
+
+    Returns
+    -------
+    dict or None
+        The JSON; None where there is none, or it does not fit the record or the name.
+    """
+    data = read_file(ResultPaths.of(out, name).record)
+    return None if data is None else _parsed(data, name)
 
 
-def _is_result(read: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - any JSON value
-    """Say whether a JSON has the parts of a result that are looked at before it is kept."""
-    parts = {"warnings": {"code"}, "candidates": {"score", "shown"}}
-    return (
-        isinstance(read, dict)
-        and isinstance(read.get("tool"), dict)
-        and isinstance(read.get("status"), str)
-        and isinstance(source := read.get("input"), dict)
-        and isinstance(source.get("file"), str)
-        and all(isinstance(source.get(name), int) for name in ("frame", "frames"))
-        and all(
-            isinstance(read.get(name), list)
-            and all(isinstance(part, dict) and keys <= part.keys() for part in read[name])
-            for name, keys in parts.items()
-        )
-    )
+def _parsed(data: bytes, name: str) -> dict[str, Any] | None:
+    result = parse_result(data)
+    return result if result is not None and name_of(result) == name else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +133,7 @@ def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
     if found.whole or found.altered:
         return found
     # any page's result says how many there are, also that of one which failed
-    first = read_result(ResultPaths.of(out, result_name(made.file, 1, 2)))
+    first = read_result(out, result_name(made.file, 1, 2))
     if first is not None:
         for number in range(1, min(first["input"]["frames"], at_most) + 1):
             _look(out, result_name(made.file, number, 2), made, number, found)
@@ -197,45 +143,60 @@ def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
 def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) -> None:
     """Put one result where it belongs, if it was made of and with the same."""
     paths = ResultPaths.of(out, name)
-    result = read_result(paths)
-    if result is None or result["status"] != "ok":
+    data = read_file(paths.record)
+    if data is None:
         return
-    source = result["input"]
-    same = source.get("sha256") == made.sha256 and source["file"] == made.file
-    if not (same and is_made_with(result, made.tool)):
+    result = _parsed(data, name)
+    if result is None:
+        if made.is_named_in(data):
+            found.altered.add(number)
         return
-    if not is_whole(paths, result):
+    same = result["input"]["sha256"] == made.sha256 and is_made_with(result, made.tool)
+    if result["status"] != "ok" or not same:
+        return
+    if not (is_sealed(data) and _has(paths, result, _RESULTS)):
         found.altered.add(number)
-    elif has_view(paths, result):
+    elif _has(paths, result, _PAGE):
         found.whole[number] = result
 
 
-def is_whole(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
-    """Say whether the JSON and the pictures are those that were written.
+_RESULTS = ("labels_sha256", "bone_sha256", "overlay_sha256")
+_PAGE = ("view_sha256", "film_sha256", "thumbnail_sha256")
+
+
+def is_whole(out: Path, name: str) -> bool:
+    """Say whether a film's JSON and all that it names are as they were written.
 
     Parameters
     ----------
-    paths
-        Where they stand.
-    result
-        The JSON, read back.
+    out
+        The output folder.
+    name
+        Name of its results, without endings.
     """
-    pictures = result.get("pictures")
-    if not isinstance(pictures, dict):
+    paths = ResultPaths.of(out, name)
+    data = read_file(paths.record)
+    result = None if data is None else _parsed(data, name)
+    if data is None or result is None or not is_sealed(data):
         return False
-    written = [pictures.get(f"{kind}_sha256") for kind in ("labels", "bone", "overlay")]
-    try:
-        return is_sealed(paths.record.read_bytes()) and all(
-            sha256_of(path.read_bytes()) == expected
-            for path, expected in zip(paths.pictures, written, strict=True)
-            if expected is not None
-        )
-    except OSError:
-        return False
+    return result["status"] != "ok" or _has(paths, result, (*_RESULTS, *_PAGE))
 
 
-def has_view(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
-    """Say whether what the page needs of a film is there; it shows results and is none.
+def _has(paths: ResultPaths, result: Mapping[str, Any], hashes: Sequence[str]) -> bool:
+    """Say whether files are as the JSON says that they were written."""
+    pictures = result["pictures"]
+    for name in set(hashes).intersection(_expected(pictures)):
+        path, expected = paths.hashed[name], pictures.get(name)
+        if expected is None:
+            if not path.is_file():
+                return False
+        elif (data := read_file(path)) is None or sha256_of(data) != expected:
+            return False
+    return True
+
+
+def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
+    """Return where the files of a film are that its JSON promises, exports apart.
 
     Parameters
     ----------
@@ -244,34 +205,135 @@ def has_view(paths: ResultPaths, result: Mapping[str, Any]) -> bool:
     result
         The JSON, read back.
     """
-    needed = (paths.view, paths.film, paths.thumbnail) if has_overlay(result) else (paths.view,)
-    return all(path.is_file() for path in needed)
+    if result["status"] != "ok":
+        return []
+    return [paths.hashed[name] for name in _expected(result["pictures"])]
 
 
-def write_result(paths: ResultPaths, others: Sequence[bytes | None], record: bytes) -> None:
+def _expected(pictures: Mapping[str, Any]) -> list[str]:
+    names = [name for name in (*_RESULTS, *_PAGE) if pictures.get(name) is not None]
+    if "view_sha256" in names:
+        return names
+    # of schema_version 1.3, which has no hashes of what the page needs
+    return [*names, *(_PAGE if "overlay_sha256" in names else _PAGE[:1])]
+
+
+def write_result(
+    out: Path,
+    name: str,
+    *,
+    record: bytes,
+    pictures: Sequence[bytes | None] = (),
+    exports: Mapping[Path, bytes] | None = None,
+) -> list[Path]:
     """Write a picture's results.
 
     Parameters
     ----------
-    paths
-        Where to.
-    others
-        In the order of `ResultPaths.beside_record`; where None, an older one is removed.
+    out
+        The output folder.
+    name
+        Name of the results, without endings.
     record
         The JSON.
+    pictures
+        In the order of `ResultPaths.pictures`; where None, or none at all, an older one is removed.
+    exports
+        Files for other programs, by path; older ones are removed.
+
+    Returns
+    -------
+    list of Path
+        Exports that were not written, since a file stands there that lesionscan has not written.
 
     Raises
     ------
+    lesionscan.reporting.atomic.UnusableNameError
+        When the name cannot be used: it is too long, leads through a link, or a file stands there
+        that lesionscan has not written.
     lesionscan.reporting.atomic.OutputError
         When one cannot be written.
     """
-    remove(paths.record)  # while the others change, no JSON may vouch for them
-    for path, data in zip(paths.beside_record, others, strict=True):
+    paths = ResultPaths.of(out, name)
+    older = _claim(paths, name)
+    remove(paths.record, within=out)  # while the others change, no JSON may vouch for them
+    refused = write_exports(paths, exports or {}, keep=False, all_own=older)
+    for path, data in zip(paths.pictures, pictures or [None] * len(paths.pictures), strict=True):
         if data is None:
-            remove(path)
+            remove(path, within=out)
         else:
-            write_bytes(path, data)
-    write_bytes(paths.record, record)
+            write_bytes(path, data, within=out)
+    write_bytes(paths.record, record, within=out)
+    return refused
+
+
+def bring(out: Path, name: str, into: Path) -> None:
+    """Link or copy a film's results into another output folder.
+
+    Parameters
+    ----------
+    out
+        Where they stand; they are whole.
+    name
+        Their name, without endings.
+    into
+        The other folder.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.UnusableNameError
+        When a file stands there that lesionscan has not written, or the way leads through a link.
+    lesionscan.reporting.atomic.OutputError
+        When one cannot be written.
+    """
+    have, want = ResultPaths.of(out, name), ResultPaths.of(into, name)
+    result = read_result(out, name)
+    older = _claim(want, name)
+    if result is None:
+        return
+    written, all_own = exported(have), accounts_for_no_exports(result)
+    exports = {
+        target: data
+        for path, target in zip(have.exports, want.exports, strict=True)
+        if (all_own or is_as_exported(path, written)) and (data := read_file(path)) is not None
+    }
+    refused = write_exports(want, exports, keep=False, all_own=older)
+    if refused:
+        raise NotOwnError(refused[0])
+    there = expected_paths(have, result)
+    # the JSON last: it vouches for the others
+    pairs = zip((*have.pictures, have.record), (*want.pictures, want.record), strict=True)
+    for path, target in pairs:
+        if path in there or path == have.record:
+            link_or_copy(path, target, within=into)
+        else:
+            remove(target, within=into)  # of an earlier merge
+
+
+def _claim(paths: ResultPaths, name: str) -> bool:
+    """Make sure that a film's results may be replaced, and account for them.
+
+    Exports are not looked at: `write_exports` does.
+
+    Returns
+    -------
+    bool
+        Whether the results there are of a version that did not account for exports.
+    """
+    for path in (paths.record, paths.view):
+        refuse_links(path, within=paths.out)
+    there = [path for path in (paths.record, *paths.pictures) if os.path.lexists(path)]
+    own = _own_result(paths, name) if there else None
+    if there and own is None and not is_claimed(paths.out, name):
+        raise NotOwnError(there[0])
+    claim_film(paths.out, name)
+    return own is not None and accounts_for_no_exports(own)
+
+
+def _own_result(paths: ResultPaths, name: str) -> dict[str, Any] | None:
+    """Return the JSON where it is sealed, and so vouches for what stands under its name."""
+    data = read_file(paths.record)
+    return _parsed(data, name) if data is not None and is_sealed(data) else None
 
 
 def remove_others(out: Path, file: str, *, pictures: int) -> None:
@@ -297,11 +359,18 @@ def remove_others(out: Path, file: str, *, pictures: int) -> None:
 
 
 def _remove_result(out: Path, name: str, file: str) -> bool:
-    """Remove a result if it is there and of this file; say whether it was."""
+    """Remove a result if it is there, of this file, and our own; say whether it was."""
     paths = ResultPaths.of(out, name)
-    result = read_result(paths)
-    if result is None or result["input"]["file"] != file:
+    data = read_file(paths.record)
+    if data is None:
         return False
-    for path in (paths.record, *paths.beside_record):
-        remove(path)
+    result = _parsed(data, name)
+    if result is not None and result["input"]["file"] != file:
+        return False
+    if not ((result is not None and is_sealed(data)) or is_claimed(out, name)):
+        return False
+    older = result is not None and accounts_for_no_exports(result)
+    write_exports(paths, {}, keep=False, all_own=older)
+    for path in (*paths.pictures, paths.record):  # the JSON last: it vouches for the others
+        remove(path, within=out)
     return True

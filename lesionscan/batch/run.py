@@ -17,8 +17,10 @@ from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.exports import Export
 from lesionscan.batch.job import Job, Outcome, lost, process
 from lesionscan.batch.pool import Limits, Work, run_jobs
-from lesionscan.batch.results import ResultPaths, probe, read_result
-from lesionscan.batch.shards import Shard, write_shard
+from lesionscan.batch.result_paths import probe
+from lesionscan.batch.results import read_result
+from lesionscan.batch.run_files import files_of_run, names_of_run
+from lesionscan.batch.shards import Shard, shard_path, write_shard
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
@@ -151,11 +153,18 @@ def make_plan(
     lesionscan.detection.scorer.scorer_file.ScorerError
         When the scorer cannot be used.
     lesionscan.batch.discover.InputError
-        When an input does not exist, no film is found, or `out` is a file or cannot be written.
+        When an input does not exist, no film is found, or `out` is a file, cannot be written or
+        holds files under the names of a run's that lesionscan has not written.
     """
     load_scorer(options.scorer)
     if out.exists() and not out.is_dir():
         raise InputError(f"output {out} is a file; name a folder (--out)")
+    shard = options.shard
+    try:
+        names = names_of_run() if shard is None else [shard_path(out, shard).name]
+        files_of_run(out).check(names)
+    except OutputError as error:
+        raise InputError(str(error)) from error
     found = discover(inputs, out=out, listed=listed)
     # Tried now: a scan of hours must not learn at its end that it cannot write.
     try:
@@ -167,7 +176,6 @@ def make_plan(
         raise InputError(
             f"output folder {out}: {reason}; choose another output folder (--out)"
         ) from error
-    shard = options.shard
     numbers: Sequence[int] = range(len(found.films))
     if shard is not None:
         numbers = [number for number in numbers if shard.holds(found.films[number].name)]
@@ -235,7 +243,7 @@ def run_scan(
     of_the_page = {PurePosixPath(FILMS_FOLDER, parent) for parent in parents}
     of_all = (PurePosixPath(FOLDER), PurePosixPath(ASSETS_FOLDER))
     for folder in (*parents, *of_the_page, *of_all):
-        remove_leftovers(plan.out / folder)
+        remove_leftovers(plan.out / folder, within=plan.out)
     not_done = len(plan.numbers) - len(done)
     record = RunRecord(
         version=__version__,
@@ -257,9 +265,9 @@ def run_scan(
 
 
 def _unwritten(out: Path, outcomes: Sequence[Outcome]) -> dict[str, Notice]:
-    """Return those whose names are too long for a JSON, and why they failed."""
+    """Return those whose names cannot be used for a JSON, and why they failed."""
     return {
         outcome.name: outcome.error
         for outcome in outcomes
-        if outcome.error is not None and read_result(ResultPaths.of(out, outcome.name)) is None
+        if outcome.error is not None and read_result(out, outcome.name) is None
     }

@@ -8,23 +8,22 @@ one run would have written.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Film
 from lesionscan.batch.exports import Export
-from lesionscan.batch.results import ResultPaths, is_made_with, is_whole, read_result
+from lesionscan.batch.results import bring, is_made_with, is_whole, read_result
+from lesionscan.batch.run_files import SHARD_NAME, files_of_run, names_of_run
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.atomic import link_or_copy, open_atomic, remove
+from lesionscan.reporting.atomic import OutputError, UnusableNameError
+from lesionscan.reporting.names import is_result_name
 from lesionscan.reporting.records import result_name
-
-_NAME = re.compile(r"run\.shard-(\d+)-of-(\d+)\.jsonl")
 
 
 class MergeError(Exception):
@@ -113,7 +112,7 @@ def write_shard(
         "run": run.plain(),
     }
     path = shard_path(out, shard)
-    with open_atomic(path) as stream:
+    with files_of_run(out).open_text(path) as stream:
         stream.write(json.dumps(head) + "\n")
         for number, name, pictures, unwritten in done.films():
             why = {one: [notice.code, notice.message] for one, notice in unwritten.items()}
@@ -141,7 +140,7 @@ class _Part:
                 unwritten = {one: Notice(*said) for one, said in why.items()}
                 if not (0 <= number < self.films and pictures > 0 and self.shard.holds(name)):
                     raise ValueError("no film of this part")
-                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                if not is_result_name(name):
                     raise ValueError("a name that leads out of the folder")
                 yield number, name, pictures, unwritten
                 count += 1
@@ -179,6 +178,10 @@ def merge_shards(
     """
     parts = _parts(outs)
     _check(parts)
+    try:
+        files_of_run(into).check(names_of_run())
+    except OutputError as error:
+        raise MergeError(str(error)) from error
     names = [""] * parts[0].films
     done = DoneFilms(names)
     for part in parts:
@@ -209,7 +212,7 @@ def _parts(outs: Sequence[Path]) -> list[_Part]:
     parts = []
     for out in outs:
         try:
-            paths = sorted(path for path in out.iterdir() if _NAME.fullmatch(path.name))
+            paths = sorted(path for path in out.iterdir() if SHARD_NAME.fullmatch(path.name))
         except OSError as error:
             raise MergeError(f"{out} cannot be read ({error.strerror}); check the path") from error
         if not paths:
@@ -221,7 +224,7 @@ def _parts(outs: Sequence[Path]) -> list[_Part]:
 
 
 def _read(path: Path) -> _Part:
-    named = _NAME.fullmatch(path.name)
+    named = SHARD_NAME.fullmatch(path.name)
     assert named is not None  # noqa: S101 - only such paths come here
     with _unreadable(path):
         with path.open(encoding="utf-8") as stream:
@@ -273,24 +276,17 @@ def _check(parts: Sequence[_Part]) -> None:
 def _bring(part: _Part, name: str, into: Path) -> None:
     """Check a result, and link or copy it into the folder of the whole."""
     out = part.path.parent
-    have, want = ResultPaths.of(out, name), ResultPaths.of(into, name)
-    result = read_result(have)
-    if (
-        result is None
-        or not is_made_with(result, part.run.made_with)
-        or (result["status"] == "ok" and not is_whole(have, result))
-    ):
+    result = read_result(out, name)
+    if result is None or not is_made_with(result, part.run.made_with) or not is_whole(out, name):
         raise MergeError(
             f"the results of {name} in {out} are gone or changed; run that part again (--shard "
             f"{part.shard})"
         )
-    # the JSON last: it vouches for the others
-    pairs = zip((*have.beside_record, have.record), (*want.beside_record, want.record), strict=True)
-    for path, target in pairs:
-        if path.is_file():
-            link_or_copy(path, target)
-        else:
-            remove(target)  # of an earlier merge
+    if out.resolve() != into.resolve():
+        try:
+            bring(out, name, into)
+        except UnusableNameError as error:
+            raise MergeError(str(error)) from error
 
 
 def _together(runs: Sequence[RunRecord]) -> RunRecord:

@@ -13,24 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
-from lesionscan.batch.exports import Export
+from lesionscan.batch.exports import Export, expected_exports
 from lesionscan.batch.job import outcome_of
-from lesionscan.batch.results import ResultPaths
-from lesionscan.reporting.atomic import (
-    OutputError,
-    open_atomic,
-    open_atomic_bytes,
-    remove,
-    write_bytes,
-)
+from lesionscan.batch.result_paths import FolderListing, ResultPaths
+from lesionscan.batch.run_files import RUN_NAME, TABLES, files_of_run, names_of_run
+from lesionscan.reporting.atomic import OutputError
 from lesionscan.reporting.coco import CocoPaths, Film, write_coco
 from lesionscan.reporting.labels import LabelsError, read_labels
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page
 from lesionscan.reporting.page.places import INDEX
 from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, name_of
 from lesionscan.reporting.tables import (
-    CANDIDATE_COLUMNS,
-    IMAGE_COLUMNS,
     Cell,
     RowWriter,
     candidate_rows,
@@ -67,53 +61,68 @@ def write_summaries(
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    tally = _write_tables(out, done, run, parquet=Export.PARQUET in exports)
-    for name in ("resumed", "altered", "not_exported"):  # no result tells of these
+    own = files_of_run(out)
+    tally = _write_tables(out, own, done, run, exports)
+    for name in ("resumed", "altered"):  # no result tells of these
         setattr(tally, name, getattr(run.tally, name))
-    write_bytes(out / "run.json", _run_json(replace(run, tally=tally)))
-    report = write_page(out)
-    _write_coco(out, done, run, wanted=Export.COCO in exports)
+    tally.not_exported = max(tally.not_exported, run.tally.not_exported)
+    own.write(out / RUN_NAME, _run_json(replace(run, tally=tally)))
+    report = write_page(own)
+    _write_coco(out, own, done, run, wanted=Export.COCO in exports)
+    _check_written(out, exports)
     return report, tally
 
 
-def _write_coco(out: Path, done: DoneFilms, run: RunRecord, *, wanted: bool) -> None:
+def _check_written(out: Path, exports: frozenset[Export]) -> None:
+    """Make sure that nobody has removed what was just written."""
+    optional = {".parquet": Export.PARQUET in exports, "coco": Export.COCO in exports}
+    for name in names_of_run():
+        wanted = all(told for mark, told in optional.items() if mark in name)
+        if wanted and not (out / name).is_file():
+            raise OutputError(
+                f"{out / name} was removed while the run ended; the same command makes it again"
+            )
+
+
+def _write_coco(out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, *, wanted: bool) -> None:
     if not wanted:
         paths = CocoPaths.of(out)
         for path in (paths.dataset, paths.results):
-            remove(path)  # of an earlier run, which had other films
+            own.remove(path)  # of an earlier run, which had other films
         return
     try:
-        write_coco(out, _with_labels(out, done.results(out, run.made_with)))
+        write_coco(own, _with_labels(out, done.results(out, run.made_with)))
     except LabelsError as error:  # somebody tidies up while the run ends
         raise OutputError(str(error)) from error
 
 
-def _write_tables(out: Path, done: DoneFilms, run: RunRecord, *, parquet: bool) -> Tally:
+def _write_tables(
+    out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, exports: frozenset[Export]
+) -> Tally:
     """Write the tables and the page's list; return what they list."""
-    tally = Tally()
+    tally, listing = Tally(), FolderListing()
     with ExitStack() as stack:
-        images: list[RowWriter] = []
-        candidates: list[RowWriter] = []
-        for name, columns, tables in (
-            ("images", IMAGE_COLUMNS, images),
-            ("candidates", CANDIDATE_COLUMNS, candidates),
-        ):
-            stream = stack.enter_context(open_atomic(out / f"{name}.csv"))
-            tables.append(table_writer(stream, columns))
+        written: dict[str, list[RowWriter]] = {}
+        for name, columns in TABLES.items():
+            stream = stack.enter_context(own.open_text(out / f"{name}.csv"))
+            written[name] = [table_writer(stream, columns)]
             as_parquet = out / f"{name}.parquet"
-            if parquet:
+            if Export.PARQUET in exports:
                 from lesionscan.reporting.parquet import parquet_writer  # an extra
 
-                tables.append(stack.enter_context(parquet_writer(as_parquet, columns)))
+                data = stack.enter_context(own.open_bytes(as_parquet))
+                written[name].append(stack.enter_context(parquet_writer(data, columns)))
             else:
-                remove(as_parquet)  # of an earlier run, which had other films
-        index = stack.enter_context(open_atomic_bytes(out / INDEX))
+                own.remove(as_parquet)  # of an earlier run, which had other films
+        index = stack.enter_context(own.open_bytes(out / INDEX))
         index.write(index_head(_run_facts(run)))
         for result in done.results(out, run.made_with):
             tally.add(outcome_of(result))
-            _write_row(images, image_row(result))
+            expected = expected_exports(ResultPaths.of(out, name_of(result)), result, exports)
+            tally.not_exported += not all(map(listing.holds, expected.values()))
+            _write_row(written["images"], image_row(result))
             for row in candidate_rows(result):
-                _write_row(candidates, row)
+                _write_row(written["candidates"], row)
             index.write(index_line(result))
     return tally
 

@@ -53,14 +53,16 @@ def evaluate(
     from rich.console import Console
 
     from lesionscan.evaluation.evaluate import evaluate as judge
-    from lesionscan.evaluation.files import write_evaluation
+    from lesionscan.evaluation.files import own_files, write_evaluation
     from lesionscan.evaluation.results import ResultsError
     from lesionscan.evaluation.truth import TruthError
     from lesionscan.evaluation.wording import DISCLAIMER
 
     # matplotlib tells that it makes its font cache: nothing a user must know
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    out = results / "evaluation" if out is None else out
     with stoppable("stopped; nothing was written"):
+        own = own_files(results, out)  # before the work is done
         try:
             evaluation = judge(
                 results,
@@ -72,7 +74,7 @@ def evaluate(
             )
         except (TruthError, ResultsError) as error:
             raise RefusedError(one_line(str(error))) from error
-        paths = write_evaluation(evaluation, results / "evaluation" if out is None else out)
+        paths = write_evaluation(evaluation, own)
     console = Console()
     for one in evaluation.sets:
         _print_set(console, one)

@@ -80,7 +80,7 @@ def answer_about(
         for line in answer.lines:
             print(line)
         if picture is not None and answer.picture is not None:
-            write_bytes(picture, answer.picture)
+            write_bytes(picture, answer.picture, within=picture.parent)
             print(f"picture: {one_line(str(picture))}")
         if answer.note:
             note(answer.note)

@@ -9,7 +9,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from lesionscan.evaluation.froc import RATES, Curve
 from lesionscan.evaluation.strata import UNKNOWN
 from lesionscan.evaluation.summary import ON_HITS, Figure, Headline
 from lesionscan.evaluation.wording import DEFINITIONS, DISCLAIMER, notes
-from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.own_files import OwnFiles
 
 SCHEMA_VERSION = "1.0"
 MOST_POINTS = 200
@@ -73,20 +73,49 @@ class EvaluationPaths:
         )
 
 
-def write_evaluation(evaluation: Evaluation, out: Path) -> EvaluationPaths:
+def own_files(results: Path, out: Path) -> OwnFiles:
+    """Return what writes an evaluation, and make sure that it may.
+
+    Parameters
+    ----------
+    results
+        The results folder that is judged; `out` may lie in it.
+    out
+        The folder of the evaluation.
+
+    Raises
+    ------
+    lesionscan.reporting.own_files.NotOwnError
+        When a file that lesionscan has not written stands where one of the evaluation's would.
+    lesionscan.reporting.atomic.OutputError
+        When a folder on the way is a link.
+    """
+    own, paths = OwnFiles(out, below=results), EvaluationPaths.of(out)
+    own.check(path.name for path in astuple(paths))
+    return own
+
+
+def write_evaluation(evaluation: Evaluation, own: OwnFiles) -> EvaluationPaths:
     """Write all files, each whole or not at all; return where they stand.
+
+    Parameters
+    ----------
+    evaluation
+        What to write.
+    own
+        From `own_files`.
 
     Raises
     ------
     lesionscan.reporting.atomic.OutputError
         When the folder or a file cannot be written.
     """
-    paths = EvaluationPaths.of(out)
+    paths = EvaluationPaths.of(own.out)
     png, svg = froc_figure(evaluation)
-    write_bytes(paths.figure_png, png)
-    write_bytes(paths.figure_svg, svg)
-    write_bytes(paths.lesions, lesions_csv(evaluation))
-    write_bytes(paths.record, evaluation_json(evaluation))
+    own.write(paths.figure_png, png)
+    own.write(paths.figure_svg, svg)
+    own.write(paths.lesions, lesions_csv(evaluation))
+    own.write(paths.record, evaluation_json(evaluation))
     return paths
 
 

@@ -1,45 +1,91 @@
 """Whole files or none: write beside the target, then rename over it.
 
-A reader, or a run that resumes after a kill, never sees half a file.
+A reader, or a run that resumes after a kill, never sees half a file. Temporary files have names
+that nobody can predict and are never opened through a link, and nothing is written or removed
+through a link below the output folder: that folder may be a stranger's. The output folder itself
+may be reached through links.
 """
 
 import errno
 import hashlib
+import io
 import os
 import platform
 import re
+import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Self, TextIO
 
 import psutil
 
 _LEFTOVER = re.compile(r"\.lesionscan-[0-9a-f]{16}-([0-9a-f]{8})-(\d+)\.tmp")
-"""Name of a temporary file: hash of the target's name, hash of the machine's, process."""
+"""Name of a temporary file: random, hash of the machine's name, process."""
 
 _SURELY_LEFT_SECONDS = 24 * 3600
 """No file is written for so long, on whatever machine."""
+
+_NEW_FILE = (
+    os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 class OutputError(OSError):
     """A result that cannot be written; the message names the file, the cause and the remedy."""
 
 
-class NameTooLongError(OutputError):
+class UnusableNameError(OutputError):
+    """A result that cannot stand under its name, while others can under theirs.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+
+    cause = "cannot be used"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} {self.cause} or choose another output folder (--out)")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self.path,)  # it may come from a worker process
+
+    def within(self, out: Path) -> str:
+        """Return the message for results, which name no place outside the output folder."""
+        return f"{self.path.relative_to(out).as_posix()} in the output folder {self.cause}"
+
+
+class NameTooLongError(UnusableNameError):
     """A result whose name the file system refuses because it is too long."""
+
+    cause = "has a name that is too long; shorten it"
+
+
+class LinkError(UnusableNameError):
+    """A result that could only be reached through a link below the output folder."""
+
+    cause = "is a link, and nothing is written through links there; remove the link"
 
 
 @contextmanager
-def open_atomic(path: Path) -> Iterator[TextIO]:
+def open_atomic(
+    path: Path, *, within: Path, on_complete: Callable[[Path], None] | None = None
+) -> Iterator[TextIO]:
     r"""Open a text file (UTF-8, ``\n``) that appears under its name only when it is complete.
 
     Parameters
     ----------
     path
         The file to write. Its folder is made where it does not exist.
+    within
+        The output folder: a link below it is not followed. `path.parent` where there is none.
+    on_complete
+        Called with the complete temporary file before it takes the name `path`.
 
     Raises
     ------
@@ -47,76 +93,46 @@ def open_atomic(path: Path) -> Iterator[TextIO]:
         When the folder or the file cannot be written.
     """
     with (
-        _whole_or_not(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+        open_atomic_bytes(path, within=within, on_complete=on_complete) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as text,
     ):
-        yield stream
+        yield text
 
 
 @contextmanager
-def open_atomic_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_atomic_bytes(
+    path: Path, *, within: Path, on_complete: Callable[[Path], None] | None = None
+) -> Iterator[BinaryIO]:
     """Open a binary file that appears under its name only when it is complete.
 
     Parameters
     ----------
-    path
-        The file to write. Its folder is made where it does not exist.
+    path, within, on_complete
+        As in `open_atomic`.
 
     Raises
     ------
     OutputError
         When the folder or the file cannot be written.
     """
-    with _whole_or_not(path) as temporary, temporary.open("wb") as stream:
+    with _replacing(path, within, on_complete) as temporary, _created(temporary) as stream:
         yield stream
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no such thing.
-
-    A target that is the same file already is left alone.
-
-    Raises
-    ------
-    OutputError
-        When that cannot be done.
-    """
-    if target.exists() and source.exists() and target.samefile(source):
-        return  # renaming one name of a file to another of its names would do nothing
-    with _whole_or_not(target) as temporary:
-        _discard(temporary)  # of a killed run of the same process number
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed runs have left half written in a folder.
-
-    Parameters
-    ----------
-    folder
-        One that results are written to. What another machine may still be writing stays.
-    """
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            left = _LEFTOVER.fullmatch(entry.name)
-            if left is None:
-                continue
-            with suppress(OSError):  # gone, or not ours to remove; it harms nobody
-                old = time.time() - entry.stat().st_mtime > _SURELY_LEFT_SECONDS
-                if old or (left[1] == _machine() and not psutil.pid_exists(int(left[2]))):
-                    Path(entry.path).unlink()
-
-
-def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_bytes(
+    path: Path,
+    data: bytes,
+    *,
+    within: Path,
+    durable: bool = False,
+    on_complete: Callable[[Path], None] | None = None,
+) -> None:
     """Write `data` to `path`, whole or not at all.
 
     Parameters
     ----------
-    path
-        The file to write. Its folder is made where it does not exist.
+    path, within, on_complete
+        As in `open_atomic`.
     data
         What to write.
     durable
@@ -128,60 +144,173 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     OutputError
         When the folder or the file cannot be written.
     """
-    with _whole_or_not(path) as temporary:
-        temporary.write_bytes(data)
+    with open_atomic_bytes(path, within=within, on_complete=on_complete) as stream:
+        stream.write(data)
         if durable:
-            with temporary.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
-def remove(path: Path) -> None:
+def link_or_copy(
+    source: Path,
+    target: Path,
+    *,
+    within: Path,
+    on_complete: Callable[[Path], None] | None = None,
+) -> None:
+    """Give a file a second name, or copy it where the file system has no such thing.
+
+    A target that is the same file already is left alone.
+
+    Parameters
+    ----------
+    source
+        The file.
+    target, within, on_complete
+        As in `open_atomic`.
+
+    Raises
+    ------
+    OutputError
+        When that cannot be done.
+    """
+    if target.exists() and source.exists() and target.samefile(source):
+        return  # renaming one name of a file to another of its names would do nothing
+    with _replacing(target, within, on_complete) as temporary:
+        try:
+            # of the file itself: a second name of a link may lead to nothing
+            os.link(source.resolve(), temporary)
+        except OSError:
+            with source.open("rb") as original, _created(temporary) as stream:
+                shutil.copyfileobj(original, stream, 1 << 20)
+
+
+def remove_leftovers(folder: Path, *, within: Path) -> None:
+    """Remove what killed runs have left half written in a folder.
+
+    Parameters
+    ----------
+    folder
+        One that results are written to. What another machine may still be writing stays.
+    within
+        The output folder: a link below it is not followed.
+    """
+    if _link_on_the_way(folder / "file", within) is not None:
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            left = _LEFTOVER.fullmatch(entry.name)
+            if left is None:
+                continue
+            with suppress(OSError):  # gone, or not ours to remove; it harms nobody
+                old = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                dead = left[1] == machine() and not psutil.pid_exists(int(left[2]))
+                if dead or old > _SURELY_LEFT_SECONDS:
+                    Path(entry.path).unlink()
+
+
+def remove(path: Path, *, within: Path) -> None:
     """Remove a result if it is there.
+
+    Parameters
+    ----------
+    path
+        The file; where it is a link, the link goes and what it names stays.
+    within
+        The output folder: a link below it is not followed.
 
     Raises
     ------
     OutputError
         When it is there and cannot be removed.
     """
+    refuse_links(path, within=within)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise explain(error, path) from error
+        if error.errno != errno.ENAMETOOLONG:  # then there is none
+            raise explain(error, path) from error
 
 
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """Give a temporary file that takes the target's name at the end, or goes if there is none."""
-    temporary = _temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        _discard(temporary)
-        raise explain(error, path) from error
-    except BaseException:
-        _discard(temporary)
-        raise
+def refuse_links(path: Path, *, within: Path) -> None:
+    """Refuse a file that can only be reached through a link below the output folder.
+
+    Parameters
+    ----------
+    path
+        The file, there or not.
+    within
+        The output folder.
+
+    Raises
+    ------
+    LinkError
+        When a folder between the two is a link.
+    """
+    link = _link_on_the_way(path, within)
+    if link is not None:
+        raise LinkError(link)
 
 
-def _temporary(path: Path) -> Path:
-    # Same folder, because a rename is atomic only inside one file system. Two runs into one folder
-    # must not write the same one. It is short, so that it fits wherever the target's name does; it
-    # is hidden, so that no scan reads it.
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f".lesionscan-{digest}-{_machine()}-{os.getpid()}.tmp")
+def temporary_name() -> str:
+    """Return a name for a temporary file; hidden, so that no scan reads it.
+
+    It is short, so that it fits wherever the target's name does, and random: two runs into one
+    folder never write the same file, and nobody can put a link there beforehand.
+    """
+    return f".lesionscan-{secrets.token_hex(8)}-{machine()}-{os.getpid()}.tmp"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what tells this machine from others that write to the same folder."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def _discard(temporary: Path) -> None:
+def _link_on_the_way(path: Path, within: Path) -> Path | None:
+    """Return the first folder below `within` on the way to the file that is a link."""
+    folder = within
+    for part in path.relative_to(within).parts[:-1]:
+        folder = folder / part
+        if folder.is_symlink() or _is_junction(folder):
+            return folder
+    return None
+
+
+def _is_junction(folder: Path) -> bool:
+    """Say whether a folder is one of Windows that leads elsewhere, which Python 3.12 can tell."""
+    tell = getattr(os.path, "isjunction", None)
+    return tell is not None and bool(tell(folder))
+
+
+@contextmanager
+def _replacing(
+    path: Path, within: Path, on_complete: Callable[[Path], None] | None
+) -> Iterator[Path]:
+    """Give the name of a temporary file that takes the target's name at the end, or is removed."""
+    # in the same folder, because a rename is atomic only inside one file system
+    temporary = path.with_name(temporary_name())
+    refuse_links(path, within=within)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if on_complete is not None:
+            on_complete(temporary)
+        temporary.replace(path)
+    except BaseException as error:
+        _discard(temporary)
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise explain(error, path) from error
+        raise
+
+
+def _created(temporary: Path) -> BinaryIO:
+    """Open a file that nobody else has made."""
+    return os.fdopen(os.open(temporary, _NEW_FILE, 0o666), "wb")
+
+
+def _discard(temporary: Path) -> None:
+    with suppress(OSError):  # the error that brought us here says more
         temporary.unlink(missing_ok=True)
-    except OSError:
-        return  # the error that brought us here says more
 
 
 def explain(
@@ -202,7 +331,7 @@ def explain(
         return error
     cause = error.strerror or type(error).__name__
     if error.errno == errno.ENAMETOOLONG:
-        return NameTooLongError(f"cannot write {path}: {cause}")
+        return NameTooLongError(path)
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     remedy = (
         "make room; finished films are kept and the same command goes on" if full else otherwise

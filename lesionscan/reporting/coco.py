@@ -20,8 +20,8 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from lesionscan import __version__
-from lesionscan.reporting.atomic import open_atomic
 from lesionscan.reporting.labels import Box, Labels, candidate_boxes
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.records import DISCLAIMER
 
 Film: TypeAlias = tuple[Mapping[str, Any], Labels | None]
@@ -63,13 +63,13 @@ class _Items:
         self.count += 1
 
 
-def write_coco(out: Path, films: Iterable[Film]) -> CocoPaths:
+def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
     """Write all listed candidates of a run as a COCO dataset and as COCO detections.
 
     Parameters
     ----------
-    out
-        The output folder.
+    own
+        Writes files of the output folder.
     films
         In their order; taken one at a time. Films that failed are left out: they have no size.
 
@@ -85,9 +85,9 @@ def write_coco(out: Path, films: Iterable[Film]) -> CocoPaths:
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    paths = CocoPaths.of(out)
+    paths = CocoPaths.of(own.out)
     images: list[dict[str, Any]] = []
-    with open_atomic(paths.dataset) as dataset, open_atomic(paths.results) as results:
+    with own.open_text(paths.dataset) as dataset, own.open_text(paths.results) as results:
         dataset.write(
             f'{{"info": {json.dumps(_info())},\n"licenses": [],\n'
             f'"categories": {json.dumps([CATEGORY])},\n"annotations": ['

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from lesionscan.reporting.atomic import open_atomic_bytes
 from lesionscan.reporting.tables import Cell, RowWriter
 
 _TEXTS = frozenset(
@@ -49,27 +48,19 @@ class _ParquetTable:
 
 
 @contextmanager
-def parquet_writer(path: Path, columns: Sequence[str]) -> Iterator[RowWriter]:
-    """Open a table that appears under its name only when it is complete.
+def parquet_writer(stream: BinaryIO, columns: Sequence[str]) -> Iterator[RowWriter]:
+    """Write a table as rows come.
 
     Parameters
     ----------
-    path
-        The file to write.
+    stream
+        Where to.
     columns
         Names, as in `lesionscan.reporting.tables`; which of them are texts, truths and whole
         numbers is known, the others are numbers.
-
-    Raises
-    ------
-    lesionscan.reporting.atomic.OutputError
-        When it cannot be written.
     """
     schema = pa.schema([(name, _type(name)) for name in columns])
-    with (
-        open_atomic_bytes(path) as stream,
-        parquet.ParquetWriter(stream, schema, compression="zstd") as writer,
-    ):
+    with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         table = _ParquetTable(writer)
         yield table
         table.flush()

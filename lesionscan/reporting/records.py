@@ -12,19 +12,45 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from lesionscan.detection.mirels import MirelsBand
+from lesionscan.reporting.names import is_result_name
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
+MOST = 2**31 - 1
+"""Largest whole number in a record: tables and other programs hold no larger one."""
+
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Whole: TypeAlias = Annotated[int, Field(ge=-MOST, le=MOST)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
 PositionPx: TypeAlias = tuple[float, float]
-Pixel: TypeAlias = tuple[int, int]
+Pixel: TypeAlias = tuple[Whole, Whole]
+
+
+def _checked_name(name: str) -> str:
+    if not is_result_name(name):
+        raise ValueError("is not the name of a film's results")
+    return name
+
+
+ResultName: TypeAlias = Annotated[str, AfterValidator(_checked_name)]
+"""A relative path, POSIX style, that stays inside the output folder."""
+
+TEXT_FACTS = ("modality", "body_part_examined", "view_position", "laterality", "image_laterality")
+"""Facts of `acquisition` that are texts: tables have columns for them."""
 
 
 def result_name(file: str, frame: int, frames: int) -> str:
@@ -67,19 +93,24 @@ class ToolRecord(Record):
 class InputRecord(Record):
     """Which file was read."""
 
-    file: str = Field(
+    file: ResultName = Field(
         description="Path relative to the scanned folder, POSIX style; the result files stand at "
         "the same place under the output folder."
     )
-    frame: int = Field(
-        ge=1,
+    frame: Count = Field(
         description="Which picture of the file (frame, page), from 1 on. Of a file with several, "
         "each has results of its own, whose names have '.frame002' and so on behind the file's.",
     )
-    frames: int = Field(ge=1, description="Number of pictures in the file.")
+    frames: Count = Field(description="Number of pictures in the file.")
     sha256: str | None = Field(
         description="SHA-256 (hexadecimal) of the file's bytes; null where they cannot be read."
     )
+
+    @model_validator(mode="after")
+    def _frame_is_one_of_the_file(self) -> Self:
+        if self.frame > self.frames:
+            raise ValueError(f"frame {self.frame} of a file with {self.frames}")
+        return self
 
 
 class ErrorRecord(Record):
@@ -99,8 +130,8 @@ class NoticeRecord(Record):
 class ImageRecord(Record):
     """The picture as stored."""
 
-    rows: int = Field(ge=1, description="Rows of the stored matrix, in pixels.")
-    columns: int = Field(ge=1, description="Columns of the stored matrix, in pixels.")
+    rows: Count = Field(description="Rows of the stored matrix, in pixels.")
+    columns: Count = Field(description="Columns of the stored matrix, in pixels.")
     spacing_mm: tuple[float, float] | None = Field(
         description="Distance between the centres of neighbouring (rows, columns), in mm; null "
         "where the file gives none that can be believed."
@@ -127,7 +158,7 @@ class ImageRecord(Record):
 class LocationRecord(Record):
     """Where a candidate lies on its bone."""
 
-    bone_id: int = Field(ge=1, description="Number of the connected piece of the bone mask.")
+    bone_id: Count = Field(description="Number of the connected piece of the bone mask.")
     along_bone: float | None = Field(
         description="Position along the bone's axis, 0 (top or left end) to 1; null without axis."
     )
@@ -152,7 +183,7 @@ class ReasonRecord(Record):
 class CandidateRecord(Record):
     """A dark region inside bone that may be a lytic lesion."""
 
-    id: int = Field(ge=1, description="1 for the best; also the value in the labels picture.")
+    id: Count = Field(description="1 for the best; also the value in the labels picture.")
     score: Unit = Field(
         description="0 to 1, the higher the more like a lytic lesion; not a probability of disease."
     )
@@ -161,7 +192,7 @@ class CandidateRecord(Record):
     centroid_mm: PositionPx | None = Field(
         description="The same in mm from the centre of the top left pixel; null without spacing."
     )
-    bbox_px: tuple[int, int, int, int] = Field(
+    bbox_px: tuple[Whole, Whole, Whole, Whole] = Field(
         description="First row, first column, end row, end column, in pixels; ends excluded."
     )
     contour_px: tuple[Pixel, ...] = Field(
@@ -266,20 +297,34 @@ class BoneRecord(Record):
 
 
 class PicturesRecord(Record):
-    """The pictures that belong to this result, as they were written."""
+    """The files that belong to this result, as they were written."""
 
     labels_sha256: str = Field(description="SHA-256 (hexadecimal) of the labels picture.")
     bone_sha256: str = Field(description="SHA-256 (hexadecimal) of the bone picture.")
     overlay_sha256: str | None = Field(
         description="SHA-256 (hexadecimal) of the overlay; null where none was made."
     )
+    view_sha256: str | None = Field(
+        default=None,
+        description="SHA-256 (hexadecimal) of the film's script of the report page; null in "
+        "schema_version 1.3.",
+    )
+    film_sha256: str | None = Field(
+        default=None,
+        description="SHA-256 (hexadecimal) of the film's picture of the report page; null where "
+        "none was made.",
+    )
+    thumbnail_sha256: str | None = Field(
+        default=None,
+        description="SHA-256 (hexadecimal) of its thumbnail; null where none was made.",
+    )
 
 
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.3"] = Field(
-        default="1.3", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.3", "1.4"] = Field(
+        default="1.4", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
@@ -304,6 +349,40 @@ class ResultRecord(Record):
         "that the file was changed after it was written.",
     )
     disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
+
+    @model_validator(mode="after")
+    def _parts_fit_the_status(self) -> Self:
+        if self.status == "ok":
+            whole = self.error is None and self.image is not None and self.bone is not None
+        else:
+            whole = self.error is not None and not self.candidates
+        if not whole:
+            raise ValueError(f"is not what a result with status {self.status} has")
+        if any(not isinstance(self.acquisition.get(name, ""), str) for name in TEXT_FACTS):
+            raise ValueError("has a number where acquisition has a text")
+        if len({candidate.id for candidate in self.candidates}) < len(self.candidates):
+            raise ValueError("has two candidates of one id")
+        return self
+
+
+def parse_result(data: bytes) -> dict[str, Any] | None:
+    """Read the bytes of a per-image result back.
+
+    Whether they are as they were written is another question (`is_sealed`).
+
+    Returns
+    -------
+    dict or None
+        The JSON; None where it does not fit `ResultRecord`, or is no JSON.
+    """
+    try:
+        record = ResultRecord.model_validate_json(data, strict=True)
+        if record.status == "ok" and record.pictures is None:
+            return None  # as they are before anything is written
+        result: dict[str, Any] = json.loads(data)
+    except (ValidationError, ValueError, RecursionError):
+        return None
+    return result
 
 
 def to_json(record: BaseModel | Mapping[str, Any]) -> bytes:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.review.applied import ReviewedFilm, reviewed_films
 from lesionscan.review.record import ReviewError, ReviewRecord
-from lesionscan.review.tables import listed_pictures, write_tables
+from lesionscan.review.tables import TABLE_NAMES, listed_pictures, write_tables
 from lesionscan.review.truth import ReviewedTruth, TruthSource, write_truth
 from lesionscan.review.truth_names import truth_names
 
@@ -70,11 +71,13 @@ def apply_review(
     """
     if out.resolve() == results.resolve():
         raise ReviewError(f"{out} holds the tables of the run itself; name another --out")
+    own = OwnFiles(out, below=results)
+    own.check(TABLE_NAMES)
     listed = listed_pictures(results)
     reviewed, refused = reviewed_films(results, review, listed)
-    write_tables(results, reviewed, out)
+    write_tables(results, reviewed, own)
     truth = None
     if films is not None:
         names = truth_names({file for file, _ in listed})
-        truth = write_truth(reviewed, TruthSource(results, films, names), out / "truth")
+        truth = write_truth(reviewed, TruthSource(results, films, names), own, out / "truth")
     return AppliedReview(tuple(reviewed), tuple(refused), len(listed), out, truth)

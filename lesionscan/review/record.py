@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from lesionscan.reporting.records import DISCLAIMER, Record
+from lesionscan.reporting.records import DISCLAIMER, Record, ResultName
 
 REVIEW_NAME = "review.json"
 MOST_BYTES = 64_000_000
@@ -26,16 +26,7 @@ Coordinate: TypeAlias = Annotated[float, Field(ge=-0.5, le=99_999.5)]
 PointPx: TypeAlias = tuple[Coordinate, Coordinate]
 
 
-def _stays_inside(name: str) -> str:
-    """Refuse names that would lead out of the results folder."""
-    if "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        raise ValueError("is not the name of a film's results")
-    return name
-
-
-FilmName: TypeAlias = Annotated[
-    str, Field(min_length=1, max_length=4096), AfterValidator(_stays_inside)
-]
+FilmName: TypeAlias = Annotated[ResultName, Field(min_length=1, max_length=4096)]
 
 
 class ReviewError(Exception):

@@ -45,7 +45,7 @@ class ReviewServer:
 
     def __init__(self, results: Path, *, port: int = 0) -> None:
         store = ReviewStore(results)
-        remove_leftovers(results)  # of servers that were killed in mid-save
+        remove_leftovers(results, within=results)  # of servers that were killed in mid-save
         try:
             listening = socket.create_server((_HOST, port))
         except OSError as error:

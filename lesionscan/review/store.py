@@ -138,7 +138,7 @@ class ReviewStore:
             with FileLock(self._lock).acquire(_WAIT_SECONDS, poll_interval=_POLL_SECONDS):
                 if self._current_etag() != expected:
                     raise ConflictError(self.read())
-                write_bytes(self.path, wanted, durable=True)
+                write_bytes(self.path, wanted, within=self.path.parent, durable=True)
         except Timeout as error:
             raise SaveError(f"{self.path} is being written by another process; save again") from (
                 error

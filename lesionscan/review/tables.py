@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lesionscan.reporting.atomic import open_atomic
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.records import DISCLAIMER
 from lesionscan.reporting.tables import Cell, cell_text
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import outline_cells
 from lesionscan.review.record import MissedRecord, ReviewError
 
+TABLE_NAMES = ("images.csv", "candidates.csv")
 DECISION_COLUMNS = ("decision", "note")
 """Added to the table of candidates. A lesion that was missed has the decision "missed"."""
 COUNT_COLUMNS = ("reviewed", "accepted", "rejected", "unsure", "missed", "note")
@@ -71,8 +72,8 @@ def listed_pictures(results: Path) -> set[Picture]:
         return {picture for picture, _ in table.rows()}
 
 
-def write_tables(results: Path, films: Sequence[ReviewedFilm], out: Path) -> None:
-    """Write `images.csv` and `candidates.csv` into `out`.
+def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) -> None:
+    """Write `images.csv` and `candidates.csv`.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], out: Path) -> Non
         The results folder.
     films
         Those whose review fits their result.
-    out
-        Where to.
+    own
+        Writes files of the output folder.
 
     Raises
     ------
@@ -94,8 +95,8 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], out: Path) -> Non
     with (
         _opened(results / "images.csv") as images,
         _opened(results / "candidates.csv") as candidates,
-        open_atomic(out / "images.csv") as image_stream,
-        open_atomic(out / "candidates.csv") as candidate_stream,
+        own.open_text(own.out / "images.csv") as image_stream,
+        own.open_text(own.out / "candidates.csv") as candidate_stream,
     ):
         write_image = _writer(image_stream, [*images.columns, *COUNT_COLUMNS])
         write_candidate = _writer(candidate_stream, [*candidates.columns, *DECISION_COLUMNS])

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.reporting.atomic import link_or_copy, remove, write_bytes
+from lesionscan.reporting.own_files import NotOwnError, OwnFiles
 from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.records import sha256_of
 from lesionscan.review.applied import ReviewedFilm
@@ -73,7 +73,9 @@ class _UnusableError(Exception):
     """Why a film that should be in the truth is not."""
 
 
-def write_truth(films: Sequence[ReviewedFilm], source: TruthSource, out: Path) -> ReviewedTruth:
+def write_truth(
+    films: Sequence[ReviewedFilm], source: TruthSource, own: OwnFiles, out: Path
+) -> ReviewedTruth:
     """Write a truth folder; one of an earlier review at the same place is replaced.
 
     Parameters
@@ -82,6 +84,8 @@ def write_truth(films: Sequence[ReviewedFilm], source: TruthSource, out: Path) -
         Those whose review fits their result.
     source
         Where they come from.
+    own
+        Writes and removes the files.
     out
         The truth folder.
 
@@ -93,8 +97,8 @@ def write_truth(films: Sequence[ReviewedFilm], source: TruthSource, out: Path) -
         When it cannot be written.
     """
     truth = ReviewedTruth()
-    before = _indexed_files(out)
-    remove(out / "index.json")  # while films change, no index may vouch for them
+    before = _indexed_files(own, out)
+    own.remove(out / "index.json")  # while films change, no index may vouch for them
     for film in films:
         if not film.review.reviewed:
             continue
@@ -103,15 +107,15 @@ def write_truth(films: Sequence[ReviewedFilm], source: TruthSource, out: Path) -
             truth.left_out.append((film.name, doubt))
             continue
         try:
-            truth.entries.append(_write_film(film, source, out))
+            truth.entries.append(_write_film(film, source, own, out))
         except _UnusableError as error:
             truth.missing.append((film.name, str(error)))
     kept = {path for entry in truth.entries for path in _files_of(entry)}
     for path in sorted(before - kept):
-        remove(out / path)
+        own.remove(out / path)
     if truth.entries:
         text = json.dumps(truth.entries, indent=1, ensure_ascii=False) + "\n"
-        write_bytes(out / "index.json", text.encode("utf-8"))
+        own.write(out / "index.json", text.encode("utf-8"))
     return truth
 
 
@@ -135,7 +139,9 @@ def _numbers(ids: Sequence[int]) -> str:
     return ", ".join(map(str, ids))
 
 
-def _write_film(film: ReviewedFilm, source: TruthSource, out: Path) -> dict[str, Any]:
+def _write_film(
+    film: ReviewedFilm, source: TruthSource, own: OwnFiles, out: Path
+) -> dict[str, Any]:
     name = source.names[film.file]
     accepted = film.decided("accepted")
     mask, facts = _mask(film, accepted, source.results)
@@ -144,8 +150,8 @@ def _write_film(film: ReviewedFilm, source: TruthSource, out: Path) -> dict[str,
     if _sha256(path) != film.sha256:
         raise _UnusableError(f"{path} is not the file that was scanned")
     # resolved: a second name of a link would lead from another folder to nothing
-    link_or_copy(path.resolve(), out / image)
-    write_bytes(out / "masks" / f"{name}.lesions.png", encode_png(mask))
+    own.link_or_copy(path.resolve(), out / image)
+    own.write(out / "masks" / f"{name}.lesions.png", encode_png(mask))
     entry: dict[str, Any] = {
         "name": name,
         "file": image,
@@ -212,7 +218,7 @@ def _ending_by_content(path: Path) -> str:
     return ".tif" if head[:2] in {b"II", b"MM"} else ".dcm"
 
 
-def _indexed_files(folder: Path) -> set[str]:
+def _indexed_files(own: OwnFiles, folder: Path) -> set[str]:
     """Return the files that an earlier truth folder of a review consists of; none where it is new.
 
     Raises
@@ -220,15 +226,18 @@ def _indexed_files(folder: Path) -> set[str]:
     lesionscan.review.record.ReviewError
         When it is somebody else's, who would lose it.
     """
+    index = folder / "index.json"
     try:
-        entries = json.loads((folder / "index.json").read_bytes())
-        if all("result" in entry for entry in entries):
-            return {path for entry in entries for path in _files_of(entry)}
+        own.check([index.relative_to(own.out).as_posix()])
+        # as it was written, so it is what `write_truth` writes
+        entries = json.loads(index.read_bytes())
+    except NotOwnError as error:
+        raise ReviewError(
+            f"{folder} holds truth that is not of a review; name another --out"
+        ) from error
     except FileNotFoundError:
         return set()
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise ReviewError(f"{folder} holds truth that is not of a review; name another --out")
+    return {path for entry in entries for path in _files_of(entry)}
 
 
 def _files_of(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -25,9 +25,12 @@ def film_bytes(order: int, score: int) -> bytes:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return all files under a folder by their relative names, without the run's own facts."""
+    """Return all files under a folder by their relative names, without the run's own facts.
+
+    These are run.json and the hidden account of what was written.
+    """
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "run.json"
+        if path.is_file() and path.name != "run.json" and not path.name.startswith(".lesionscan-")
     }

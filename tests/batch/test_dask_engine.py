@@ -219,5 +219,5 @@ def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
         seconds=0.0,
         resumed=False,
     )
-    engine_module._write(job, engine_module._Done((failed,), {}))
+    assert engine_module._written(job, engine_module._Done((failed,), {})) == (failed,)
     assert not list(out.iterdir())

@@ -17,7 +17,7 @@ from lesionscan.batch import job as job_module
 from lesionscan.batch import results as results_module
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
 from lesionscan.batch.pool import Loss
-from lesionscan.batch.results import ResultPaths
+from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
@@ -313,11 +313,11 @@ def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_film(job.path, score=99)
     order: list[str] = []
 
-    def watched(path: Path, data: bytes) -> None:
+    def watched(path: Path, data: bytes, *, within: Path) -> None:
         order.append(path.name.removeprefix("x y.png"))
         if path.suffix != ".json":
             assert not ResultPaths.of(job.out, job.name).record.exists()
-        write_bytes(path, data)
+        write_bytes(path, data, within=within)
 
     monkeypatch.setattr(results_module, "write_bytes", watched)
     done(job)
@@ -415,11 +415,13 @@ def test_pages_that_no_limit_refuses_any_more_lose_their_failure(tmp_path: Path)
     ],
 )
 def test_an_odd_json_is_no_earlier_result(tmp_path: Path, text: str) -> None:
-    """What somebody else put there, or edited, is written over."""
+    """A result that was damaged or forged is made again."""
     job = make_job(tmp_path)
-    write_bytes(ResultPaths.of(job.out, job.name).record, text.encode())
+    done(job)
+    before = tree(job.out)
+    ResultPaths.of(job.out, job.name).record.write_text(text)
     assert not done(job).resumed
-    assert result_of(job)["status"] == "ok"
+    assert tree(job.out) == before
 
 
 def burned_in_job(tmp_path: Path, settings: Settings, said: object = "YES") -> Job:
@@ -437,7 +439,8 @@ def test_no_picture_is_made_of_burned_in_text(tmp_path: Path, said: object) -> N
     """
     job = burned_in_job(tmp_path, Settings(), said)
     paths = ResultPaths.of(job.out, job.name)
-    write_bytes(paths.overlay, b"of an earlier run")
+    done(replace(job, settings=Settings(allow_burned_in=True)))
+    assert paths.overlay.exists()
     assert done(job).status == "ok"
     assert not paths.overlay.exists()
     assert paths.labels.exists()

@@ -279,7 +279,7 @@ def test_what_killed_runs_left_is_removed(films: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     scan(films, out)
     first = tree(out)
-    half = out / "a" / f".lesionscan-{'0' * 16}-{atomic._machine()}-{2**22 + 1}.tmp"
+    half = out / "a" / f".lesionscan-{'0' * 16}-{atomic.machine()}-{2**22 + 1}.tmp"
     half.write_bytes(b"half")
     scan(films, out)
     assert tree(out) == first
@@ -288,7 +288,7 @@ def test_what_killed_runs_left_is_removed(films: Path, tmp_path: Path) -> None:
 def test_what_a_worker_left_that_died_in_this_run_is_removed(films: Path, tmp_path: Path) -> None:
     """The run that lost it cleans up, not the next one."""
     out = tmp_path / "out"
-    half = out / "a" / f".lesionscan-{'0' * 16}-{atomic._machine()}-{2**22 + 1}.tmp"
+    half = out / "a" / f".lesionscan-{'0' * 16}-{atomic.machine()}-{2**22 + 1}.tmp"
 
     def die(outcomes: tuple[Outcome, ...]) -> None:
         if outcomes[0].name == "a/1.png":

@@ -231,7 +231,7 @@ def test_pictures_of_an_earlier_merge_do_not_stay(films: Path, tmp_path: Path) -
         scan(films, out, Shard(number, PARTS), Settings(overlay=False))
     merge_shards([out], into)
     assert not list(into.rglob("*.overlay.png"))
-    assert not list(into.rglob(".lesionscan*"))
+    assert not list(into.rglob(".lesionscan*.tmp"))
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "[1]\n", "nonsense\n", '{"version": 1}\n'])

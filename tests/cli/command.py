@@ -19,9 +19,9 @@ def lesionscan(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of all files of a folder by their relative paths."""
+    """Return the bytes of all files of a folder by their relative paths, but for the accounts."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".lesionscan-written-")
     }

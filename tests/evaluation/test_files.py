@@ -17,6 +17,7 @@ from lesionscan.evaluation.files import (
     _curve,
     evaluation_json,
     lesions_csv,
+    own_files,
     write_evaluation,
 )
 from lesionscan.evaluation.froc import Curve
@@ -217,10 +218,10 @@ def test_the_files_are_written_the_same_each_time(tmp_path: Path) -> None:
     written: list[dict[str, bytes]] = []
     for name in ("first", "second"):
         evaluation = run(tmp_path / name)
-        paths = write_evaluation(evaluation, tmp_path / name / "out")
+        paths = write_evaluation(evaluation, own_files(tmp_path, tmp_path / name / "out"))
         assert paths == EvaluationPaths.of(tmp_path / name / "out")
         written.append(
-            {path.name: path.read_bytes() for path in (tmp_path / name / "out").iterdir()}
+            {path.name: path.read_bytes() for path in (tmp_path / name / "out").glob("[!.]*")}
         )
     assert set(written[0]) == {"evaluation.json", "lesions.csv", "froc.png", "froc.svg"}
     assert written[0] == written[1]
@@ -229,7 +230,7 @@ def test_the_files_are_written_the_same_each_time(tmp_path: Path) -> None:
 def test_no_path_and_no_clock_stand_in_the_files(tmp_path: Path) -> None:
     """Names of the index only: no folder, no date."""
     evaluation = run(tmp_path)
-    paths = write_evaluation(evaluation, tmp_path / "out")
+    paths = write_evaluation(evaluation, own_files(tmp_path, tmp_path / "out"))
     for path in (paths.record, paths.lesions, paths.figure_svg):
         text = path.read_text(encoding="utf-8")
         assert str(tmp_path) not in text
@@ -241,4 +242,4 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     evaluation = run(tmp_path)
     (tmp_path / "out").write_text("x")
     with pytest.raises(OutputError, match=r"cannot write .*choose another output folder"):
-        write_evaluation(evaluation, tmp_path / "out")
+        write_evaluation(evaluation, own_files(tmp_path, tmp_path / "out"))

@@ -19,6 +19,7 @@ from lesionscan.evaluation.results import read_result
 from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.reporting.coco import compressed, run_lengths, write_coco
 from lesionscan.reporting.labels import LabelsError, candidate_boxes, read_labels
+from lesionscan.reporting.own_files import OwnFiles
 from tests.evaluation.made import Box, MadeFilm, make
 from tests.reporting.made import Disk, Film, make_findings
 from tests.reporting.test_records import as_json, failed_json
@@ -54,7 +55,7 @@ def random_labels(seed: int, shape: tuple[int, int]) -> Labels:
 
 def test_the_dataset_says_what_was_found(tmp_path: Path) -> None:
     """Films that were read with their size; every listed candidate with its facts."""
-    paths = write_coco(tmp_path, two_films())
+    paths = write_coco(OwnFiles(tmp_path), two_films())
     assert paths.dataset == tmp_path / "coco.json"
     assert paths.results == tmp_path / "coco_results.json"
     dataset = written(tmp_path)
@@ -80,7 +81,7 @@ def test_the_dataset_says_what_was_found(tmp_path: Path) -> None:
 
 def test_a_run_without_films_gives_files(tmp_path: Path) -> None:
     """Empty lists, not broken JSON."""
-    write_coco(tmp_path, [])
+    write_coco(OwnFiles(tmp_path), [])
     assert written(tmp_path)["images"] == written(tmp_path)["annotations"] == []
     assert written(tmp_path, "coco_results.json") == []
 
@@ -88,7 +89,7 @@ def test_a_run_without_films_gives_files(tmp_path: Path) -> None:
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
     """No clock and no chance is in the files."""
     for name in ("one", "two"):
-        write_coco(tmp_path / name, two_films())
+        write_coco(OwnFiles(tmp_path / name), two_films())
     for name in ("coco.json", "coco_results.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -97,7 +98,7 @@ def test_nothing_is_left_of_a_film_that_cannot_be_used(tmp_path: Path) -> None:
     """Labels of another film end the export, and neither file appears."""
     films = [*two_films(), (as_json(), np.zeros((3, 3), np.uint16))]
     with pytest.raises(LabelsError, match="has 3 x 3 pixels and its JSON says 300 x 200"):
-        write_coco(tmp_path, films)
+        write_coco(OwnFiles(tmp_path), films)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,7 +113,7 @@ def test_memory_does_not_grow_with_the_films(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         tracemalloc.start()
         try:
-            write_coco(tmp_path, ((result, labels) for _ in range(count)))
+            write_coco(OwnFiles(tmp_path), ((result, labels) for _ in range(count)))
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -169,7 +170,7 @@ def load(dataset: dict[str, Any]) -> Any:  # noqa: ANN401 - a class without type
 
 def test_both_files_load(tmp_path: Path) -> None:
     """As dataset and as detections on it; box and area come out as stated."""
-    write_coco(tmp_path, two_films())
+    write_coco(OwnFiles(tmp_path), two_films())
     dataset = coco_api.COCO(str(tmp_path / "coco.json"))
     detected = dataset.loadRes(str(tmp_path / "coco_results.json"))
     assert sorted(detected.getImgIds()) == [1, 2]
@@ -263,7 +264,7 @@ def exported(results: Path, films: tuple[TruthFilm, ...], out: Path) -> dict[str
             result["input"] |= {"frame": 1, "frames": 1}
             yield result, read_labels(results / f"{film.image.name}.labels.png")
 
-    write_coco(out, each())
+    write_coco(OwnFiles(out), each())
     dataset: dict[str, Any] = written(out)
     return dataset
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.atomic import OutputError
 from lesionscan.reporting.tables import (
     CANDIDATE_COLUMNS,
     IMAGE_COLUMNS,
@@ -38,7 +37,7 @@ def test_every_row_comes_back(
         ("images", IMAGE_COLUMNS, images),
         ("candidates", CANDIDATE_COLUMNS, candidates),
     ):
-        with parquet_writer(tmp_path / name, columns) as table:
+        with (tmp_path / name).open("wb") as stream, parquet_writer(stream, columns) as table:
             for row in rows:
                 table.writerow(row)
         read = pq.read_table(tmp_path / name)
@@ -48,20 +47,10 @@ def test_every_row_comes_back(
 
 def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
     """A run that found nothing gives a table, not an error."""
-    with parquet_writer(tmp_path / "t", CANDIDATE_COLUMNS):
+    with (tmp_path / "t").open("wb") as stream, parquet_writer(stream, CANDIDATE_COLUMNS):
         pass
     read = pq.read_table(tmp_path / "t")
     assert (read.num_rows, tuple(read.column_names)) == (0, CANDIDATE_COLUMNS)
     assert str(read.schema.field("score").type) == "double"
     assert str(read.schema.field("shown").type) == "bool"
     assert str(read.schema.field("id").type) == "int64"
-
-
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """Like for every other file."""
-    (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(OutputError, match="cannot write"),
-        parquet_writer(tmp_path / "file" / "t", IMAGE_COLUMNS),
-    ):
-        pass

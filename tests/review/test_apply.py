@@ -179,13 +179,15 @@ def test_truth_of_others_is_not_replaced(
 
 
 def test_an_index_cannot_lead_elsewhere(copy: tuple[Path, Path], tmp_path: Path) -> None:
-    """Names in an index that somebody changed are taken as names of its own folders."""
+    """One that names a result for every film may be somebody's own; its folder is left alone."""
     path = tmp_path / "truth" / "index.json"
     path.parent.mkdir()
     entry = {"name": "../../x", "file": "../films/knee.png", "result": "x", "lesions": 0}
     path.write_text(json.dumps([entry]))
-    applied(copy, tmp_path)
+    with pytest.raises(ReviewError, match="holds truth that is not of a review; name another"):
+        applied(copy, tmp_path)
     assert (copy[0] / "knee.png").is_file()
+    assert json.loads(path.read_text()) == [entry]
 
 
 @pytest.mark.parametrize(

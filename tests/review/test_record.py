@@ -62,7 +62,7 @@ def break_film(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (lambda review: review["films"].update({"/etc/x": film_review()}), "not the name of a"),
         (lambda review: review["films"].update({"a//x": film_review()}), "not the name of a film"),
         (lambda review: review["films"].update({"a\0x": film_review()}), r"a\?x.* not the name"),
-        (lambda review: review["films"].update({"": film_review()}), "at least 1 character"),
+        (lambda review: review["films"].update({"": film_review()}), "not the name of a film"),
         (break_film("reviewed", 1), "reviewed should be a valid boolean"),
         (break_film("reviewed", "true"), "reviewed should be a valid boolean"),
         (break_film("result_sha256", "ABC"), "result_sha256 String should match pattern"),

@@ -380,7 +380,7 @@ def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
 
     results = page_folder(tmp_path / "results")
     dead = 2**22 + os.getpid()  # beyond the largest process number
-    left = results / f".lesionscan-{'0' * 16}-{atomic._machine()}-{dead}.tmp"
+    left = results / f".lesionscan-{'0' * 16}-{atomic.machine()}-{dead}.tmp"
     left.touch()
     ReviewServer(results).close()
     assert not left.exists()

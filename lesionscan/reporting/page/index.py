@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.places import ASSETS_FOLDER, PAGE_NAME
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import labels_mark, on_page
@@ -81,13 +81,13 @@ class RunFacts:
     not_done: int
 
 
-def write_page(out: Path) -> Path:
+def write_page(own: OwnFiles) -> Path:
     """Write the page itself, which is the same for every run; return where it is.
 
     Parameters
     ----------
-    out
-        The output folder.
+    own
+        Writes files of the output folder.
 
     Raises
     ------
@@ -97,9 +97,9 @@ def write_page(out: Path) -> Path:
     assets = files("lesionscan.reporting.page") / "assets"
     for asset in sorted(assets.iterdir(), key=lambda one: one.name):
         if asset.name != PAGE_NAME:
-            write_bytes(out / ASSETS_FOLDER / asset.name, asset.read_bytes())
-    write_bytes(out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
-    return out / PAGE_NAME
+            own.write(own.out / ASSETS_FOLDER / asset.name, asset.read_bytes())
+    own.write(own.out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
+    return own.out / PAGE_NAME
 
 
 def index_head(run: RunFacts) -> bytes:

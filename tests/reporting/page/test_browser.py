@@ -12,6 +12,7 @@ import pytest
 
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.atomic import write_bytes
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import index_head, index_line, write_page
 from lesionscan.reporting.page.places import INDEX
 from tests.reporting.made import Disk, Film
@@ -543,10 +544,10 @@ def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path
         result["input"]["file"] = f"film_{number:05d}.dcm"
         result["seal_sha256"] = f"{number:064d}"
         lines.append(index_line(result))
-    write_bytes(tmp_path / INDEX, b"".join(lines))
+    write_bytes(tmp_path / INDEX, b"".join(lines), within=tmp_path)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
-    page.goto(write_page(tmp_path).as_uri())
+    page.goto(write_page(OwnFiles(tmp_path)).as_uri())
     page.wait_for_selector(".row")
     assert page.inner_text("#tab-read") == "20,000 films read"
     assert page.locator(".row").count() < 40

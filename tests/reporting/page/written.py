@@ -10,6 +10,7 @@ from lesionscan.detection.pipeline import Findings
 from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed
+from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import (
     RunFacts,
     index_head,
@@ -49,20 +50,20 @@ def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int
         view = film_view(findings, record.model_dump(mode="json"), picture)
         assert view.picture is not None
         assert view.thumbnail is not None
-        write_bytes(out / f"{name}.json", data)
+        write_bytes(out / f"{name}.json", data, within=out)
         for ending, part in (
             ("page.js", view.script),
             ("page.jpg", view.picture),
             ("page-s.jpg", view.thumbnail),
         ):
-            write_bytes(out / FILMS_FOLDER / f"{name}.{ending}", part)
+            write_bytes(out / FILMS_FOLDER / f"{name}.{ending}", part, within=out)
         lines.append(index_line(json.loads(data)))
     for number in range(failures):
         failed = failed_json()
         failed["input"]["file"] = f"broken_{number}.dcm"
         lines.append(index_line(failed))
-    write_bytes(out / INDEX, b"".join(lines))
-    return write_page(out)
+    write_bytes(out / INDEX, b"".join(lines), within=out)
+    return write_page(OwnFiles(out))
 
 
 def calls(script: bytes) -> list[tuple[str, Any]]:

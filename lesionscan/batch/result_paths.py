@@ -1,0 +1,142 @@
+"""Where one film's results stand under an output folder."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lesionscan.reporting.atomic import remove, temporary_name, write_bytes
+from lesionscan.reporting.page.places import FILMS_FOLDER
+
+_ENDINGS = {
+    "record": ".json",
+    "overlay": ".overlay.png",
+    "labels": ".labels.png",
+    "bone": ".bone.png",
+    "nrrd": ".seg.nrrd",
+    "dicom_sr": ".sr.dcm",
+    "dicom_seg": ".seg.dcm",
+}
+_PAGE_ENDINGS = {
+    "view": ".page.js",
+    "film": ".page.jpg",
+    "thumbnail": ".page-s.jpg",
+    "exported": ".exports.json",
+}
+ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
+"""What is put behind a film's name: nothing else may take such a name."""
+
+_MOST_BYTES = 1 << 28
+"""No result of a film is larger; what is, was put there by somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPaths:
+    """Where one film's results stand."""
+
+    out: Path
+    record: Path
+    overlay: Path
+    labels: Path
+    bone: Path
+    view: Path
+    film: Path
+    thumbnail: Path
+    nrrd: Path
+    dicom_sr: Path
+    dicom_seg: Path
+    exported: Path
+
+    @property
+    def hashed(self) -> dict[str, Path]:
+        """Return those whose hashes stand in the JSON, by the name of the hash."""
+        return {f"{kind}_sha256": getattr(self, kind) for kind in _HASHED}
+
+    @property
+    def exports(self) -> tuple[Path, ...]:
+        """Return those for other programs, which are only made on request."""
+        return self.nrrd, self.dicom_sr, self.dicom_seg
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Return all but the JSON and the exports: pictures, what the page needs of the film."""
+        return tuple(self.hashed.values())
+
+    @property
+    def beside_record(self) -> tuple[Path, ...]:
+        """Return all but the JSON."""
+        return *self.pictures, self.exported, *self.exports
+
+    @classmethod
+    def of(cls, out: Path, name: str) -> "ResultPaths":
+        """Return the paths for a film's name under the output folder."""
+        base, page = (folder / PurePosixPath(name) for folder in (out, out / FILMS_FOLDER))
+        return cls(
+            out=out,
+            **{part: base.with_name(base.name + ending) for part, ending in _ENDINGS.items()},
+            **{part: page.with_name(page.name + ending) for part, ending in _PAGE_ENDINGS.items()},
+        )
+
+
+_HASHED = ("labels", "bone", "overlay", "view", "film", "thumbnail")
+
+
+@contextmanager
+def probe(out: Path) -> Iterator[Path]:
+    """Write a small file into the output folder, and remove it again.
+
+    Raises
+    ------
+    lesionscan.reporting.atomic.OutputError
+        When that cannot be done.
+    """
+    path = out / temporary_name()
+    write_bytes(path, b"", within=out)
+    try:
+        yield path
+    finally:
+        remove(path, within=out)
+
+
+def read_file(path: Path) -> bytes | None:
+    """Read one of a film's results; None where there is none, or it cannot be one.
+
+    Parameters
+    ----------
+    path
+        Where it would stand. A pipe or a device there is not waited for.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
+            return None
+        return path.read_bytes()
+    except (OSError, ValueError):  # a null character in the name
+        return None
+
+
+class FolderListing:
+    """Says which files are there from a listing of their folder: results come folder by folder."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, frozenset[str]] = {}
+
+    def holds(self, path: Path) -> bool:
+        """Say whether a file is there."""
+        folder = path.parent
+        if folder not in self._names:
+            if len(self._names) > 1:  # one of the results, one of the page
+                self._names.clear()
+            self._names[folder] = _listed(folder)
+        # a listing of a network's file system may be old
+        return path.name in self._names[folder] or path.is_file()
+
+
+def _listed(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return frozenset()

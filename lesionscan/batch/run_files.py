@@ -1,0 +1,74 @@
+"""The files about a whole run: their names, and which of them are lesionscan's own."""
+
+import re
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from lesionscan.reporting.own_files import OwnFiles
+from lesionscan.reporting.page.places import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+
+RUN_NAME = "run.json"
+TABLES = {"images": IMAGE_COLUMNS, "candidates": CANDIDATE_COLUMNS}
+"""Names of the tables without endings, and their columns."""
+COCO_NAMES = ("coco.json", "coco_results.json")
+
+SHARD_NAME = re.compile(r"run\.shard-(\d+)-of-(\d+)\.jsonl")
+
+_MARKS = {
+    RUN_NAME: b'{\n  "schema_version": "1.3",\n  "tool": {\n    "name": "lesionscan",',
+    PAGE_NAME: b"<title>lesionscan report</title>",
+    INDEX: b"lesionscan.run(",
+    COCO_NAMES[0]: b'{"info": {"description": "lytic lesion candidates found by lesionscan.',
+    **{f"{name}.csv": ",".join(columns).encode() + b"\n" for name, columns in TABLES.items()},
+}
+"""What stands near the beginning of a file of schema_version 1.3, which kept no account."""
+_MARKED_BYTES = 4096
+
+
+def names_of_run() -> list[str]:
+    """Return the names of all files about a run, relative to the output folder."""
+    assets = sorted(
+        asset.name for asset in (files("lesionscan.reporting.page") / "assets").iterdir()
+    )
+    return [
+        RUN_NAME,
+        *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
+        *COCO_NAMES,
+        PAGE_NAME,
+        INDEX,
+        *(f"{ASSETS_FOLDER}/{name}" for name in assets if name != PAGE_NAME),
+    ]
+
+
+def files_of_run(out: Path) -> OwnFiles:
+    """Return what writes and removes files about a run.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    """
+    return OwnFiles(out, also_own=_is_of_earlier_version, private=f"{FOLDER}/")
+
+
+def _is_of_earlier_version(name: str, path: Path) -> bool:
+    if SHARD_NAME.fullmatch(name):
+        return _beginning(path).startswith(b'{"films": ')
+    out = path.parents[name.count("/")]
+    if _MARKS[RUN_NAME] not in _beginning(out / RUN_NAME):
+        return False
+    if name == COCO_NAMES[1]:
+        name, path = COCO_NAMES[0], out / COCO_NAMES[0]
+    if name.startswith(f"{ASSETS_FOLDER}/"):
+        return path.is_file()
+    return name in _MARKS and _MARKS[name] in _beginning(path)
+
+
+def _beginning(path: Path) -> bytes:
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as stream:
+                return stream.read(_MARKED_BYTES)
+    return b""

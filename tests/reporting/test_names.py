@@ -1,0 +1,23 @@
+"""Names under which results may stand."""
+
+import os
+
+import pytest
+
+from lesionscan.reporting.names import is_result_name
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a/b.dcm", ".a", "a..", "...", "a b/ü:1\\2" * (os.sep == "/") or "a"]
+)
+def test_relative_paths_that_stay_inside_are_names(name: str) -> None:
+    """Also those with odd letters, where the system allows them."""
+    assert is_result_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/a", "a/", "a//b", "a/./b", "a/../b", "../a", "a\0b", "\0"]
+)
+def test_other_names_are_none(name: str) -> None:
+    """They lead out of the folder, name the folder itself, or cannot be a file's."""
+    assert not is_result_name(name)
