@@ -5,7 +5,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv="$root/.venv"
 
 # set_up runtime|dev: make .venv and install lesionscan into it, where that is not done yet.
-# "dev" adds the tools of the dependency group "dev".
+# "dev" adds the tools of the dependency group "dev", and every extra but "train", which is large.
 set_up() {
     state=$(set_up_state)
     if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/$1.stamp" 2>/dev/null)" = "$state" ]; then
@@ -20,7 +20,9 @@ set_up() {
         "$python" -m venv --clear "$venv" || fail "no environment could be made in $venv"
     fi
     : >"$venv/extra.txt"
+    package=$root
     if [ "$1" = dev ]; then
+        package="$root[dask,parquet,dicom]"
         # Read from pyproject.toml here, since pip itself does so only from version 25.1 on.
         "$venv/bin/python" -c 'import sys, tomllib
 with open(sys.argv[1], "rb") as file:
@@ -29,7 +31,7 @@ with open(sys.argv[1], "rb") as file:
     fi
     # --no-user: a user-wide "install for me" setting would be an error inside an environment.
     if ! "$venv/bin/python" -m pip install --no-user --constraint "$root/constraints.txt" \
-        --requirement "$venv/extra.txt" --editable "$root" >"$venv/setup.log" 2>&1; then
+        --requirement "$venv/extra.txt" --editable "$package" >"$venv/setup.log" 2>&1; then
         tail -n 20 "$venv/setup.log" >&2
         fail "installing failed; the lines above say why, all of them are in $venv/setup.log"
     fi

@@ -176,12 +176,7 @@ def merge_shards(
     lesionscan.reporting.atomic.OutputError
         When a file cannot be written.
     """
-    parts = _parts(outs)
-    _check(parts)
-    try:
-        files_of_run(into).check(names_of_run())
-    except OutputError as error:
-        raise MergeError(str(error)) from error
+    parts = checked_parts(outs, into)
     names = [""] * parts[0].films
     done = DoneFilms(names)
     for part in parts:
@@ -196,6 +191,28 @@ def merge_shards(
     run = _together([part.run for part in parts])
     report, tally = write_summaries(into, done, run, exports=exports)
     return report, replace(run, tally=tally)
+
+
+def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
+    """Find the parts of a run, and check that they can be merged; nothing is written.
+
+    Parameters
+    ----------
+    outs, into
+        As in `merge_shards`.
+
+    Raises
+    ------
+    MergeError
+        As there.
+    """
+    parts = _parts(outs)
+    _check(parts)
+    try:
+        files_of_run(into).check(names_of_run())
+    except OutputError as error:
+        raise MergeError(str(error)) from error
+    return parts
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,48 +55,68 @@ DaskReturnOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the command line says about how films are worked on; each as its option says."""
+
+    jobs: int | None = None
+    timeout: float | None = None
+    max_memory: float | None = None
+    dask: str | None = None
+    dask_local: int | None = None
+    dask_return: bool = False
+
+    @property
+    def uses_dask(self) -> bool:
+        """Whether a Dask cluster does the work."""
+        return self.dask is not None or self.dask_local is not None
+
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises
+        ------
+        RefusedError
+            When they do.
+        """
+        if self.dask is not None and self.dask_local is not None:
+            raise RefusedError("give --dask or --dask-local, not both")
+        if self.dask_return and not self.uses_dask:
+            raise RefusedError("--dask-return needs --dask or --dask-local")
+        if self.uses_dask and (self.jobs, self.timeout, self.max_memory) != (None, None, None):
+            raise RefusedError(
+                "--jobs, --timeout and --max-memory are for processes here; a Dask cluster has its "
+                "own number of workers and limits"
+            )
+
+
 @contextmanager
-def chosen_engine(
-    *,
-    jobs: int | None,
-    timeout: float | None = None,
-    max_memory: float | None = None,
-    dask: str | None = None,
-    dask_local: int | None = None,
-    dask_return: bool = False,
-) -> "Iterator[tuple[Engine, int]]":
+def chosen_engine(options: EngineOptions) -> "Iterator[tuple[Engine, int]]":
     """Yield what works on the films, and the number of its processes.
+
+    Parameters
+    ----------
+    options
+        Checked before; where they use Dask, `extras.require_for` has seen that it is installed.
 
     Raises
     ------
     RefusedError
-        When the options contradict each other, or the cluster cannot be used.
+        When the cluster cannot be used.
     """
-    if dask is None and dask_local is None:
-        if dask_return:
-            raise RefusedError("--dask-return needs --dask or --dask-local")
+    if not options.uses_dask:
         from lesionscan.batch.run import local_workers
 
-        workers = jobs or cores()
-        yield local_workers(workers, chosen_limits(timeout, max_memory)), workers
+        workers = options.jobs or cores()
+        yield local_workers(workers, chosen_limits(options.timeout, options.max_memory)), workers
         return
-    if dask is not None and dask_local is not None:
-        raise RefusedError("give --dask or --dask-local, not both")
-    if jobs is not None or timeout is not None or max_memory is not None:
-        raise RefusedError(
-            "--jobs, --timeout and --max-memory are for processes here; a Dask cluster has its own "
-            "number of workers and limits"
-        )
+    from lesionscan.batch.dask_engine import dask_engine
     from lesionscan.batch.discover import InputError
 
     try:
-        from lesionscan.batch.dask_engine import dask_engine
-    except ModuleNotFoundError as missing:
-        raise RefusedError(
-            f"{missing.name} is not installed; run: pip install 'lesionscan[dask]'"
-        ) from missing
-    try:
-        with dask_engine(dask, local_workers=dask_local or 0, returned=dask_return) as chosen:
+        with dask_engine(
+            options.dask, local_workers=options.dask_local or 0, returned=options.dask_return
+        ) as chosen:
             yield chosen
     except InputError as error:
         raise RefusedError(one_line(str(error))) from error

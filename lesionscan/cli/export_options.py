@@ -1,7 +1,6 @@
 """Options for results in other formats."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,7 @@ ParquetOption = Annotated[
 
 
 def chosen_exports(export: Sequence[str] | None, *, parquet: bool) -> "frozenset[Export]":
-    """Return what else is wanted; refuse what is unknown or needs a package that is missing.
+    """Return what else is wanted; refuse what is unknown.
 
     Parameters
     ----------
@@ -45,12 +44,7 @@ def chosen_exports(export: Sequence[str] | None, *, parquet: bool) -> "frozenset
     for name in names:
         if name not in known:
             raise RefusedError(f"--export: {one_line(name)!r} is none of {', '.join(known)}")
-    chosen = frozenset(map(Export, names)) | ({Export.PARQUET} if parquet else frozenset())
-    if Export.PARQUET in chosen and find_spec("pyarrow") is None:
-        raise RefusedError("pyarrow is not installed; run: pip install 'lesionscan[parquet]'")
-    if chosen & {Export.DICOM_SR, Export.DICOM_SEG} and find_spec("highdicom") is None:
-        raise RefusedError("highdicom is not installed; run: pip install 'lesionscan[dicom]'")
-    return chosen
+    return frozenset(map(Export, names)) | ({Export.PARQUET} if parquet else frozenset())
 
 
 def refuse_of_films(exports: "frozenset[Export]") -> None:

@@ -11,6 +11,7 @@ from lesionscan.cli.export_options import (
     chosen_exports,
     refuse_of_films,
 )
+from lesionscan.cli.extras import require_for
 from lesionscan.cli.scan import print_end, tally_lines
 from lesionscan.cli.terminal import RefusedError, one_line, stoppable
 
@@ -30,7 +31,7 @@ def merge(
     parquet: ParquetOption = False,
 ) -> None:
     """Make one run of parts (scan --shard): tables, report page, and all results in one folder."""
-    from lesionscan.batch.shards import MergeError, merge_shards
+    from lesionscan.batch.shards import MergeError, checked_parts, merge_shards
 
     if into is None:
         if len({out.resolve() for out in outs}) > 1:
@@ -40,6 +41,8 @@ def merge(
     refuse_of_films(exports)
     with stoppable("stopped; merge again"):
         try:
+            checked_parts(outs, into)
+            require_for(exports)
             report, run = merge_shards(outs, into, exports=exports)
         except MergeError as error:
             raise RefusedError(one_line(str(error))) from error

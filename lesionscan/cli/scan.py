@@ -12,6 +12,7 @@ from lesionscan.cli.engine_options import (
     DaskLocalOption,
     DaskOption,
     DaskReturnOption,
+    EngineOptions,
     JobsOption,
     MemoryOption,
     TimeoutOption,
@@ -23,6 +24,7 @@ from lesionscan.cli.export_options import (
     chosen_exports,
     refuse_in_parts,
 )
+from lesionscan.cli.extras import require_for
 from lesionscan.cli.reading_options import (
     BurnedInOption,
     KeepUidsOption,
@@ -112,17 +114,11 @@ def scan(
             exports=chosen_exports(export, parquet=parquet),
         )
         listed = _listed(file_list, inputs)
-        engine, workers = stack.enter_context(
-            chosen_engine(
-                jobs=jobs,
-                timeout=timeout,
-                max_memory=max_memory,
-                dask=dask,
-                dask_local=dask_local,
-                dask_return=dask_return,
-            )
-        )
+        chosen = EngineOptions(jobs, timeout, max_memory, dask, dask_local, dask_return=dask_return)
+        chosen.check()
         plan = _plan(inputs or [], out, options, listed=listed)
+        require_for(options.exports, dask=chosen.uses_dask)
+        engine, workers = stack.enter_context(chosen_engine(chosen))
         log = None if log_json is None else stack.enter_context(_opened(log_json))
         summary, status = _run(plan, engine, workers, log)
     _print_summary(plan, summary)
@@ -143,7 +139,7 @@ def demo(
     with stoppable():
         samples = _samples(out)
         plan = _plan([samples / "images"], out, Options(chosen_settings(None)))
-        with chosen_engine(jobs=jobs) as (engine, workers):
+        with chosen_engine(EngineOptions(jobs=jobs)) as (engine, workers):
             summary, status = _run(plan, engine, workers)
     try:
         films = [compare_film(film, out) for film in load_truth(samples)]

@@ -156,8 +156,9 @@ def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.skipif(
-    importlib.util.find_spec("torch") is None, reason="the extra train is not installed"
+    importlib.util.find_spec("torch") is None, reason="the extra 'train' is not installed"
 )
 def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
     """A real scan, a review, and two steps of a training on it."""

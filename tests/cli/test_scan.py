@@ -21,7 +21,7 @@ from rich.console import Console
 from lesionscan import cli
 from lesionscan.batch import run
 from lesionscan.batch.job import Outcome
-from lesionscan.cli import export_options, scan
+from lesionscan.cli import scan
 from lesionscan.cli.progress import Progress
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import ScorerError
@@ -572,39 +572,6 @@ def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Pat
     assert done.stderr.count("ok, but (not_exported): ") == 3
     counts = json.loads((tmp_path / "out" / "run.json").read_bytes())["counts"]
     assert counts["not_exported"] == 3
-
-
-def test_dicom_without_its_library_is_refused_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line names the extra."""
-    monkeypatch.setattr(export_options, "find_spec", lambda _name: None)
-    command = ["lesionscan", "scan", str(tmp_path), "-o", str(tmp_path / "o")]
-    monkeypatch.setattr(sys, "argv", [*command, "--export", "dicom-seg"])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    assert capsys.readouterr().err == (
-        "lesionscan: highdicom is not installed; run: pip install 'lesionscan[dicom]'\n"
-    )
-
-
-def test_parquet_without_its_library_is_refused_first(
-    films: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Not at the end of a run of hours."""
-    monkeypatch.setattr(export_options, "find_spec", lambda _name: None)
-    for command in (["scan", str(films), "-o", str(tmp_path / "o")], ["merge", str(tmp_path)]):
-        monkeypatch.setattr(sys, "argv", ["lesionscan", *command, "--parquet"])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        assert end.value.code == 2
-        assert capsys.readouterr().err == (
-            "lesionscan: pyarrow is not installed; run: pip install 'lesionscan[parquet]'\n"
-        )
 
 
 def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:

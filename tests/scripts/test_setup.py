@@ -35,7 +35,7 @@ def copy(tmp_path: Path) -> Path:
     """Return a copy of the scripts, in a folder with a space, beside a path of few tools."""
     root = tmp_path / "a copy"
     (root / "scripts").mkdir(parents=True)
-    for name in ("demo", "setup.sh"):
+    for name in ("demo", "test", "setup.sh"):
         shutil.copy2(ROOT / "scripts" / name, root / "scripts" / name)
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy2(ROOT / name, root / name)
@@ -78,6 +78,24 @@ def test_the_environment_is_made_once(copy: Path) -> None:
         assert done.stdout == f"[demo][--out][{copy}/lesionscan-demo][--jobs][1 2]"
         assert done.returncode == 7
     assert installations(copy) == 1
+
+
+def test_the_tests_install_every_extra_but_the_large_one(copy: Path) -> None:
+    """scripts/test needs no further command; only PyTorch, hundreds of megabytes, is left out."""
+    fake_python(copy, "python3")
+    done = subprocess.run(
+        [copy / "scripts" / "test", "-k", "nothing"],
+        env={"PATH": str(copy.parent / "bin"), "LOG": str(copy.parent / "log")},
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (install,) = [
+        line for line in (copy.parent / "log").read_text().splitlines() if "-m pip install" in line
+    ]
+    assert install.endswith(f"--editable {copy}[dask,parquet,dicom]")
 
 
 def test_a_change_of_what_is_needed_installs_again(copy: Path) -> None:

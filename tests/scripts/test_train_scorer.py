@@ -27,6 +27,8 @@ from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 from lesionscan.training.films import training_film
 from tests.training.made import made_film
 
+pytestmark = pytest.mark.train
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train_scorer.py"
 
 

@@ -13,6 +13,8 @@ from lesionscan.training.fit import Plan, Pool, fit
 from lesionscan.training.network import LucencyNet
 from tests.training.made import made_film
 
+pytestmark = pytest.mark.train
+
 SIDE = 64
 
 

@@ -12,6 +12,8 @@ from lesionscan.training.films import TrainingError
 from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
 from tests.detection.scorer.made import onnx_network
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module")
 def network() -> LucencyNet:
