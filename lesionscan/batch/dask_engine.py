@@ -80,6 +80,9 @@ def dask_engine(
         with _quiet():
             with signals_held_back():  # its threads and processes inherit that: the run stops them
                 cluster = LocalCluster(
+                    # TLS with keys that only these processes hold: whoever can talk to a scheduler
+                    # can run code as its user, and any user of this machine reaches loopback
+                    security=True,
                     n_workers=local_workers,
                     threads_per_worker=1,
                     host="127.0.0.1",

@@ -127,6 +127,35 @@ def test_a_cluster_on_this_machine_loses_only_the_film_that_kills(
     assert "kill.png: failed (crashed)" in done.stderr
 
 
+INTRUDER = """
+import sys
+from distributed import Client
+try:
+    Client(sys.argv[1], timeout=5).submit(print, 1).result(timeout=5)
+except Exception as error:
+    sys.exit(f"refused: {type(error).__name__}")
+"""
+
+
+def test_nobody_else_can_use_a_cluster_on_this_machine() -> None:
+    """Its scheduler speaks TLS, and a client without the run's own keys is refused."""
+    from lesionscan.batch.dask_engine import dask_engine
+
+    with dask_engine(None, local_workers=1) as (engine, _):
+        address = engine._client.scheduler.address  # type: ignore[attr-defined]
+        assert address.startswith("tls://127.0.0.1:")
+        for tried in (address, address.replace("tls://", "tcp://")):
+            done = subprocess.run(
+                [sys.executable, "-c", INTRUDER, tried],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 1
+            assert "refused: " in done.stderr
+
+
 def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> None:
     """No scheduler, no workers, workers with several threads: one line each."""
     with cluster(tmp_path, workers=0) as (address, _):
