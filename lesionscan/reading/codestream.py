@@ -9,13 +9,14 @@ import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from itertools import pairwise
+from typing import BinaryIO, Literal
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
+from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
@@ -31,7 +32,11 @@ _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
 """More than any radiograph has; a hostile file may claim millions of empty ones."""
 
-Cells = NDArray[np.integer[Any]]
+_HOLE = bytes(256)
+"""Arithmetic-coded data look like noise; empty packets, a zero byte each, are fewer than that."""
+
+_J2K_TILE = b"\xff\x90"
+_HIGH_THROUGHPUT = b"\xff\x50"  # CAP, present in HTJ2K (ITU-T T.814 A.3.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,17 +203,27 @@ def codestream_header(data: bytes) -> CodestreamHeader | None:
     return _jpeg_header(data) if data.startswith(b"\xff\xd8") else None
 
 
-def decode_codestream(
-    data: bytes, *, rows: int, columns: int, samples: int
-) -> tuple[Cells, CodestreamHeader]:
-    """Decode a codestream whose size must be what the image header says.
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A decoded picture.
 
-    Returns
-    -------
+    Attributes
+    ----------
     cells
         Integers of shape (rows, columns) or (rows, columns, samples).
     header
         What the codestream says about itself.
+    doubtful
+        Whether the data do not add up, so that parts of the picture may be damaged.
+    """
+
+    cells: Cells
+    header: CodestreamHeader
+    doubtful: bool
+
+
+def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> Decoded:
+    """Decode a codestream whose size must be what the image header says.
 
     Raises
     ------
@@ -228,60 +243,73 @@ def decode_codestream(
             f"the compressed picture is {header.rows} x {header.columns} x {header.samples}, the "
             f"header says {rows} x {columns} x {samples}; export it again",
         )
-    # libjpeg fills what is missing with grey and only warns, so half a file must be found here.
     # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).
     if data.rfind(_END_OF_CODESTREAM, header.body) < 0:
         raise truncated()
-    decode = {
-        "jpeg": imagecodecs.jpeg8_decode,
-        "jpeg_ls": imagecodecs.jpegls_decode,
-        "jpeg2000": imagecodecs.jpeg2k_decode,
-    }[header.family]
-    try:
-        cells = decode(data)
-    except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
-        raise damaged() from None
+    if header.family == "jpeg":
+        cells, doubtful = decode_jpeg(data)
+    else:
+        is_jpeg_ls = header.family == "jpeg_ls"
+        decode = imagecodecs.jpegls_decode if is_jpeg_ls else imagecodecs.jpeg2k_decode
+        try:
+            cells = decode(data)
+        except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
+            raise damaged() from None
+        doubtful = not is_jpeg_ls and jpeg2000_has_hole(data, header)
     expected = (rows, columns) if samples == 1 else (rows, columns, samples)
     if cells.shape != expected or cells.dtype.kind not in "iu":
         raise damaged()
-    return cells, header
+    return Decoded(cells, header, doubtful)
+
+
+def jpeg2000_has_hole(data: bytes, header: CodestreamHeader) -> bool:
+    """Return whether a JPEG 2000 codestream holds more zeros in a row than an encoder writes.
+
+    The arithmetic decoder takes any bytes, so nothing else shows a hole. HTJ2K stores some bits as
+    they are, where zeros may be right.
+
+    Parameters
+    ----------
+    data
+        The codestream, or a JP2 file.
+    header
+        From `codestream_header`.
+    """
+    tiles = data.find(_J2K_TILE, header.body)
+    high_throughput = data.find(_HIGH_THROUGHPUT, header.body, tiles) >= 0
+    return not high_throughput and data.find(_HOLE, tiles, data.rfind(_END_OF_CODESTREAM)) >= 0
 
 
 def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes: int) -> Cells:
-    """Decode DICOM RLE (PS3.5 annex G) into at most the declared number of bytes.
+    """Decode DICOM RLE (PS3.5 annex G): every segment must give its byte of every pixel.
 
     Raises
     ------
     UnreadableFileError
-        `undecodable` when the segments are damaged or of another size.
+        `truncated` when a segment gives fewer bytes, `undecodable` when it gives more or the
+        segments are damaged.
     """
-    size = rows * columns * samples * cell_bytes
     # The 64-byte header gives the number of segments: one for each byte of each sample.
-    if len(data) < 64 or struct.unpack("<L", data[:4])[0] != samples * cell_bytes:
+    count = samples * cell_bytes
+    if len(data) < 64 or struct.unpack_from("<L", data)[0] != count:
         raise damaged()
-    buffer = bytearray(size)
-    try:
-        imagecodecs.dicomrle_decode(data, f"<u{cell_bytes}", out=buffer)
-    except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
-        raise damaged() from None
-    cells = np.frombuffer(buffer, dtype=f"<u{cell_bytes}")
-    if samples == 1:
-        return cells.reshape(rows, columns)
-    return np.moveaxis(cells.reshape(samples, rows, columns), 0, -1)
-
-
-def truncated() -> UnreadableFileError:
-    """Return the error for a file that ends before its picture does."""
-    return UnreadableFileError(
-        ErrorCode.TRUNCATED, "the file ends before the picture does; copy or export it again"
-    )
-
-
-def damaged() -> UnreadableFileError:
-    """Return the error for pixel data that a decoder refuses."""
-    return UnreadableFileError(
-        ErrorCode.UNDECODABLE, "the pixel data are damaged; copy or export the file again"
-    )
+    offsets = (*struct.unpack_from(f"<{count}L", data, 4), len(data))
+    planes = bytearray()
+    for start, end in pairwise(offsets):
+        if not 64 <= start <= end <= len(data):
+            raise damaged()
+        try:
+            plane = imagecodecs.packbits_decode(data[start:end], out=rows * columns)
+        except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
+            raise damaged() from None
+        if len(plane) < rows * columns:
+            raise truncated()
+        planes += plane
+    # most significant byte first (PS3.5 G.2)
+    by_sample = np.frombuffer(planes, np.uint8).reshape(samples, cell_bytes, -1).transpose(0, 2, 1)
+    cells = np.ascontiguousarray(by_sample).view(f">u{cell_bytes}").astype(f"<u{cell_bytes}")
+    cells = cells.reshape(samples, rows, columns)
+    return cells[0] if samples == 1 else np.moveaxis(cells, 0, -1)
 
 
 def _jpeg_header(data: bytes) -> CodestreamHeader | None:

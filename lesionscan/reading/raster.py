@@ -22,10 +22,19 @@ from PIL import JpegImagePlugin, PngImagePlugin
 from PIL.Image import Image
 
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
-from lesionscan.reading.codestream import damaged, truncated
+from lesionscan.reading.codes import (
+    ErrorCode,
+    NoticeCode,
+    UnreadableFileError,
+    damaged,
+    notice,
+    pixel_data_doubtful,
+    truncated,
+)
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
+from lesionscan.reading.jpeg_scan import decode_jpeg
+from lesionscan.reading.raster_parts import check_png_chunks, check_tiff_segments
 from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
@@ -47,6 +56,7 @@ class _Picture:
     white_is_zero: bool = False
     photometric: str | None = None
     turned: bool = False
+    doubtful: bool = False
 
 
 def raster_frames(
@@ -202,6 +212,8 @@ def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
                 "(--polarity bone-dark takes the other)",
             )
         )
+    if picture.doubtful:
+        found.append(pixel_data_doubtful())
     if picture.turned:
         found.append(
             notice(
@@ -217,12 +229,19 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
     """Decode by Pillow's format classes, since `Image.open` adds a size limit of its own."""
     file: Image
     if name == "png":
+        check_png_chunks(data)
         file = PngImagePlugin.PngImageFile(io.BytesIO(data))
         if getattr(file, "n_frames", 1) > 1:
             raise _multi_frame()
     else:
         file = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     _check_size(file.height, file.width, max_megapixels=max_megapixels)
+    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+    doubtful = False
+    if name == "jpeg":
+        cells, doubtful = decode_jpeg(data)
+        if file.mode == "L":
+            return _Picture(cells, 255.0, turned=turned, doubtful=doubtful)
     try:
         file.load()
     except OSError as error:
@@ -230,12 +249,11 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
         if "truncated" in str(error):
             raise truncated() from None
         raise
-    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
     if name == "png" and data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
         # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
         deep = imagecodecs.png_decode(data)
         return _Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
-    return replace(_pillow_picture(file), turned=turned)
+    return replace(_pillow_picture(file), turned=turned, doubtful=doubtful)
 
 
 def _pillow_picture(file: Image) -> _Picture:
@@ -264,16 +282,13 @@ def _tiff(
         raise _black_and_white()
     if page.imagedepth > 1 or page.samplesperpixel > 4:
         raise _multi_frame()
-    # tifffile fills missing strips with zeros, so half a file must be found here.
-    ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if max(ends, default=len(data) + 1) > len(data):
-        raise truncated()
+    doubtful = check_tiff_segments(page, data)
     array = page.asarray()
     picture = _tiff_picture(page, array)
     if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
         raise damaged()
     orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
-    return replace(picture, turned=orientation not in (0, 1))
+    return replace(picture, turned=orientation not in (0, 1), doubtful=doubtful)
 
 
 def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
