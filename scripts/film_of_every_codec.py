@@ -105,7 +105,8 @@ def _dicom_films() -> Iterator[Film]:
         ("JPEG baseline", JPEGBaseline8Bit, imagecodecs.jpeg8_encode(g8, 90), 8, _MISCOUNT),
         ("JPEG baseline, optimised", JPEGBaseline8Bit,
          imagecodecs.jpeg8_encode(g8, 75, optimize=True), 8, _MISCOUNT),
-        ("JPEG with restarts", JPEGBaseline8Bit, _with_restarts(g8), 8, _MISCOUNT_IN_PARTS),
+        ("JPEG with restarts", JPEGBaseline8Bit,
+         _by_pillow(g8, "JPEG", quality=90, restart_marker_rows=2), 8, _MISCOUNT_IN_PARTS),
         ("JPEG extended", JPEGExtended12Bit,
          imagecodecs.jpeg8_encode(g12, 95, bitspersample=12), 12, _MISCOUNT),
         ("JPEG lossless", JPEGLosslessSV1, lossless(g12, bitspersample=12), 12, _MISCOUNT),
@@ -116,8 +117,7 @@ def _dicom_films() -> Iterator[Film]:
          jpeg2000(g12, level=0, reversible=True, bitspersample=12), 12, _SMALL_HOLES),
         ("JPEG 2000 lossy", JPEG2000, jpeg2000(g12, level=60, bitspersample=12), 12, _SMALL_HOLES),
         ("JPEG 2000, tiles", JPEG2000Lossless,
-         jpeg2000(g12, level=0, reversible=True, bitspersample=12, tile=(48, 48)), 12,
-         _SMALL_HOLES_IN_PARTS),
+         _by_pillow(g8, "JPEG2000", tile_size=(48, 48), no_jp2=True), 8, _SMALL_HOLES_IN_PARTS),
         ("HTJ2K", HTJ2KLossless, imagecodecs.htj2k_encode(g12), 12, _SMALL_HOLES),
     ):  # fmt: skip
         encapsulated = name != "native"
@@ -167,50 +167,32 @@ def _rle(cells: Array) -> bytes:
     return bytes(next(iter(frames)))
 
 
-def _with_restarts(grey: Array, **options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
+def _by_pillow(array: Array, kind: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
     out = io.BytesIO()
-    Image.fromarray(grey).save(out, "JPEG", quality=90, restart_marker_rows=2, **options)
+    Image.fromarray(array).save(out, kind, **options)
     return out.getvalue()
 
 
 def _raster_films() -> Iterator[Film]:
     grey, deep = _grey(8), _grey(16)
-    for name, kind, array, options, unseen in (
-        ("PNG, 8 bit", "PNG", grey, {}, {}),
-        ("PNG, 16 bit", "PNG", deep, {}, {}),
-        ("JPEG", "JPEG", grey, {"quality": 90}, _MISCOUNT),
-        (
-            "JPEG with restarts",
-            "JPEG",
-            grey,
-            {"quality": 90, "restart_marker_rows": 2},
-            _MISCOUNT_IN_PARTS,
-        ),
-        (
-            "JPEG of three channels",
-            "JPEG",
-            np.stack([grey] * 3, axis=2),
-            {"quality": 90},
-            _MISCOUNT,
-        ),
-        (
-            "JPEG progressive",
-            "JPEG",
-            grey,
-            {"quality": 90, "progressive": True},
-            _MISCOUNT_IN_PARTS,
-        ),
+    for name, array in (
+        ("PNG, 8 bit", grey),
+        ("PNG, 16 bit", deep),
+        ("PNG of three channels, 16 bit", np.stack([deep] * 3, axis=2)),
     ):
-        out = io.BytesIO()
-        Image.fromarray(array).save(out, kind, **options)
-        data = out.getvalue()
-        if kind == "JPEG":
-            yield Film(name, data, bytes, _EOI, unseen)
-        else:
-            start = data.index(b"IDAT") - 4
-            (length,) = struct.unpack_from(">L", data, start)
-            build = partial(_png, data[:start], data[start + length + 12 :])
-            yield Film(name, data[start + 8 : start + 8 + length], build, b"", unseen)
+        data = bytes(imagecodecs.png_encode(array))
+        start = data.index(b"IDAT") - 4
+        (length,) = struct.unpack_from(">L", data, start)
+        build = partial(_png, data[:start], data[start + length + 12 :])
+        yield Film(name, data[start + 8 : start + 8 + length], build)
+    jpeg = partial(_by_pillow, kind="JPEG", quality=90)
+    for name, data, unseen in (
+        ("JPEG", jpeg(grey), _MISCOUNT),
+        ("JPEG with restarts", jpeg(grey, restart_marker_rows=2), _MISCOUNT_IN_PARTS),
+        ("JPEG of three channels", jpeg(np.stack([grey] * 3, axis=2)), _MISCOUNT),
+        ("JPEG progressive", jpeg(grey, progressive=True), _MISCOUNT_IN_PARTS),
+    ):
+        yield Film(name, data, bytes, _EOI, unseen)
 
 
 def _png(before: bytes, after: bytes, stream: bytes) -> bytes:

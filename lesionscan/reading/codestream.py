@@ -15,18 +15,22 @@ from typing import BinaryIO, Literal
 import imagecodecs
 import numpy as np
 
+from lesionscan.reading import jpeg2000_tiles
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
-_J2K_START = b"\xff\x4f\xff\x51"
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
 # JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
+
+_MAX_TABLE_BYTES = 1 << 20
+_MAX_FRAGMENTS = 1 << 18
+"""More than any radiograph has; a hostile file may claim millions of empty ones."""
 
 _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
@@ -195,10 +199,10 @@ def _undecodable(fault: str) -> UnreadableFileError:
 
 def codestream_header(data: bytes) -> CodestreamHeader | None:
     """Return what a JPEG, JPEG-LS or JPEG 2000 codestream declares, None when it is neither."""
-    if data.startswith(_J2K_START):
+    if data.startswith(jpeg2000_tiles.START):
         return _jpeg2000_header(data, 0)
     if data.startswith(_JP2_SIGNATURE):  # a whole JP2 file, against PS3.5 8.2.4, but seen
-        start = data.find(_J2K_START)
+        start = data.find(jpeg2000_tiles.START)
         return _jpeg2000_header(data, start) if start >= 0 else None
     return _jpeg_header(data) if data.startswith(b"\xff\xd8") else None
 
@@ -255,29 +259,11 @@ def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> 
             cells = decode(data)
         except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
             raise damaged() from None
-        doubtful = not is_jpeg_ls and jpeg2000_has_hole(data, header)
+        doubtful = not is_jpeg_ls and jpeg2000_tiles.check_tiles(data)
     expected = (rows, columns) if samples == 1 else (rows, columns, samples)
     if cells.shape != expected or cells.dtype.kind not in "iu":
         raise damaged()
     return Decoded(cells, header, doubtful)
-
-
-def jpeg2000_has_hole(data: bytes, header: CodestreamHeader) -> bool:
-    """Return whether a JPEG 2000 codestream holds more zeros in a row than an encoder writes.
-
-    The arithmetic decoder takes any bytes, so nothing else shows a hole. HTJ2K stores some bits as
-    they are, where zeros may be right.
-
-    Parameters
-    ----------
-    data
-        The codestream, or a JP2 file.
-    header
-        From `codestream_header`.
-    """
-    tiles = data.find(_J2K_TILE, header.body)
-    high_throughput = data.find(_HIGH_THROUGHPUT, header.body, tiles) >= 0
-    return not high_throughput and data.find(_HOLE, tiles, data.rfind(_END_OF_CODESTREAM)) >= 0
 
 
 def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes: int) -> Cells:
@@ -294,8 +280,8 @@ def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes
     if len(data) < 64 or struct.unpack_from("<L", data)[0] != count:
         raise damaged()
     offsets = (*struct.unpack_from(f"<{count}L", data, 4), len(data))
-    planes = bytearray()
-    for start, end in pairwise(offsets):
+    cells = np.empty((samples, rows * columns, cell_bytes), dtype=np.uint8)
+    for number, (start, end) in enumerate(pairwise(offsets)):
         if not 64 <= start <= end <= len(data):
             raise damaged()
         try:
@@ -304,12 +290,10 @@ def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes
             raise damaged() from None
         if len(plane) < rows * columns:
             raise truncated()
-        planes += plane
-    # most significant byte first (PS3.5 G.2)
-    by_sample = np.frombuffer(planes, np.uint8).reshape(samples, cell_bytes, -1).transpose(0, 2, 1)
-    cells = np.ascontiguousarray(by_sample).view(f">u{cell_bytes}").astype(f"<u{cell_bytes}")
-    cells = cells.reshape(samples, rows, columns)
-    return cells[0] if samples == 1 else np.moveaxis(cells, 0, -1)
+        sample, byte = divmod(number, cell_bytes)  # the most significant byte first (PS3.5 G.2)
+        cells[sample, :, cell_bytes - 1 - byte] = np.frombuffer(plane, np.uint8)
+    pictures = cells.view(f"<u{cell_bytes}").reshape(samples, rows, columns)
+    return pictures[0] if samples == 1 else np.moveaxis(pictures, 0, -1)
 
 
 def _jpeg_header(data: bytes) -> CodestreamHeader | None:

@@ -3,12 +3,12 @@
 libjpeg fills up what is missing and only warns, and no decoder that we may ship hands its warnings
 on for every process that DICOM uses (8, 12 and 16 bit, lossless). So the picture itself is asked:
 bytes are put in where the entropy-coded data end, and a picture that is then another one was not
-complete. The picture is decoded with one row of blocks too many, so that the same pair of decodings
-shows where the data end: data that go on behind the last block show that some are damaged.
+complete. Data that go on behind the last pixel show that some are damaged. A grey picture is decoded
+with one row of blocks too many, so that the same two decodings show that as well; of others the last
+bytes are replaced, which must change the picture.
 """
 
 import math
-import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +25,7 @@ Cells = NDArray[np.integer[Any]]
 _SOF_LOSSLESS, _SOF_PROGRESSIVE = 0xC3, 0xC2
 _HUFFMAN_FRAMES = (0xC0, 0xC1, _SOF_PROGRESSIVE, _SOF_LOSSLESS)
 _OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
-_DHT, _SOI, _EOI, _SOS, _DQT, _DRI, _TEM = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0x01
-
-# A marker that ends entropy-coded data: no stuffed zero and no restart (ITU-T T.81 B.1.1.5). A run
-# of fill bytes is matched from its start alone, or a file of nothing else would take for ever.
-_SCAN_END = re.compile(rb"(?<!\xff)\xff++[\x01-\xcf\xd8-\xfe]")
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_RST0, _SOI, _EOI, _SOS, _DQT, _DRI, _TEM = 0xD0, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0x01
 
 _MOST_ROWS = 65500
 """libjpeg's JPEG_MAX_DIMENSION."""
@@ -120,8 +115,8 @@ def decode_jpeg(data: bytes) -> tuple[Cells, bool]:
     layout = _layout(data)
     _check_scans(layout)
     scans = layout.scans
-    if len(scans) == 1 and not scans[0].restarts:
-        found = _decode_one_scan(data, layout, scans[0])
+    if len(scans) == len(layout.sampling) == 1 and not scans[0].restarts:
+        found = _decode_grey(data, layout, scans[0])
         if found is not None:
             return found
     cells = _decode(data)
@@ -130,27 +125,21 @@ def decode_jpeg(data: bytes) -> tuple[Cells, bool]:
     return cells, any(_has_surplus(data, layout, scan, cells) for scan in scans)
 
 
-def _decode_one_scan(data: bytes, layout: _Layout, scan: _Scan) -> tuple[Cells, bool] | None:
-    """Decode a picture of one scan without restarts; None where it cannot be made taller."""
-    height, width = layout.mcu_shape(scan)
-    rows = layout.rows
-    last = math.ceil(rows / height) * height
-    if last + height > _MOST_ROWS:
+def _decode_grey(data: bytes, layout: _Layout, scan: _Scan) -> tuple[Cells, bool] | None:
+    """Decode one grey scan without restarts; None where the picture cannot be made taller."""
+    rows, unit = layout.rows, layout.unit
+    last = math.ceil(rows / unit) * unit
+    if last + unit > _MOST_ROWS:
         return None
     taller = bytearray(data)
-    struct.pack_into(">H", taller, layout.frame_at + 5, last + height)
+    struct.pack_into(">H", taller, layout.frame_at + 5, last + unit)
     plain = _decode(bytes(taller))
     marked = _decode(_marked(bytes(taller), [scan]))
-    grey = plain.ndim == 2
-    # Colour of fewer rows than the picture is smoothed across one row of the block above.
-    sharp = rows if grey or height == layout.unit else min(rows, last - 1)
-    if not np.array_equal(plain[:sharp], marked[:sharp]):
+    cells = plain[:rows]
+    if not np.array_equal(cells, marked[:rows]):
         raise truncated()
-    cells = plain[:rows] if grey else _decode(data)
-    if sharp < rows and not np.array_equal(cells, _decode(_marked(data, [scan]))):
-        raise truncated()
-    # a whole picture's data end where the block after it would start
-    ends_late = np.array_equal(plain[last:, :width], marked[last:, :width])
+    # A whole picture's data end where the block after it would start.
+    ends_late = np.array_equal(plain[last:, :unit], marked[last:, :unit])
     return cells, ends_late and _has_surplus(data, layout, scan, cells)
 
 
@@ -159,7 +148,7 @@ def _has_surplus(data: bytes, layout: _Layout, scan: _Scan, cells: Cells) -> boo
     if layout.rows * layout.columns * len(layout.scans) ** 2 > _MOST_WORK:
         return False
     # In a scan that refines coefficients a few bits may be lost in rounding.
-    length = 16 if layout.process == _SOF_PROGRESSIVE else 4 if scan.restarts else 2
+    length = 16 if layout.process == _SOF_PROGRESSIVE else 4
     changed = cells != _decode(_marked(data, [scan], instead_of=length))
     if not scan.restarts or len(layout.scans) > 1:
         return not changed.any()
@@ -168,8 +157,10 @@ def _has_surplus(data: bytes, layout: _Layout, scan: _Scan, cells: Cells) -> boo
     rows, columns = layout.mcu_shape(scan)
     padded = np.pad(changed, ((0, -changed.shape[0] % rows), (0, -changed.shape[1] % columns)))
     height, width = padded.shape[0] // rows, padded.shape[1] // columns
-    mcus = padded.reshape(height, rows, width, columns).any(axis=(1, 3)).ravel()
-    intervals = np.pad(mcus, (0, -mcus.size % scan.interval)).reshape(-1, scan.interval)
+    # colour of fewer pixels is smoothed across the edges of blocks
+    inside = slice(None) if layout.unit == 1 else slice(1, -1)
+    mcus = padded.reshape(height, rows, width, columns)[:, inside, :, inside].any(axis=(1, 3))
+    intervals = np.pad(mcus.ravel(), (0, -mcus.size % scan.interval)).reshape(-1, scan.interval)
     return not intervals.any(axis=1).all()
 
 
@@ -178,7 +169,9 @@ def _marked(data: bytes, scans: Sequence[_Scan], *, instead_of: int = 0) -> byte
     parts, at = [], 0
     for start, end in (interval for scan in scans for interval in scan.intervals()):
         stop = max(start, end - instead_of)
-        while stop > start and data[stop - 1] == 0xFF:  # its stuffed zero would be missing
+        while (
+            stop > start and data[stop - 1] == 0xFF
+        ):  # a fill byte, or its stuffed zero is missing
             stop -= 1
         parts += [data[at:stop], _CANARY]
         at = end
@@ -220,6 +213,7 @@ def _check_scans(layout: _Layout) -> None:
 def _layout(data: bytes) -> _Layout:
     """Walk the marker segments from start to end of image."""
     layout = _Layout()
+    markers = _markers(data)
     at, interval = 2, 0
     while at + 2 <= len(data):
         if data[at] != 0xFF:
@@ -252,7 +246,7 @@ def _layout(data: bytes) -> _Layout:
         elif marker == _SOS:
             if len(layout.scans) == _MOST_SCANS:
                 raise damaged()
-            scan = _read_scan(data, body, end, interval)
+            scan = _read_scan(data, markers, body, end, interval)
             layout.scans.append(scan)
             end = scan.end
         at = end
@@ -283,23 +277,38 @@ def _check_steps(body: bytes) -> None:
         at += 1 + len(steps)
 
 
-def _read_scan(data: bytes, body: bytes, start: int, interval: int) -> _Scan:
-    """Read a scan header (T.81 B.2.3), and find where its data end."""
+def _markers(data: bytes) -> NDArray[np.intp]:
+    """Return where 0xFF stands before what is neither stuffing nor fill (T.81 B.1.1.5)."""
+    octets = np.frombuffer(data, np.uint8)
+    at = np.flatnonzero(octets[:-1] == 0xFF)
+    following = octets[at + 1]
+    found: NDArray[np.intp] = at[(following != 0) & (following != 0xFF)]
+    return found
+
+
+def _read_scan(
+    data: bytes, markers: NDArray[np.intp], body: bytes, start: int, interval: int
+) -> _Scan:
+    """Read a scan header (T.81 B.2.3), and find where its data end: not at a restart marker."""
     if not body or len(body) != 4 + 2 * body[0]:
         raise damaged()
-    found = _SCAN_END.search(data, start)
-    if found is None:
+    restarts: list[int] = []
+    for at in markers[np.searchsorted(markers, start) :]:
+        code = data[at + 1]
+        if not _RST0 <= code <= _RST0 + 7:
+            break
+        if code != _RST0 + len(restarts) % 8:
+            raise damaged()
+        restarts.append(int(at))
+    else:
         raise truncated()
-    restarts = tuple(one.start() for one in _RESTART.finditer(data, start, found.start()))
-    if any(data[at + 1] & 7 != number % 8 for number, at in enumerate(restarts)):
-        raise damaged()
     first, last, bits = body[-3:]
     return _Scan(
         components=tuple(body[1:-3:2]),
         band=range(first, last + 1),
         low_bit=bits & 15,
         start=start,
-        end=found.start(),
+        end=int(at),
         interval=interval,
-        restarts=restarts,
+        restarts=tuple(restarts),
     )
