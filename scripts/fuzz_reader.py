@@ -7,6 +7,12 @@ another file's; seed and number decide everything. Every picture of every file i
 process. A case is a fault when the worker dies, takes over 20 s, or raises anything but the
 reader's own error; its file is kept (--keep FOLDER). Exit status 1 where there are faults, or where
 a worker's memory ever exceeded --most-mb.
+
+    fuzz_reader.py --halves [--places 200] [--seed 1]
+
+cuts and holes a film of every codec and container instead, at so many places each, and counts how
+often a damaged film is read as if it were whole (see `half_films.py`). Exit status 1 where that
+happens more often than the codec explains.
 """
 
 import argparse
@@ -23,6 +29,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+import half_films
 import numpy as np
 import pydicom
 import tifffile
@@ -78,7 +85,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder for the files that made a fault")
     parser.add_argument("--most-mb", type=float, default=1024.0)
+    parser.add_argument("--halves", action="store_true", help="cut and hole whole films instead")
+    parser.add_argument("--places", type=int, default=200, help="of each film and damage")
     options = parser.parse_args()
+    if options.halves:
+        return _read_halves(options.places, options.seed, options.jobs)
     cases = [Case(options.seed, options.first + number) for number in range(options.count)]
     endings: Counter[str] = Counter()
     peak_mb = 0.0
@@ -99,6 +110,19 @@ def main() -> int:
         print(f"{count:7,}  {ending}")
     print(f"{len(cases):,} files, {faults} faults; a worker's memory reached {peak_mb:.0f} MB")
     return 1 if faults or peak_mb > options.most_mb else 0
+
+
+def _read_halves(places: int, seed: int, jobs: int) -> int:
+    """Read damaged films of every codec and container; return the exit status."""
+    trials = half_films.trials(places, seed)
+    work = Work(half_films.run_trial, half_films.lost, Limits(seconds=SECONDS + places))
+    found = {
+        number: tally
+        for number, (tally,) in run_jobs(work, trials, workers=jobs, stopped=lambda: False)
+    }
+    tallies = [found[number] for number in sorted(found)]
+    print(half_films.report(tallies))
+    return 1 if any(tally.is_fault for tally in tallies) else 0
 
 
 def lost(case: Case, loss: Loss) -> Outcome:

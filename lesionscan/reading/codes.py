@@ -102,6 +102,8 @@ class NoticeCode(StrEnum):
         The file holds overlay planes; they are in no picture and no grey value.
     EXIF_ORIENTATION_IGNORED
         The file asks viewers to turn the picture; coordinates are those of the stored matrix.
+    PIXEL_DATA_DOUBTFUL
+        The pixel data do not add up, as if some of them were damaged; look at the picture.
     """
 
     NO_SPACING = "no_spacing"
@@ -122,6 +124,7 @@ class NoticeCode(StrEnum):
     BAD_FIELD = "bad_field"
     OVERLAYS_NOT_DRAWN = "overlays_not_drawn"
     EXIF_ORIENTATION_IGNORED = "exif_orientation_ignored"
+    PIXEL_DATA_DOUBTFUL = "pixel_data_doubtful"
 
 
 class UnreadableFileError(Exception):
@@ -143,6 +146,29 @@ class UnreadableFileError(Exception):
     def __reduce__(self) -> tuple[type["UnreadableFileError"], tuple[ErrorCode, str]]:
         """Return how to rebuild the error in another process (it has two arguments, not one)."""
         return UnreadableFileError, (ErrorCode(self.code), self.message)
+
+
+def truncated() -> UnreadableFileError:
+    """Return the error for a file that ends before its picture does."""
+    return UnreadableFileError(
+        ErrorCode.TRUNCATED, "the file ends before the picture does; copy or export it again"
+    )
+
+
+def damaged() -> UnreadableFileError:
+    """Return the error for pixel data that a decoder refuses."""
+    return UnreadableFileError(
+        ErrorCode.UNDECODABLE, "the pixel data are damaged; copy or export the file again"
+    )
+
+
+def pixel_data_doubtful() -> Notice:
+    """Return the notice about a picture whose compressed data do not add up."""
+    return notice(
+        NoticeCode.PIXEL_DATA_DOUBTFUL,
+        "the compressed pixel data do not add up, so parts of the picture may be damaged; look at "
+        "it, and copy or export the file again",
+    )
 
 
 def notice(code: NoticeCode, message: str) -> Notice:

@@ -9,19 +9,20 @@ import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from itertools import pairwise
+from typing import BinaryIO, Literal
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading import jpeg2000_tiles
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg_limits import check_jpeg
+from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
-_J2K_START = b"\xff\x4f\xff\x51"
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
 # JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
@@ -33,7 +34,11 @@ _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
 """More than any radiograph has; a hostile file may claim millions of empty ones."""
 
-Cells = NDArray[np.integer[Any]]
+_HOLE = bytes(256)
+"""Arithmetic-coded data look like noise; empty packets, a zero byte each, are fewer than that."""
+
+_J2K_TILE = b"\xff\x90"
+_HIGH_THROUGHPUT = b"\xff\x50"  # CAP, present in HTJ2K (ITU-T T.814 A.3.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ def codestream_header(data: bytes) -> CodestreamHeader | None:
     UnreadableFileError
         `too_large` for a JPEG of more parts than `check_jpeg` allows.
     """
-    if data.startswith(_J2K_START):
+    if data.startswith(jpeg2000_tiles.START):
         return _jpeg2000_header(data, 0)
     if data.startswith(_JP2_SIGNATURE):  # a whole JP2 file, against PS3.5 8.2.4, but seen
         start = _jp2_codestream(data)
@@ -209,17 +214,27 @@ def codestream_header(data: bytes) -> CodestreamHeader | None:
     return _jpeg_header(data)
 
 
-def decode_codestream(
-    data: bytes, *, rows: int, columns: int, samples: int
-) -> tuple[Cells, CodestreamHeader]:
-    """Decode a codestream whose size must be what the image header says.
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A decoded picture.
 
-    Returns
-    -------
+    Attributes
+    ----------
     cells
         Integers of shape (rows, columns) or (rows, columns, samples).
     header
         What the codestream says about itself.
+    doubtful
+        Whether the data do not add up, so that parts of the picture may be damaged.
+    """
+
+    cells: Cells
+    header: CodestreamHeader
+    doubtful: bool
+
+
+def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> Decoded:
+    """Decode a codestream whose size must be what the image header says.
 
     Raises
     ------
@@ -239,60 +254,53 @@ def decode_codestream(
             f"the compressed picture is {header.rows} x {header.columns} x {header.samples}, the "
             f"header says {rows} x {columns} x {samples}; export it again",
         )
-    # libjpeg fills what is missing with grey and only warns, so half a file must be found here.
     # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).
     if data.rfind(_END_OF_CODESTREAM, header.body) < 0:
         raise truncated()
-    decode = {
-        "jpeg": imagecodecs.jpeg8_decode,
-        "jpeg_ls": imagecodecs.jpegls_decode,
-        "jpeg2000": imagecodecs.jpeg2k_decode,
-    }[header.family]
-    try:
-        cells = decode(data)
-    except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
-        raise damaged() from None
+    if header.family == "jpeg":
+        cells, doubtful = decode_jpeg(data)
+    else:
+        is_jpeg_ls = header.family == "jpeg_ls"
+        decode = imagecodecs.jpegls_decode if is_jpeg_ls else imagecodecs.jpeg2k_decode
+        try:
+            cells = decode(data)
+        except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
+            raise damaged() from None
+        doubtful = not is_jpeg_ls and jpeg2000_tiles.check_tiles(data)
     expected = (rows, columns) if samples == 1 else (rows, columns, samples)
     if cells.shape != expected or cells.dtype.kind not in "iu":
         raise damaged()
-    return cells, header
+    return Decoded(cells, header, doubtful)
 
 
 def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes: int) -> Cells:
-    """Decode DICOM RLE (PS3.5 annex G) into at most the declared number of bytes.
+    """Decode DICOM RLE (PS3.5 annex G): every segment must give its byte of every pixel.
 
     Raises
     ------
     UnreadableFileError
-        `undecodable` when the segments are damaged or of another size.
+        `truncated` when a segment gives fewer bytes, `undecodable` when it gives more or the
+        segments are damaged.
     """
-    size = rows * columns * samples * cell_bytes
     # The 64-byte header gives the number of segments: one for each byte of each sample.
-    if len(data) < 64 or struct.unpack("<L", data[:4])[0] != samples * cell_bytes:
+    count = samples * cell_bytes
+    if len(data) < 64 or struct.unpack_from("<L", data)[0] != count:
         raise damaged()
-    buffer = bytearray(size)
-    try:
-        imagecodecs.dicomrle_decode(data, f"<u{cell_bytes}", out=buffer)
-    except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
-        raise damaged() from None
-    cells = np.frombuffer(buffer, dtype=f"<u{cell_bytes}")
-    if samples == 1:
-        return cells.reshape(rows, columns)
-    return np.moveaxis(cells.reshape(samples, rows, columns), 0, -1)
-
-
-def truncated() -> UnreadableFileError:
-    """Return the error for a file that ends before its picture does."""
-    return UnreadableFileError(
-        ErrorCode.TRUNCATED, "the file ends before the picture does; copy or export it again"
-    )
-
-
-def damaged() -> UnreadableFileError:
-    """Return the error for pixel data that a decoder refuses."""
-    return UnreadableFileError(
-        ErrorCode.UNDECODABLE, "the pixel data are damaged; copy or export the file again"
-    )
+    offsets = (*struct.unpack_from(f"<{count}L", data, 4), len(data))
+    cells = np.empty((samples, rows * columns, cell_bytes), dtype=np.uint8)
+    for number, (start, end) in enumerate(pairwise(offsets)):
+        if not 64 <= start <= end <= len(data):
+            raise damaged()
+        try:
+            plane = imagecodecs.packbits_decode(data[start:end], out=rows * columns)
+        except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
+            raise damaged() from None
+        if len(plane) < rows * columns:
+            raise truncated()
+        sample, byte = divmod(number, cell_bytes)  # the most significant byte first (PS3.5 G.2)
+        cells[sample, :, cell_bytes - 1 - byte] = np.frombuffer(plane, np.uint8)
+    pictures = cells.view(f"<u{cell_bytes}").reshape(samples, rows, columns)
+    return pictures[0] if samples == 1 else np.moveaxis(pictures, 0, -1)
 
 
 def _jpeg_header(data: bytes) -> CodestreamHeader | None:
@@ -342,7 +350,7 @@ def _jp2_codestream(data: bytes) -> int | None:
 
 def _jpeg2000_header(data: bytes, start: int) -> CodestreamHeader | None:
     """Read the SIZ segment (ITU-T T.800 A.5.1)."""
-    if len(data) < start + 45 or not data.startswith(_J2K_START, start):
+    if len(data) < start + 45 or not data.startswith(jpeg2000_tiles.START, start):
         return None
     length = struct.unpack_from(">H", data, start + 4)[0]
     right, bottom, left, top = struct.unpack_from(">4L", data, start + 8)

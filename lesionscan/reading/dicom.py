@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
+from lesionscan.reading.codes import (
+    ErrorCode,
+    NoticeCode,
+    UnreadableFileError,
+    notice,
+    pixel_data_doubtful,
+)
 from lesionscan.reading.codestream import Fragments
 from lesionscan.reading.dicom_file import (
     DicomFile,
@@ -108,7 +114,9 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     file, layout = picture.file, picture.layout
     tags, notices = file.tags, list(picture.notices)
     with silenced_pydicom(tags.irregular):
-        stored = decode_pixels(file, picture.pixels, layout, frame=frame)
+        stored, doubtful = decode_pixels(file, picture.pixels, layout, frame=frame)
+        if doubtful or file.doubtful:
+            notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
         greys = modality_transform(file, stored, layout, notices)
@@ -134,7 +142,7 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     """Decode a frame and apply the window or VOI LUT that the file states."""
     file = picture.file
     with silenced_pydicom(file.tags.irregular):
-        stored = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        stored, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
         greys = modality_transform(file, stored, picture.layout, [])
         voi = find_voi(file, greys, [])
     if voi is None:

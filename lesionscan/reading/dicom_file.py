@@ -29,8 +29,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
-from lesionscan.reading.codestream import truncated
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError, truncated
 from lesionscan.reading.dicom_budget import header_budget
 from lesionscan.reading.limits import METADATA_BYTES
 
@@ -182,13 +181,18 @@ def _number(part: object) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DicomFile:
-    """An opened DICOM file: its header, and a stream that stands at the pixel data."""
+    """An opened DICOM file: its header, and a stream that stands at the pixel data.
+
+    `doubtful` says that the deflated data go on behind the pixels with what is no element, as they
+    do when some of them are damaged: deflating keeps no checksum (PS3.5 A.5).
+    """
 
     tags: Tags
     transfer_syntax: UID | None
     little_endian: bool
     pixels: PixelElement | None
     stream: BinaryIO
+    doubtful: bool = False
 
     @property
     def transfer_syntax_name(self) -> str | None:
@@ -277,11 +281,23 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
             ErrorCode.NOT_AN_IMAGE,
             "the content is neither DICOM, PNG, JPEG nor TIFF; export the image again",
         )
+    doubtful = False
     if pixels is None:
         _check_complete(stream, last_end)
     else:
+        if syntax == DeflatedExplicitVRLittleEndian and pixels.length is not None:
+            stream.seek(pixels.start + pixels.length)
+            doubtful = not _may_follow_pixels(stream.read(8))
         stream.seek(pixels.start)
-    return DicomFile(tags, syntax, little, pixels, stream)
+    return DicomFile(tags, syntax, little, pixels, stream, doubtful)
+
+
+def _may_follow_pixels(head: bytes) -> bool:
+    """Return whether nothing or an element of explicit VR with a higher tag starts here."""
+    if len(head) < 8:
+        return not head
+    group, element = struct.unpack_from("<HH", head)
+    return (group << 16 | element) > _PIXEL_DATA and head[4:6].isalpha()
 
 
 def data_set_start(stream: BinaryIO) -> tuple[bool, bool]:

@@ -15,14 +15,13 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError, truncated
 from lesionscan.reading.codestream import (
     Fragments,
     decode_codestream,
     decode_rle,
     encapsulated_frame,
     list_fragments,
-    truncated,
 )
 from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
 from lesionscan.reading.grayscale import (
@@ -175,7 +174,7 @@ def locate_pixels(file: DicomFile, pixels: PixelElement) -> PixelElement | Fragm
 
 def decode_pixels(
     file: DicomFile, pixels: PixelElement | Fragments, layout: PixelFormat, *, frame: int
-) -> Greys:
+) -> tuple[Greys, bool]:
     """Decode one frame of the pixel data to stored values, one grey a pixel.
 
     Parameters
@@ -188,6 +187,13 @@ def decode_pixels(
         How they are packed.
     frame
         Which frame, from 1 on; the file has as many.
+
+    Returns
+    -------
+    stored
+        The stored values.
+    doubtful
+        Whether the data do not add up, so that parts of the picture may be damaged.
 
     Raises
     ------
@@ -206,7 +212,7 @@ def decode_pixels(
         if grey is None:
             raise colour()
         cells = np.rint(grey).astype(cells.dtype)
-    return stored_greys(
+    stored = stored_greys(
         cells,
         bits_stored=layout.bits_stored,
         high_bit=decoded.high_bit,
@@ -214,6 +220,7 @@ def decode_pixels(
         signed=layout.signed or cells.dtype.kind == "i",
         clip=decoded.clip,
     )
+    return stored, decoded.doubtful
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,13 +228,15 @@ class _Decoded:
     """Cells as the codec gives them, (rows, columns) or (rows, columns, 3), and how to read them.
 
     `high_bit` is where the value lies in these cells, `clip` whether a lossy codec may have
-    overshot the value range, `luma_chroma` whether the channels are Y, Cb, Cr.
+    overshot the value range, `luma_chroma` whether the channels are Y, Cb, Cr, `doubtful` whether
+    the data do not add up.
     """
 
     cells: NDArray[Any]
     high_bit: int
     clip: bool = False
     luma_chroma: bool = False
+    doubtful: bool = False
 
 
 def _encapsulated(
@@ -248,7 +257,8 @@ def _encapsulated(
             data, rows=rows, columns=columns, samples=samples, cell_bytes=layout.cell_bytes
         )
         return _Decoded(cells, layout.high_bit, luma_chroma=luma_chroma)
-    cells, header = decode_codestream(data, rows=rows, columns=columns, samples=samples)
+    decoded = decode_codestream(data, rows=rows, columns=columns, samples=samples)
+    cells, header = decoded.cells, decoded.header
     # A codestream of just the stored bits is right-aligned, whatever HighBit said of the cell.
     high_bit = layout.high_bit if header.precision > layout.bits_stored else layout.bits_stored - 1
     lossy = file.transfer_syntax not in _LOSSLESS
@@ -258,6 +268,7 @@ def _encapsulated(
         # Unsigned cells of a signed picture are a bit pattern, which clipping would destroy.
         clip=lossy and layout.signed == (cells.dtype.kind == "i"),
         luma_chroma=luma_chroma and header.family != "jpeg",  # libjpeg has made RGB of it
+        doubtful=decoded.doubtful,
     )
 
 

@@ -22,12 +22,21 @@ from PIL import JpegImagePlugin, PngImagePlugin
 from PIL.Image import Image
 
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
-from lesionscan.reading.codestream import damaged, truncated
+from lesionscan.reading.codes import (
+    ErrorCode,
+    NoticeCode,
+    UnreadableFileError,
+    damaged,
+    notice,
+    pixel_data_doubtful,
+    truncated,
+)
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
 from lesionscan.reading.jpeg_limits import check_jpeg
+from lesionscan.reading.jpeg_scan import decode_jpeg
 from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
+from lesionscan.reading.raster_parts import check_png_chunks, check_tiff_segments
 from lesionscan.reading.tiff_limits import check_directories, check_page
 from lesionscan.settings import Polarity, Settings
 
@@ -35,9 +44,6 @@ EXIF_ORIENTATION = 0x0112
 
 _FILE_BYTES_PER_PIXEL = 8
 """Four uncompressed channels of 16 bits: the most that a PNG takes."""
-
-_MOST_CHUNKS = 1_000_000
-"""Of a PNG; one of 100 megapixels in chunks of 1 kB has 200,000."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +56,7 @@ class _Picture:
     white_is_zero: bool = False
     photometric: str | None = None
     turned: bool = False
+    doubtful: bool = False
 
 
 def raster_frames(
@@ -227,6 +234,8 @@ def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
                 "(--polarity bone-dark takes the other)",
             )
         )
+    if picture.doubtful:
+        found.append(pixel_data_doubtful())
     if picture.turned:
         found.append(
             notice(
@@ -242,7 +251,7 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
     """Decode by Pillow's format classes, since `Image.open` adds a size limit of its own."""
     file: Image
     if name == "png":
-        _check_chunks(data)
+        check_png_chunks(data)
         file = PngImagePlugin.PngImageFile(io.BytesIO(data))
         if getattr(file, "n_frames", 1) > 1:
             raise _multi_frame()
@@ -250,6 +259,12 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
         check_jpeg(data)
         file = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     _check_size(file.height, file.width, max_megapixels=max_megapixels)
+    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+    doubtful = False
+    if name == "jpeg":
+        cells, doubtful = decode_jpeg(data)
+        if file.mode == "L":
+            return _Picture(cells, 255.0, turned=turned, doubtful=doubtful)
     try:
         file.load()
     except OSError as error:
@@ -257,24 +272,11 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
         if "truncated" in str(error):
             raise truncated() from None
         raise
-    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
     if name == "png" and data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
         # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
         deep = imagecodecs.png_decode(data)
         return _Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
-    return replace(_pillow_picture(file), turned=turned)
-
-
-def _check_chunks(data: bytes) -> None:
-    """Refuse a PNG of more chunks than encoders write: each costs Pillow an object."""
-    at = 8
-    for _ in range(_MOST_CHUNKS):
-        if at + 8 > len(data):
-            return
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    raise UnreadableFileError(
-        ErrorCode.TOO_LARGE, "the PNG holds more parts than a radiograph's; save the picture again"
-    )
+    return replace(_pillow_picture(file), turned=turned, doubtful=doubtful)
 
 
 def _pillow_picture(file: Image) -> _Picture:
@@ -302,16 +304,13 @@ def _tiff(
     if page.imagedepth > 1 or page.samplesperpixel > 4:
         raise _multi_frame()
     check_page(page, max_megapixels=max_megapixels)
-    # tifffile fills missing strips with zeros, so half a file must be found here.
-    ends = (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if max(ends, default=file_bytes + 1) > file_bytes:
-        raise truncated()
+    doubtful = check_tiff_segments(page, file_bytes)
     array = page.asarray()
     picture = _tiff_picture(page, array)
     if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
         raise damaged()
     orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
-    return replace(picture, turned=orientation not in (0, 1))
+    return replace(picture, turned=orientation not in (0, 1), doubtful=doubtful)
 
 
 def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:

@@ -1,7 +1,6 @@
 """What a TIFF may ask for: its directories before they are parsed, its pages before decoding.
 
-tifffile makes objects of every tag and value, and the decoders of a TIFF's segments believe the
-size that a segment's own header claims. Both are checked here first.
+tifffile makes objects of every tag, value, strip and tile; their numbers are checked here first.
 """
 
 import struct
@@ -10,7 +9,6 @@ from typing import BinaryIO
 import tifffile
 
 from lesionscan.reading.codes import ErrorCode, UnreadableFileError
-from lesionscan.reading.codestream import codestream_header, damaged
 from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
 
 _MOST_TAGS = 4096
@@ -28,7 +26,6 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 """TIFF 6.0 section 2, and BigTIFF's."""
 _BYTE_TYPES = (1, 2, 6, 7)
 
-_JPEG = tifffile.COMPRESSION.JPEG
 _COMPRESSIONS = frozenset(
     {
         tifffile.COMPRESSION.NONE,
@@ -37,10 +34,13 @@ _COMPRESSIONS = frozenset(
         tifffile.COMPRESSION.DEFLATE,
         tifffile.COMPRESSION.PACKBITS,
         tifffile.COMPRESSION.ZSTD,
-        _JPEG,
+        tifffile.COMPRESSION.LZMA,
+        tifffile.COMPRESSION.JPEG,
+        tifffile.COMPRESSION.JPEG2000,
     }
 )
-"""Those whose decoders stop at the size of a segment; a JPEG's is checked in its header."""
+"""Those that show when a segment is not whole, and whose decoders stop at its size; the size that a
+JPEG or JPEG 2000 claims is compared with the segment's (`raster_parts`)."""
 
 
 def check_directories(stream: BinaryIO, *, pages: int) -> None:
@@ -56,7 +56,7 @@ def check_directories(stream: BinaryIO, *, pages: int) -> None:
     Raises
     ------
     UnreadableFileError
-        `too_large`, or `undecodable` when the file is no TIFF.
+        `too_large`.
     """
     stream.seek(0)
     head = stream.read(16)
@@ -106,12 +106,12 @@ def check_page(page: tifffile.TiffPage, *, max_megapixels: float) -> None:
     Raises
     ------
     UnreadableFileError
-        `too_large`, `undecodable` or `unsupported_transfer_syntax`.
+        `too_large` or `unsupported_transfer_syntax`.
     """
     if page.compression not in _COMPRESSIONS:
         raise UnreadableFileError(
             ErrorCode.UNSUPPORTED_TRANSFER_SYNTAX,
-            "this compression of a TIFF is not read; save it uncompressed, or with LZW or Deflate",
+            "the compression of this TIFF is not read; save it with LZW or Deflate",
         )
     rows, columns = page.imagelength, page.imagewidth
     if page.is_tiled:  # whole tiles are decoded, however little of them is in the picture
@@ -135,27 +135,6 @@ def check_page(page: tifffile.TiffPage, *, max_megapixels: float) -> None:
             f"{rows} x {columns} pixels of {page.samplesperpixel} x {page.bitspersample} bits take "
             "too much memory; save one channel of 8 or 16 bits",
         )
-    if page.compression == _JPEG:
-        _check_jpeg_segments(page)
-
-
-def _check_jpeg_segments(page: tifffile.TiffPage) -> None:
-    """Refuse a segment whose own header claims another size than the page gives it."""
-    stream = page.parent.filehandle
-    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if not size:
-            continue
-        stream.seek(offset)
-        header = codestream_header(stream.read(size))
-        if header is None or header.family != "jpeg":
-            raise damaged()
-        if page.is_tiled:
-            most_rows, most_columns = page.tilelength, page.tilewidth
-        else:
-            most_rows, most_columns = min(page.rowsperstrip, page.imagelength), page.imagewidth
-        # strips may be padded to whole blocks of at most 32 pixels (TIFF Technical Note 2)
-        if header.rows > most_rows + 31 or header.columns > most_columns + 31:
-            raise damaged()
 
 
 def _too_many(what: str) -> UnreadableFileError:

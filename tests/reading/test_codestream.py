@@ -2,10 +2,12 @@
 
 import io
 import struct
+from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.encaps import encapsulate
 
 from lesionscan.reading.codes import UnreadableFileError
@@ -16,6 +18,7 @@ from lesionscan.reading.codestream import (
     encapsulated_frame,
     list_fragments,
 )
+from lesionscan.reading.jpeg2000_tiles import check_tiles
 
 EMPTY_ITEM = b"\xfe\xff\x00\xe0" + bytes(4)
 END = b"\xfe\xff\xdd\xe0" + bytes(4)
@@ -196,3 +199,102 @@ def test_damaged_rle_is_refused() -> None:
     for data in (b"", struct.pack("<16L", 1, 64, *[0] * 14), struct.pack("<16L", 2, 64, *[0] * 14)):
         with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
             decode_rle(data, **size, cell_bytes=2)
+
+
+def rle(*segments: bytes) -> bytes:
+    """Return RLE data of these segments."""
+    offsets = [64 + sum(map(len, segments[:n])) for n in range(len(segments))]
+    return struct.pack("<16L", len(segments), *offsets, *[0] * (15 - len(offsets))) + b"".join(
+        segments
+    )
+
+
+@pytest.mark.parametrize("pad", [b"", b"\0", b"\x80"])
+def test_rle_segments_are_joined_most_significant_first(pad: bytes) -> None:
+    """Each segment is one byte of every pixel; a byte of padding does not matter."""
+    data = rle(b"\x03\1\2\3\4" + pad, b"\xfd\7" + pad)
+    cells = decode_rle(data, rows=2, columns=2, samples=1, cell_bytes=2)
+    np.testing.assert_array_equal(cells, [[0x107, 0x207], [0x307, 0x407]])
+    colour = decode_rle(
+        rle(b"\xfd\1", b"\x03\1\2\3\4", b"\xfd\3"), rows=2, columns=2, samples=3, cell_bytes=1
+    )
+    np.testing.assert_array_equal(colour[1, 0], [1, 3, 3])
+
+
+@pytest.mark.parametrize(
+    ("segments", "code"),
+    [
+        ((b"\x01\1\2", b"\xfd\7"), "truncated"),  # half of the rows
+        ((b"\x03\1\2\3\4", b"\xff\7"), "truncated"),
+        ((b"\x03\1\2\3\4", b""), "truncated"),
+        ((b"\x03\1\2", b"\xfd\7"), "undecodable"),
+        ((b"\x04\1\2\3\4\5", b"\xfd\7"), "undecodable"),
+    ],
+)
+def test_rle_segments_give_every_pixel(segments: tuple[bytes, ...], code: str) -> None:
+    """A segment with fewer bytes than pixels is refused, never filled up with zeros."""
+    with pytest.raises(UnreadableFileError, match="again") as caught:
+        decode_rle(rle(*segments), rows=2, columns=2, samples=1, cell_bytes=2)
+    assert caught.value.code == code
+
+
+def test_rle_segments_lie_behind_each_other() -> None:
+    """Offsets into the header, backwards or beyond the end are refused."""
+    whole = rle(b"\x03\1\2\3\4", b"\xfd\7")
+    for offsets in ((0, 69), (69, 64), (64, 900)):
+        data = struct.pack("<3L", 2, *offsets) + whole[12:]
+        with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
+            decode_rle(data, rows=2, columns=2, samples=1, cell_bytes=2)
+
+
+NOISE = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype(np.uint16)
+
+
+def test_a_hole_in_jpeg_2000_is_doubtful() -> None:
+    """A run of zeros that no arithmetic coder writes shows a hole; zeros elsewhere do not."""
+    size = {"rows": 64, "columns": 64, "samples": 1}
+    data = bytes(imagecodecs.jpeg2k_encode(NOISE, level=0, codecformat="j2k"))
+    assert not decode_codestream(data + bytes(400), **size).doubtful
+    middle = len(data) // 2
+    holed = data[:middle] + bytes(300) + data[middle + 300 :]
+    assert decode_codestream(holed, **size).doubtful
+
+
+def test_zeros_may_stand_in_htj2k() -> None:
+    """HTJ2K stores some bits as they are, so a run of zeros says nothing."""
+    data = bytes(imagecodecs.htj2k_encode(NOISE))
+    assert not check_tiles(data[:300] + bytes(300) + data[300:])
+
+
+def tiled(**options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
+    """Encode a picture in tiles or layers, which imagecodecs does not."""
+    out = io.BytesIO()
+    picture = Image.fromarray((NOISE >> 4).astype(np.uint8))
+    picture.save(out, "JPEG2000", no_jp2=True, **options)
+    return out.getvalue()
+
+
+def test_every_tile_of_jpeg_2000_is_needed() -> None:
+    """A codestream closed between two tiles is not filled up with grey."""
+    size = {"rows": 64, "columns": 64, "samples": 1}
+    data = tiled(tile_size=(32, 32))
+    assert not decode_codestream(data, **size).doubtful
+    starts = [at for at in range(len(data)) if data.startswith(b"\xff\x90\0\x0a", at)]
+    assert len(starts) == 4
+    for start in starts[1:]:
+        with pytest.raises(UnreadableFileError, match="ends before the picture") as caught:
+            decode_codestream(data[:start] + b"\xff\xd9", **size)
+        assert caught.value.code == "truncated"
+
+
+def test_every_part_of_a_tile_is_needed() -> None:
+    """A tile that counts more parts than there are is not whole."""
+    data = bytearray(tiled())
+    start = data.index(b"\xff\x90\0\x0a")
+    assert not check_tiles(bytes(data))
+    data[start + 11] = 3
+    with pytest.raises(UnreadableFileError, match="ends before the picture"):
+        check_tiles(bytes(data))
+    data[start + 6 : start + 10] = bytes(4)  # up to the end: the only part
+    data[start + 11] = 1
+    assert not check_tiles(bytes(data))

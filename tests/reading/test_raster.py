@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,129 @@ def test_constant_picture_is_read(tmp_path: Path) -> None:
     """A picture of one grey value is readable; there is just nothing to find in it."""
     Image.new("L", (8, 8), 7).save(tmp_path / "a.png")
     assert (read_radiograph(tmp_path / "a.png").pixels == 7).all()
+
+
+def written(path: Path, array: NDArray[Any], **options: Any) -> Path:  # noqa: ANN401 - its own
+    """Write a grey TIFF."""
+    tifffile.imwrite(path, array, photometric="minisblack", **options)
+    return path
+
+
+def edit(path: Path, name: str, change: Callable[[list[int]], list[int]]) -> None:
+    """Change the values of a tag of a TIFF's first page, named without "Strip" or "Tile"."""
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        tag = page.tags[("Tile" if page.is_tiled else "Strip") + name]
+        values = list(tag.value) if isinstance(tag.value, tuple) else [tag.value]
+        tag.overwrite(change(values))
+
+
+def with_a_strip(path: Path, strip: bytes) -> Path:
+    """Put another strip in the place of a TIFF's only one, which ends the file."""
+    with tifffile.TiffFile(path) as file:
+        (start,) = file.pages[0].dataoffsets
+    path.write_bytes(path.read_bytes()[:start] + strip)
+    edit(path, "ByteCounts", lambda _: [len(strip)])
+    return path
+
+
+NOISE8 = np.random.default_rng(8).integers(0, 256, (96, 64), dtype=np.uint8)
+LAYOUTS = [
+    {"rowsperstrip": 16},
+    {"rowsperstrip": 16, "compression": "lzw"},
+    {"rowsperstrip": 16, "compression": "packbits"},
+    {"rowsperstrip": 16, "compression": "jpeg"},
+    {"tile": (32, 32)},
+    {"tile": (32, 32), "compression": "zlib"},
+]
+
+
+@pytest.mark.parametrize("options", LAYOUTS)
+@pytest.mark.parametrize("what", ["Offsets", "ByteCounts"])
+@pytest.mark.parametrize("part", [0, 2, -1])
+def test_strips_and_tiles_that_are_nowhere_are_refused(
+    tmp_path: Path, options: dict[str, Any], what: str, part: int
+) -> None:
+    """An offset or a count of 0 stands for a part that was never written, and is not filled up."""
+    path = written(tmp_path / "a.tif", NOISE8, **options)
+    assert read_radiograph(path).shape == NOISE8.shape
+
+    def lose(values: list[int]) -> list[int]:
+        values[part] = 0
+        return values
+
+    edit(path, what, lose)
+    assert refused(path, "ends before") == "truncated"
+
+
+@pytest.mark.parametrize("options", LAYOUTS)
+def test_half_of_the_strips_or_tiles_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    """A page lists all its parts."""
+    path = written(tmp_path / "a.tif", NOISE8, **options)
+    for what in ("Offsets", "ByteCounts"):
+        edit(path, what, lambda values: values[: len(values) // 2])
+    assert refused(path, "ends before") == "truncated"
+
+
+def test_short_strips_are_refused(tmp_path: Path) -> None:
+    """A strip that holds fewer rows than it should is not filled up from what lies behind it."""
+    for options in ({"rowsperstrip": 16}, {"compression": "packbits"}):
+        path = written(tmp_path / "a.tif", NOISE8, **options)
+        edit(path, "ByteCounts", lambda values: [value - 65 for value in values])
+        assert refused(path, "again") in {"truncated", "undecodable"}
+
+
+@pytest.mark.parametrize("compression", ["jpegxl", "lerc"])
+def test_compressions_that_hide_damage_are_refused(tmp_path: Path, compression: str) -> None:
+    """Only compressions of which half a strip is found out are read."""
+    path = written(tmp_path / "a.tif", NOISE8, compression=compression)
+    assert refused(path, "save it with LZW or Deflate") == "unsupported_transfer_syntax"
+
+
+def test_a_jpeg_strip_is_no_larger_than_its_strip(tmp_path: Path) -> None:
+    """A large picture does not hide in a small strip."""
+    path = written(tmp_path / "a.tif", NOISE8, compression="jpeg", rowsperstrip=96)
+    for inside in (imagecodecs.jpeg8_encode(np.tile(NOISE8, (4, 4)), 20), bytes(50)):
+        assert refused(with_a_strip(path, bytes(inside)), "damaged") == "undecodable"
+    path = written(tmp_path / "b.tif", NOISE8, compression="jpeg2000", rowsperstrip=96)
+    assert refused(with_a_strip(path, bytes(50)), "damaged") == "undecodable"
+
+
+def test_png_checksums_are_compared(tmp_path: Path) -> None:
+    """A changed byte of the pixels or of a chunk's length is found; text about them is not."""
+    path = tmp_path / "a.png"
+    Image.fromarray(NOISE8).save(
+        path,
+    )
+    whole = path.read_bytes()
+    pixels = whole.index(b"IDAT")
+    for place in (pixels + 100, pixels - 1, pixels, len(whole) - 13):
+        data = bytearray(whole)
+        data[place] ^= 1
+        path.write_bytes(data)
+        assert refused(path, "again") in {"truncated", "undecodable"}
+    text = b"\0\0\0\3tEXta\0b" + bytes(4)
+    path.write_bytes(whole[:-12] + text + whole[-12:])
+    np.testing.assert_array_equal(read_radiograph(path).pixels, NOISE8)
+
+
+def test_surplus_data_of_a_jpeg_are_told(tmp_path: Path) -> None:
+    """A JPEG of which more is left than the picture needs is read with a notice."""
+    data = bytes(imagecodecs.jpeg8_encode(NOISE8, 80))
+    surplus = data[:-2] + data[-400:]
+    (tmp_path / "a.jpg").write_bytes(surplus)
+    assert "pixel_data_doubtful" in codes(read_radiograph(tmp_path / "a.jpg"))
+    path = written(tmp_path / "b.tif", NOISE8, compression="jpeg", rowsperstrip=96)
+    assert "pixel_data_doubtful" in codes(read_radiograph(with_a_strip(path, surplus)))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_cut_and_closed_is_refused(tmp_path: Path, mode: str) -> None:
+    """An end marker behind half a picture does not make it whole."""
+    path = tmp_path / "a.jpg"
+    Image.fromarray(NOISE8).convert(mode).save(path, quality=90)
+    data = path.read_bytes()
+    np.testing.assert_array_equal(read_radiograph(path).shape, NOISE8.shape)
+    path.write_bytes(data[: len(data) // 2] + b"\xff\xd9")
+    assert refused(path, "ends before") == "truncated"

@@ -1,0 +1,60 @@
+"""Whether a JPEG 2000 codestream has all its tiles: OpenJPEG leaves missing ones grey in silence.
+
+That each tile-part is as long as it says is OpenJPEG's own check.
+"""
+
+import struct
+from collections import Counter
+
+from lesionscan.reading.codes import truncated
+
+START = b"\xff\x4f\xff\x51"  # SOC and SIZ (ITU-T T.800 A.4.1, A.5.1)
+_TILE_PART, _END = b"\xff\x90", b"\xff\xd9"  # SOT, EOC
+_HIGH_THROUGHPUT = b"\xff\x50"  # CAP, present in HTJ2K (ITU-T T.814 A.3.1)
+
+_HOLE = bytes(256)
+"""Arithmetic-coded data look like noise; empty packets, a zero byte each, are fewer than that."""
+
+
+def check_tiles(data: bytes) -> bool:
+    """Check that every tile, and every part that a tile counts, is there.
+
+    Parameters
+    ----------
+    data
+        A codestream, or a JP2 file, whose SIZ segment has been read.
+
+    Returns
+    -------
+    bool
+        Whether it holds more zeros in a row than an encoder writes. The arithmetic decoder takes
+        any bytes, so nothing else shows a hole. HTJ2K stores some bits as they are, where zeros
+        may be right.
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated`.
+    """
+    start = data.index(START)
+    size = struct.unpack_from(">8L", data, start + 8)
+    right, bottom, _, _, width, height, left, top = size
+    (length,) = struct.unpack_from(">H", data, start + 4)
+    first = data.find(_TILE_PART, start + 4 + length)
+    if first < 0 or not (width and height):
+        raise truncated()
+    parts: Counter[int] = Counter()
+    counted: Counter[int] = Counter()
+    at = first
+    while data.startswith(_TILE_PART, at) and at + 12 <= len(data):
+        tile, bytes_long, _, count = struct.unpack_from(">HLBB", data, at + 4)
+        parts[tile] += 1
+        counted[tile] = max(counted[tile], count)  # 0 where it is not said (T.800 A.4.2)
+        if not bytes_long:  # up to the end of the codestream
+            break
+        at += bytes_long
+    tiles = -((left - right) // width) * -((top - bottom) // height)
+    if len(parts) < tiles or any(parts[tile] < count for tile, count in counted.items()):
+        raise truncated()
+    high_throughput = data.find(_HIGH_THROUGHPUT, start, first) >= 0
+    return not high_throughput and data.find(_HOLE, first, data.rfind(_END)) >= 0

@@ -1,0 +1,147 @@
+"""Whether the parts of a PNG or TIFF file are all there, before its pixels are decoded.
+
+Pillow does not compare the checksums of a PNG's pixels, and tifffile fills strips and tiles that a
+TIFF does not have with zeros.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from struct import unpack_from
+
+import imagecodecs
+import tifffile
+
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
+from lesionscan.reading.codestream import codestream_header
+from lesionscan.reading.jpeg2000_tiles import check_tiles
+from lesionscan.reading.jpeg_scan import decode_jpeg
+
+_PNG_SIGNATURE_BYTES = 8
+_MOST_CHUNKS = 1_000_000
+"""Of a PNG, each of which costs Pillow an object; 100 megapixels in chunks of 1 kB are 200,000."""
+
+_MOST_PADDING = 16
+"""Rows and columns that a JPEG strip or tile may have above its own: a whole block of colour."""
+
+
+def check_png_chunks(data: bytes) -> None:
+    """Compare the checksums of the chunks that the pixels depend on (PNG 5.3).
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated`, `undecodable`, or `too_large` for more chunks than an encoder writes.
+    """
+    at = _PNG_SIGNATURE_BYTES
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(data):
+            return
+        (length,) = unpack_from(">L", data, at)
+        kind = data[at + 4 : at + 8]
+        if not kind[0] & 0x20 or kind == b"tRNS":  # critical, or transparency
+            if at + 12 + length > len(data):
+                raise truncated()
+            check = imagecodecs.deflate_crc32(
+                data[at + 4 : at + 8 + length]
+            )  # ten times zlib's pace
+            if unpack_from(">L", data, at + 8 + length) != (check,):
+                raise damaged()
+        if kind == b"IEND":
+            return
+        at += 12 + length
+    raise UnreadableFileError(
+        ErrorCode.TOO_LARGE, "the PNG holds more parts than a radiograph's; save the picture again"
+    )
+
+
+def check_tiff_segments(page: tifffile.TiffPage, file_bytes: int) -> bool:
+    """Check that a page has all its strips or tiles, and that each is whole.
+
+    Parameters
+    ----------
+    page
+        The page; its sizes have been checked.
+    file_bytes
+        Length of the file, which is open.
+
+    Returns
+    -------
+    bool
+        Whether compressed data do not add up, so that parts of the picture may be damaged.
+
+    Raises
+    ------
+    UnreadableFileError
+        `truncated`, or `undecodable`.
+    """
+    segments = _segments(page, file_bytes)
+    if page.compression == tifffile.COMPRESSION.JPEG:
+        doubtful = [_is_doubtful_jpeg(page, data) for data in _read(page, segments)]
+        return any(doubtful)
+    if page.compression == tifffile.COMPRESSION.JPEG2000:
+        doubtful = [_is_doubtful_jpeg2000(page, data) for data in _read(page, segments)]
+        return any(doubtful)
+    return False
+
+
+def _read(page: tifffile.TiffPage, segments: Iterable[slice]) -> Iterator[bytes]:
+    stream = page.parent.filehandle
+    for segment in segments:
+        stream.seek(segment.start)
+        yield stream.read(segment.stop - segment.start)
+
+
+def _segments(page: tifffile.TiffPage, length: int) -> list[slice]:
+    """Return where each strip or tile is, in a file of that length (TIFF 6.0 sections 3, 15)."""
+    height, width = _segment_shape(page)
+    count = math.ceil(page.imagelength / height) * math.ceil(page.imagewidth / width)
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+        count *= page.samplesperpixel
+    offsets, sizes = page.dataoffsets, page.databytecounts
+    if page.is_contiguous:  # read in one piece, whatever its parts are said to be
+        if sum(sizes) < page.nbytes:
+            raise truncated()
+        count = len(offsets)
+    if min(len(offsets), len(sizes)) < count:
+        raise truncated()
+    found = []
+    for start, size in zip(offsets[:count], sizes[:count], strict=True):
+        if start < 1 or size < 1 or start + size > length:
+            raise truncated()
+        found.append(slice(start, start + size))
+    return found
+
+
+def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
+    """Return rows and columns of a strip or tile."""
+    if page.is_tiled:
+        return page.tilelength, page.tilewidth
+    return min(page.rowsperstrip, page.imagelength), page.imagewidth
+
+
+def _is_doubtful_jpeg(page: tifffile.TiffPage, segment: bytes) -> bool:
+    """Check a strip or tile that is a JPEG picture, its tables kept beside it or not."""
+    if page.jpegtables is not None:  # start of image, tables, end of image
+        segment = page.jpegtables[:-2] + segment[2:]
+    _check_segment_size(page, segment)
+    _, doubtful = decode_jpeg(segment)
+    return doubtful
+
+
+def _is_doubtful_jpeg2000(page: tifffile.TiffPage, segment: bytes) -> bool:
+    _check_segment_size(page, segment)
+    return check_tiles(segment)
+
+
+def _check_segment_size(page: tifffile.TiffPage, segment: bytes) -> None:
+    """Refuse a codestream that is larger than its strip or tile, before it is decoded."""
+    header = codestream_header(segment)
+    if header is None:
+        raise damaged()
+    height, width = _segment_shape(page)
+    if (
+        header.rows > height + _MOST_PADDING
+        or header.columns > width + _MOST_PADDING
+        or header.samples > page.samplesperpixel
+    ):
+        raise damaged()
