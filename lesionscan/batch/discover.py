@@ -23,6 +23,7 @@ from pathlib import Path, PurePath
 
 from lesionscan.batch.result_paths import ENDINGS
 from lesionscan.reading import looks_like_image
+from lesionscan.reporting.names import is_result_name
 
 OWN_PRODUCTS = (
     *(ending for ending in ENDINGS if ending.endswith((".png", ".jpg", ".dcm"))),
@@ -248,9 +249,11 @@ def _directory_records(path: Path) -> list[str]:
     from lesionscan.reading.dicom_directory import UnreadableDirectoryError, image_places
 
     try:
-        return sorted(set(image_places(path)), key=_parts)
+        places = set(image_places(path))
     except UnreadableDirectoryError as error:
         raise InputError(f"input {path}: {error}; scan its folder instead") from error
+    # no results could stand under other names: "." is the folder, and none has a null character
+    return sorted(filter(is_result_name, places), key=_parts)
 
 
 def _matching(pattern: Path, out: Path) -> tuple[Path, list[str]]:

@@ -322,7 +322,8 @@ def _claim(paths: ResultPaths, name: str) -> bool:
     """
     for path in (paths.record, paths.view):
         refuse_links(path, within=paths.out)
-    there = [path for path in (paths.record, *paths.pictures) if os.path.lexists(path)]
+    named = (paths.record, *paths.pictures, paths.exported)
+    there = [path for path in named if os.path.lexists(path)]
     own = _own_result(paths, name) if there else None
     if there and own is None and not is_claimed(paths.out, name):
         raise NotOwnError(there[0])

@@ -50,20 +50,22 @@ def files_of_run(out: Path) -> OwnFiles:
     out
         The output folder.
     """
-    return OwnFiles(out, also_own=_is_of_earlier_version, private=f"{FOLDER}/")
+    earlier = _MARKS[RUN_NAME] in _beginning(out / RUN_NAME)
+    also_own = _is_of_earlier_run if earlier else _is_of_earlier_part
+    return OwnFiles(out, also_own=also_own, private=f"{FOLDER}/")
 
 
-def _is_of_earlier_version(name: str, path: Path) -> bool:
-    if SHARD_NAME.fullmatch(name):
-        return _beginning(path).startswith(b'{"films": ')
-    out = path.parents[name.count("/")]
-    if _MARKS[RUN_NAME] not in _beginning(out / RUN_NAME):
-        return False
-    if name == COCO_NAMES[1]:
-        name, path = COCO_NAMES[0], out / COCO_NAMES[0]
+def _is_of_earlier_part(name: str, path: Path) -> bool:
+    return bool(SHARD_NAME.fullmatch(name)) and _beginning(path).startswith(b'{"films": ')
+
+
+def _is_of_earlier_run(name: str, path: Path) -> bool:
+    if name == COCO_NAMES[1]:  # which looks like any list; its fellow does not
+        name, path = COCO_NAMES[0], path.with_name(COCO_NAMES[0])
     if name.startswith(f"{ASSETS_FOLDER}/"):
         return path.is_file()
-    return name in _MARKS and _MARKS[name] in _beginning(path)
+    known = name in _MARKS and _MARKS[name] in _beginning(path)
+    return known or _is_of_earlier_part(name, path)
 
 
 def _beginning(path: Path) -> bytes:

@@ -66,9 +66,10 @@ def write_summaries(
     for name in ("resumed", "altered"):  # no result tells of these
         setattr(tally, name, getattr(run.tally, name))
     tally.not_exported = max(tally.not_exported, run.tally.not_exported)
-    own.write(out / RUN_NAME, _run_json(replace(run, tally=tally)))
     report = write_page(own)
     _write_coco(out, own, done, run, wanted=Export.COCO in exports)
+    # last: one of an earlier version says that the others are lesionscan's own
+    own.write(out / RUN_NAME, _run_json(replace(run, tally=tally)))
     _check_written(out, exports)
     return report, tally
 

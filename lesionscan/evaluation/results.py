@@ -22,6 +22,8 @@ from lesionscan.evaluation.truth import TruthError, TruthFilm
 
 SCHEMA_MAJOR = "1"
 AGAIN = "scan the truth folder's images again"
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What reading a JSON of another form than a result's raises."""
 
 
 class ResultsError(Exception):
@@ -184,7 +186,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
     try:
         result = json.loads(text)
         major = str(result["schema_version"]).partition(".")[0]
-    except (ValueError, KeyError, TypeError) as error:
+    except (*_DAMAGED, RecursionError) as error:
         raise ResultsError(f"{record} is damaged or no result of a scan; {AGAIN}") from error
     if major != SCHEMA_MAJOR:
         raise ResultsError(
@@ -194,7 +196,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
     try:
         parsed = _parsed(record, result)
         sha256 = result["input"]["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except _DAMAGED as error:
         cause = f"no {error}" if isinstance(error, KeyError) else error
         raise ResultsError(f"{record} is damaged ({cause}); {AGAIN}") from error
     if sha256 != _sha256(film.image) and not (sha256 is None and parsed.status == "failed"):

@@ -103,4 +103,6 @@ def _records(stream: BinaryIO) -> Iterator[Dataset]:
 def _as_on_disk(folder: Path, place: str) -> str:
     """Return the place in lower case where only that exists, as some systems mount a CD."""
     lower = place.lower()
-    return lower if not (folder / place).exists() and (folder / lower).exists() else place
+    # os.path: False, not an error, for names that no file can have
+    there = (os.path.exists(folder / one) for one in (place, lower))  # noqa: PTH110
+    return lower if [*there] == [False, True] else place

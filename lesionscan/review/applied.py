@@ -1,12 +1,11 @@
 """Which films of a review still fit their results: nothing is applied to what has changed."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lesionscan.reporting.records import is_sealed, name_of
+from lesionscan.reporting.records import is_sealed, name_of, parse_result
 from lesionscan.review.outline import DrawnOn
 from lesionscan.review.record import FilmReviewRecord, ReviewRecord
 
@@ -92,13 +91,12 @@ def _reviewed(
 ) -> ReviewedFilm:
     try:
         data = (results / f"{name}.json").read_bytes()
-        result: Mapping[str, Any] = json.loads(data)
-        own = name_of(result) == name
-        film = _film(name, review, result)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
         raise _RefusedError(_NO_RESULT) from error
-    if not own:
+    result = parse_result(data)
+    if result is None or name_of(result) != name:
         raise _RefusedError(_NO_RESULT)
+    film = _film(name, review, result)
     if result["seal_sha256"] != review.result_sha256 or not is_sealed(data):
         raise _RefusedError(_CHANGED)
     ids = {candidate["id"] for candidate in result["candidates"]}
