@@ -3,9 +3,9 @@
 libjpeg fills up what is missing and only warns, and no decoder that we may ship hands its warnings
 on for every process that DICOM uses (8, 12 and 16 bit, lossless). So the picture itself is asked:
 bytes are put in where the entropy-coded data end, and a picture that is then another one was not
-complete. Data that go on behind the last pixel show that some are damaged. A grey picture is decoded
-with one row of blocks too many, so that the same two decodings show that as well; of others the last
-bytes are replaced, which must change the picture.
+complete. Data that go on behind the last pixel show that some are damaged. A grey picture is
+decoded with one row of blocks too many, so that the same two decodings show that as well; of others
+the last bytes are replaced, which must change the picture.
 """
 
 import math
