@@ -14,6 +14,7 @@ never be silent. A hole may be, where the codec carries nothing that would show 
 states for each codec the greatest share of the holes that may pass, and why.
 """
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +63,8 @@ class Tally:
         """Whether more was silent than the codec explains, or anything ended otherwise."""
         if set(self.endings) - set(ENDINGS):
             return True
-        allowed = films()[self.trial.film].unseen.get(self.trial.damage, 0.0)
-        return self.endings.get("silent", 0) > allowed * self.trial.places
+        share = films()[self.trial.film].unseen.get(self.trial.damage, 0.0)
+        return self.endings.get("silent", 0) > math.ceil(share * self.trial.places)
 
 
 def trials(places: int, seed: int) -> list[Trial]:

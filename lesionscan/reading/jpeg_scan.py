@@ -3,11 +3,12 @@
 libjpeg fills up what is missing and only warns, and no decoder that we may ship hands its warnings
 on for every process that DICOM uses (8, 12 and 16 bit, lossless). So the picture itself is asked:
 bytes are put in where the entropy-coded data end, and a picture that is then another one was not
-complete. Data that go on behind the last pixel show that some are damaged. A grey picture is decoded
-with one row of blocks too many, so that the same two decodings show that as well; of others the last
-bytes are replaced, which must change the picture.
+complete. Data that go on behind the last pixel show that some are damaged. A grey picture is
+decoded with one row of blocks too many, so that the same two decodings show that as well; of others
+the last bytes are replaced, which must change the picture.
 """
 
+import hashlib
 import math
 import struct
 from collections.abc import Iterator, Sequence
@@ -39,9 +40,12 @@ _MOST_MARKERS = 1 << 20
 _MOST_WORK = 10**9
 """Pixels times scans times scans: what may be spent on finding surplus data in every scan."""
 
-# 64 fixed bytes that look like noise. All have their first bit set, since libjpeg goes on with
-# zeros where data end; none is 0xFF, so no marker comes about.
-_CANARY = bytes(128 + (75 * n * n + 29 * n) % 127 for n in range(64))
+# Fixed bytes that look like noise. All have their first bit set, since libjpeg goes on with zeros
+# where data end; none is 0xFF, so no marker comes about.
+_CANARIES = tuple(
+    bytes(min(byte | 0x80, 0xFE) for byte in hashlib.sha512(bytes([number])).digest())
+    for number in range(4)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class _Scan:
     components: tuple[int, ...]
     band: range
     low_bit: int
+    refines_means: bool
     start: int
     end: int
     interval: int
@@ -148,27 +153,47 @@ def _decode_grey(data: bytes, layout: _Layout, scan: _Scan) -> tuple[Cells, bool
 
 def _has_surplus(data: bytes, layout: _Layout, scan: _Scan, cells: Cells) -> bool:
     """Return whether the last bytes of any of a scan's intervals do not matter to the picture."""
-    if layout.rows * layout.columns * len(layout.scans) ** 2 > _MOST_WORK:
+    # refined means are rounded away, in all of the picture
+    if scan.refines_means or layout.rows * layout.columns * len(layout.scans) ** 2 > _MOST_WORK:
         return False
-    # In a scan that refines coefficients a few bits may be lost in rounding.
-    length = 16 if layout.process == _SOF_PROGRESSIVE else 4
-    changed = cells != _decode(_marked(data, [scan], instead_of=length))
+    # A byte may be padding; of coefficients that are refined a few bits are lost in rounding.
+    last = 16 if layout.process == _SOF_PROGRESSIVE else 4 if scan.restarts else 2
+    idle: NDArray[np.bool_] = np.ones(1, dtype=np.bool_)
+    # what one canary changes may be lost where the picture is black or white
+    for canary in _CANARIES:
+        changed = cells != _decode(_marked(data, [scan], canary, instead_of=last))
+        idle = np.logical_and(idle, ~_by_interval(changed, layout, scan))
+        if not idle.any():
+            return False
+    # where a code table has but one code, no byte matters
+    changed = cells != _decode(_marked(data, [scan], instead_of=len(data)))
+    return bool((idle & _by_interval(changed, layout, scan)).any())
+
+
+def _by_interval(changed: NDArray[np.bool_], layout: _Layout, scan: _Scan) -> NDArray[np.bool_]:
+    """Return for each restart interval whether any of its pixels has changed."""
     if not scan.restarts or len(layout.scans) > 1:
-        return not changed.any()
-    if changed.ndim == 3:
-        changed = changed.any(axis=2)
+        return np.asarray([changed.any()])
+    # colour of fewer rows is smoothed across the edges of blocks
+    smoothed = changed.ndim == 3 and layout.unit > 1
+    flat = changed.any(axis=2) if changed.ndim == 3 else changed
     rows, columns = layout.mcu_shape(scan)
-    padded = np.pad(changed, ((0, -changed.shape[0] % rows), (0, -changed.shape[1] % columns)))
+    padded = np.pad(flat, ((0, -flat.shape[0] % rows), (0, -flat.shape[1] % columns)))
     height, width = padded.shape[0] // rows, padded.shape[1] // columns
-    # colour of fewer pixels is smoothed across the edges of blocks
-    inside = slice(None) if layout.unit == 1 else slice(1, -1)
-    mcus = padded.reshape(height, rows, width, columns)[:, inside, :, inside].any(axis=(1, 3))
+    blocks = padded.reshape(height, rows, width, columns)
+    mcus: NDArray[np.bool_] = np.asarray(blocks.any(axis=(1, 3)))
+    if smoothed:
+        mcus = np.asarray(blocks[:, 1:-1].any(axis=(1, 3)))
+        only_one = flat.shape[0] % rows == 1  # row of the last blocks is seen
+        mcus[-1] = blocks[-1, 0 if only_one else 1 :].any(axis=(0, 2))
     intervals = np.pad(mcus.ravel(), (0, -mcus.size % scan.interval)).reshape(-1, scan.interval)
-    return not intervals.any(axis=1).all()
+    return np.asarray(intervals.any(axis=1))
 
 
-def _marked(data: bytes, scans: Sequence[_Scan], *, instead_of: int = 0) -> bytes:
-    """Put the canary in where entropy-coded data end, in the place of their last bytes or none."""
+def _marked(
+    data: bytes, scans: Sequence[_Scan], canary: bytes = _CANARIES[0], *, instead_of: int = 0
+) -> bytes:
+    """Put a canary in where entropy-coded data end, in the place of their last bytes or none."""
     parts, at = [], 0
     for start, end in (interval for scan in scans for interval in scan.intervals()):
         stop = max(start, end - instead_of)
@@ -176,7 +201,7 @@ def _marked(data: bytes, scans: Sequence[_Scan], *, instead_of: int = 0) -> byte
             stop > start and data[stop - 1] == 0xFF
         ):  # a fill byte, or its stuffed zero is missing
             stop -= 1
-        parts += [data[at:stop], _CANARY]
+        parts += [data[at:stop], canary]
         at = end
     return b"".join([*parts, data[at:]])
 
@@ -311,6 +336,7 @@ def _read_scan(
         components=tuple(body[1:-3:2]),
         band=range(first, last + 1),
         low_bit=bits & 15,
+        refines_means=first == 0 and bits >> 4 > 0,
         start=start,
         end=int(at),
         interval=interval,

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -724,3 +725,65 @@ def test_no_other_decoder_is_needed(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == str(len(paths)), done.stderr
+
+
+NOISE = np.random.default_rng(4).integers(0, 256, (64, 48))
+"""Pixels of which no row is like another."""
+
+
+@pytest.mark.parametrize(
+    "packing",
+    ["rle", "jpeg_baseline", "jpeg_extended", "jpeg_lossless", "jpeg_ls", "jpeg2000", "htj2k"],
+)
+@pytest.mark.parametrize("fragments", [1, 5])
+def test_half_films_are_refused(tmp_path: Path, packing: str, fragments: int) -> None:
+    """Half a codestream, closed as if it were whole, or one without a fragment, is refused."""
+    ds = dataset(NOISE, bits_stored=12 if packing == "jpeg_extended" else 8, packing=packing)
+    stream = encode(cells_of(ds), ds.BitsStored, packing).rstrip(b"\0")
+    third = len(stream) // 6 * 2
+    end = b"" if packing == "rle" else b"\xff\xd9"
+    ds.PixelData = encapsulate([stream], fragments_per_frame=fragments)
+    np.testing.assert_array_equal(read_radiograph(save(ds, tmp_path / "a.dcm")).shape, (64, 48))
+    for half in (stream[: third * 2] + end, stream[:third] + stream[third * 2 :]):
+        ds.PixelData = encapsulate([half], fragments_per_frame=fragments)
+        assert error_code(save(ds, tmp_path / "a.dcm")) in {"truncated", "undecodable"}
+
+
+def cells_of(ds: Dataset) -> dicom_maker.Array:
+    """Return the stored cells of NOISE."""
+    return NOISE.astype(f"<u{ds.BitsAllocated // 8}")
+
+
+def test_surplus_pixel_data_are_told(tmp_path: Path) -> None:
+    """Compressed data of which something is left over are read, and said to be doubtful."""
+    ds = dataset(NOISE, bits_stored=8, packing="jpeg_lossless")
+    stream = encode(cells_of(ds), 8, "jpeg_lossless").rstrip(b"\0")
+    ds.PixelData = encapsulate([stream[:-2] + stream[-60:]])
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, NOISE)
+    assert "pixel_data_doubtful" in codes(radiograph)
+
+
+@pytest.mark.parametrize(
+    ("behind", "doubtful"),
+    [
+        (b"", False),
+        (b"\xfc\xff\xfc\xffOB\0\0\4\0\0\0\0\0\0\0", False),  # trailing padding
+        (bytes(40), True),
+        (b"\1\2\3", True),
+        (b"\x28\0\x10\0US\2\0\1\0", True),  # Rows, which stands before the pixels
+    ],
+)
+def test_deflated_data_end_with_an_element(
+    tmp_path: Path, behind: bytes, *, doubtful: bool
+) -> None:
+    """Deflating keeps no checksum, but a hole makes other lengths: then something is left over."""
+    path = save(dataset(NOISE, bits_stored=8, packing="deflated"), tmp_path / "a.dcm")
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<L", data, 140)
+    inflated = zlib.decompress(data[144 + length :], -zlib.MAX_WBITS)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    path.write_bytes(data[: 144 + length] + packer.compress(inflated + behind) + packer.flush())
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, NOISE)
+    assert ("pixel_data_doubtful" in codes(radiograph)) is doubtful

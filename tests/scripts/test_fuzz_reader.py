@@ -4,10 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import fuzz_reader
+import half_films
+import numpy as np
 import pytest
+from film_of_every_codec import DAMAGES, Damage, films
 from fuzz_reader import Case, Outcome
 
 from lesionscan.batch.pool import Loss, Work
+from lesionscan.radiograph import Notice, Radiograph
+from lesionscan.reading import ErrorCode, UnreadableFileError
 from lesionscan.reading.frames import Frames
 
 
@@ -61,3 +66,81 @@ def test_a_worker_that_was_lost_is_a_fault() -> None:
     outcome = fuzz_reader.lost(Case(1, 1), Loss("timed_out", "20 s"))
     assert outcome == Outcome(Case(1, 1), "timed_out (20 s)")
     assert outcome.is_fault
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_half_films_are_never_read_as_whole(damage: Damage) -> None:
+    """A few places of what --halves does at 200: of every codec and container, in every way."""
+    trials = [trial for trial in half_films.trials(8, seed=3) if trial.damage == damage]
+    tallies = [tally for trial in trials for tally in half_films.run_trial(trial)]
+    assert [tally for tally in tallies if tally.is_fault] == []
+    assert {sum(tally.endings.values()) for tally in tallies} == {8}
+    if damage in ("cut", "closed"):
+        assert not any("silent" in tally.endings for tally in tallies)
+
+
+def test_every_codec_and_container_has_a_half_film() -> None:
+    """What the reader takes is what is damaged."""
+    names = " ".join(films())
+    for codec in ("native", "deflated", "RLE", "baseline", "extended", "lossless", "JPEG-LS",
+                  "JPEG 2000", "HTJ2K", "PNG", "TIFF uncompressed, strips", "TIFF LZW, tiles",
+                  "TIFF Deflate", "TIFF PackBits", "TIFF JPEG, strips", "TIFF JPEG 2000",
+                  "JPEG progressive", "fragments", "restarts"):  # fmt: skip
+        assert codec in names
+
+
+def films_read(monkeypatch: pytest.MonkeyPatch, *read: Radiograph | Exception) -> None:
+    """Let the reader return these, one after the other."""
+    answers = iter(read)
+
+    def answer(_path: Path) -> Radiograph:
+        one = next(answers)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    monkeypatch.setattr(half_films, "read_radiograph", answer)
+
+
+def grey(value: float, *notices: Notice) -> Radiograph:
+    """Return a film of one grey."""
+    return Radiograph(
+        pixels=np.full((4, 4), value, np.float32),
+        valid=np.ones((4, 4), np.bool_),
+        notices=(Notice("no_spacing", "There is none."), *notices),
+    )
+
+
+TRIAL = half_films.Trial("DICOM RLE", "cut", 5, seed=1)
+
+
+def test_a_film_read_as_whole_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other pixels without a word are found out; a word, or the same pixels, are no fault."""
+    doubtful = grey(2, Notice("pixel_data_doubtful", "Look."))
+    refusal = UnreadableFileError(ErrorCode.TRUNCATED, "ends")
+    films_read(monkeypatch, grey(1), grey(1), grey(2), doubtful, refusal, grey(3))
+    (tally,) = half_films.run_trial(TRIAL)
+    assert tally.endings == {"unharmed": 1, "silent": 2, "warned": 1, "refused": 1}
+    assert tally.silent_places == (1, 4)
+    assert tally.is_fault
+    monkeypatch.setattr(half_films, "trials", lambda _places, _seed: [TRIAL])
+    monkeypatch.setattr(fuzz_reader, "run_jobs", here)
+    monkeypatch.setattr("sys.argv", ["fuzz_reader.py", "--halves", "--places", "5"])
+    films_read(monkeypatch, grey(1), *[grey(2)] * 5)
+    assert fuzz_reader.main() == 1
+    assert "5 damaged films: 5 silent; 1 faults" in capsys.readouterr().out
+    films_read(monkeypatch, grey(1), *[refusal] * 5)
+    assert fuzz_reader.main() == 0
+
+
+def test_a_crash_on_a_half_film_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the reader did not promise is told by its class; a lost worker by how it ended."""
+    films_read(monkeypatch, grey(1), *[KeyError("PatientName")] * 5)
+    (tally,) = half_films.run_trial(TRIAL)
+    assert tally.endings == {"raised KeyError": 5}
+    lost = half_films.lost(TRIAL, Loss("crashed", "signal 11"))
+    for faulty, words in ((tally, "raised KeyError: 5  FAULT"), (lost, "signal 11): 5  FAULT")):
+        assert faulty.is_fault
+        assert words in half_films.report([faulty])
