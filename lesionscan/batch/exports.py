@@ -18,10 +18,12 @@ from lesionscan.batch.exported import (
     write_exports,
 )
 from lesionscan.batch.result_paths import ResultPaths
+from lesionscan.batch.results import read_result
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
 from lesionscan.reporting.labels import Labels, LabelsError, read_labels
 from lesionscan.reporting.own_files import NotOwnError
+from lesionscan.reporting.records import name_of
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 
 
@@ -132,11 +134,14 @@ def add_exports(
     missing = {export for export, path in expected.items() if not is_as_exported(path, written)}
     if not missing:
         return None
+    whole = read_result(paths.out, name_of(result), contours=True)
+    if whole is None:
+        return Notice(_NOT_EXPORTED, "its results were removed meanwhile; scan again")
     try:
         labels = read_labels(paths.labels)
     except LabelsError as error:
         return Notice(_NOT_EXPORTED, str(error))
-    files, trouble = film_exports(film, result, labels, frozenset(missing))
+    files, trouble = film_exports(film, whole, labels, frozenset(missing))
     refused = write_exports(
         paths,
         {expected[export]: data for export, data in files.items()},

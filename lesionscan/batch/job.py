@@ -19,13 +19,12 @@ from typing import Any, Literal, TypeVar
 from lesionscan import __version__
 from lesionscan.batch.exports import Export, add_exports, export_paths, film_exports, not_own
 from lesionscan.batch.pool import Loss
-from lesionscan.batch.result_paths import ResultPaths
+from lesionscan.batch.result_paths import ResultPaths, read_file
 from lesionscan.batch.results import (
     FoundResults,
     MadeWith,
     Origin,
     earlier_results,
-    read_result,
     remove_others,
     write_result,
 )
@@ -169,7 +168,7 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
     Results of another count of pictures then go, and exports that are lacking are made.
     """
     names = (result_name(job.name, 1, count) for count in (1, 2))
-    if all(read_result(job.out, name) is None for name in names):
+    if not any(read_file(ResultPaths.of(job.out, name).record) for name in names):
         return ()  # before the file is read to its end
     sha256 = _sha256_or_none(job)
     kept = () if sha256 is None else _kept(job, _found(job, sha256))

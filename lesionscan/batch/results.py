@@ -76,7 +76,7 @@ def is_made_with(result: Mapping[str, Any], tool: MadeWith) -> bool:
     return all(said.get(part.name) == getattr(tool, part.name) for part in fields(tool))
 
 
-def read_result(out: Path, name: str) -> dict[str, Any] | None:
+def read_result(out: Path, name: str, *, contours: bool = False) -> dict[str, Any] | None:
     """Read a film's JSON back.
 
     Parameters
@@ -85,6 +85,8 @@ def read_result(out: Path, name: str) -> dict[str, Any] | None:
         The output folder.
     name
         Name of its results, without endings.
+    contours
+        As for `parse_result`.
 
     Returns
     -------
@@ -92,11 +94,11 @@ def read_result(out: Path, name: str) -> dict[str, Any] | None:
         The JSON; None where there is none, or it does not fit the record or the name.
     """
     data = read_file(ResultPaths.of(out, name).record)
-    return None if data is None else _parsed(data, name)
+    return None if data is None else _parsed(data, name, contours=contours)
 
 
-def _parsed(data: bytes, name: str) -> dict[str, Any] | None:
-    result = parse_result(data)
+def _parsed(data: bytes, name: str, *, contours: bool = False) -> dict[str, Any] | None:
+    result = parse_result(data, contours=contours)
     return result if result is not None and name_of(result) == name else None
 
 

@@ -88,8 +88,9 @@ def _check_written(out: Path, exports: frozenset[Export]) -> None:
 def _write_coco(out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, *, wanted: bool) -> None:
     if not wanted:
         paths = CocoPaths.of(out)
-        for path in (paths.dataset, paths.results):
-            own.remove(path)  # of an earlier run, which had other films
+        # of an earlier run, which had other films; the dataset last: it says whose the other is
+        for path in (paths.results, paths.dataset):
+            own.remove(path)
         return
     try:
         write_coco(own, _with_labels(out, done.results(out, run.made_with)))

@@ -365,24 +365,34 @@ class ResultRecord(Record):
         return self
 
 
-def parse_result(data: bytes) -> dict[str, Any] | None:
+_CONTOURS: Any = {"candidates": {"__all__": {"contour_px"}}}
+
+
+def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | None:
     """Read the bytes of a per-image result back.
 
     Whether they are as they were written is another question (`is_sealed`).
 
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    contours
+        Whether candidates have their `contour_px`, which is most of the file and rarely needed.
+
     Returns
     -------
     dict or None
-        The JSON; None where it does not fit `ResultRecord`, or is no JSON.
+        The JSON, its arrays as tuples; None where it does not fit `ResultRecord`, or is no JSON.
     """
     try:
         record = ResultRecord.model_validate_json(data, strict=True)
-        if record.status == "ok" and record.pictures is None:
-            return None  # as they are before anything is written
-        result: dict[str, Any] = json.loads(data)
-    except (ValidationError, ValueError, RecursionError):
+    except ValidationError:
         return None
-    return result
+    if record.status == "ok" and record.pictures is None:
+        return None  # as a record is before its pictures are made
+    # in a tenth of the time that parsing the JSON once more would take
+    return record.model_dump(mode="python", exclude=None if contours else _CONTOURS)
 
 
 def to_json(record: BaseModel | Mapping[str, Any]) -> bytes:
