@@ -85,10 +85,10 @@ def look_both_ways(film: Film) -> tuple[bool, bool] | None:
 
 def alarm(radiograph: Radiograph) -> bool:
     """Say whether the film looks as if bone were dark in it."""
-    network = shipped_scorer().network
+    scorer = shipped_scorer()
 
     def bone_map(image: FloatImage) -> FloatImage:
-        return network.look(image).bone
+        return scorer.network.look(image, scorer.look_long_sides_px[0]).bone
 
     small = normalise_film(radiograph, Settings()).small
     return looks_inverted(bone_map(small), small, bone_map)

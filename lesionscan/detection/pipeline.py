@@ -12,6 +12,7 @@ from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import Footprint, WorkingGrid
+from lesionscan.detection.look import look
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
 from lesionscan.detection.normalise import grey_range, rescale, to_unit
@@ -201,8 +202,11 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     grid, field, small = film.grid, film.field, film.small
 
     # look with the trained network
-    maps = scorer.network.look(small)
-    inverted = looks_inverted(maps.bone, small, lambda image: scorer.network.look(image).bone)
+    sides = scorer.look_long_sides_px
+    maps = look(small, scorer.network, sides)
+    inverted = looks_inverted(
+        maps.bone, small, lambda image: scorer.network.look(image, sides[0]).bone
+    )
 
     # bone
     field = field.taking_in((maps.bone >= BONE_FROM) & film.valid)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
-from lesionscan.detection.grid import reduced
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.radiograph import FloatImage, read_only
 
 _STRIDE_PX = 32
@@ -51,39 +51,6 @@ class Maps:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
-def channels(image: FloatImage) -> FloatImage:
-    """Show an image to the network: its grey values, and their rank among near and far neighbours.
-
-    Parameters
-    ----------
-    image
-        float32 (rows, cols) in [0, 1], bone bright, padded as the network will see it.
-
-    Returns
-    -------
-    ndarray
-        float32 (3, rows, cols): the grey value, then the grey value minus the local mean in units
-        of the local spread, over a sixteenth and over a fiftieth of the long side.
-    """
-    long_side = max(image.shape)
-    shown = [(image - 0.45) / 0.25]
-    for share, floor in _SURROUNDINGS:
-        mean = _blurred(image, long_side * share)
-        variance = _blurred(image * image, long_side * share) - mean * mean
-        spread = np.sqrt(np.maximum(variance, 0)) + floor
-        shown.append(np.clip((image - mean) / spread, -3, 3) / 1.2)
-    return np.stack(shown).astype(np.float32)
-
-
-def _blurred(image: FloatImage, sigma: float) -> FloatImage:
-    """Blur; widely on a reduced grid, which changes a thousandth and takes a tenth of the time."""
-    factor = max(1, int(sigma / _FINE_SIGMA))
-    if factor == 1:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
-    small = cv2.GaussianBlur(reduced(image, factor), (0, 0), sigma / factor)
-    return np.asarray(cv2.resize(small, image.shape[::-1]), np.float32)
-
-
 _REFUSED = (
     *(runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph, runtime.InvalidProtobuf),
     *(runtime.NoModel, runtime.NotImplemented, runtime.RuntimeException, ValueError),
@@ -101,12 +68,12 @@ class Network:
     onnx
         Bytes of an ONNX model: input `image` float32 (n, 3, rows, cols), output `maps` float32
         (n, 2, rows / 2, cols / 2), the logits of lucency and bone.
-    long_side_px
-        Long side of the grid on which it looks, in pixels.
+    preprocessing
+        How a film becomes its input.
 
     Attributes
     ----------
-    onnx, long_side_px
+    onnx, preprocessing
         As given.
 
     Raises
@@ -115,9 +82,9 @@ class Network:
         When it is no model that can be run, or its input or output is another one.
     """
 
-    def __init__(self, onnx: bytes, long_side_px: int) -> None:
+    def __init__(self, onnx: bytes, preprocessing: Preprocessing) -> None:
         self.onnx = onnx
-        self.long_side_px = long_side_px
+        self.preprocessing = preprocessing
         options = onnxruntime.SessionOptions()
         # one film a core: several threads a film are slower, and round otherwise
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -133,27 +100,31 @@ class Network:
             raise ValueError("is no ONNX model that can be run") from error
         self._probe()
 
-    def __reduce__(self) -> tuple[type[Self], tuple[bytes, int]]:
-        return type(self), (self.onnx, self.long_side_px)
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, Preprocessing]]:
+        return type(self), (self.onnx, self.preprocessing)
 
-    def look(self, image: FloatImage) -> Maps:
+    def look(self, image: FloatImage, long_side_px: int) -> Maps:
         """Look at an image and at its mirror image, and return the mean of both.
 
         Parameters
         ----------
         image
             float32 (rows, cols) in [0, 1], bone bright; any size.
+        long_side_px
+            Long side of the grid on which to look, in pixels.
 
         Raises
         ------
         ValueError
             When the network makes numbers that are not finite.
         """
-        factor = self.long_side_px / max(image.shape)
+        factor = long_side_px / max(image.shape)
         rows, cols = (max(1, round(side * factor)) for side in image.shape)
         shrink = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         seen = _resized(image, (rows, cols), shrink)
-        straight = channels(np.pad(seen, ((0, -rows % _STRIDE_PX), (0, -cols % _STRIDE_PX))))
+        straight = self.preprocessing.channels(
+            np.pad(seen, ((0, -rows % _STRIDE_PX), (0, -cols % _STRIDE_PX)))
+        )
         logits = self._logits(np.stack([straight, straight[:, :, ::-1]]))
         if not np.isfinite(logits).all():
             raise ValueError("the scorer's network makes numbers that are not finite")

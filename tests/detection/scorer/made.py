@@ -70,7 +70,7 @@ def scorer_card(
     """Return a card with terms given as (name, at, effect)."""
     return ScorerCard(
         name=name,
-        long_side_px=LONG_SIDE_PX,
+        look_long_sides_px=(LONG_SIDE_PX,),
         offset=offset,
         terms=tuple(TermEffect(name=term, at=at, effect=effect) for term, at, effect in terms),
         about={"films": 3, "sources": ("made", "by hand")},
