@@ -28,12 +28,12 @@ from typing import NoReturn, TypeVar
 import cv2
 
 from lesionscan import __version__
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.scorer_file import (
     AboutFact,
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     write_scorer,

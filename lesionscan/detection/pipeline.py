@@ -167,6 +167,11 @@ def find_candidates(
     -------
     Findings
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
+
+    Raises
+    ------
+    lesionscan.detection.scorer.errors.ScorerError
+        When the scorer's network fails on this radiograph, or makes numbers that are not finite.
     """
     return find_in_steps(radiograph, settings, scorer)[1]
 

@@ -6,6 +6,7 @@ what the training did, number for number, but that the shipped network was train
 were made on a reduced grid.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,6 +18,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
 from lesionscan.detection.grid import reduced
+from lesionscan.detection.scorer.errors import ScorerError
+from lesionscan.detection.scorer.model_check import check_model
 from lesionscan.radiograph import FloatImage, read_only
 
 _STRIDE_PX = 32
@@ -25,8 +28,13 @@ _LARGEST_LOGIT = 1e4
 """No network that was trained is surer than that; exp(-100) is 0 already in float32."""
 _FINE_SIGMA = 4.0
 """Least width of a blur, in pixels, on a reduced grid."""
+_OTHER = "use another scorer (--scorer)"
 _FATAL = 4
 """Severity of a log line: nothing below is printed."""
+_PROBES = ((2, 3, 64, 64), (2, 3, 96, 160))
+"""Inputs on which a network is tried when it is loaded: a square one, and a wide one."""
+_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""What ONNX Runtime says where memory runs out, for which it has no error of its own."""
 _SURROUNDINGS = ((1 / 16, 0.04), (1 / 50, 0.02))
 """Reach of a local channel as a share of the long side, and the spread below which it is flat."""
 
@@ -112,10 +120,13 @@ class Network:
     Raises
     ------
     ValueError
-        When it is no model that can be run, or its input or output is another one.
+        When it is no model that can be run, its input or output is another one, it uses a part of
+        ONNX that a scorer may not use, or asks for too much memory or time.
     """
 
     def __init__(self, onnx: bytes, long_side_px: int) -> None:
+        largest = long_side_px + -long_side_px % _STRIDE_PX
+        check_model(onnx, (*_PROBES, (2, 3, largest, largest)))
         self.onnx = onnx
         self.long_side_px = long_side_px
         options = onnxruntime.SessionOptions()
@@ -146,17 +157,32 @@ class Network:
 
         Raises
         ------
-        ValueError
-            When the network makes numbers that are not finite.
+        ScorerError
+            When the network cannot be run on this image, or makes numbers that are not finite.
         """
         factor = self.long_side_px / max(image.shape)
         rows, cols = (max(1, round(side * factor)) for side in image.shape)
         shrink = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         seen = _resized(image, (rows, cols), shrink)
         straight = channels(np.pad(seen, ((0, -rows % _STRIDE_PX), (0, -cols % _STRIDE_PX))))
-        logits = self._logits(np.stack([straight, straight[:, :, ::-1]]))
+        batch = np.stack([straight, straight[:, :, ::-1]])
+        try:
+            logits = self._logits(batch)
+        except _REFUSED as error:
+            if any(text in str(error) for text in _OUT_OF_MEMORY):
+                raise MemoryError from error
+            raise ScorerError(
+                f"the scorer's network cannot be run on this film; {_OTHER}"
+            ) from error
+        if logits.shape != _half(batch.shape):
+            raise ScorerError(
+                f"the scorer's network makes {logits.shape} of {batch.shape}, not "
+                f"{_half(batch.shape)}; {_OTHER}"
+            )
         if not np.isfinite(logits).all():
-            raise ValueError("the scorer's network makes numbers that are not finite")
+            raise ScorerError(
+                f"the scorer's network makes numbers that are not finite of this film; {_OTHER}"
+            )
         one, mirrored = expit(logits)
         lucency, bone = (
             _on_grid(part, (rows, cols), (image.shape[0], image.shape[1]))
@@ -170,18 +196,29 @@ class Network:
         return np.asarray(maps, np.float32)
 
     def _probe(self) -> None:
-        """Run an empty picture, so that a wrong network shows before the first film."""
+        """Run small pictures, so that a wrong network shows before the first film."""
+        for shape in _PROBES:
+            picture = np.linspace(-1, 1, math.prod(shape), dtype=np.float32).reshape(shape)
+            for probe in (np.zeros_like(picture), picture):
+                self._probe_with(probe)
+
+    def _probe_with(self, picture: FloatImage) -> None:
         try:
-            maps = self._logits(np.zeros((2, 3, 64, 64), np.float32))
+            maps = self._logits(picture)
         except _REFUSED as error:
             raise ValueError(
                 "does not turn an input 'image' of (n, 3, rows, cols) into an output 'maps'"
             ) from error
-        if maps.shape != (2, 2, 32, 32):
-            raise ValueError(f"makes {maps.shape} of (2, 3, 64, 64), not (2, 2, 32, 32)")
+        if maps.shape != _half(picture.shape):
+            raise ValueError(f"makes {maps.shape} of {picture.shape}, not {_half(picture.shape)}")
         # NaN is not below the limit either
         if not (np.abs(maps) < _LARGEST_LOGIT).all():
             raise ValueError("makes numbers that are not finite")
+
+
+def _half(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the maps of an input."""
+    return (shape[0], 2, shape[2] // 2, shape[3] // 2)
 
 
 def _resized(image: FloatImage, shape: tuple[int, int], interpolation: int) -> FloatImage:

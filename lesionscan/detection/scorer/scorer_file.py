@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.terms import TERM_BY_NAME
 
@@ -41,10 +42,6 @@ _BROKEN_ZIP = (
 LogOdds: TypeAlias = Annotated[float, Field(ge=-1e3, le=1e3)]
 """Beyond that a score is 0 or 1 to the last digit."""
 AboutFact: TypeAlias = str | int | float | tuple[str | int | float, ...]
-
-
-class ScorerError(ValueError):
-    """A scorer file that cannot be used; the message names the file, the cause and the remedy."""
 
 
 class _Checked(BaseModel):

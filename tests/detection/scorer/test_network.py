@@ -6,12 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network, channels
 from lesionscan.radiograph import FloatImage
 from tests.detection.made import disk
-from tests.detection.scorer.made import LONG_SIDE_PX, lopsided_network, onnx_network
+from tests.detection.scorer.made import (
+    LONG_SIDE_PX,
+    lopsided_network,
+    onnx_network,
+    overflowing_network,
+)
 
 
 def _network(long_side_px: int = LONG_SIDE_PX) -> Network:
@@ -144,7 +151,10 @@ def test_a_network_can_be_sent_to_another_process() -> None:
         (b"", "is no ONNX model that can be run"),
         (b"garbage" * 50, "is no ONNX model that can be run"),
         (onnx_network()[:150], "is no ONNX model that can be run"),
-        (onnx_network().replace(b"Conv", b"Cunv"), "is no ONNX model that can be run"),
+        (
+            onnx_network().replace(b"Conv", b"Cunv"),
+            "uses an operator that a scorer's network may not",
+        ),
         (onnx_network().replace(b"Conv", b"C\xffnv"), "is no ONNX model that can be run"),
         (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
         (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
@@ -163,8 +173,44 @@ def test_a_network_that_cannot_be_used_is_refused_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_numbers_that_are_no_more_finite_on_a_film_are_told() -> None:
-    """A network that is sane on an empty picture and overflows on a bright one."""
-    network = Network(onnx_network(lucency=3e38), LONG_SIDE_PX)
-    with pytest.raises(ValueError, match="not finite"):
+def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> None:
+    """A network that is sane on the small pictures of the trial overflows on a bright film."""
+    network = Network(overflowing_network(), LONG_SIDE_PX)
+    assert np.isfinite(network.look(np.zeros((64, 64), np.float32)).lucency).all()
+    with pytest.raises(ScorerError, match=r"the scorer's network makes numbers .* not finite"):
+        network.look(np.ones((64, 64), np.float32))
+
+
+class _Session:
+    """A session that gives one answer to all films."""
+
+    def __init__(self, answer: FloatImage | Exception) -> None:
+        self.answer = answer
+
+    def run(self, _: list[str], __: dict[str, FloatImage]) -> list[FloatImage]:
+        """Give the answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (
+            np.zeros((2, 2, 16, 16), np.float32),
+            ScorerError,
+            r"makes \(2, 2, 16, 16\) of \(2, 3, 64",
+        ),
+        (runtime.RuntimeException("Reshape"), ScorerError, "network cannot be run on this film"),
+        (runtime.RuntimeException("std::bad_alloc"), MemoryError, None),
+    ],
+)
+def test_a_failure_on_a_film_is_the_scorers_unless_memory_ran_out(
+    answer: FloatImage | Exception, error: type[Exception], message: str | None
+) -> None:
+    """Maps of another size, and an error of ONNX Runtime, are no fault of the film."""
+    network = _network()
+    network._session = _Session(answer)
+    with pytest.raises(error, match=message):
         network.look(np.ones((64, 64), np.float32))

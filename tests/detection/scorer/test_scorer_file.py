@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lesionscan.detection.scorer import scorer_file
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import (
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     shipped_scorer,
