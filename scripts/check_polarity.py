@@ -85,10 +85,10 @@ def look_both_ways(film: Film) -> tuple[bool, bool] | None:
 
 def alarm(radiograph: Radiograph) -> bool:
     """Say whether the film looks as if bone were dark in it."""
-    scorer = shipped_scorer()
+    network = shipped_scorer().network
 
     def bone_map(image: FloatImage) -> FloatImage:
-        return scorer.network.look(image, scorer.look_long_sides_px[0]).bone
+        return network.look(image, network.long_sides_px[0]).bone
 
     small = normalise_film(radiograph, Settings()).small
     return looks_inverted(bone_map(small), small, bone_map)

@@ -152,8 +152,7 @@ def prepare(radiograph: Radiograph) -> tuple[FloatImage, BoolImage, BoolImage]:
     pixels = np.asarray(cv2.resize(radiograph.pixels, size, interpolation=how), np.float32)
     covered = cv2.resize(radiograph.valid.astype(np.float32), size, interpolation=how)
     film = normalise_film(Radiograph(pixels, np.asarray(covered > 0.999)), Settings())
-    scorer = shipped_scorer()
-    bone_map = look(film.small, scorer.network, scorer.look_long_sides_px).bone
+    bone_map = look(film.small, shipped_scorer().network).bone
     usable = film.field.usable
     return film.small, usable, find_bone(bone_map, film.small, usable).mask
 

@@ -28,13 +28,13 @@ from typing import NoReturn, TypeVar
 import cv2
 
 from lesionscan import __version__
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.scorer_file import (
     AboutFact,
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     write_scorer,
@@ -447,7 +447,7 @@ def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> lis
     """Plant lesions in the bones that the network finds."""
     if not truth:
         return []
-    looker = Network(to_onnx(network), Preprocessing())
+    looker = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
     plant = partial(
         planted_films, network=looker, variants=work.options.variants, seed=work.options.seed
     )

@@ -35,7 +35,8 @@ def explain(
     )
     check_picture("--out", out, image)
     from lesionscan.detection.pipeline import find_in_steps
-    from lesionscan.detection.scorer.scorer_file import ScorerError, load_scorer
+    from lesionscan.detection.scorer.errors import ScorerError
+    from lesionscan.detection.scorer.scorer_file import load_scorer
     from lesionscan.reading import UnreadableFileError, open_radiographs
     from lesionscan.reporting.atomic import write_bytes
     from lesionscan.reporting.caption import caption_words
@@ -60,7 +61,10 @@ def explain(
                 "(--allow-burned-in makes one)"
             )
             raise typer.Exit(1)
-        steps, findings = find_in_steps(radiograph, chosen, weights)
+        try:
+            steps, findings = find_in_steps(radiograph, chosen, weights)
+        except ScorerError as error:
+            raise RefusedError(one_line(str(error))) from error
         write_bytes(out, explanation_png(steps, findings, viewed))
     print(f"{one_line(image.name)}: {caption_words(findings)[0]}")
     print(f"picture: {one_line(str(out))}")

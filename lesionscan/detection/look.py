@@ -24,8 +24,11 @@ _MARGIN = 0.06
 """Width of the margin around bone, as a share of the long side: context for the network."""
 
 
-def look(image: FloatImage, network: Network, long_sides_px: tuple[int, ...]) -> Maps:
-    """Look at an image on one or more grids.
+def look(image: FloatImage, network: Network) -> Maps:
+    """Look at an image on the network's grids.
+
+    Their long sides hold for an image at most twice as long as wide, and grow with longer ones.
+    Grids much finer than the image are coarsened or left out.
 
     Parameters
     ----------
@@ -33,9 +36,6 @@ def look(image: FloatImage, network: Network, long_sides_px: tuple[int, ...]) ->
         float32 (rows, cols) in [0, 1], bone bright.
     network
         The scorer's.
-    long_sides_px
-        Long sides of the grids in pixels, rising, for an image at most twice as long as wide.
-        Grids much finer than the image are coarsened or left out.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def look(image: FloatImage, network: Network, long_sides_px: tuple[int, ...]) ->
         bounding box of bone, and outside it the first look stands. The bone map is that of the
         first look.
     """
-    first, *closer = _worthwhile(image.shape, long_sides_px)
+    first, *closer = _worthwhile(image.shape, network.long_sides_px)
     maps = network.look(image, first)
     if not closer:
         return maps

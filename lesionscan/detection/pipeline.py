@@ -168,6 +168,11 @@ def find_candidates(
     -------
     Findings
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
+
+    Raises
+    ------
+    lesionscan.detection.scorer.errors.ScorerError
+        When the scorer's network fails on this radiograph, or makes numbers that are not finite.
     """
     return find_in_steps(radiograph, settings, scorer)[1]
 
@@ -202,10 +207,10 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     grid, field, small = film.grid, film.field, film.small
 
     # look with the trained network
-    sides = scorer.look_long_sides_px
-    maps = look(small, scorer.network, sides)
+    network = scorer.network
+    maps = look(small, network)
     inverted = looks_inverted(
-        maps.bone, small, lambda image: scorer.network.look(image, sides[0]).bone
+        maps.bone, small, lambda image: network.look(image, network.long_sides_px[0]).bone
     )
 
     # bone

@@ -162,7 +162,7 @@ def planted_films(
     normalised = normalise_film(radiograph, _AT_FULL_DETAIL)
     film_image, shape = normalised.small, _shape(normalised.small)
     own = film.read_bone(radiograph.shape)
-    share = look(film_image, network, LOOK_LONG_SIDES_PX).bone
+    share = look(film_image, network).bone
     bone = share >= BONE_FROM
     if own is not None:
         bone = _shrunk(own.astype(np.float32), film_image.shape) >= 0.5
@@ -184,9 +184,8 @@ def planted_films(
         return films
     key = (seed, zlib.crc32(film.name.encode()))
     rng = np.random.default_rng(key)
-    low, high = (
-        max(share * max(film_image.shape), LEAST_DIAMETER_PX) for share in _SMALL_DIAMETERS
-    )
+    long_side = max(film_image.shape)
+    low, high = (max(share * long_side, LEAST_DIAMETER_PX) for share in _SMALL_DIAMETERS)
     for variant in range(variants):
         small = rng.random() < _SMALL_SHARE
         planted = plant(

@@ -13,8 +13,8 @@ from tests.detection.scorer.made import onnx_network
 class Recording(Network):
     """A network that notes what it is shown: bone in a box, and a lucency that rises by look."""
 
-    def __init__(self, bone_box: tuple[slice, slice] | None = None) -> None:
-        super().__init__(onnx_network(), Preprocessing())
+    def __init__(self, sides: tuple[int, ...], bone_box: tuple[slice, slice] | None = None) -> None:
+        super().__init__(onnx_network(), Preprocessing(), sides)
         self.bone_box = bone_box
         self.seen: list[tuple[tuple[int, ...], int]] = []
 
@@ -33,9 +33,9 @@ def _film(shape: tuple[int, int]) -> FloatImage:
 
 def test_one_grid_is_one_look() -> None:
     """The maps of a single look are the network's own."""
-    network = Recording()
+    network = Recording((320,))
 
-    maps = look(_film((640, 480)), network, (320,))
+    maps = look(_film((640, 480)), network)
 
     assert network.seen == [((640, 480), 320)]
     assert (maps.lucency == np.float32(0.1)).all()
@@ -43,10 +43,10 @@ def test_one_grid_is_one_look() -> None:
 
 def test_the_lucency_map_is_the_mean_of_all_looks_where_bone_is() -> None:
     """0.1 and 0.3 and 0.5 give 0.3 in the bounding box of bone and its margin, 0.1 outside."""
-    network = Recording(np.s_[200:300, 100:400])
+    network = Recording((320, 400, 500), np.s_[200:300, 100:400])
     film = _film((500, 500))
 
-    maps = look(film, network, (320, 400, 500))
+    maps = look(film, network)
 
     margin = 30  # 6 % of 500
     inside = np.s_[200 - margin : 300 + margin, 100 - margin : 400 + margin]
@@ -60,7 +60,7 @@ def test_the_lucency_map_is_the_mean_of_all_looks_where_bone_is() -> None:
 
 def test_the_bone_map_is_that_of_the_first_look() -> None:
     """The closer look of this network sees no bone."""
-    maps = look(_film((500, 500)), Recording(np.s_[100:200, 100:200]), (320, 500))
+    maps = look(_film((500, 500)), Recording((320, 500), np.s_[100:200, 100:200]))
 
     assert maps.bone[150, 150] == 1.0
 
@@ -80,18 +80,18 @@ def test_the_bone_map_is_that_of_the_first_look() -> None:
 )
 def test_grids_follow_what_the_film_can_show(shape: tuple[int, int], sides: list[int]) -> None:
     """Small films are enlarged a little, long ones are looked at as closely as square ones."""
-    network = Recording()
+    network = Recording((320, 640))
 
-    look(_film(shape), network, (320, 640))
+    look(_film(shape), network)
 
     assert [side for _, side in network.seen] == sides
 
 
 def test_a_film_without_bone_is_looked_at_whole() -> None:
     """The first look may have missed the bone."""
-    network = Recording()
+    network = Recording((320, 600))
 
-    look(_film((600, 400)), network, (320, 600))
+    look(_film((600, 400)), network)
 
     assert network.seen == [((600, 400), 320), ((600, 400), 600)]
 
@@ -101,9 +101,9 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
     film = np.zeros((512, 384), np.float32)
     film[64:448, 32:160] = 0.9
     film[200:230, 80:110] = 0.4
-    network = Network(onnx_network(), Preprocessing())
+    network = Network(onnx_network(), Preprocessing(), (256, 512))
 
-    maps = look(film, network, (256, 512))
-    mirrored = look(np.ascontiguousarray(film[:, ::-1]), network, (256, 512))
+    maps = look(film, network)
+    mirrored = look(np.ascontiguousarray(film[:, ::-1]), network)
 
     assert np.abs(mirrored.lucency[:, ::-1] - maps.lucency).mean() < 0.01

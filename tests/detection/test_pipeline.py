@@ -34,7 +34,7 @@ class Knowing(Network):
     """A network that knows what it will see."""
 
     def __init__(self, lucency: FloatImage, bone: FloatImage) -> None:
-        super().__init__(onnx_network(), Preprocessing())
+        super().__init__(onnx_network(), Preprocessing(), (64,))
         self._known = Maps(lucency, bone)
 
     def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
@@ -47,7 +47,7 @@ class Seeing(Network):
     """A network that has no favourite direction: bone is bright, a lucency a dark spot in it."""
 
     def __init__(self) -> None:
-        super().__init__(onnx_network(), Preprocessing())
+        super().__init__(onnx_network(), Preprocessing(), (64,))
 
     def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
         """Return the film's brightness, and how much darker it is than its surroundings."""
@@ -224,7 +224,7 @@ def test_a_scorer_that_is_given_is_used_and_named() -> None:
 
     assert findings.scorer_sha256 == scorer.sha256
     looked = scorer.network.look(
-        findings.image, scorer.look_long_sides_px[0]
+        findings.image, scorer.network.long_sides_px[0]
     ).lucency  # a small film keeps its grid
     assert findings.lucency == pytest.approx(looked, abs=0.01)
     assert not findings.lucency.flags.writeable

@@ -30,7 +30,7 @@ NO_BONE = -20.0
 
 def network(bias: float = NO_BONE) -> Network:
     """Return a network that sees no bone anywhere, or, with another bias, some."""
-    return Network(onnx_network(lucency=0.0, bias=bias), Preprocessing())
+    return Network(onnx_network(lucency=0.0, bias=bias), Preprocessing(), (64,))
 
 
 def gradient(shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.terms import TERM_BY_NAME
@@ -42,10 +43,6 @@ _BROKEN_ZIP = (
 LogOdds: TypeAlias = Annotated[float, Field(ge=-1e3, le=1e3)]
 """Beyond that a score is 0 or 1 to the last digit."""
 AboutFact: TypeAlias = str | int | float | tuple[str | int | float, ...]
-
-
-class ScorerError(ValueError):
-    """A scorer file that cannot be used; the message names the file, the cause and the remedy."""
 
 
 class _Checked(BaseModel):
@@ -161,8 +158,6 @@ class Scorer:
         Name of the scorer.
     network
         Gives every film's lucency and bone maps.
-    look_long_sides_px
-        Long sides of the grids on which it looks at a film, in pixels, rising.
     offset
         Log-odds of a region before any term has its say.
     terms
@@ -175,7 +170,6 @@ class Scorer:
 
     name: str
     network: Network
-    look_long_sides_px: tuple[int, ...]
     offset: float
     terms: tuple[TermEffect, ...]
     about: Mapping[str, AboutFact]
@@ -230,13 +224,12 @@ class Scorer:
             raise ScorerError(f"{source} is not a zip archive or is damaged; {_REMEDY}") from error
         card = _card(text, source)
         try:
-            network = Network(onnx, card.preprocessing)
+            network = Network(onnx, card.preprocessing, card.look_long_sides_px)
         except ValueError as error:
             raise ScorerError(f"{source}: {NETWORK_NAME} {error}; {_REMEDY}") from error
         return cls(
             name=card.name,
             network=network,
-            look_long_sides_px=card.look_long_sides_px,
             offset=card.offset,
             terms=card.terms,
             about=card.about,

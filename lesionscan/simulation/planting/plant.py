@@ -205,7 +205,8 @@ def plant(
     Raises
     ------
     ValueError
-        When the diameters do not rise from `LEAST_DIAMETER_PX` on, the seed or the number of lesions is negative, or a given recipe meets no bone.
+        When the diameters do not rise from `LEAST_DIAMETER_PX` on, the seed or the number of
+        lesions is negative, or a given recipe meets no bone.
     """
     key = (seed,) if isinstance(seed, int) else seed
     if min(key, default=0) < 0:

@@ -6,17 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.radiograph import FloatImage
 from tests.detection.made import disk
-from tests.detection.scorer.made import LONG_SIDE_PX, lopsided_network, onnx_network
+from tests.detection.scorer.made import (
+    LONG_SIDE_PX,
+    lopsided_network,
+    onnx_network,
+    overflowing_network,
+)
 
 
 def _network() -> Network:
-    return Network(onnx_network(), Preprocessing())
+    return Network(onnx_network(), Preprocessing(), (64,))
 
 
 def _film(shape: tuple[int, int], seed: int = 0) -> FloatImage:
@@ -86,7 +93,7 @@ def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
 def test_a_mirrored_film_has_mirrored_maps() -> None:
     """So it is where no padding is needed, whatever the network."""
     image = _film((64, 32))
-    network = Network(lopsided_network(), Preprocessing())
+    network = Network(lopsided_network(), Preprocessing(), (64,))
 
     maps, mirrored = (
         network.look(image, LONG_SIDE_PX),
@@ -148,7 +155,10 @@ def test_a_network_can_be_sent_to_another_process() -> None:
         (b"", "is no ONNX model that can be run"),
         (b"garbage" * 50, "is no ONNX model that can be run"),
         (onnx_network()[:150], "is no ONNX model that can be run"),
-        (onnx_network().replace(b"Conv", b"Cunv"), "is no ONNX model that can be run"),
+        (
+            onnx_network().replace(b"Conv", b"Cunv"),
+            "uses an operator that a scorer's network may not",
+        ),
         (onnx_network().replace(b"Conv", b"C\xffnv"), "is no ONNX model that can be run"),
         (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
         (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
@@ -163,12 +173,48 @@ def test_a_network_that_cannot_be_used_is_refused_in_one_line(
 ) -> None:
     """No model, another model, or a broken one: an error, and nothing is printed."""
     with pytest.raises(ValueError, match=message):
-        Network(onnx, Preprocessing())
+        Network(onnx, Preprocessing(), (64,))
     assert capfd.readouterr() == ("", "")
 
 
-def test_numbers_that_are_no_more_finite_on_a_film_are_told() -> None:
-    """A network that is sane on an empty picture and overflows on a bright one."""
-    network = Network(onnx_network(lucency=3e38), Preprocessing())
-    with pytest.raises(ValueError, match="not finite"):
+def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> None:
+    """A network that is sane on the small pictures of the trial overflows on a bright film."""
+    network = Network(overflowing_network(), Preprocessing(), (64,))
+    assert np.isfinite(network.look(np.zeros((64, 64), np.float32), LONG_SIDE_PX).lucency).all()
+    with pytest.raises(ScorerError, match=r"the scorer's network makes numbers .* not finite"):
+        network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)
+
+
+class _Session:
+    """A session that gives one answer to all films."""
+
+    def __init__(self, answer: FloatImage | Exception) -> None:
+        self.answer = answer
+
+    def run(self, _: list[str], __: dict[str, FloatImage]) -> list[FloatImage]:
+        """Give the answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (
+            np.zeros((2, 2, 16, 16), np.float32),
+            ScorerError,
+            r"makes \(2, 2, 16, 16\) of \(2, 3, 64",
+        ),
+        (runtime.RuntimeException("Reshape"), ScorerError, "network cannot be run on this film"),
+        (runtime.RuntimeException("std::bad_alloc"), MemoryError, None),
+    ],
+)
+def test_a_failure_on_a_film_is_the_scorers_unless_memory_ran_out(
+    answer: FloatImage | Exception, error: type[Exception], message: str | None
+) -> None:
+    """Maps of another size, and an error of ONNX Runtime, are no fault of the film."""
+    network = _network()
+    network._session = _Session(answer)
+    with pytest.raises(error, match=message):
         network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lesionscan.detection.scorer import scorer_file
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import (
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     shipped_scorer,
@@ -56,7 +56,7 @@ def test_a_scorer_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
     assert (scorer.name, scorer.offset, scorer.terms) == ("one", -3.5, card.terms)
     assert scorer.about == {"films": 3, "sources": ("made", "by hand")}
-    assert scorer.look_long_sides_px == (LONG_SIDE_PX,)
+    assert scorer.network.long_sides_px == (LONG_SIDE_PX,)
     assert scorer.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
