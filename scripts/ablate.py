@@ -88,7 +88,9 @@ class OneLook(Network):
 def looking_once(scorer: Scorer) -> Scorer:
     """Return the scorer with a network that does not look at the mirror image."""
     network = scorer.network
-    return replace(scorer, network=OneLook(network.onnx, network.long_side_px))
+    return replace(
+        scorer, network=OneLook(network.onnx, network.preprocessing, network.long_sides_px)
+    )
 
 
 def with_terms(scorer: Scorer, *, keep: Callable[[str], bool]) -> Scorer:

@@ -22,7 +22,8 @@ from figures_table import markdown, tables_of
 from scan_and_judge import every_film, judge_each, truth_films
 
 from lesionscan.detection.pipeline import find_candidates
-from lesionscan.detection.scorer.scorer_file import ScorerError, shipped_scorer
+from lesionscan.detection.scorer.errors import ScorerError
+from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.scores import FilmScores

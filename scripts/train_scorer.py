@@ -28,12 +28,13 @@ from typing import NoReturn, TypeVar
 import cv2
 
 from lesionscan import __version__
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.scorer_file import (
     AboutFact,
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     write_scorer,
@@ -44,6 +45,7 @@ from lesionscan.reporting.atomic import write_bytes
 from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
 from lesionscan.simulation.truth_folder import write_index
 from lesionscan.training.films import (
+    LOOK_LONG_SIDES_PX,
     TrainingError,
     TrainingFilm,
     planted_films,
@@ -68,7 +70,8 @@ except ModuleNotFoundError as missing:
 WorkT = TypeVar("WorkT")
 DoneT = TypeVar("DoneT")
 
-SIDE_PX = 320
+SIDE_PX = LOOK_LONG_SIDES_PX[0]
+"""Rows and columns of a view."""
 BATCH = 12
 PHANTOMS = 900
 BONE_STEPS, BONE_RATE = 570, 1.5e-3
@@ -99,8 +102,8 @@ class Known:
         seen = _seen if self.weighs_terms else list
         labelled = seen(self.labelled)
         return [
-            Pool(seen(self.phantoms), 0.45),
-            Pool(seen(self.planted), 0.55),
+            Pool(seen(self.phantoms), 0.3),
+            Pool(seen(self.planted), 0.7),
             # those with lesions are the fewer, and the ones to learn from
             Pool([film for film in labelled if film.has_lesions], 0.35),
             Pool([film for film in labelled if not film.has_lesions], 0.2),
@@ -207,12 +210,14 @@ def _train(work: Work) -> None:
     fresh = start is None
     plan = Plan(
         steps=options.steps or (LESION_STEPS if fresh else _further_steps(labelled)),
-        learning_rate=LESION_RATE if fresh else DATA_RATE,
-        batch=BATCH if fresh else DATA_BATCH,
+        learning_rate=LESION_RATE if known.weighs_terms else DATA_RATE,
+        batch=BATCH if known.weighs_terms else DATA_BATCH,
         side_px=SIDE_PX,
         seed=options.seed + 1,
     )
-    network = fit(network, known.pools(), plan, work.tell)
+    network = fit(
+        network, known.pools(), plan, work.tell, checkpoint=options.work / "lesions.checkpoint"
+    )
     offset, terms = _weigh(network, known, start, work)
     card = _card(options.out.stem, offset, terms, _about(options, known, start, plan))
     data = write_scorer(to_onnx(network), card)
@@ -329,7 +334,9 @@ def _seen(films: Iterable[TrainingFilm]) -> list[TrainingFilm]:
 def _card(
     name: str, offset: float, terms: tuple[TermEffect, ...], about: dict[str, AboutFact]
 ) -> ScorerCard:
-    return ScorerCard(name=name, long_side_px=SIDE_PX, offset=offset, terms=terms, about=about)
+    return ScorerCard(
+        name=name, look_long_sides_px=LOOK_LONG_SIDES_PX, offset=offset, terms=terms, about=about
+    )
 
 
 def _further_steps(labelled: Sequence[TrainingFilm]) -> int:
@@ -429,14 +436,20 @@ def _learn_bone(
         seed=work.options.seed,
         batch=BATCH,
     )
-    return fit(network, [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)], plan, work.tell)
+    return fit(
+        network,
+        [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)],
+        plan,
+        work.tell,
+        checkpoint=work.options.work / "bone.checkpoint",
+    )
 
 
 def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
     """Plant lesions in the bones that the network finds."""
     if not truth:
         return []
-    looker = Network(to_onnx(network), SIDE_PX)
+    looker = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
     plant = partial(
         planted_films, network=looker, variants=work.options.variants, seed=work.options.seed
     )

@@ -29,6 +29,7 @@ from lesionscan.batch.results import (
     write_result,
 )
 from lesionscan.detection import pipeline
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice, Radiograph
 from lesionscan.reading import Frames, UnreadableFileError, check_file_size, open_radiographs
@@ -136,7 +137,7 @@ def process(job: Job) -> Iterator[Outcome]:
 
     Raises
     ------
-    lesionscan.detection.scorer.scorer_file.ScorerError
+    lesionscan.detection.scorer.errors.ScorerError
         When the scorer cannot be used, which would happen to all other films too.
     lesionscan.reporting.atomic.OutputError
         When a result cannot be written, likewise.
@@ -270,6 +271,8 @@ def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
         return Notice(
             "out_of_memory", "memory ran out; use fewer jobs or a machine with more memory"
         )
+    except ScorerError as error:
+        return Notice("scorer_failed", str(error))
     except Exception as error:  # noqa: BLE001 - one bad film must not stop the other thousands
         # The class alone: the text of an exception may quote the file.
         return Notice(

@@ -150,7 +150,7 @@ def make_plan(
 
     Raises
     ------
-    lesionscan.detection.scorer.scorer_file.ScorerError
+    lesionscan.detection.scorer.errors.ScorerError
         When the scorer cannot be used.
     lesionscan.batch.discover.InputError
         When an input does not exist, no film is found, or `out` is a file, cannot be written or
@@ -218,7 +218,7 @@ def run_scan(
 
     Raises
     ------
-    lesionscan.detection.scorer.scorer_file.ScorerError
+    lesionscan.detection.scorer.errors.ScorerError
         When the scorer's file is changed or taken away meanwhile.
     lesionscan.reporting.atomic.OutputError
         When a result cannot be written.

@@ -59,7 +59,8 @@ class _Job:
 
 def _explained(job: _Job) -> Iterator[Answer]:
     from lesionscan.detection.pipeline import find_in_steps
-    from lesionscan.detection.scorer.scorer_file import ScorerError, load_scorer
+    from lesionscan.detection.scorer.errors import ScorerError
+    from lesionscan.detection.scorer.scorer_file import load_scorer
     from lesionscan.reading import UnreadableFileError, open_radiographs
     from lesionscan.reporting.caption import caption_words
     from lesionscan.reporting.explanation import explanation_png
@@ -70,16 +71,15 @@ def _explained(job: _Job) -> Iterator[Answer]:
         with open_radiographs(job.image, settings=job.settings) as frames:
             number = chosen_frame(job.image, job.frame, frames.count)
             radiograph, viewed = frames.read(number), frames.show(number)
+        if not may_be_drawn(radiograph, job.settings):
+            withheld = "no picture: identifying text may be burned in (--allow-burned-in makes one)"
+            yield Answer(failure=withheld)
+            return
+        steps, findings = find_in_steps(radiograph, job.settings, weights)
     except ScorerError as error:
         raise RefusedError(one_line(str(error))) from error
     except UnreadableFileError as error:
         yield Answer(failure=f"{error.code}: {error.message}")
         return
-    if not may_be_drawn(radiograph, job.settings):
-        yield Answer(
-            failure="no picture: identifying text may be burned in (--allow-burned-in makes one)"
-        )
-        return
-    steps, findings = find_in_steps(radiograph, job.settings, weights)
     line = f"{one_line(job.image.name)}: {caption_words(findings)[0]}"
     yield Answer((line,), explanation_png(steps, findings, viewed))

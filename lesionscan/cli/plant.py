@@ -31,6 +31,7 @@ class PlantJob:
     seed: tuple[int, ...]
     variants: int
     lesions: tuple[int, int]
+    diameters: tuple[float, float] | None
     originals: bool
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -53,6 +54,15 @@ def plant(
         tuple[int, int],
         typer.Option("--lesions", metavar="MIN MAX", help="Lesions in a film, drawn evenly."),
     ] = (1, 2),
+    diameters: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--diameters",
+            metavar="MIN MAX",
+            help="Diameters of the lesions in % of the film's long side, evenly by their "
+            "logarithm; without, sizes follow the bone.",
+        ),
+    ] = None,
     only_set: Annotated[
         str | None, typer.Option("--set", help="Of a truth folder, only this set.")
     ] = None,
@@ -70,6 +80,11 @@ def plant(
         raise RefusedError(
             f"lesions must be two rising numbers of 1 or more, got {lesions[0]} {lesions[1]}"
         )
+    if diameters is not None and not 0 < diameters[0] <= diameters[1] <= 100:
+        raise RefusedError(
+            "diameters must be two rising numbers over 0 and at most 100 (% of the film's long "
+            f"side), got {diameters[0]:g} {diameters[1]:g}"
+        )
     if bone is not None and not bone.is_dir():
         raise RefusedError(f"{bone} is no folder; --bone names the folder of the bone masks")
     if (images / "index.json").is_file():
@@ -81,8 +96,9 @@ def plant(
         masks, films = bone, _found_films(images, out)
     work = [
         PlantJob(
-            path, name, _mask_of(masks, name), out, (seed, number), variants, lesions, originals,
-            facts,
+            path, name, _mask_of(masks, name), out, (seed, number), variants, lesions,
+            None if diameters is None else (diameters[0] / 100, diameters[1] / 100),
+            originals, facts,
         )
         for number, (path, name, facts) in enumerate(films)
     ]  # fmt: skip
@@ -176,7 +192,8 @@ def _plant_in(job: PlantJob) -> Made:
         )
         known = plant_variants(
             film, job.seed,
-            variants=job.variants, lesions=job.lesions, original=job.originals,
+            variants=job.variants, lesions=job.lesions, diameters=job.diameters,
+            original=job.originals,
         )  # fmt: skip
         return Made([write_film(job.out, one) for one in known])
     except UnreadableFileError as error:

@@ -197,7 +197,7 @@ def _plan(
 ) -> "Plan":
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.run import make_plan
-    from lesionscan.detection.scorer.scorer_file import ScorerError
+    from lesionscan.detection.scorer.errors import ScorerError
 
     if options.shard is not None:
         refuse_in_parts(options.exports)
@@ -222,7 +222,7 @@ def _run(
     from lesionscan.batch.run import run_scan
     from lesionscan.batch.stop import StopSignals
     from lesionscan.cli.progress import Progress
-    from lesionscan.detection.scorer.scorer_file import ScorerError
+    from lesionscan.detection.scorer.errors import ScorerError
 
     for name in plan.found.unlistable:
         note(f"{one_line(name)}: folder cannot be listed; its films are left out")

@@ -12,6 +12,7 @@ from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import Footprint, WorkingGrid
+from lesionscan.detection.look import look
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
 from lesionscan.detection.normalise import grey_range, rescale, to_unit
@@ -167,6 +168,11 @@ def find_candidates(
     -------
     Findings
         Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
+
+    Raises
+    ------
+    lesionscan.detection.scorer.errors.ScorerError
+        When the scorer's network fails on this radiograph, or makes numbers that are not finite.
     """
     return find_in_steps(radiograph, settings, scorer)[1]
 
@@ -201,8 +207,11 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     grid, field, small = film.grid, film.field, film.small
 
     # look with the trained network
-    maps = scorer.network.look(small)
-    inverted = looks_inverted(maps.bone, small, lambda image: scorer.network.look(image).bone)
+    network = scorer.network
+    maps = look(small, network)
+    inverted = looks_inverted(
+        maps.bone, small, lambda image: network.look(image, network.long_sides_px[0]).bone
+    )
 
     # bone
     field = field.taking_in((maps.bone >= BONE_FROM) & film.valid)

@@ -54,6 +54,7 @@ def plant_variants(
     *,
     variants: int,
     lesions: tuple[int, int],
+    diameters: tuple[float, float] | None = None,
     original: bool,
 ) -> Iterator[KnownFilm]:
     """Yield the film itself where `original` asks for it, then variants of it with lesions.
@@ -68,6 +69,9 @@ def plant_variants(
         How many films with lesions to make (fewer come where no place is found for any lesion).
     lesions
         Least and greatest number of lesions in one variant, drawn evenly; at least 1.
+    diameters
+        Least and greatest diameter of a lesion as a share of the film's long side, drawn evenly by
+        its logarithm; where None, sizes follow the bone.
     original
         Whether the film without lesions comes first: false positives are counted on it.
 
@@ -79,6 +83,10 @@ def plant_variants(
     low, high = lesions
     if not 1 <= low <= high:
         raise ValueError(f"lesions must be two rising numbers of 1 or more, got {low} {high}")
+    long_side = max(film.pixels.shape)
+    diameters_px = (
+        None if diameters is None else (diameters[0] * long_side, diameters[1] * long_side)
+    )
     stored, steps = storable(film.pixels)
     prepared = prepare(stored, film.bone, spacing=film.spacing)
     kept = {key: fact for key, fact in film.facts.items() if key in _HANDED_ON}
@@ -96,7 +104,7 @@ def plant_variants(
         yield KnownFilm(film.name, "png", _png(stored), nothing, film.bone, facts=common)
     for number in range(1, variants + 1):
         count = int(generator(*seed, number).integers(low, high + 1))
-        planted = plant(prepared, (*seed, number), lesions=count)
+        planted = plant(prepared, (*seed, number), lesions=count, diameters_px=diameters_px)
         if planted.planted:
             yield _known(variant_name(film.name, number), planted, common)
 

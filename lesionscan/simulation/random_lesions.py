@@ -285,3 +285,6 @@ KINDS: tuple[Kind, ...] = (
     punched_out, geographic, faint, permeative, cortical, whole_width, expansile, condylar,
 )  # fmt: skip
 """The kinds that come one by one; `small_hole` comes in clusters."""
+
+SIZED_KINDS: tuple[Kind, ...] = (punched_out, small_hole, geographic, cortical)
+"""The kinds that occur at any size, also where they are far smaller than their bone."""

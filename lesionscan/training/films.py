@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.bone import BONE_FROM
+from lesionscan.detection.look import look
 from lesionscan.detection.pipeline import normalise_film
 from lesionscan.detection.scorer.network import Network
 from lesionscan.evaluation.truth import TruthFilm
 from lesionscan.radiograph import FloatImage, read_only
 from lesionscan.reading import read_radiograph
 from lesionscan.settings import Settings
+from lesionscan.simulation.planting.film_lesions import LEAST_DIAMETER_PX
 from lesionscan.simulation.planting.plant import plant, prepare
 
-LONG_SIDE_PX = 384
-"""Long side of the films kept in memory; a fifth more than the network sees, for zoomed views."""
+LONG_SIDE_PX = 768
+"""Long side of the films kept in memory: views zoom into them as the search's finer looks do."""
+LOOK_LONG_SIDES_PX = (320, 640)
+"""Grids on which a scorer looks at a film; views are drawn for both."""
 LESION, FAINT = 1, 2
 """Values in `TrainingFilm.lesions`."""
 _LEAST_CONTRAST_TO_NOISE = 1.0
@@ -27,8 +31,15 @@ _LEAST_REMOVED_TO_NOISE = 1.5
 """A planted lesion under both cannot be seen: it is neither asked for nor forbidden."""
 _HELD_OUT_OF = 5
 """One source film in five is kept from the network: the scores' terms are fitted on those."""
-_LESIONS_IN_A_FILM = (1, 1, 1, 2, 3)
-"""Numbers of lesions planted in a film, drawn evenly."""
+_LESIONS_PER_FILM = (1, 1, 1, 2, 3)
+"""Numbers of lesions planted in one film, drawn evenly."""
+_SMALL_SHARE = 0.5
+"""Share of the planted films whose lesions are small."""
+_SMALL_PER_FILM = (1, 2, 3, 5, 8)
+"""Numbers of small lesions planted in one film: myeloma comes in groups."""
+_SMALL_DIAMETERS = (0.01, 0.06)
+"""Their diameters as shares of the film's long side, drawn evenly by their logarithm."""
+_AT_FULL_DETAIL = Settings(working_long_side_px=LONG_SIDE_PX)
 _PLANTING_STEPS = 60_000
 """Grey levels of the films that are planted in; far finer than any film's noise."""
 
@@ -101,7 +112,7 @@ def training_film(film: TruthFilm, *, bone_outline: BoneOutline) -> TrainingFilm
         When a mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
-    small = normalise_film(radiograph, Settings()).small
+    small = normalise_film(radiograph, _AT_FULL_DETAIL).small
     shape = _shape(small)
     bone = film.read_bone(radiograph.shape)
     return TrainingFilm(
@@ -148,19 +159,19 @@ def planted_films(
         When its bone mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
-    normalised = normalise_film(radiograph, Settings())
-    small, shape = normalised.small, _shape(normalised.small)
+    normalised = normalise_film(radiograph, _AT_FULL_DETAIL)
+    film_image, shape = normalised.small, _shape(normalised.small)
     own = film.read_bone(radiograph.shape)
-    share = network.look(small).bone
+    share = look(film_image, network).bone
     bone = share >= BONE_FROM
     if own is not None:
-        bone = _shrunk(own.astype(np.float32), small.shape) >= 0.5
+        bone = _shrunk(own.astype(np.float32), film_image.shape) >= 0.5
         share = np.maximum(share, bone.astype(np.float32))
     bone = bone & normalised.field.exposed
     films = [
         TrainingFilm(
             name=film.name,
-            image=_grey(small, shape),
+            image=_grey(film_image, shape),
             lesions=np.zeros(shape, np.uint8),
             bone=_grey(share, shape),
             source=source_of(film),
@@ -168,13 +179,21 @@ def planted_films(
         )
     ]
     try:
-        prepared = prepare(np.rint(small * _PLANTING_STEPS).astype(np.uint16), bone)
+        prepared = prepare(np.rint(film_image * _PLANTING_STEPS).astype(np.uint16), bone)
     except ValueError:
         return films
     key = (seed, zlib.crc32(film.name.encode()))
     rng = np.random.default_rng(key)
+    long_side = max(film_image.shape)
+    low, high = (max(share * long_side, LEAST_DIAMETER_PX) for share in _SMALL_DIAMETERS)
     for variant in range(variants):
-        planted = plant(prepared, (*key, variant), lesions=int(rng.choice(_LESIONS_IN_A_FILM)))
+        small = rng.random() < _SMALL_SHARE
+        planted = plant(
+            prepared,
+            (*key, variant),
+            lesions=int(rng.choice(_SMALL_PER_FILM if small else _LESIONS_PER_FILM)),
+            diameters_px=(low, high) if small else None,
+        )
         if planted.planted:
             image = np.asarray(planted.pixels, np.float32) / _PLANTING_STEPS
             facts = {lesion.label: asdict(lesion) for lesion in planted.planted}

@@ -1,9 +1,14 @@
 """Fitting the network to random views of known films."""
 
+import hashlib
+import io
 import itertools
+import pickle
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,11 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 
+from lesionscan.reporting.atomic import write_bytes
 from lesionscan.training.films import TrainingError, TrainingFilm
 from lesionscan.training.network import LucencyNet
 from lesionscan.training.views import random_view
 
-_WITHOUT_LESIONS = 0.35
+CHECKPOINT_STEPS = 100
+"""Steps between two checkpoints: two minutes' work."""
+_WITHOUT_LESIONS = 0.4
 """Share of views without a lesion, of sources that have films with and without."""
 _ENCODER_SHARE = 0.4
 """Learning rate of what ImageNet has taught already, as a share of the rest's."""
@@ -73,9 +81,17 @@ class Pool:
 
 
 def fit(
-    network: LucencyNet, pools: Sequence[Pool], plan: Plan, tell: Callable[[str], None]
+    network: LucencyNet,
+    pools: Sequence[Pool],
+    plan: Plan,
+    tell: Callable[[str], None],
+    *,
+    checkpoint: Path | None = None,
 ) -> LucencyNet:
     """Train a network and return the mean of its last states.
+
+    The state is written to a checkpoint every `CHECKPOINT_STEPS` steps. If a checkpoint of the same
+    plan and films exists, training resumes from it, and ends as if it had never been interrupted.
 
     Parameters
     ----------
@@ -87,11 +103,13 @@ def fit(
         How long and how fast.
     tell
         Takes a line of progress now and then.
+    checkpoint
+        File of the checkpoint, which remains when the training is done; none is kept where None.
 
     Raises
     ------
     TrainingError
-        When there are no films.
+        When there are no films, or the checkpoint is damaged.
     """
     if not any(pool.films for pool in pools):
         raise TrainingError("there are no films to learn from; give more phantoms or films")
@@ -106,8 +124,13 @@ def fit(
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, plan.steps))
     kept = {name: value.clone() for name, value in network.state_dict().items()}
+    state = _State(network, optimiser, schedule, kept)
+    key = "" if checkpoint is None else _key(pools, plan)
+    done = 0 if checkpoint is None else state.restore(checkpoint, key)
+    if done:
+        tell(f"resumed at step {done} of {plan.steps}")
     losses: list[float] = []
-    for step, (image, targets) in enumerate(_batches(pools, plan), start=1):
+    for step, (image, targets) in enumerate(_batches(pools, plan, done), start=done + 1):
         with torch.autocast("cpu", torch.bfloat16):
             maps = network(image.to(memory_format=torch.channels_last))
         loss = _loss(maps.float(), avg_pool2d(targets, 2))
@@ -121,9 +144,65 @@ def fit(
         if step % 50 == 0 or step == plan.steps:
             tell(f"step {step} of {plan.steps}: loss {np.mean(losses):.3f}")
             losses.clear()
+        if checkpoint is not None and (step % CHECKPOINT_STEPS == 0 or step == plan.steps):
+            state.save(checkpoint, key, step)
     network.load_state_dict(kept)
     network.eval()
     return network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """All that a training changes as it goes."""
+
+    network: LucencyNet
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LambdaLR
+    kept: dict[str, Tensor]
+
+    def save(self, path: Path, key: str, step: int) -> None:
+        """Write everything, whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "key": key,
+                "step": step,
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "kept": self.kept,
+            },
+            buffer,
+        )
+        write_bytes(path, buffer.getvalue())
+
+    def restore(self, path: Path, key: str) -> int:
+        """Take a checkpoint of the same training over and return its step; 0 without one."""
+        try:
+            saved = torch.load(path, weights_only=True)
+        except FileNotFoundError:
+            return 0
+        except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+            raise TrainingError(
+                f"checkpoint {path} cannot be read; delete it to train from the beginning"
+            ) from error
+        if saved["key"] != key:
+            return 0
+        self.network.load_state_dict(saved["network"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.kept.update(saved["kept"])
+        return int(saved["step"])
+
+
+def _key(pools: Sequence[Pool], plan: Plan) -> str:
+    """Return what identifies a training: its plan, and the films' names and pixels."""
+    digest = hashlib.sha256(repr(plan).encode())
+    for pool in pools:
+        digest.update(f"{pool.weight} {len(pool.films)}".encode())
+        for film in pool.films:
+            digest.update(f"{film.name} {zlib.crc32(film.image.tobytes())}".encode())
+    return digest.hexdigest()
 
 
 def _pace(step: int, steps: int) -> float:
@@ -165,8 +244,8 @@ def _loss(maps: Tensor, targets: Tensor) -> Tensor:
     return torch.stack(parts).sum(0).mean()
 
 
-def _batches(pools: Sequence[Pool], plan: Plan) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches of a plan; the same plan gives the same, whatever the machine's load."""
+def _batches(pools: Sequence[Pool], plan: Plan, done: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield a plan's batches after the first `done`; the same plan gives the same batches."""
     filled = [pool for pool in pools if pool.films]
     weights = np.array([pool.weight for pool in filled])
     weights /= weights.sum()
@@ -180,10 +259,10 @@ def _batches(pools: Sequence[Pool], plan: Plan) -> Iterator[tuple[Tensor, Tensor
         films = without if normal else with_lesions
         return random_view(films[rng.integers(len(films))], rng, side_px=plan.side_px)
 
-    numbers = iter(range(plan.steps * plan.batch))
+    numbers = iter(range(done * plan.batch, plan.steps * plan.batch))
     with ThreadPoolExecutor(2) as pool:
         ahead = [pool.submit(view, number) for number in itertools.islice(numbers, _AHEAD)]
-        for _ in range(plan.steps):
+        for _ in range(plan.steps - done):
             drawn = [ahead.pop(0).result() for _ in range(plan.batch)]
             ahead += [pool.submit(view, n) for n in itertools.islice(numbers, plan.batch)]
             images, targets = (np.stack(arrays) for arrays in zip(*drawn, strict=True))

@@ -10,12 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.scorer.network import channels
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.radiograph import FloatImage
 from lesionscan.training.films import FAINT, LESION, TrainingFilm
 
 _LETTERS = ("R", "L", "R", "L", "AP", "RL 12", "LAT", "1234", "PORTABLE", "L-2")
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PLAIN)
+_CLOSE = 1.15
+"""From this zoom on a view is a window of the film, and not the film."""
+_SPECK_PX = 9
+"""A lesion of fewer pixels in a view is not asked for: it cannot be told from noise."""
 _NEAR_BONE = 9
 """Width, in pixels, of the neighbourhood about which the outline of one bone says something."""
 
@@ -78,57 +82,121 @@ def random_view(
     if rng.random() < 0.3:
         _compress(view, rng)
     targets = np.stack([view.lesion, view.faint, view.bone, view.known])
-    return channels(view.image.astype(np.float32)), targets
+    return Preprocessing().channels(view.image.astype(np.float32)), targets
 
 
 def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
     """Turn, mirror, stretch, zoom and shift."""
+    zoom = _zoom(rng)
+    image, scale = _detailed(film.image.astype(np.float32) / 255, rng, zoom), np.ones(2)
     rows, cols = film.image.shape
-    scale = np.full(2, side / max(rows, cols))  # x, y
+    shrunk = np.array([image.shape[1] / cols, image.shape[0] / rows])  # x, y
     if rng.random() < 0.4:  # stretched to a square, as many public sets are
         scale = np.array([side / cols, side / rows])
     else:
         stretch = np.exp(rng.normal(0, 0.12))
-        scale *= (1 / stretch, stretch)
-    zoom = np.exp(rng.uniform(-0.35, 0.55) if rng.random() < 0.6 else rng.uniform(-0.1, 0.1))
-    scale *= zoom
+        scale = side / max(rows, cols) * np.array([1 / stretch, stretch])
+    scale = scale * zoom
     angle = np.deg2rad(rng.normal(0, 8) if rng.random() < 0.8 else rng.uniform(-180, 180))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.15:
         turn = turn @ np.array([[0.0, -1.0], [1.0, 0.0]])
     mirror = np.diag([-1.0 if rng.random() < 0.5 else 1.0, -1.0 if rng.random() < 0.1 else 1.0])
     matrix = turn @ mirror @ np.diag(scale)
-    centre = np.array([cols / 2, rows / 2])
-    lesion = np.argwhere(film.lesions == LESION)
-    if zoom > 1.1 and len(lesion) and rng.random() < 0.7:  # so that zooming does not lose it
-        centre = (centre + lesion[rng.integers(len(lesion))][::-1]) / 2
-    shift = rng.normal(0, 0.06 * side, 2) + side / 2
+    centre, shift = np.array([cols / 2, rows / 2]), rng.normal(0, 0.06 * side, 2)
+    if zoom > _CLOSE:
+        centre, shift = _looked_at(film, rng, side / scale), np.zeros(2)
+    shift = shift + side / 2
     whole = np.hstack([matrix, (shift - matrix @ centre)[:, None]])
-    image = film.image.astype(np.float32) / 255
-    if zoom < 0.75 or side / max(rows, cols) < 0.75:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / min(1.0, *scale)), np.float32)
+    # pixel centres at integers: of the film's grid, and of the image with its own detail
+    seen = np.hstack([matrix / shrunk, whole[:, 2:] + matrix @ (0.5 / shrunk - 0.5)[:, None]])
+    least = float((scale / shrunk).min())
+    if least < 0.75:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / least), np.float32)
     luck = rng.random()
     outside = 0.0 if luck < 0.75 else float(rng.random()) if luck < 0.85 else 1.0
 
-    def placed(array: NDArray[np.generic], border: float = 0.0) -> FloatImage:
+    def placed(
+        array: NDArray[np.generic], border: float = 0.0, matrix: NDArray[np.float64] = whole
+    ) -> FloatImage:
         return np.asarray(
-            cv2.warpAffine(array.astype(np.float32), whole, (side, side), borderValue=border),
+            cv2.warpAffine(array.astype(np.float32), matrix, (side, side), borderValue=border),
             np.float32,
         )
 
+    lesion = placed(film.lesions == LESION)
+    faint = placed(film.lesions == FAINT)
+    _forgive_specks(lesion, faint)
     bone = placed(film.bone) / np.float32(255)
     known = np.full((side, side), 0.0 if film.bone_outline == "none" else 1.0, np.float32)
     if film.bone_outline == "near":
         near = cv2.dilate((bone > 0.5).astype(np.uint8), np.ones((_NEAR_BONE, _NEAR_BONE)))
         known = near.astype(np.float32)
     return View(
-        image=placed(image, outside),
-        lesion=placed(film.lesions == LESION),
-        faint=placed(film.lesions == FAINT),
+        image=placed(image, outside, seen),
+        lesion=lesion,
+        faint=faint,
         bone=bone,
         known=known,
         inside=placed(np.ones((rows, cols))),
     )
+
+
+def _zoom(rng: np.random.Generator) -> float:
+    """Draw how closely to look: 1 shows the whole film; the search looks at 1 to about 4."""
+    luck = rng.random()
+    if luck < 0.3:
+        return float(np.exp(rng.uniform(-0.1, 0.1)))
+    if luck < 0.5:
+        return float(np.exp(rng.uniform(np.log(0.6), np.log(1.5))))
+    return float(np.exp(rng.uniform(np.log(1.3), np.log(4.0))))
+
+
+def _detailed(image: FloatImage, rng: np.random.Generator, zoom: float) -> FloatImage:
+    """Return a film with as little detail as smaller files have, now and then."""
+    if rng.random() < 0.65:
+        return image
+    least = 200 * min(zoom, 2.0)
+    factor = rng.uniform(least, max(2 * least, 500)) / max(image.shape)
+    if factor >= 1.0:
+        return image
+    return np.asarray(
+        cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.float32
+    )
+
+
+def _looked_at(
+    film: TrainingFilm, rng: np.random.Generator, extent: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the centre (x, y) of a close view of `extent` (x, y) pixels of a film.
+
+    It shows a lesion, bone, or anything, and little beyond the film's border.
+    """
+    rows, cols = film.image.shape
+    size = np.array([cols, rows], np.float64)
+    point = rng.uniform(0, 1, 2) * size
+    lesion = np.argwhere(film.lesions == LESION)
+    luck = rng.random()
+    if len(lesion) and luck < 0.75:
+        point = lesion[rng.integers(len(lesion))][::-1].astype(np.float64)
+    elif luck < 0.9:
+        places = (rng.uniform(0, 1, (64, 2)) * (rows, cols)).astype(int)
+        bony = np.flatnonzero(film.bone[places[:, 0], places[:, 1]] > 127)
+        if bony.size:
+            point = places[bony[0]][::-1].astype(np.float64)
+    point = point + rng.uniform(-0.3, 0.3, 2) * extent
+    low = np.minimum(0.45 * extent, size / 2)
+    return np.asarray(np.clip(point, low, size - low), np.float64)
+
+
+def _forgive_specks(lesion: FloatImage, faint: FloatImage) -> None:
+    """Neither ask for nor forbid lesions of which a view shows only a few pixels."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats((lesion > 0.1).astype(np.uint8))
+    for piece in range(1, count):
+        if stats[piece, cv2.CC_STAT_AREA] < _SPECK_PX:
+            mask = pieces == piece
+            faint[mask] = np.maximum(faint[mask], 1.0)
+            lesion[mask] = 0.0
 
 
 def _add_decoys(view: View, rng: np.random.Generator) -> None:

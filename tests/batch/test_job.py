@@ -19,14 +19,16 @@ from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.detection import pipeline
-from lesionscan.detection.scorer.scorer_file import ScorerError
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.reporting.atomic import OutputError, write_bytes
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import NO_MEMORY, RAISE, find_stub
-from tests.detection.scorer.made import scorer_bytes
+from tests.detection.scorer.made import overflowing_network, scorer_bytes
 from tests.reading.dicom_maker import dataset, save
 from tests.reporting.test_records import validate
+
+FIND_CANDIDATES = pipeline.find_candidates
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +134,24 @@ def test_a_scorer_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     job = replace(make_job(tmp_path), scorer=tmp_path / "gone.scorer")
     with pytest.raises(ScorerError, match=r"gone\.scorer cannot be read"):
         done(job)
+
+
+def test_a_network_that_fails_on_a_film_is_named_as_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The film fails for itself, and its record says that it is the scorer."""
+    monkeypatch.setattr(pipeline, "find_candidates", FIND_CANDIDATES)
+    path = tmp_path / "bad.scorer"
+    path.write_bytes(scorer_bytes(onnx=overflowing_network()))
+    job = replace(make_job(tmp_path), scorer=path)
+    bright = np.repeat(np.linspace(0, 255, 200).astype(np.uint8)[None], 200, axis=0)
+    Image.fromarray(bright).save(job.path)
+    outcome = done(job)
+    assert outcome.error is not None
+    assert outcome.error.code == "scorer_failed"
+    assert outcome.error.message.startswith(
+        "the scorer's network makes numbers that are not finite"
+    )
 
 
 def test_no_resume_does_all_again(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from lesionscan.batch.job import Outcome
 from lesionscan.cli import scan
 from lesionscan.cli.progress import Progress
 from lesionscan.detection import pipeline
-from lesionscan.detection.scorer.scorer_file import ScorerError
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.records import is_sealed
 from tests.batch.films import tree, write_film

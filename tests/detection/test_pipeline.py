@@ -15,6 +15,7 @@ from lesionscan.detection import pipeline
 from lesionscan.detection.field import Field
 from lesionscan.detection.pipeline import find_in_steps, normalise_film
 from lesionscan.detection.scorer.network import Maps, Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Radiograph
 from lesionscan.simulation.exposure.film import Film
@@ -33,10 +34,10 @@ class Knowing(Network):
     """A network that knows what it will see."""
 
     def __init__(self, lucency: FloatImage, bone: FloatImage) -> None:
-        super().__init__(onnx_network(), 64)
+        super().__init__(onnx_network(), Preprocessing(), (64,))
         self._known = Maps(lucency, bone)
 
-    def look(self, image: FloatImage) -> Maps:
+    def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
         """Return the maps that were given, for a film of their size."""
         assert image.shape == self._known.lucency.shape
         return self._known
@@ -46,9 +47,9 @@ class Seeing(Network):
     """A network that has no favourite direction: bone is bright, a lucency a dark spot in it."""
 
     def __init__(self) -> None:
-        super().__init__(onnx_network(), 64)
+        super().__init__(onnx_network(), Preprocessing(), (64,))
 
-    def look(self, image: FloatImage) -> Maps:
+    def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
         """Return the film's brightness, and how much darker it is than its surroundings."""
         near, far = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (4.0, 16.0))
         bone = expit(20.0 * (near - 0.45)).astype(np.float32)
@@ -222,7 +223,9 @@ def test_a_scorer_that_is_given_is_used_and_named() -> None:
     findings = find_candidates(radiograph(limb()), believing, scorer)
 
     assert findings.scorer_sha256 == scorer.sha256
-    looked = scorer.network.look(findings.image).lucency  # a small film keeps its grid
+    looked = scorer.network.look(
+        findings.image, scorer.network.long_sides_px[0]
+    ).lucency  # a small film keeps its grid
     assert findings.lucency == pytest.approx(looked, abs=0.01)
     assert not findings.lucency.flags.writeable
     assert findings.candidates

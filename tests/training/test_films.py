@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
@@ -29,7 +30,7 @@ NO_BONE = -20.0
 
 def network(bias: float = NO_BONE) -> Network:
     """Return a network that sees no bone anywhere, or, with another bias, some."""
-    return Network(onnx_network(lucency=0.0, bias=bias), 64)
+    return Network(onnx_network(lucency=0.0, bias=bias), Preprocessing(), (64,))
 
 
 def gradient(shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -62,12 +63,12 @@ def knee(tmp_path_factory: pytest.TempPathFactory) -> TruthFilm:
 
 def test_all_of_a_film_has_one_size(tmp_path: Path) -> None:
     """Picture and masks agree where film and working grid would round the short side apart."""
-    shape = (500, 322)  # 247.3 columns of the film, 247.7 of its working grid
+    shape = (1000, 644)  # 494.6 columns
     film = KnownFilm(
         "one", "png", png_bytes(gradient(shape)), np.zeros(shape, np.uint16), np.ones(shape, bool)
     )
     made = training_film(folder(tmp_path, film)[0], bone_outline="near")
-    assert made.image.shape == made.lesions.shape == made.bone.shape == (LONG_SIDE_PX, 248)
+    assert made.image.shape == made.lesions.shape == made.bone.shape == (LONG_SIDE_PX, 495)
     assert made.bone_outline == "near"
     assert (made.bone == 255).all()
 

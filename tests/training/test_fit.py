@@ -1,5 +1,7 @@
 """Fitting lowers the loss, asks only what is known, and repeats itself."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def two_films() -> list[Pool]:
 
 def loss_of(net: LucencyNet) -> float:
     """Return the loss on views that no plan here draws."""
-    batches = list(fitting._batches(two_films(), plan(2, seed=99)))
+    batches = list(fitting._batches(two_films(), plan(2, seed=99), 0))
     with torch.no_grad():
         net.eval()
         losses = [
@@ -67,6 +69,57 @@ def test_the_same_plan_gives_the_same_weights() -> None:
 
     assert torch.equal(head(3), head(3))
     assert not torch.equal(head(3), head(4))
+
+
+class Killed(Exception):  # noqa: N818 - an event, not an error
+    """What stops a training in a test."""
+
+
+def test_a_training_killed_twice_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven steps, killed in the fourth and in the sixth, checkpoints every two steps."""
+    whole = fit(network(), two_films(), plan(7), silent).state_dict()
+    monkeypatch.setattr(fitting, "CHECKPOINT_STEPS", 2)
+    checkpoint, remember = tmp_path / "x.checkpoint", fitting._remember
+    steps_left = iter([])
+
+    def counted(*arguments: object) -> None:
+        if next(steps_left, None) is None:
+            raise Killed
+        remember(*arguments)
+
+    monkeypatch.setattr(fitting, "_remember", counted)
+    for steps in (3, 3):  # steps 1 to 3; then 3 to 5, from the checkpoint of step 2
+        steps_left = iter(range(steps))
+        with pytest.raises(Killed):
+            fit(network(), two_films(), plan(7), silent, checkpoint=checkpoint)
+    monkeypatch.setattr(fitting, "_remember", remember)
+    lines: list[str] = []
+    resumed = fit(network(), two_films(), plan(7), lines.append, checkpoint=checkpoint)
+
+    assert lines[0] == "resumed at step 4 of 7"
+    assert all(torch.equal(value, whole[name]) for name, value in resumed.state_dict().items())
+
+
+def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
+    """Another seed starts from the beginning, with the result it has without a checkpoint."""
+    checkpoint = tmp_path / "x.checkpoint"
+    fit(network(), two_films(), plan(2), silent, checkpoint=checkpoint)
+    lines: list[str] = []
+    other = fit(network(), two_films(), plan(2, seed=4), lines.append, checkpoint=checkpoint)
+
+    expected = fit(network(), two_films(), plan(2, seed=4), silent).state_dict()
+    assert not any("resumed" in line for line in lines)
+    assert torch.equal(other.state_dict()["head.weight"], expected["head.weight"])
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    """One line names the file and the remedy."""
+    checkpoint = tmp_path / "x.checkpoint"
+    checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(TrainingError, match=r"x\.checkpoint cannot be read; delete it"):
+        fit(network(), two_films(), plan(1), silent, checkpoint=checkpoint)
 
 
 def test_the_kept_weights_are_a_mean() -> None:

@@ -1,6 +1,6 @@
 """The scorer's file: a zip of `network.onnx` and `scorer.json`, read with suspicion.
 
-Format 1. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. Sizes are bounded
+Format 2. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. Sizes are bounded
 before anything is unpacked, and what is wrong is said in one line. A network is a program all the
 same: it can ask for more memory or time than there is, so load only scorers from people you trust.
 """
@@ -22,10 +22,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.terms import TERM_BY_NAME
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NETWORK_NAME, CARD_NAME = "network.onnx", "scorer.json"
 
 _SHIPPED = Path(__file__).with_name("lesionscan.scorer")
@@ -41,10 +43,6 @@ _BROKEN_ZIP = (
 LogOdds: TypeAlias = Annotated[float, Field(ge=-1e3, le=1e3)]
 """Beyond that a score is 0 or 1 to the last digit."""
 AboutFact: TypeAlias = str | int | float | tuple[str | int | float, ...]
-
-
-class ScorerError(ValueError):
-    """A scorer file that cannot be used; the message names the file, the cause and the remedy."""
 
 
 class _Checked(BaseModel):
@@ -107,8 +105,10 @@ class ScorerCard(_Checked):
         Version of the file's format.
     name
         Name of the scorer.
-    long_side_px
-        Long side of the grid on which the network looks, in pixels.
+    preprocessing
+        How a film becomes the network's input.
+    look_long_sides_px
+        Long sides of the grids on which the network looks at a film, in pixels, rising.
     offset
         Log-odds of a region before any term has its say.
     terms
@@ -122,12 +122,22 @@ class ScorerCard(_Checked):
         When a value is out of its range.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     name: str
-    long_side_px: Annotated[int, Field(ge=32, le=2048)]
+    preprocessing: Preprocessing = Preprocessing()
+    look_long_sides_px: Annotated[
+        tuple[Annotated[int, Field(ge=32, le=2048)], ...], Field(min_length=1, max_length=4)
+    ]
     offset: LogOdds
     terms: tuple[TermEffect, ...]
     about: dict[str, AboutFact]
+
+    @field_validator("look_long_sides_px")
+    @classmethod
+    def _rise(cls, sides: tuple[int, ...]) -> tuple[int, ...]:
+        if any(one >= other for one, other in pairwise(sides)):
+            raise ValueError("must rise strictly")
+        return sides
 
     @model_validator(mode="after")
     def _names_each_term_once(self) -> Self:
@@ -214,7 +224,7 @@ class Scorer:
             raise ScorerError(f"{source} is not a zip archive or is damaged; {_REMEDY}") from error
         card = _card(text, source)
         try:
-            network = Network(onnx, card.long_side_px)
+            network = Network(onnx, card.preprocessing, card.look_long_sides_px)
         except ValueError as error:
             raise ScorerError(f"{source}: {NETWORK_NAME} {error}; {_REMEDY}") from error
         return cls(

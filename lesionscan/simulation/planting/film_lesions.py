@@ -1,14 +1,22 @@
 """Lesions for real films: recipes in pixels of the film, drawn to fit the bones in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lesionscan.simulation.fields import Grid, Window, check_ranges
 from lesionscan.simulation.lesions import Shape
 from lesionscan.simulation.planting.film_bones import Axis
-from lesionscan.simulation.random_lesions import KINDS, Draft, draw_cluster, geographic, small_hole
+from lesionscan.simulation.random_lesions import (
+    KINDS,
+    SIZED_KINDS,
+    Draft,
+    draw_cluster,
+    geographic,
+    small_hole,
+)
 
 NOMINAL_HALF_WIDTH = 14.0
 """A film's millimetre is unknown. Where a recipe needs a length that does not follow the lesion (a
@@ -18,6 +26,8 @@ LEAST_DIAMETER_PX = 4.0
 """A lesion of fewer pixels than that across cannot be outlined."""
 _NARROWEST_HALF_WIDTH_PX = 1.0
 """No bone counts as narrower."""
+_WIDEST_MARGIN = 0.15
+"""Half width of the transition of a lesion of stated size, as a share of its diameter."""
 _TRIES = 40
 
 
@@ -141,25 +151,65 @@ class FilmLesion:
 
 
 def draw_candidates(
-    rng: np.random.Generator, axes: tuple[Axis, ...], *, count: int
+    rng: np.random.Generator,
+    axes: tuple[Axis, ...],
+    *,
+    count: int,
+    diameters_px: tuple[float, float] | None = None,
 ) -> Iterator[FilmLesion]:
     """Yield lesions drawn for the bones of a film, `_TRIES` for each one wanted.
 
     The caller takes those that lie in bone and away from others. Where three or more are wanted,
     every third time all are small holes in one stretch of one bone.
+
+    Parameters
+    ----------
+    rng
+        Decides everything.
+    axes
+        The bones' axes.
+    count
+        How many lesions are wanted.
+    diameters_px
+        Range of their diameters, drawn evenly by its logarithm; where None, sizes follow the bone.
     """
-    if not draw_cluster(rng, count):
+    cluster = draw_cluster(rng, count)
+    if diameters_px is not None:
+        low, high = np.log(diameters_px)
+        near = _stretch(rng, axes) if cluster else None
+        for _ in range(_TRIES * count):
+            axis, index = _spot(rng, axes) if near is None else _of_stretch(rng, near)
+            kind = SIZED_KINDS[int(rng.integers(len(SIZED_KINDS)))]
+            draft = kind(rng, _nominal(axis, index))
+            diameter = float(np.exp(rng.uniform(low, high))) / _detail_px(axis)
+            # a transition as wide as the lesion would leave nothing of it
+            margin = min(draft.margin, _WIDEST_MARGIN * diameter)
+            yield _at(replace(draft, diameter=diameter, margin=margin), axis, index)
+        return
+    if not cluster:
         for _ in range(_TRIES * count):
             yield _one(rng, axes)
         return
+    stretch = _stretch(rng, axes)
+    for _ in range(_TRIES * count):
+        axis, index = _of_stretch(rng, stretch)
+        yield _at(small_hole(rng, _nominal(axis, index)), axis, index)
+
+
+def _stretch(rng: np.random.Generator, axes: tuple[Axis, ...]) -> tuple[Axis, NDArray[np.int64]]:
+    """Draw a bone, and the points within four of its half widths of one of its points."""
     axis, middle = _spot(rng, axes)
-    # as far as four half widths of the bone to either side
     along = axis.to_ends_px[:, 0]
     near = np.abs(along - along[middle]) <= 4.0 * axis.half_widths_px[middle]
-    spots = np.flatnonzero(near)
-    for _ in range(_TRIES * count):
-        index = int(spots[int(rng.integers(spots.size))])
-        yield _at(small_hole(rng, _nominal(axis, index)), axis, index)
+    return axis, np.flatnonzero(near)
+
+
+def _of_stretch(
+    rng: np.random.Generator, stretch: tuple[Axis, NDArray[np.int64]]
+) -> tuple[Axis, int]:
+    """Draw one point of a stretch."""
+    axis, spots = stretch
+    return axis, int(spots[int(rng.integers(spots.size))])
 
 
 def _one(rng: np.random.Generator, axes: tuple[Axis, ...]) -> FilmLesion:

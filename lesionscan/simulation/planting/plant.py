@@ -19,7 +19,11 @@ from lesionscan.simulation.planting.film_bones import (
     join_pieces,
     trace_axes,
 )
-from lesionscan.simulation.planting.film_lesions import FilmLesion, draw_candidates
+from lesionscan.simulation.planting.film_lesions import (
+    LEAST_DIAMETER_PX,
+    FilmLesion,
+    draw_candidates,
+)
 from lesionscan.simulation.planting.film_signal import (
     Signal,
     block_means,
@@ -178,7 +182,11 @@ def _check(image: NDArray[np.generic], bone: Mask) -> None:
 
 
 def plant(
-    film: PreparedFilm, seed: int | tuple[int, ...], *, lesions: int | tuple[FilmLesion, ...] = 1
+    film: PreparedFilm,
+    seed: int | tuple[int, ...],
+    *,
+    lesions: int | tuple[FilmLesion, ...] = 1,
+    diameters_px: tuple[float, float] | None = None,
 ) -> PlantedFilm:
     """Plant lesions in a film; the same arguments give the same pixels.
 
@@ -190,20 +198,31 @@ def plant(
         A number 0 or greater, or several (such as film and variant).
     lesions
         How many to draw (fewer where no place was found), or the recipes themselves.
+    diameters_px
+        Smallest and largest diameter of the lesions to draw, evenly by its logarithm; where None,
+        sizes follow the bone.
 
     Raises
     ------
     ValueError
-        When the seed or the number of lesions is negative, or a given recipe meets no bone.
+        When the diameters do not rise from `LEAST_DIAMETER_PX` on, the seed or the number of
+        lesions is negative, or a given recipe meets no bone.
     """
     key = (seed,) if isinstance(seed, int) else seed
     if min(key, default=0) < 0:
         raise ValueError(f"seed must be 0 or greater, got {seed}")
+    if diameters_px is not None and not LEAST_DIAMETER_PX <= diameters_px[0] <= diameters_px[1]:
+        raise ValueError(
+            f"diameters must be two rising numbers of {LEAST_DIAMETER_PX:g} px or more, got "
+            f"{diameters_px[0]:g} {diameters_px[1]:g}"
+        )
     work = PlantingWork(film.image, film.signal, key)
     if isinstance(lesions, int):
         if lesions < 0:
             raise ValueError(f"the number of lesions must be 0 or greater, got {lesions}")
-        for lesion in draw_candidates(generator(*key, 40), film.axes, count=lesions):
+        for lesion in draw_candidates(
+            generator(*key, 40), film.axes, count=lesions, diameters_px=diameters_px
+        ):
             if len(work.recipes) == lesions:
                 break
             if work.has_room(lesion):

@@ -1,8 +1,11 @@
 """Small networks and scorers whose answers are known on paper."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from lesionscan.detection.scorer.scorer_file import ScorerCard, TermEffect, write_scorer
 
@@ -42,23 +45,64 @@ def lopsided_network() -> bytes:
     return _network(weights, 0.0, ("image", "maps"))
 
 
+def overflowing_network() -> bytes:
+    """Return a network whose logits are no finite numbers where a channel is above 1.5."""
+    weights = np.full((2, 3, 2, 2), 3e38, np.float32)
+    return made_model(
+        [
+            helper.make_node("Add", ["image", "low"], ["above"]),
+            helper.make_node("Clip", ["above", "zero", "two"], ["bright"]),
+            helper.make_node(
+                "Conv", ["bright", "weights"], ["maps"], strides=[2, 2], kernel_shape=[2, 2]
+            ),
+        ],
+        {
+            "low": np.array(-1.5, np.float32),
+            "zero": np.array(0, np.float32),
+            "two": np.array(2, np.float32),
+            "weights": weights,
+        },
+    )
+
+
 def _network(weights: NDArray[np.float32], bias: float, names: tuple[str, str]) -> bytes:
     maps, _, *cell = weights.shape
     convolution = helper.make_node(
         "Conv", [names[0], "weights", "biases"], [names[1]], strides=cell, kernel_shape=cell
     )
+    stored = {"weights": weights, "biases": np.full(maps, bias, np.float32)}
+    return made_model([convolution], stored, names=names, maps=maps)
+
+
+def made_model(
+    nodes: Sequence[NodeProto],
+    stored: Mapping[str, NDArray[Any]],
+    *,
+    names: tuple[str, str] = ("image", "maps"),
+    maps: int = 2,
+    change: Callable[[ModelProto], object] = lambda _: None,
+) -> bytes:
+    """Return a network of these nodes and stored tensors.
+
+    Parameters
+    ----------
+    nodes, stored
+        Its operations, and its tensors by name.
+    names, maps
+        Names of the input and of the output, and the output's channels.
+    change
+        What is done to the model at the end.
+    """
     graph = helper.make_graph(
-        [convolution],
+        list(nodes),
         "made",
         [helper.make_tensor_value_info(names[0], TensorProto.FLOAT, ["n", 3, "h", "w"])],
         [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["n", maps, "p", "q"])],
-        [
-            numpy_helper.from_array(weights, "weights"),
-            numpy_helper.from_array(np.full(maps, bias, np.float32), "biases"),
-        ],
+        [numpy_helper.from_array(array, name) for name, array in stored.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
+    change(model)
     return bytes(model.SerializeToString())
 
 
@@ -70,7 +114,7 @@ def scorer_card(
     """Return a card with terms given as (name, at, effect)."""
     return ScorerCard(
         name=name,
-        long_side_px=LONG_SIDE_PX,
+        look_long_sides_px=(LONG_SIDE_PX,),
         offset=offset,
         terms=tuple(TermEffect(name=term, at=at, effect=effect) for term, at, effect in terms),
         about={"films": 3, "sources": ("made", "by hand")},

@@ -6,16 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from scipy.special import expit
 
-from lesionscan.detection.scorer.network import Network, channels
+from lesionscan.detection.scorer.errors import ScorerError
+from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.radiograph import FloatImage
 from tests.detection.made import disk
-from tests.detection.scorer.made import LONG_SIDE_PX, lopsided_network, onnx_network
+from tests.detection.scorer.made import (
+    LONG_SIDE_PX,
+    lopsided_network,
+    onnx_network,
+    overflowing_network,
+)
 
 
-def _network(long_side_px: int = LONG_SIDE_PX) -> Network:
-    return Network(onnx_network(), long_side_px)
+def _network() -> Network:
+    return Network(onnx_network(), Preprocessing(), (64,))
 
 
 def _film(shape: tuple[int, int], seed: int = 0) -> FloatImage:
@@ -24,7 +32,7 @@ def _film(shape: tuple[int, int], seed: int = 0) -> FloatImage:
 
 def test_a_flat_image_has_its_grey_value_and_no_local_contrast() -> None:
     """0.7 is (0.7 - 0.45) / 0.25 = 1 in the first channel, 0 in the two local ones."""
-    seen = channels(np.full((96, 64), 0.7, np.float32))
+    seen = Preprocessing().channels(np.full((96, 64), 0.7, np.float32))
 
     assert seen.shape == (3, 96, 64)
     assert seen.dtype == np.float32
@@ -42,7 +50,7 @@ def test_beside_a_step_local_channels_follow_from_the_normal_distribution(
     mean = 0.5 * (1 + math.erf(0.5 / sigma / math.sqrt(2)))
     expected = (1 - mean) / (math.sqrt(mean - mean**2) + floor) / 1.2
 
-    assert channels(image)[channel, 160, 160] == pytest.approx(expected, abs=0.005)
+    assert Preprocessing().channels(image)[channel, 160, 160] == pytest.approx(expected, abs=0.005)
 
 
 def test_local_channels_are_cut_at_three_spreads() -> None:
@@ -50,7 +58,7 @@ def test_local_channels_are_cut_at_three_spreads() -> None:
     image = np.zeros((320, 320), np.float32)
     image[160, 160] = 1.0
 
-    assert channels(image)[1:, 160, 160] == pytest.approx(2.5)
+    assert Preprocessing().channels(image)[1:, 160, 160] == pytest.approx(2.5)
 
 
 def test_maps_are_what_the_network_says() -> None:
@@ -60,7 +68,7 @@ def test_maps_are_what_the_network_says() -> None:
     """
     image = np.kron(_film((8, 8)), np.ones((8, 8))).astype(np.float32)
 
-    maps = _network().look(image)
+    maps = _network().look(image, LONG_SIDE_PX)
 
     expected = expit((image - 0.45) / 0.25)[3::8, 3::8]
     assert maps.lucency[3::8, 3::8] == pytest.approx(expected, abs=2e-3)
@@ -73,7 +81,7 @@ def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
     centre = (0.4 * shape[0], 0.6 * shape[1])
     image = disk(shape, centre, 0.15 * max(shape)).astype(np.float32)
 
-    lucency = _network().look(image).lucency
+    lucency = _network().look(image, LONG_SIDE_PX).lucency
 
     assert lucency.shape == shape
     inside = np.argwhere(image > 0.5).mean(axis=0)
@@ -85,9 +93,12 @@ def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
 def test_a_mirrored_film_has_mirrored_maps() -> None:
     """So it is where no padding is needed, whatever the network."""
     image = _film((64, 32))
-    network = Network(lopsided_network(), LONG_SIDE_PX)
+    network = Network(lopsided_network(), Preprocessing(), (64,))
 
-    maps, mirrored = network.look(image), network.look(np.ascontiguousarray(image[:, ::-1]))
+    maps, mirrored = (
+        network.look(image, LONG_SIDE_PX),
+        network.look(np.ascontiguousarray(image[:, ::-1]), LONG_SIDE_PX),
+    )
 
     assert mirrored.lucency == pytest.approx(maps.lucency[:, ::-1], abs=1e-6)
     assert mirrored.bone == pytest.approx(maps.bone[:, ::-1], abs=1e-6)
@@ -96,7 +107,7 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3000, 7), (33, 31), (640, 640)])
 def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
     """One row, one column, long and thin: maps of the film's shape in [0, 1], read-only."""
-    maps = _network().look(_film(shape))
+    maps = _network().look(_film(shape), LONG_SIDE_PX)
 
     for part in (maps.lucency, maps.bone):
         assert part.shape == shape
@@ -110,9 +121,9 @@ def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
 def test_what_was_looked_at_before_does_not_matter() -> None:
     """A film's maps are the same after a film of another shape."""
     network, film = _network(), _film((200, 130))
-    before = network.look(film)
-    network.look(_film((77, 300), seed=1))
-    after = network.look(film)
+    before = network.look(film, LONG_SIDE_PX)
+    network.look(_film((77, 300), seed=1), LONG_SIDE_PX)
+    after = network.look(film, LONG_SIDE_PX)
 
     assert (before.lucency == after.lucency).all()
 
@@ -121,21 +132,21 @@ def test_threads_do_not_mix_their_films() -> None:
     """Eight films looked at by four threads have the maps that they have one by one."""
     network = _network()
     films = [_film((90 + 20 * number, 100), seed=number) for number in range(8)]
-    expected = [network.look(film).lucency for film in films]
+    expected = [network.look(film, LONG_SIDE_PX).lucency for film in films]
 
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda film: network.look(film).lucency, films))
+        found = list(threads.map(lambda film: network.look(film, LONG_SIDE_PX).lucency, films))
 
     assert all((one == other).all() for one, other in zip(found, expected, strict=True))
 
 
 def test_a_network_can_be_sent_to_another_process() -> None:
     """Pickled and unpickled it gives the same maps."""
-    network, film = _network(96), _film((50, 60))
+    network, film = _network(), _film((50, 60))
     sent = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own bytes
 
-    assert sent.long_side_px == 96
-    assert (sent.look(film).lucency == network.look(film).lucency).all()
+    assert sent.preprocessing == network.preprocessing
+    assert (sent.look(film, LONG_SIDE_PX).lucency == network.look(film, LONG_SIDE_PX).lucency).all()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +155,10 @@ def test_a_network_can_be_sent_to_another_process() -> None:
         (b"", "is no ONNX model that can be run"),
         (b"garbage" * 50, "is no ONNX model that can be run"),
         (onnx_network()[:150], "is no ONNX model that can be run"),
-        (onnx_network().replace(b"Conv", b"Cunv"), "is no ONNX model that can be run"),
+        (
+            onnx_network().replace(b"Conv", b"Cunv"),
+            "uses an operator that a scorer's network may not",
+        ),
         (onnx_network().replace(b"Conv", b"C\xffnv"), "is no ONNX model that can be run"),
         (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
         (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
@@ -159,12 +173,48 @@ def test_a_network_that_cannot_be_used_is_refused_in_one_line(
 ) -> None:
     """No model, another model, or a broken one: an error, and nothing is printed."""
     with pytest.raises(ValueError, match=message):
-        Network(onnx, LONG_SIDE_PX)
+        Network(onnx, Preprocessing(), (64,))
     assert capfd.readouterr() == ("", "")
 
 
-def test_numbers_that_are_no_more_finite_on_a_film_are_told() -> None:
-    """A network that is sane on an empty picture and overflows on a bright one."""
-    network = Network(onnx_network(lucency=3e38), LONG_SIDE_PX)
-    with pytest.raises(ValueError, match="not finite"):
-        network.look(np.ones((64, 64), np.float32))
+def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> None:
+    """A network that is sane on the small pictures of the trial overflows on a bright film."""
+    network = Network(overflowing_network(), Preprocessing(), (64,))
+    assert np.isfinite(network.look(np.zeros((64, 64), np.float32), LONG_SIDE_PX).lucency).all()
+    with pytest.raises(ScorerError, match=r"the scorer's network makes numbers .* not finite"):
+        network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)
+
+
+class _Session:
+    """A session that gives one answer to all films."""
+
+    def __init__(self, answer: FloatImage | Exception) -> None:
+        self.answer = answer
+
+    def run(self, _: list[str], __: dict[str, FloatImage]) -> list[FloatImage]:
+        """Give the answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [self.answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (
+            np.zeros((2, 2, 16, 16), np.float32),
+            ScorerError,
+            r"makes \(2, 2, 16, 16\) of \(2, 3, 64",
+        ),
+        (runtime.RuntimeException("Reshape"), ScorerError, "network cannot be run on this film"),
+        (runtime.RuntimeException("std::bad_alloc"), MemoryError, None),
+    ],
+)
+def test_a_failure_on_a_film_is_the_scorers_unless_memory_ran_out(
+    answer: FloatImage | Exception, error: type[Exception], message: str | None
+) -> None:
+    """Maps of another size, and an error of ONNX Runtime, are no fault of the film."""
+    network = _network()
+    network._session = _Session(answer)
+    with pytest.raises(error, match=message):
+        network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lesionscan.detection.scorer import scorer_file
+from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import (
     Scorer,
     ScorerCard,
-    ScorerError,
     TermEffect,
     load_scorer,
     shipped_scorer,
@@ -56,7 +56,7 @@ def test_a_scorer_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
     assert (scorer.name, scorer.offset, scorer.terms) == ("one", -3.5, card.terms)
     assert scorer.about == {"films": 3, "sources": ("made", "by hand")}
-    assert scorer.network.long_side_px == LONG_SIDE_PX
+    assert scorer.network.long_sides_px == (LONG_SIDE_PX,)
     assert scorer.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -143,8 +143,8 @@ def test_files_that_are_too_large_are_refused_unread(
         ({"network.onnx": b"", "scorer.json": b"{"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"\xff"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"[" * 99999}, r"scorer\.json is not valid JSON"),
-        ({"network.onnx": b"", "scorer.json": b"[]"}, "has format None and this version reads 1"),
-        ({"network.onnx": b"", "scorer.json": b'{"format": 2}'}, "has format 2 and this version"),
+        ({"network.onnx": b"", "scorer.json": b"[]"}, "has format None and this version reads 2"),
+        ({"network.onnx": b"", "scorer.json": b'{"format": 1}'}, "has format 1 and this version"),
     ],
 )
 def test_other_archives_are_refused(members: dict[str, bytes], message: str) -> None:
@@ -191,7 +191,12 @@ def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -
         (lambda card: card["terms"][0].update(at=[0.0, float("inf")]), "finite number"),
         (lambda card: card["terms"].append(card["terms"][0]), "terms has enclosed more than once"),
         (lambda card: card.update(offset="0"), "offset should be a valid number, got '0'"),
-        (lambda card: card.update(long_side_px=8), "long_side_px should be greater than"),
+        (
+            lambda card: card.update(look_long_sides_px=[8]),
+            "look_long_sides_px.0 should be greater than",
+        ),
+        (lambda card: card.update(look_long_sides_px=[]), "look_long_sides_px"),
+        (lambda card: card.update(look_long_sides_px=[64, 64]), "must rise strictly"),
         (lambda card: card.update(about={"x": {}}), r"about\.x"),
         (lambda card: card.pop("name"), "name: field required"),
         (lambda card: card.update(weights=1), "weights: extra inputs are not permitted"),
@@ -225,4 +230,4 @@ def test_a_card_without_terms_scores_all_alike_and_is_allowed() -> None:
 
 
 def _plain() -> dict[str, Any]:
-    return {"name": "x", "long_side_px": 64, "offset": 0.0, "terms": (), "about": {}}
+    return {"name": "x", "look_long_sides_px": (64,), "offset": 0.0, "terms": (), "about": {}}
