@@ -107,7 +107,8 @@ def _coarse_scorer() -> bytes:
     shipped = shipped_scorer()
     card = ScorerCard(
         name="coarse",
-        long_side_px=SMALL_LOOK_PX,
+        preprocessing=shipped.network.preprocessing,
+        look_long_sides_px=(SMALL_LOOK_PX,),
         offset=shipped.offset,
         terms=shipped.terms,
         about={},

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from lesionscan.reporting.atomic import explain
+from lesionscan.reporting.atomic import OutputError, explain
 
+_BEGINNING = b'{"time": "'
 _REMEDY = "name another file (--log-json)"
 
 
@@ -44,6 +45,11 @@ class EventLog:
             raise explain(error, self._path, otherwise=_REMEDY) from error
 
 
+def _is_log(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_BEGINNING)) == _BEGINNING
+
+
 @contextmanager
 def open_log(path: Path) -> Iterator[EventLog]:
     """Open a log, an older one of that name is written over.
@@ -51,9 +57,11 @@ def open_log(path: Path) -> Iterator[EventLog]:
     Raises
     ------
     lesionscan.reporting.atomic.OutputError
-        When it cannot be opened.
+        When it cannot be opened, or a file of that name is no log.
     """
     try:
+        if path.is_file() and path.stat().st_size and not _is_log(path):
+            raise OutputError(f"{path} is no log of lesionscan; {_REMEDY}")
         stream = path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
         raise explain(error, path, otherwise=_REMEDY) from error

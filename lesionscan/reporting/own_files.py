@@ -161,6 +161,7 @@ class OwnFiles:
             remove(path, within=self._within)
 
     def _require(self, path: Path) -> None:
+        refuse_links(path, within=self._within)
         if not self._is_free_or_own(path):
             raise NotOwnError(path)
 
@@ -193,7 +194,6 @@ class OwnFiles:
             name, sha256 = path.relative_to(self.out).as_posix(), _sha256(complete)
             hashes = self._hashes(name)
             if sha256 is not None and sha256 not in hashes:
-                refuse_links(self.out / name, within=self._within)
                 _append(self.out, {"file": name, "sha256": sha256})
                 hashes.add(sha256)
 

@@ -174,7 +174,7 @@ class _State:
             },
             buffer,
         )
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue(), within=path.parent)
 
     def restore(self, path: Path, key: str) -> int:
         """Take a checkpoint of the same training over and return its step; 0 without one."""

@@ -88,7 +88,7 @@ def random_view(
 def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
     """Turn, mirror, stretch, zoom and shift."""
     zoom = _zoom(rng)
-    image, scale = _detailed(film.image.astype(np.float32) / 255, rng, zoom), np.ones(2)
+    image, scale = _detailed(film.image.astype(np.float32) / np.float32(255), rng, zoom), np.ones(2)
     rows, cols = film.image.shape
     shrunk = np.array([image.shape[1] / cols, image.shape[0] / rows])  # x, y
     if rng.random() < 0.4:  # stretched to a square, as many public sets are

@@ -307,3 +307,11 @@ def test_a_film_takes_little_memory(tmp_path: Path) -> None:
     write_film(tmp_path / "a" / "1.png")
     (film,) = found(tmp_path).films
     assert film.name is film.place
+
+
+def test_a_dicomdir_cannot_name_what_no_results_can_have(tmp_path: Path) -> None:
+    """Results of "." would stand beside the output folder; other odd names cost themselves."""
+    write_film(tmp_path / "IM1")
+    ids = [".", [".", "."], "IM1\0", ["A", "\0"], "IM1", "X" * 300, [".", "IM1"]]
+    found = discover([write_directory(tmp_path, ids)], out=tmp_path / "out")
+    assert [film.name for film in found.films] == ["IM1", "X" * 300]

@@ -5,6 +5,7 @@ import pickle
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -200,12 +201,13 @@ def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
         write_bytes(outside / name, b"theirs", within=outside)
     out.mkdir()
     (out / "a").symlink_to(outside)
-    for work in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: write_bytes(out / "a" / "t", b"", within=out),
         lambda: write_bytes(out / "a" / "b" / "t", b"", within=out),
         lambda: remove(out / "a" / "t", within=out),
         lambda: link_or_copy(outside / "t", out / "a" / "u", within=out),
-    ):
+    )
+    for work in attempts:
         with pytest.raises(LinkError, match=r"out/a is a link, and .*; remove the link"):
             work()
     remove_leftovers(out / "a", within=out)

@@ -38,3 +38,16 @@ def test_a_full_disk_is_told() -> None:
         open_log(Path("/dev/full")) as log,
     ):
         log.write("start")
+
+
+def test_only_logs_are_written_over(tmp_path: Path) -> None:
+    """An empty file, as `mktemp` makes it, is written too."""
+    path = tmp_path / "log"
+    path.write_bytes(b"")
+    for _ in range(2):
+        with open_log(path) as log:
+            log.write("start")
+    path.write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"log is no log of lesionscan; name another file"):
+        open_log(path).__enter__()
+    assert path.read_bytes() == b"mine"

@@ -180,7 +180,7 @@ def test_no_link_below_the_output_folder_is_followed(tmp_path: Path) -> None:
     for name in ("a/t", "a/new", "a/b/c"):
         with pytest.raises(LinkError, match="out/a is a link, and nothing is written through"):
             own.check([name])
-        with pytest.raises((LinkError, NotOwnError), match=r"is a link|was not written"):
+        with pytest.raises(LinkError, match="out/a is a link"):
             own.write(out / name, b"new")
         own.remove(out / "a" / "t")
     own.write(out / "t", b"1")

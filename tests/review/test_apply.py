@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import tifffile
 from PIL import Image
 
 from lesionscan.evaluation.truth import load_truth
+from lesionscan.reporting.atomic import OutputError
+from lesionscan.reporting.own_files import NotOwnError
 from lesionscan.reporting.records import is_sealed
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
 from lesionscan.review.apply import AppliedReview, apply_review
@@ -428,3 +431,57 @@ def test_without_films_there_is_no_truth(scan: tuple[Path, Path], tmp_path: Path
     done = apply_review(scan[1], review, out=tmp_path)
     assert (done.truth, done.complete) == (None, True)
     assert sorted(read_files(tmp_path)) == ["candidates.csv", "images.csv"]
+
+
+@pytest.mark.parametrize("name", ["images.csv", "candidates.csv"])
+def test_tables_of_others_are_kept(scan: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    """They are found before anything is written."""
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(NotOwnError, match="was not written by lesionscan, or was changed since"):
+        applied(scan, tmp_path)
+    assert read_files(tmp_path) == {name: b"mine"}
+
+
+def test_a_truth_of_others_is_kept_whatever_its_index_says(
+    scan: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """An index that names results is no proof that a review made the films and masks."""
+    truth = tmp_path / "truth"
+    for name in ("images/knee.png", "masks/knee.lesions.png"):
+        (truth / name).parent.mkdir(parents=True)
+        (truth / name).write_bytes(b"mine")
+    entry = {"name": "knee", "file": "images/knee.png", "lesions": 0, "result": "knee.png"}
+    (truth / "index.json").write_text(json.dumps([entry]))
+    before = read_files(truth)
+    with pytest.raises(ReviewError, match="holds truth that is not of a review"):
+        applied(scan, tmp_path)
+    assert read_files(truth) == before
+
+
+def test_a_changed_mask_is_kept(scan: tuple[Path, Path], tmp_path: Path) -> None:
+    """Somebody has corrected it; a later review that leaves the film out does not remove it."""
+    applied(scan, tmp_path)
+    mask = tmp_path / "truth" / "masks" / "a__knee.lesions.png"
+    assert mask.is_file()
+    mask.write_bytes(b"corrected")
+    applied(scan, tmp_path, {"a/knee2.png": film_review()})
+    assert mask.read_bytes() == b"corrected"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+@pytest.mark.parametrize("link", ["reviewed", "reviewed/truth", "reviewed/truth/images"])
+def test_no_link_in_the_results_is_followed(
+    copy: tuple[Path, Path], tmp_path: Path, link: str
+) -> None:
+    """Nothing is written or removed where one leads."""
+    outside = tmp_path / "outside"
+    (outside / "truth" / "images").mkdir(parents=True)
+    (outside / "a__knee.png").write_bytes(b"theirs")
+    (outside / "knee.png").write_bytes(b"theirs")
+    before = read_files(outside)
+    path = copy[1] / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(outside)
+    with pytest.raises(OutputError, match="is a link, and nothing is written through links there"):
+        applied(copy, copy[1] / "reviewed")
+    assert read_files(outside) == before

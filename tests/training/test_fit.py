@@ -1,6 +1,8 @@
 """Fitting lowers the loss, asks only what is known, and repeats itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +84,9 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
     whole = fit(network(), two_films(), plan(7), silent).state_dict()
     monkeypatch.setattr(fitting, "CHECKPOINT_STEPS", 2)
     checkpoint, remember = tmp_path / "x.checkpoint", fitting._remember
-    steps_left = iter([])
+    steps_left: Iterator[int] = iter(())
 
-    def counted(*arguments: object) -> None:
+    def counted(*arguments: Any) -> None:  # noqa: ANN401 - as the function it stands for
         if next(steps_left, None) is None:
             raise Killed
         remember(*arguments)
@@ -159,7 +161,7 @@ def test_views_are_drawn_by_pool_source_and_kind(monkeypatch: pytest.MonkeyPatch
     normal = made_film("normal", source="s", lesions=False)
     single = made_film("single", lesions=False)
     pools = [Pool([*many, normal, single], 0.75), Pool([], 5.0), Pool([made_film("other")], 0.25)]
-    for _ in fitting._batches(pools, plan(500)):
+    for _ in fitting._batches(pools, plan(500), 0):
         pass
     share = {name: drawn.count(name) / 2000 for name in set(drawn)}
     assert len(drawn) == 2000

@@ -8,6 +8,7 @@ pytest.importorskip("torch", reason="the extra 'train' is not installed")
 import torch
 
 from lesionscan.detection.scorer.network import Network
+from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.training.films import TrainingError
 from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
 from tests.detection.scorer.made import onnx_network
@@ -65,7 +66,7 @@ def test_opencv_makes_the_same_maps(network: LucencyNet, picture: torch.Tensor) 
     data = to_onnx(network)
     with torch.no_grad():
         expected = from_onnx(data).eval()(picture).numpy()
-    maps = Network(data, 96)._logits(picture.numpy())
+    maps = Network(data, Preprocessing(), (96,))._logits(picture.numpy())
     np.testing.assert_allclose(maps, expected, atol=1e-3 * np.abs(expected).max())
 
 
