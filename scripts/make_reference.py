@@ -28,7 +28,8 @@ ERRORS_OF_RUNS = {
     "result_lost": "The film was searched, but its results were gone, or another run's, when the "
     "tables were written.",
     "name_too_long": "No result can be written under so long a name.",
-    "name_taken": "A file that lesionscan has not written, or a link, stands where the results would.",
+    "name_taken": "Where the results would stand is a file that lesionscan has not written, or a "
+    "link; what is there is kept.",
     "internal_error": "A fault of lesionscan; please report it.",
 }
 """Codes that no reader gives."""
