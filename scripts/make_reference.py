@@ -29,8 +29,8 @@ ERRORS_OF_RUNS = {
     "tables were written.",
     "name_too_long": "No result can be written under so long a name.",
     "scorer_failed": "The scorer's network fails on the film: a fault of the scorer.",
-    "name_taken": "A file that lesionscan has not written, or a link, stands where the results "
-    "would.",
+    "name_taken": "Where the results would stand is a file that lesionscan has not written, or a "
+    "link; what is there is kept.",
     "internal_error": "A fault of lesionscan; please report it.",
 }
 """Codes that no reader gives."""

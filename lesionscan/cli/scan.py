@@ -157,7 +157,12 @@ def _samples(out: Path) -> Path:
     made = out / "sample_images"
     if not (made / "index.json").is_file():
         from lesionscan.simulation.samples import write_samples
+        from lesionscan.simulation.truth_folder import make_folder
 
+        try:
+            make_folder(made)
+        except ValueError as error:
+            raise RefusedError(one_line(str(error))) from error
         note("making sample films ...")
         write_samples(made)
     return made

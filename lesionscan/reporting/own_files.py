@@ -3,9 +3,9 @@
 Before a file gets its name, a line in a hidden account beside the results says so: for a film's
 results (`{"film": "a/knee.dcm"}`) their name, for any other file its name and hash
 (`{"file": "images.csv", "sha256": ...}`). A film's own sealed JSON vouches for its results too.
-The account is only ever appended to, a line at a time, and each machine has its own: workers,
-simultaneous runs and the nodes of a cluster cannot spoil each other's lines, and a run that is
-killed at any moment has accounted for whatever it left.
+The account is only ever appended to, a line at a time, and each user of each machine has one:
+workers, simultaneous runs and the nodes of a cluster cannot spoil each other's lines, and a run
+that is killed at any moment has accounted for whatever it left.
 """
 
 import hashlib
@@ -251,7 +251,9 @@ def _lines(out: Path, *, containing: bytes) -> Iterator[bytes]:
 
 
 def _append(out: Path, said: dict[str, Any]) -> None:
-    path = out / _ACCOUNT.format(machine())
+    # users who share a folder cannot write each other's files
+    user = getattr(os, "getuid", lambda: 0)()
+    path = out / _ACCOUNT.format(f"{machine()}-{user}")
     try:
         out.mkdir(parents=True, exist_ok=True)
         file = os.open(path, _APPENDED, 0o666)

@@ -23,6 +23,7 @@ from lesionscan.batch import run
 from lesionscan.batch.job import Outcome
 from lesionscan.cli import scan
 from lesionscan.cli.progress import Progress
+from lesionscan.cli.terminal import RefusedError
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.radiograph import Notice
@@ -419,7 +420,6 @@ def test_samples_are_made_where_the_package_is_installed(
 
     def write_samples(folder: Path) -> None:
         made.append(folder)
-        folder.mkdir(parents=True)
         (folder / "index.json").write_text("[]")
 
     module = ModuleType("lesionscan.simulation.samples")
@@ -429,6 +429,12 @@ def test_samples_are_made_where_the_package_is_installed(
     assert scan._samples(tmp_path) == tmp_path / "sample_images"
     assert scan._samples(tmp_path) == tmp_path / "sample_images"
     assert made == [tmp_path / "sample_images"]
+    mine = tmp_path / "other" / "sample_images" / "images" / "mine.dcm"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(RefusedError, match="sample_images is not an empty folder; name a new one"):
+        scan._samples(tmp_path / "other")
+    assert (made, mine.read_bytes()) == ([tmp_path / "sample_images"], b"mine")
 
 
 @pytest.mark.parametrize(
