@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from lesionscan.reporting.atomic import remove, write_bytes
-from lesionscan.reporting.page.places import FILMS_FOLDER
+from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER
 from lesionscan.reporting.records import has_overlay, is_sealed, result_name, sha256_of
 
 _ENDINGS = {
@@ -23,8 +23,7 @@ _ENDINGS = {
     "dicom_sr": ".sr.dcm",
     "dicom_seg": ".seg.dcm",
 }
-_PAGE_ENDINGS = {"view": ".page.js", "film": ".page.jpg", "thumbnail": ".page-s.jpg"}
-ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
+ENDINGS = (*_ENDINGS.values(), *FILM_ENDINGS.values())
 """What is put behind a film's name: nothing else may take such a name."""
 
 
@@ -64,7 +63,7 @@ class ResultPaths:
         base, page = (folder / PurePosixPath(name) for folder in (out, out / FILMS_FOLDER))
         return cls(
             **{part: base.with_name(base.name + ending) for part, ending in _ENDINGS.items()},
-            **{part: page.with_name(page.name + ending) for part, ending in _PAGE_ENDINGS.items()},
+            **{part: page.with_name(page.name + ending) for part, ending in FILM_ENDINGS.items()},
         )
 
 

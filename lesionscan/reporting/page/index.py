@@ -94,12 +94,20 @@ def write_page(out: Path) -> Path:
     lesionscan.reporting.atomic.OutputError
         When it cannot be written.
     """
-    assets = files("lesionscan.reporting.page") / "assets"
-    for asset in sorted(assets.iterdir(), key=lambda one: one.name):
-        if asset.name != PAGE_NAME:
-            write_bytes(out / ASSETS_FOLDER / asset.name, asset.read_bytes())
-    write_bytes(out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
+    for name, data in page_files().items():
+        write_bytes(out / name, data)
     return out / PAGE_NAME
+
+
+def page_files() -> dict[str, bytes]:
+    """Return the page itself, from the installed package: bytes by name, `PAGE_NAME` last.
+
+    Names are relative to the output folder, POSIX style.
+    """
+    assets = files("lesionscan.reporting.page") / "assets"
+    read = {asset.name: asset.read_bytes() for asset in assets.iterdir()}
+    page = read.pop(PAGE_NAME)
+    return {**{f"{ASSETS_FOLDER}/{name}": read[name] for name in sorted(read)}, PAGE_NAME: page}
 
 
 def index_head(run: RunFacts) -> bytes:
