@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, LocalCluster, get_worker, wait
+import dask.config
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, get_worker, wait
 
 from lesionscan import __version__
 from lesionscan.batch.discover import InputError
@@ -45,6 +46,11 @@ _CONNECT_SECONDS = 30
 _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 600.0
 """A cluster that grows with its work may have no worker for a while."""
+_NO_HTTP: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+"""A cluster on this machine shows nothing over HTTP, where everybody may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +80,29 @@ def dask_engine(
     Raises
     ------
     InputError
-        When no scheduler answers, it has no workers, or they cannot be used.
+        When no scheduler answers, it has no workers, or they cannot be used, or a cluster here
+        cannot be protected, because cryptography is not installed.
     """
     if address is None:
-        with _quiet():
+        security = _own_security()
+        with _quiet(), dask.config.set(_NO_HTTP):
             with signals_held_back():  # its threads and processes inherit that: the run stops them
                 cluster = LocalCluster(
-                    # TLS with keys that only these processes hold: whoever can talk to a scheduler
-                    # can run code as its user, and any user of this machine reaches loopback
-                    security=True,
                     n_workers=local_workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
+                    security=security,
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
                 )
             with cluster, Client(cluster) as client:
                 yield _Engine(client, local_workers, returned=returned), local_workers
         return
+    if address.startswith("tls://") and not _has_keys():
+        raise InputError(
+            f"{address} needs keys; name usable files in Dask's configuration: "
+            "distributed.comm.tls.ca-file, client.cert and client.key"
+        )
     with _quiet():
         try:
             client = Client(address, timeout=_CONNECT_SECONDS)
@@ -103,6 +114,25 @@ def dask_engine(
         with client:
             workers = _checked_workers(client, address)
             yield _Engine(client, workers, returned=returned), workers
+
+
+def _own_security() -> Security:
+    """Return keys for one cluster: who connects to it without them could run code as this user."""
+    try:
+        security: Security = Security.temporary()
+    except ImportError as error:
+        raise InputError(
+            "cryptography is not installed; run: pip install 'lesionscan[dask]'"
+        ) from error
+    return security
+
+
+def _has_keys() -> bool:
+    """Say whether Dask's configuration names keys with which a client can connect by TLS."""
+    try:
+        return Security().get_connection_args("client").get("ssl_context") is not None
+    except OSError:  # a file is missing, or holds something else (ssl.SSLError is one too)
+        return False
 
 
 @contextmanager

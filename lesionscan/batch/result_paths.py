@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lesionscan.reporting.atomic import remove, temporary_name, write_bytes
-from lesionscan.reporting.page.places import FILMS_FOLDER
+from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER
 
 _ENDINGS = {
     "record": ".json",
@@ -19,12 +19,7 @@ _ENDINGS = {
     "dicom_sr": ".sr.dcm",
     "dicom_seg": ".seg.dcm",
 }
-_PAGE_ENDINGS = {
-    "view": ".page.js",
-    "film": ".page.jpg",
-    "thumbnail": ".page-s.jpg",
-    "exported": ".exports.json",
-}
+_PAGE_ENDINGS = {**FILM_ENDINGS, "exported": ".exports.json"}
 ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
 """What is put behind a film's name: nothing else may take such a name."""
 

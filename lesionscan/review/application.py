@@ -3,20 +3,25 @@
 A web page of somebody else's, opened in the same browser, can send requests to this machine too.
 So an answer needs all of: a Host header that names this server (a foreign name that resolves to
 127.0.0.1 does not: DNS rebinding), no sign of another site (Origin, Fetch Metadata), and the
-address's secret first part, which only the reader of the terminal knows.
+address's secret first part, which only the reader of the terminal knows. The server asks
+`may_send_body` the same before it reads a request's body.
+
+The results folder may be a stranger's: see `served` for what of it is sent, and how.
 """
 
 import hmac
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import is_resource_modified
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
+from lesionscan.review.page_data import PageDataError
 from lesionscan.review.record import MOST_BYTES, REVIEW_NAME, ReviewError, parse_review
-from lesionscan.review.served import content_type, served_file
+from lesionscan.review.served import served_file, served_page
 from lesionscan.review.store import ConflictError, ReviewStore, SavedReview, SaveError
 
 if TYPE_CHECKING:
@@ -28,8 +33,12 @@ MAY_SAVE_HEADER = "Lesionscan-Review"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # the address holds the secret
-    "Content-Security-Policy": "frame-ancestors 'none'",
+    # as in the page's own meta element, which cannot forbid frames
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _OWN_SITES = {"same-origin", "none"}
@@ -58,6 +67,7 @@ class ReviewApplication:
         self._store = store
         self._token = token
         self._hosts = frozenset(hosts)
+        self._page = served_page()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -73,45 +83,79 @@ class ReviewApplication:
         response.headers.update(_HEADERS)
         return response(environ, start_response)
 
+    def may_send_body(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        """Say whether a request may have a body: to save the review, by who knows the secret.
+
+        Parameters
+        ----------
+        method, path
+            Of the request; the path without its query.
+        headers
+            Its headers, by names in lower case.
+        """
+        return (
+            method == "PUT"
+            and self._is_own(
+                headers.get("host"), headers.get("origin"), headers.get("sec-fetch-site")
+            )
+            and self._name(path) == REVIEW_NAME
+        )
+
     def _answer(self, request: Request) -> Response:
-        if not self._is_own(request):
+        said = request.headers
+        if not self._is_own(said.get("Host"), said.get("Origin"), said.get("Sec-Fetch-Site")):
             return _line(403, "refused: this request comes from another site or name")
-        token, _, name = request.path.removeprefix("/").partition("/")
-        if not hmac.compare_digest(token.encode(), self._token.encode()):
+        name = self._name(request.path)
+        if name is None:
             return _line(404, "not found")
         if name == REVIEW_NAME:
             return self._review(request)
         if request.method not in {"GET", "HEAD"}:
             return _not_allowed("GET, HEAD")
+        if name in self._page:
+            data, content_type = self._page[name]
+            response = Response(data, content_type=content_type)
+            response.add_etag()
+            return _if_changed(response, request)
         return self._file(request, name)
 
-    def _is_own(self, request: Request) -> bool:
+    def _is_own(self, host: str | None, origin: str | None, site: str | None) -> bool:
         """Say whether a request names this server and comes from no other site."""
-        host = request.headers.get("Host", "")
-        origin = request.headers.get("Origin")
         return (
             host in self._hosts
             and origin in {None, f"http://{host}"}
-            and request.headers.get("Sec-Fetch-Site", "none") in _OWN_SITES
+            and (site is None or site in _OWN_SITES)
         )
 
+    def _name(self, path: str) -> str | None:
+        """Return what a path names behind the secret; None without it."""
+        token, _, name = path.removeprefix("/").partition("/")
+        known = hmac.compare_digest(token.encode(), self._token.encode())
+        return name if known else None
+
     def _file(self, request: Request, name: str) -> Response:
-        path = served_file(self._results, name)
+        found = served_file(self._results, name)
+        if found is None:
+            return _line(404, "not found")
+        path, kind = found
         try:
-            if path is None:
-                return _line(404, "not found")
-            response = send_file(
-                path,
-                request.environ,
-                mimetype="text/plain",
-                # a film's own name may hold what no header may
-                download_name="file",
-                conditional=True,
-            )
+            if kind.convert is None:
+                response = send_file(
+                    path,
+                    request.environ,
+                    mimetype="text/plain",
+                    # a film's own name may hold what no header may
+                    download_name="file",
+                    conditional=True,
+                )
+                response.headers.remove("Content-Disposition")
+            else:
+                response = _converted(path, kind.convert, request)
+        except PageDataError as error:
+            return _line(500, str(error))
         except OSError:  # gone by now, or not for this user
             return _line(404, "not found")
-        response.headers.remove("Content-Disposition")
-        response.headers["Content-Type"] = content_type(path)
+        response.headers["Content-Type"] = kind.content_type
         return response
 
     def _review(self, request: Request) -> Response:
@@ -151,6 +195,22 @@ class ReviewApplication:
         except SaveError as error:
             return _line(507 if error.full else 500, f"not saved: {error}")
         return Response(status=204, headers={"ETag": saved.etag})
+
+
+def _converted(path: Path, convert: Callable[[Path], bytes], request: Request) -> Response:
+    """Return what is made of a file; nothing is made where the browser has that already."""
+    facts = path.stat()
+    response = Response()
+    response.set_etag(f"{facts.st_mtime_ns}-{facts.st_size}")
+    if is_resource_modified(request.environ, response.headers["ETag"], ignore_if_range=True):
+        response.data = convert(path)
+    return _if_changed(response, request)
+
+
+def _if_changed(response: Response, request: Request) -> Response:
+    """Return an answer, or that the browser has it already."""
+    response.cache_control.no_cache = True  # ask each time
+    return response.make_conditional(request)
 
 
 def _json(status: int, review: SavedReview) -> Response:

@@ -1,38 +1,59 @@
-"""Which files of a results folder the report page may ask for."""
+"""What the review server sends, by name: the page of the package, and data of a results folder.
+
+Nothing of the folder is sent as a program. The page, its scripts and its style come from the
+installed package; of the folder come pictures, JSON, and the page's data, checked (`page_data`).
+"""
 
 import os
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from lesionscan.reporting.page.places import FOLDER, PAGE_NAME
+from lesionscan.reporting.page.index import page_files
+from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER, INDEX, PAGE_NAME
+from lesionscan.review.page_data import film_json, index_json
 
-_RESULT_ENDINGS = (".json", ".overlay.png", ".labels.png", ".bone.png")
-
-CONTENT_TYPES = {
+_JSON = "application/json; charset=utf-8"
+_PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
-    ".json": "application/json; charset=utf-8",
-    ".svg": "image/svg+xml; charset=utf-8",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".gif": "image/gif",
-    ".ico": "image/x-icon",
-    ".woff2": "font/woff2",
 }
-"""By ending; what has none of them is not served. Not from the system, whose tables differ."""
+_RESULT_TYPES = {
+    ".overlay.png": "image/png",
+    ".labels.png": "image/png",
+    ".bone.png": "image/png",
+    ".json": _JSON,
+}
+_DISK_PAGE = b'<html lang="en">'
+_SERVED_PAGE = b'<html lang="en" data-served>'
+"""Tells the page to fetch its data as JSON: they are no scripts here."""
 
 
-def content_type(path: Path) -> str:
-    """Return the content type of a file that may be served."""
-    return CONTENT_TYPES[path.suffix.lower()]
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """How a file of a results folder is sent.
+
+    Attributes
+    ----------
+    content_type
+        As HTTP says it.
+    convert
+        Makes what is sent of the file; None sends its bytes.
+    """
+
+    content_type: str
+    convert: Callable[[Path], bytes] | None = None
 
 
-def served_file(results: Path, name: str) -> Path | None:
+def served_page() -> dict[str, tuple[bytes, str]]:
+    """Return the page from the installed package: bytes and content type by name."""
+    files = page_files()
+    files[PAGE_NAME] = files[PAGE_NAME].replace(_DISK_PAGE, _SERVED_PAGE, 1)
+    return {name: (data, _PAGE_TYPES[Path(name).suffix]) for name, data in files.items()}
+
+
+def served_file(results: Path, name: str) -> tuple[Path, FileKind] | None:
     """Return the file of a results folder that a name in an address stands for.
 
     Parameters
@@ -44,11 +65,12 @@ def served_file(results: Path, name: str) -> Path | None:
 
     Returns
     -------
-    Path or None
-        A regular file in the folder, links resolved; None where there is none, where it does not
-        belong to the page, is hidden, or lies elsewhere.
+    tuple or None
+        A regular file in the folder, links resolved, and how it is sent; None where there is none,
+        where it is nothing that the page shows, is hidden, or lies elsewhere.
     """
-    if not _belongs(name):
+    kind = file_kind(name)
+    if kind is None:
         return None
     try:
         folder = results.resolve(strict=True)
@@ -56,16 +78,29 @@ def served_file(results: Path, name: str) -> Path | None:
         place = path.relative_to(folder)
     except (OSError, ValueError, RuntimeError):
         return None  # not there, a null byte, links in a circle, somewhere else
-    # a link to a file that would not be served by its own name does not make it served
-    return path if _belongs(place.as_posix()) and path.is_file() else None
+    # a link to a file that is sent in another way, or not at all, changes nothing about that
+    return (path, kind) if file_kind(place.as_posix()) == kind and path.is_file() else None
 
 
-def _belongs(name: str) -> bool:
-    parts = name.split("/")
-    if any(not part or part.startswith(".") for part in parts):
-        return False  # hidden, ".." and ".", absolute
+def file_kind(name: str) -> FileKind | None:
+    """Return how a results folder's file of this name is sent; None where it is not.
+
+    Parameters
+    ----------
+    name
+        Path relative to the folder, "/" between its parts.
+    """
+    if any(not part or part.startswith(".") for part in name.split("/")):
+        return None  # hidden, ".." and ".", absolute
     if os.sep != "/" and any(char in name for char in "\\:"):
-        return False  # on Windows these separate too
-    if PurePosixPath(name).suffix.lower() not in CONTENT_TYPES:
-        return False
-    return name == PAGE_NAME or parts[0] == FOLDER or name.endswith(_RESULT_ENDINGS)
+        return None  # on Windows these separate too
+    if name == INDEX:
+        return FileKind(_JSON, index_json)
+    if name.startswith(f"{FILMS_FOLDER}/"):
+        if name.endswith(FILM_ENDINGS["view"]):
+            return FileKind(_JSON, film_json)
+        if name.endswith((FILM_ENDINGS["film"], FILM_ENDINGS["thumbnail"])):
+            return FileKind("image/jpeg")
+    return next(
+        (FileKind(kind) for ending, kind in _RESULT_TYPES.items() if name.endswith(ending)), None
+    )

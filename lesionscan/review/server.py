@@ -5,11 +5,10 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from waitress.server import create_server
-
 from lesionscan.reporting.atomic import remove_leftovers
 from lesionscan.reporting.page.places import PAGE_NAME
 from lesionscan.review.application import ReviewApplication
+from lesionscan.review.connections import BoundedServer
 from lesionscan.review.record import MOST_BYTES, ReviewError
 from lesionscan.review.store import ReviewStore
 
@@ -59,13 +58,13 @@ class ReviewServer:
         )
         self.address = f"http://{_HOST}:{chosen}/{token}/{PAGE_NAME}"
         self.kept_at = store.path
-        self._server = create_server(
+        self._server = BoundedServer(
             application,
-            sockets=[listening],
-            ident=None,
+            listening,
+            may_send_body=application.may_send_body,
             threads=_THREADS,
             # the application refuses what is too large in words of its own; this is for the rest
-            max_request_body_size=2 * MOST_BYTES,
+            most_body_bytes=2 * MOST_BYTES,
         )
 
     def run(self) -> None:

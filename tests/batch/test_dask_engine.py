@@ -3,14 +3,16 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.batch.films import tree, write_film
@@ -42,12 +44,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def cluster(folder: Path, *, workers: int, threads: int = 1) -> Iterator[tuple[str, list[int]]]:
+def cluster(
+    folder: Path, *, workers: int, threads: int = 1, keys: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, list[int]]]:
     """Start a scheduler and workers in processes of their own; yield address and process ids.
 
-    The workers preload the stub, so that they search as the tests' command line does.
+    The workers preload the stub, so that they search as the tests' command line does. With `keys`,
+    as environment variables of Dask's configuration, they talk by TLS.
     """
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"{'tls' if keys else 'tcp'}://127.0.0.1:{free_port()}"
     preload = folder / "stub_preload.py"
     preload.write_text(
         "from lesionscan.detection import pipeline\n"
@@ -63,7 +68,7 @@ def cluster(folder: Path, *, workers: int, threads: int = 1) -> Iterator[tuple[s
         subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *rest],
             cwd=folder,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **(keys or {})},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -127,35 +132,6 @@ def test_a_cluster_on_this_machine_loses_only_the_film_that_kills(
     assert "kill.png: failed (crashed)" in done.stderr
 
 
-INTRUDER = """
-import sys
-from distributed import Client
-try:
-    Client(sys.argv[1], timeout=5).submit(print, 1).result(timeout=5)
-except Exception as error:
-    sys.exit(f"refused: {type(error).__name__}")
-"""
-
-
-def test_nobody_else_can_use_a_cluster_on_this_machine() -> None:
-    """Its scheduler speaks TLS, and a client without the run's own keys is refused."""
-    from lesionscan.batch.dask_engine import dask_engine
-
-    with dask_engine(None, local_workers=1) as (engine, _):
-        address = engine._client.scheduler.address  # type: ignore[attr-defined]
-        assert address.startswith("tls://127.0.0.1:")
-        for tried in (address, address.replace("tls://", "tcp://")):
-            done = subprocess.run(
-                [sys.executable, "-c", INTRUDER, tried],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert done.returncode == 1
-            assert "refused: " in done.stderr
-
-
 def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> None:
     """No scheduler, no workers, workers with several threads: one line each."""
     with cluster(tmp_path, workers=0) as (address, _):
@@ -171,6 +147,126 @@ def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> N
     done = lesionscan("scan", films, "-o", tmp_path / "o", "--dask", "nonsense://x")
     assert done.returncode == 2
     assert "no Dask scheduler answers at nonsense://x" in done.stderr
+
+
+@pytest.mark.parametrize("file", [None, "text", "missing"])
+def test_a_protected_cluster_needs_keys(tmp_path: Path, file: str | None) -> None:
+    """None are named, or files that are none, or are not there: one line before anything else."""
+    import dask.config
+
+    from lesionscan.batch.dask_engine import dask_engine
+    from lesionscan.batch.discover import InputError
+
+    (tmp_path / "text").write_text("no key")
+    path = None if file is None else str(tmp_path / file)
+    names = ("ca-file", "client.cert", "client.key")
+    with (
+        dask.config.set({f"distributed.comm.tls.{name}": path for name in names}),
+        pytest.raises(InputError, match=r"tls://x:1 needs keys; .*distributed\.comm\.tls\.ca-file"),
+        dask_engine("tls://x:1"),
+    ):
+        pass
+
+
+def tls_keys(folder: Path) -> dict[str, str]:
+    """Make keys for a cluster; return Dask's configuration of them, as environment variables."""
+    from distributed import Security
+
+    keys = Security.temporary()
+    files = {"cert": keys.tls_client_cert, "key": keys.tls_client_key, "ca": keys.tls_ca_file}
+    for name, text in files.items():
+        (folder / f"{name}.pem").write_text(text)
+    tls = "DASK_DISTRIBUTED__COMM__TLS__"
+    return {f"{tls}CA_FILE": str(folder / "ca.pem")} | {
+        f"{tls}{role}__{name.upper()}": str(folder / f"{name}.pem")
+        for role in ("CLIENT", "SCHEDULER", "WORKER")
+        for name in ("cert", "key")
+    }
+
+
+def test_a_protected_cluster_is_used_with_keys(films: Path, tmp_path: Path) -> None:
+    """Scheduler, workers and the scan find them in Dask's configuration."""
+    keys = tls_keys(tmp_path)
+    with cluster(tmp_path, workers=1, keys=keys) as (address, _):
+        done = subprocess.run(
+            [*STUB, "scan", films, "-o", tmp_path / "out", "--dask", address],
+            check=False, capture_output=True, text=True, cwd=ROOT, env={**ENVIRONMENT, **keys},
+            timeout=120,
+        )  # fmt: skip
+    assert f"{COUNT} films: {COUNT - 1} ok" in done.stdout
+
+
+def listening(process: psutil.Process) -> list[int]:
+    """Return the ports that a process and its children listen on."""
+    return [
+        connection.laddr.port
+        for one in (process, *process.children(recursive=True))
+        for connection in one.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+
+def greeting(port: int, said: bytes) -> bytes:
+    """Return what comes back to these bytes."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as raw:
+        raw.sendall(said)
+        return raw.recv(1000)
+    return b""
+
+
+def secret_greeting(port: int) -> bytes:
+    """Return what comes back by TLS to somebody who takes any key, and has none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=2) as raw,
+        context.wrap_socket(raw) as wrapped,
+    ):
+        return wrapped.recv(1000)
+    return b""
+
+
+def test_nobody_else_can_use_the_cluster_on_this_machine(films: Path, tmp_path: Path) -> None:
+    """Other users can connect: without this run's keys none of its processes talks to them."""
+    from distributed import Client, Security
+
+    scan = subprocess.Popen(
+        [*STUB, "scan", films, "-o", tmp_path / "out", "--dask-local", "2"],
+        cwd=ROOT, env={**ENVIRONMENT, "STUB_SECONDS": "2"}, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("*.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ports = listening(psutil.Process(scan.pid))
+        assert len(ports) >= 5  # of the scheduler, the workers and their nannies
+        encrypted = 0
+        for port in ports:
+            answer = greeting(port, b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 404 ") or answer == b""
+            encrypted += answer == b""
+            assert secret_greeting(port) == b""
+            with pytest.raises(OSError, match=r"certificate|Timed out|closed|SSL"):
+                Client(f"tls://127.0.0.1:{port}", timeout=0.5, security=Security.temporary())
+        assert encrypted >= 5
+    finally:
+        os.killpg(scan.pid, signal.SIGKILL)
+        scan.wait()
+
+
+def test_a_cluster_here_needs_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it there are no keys, and no cluster is started."""
+    from lesionscan.batch.dask_engine import dask_engine
+    from lesionscan.batch.discover import InputError
+
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with (
+        pytest.raises(InputError, match="cryptography is not installed; run: pip install"),
+        dask_engine(None, local_workers=1),
+    ):
+        pass
 
 
 def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from werkzeug.test import Client, TestResponse
 
 from lesionscan.review import application
 from lesionscan.review.application import ReviewApplication
+from lesionscan.review.page_data import film_json
+from lesionscan.review.served import FileKind
 from lesionscan.review.store import ReviewStore
 from tests.review.made import page_folder, plain_review
 
@@ -55,7 +57,7 @@ def test_a_mistake_of_ours_is_one_line(client: Client, monkeypatch: pytest.Monke
         raise RuntimeError("PatientName Smith")
 
     monkeypatch.setattr(application, "served_file", mistaken)
-    answer = client.get("/t/report.html", base_url=f"http://{HOST}")
+    answer = client.get("/t/a.json", base_url=f"http://{HOST}")
     assert (answer.status_code, answer.text) == (
         500,
         "internal error (RuntimeError); please report this\n",
@@ -67,5 +69,8 @@ def test_a_file_that_goes_meanwhile_is_not_found(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Removed between being looked up and being opened."""
-    monkeypatch.setattr(application, "served_file", lambda _results, _name: tmp_path / "gone.json")
-    assert client.get("/t/gone.json", base_url=f"http://{HOST}").status_code == 404
+    for kind in (FileKind("application/json"), FileKind("application/json", film_json)):
+        gone = (tmp_path / "gone.json", kind)
+        with monkeypatch.context() as patch:
+            patch.setattr(application, "served_file", lambda _results, _name, gone=gone: gone)
+            assert client.get("/t/gone.json", base_url=f"http://{HOST}").status_code == 404

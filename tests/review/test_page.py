@@ -16,6 +16,9 @@ from tests.review.made import TOOL, Served, film_review, plain_review, served
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+NAMES_OF_OBJECTS = ("__proto__", "constructor", "hasOwnProperty", "toString", "valueOf")
+"""What every object of JavaScript has: no name of a film may be looked up among them."""
+HACK = b'globalThis.hacked = 1; document.title = "hacked";\n'
 FILMS = (
     ("a/knee.dcm", Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 100, 9, 0.8)))),
     ("a/hip.dcm", Film(disks=(Disk(150, 100, 12, 0.7),))),
@@ -227,4 +230,91 @@ def test_a_review_that_cannot_be_read_is_told(browser: "Browser", running: Serve
     page.keyboard.press("a")
     page.wait_for_timeout(800)
     assert (running.results / "review.json").read_text() == "{"
+    context.close()
+
+
+def test_a_stranger_s_folder_runs_no_program(browser: "Browser", tmp_path: Path) -> None:
+    """Its page and scripts are replaced: the package's page shows its data, and nothing runs."""
+    results = tmp_path / "results"
+    write_results(results, FILMS)
+    (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
+    (results / "report.html").write_bytes(b"<script>" + HACK + b"</script>")
+    for script in (results / "report" / "page").iterdir():
+        script.write_bytes(HACK)
+    with served(results) as running, reviewer(browser, running.address) as page:
+        assert page.inner_text("#film-name") == "a/knee.dcm"
+        assert page.evaluate("typeof hacked") == "undefined"
+        page.keyboard.press("a")
+        saved(page)
+        assert decisions(results) == {"a/knee.dcm": {"1": "accepted"}}
+
+
+def test_a_stranger_s_data_run_no_program(browser: "Browser", running: Served) -> None:
+    """Code behind a film's data, or the list's: one line says so, and nothing runs."""
+    (film,) = (running.results / "report" / "films").rglob("knee.dcm.page.js")
+    film.write_bytes(film.read_bytes() + HACK)
+    index = running.results / "report" / "index.js"
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(running.address)
+    page.wait_for_selector("#stage-words:has-text('the film\\'s data are not as this version')")
+    assert page.evaluate("typeof hacked") == "undefined"
+    index.write_bytes(HACK + index.read_bytes())
+    page.reload()
+    page.wait_for_selector("#stage-words:has-text('index.js is no list of films')")
+    assert page.evaluate("typeof hacked") == "undefined"
+    context.close()
+
+
+def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Path) -> None:
+    """Two reviewers, a conflict, and a reload: as with any other name."""
+    results = tmp_path / "results"
+    write_results(results, [(name, Film()) for name in NAMES_OF_OBJECTS])
+    (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
+    with (
+        served(results) as running,
+        two_reviewers(browser, running.address) as (one, other),
+    ):
+        for name in NAMES_OF_OBJECTS:
+            one.wait_for_selector(f"#film-name:has-text('{name}')")
+            one.keyboard.press("a")
+            one.keyboard.press("ArrowRight")
+        saved(one)
+        everything = {name: {"1": "accepted"} for name in NAMES_OF_OBJECTS}
+        assert decisions(results) == everything
+        other.keyboard.press("r")
+        other.wait_for_selector("#banner-words:has-text('__proto__')")
+        other.click("#banner-first")
+        saved(other)
+        assert decisions(results) == {**everything, "__proto__": {"1": "rejected"}}
+        one.reload()
+        one.wait_for_selector("#progress:has-text('reviewed 5 of 5')")
+        saved(one)
+        assert decisions(results) == {**everything, "__proto__": {"1": "rejected"}}
+
+
+def test_films_with_names_of_objects_that_could_not_be_saved_are_saved_the_next_time(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    """What the folder held of them before, which was nothing, is remembered as nothing."""
+    results = tmp_path / "results"
+    write_results(results, [(name, Film()) for name in NAMES_OF_OBJECTS])
+    (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
+    context = browser.new_context()
+    with served(results) as running:
+        page = context.new_page()
+        page.goto(running.address)
+        page.wait_for_selector("#saved:text-is('saved')")
+        page.route("**/review.json", lambda route: route.abort())
+        for name in NAMES_OF_OBJECTS:
+            page.wait_for_selector(f"#film-name:has-text('{name}')")
+            page.keyboard.press("a")
+            page.keyboard.press("ArrowRight")
+        page.wait_for_selector("#saved:has-text('not saved')")
+        page.close()
+        page = context.new_page()
+        page.goto(running.address)
+        page.wait_for_selector("#progress:has-text('reviewed 5 of 5')")
+        saved(page)
+        assert decisions(results) == {name: {"1": "accepted"} for name in NAMES_OF_OBJECTS}
     context.close()

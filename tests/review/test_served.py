@@ -1,30 +1,42 @@
-"""Only the files of the page and of the results have an address."""
+"""Only results, and the data of the page, have an address; nothing is sent as a program."""
 
 from pathlib import Path
 
 import pytest
 
-from lesionscan.review.served import CONTENT_TYPES, content_type, served_file
+from lesionscan.review.page_data import film_json, index_json
+from lesionscan.review.served import FileKind, served_file
 
-SERVED = [
-    "report.html",
-    "report/app.js",
-    "report/thumbs/a/1.dcm.webp",
-    "a/1.dcm.json",
-    "a/1.dcm.overlay.png",
-    "a/1.dcm.labels.png",
-    "a/1.dcm.bone.png",
-    "ü膝 #?%.json",
-]
+JSON = "application/json; charset=utf-8"
+SERVED = {
+    "report/index.js": FileKind(JSON, index_json),
+    "report/films/a/1.dcm.page.js": FileKind(JSON, film_json),
+    "report/films/a/1.dcm.page.jpg": FileKind("image/jpeg"),
+    "report/films/a/1.dcm.page-s.jpg": FileKind("image/jpeg"),
+    "a/1.dcm.json": FileKind(JSON),
+    "a/1.dcm.overlay.png": FileKind("image/png"),
+    "a/1.dcm.labels.png": FileKind("image/png"),
+    "a/1.dcm.bone.png": FileKind("image/png"),
+    "ü膝 #?%.json": FileKind(JSON),
+}
 NOT_SERVED = [
+    "report.html",
+    "report/page/main.js",
+    "report/page/style.css",
+    "report/films/a/1.dcm.js",
+    "report/films/page.svg",
+    "report/page.jpg",
+    "a/index.js",
+    "a/report/index.js",
     "candidates.csv",
     "a/report.html",
     "a/1.dcm",
     "a/1.png",
+    "a/1.JSON",
     "report/x.py",
     "report/noending",
     ".hidden.json",
-    "report/.git/x.js",
+    "report/.git/x.json",
     ".lesionscan-review.lock",
 ]
 
@@ -41,14 +53,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_what_belongs_to_the_page_is_served(folder: Path, name: str) -> None:
-    """The page, what it is made of, and the results."""
-    assert served_file(folder, name) == folder / name
+def test_what_the_page_shows_is_served(folder: Path, name: str) -> None:
+    """Results and data, each as what it is."""
+    assert served_file(folder, name) == (folder / name, SERVED[name])
 
 
 @pytest.mark.parametrize("name", NOT_SERVED)
 def test_what_does_not_is_not(folder: Path, name: str) -> None:
-    """Tables, films, hidden files and files of unknown kinds lie there and are not served."""
+    """Pages, scripts, tables, films, hidden files and files of other kinds."""
     assert (folder / name).is_file()
     assert served_file(folder, name) is None
 
@@ -57,9 +69,9 @@ def test_what_does_not_is_not(folder: Path, name: str) -> None:
     "name",
     [
         "", "/", "report", "report/", "..", "../secret.json", "a/../../secret.json",
-        "report/../../secret.json", "report/../report.html", "./report.html", "//report.html",
+        "report/../../secret.json", "report/../a/1.dcm.json", "./a/1.dcm.json", "//a/1.dcm.json",
         "a//1.dcm.json", "..\\secret.json", "a\\..\\..\\secret.json", "C:\\x.json", "C:x.json",
-        "report.html\0", "\0.json", "report.html/", "x" * 5000 + ".json", "missing.json",
+        "a/1.dcm.json\0", "\0.json", "a/1.dcm.json/", "x" * 5000 + ".json", "missing.json",
     ],
 )  # fmt: skip
 def test_no_way_leads_out(folder: Path, name: str) -> None:
@@ -69,26 +81,29 @@ def test_no_way_leads_out(folder: Path, name: str) -> None:
 
 
 def test_links_are_followed_inside_only(folder: Path) -> None:
-    """A link to a served file is served; one that leads outside, or to another kind, is not."""
+    """A link to a file that is sent in the same way is served; all others are not."""
     links = {
         "in.json": folder / "a" / "1.dcm.json",
         "out.json": folder.parent / "secret.json",
         "table.json": folder / "candidates.csv",
+        "list.json": folder / "report" / "index.js",
+        "report/films/b.page.js": folder / "a" / "1.dcm.json",
         "hidden.json": folder / ".hidden.json",
         "circle.json": folder / "circle.json",
         "report/up": folder.parent,
     }
     for name, target in links.items():
         (folder / name).symlink_to(target)
-    assert served_file(folder, "in.json") == folder / "a" / "1.dcm.json"
-    for name in ("out.json", "table.json", "hidden.json", "circle.json", "report/up/secret.json"):
+    assert served_file(folder, "in.json") == (folder / "a" / "1.dcm.json", FileKind(JSON))
+    for name in {*links, "report/up/secret.json"} - {"in.json"}:
         assert served_file(folder, name) is None
 
 
 def test_a_folder_that_is_itself_a_link_is_served(folder: Path) -> None:
     """Results on another disk."""
     (folder.parent / "link").symlink_to(folder)
-    assert served_file(folder.parent / "link", "report.html") == folder / "report.html"
+    found = served_file(folder.parent / "link", "a/1.dcm.json")
+    assert found == (folder / "a" / "1.dcm.json", FileKind(JSON))
 
 
 def test_pipes_are_not_opened(folder: Path) -> None:
@@ -97,11 +112,3 @@ def test_pipes_are_not_opened(folder: Path) -> None:
 
     os.mkfifo(folder / "pipe.json")
     assert served_file(folder, "pipe.json") is None
-
-
-def test_text_says_its_encoding() -> None:
-    """All kinds of text are UTF-8, whatever the system's table of types says."""
-    assert content_type(Path("a.JS")) == "text/javascript; charset=utf-8"
-    for ending, kind in CONTENT_TYPES.items():
-        text = kind.startswith("text/") or ending in {".json", ".svg"}
-        assert text == kind.endswith("; charset=utf-8")

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPException
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from lesionscan.reporting.page.index import page_files
+from lesionscan.review.connections import MOST_CONNECTIONS
 from lesionscan.review.record import MOST_BYTES, ReviewError, parse_review
 from lesionscan.review.server import ReviewServer
 from tests.review.made import Answer, Served, film_review, page_folder, plain_review, served
@@ -21,7 +25,9 @@ from tests.review.made import Answer, Served, film_review, page_folder, plain_re
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -29,8 +35,10 @@ SAFE = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a folder that no test saves a review in."""
     results = page_folder(tmp_path_factory.mktemp("served") / "results")
-    (results / "report").mkdir()
-    (results / "report" / "app.js").write_text("'ü'", encoding="utf-8")
+    (results / "report" / "page").mkdir(parents=True)
+    (results / "report" / "page" / "main.js").write_text("hacked()")
+    (results / "report" / "page" / "more.js").write_text("hacked()")
+    (results / "a.overlay.png").write_bytes(b"0123456789")
     (results / "ü 膝#.dcm.json").write_text("{}")
     (results / "line\nbreak.json").write_text("{}")
     (results / "candidates.csv").write_text("x")
@@ -47,6 +55,11 @@ def own(tmp_path: Path) -> Iterator[Served]:
         yield running
 
 
+def page_text() -> str:
+    """Return the page of the package."""
+    return page_files()["report.html"].decode("utf-8")
+
+
 def one_line(answer: Answer) -> str:
     """Return an answer's text, which is one line for people."""
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -56,34 +69,55 @@ def one_line(answer: Answer) -> str:
     return text.rstrip("\n")
 
 
-def test_the_page_is_served(server: Served) -> None:
-    """By its address, with types, and headers that keep the secret and the page's frame."""
+def test_the_page_is_served_from_the_package(server: Served) -> None:
+    """What the folder has in its place, or beside it, is not sent: it is somebody's program."""
     page = server.ask("report.html")
-    assert (page.status, page.body) == (200, (server.results / "report.html").read_bytes())
+    assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert SAFE.items() <= page.headers.items()
-    script = server.ask("report/app.js", Host=f"localhost:{server.port}")
-    assert (script.status, script.headers["Content-Type"]) == (
-        200,
-        "text/javascript; charset=utf-8",
-    )
+    assert b"data-served" in page.body
+    assert page.body.replace(b" data-served", b"") == page_files()["report.html"]
+    for name, content_type in (("main.js", "text/javascript"), ("style.css", "text/css")):
+        asset = server.ask(f"report/page/{name}", Host=f"localhost:{server.port}")
+        assert (asset.status, asset.body) == (200, page_files()[f"report/page/{name}"])
+        assert asset.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+    assert server.ask("report/page/more.js").status == 404
+
+
+def test_the_results_are_served(server: Served) -> None:
+    """Under their names, as data."""
     for name in ("%C3%BC%20%E8%86%9D%23.dcm.json", "line%0Abreak.json"):
         answer = server.ask(name)
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
         assert (answer.status, answer.body) == (200, b"{}")
 
 
-def test_a_file_that_the_browser_has_is_not_sent_again(server: Served) -> None:
+def test_every_answer_has_the_whole_policy(server: Served) -> None:
+    """The page's own policy, without files from disk, and that it may not be framed."""
+    (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', page_text())
+    for name in ("report.html", "report/page/main.js", "a.overlay.png", "review.json", "missing"):
+        headers = server.ask(name).headers
+        assert headers["Content-Security-Policy"] == (
+            f"{policy.replace(' file:', '')}; frame-ancestors 'none'"
+        )
+        assert SAFE.items() <= headers.items()
+
+
+@pytest.mark.parametrize("name", ["report.html", "report/page/main.js", "a.overlay.png"])
+def test_a_file_that_the_browser_has_is_not_sent_again(server: Served, name: str) -> None:
     """Pictures are asked for again and again while films are paged through."""
-    first = server.ask("report.html")
-    again = server.ask("report.html", If_None_Match=first.headers["Etag"])
+    first = server.ask(name)
+    again = server.ask(name, If_None_Match=first.headers["Etag"])
     assert (again.status, again.body) == (304, b"")
-    head = server.ask("report.html", "HEAD")
+    head = server.ask(name, "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Length"] == str(len(first.body))
-    part = server.ask("report.html", Range="bytes=0-4")
-    assert (part.status, part.body) == (206, first.body[:5])
-    assert server.ask("report.html", Range="bytes=900-").status == 416
+
+
+def test_a_part_of_a_picture_can_be_asked_for(server: Served) -> None:
+    """Browsers do, of large ones."""
+    part = server.ask("a.overlay.png", Range="bytes=0-4")
+    assert (part.status, part.body) == (206, b"01234")
+    assert server.ask("a.overlay.png", Range="bytes=900-").status == 416
 
 
 @pytest.mark.parametrize(
@@ -384,3 +418,104 @@ def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
     left.touch()
     ReviewServer(results).close()
     assert not left.exists()
+
+
+def idle(server: Served, count: int) -> list[socket.socket]:
+    """Open connections that say nothing, or only the beginning of a request."""
+    opened = [
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(count)
+    ]
+    for one in opened[::2]:
+        with suppress(OSError):  # it had to make room already
+            one.sendall(b"GET / HTTP/1.1\r\nHost: ")
+    return opened
+
+
+def test_idle_connections_do_not_block_the_server(own: Served) -> None:
+    """Any program of this machine can open them: the longest silent ones make room."""
+    opened = idle(own, 2 * MOST_CONNECTIONS)
+    try:
+        for _ in range(3):
+            start = time.monotonic()
+            assert own.ask("report.html").status == 200
+            assert time.monotonic() - start < 2
+        opened += idle(own, MOST_CONNECTIONS)
+        assert own.save(plain_review(a=film_review()), '"none"').status == 204
+        files = len(list(Path(f"/proc/{own.process.pid}/fd").iterdir()))
+        assert files < MOST_CONNECTIONS + 50
+    finally:
+        for one in opened:
+            one.close()
+
+
+def test_a_request_in_hand_survives_idle_connections(own: Served) -> None:
+    """What is being sent is not what has been silent the longest."""
+    review = json.dumps(plain_review(a=film_review(note="x" * 2000))).encode()
+    opened = idle(own, MOST_CONNECTIONS - 1)
+    with socket.create_connection(("127.0.0.1", own.port), timeout=10) as raw:
+        raw.sendall(
+            f"PUT /{own.token}/review.json HTTP/1.1\r\nHost: 127.0.0.1:{own.port}\r\n"
+            f'If-Match: "none"\r\nContent-Length: {len(review)}\r\n\r\n'.encode()
+        )
+        raw.sendall(review[:1000])
+        opened += idle(own, MOST_CONNECTIONS // 2)
+        raw.sendall(review[1000:])
+        assert raw.recv(100).startswith(b"HTTP/1.1 204 ")
+    for one in opened:
+        one.close()
+
+
+BODY = 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("PUT /{wrong}/review.json", 404),
+        ("PUT /review.json", 404),
+        ("POST /{token}/review.json", 405),
+        ("PUT /{token}/report.html", 405),
+        ("GET /{token}/report.html", 200),
+        ("PUT /{token}/review.json HTTP/1.1\r\nOrigin: http://evil.example", 403),
+        ("PUT /{token}/review.json HTTP/1.1\r\nSec-Fetch-Site: cross-site", 403),
+        ("PUT /{token}/review.json HTTP/1.1\r\nHost: evil.example", 403),
+    ],
+)
+@pytest.mark.parametrize("length", [f"Content-Length: {BODY}", "Transfer-Encoding: chunked"])
+def test_a_body_is_not_read_before_the_headers_allow_it(
+    server: Served, request_: str, status: int, length: str
+) -> None:
+    """Who may not save is answered at once, and the connection ends: nothing is kept of a body."""
+    line, _, headers = request_.format(token=server.token, wrong="x" * 32).partition(
+        " HTTP/1.1\r\n"
+    )
+    if "Host" not in headers:
+        headers += f"\r\nHost: 127.0.0.1:{server.port}"
+    asked = f"{line} HTTP/1.1\r\n{headers.strip()}\r\n{length}\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(asked.encode())
+        answer = b""
+        while part := raw.recv(65_536):  # until the server hangs up
+            answer += part
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_refused_body_is_no_next_request(server: Served) -> None:
+    """What follows a refused header is not taken for a request."""
+    hidden = f"GET /{server.token}/report.html HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
+    asked = f"PUT /wrong HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {len(hidden)}"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(f"{asked}\r\n\r\n{hidden}".encode())
+        answer = b""
+        while part := raw.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_headers_are_bounded(server: Served) -> None:
+    """They are kept in memory before the secret is known."""
+    answer = server.ask_for("/", X_Long="x" * 70_000)
+    assert answer.status == 431

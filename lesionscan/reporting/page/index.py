@@ -94,12 +94,20 @@ def write_page(own: OwnFiles) -> Path:
     lesionscan.reporting.atomic.OutputError
         When it cannot be written.
     """
-    assets = files("lesionscan.reporting.page") / "assets"
-    for asset in sorted(assets.iterdir(), key=lambda one: one.name):
-        if asset.name != PAGE_NAME:
-            own.write(own.out / ASSETS_FOLDER / asset.name, asset.read_bytes())
-    own.write(own.out / PAGE_NAME, (assets / PAGE_NAME).read_bytes())
+    for name, data in page_files().items():
+        own.write(own.out / name, data)
     return own.out / PAGE_NAME
+
+
+def page_files() -> dict[str, bytes]:
+    """Return the page itself, from the installed package: bytes by name, `PAGE_NAME` last.
+
+    Names are relative to the output folder, POSIX style.
+    """
+    assets = files("lesionscan.reporting.page") / "assets"
+    read = {asset.name: asset.read_bytes() for asset in assets.iterdir()}
+    page = read.pop(PAGE_NAME)
+    return {**{f"{ASSETS_FOLDER}/{name}": read[name] for name in sorted(read)}, PAGE_NAME: page}
 
 
 def index_head(run: RunFacts) -> bytes:

@@ -9,3 +9,5 @@ FILMS_FOLDER = f"{FOLDER}/films"
 """What it shows of each film."""
 INDEX = f"{FOLDER}/index.js"
 """The list of all films."""
+FILM_ENDINGS = {"view": ".page.js", "film": ".page.jpg", "thumbnail": ".page-s.jpg"}
+"""Behind a film's name there: what was found in it, its picture, and a small one."""

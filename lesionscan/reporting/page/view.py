@@ -46,6 +46,77 @@ _PLAIN_MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateData:
+    """What the page shows of one candidate.
+
+    Attributes
+    ----------
+    id, score, shown, bbox_px, flags
+        As in the film's JSON.
+    outline_px
+        Row, column, row, column, ... of its outline, in stored pixels.
+    measures
+        By name: numbers, positions as (row, column), and the band of Mirels.
+    reasons
+        (effect, text) of the strongest terms.
+    """
+
+    id: int
+    score: float
+    shown: bool
+    bbox_px: list[int]
+    flags: list[str]
+    outline_px: list[int]
+    measures: dict[str, float | list[float] | str]
+    reasons: list[tuple[float, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FilmData:
+    """What the page shows of one film.
+
+    Attributes
+    ----------
+    name
+        Name of its results, without their endings.
+    labels
+        What `labels_mark` returns.
+    rows, columns
+        Of the stored matrix, in pixels.
+    picture
+        Rows and columns of the picture; None where there is none.
+    spacing_mm, spacing_plane, acquisition
+        As in the film's JSON.
+    assessed, bone_confidence
+        Whether it was searched, and how far its bone mask can be believed (0 to 1).
+    warnings
+        One sentence each.
+    listed
+        Number of candidates in the JSON.
+    candidates
+        Those that the page can show, best first.
+    bone, field
+        Outlines of the bone mask and of the exposed field, each like `outline_px`.
+    """
+
+    name: str
+    labels: str
+    rows: int
+    columns: int
+    picture: list[int] | None
+    spacing_mm: list[float] | None
+    spacing_plane: str | None
+    assessed: bool
+    bone_confidence: float
+    acquisition: dict[str, str | int | float | bool]
+    warnings: list[str]
+    listed: int
+    candidates: list[CandidateData]
+    bone: list[list[int]]
+    field: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class FilmView:
     """The files that the page needs of one film.
 
@@ -109,33 +180,33 @@ def on_page(candidates: Sequence[Any]) -> int:
     )
 
 
-def _said(findings: Findings, said: Mapping[str, Any], shape: list[int] | None) -> dict[str, Any]:
+def _said(findings: Findings, said: Mapping[str, Any], shape: list[int] | None) -> FilmData:
     rows, columns = findings.image.shape
     step = max(1.0, max(rows, columns) / _FINEST_PX)
     image = said["image"]
-    return {
-        "name": name_of(said),
-        "labels": labels_mark(said),
-        "rows": rows,
-        "columns": columns,
-        "picture": shape,
-        "spacing_mm": image["spacing_mm"],
-        "spacing_plane": image["spacing_plane"],
-        "assessed": findings.assessed,
-        "bone_confidence": said["bone"]["confidence"],
-        "acquisition": said["acquisition"],
-        "warnings": [warning["message"] for warning in said["warnings"]],
-        "listed": len(said["candidates"]),
-        "candidates": [
+    return FilmData(
+        name=name_of(said),
+        labels=labels_mark(said),
+        rows=rows,
+        columns=columns,
+        picture=shape,
+        spacing_mm=image["spacing_mm"],
+        spacing_plane=image["spacing_plane"],
+        assessed=findings.assessed,
+        bone_confidence=said["bone"]["confidence"],
+        acquisition=said["acquisition"],
+        warnings=[warning["message"] for warning in said["warnings"]],
+        listed=len(said["candidates"]),
+        candidates=[
             _candidate(candidate, step)
             for candidate in said["candidates"][: on_page(said["candidates"])]
         ],
-        "bone": _outlines(findings.bone, step),
-        "field": _outlines(findings.exposed, step),
-    }
+        bone=_outlines(findings.bone, step),
+        field=_outlines(findings.exposed, step),
+    )
 
 
-def _candidate(said: Mapping[str, Any], step: float) -> dict[str, Any]:
+def _candidate(said: Mapping[str, Any], step: float) -> CandidateData:
     measures: dict[str, Any] = {}
     for name in _MEASURES:
         metric = "area_mm2" if name == "area" else f"{name}_mm"
@@ -148,12 +219,12 @@ def _candidate(said: Mapping[str, Any], step: float) -> dict[str, Any]:
     reasons = said["reasons"]
     strongest = told([reason["term"] for reason in reasons])
     points = np.asarray(said["contour_px"], np.int32)[:, ::-1]
-    return {
+    return CandidateData(
         **{name: said[name] for name in ("id", "score", "shown", "bbox_px", "flags")},
-        "outline_px": _simple(points.reshape(-1, 1, 2), step),
-        "measures": measures,
-        "reasons": [[reasons[place]["effect"], reasons[place]["text"]] for place in strongest],
-    }
+        outline_px=_simple(points.reshape(-1, 1, 2), step),
+        measures=measures,
+        reasons=[(reasons[place]["effect"], reasons[place]["text"]) for place in strongest],
+    )
 
 
 def _outlines(mask: BoolImage, step: float) -> list[list[int]]:

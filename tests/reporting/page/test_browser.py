@@ -403,6 +403,31 @@ def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: i
         assert Path(unquote(urlsplit(address).path)).is_file()
 
 
+def test_names_of_objects_are_names(browser: "Browser", tmp_path: Path) -> None:
+    """A film called "constructor" is decided on, kept, saved and loaded like any other."""
+    names = ["__proto__", "constructor", "hasOwnProperty", "toString", "valueOf"]
+    report = write_results(tmp_path / "out", [(name, TWO) for name in names])
+    with opened(browser, report) as page:
+        for name in names:
+            page.wait_for_selector(f"#film-name:has-text('{name}')")
+            page.keyboard.press("a")
+            page.keyboard.press("ArrowRight")
+        text = page.evaluate("JSON.stringify(review.file())")
+        films = json.loads(text)["films"]
+        assert {name: film["candidates"]["1"]["decision"] for name, film in films.items()} == (
+            dict.fromkeys(names, "accepted")
+        )
+        (tmp_path / "review.json").write_text(text)
+        page.reload()
+        page.wait_for_selector("#facts p")
+        assert page.evaluate("JSON.stringify(review.file())") == text
+    with opened(browser, report) as page:
+        page.set_input_files("#load-review", tmp_path / "review.json")
+        page.wait_for_selector("#banner-words:has-text('about 5 films')")
+        page.click("#banner-first")
+        assert page.evaluate("JSON.stringify(review.file())") == text
+
+
 def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path) -> None:
     """Lowering it lists fainter candidates in the panel; raising it leaves fewer films."""
     with opened(browser, report) as page:

@@ -9,7 +9,7 @@ import pytest
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.overlay import displayed
 from lesionscan.reporting.page.index import FilmLine, film_line, index_head, index_line
-from lesionscan.reporting.page.script import call
+from lesionscan.reporting.page.script import call, compact_json, parse_call
 from lesionscan.reporting.page.view import MOST_CANDIDATES, film_view, on_page
 from tests.reporting.made import Disk, Film, make_findings
 from tests.reporting.page.written import RUN, calls, recorded
@@ -158,3 +158,18 @@ def test_a_film_not_assessed_is_known_as_such() -> None:
     film = replace(SPACED, assessed=False)
     assert film_line(as_json(film)).assessed == 0
     assert view_of(film)["assessed"] is False
+
+
+def test_a_call_is_parsed_again() -> None:
+    """Function and value; anything else is no call."""
+    assert parse_call(call("film", [1, "a)\n;"])) == ("film", b'[1,"a)\\n;"]')
+    for line in (b"", b"alert(1);\n", b"lesionscan.film(1)\n", b" lesionscan.film(1);\n"):
+        assert parse_call(line) is None
+
+
+def test_what_json_cannot_say_is_no_data() -> None:
+    """Numbers that are not finite, and objects."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        compact_json([float("nan")])
+    with pytest.raises(TypeError, match="object cannot be written as JSON"):
+        compact_json([object()])

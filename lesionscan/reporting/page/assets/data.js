@@ -1,5 +1,6 @@
 "use strict";
-/* What the run and its films say. The scripts of the report call run, film, failed and view. */
+/* What the run and its films say. A page opened from disk may not fetch: there the data are scripts,
+   which call run, film, failed and view. `lesionscan review` sends them as JSON instead. */
 
 const lesionscan = (() => {
   const films = [];
@@ -11,9 +12,7 @@ const lesionscan = (() => {
   let facts = null;
 
   function named(columns, values) {
-    const one = {};
-    columns.forEach((column, place) => { one[column] = values[place]; });
-    return one;
+    return Object.fromEntries(columns.map((column, place) => [column, values[place]]));
   }
 
   function film(values) {
@@ -35,27 +34,51 @@ const lesionscan = (() => {
     }
   }
 
-  /* Loads what was found in a film: a script, since a page opened from disk may not fetch. */
+  /* Runs a data script of the report; it hands over what it holds. */
+  function run_script(source, missing) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = source;
+      script.onload = () => { script.remove(); resolve(); };
+      script.onerror = () => { script.remove(); reject(new Error(missing)); };
+      document.head.append(script);
+    });
+  }
+
+  async function fetch_data(source, missing, take) {
+    const answer = await fetch(source);
+    if (answer.status === 404) throw new Error(missing);
+    if (!answer.ok) throw new Error((await answer.text()).slice(0, 300));
+    take(await answer.json());
+  }
+
+  function get_data(source, missing, take) {
+    return "served" in document.documentElement.dataset ? fetch_data(source, missing, take) : run_script(source, missing);
+  }
+
+  /* Loads the list of all films. */
+  async function start() {
+    const missing = "the folder \u201creport\u201d beside this page is missing or not whole; scan again";
+    await get_data("report/index.js", missing, (said) => {
+      facts = said.run;
+      said.films.forEach(film);
+      said.failed.forEach(failed);
+    });
+    if (!facts) throw new Error(missing);
+  }
+
+  /* Loads what was found in a film. */
   function load(name) {
     if (views.has(name)) return Promise.resolve(views.get(name));
     if (waiting.has(name)) return waiting.get(name).promise;
     const one = {};
-    one.promise = new Promise((resolve, reject) => {
-      Object.assign(one, { resolve, reject });
-      const script = document.createElement("script");
-      script.src = address("report/films/", name, ".page.js") ?? "";
-      script.onload = () => {
-        script.remove();
-        if (waiting.delete(name)) reject(new Error("the film's script holds another film"));
-      };
-      script.onerror = () => {
-        script.remove();
-        waiting.delete(name);
-        reject(new Error("the film's script is missing from the folder report/films"));
-      };
-      document.head.append(script);
-    });
+    one.promise = new Promise((resolve, reject) => { Object.assign(one, { resolve, reject }); });
     waiting.set(name, one);
+    const source = address("report/films/", name, ".page.js") ?? "";
+    get_data(source, "the film's script is missing from the folder report/films", view).then(
+      () => { if (waiting.delete(name)) one.reject(new Error("the film's script holds another film")); },
+      (error) => { waiting.delete(name); one.reject(error); },
+    );
     return one.promise;
   }
 
@@ -72,14 +95,19 @@ const lesionscan = (() => {
     one?.resolve(said);
   }
 
+  function failed(values) {
+    failures.push({ ...named(facts.failed_columns, values), number: failures.length });
+  }
+
   return {
     films,
     failures,
     get facts() { return facts; },
     run(said) { facts = said; },
     film,
-    failed(values) { failures.push({ ...named(facts.failed_columns, values), number: failures.length }); },
+    failed,
     view,
+    start,
     load,
     record: (name) => address("", name, ".json"),
     overlay: (name) => address("", name, ".overlay.png"),

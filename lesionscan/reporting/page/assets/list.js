@@ -19,18 +19,18 @@ const list = (() => {
     });
   }
 
-  const KINDS = {
-    all: () => true,
-    with: (film) => passing(film) > 0,
-    without: (film) => film.assessed && passing(film) === 0,
-    unreviewed: (film) => !review.get(film).reviewed,
-    reviewed: (film) => review.get(film).reviewed,
-    accepted: (film) => review.counted(film).accepted > 0 || review.get(film).missed.length > 0,
-    unsure: (film) => review.counted(film).unsure > 0,
-    notes: (film) => review.get(film).note !== "" || Object.values(review.get(film).candidates).some((one) => one.note),
-    unassessed: (film) => !film.assessed,
-    warned: (film) => film.warnings > 0,
-  };
+  const KINDS = new Map([
+    ["all", () => true],
+    ["with", (film) => passing(film) > 0],
+    ["without", (film) => film.assessed && passing(film) === 0],
+    ["unreviewed", (film) => !review.get(film).reviewed],
+    ["reviewed", (film) => review.get(film).reviewed],
+    ["accepted", (film) => review.counted(film).accepted > 0 || review.get(film).missed.length > 0],
+    ["unsure", (film) => review.counted(film).unsure > 0],
+    ["notes", (film) => review.get(film).note !== "" || [...review.get(film).candidates.values()].some((one) => one.note)],
+    ["unassessed", (film) => !film.assessed],
+    ["warned", (film) => film.warnings > 0],
+  ]);
 
   function passes(film, place) {
     const score = film.scores[place];
@@ -54,7 +54,7 @@ const list = (() => {
       (filter.flag === "" || film.flags.includes(filter.flag)) &&
       // a narrowed range of scores or sizes asks for candidates in it
       (!(filter.most < 1 || filter.lengths || filter.least > lesionscan.facts.shown_score) || passing(film) > 0) &&
-      KINDS[filter.kind](film);
+      KINDS.get(filter.kind)(film);
   }
 
   function best(film) {
@@ -70,10 +70,10 @@ const list = (() => {
     return most;
   }
 
-  const ORDERS = { score: best, size: largest, count: passing };
+  const ORDERS = new Map([["score", best], ["size", largest], ["count", passing]]);
 
   function sorted(films) {
-    const key = ORDERS[filter.sort];
+    const key = ORDERS.get(filter.sort);
     if (!key) return films;
     const keyed = films.map((film) => [key(film), film]);
     keyed.sort(([one, first], [other, second]) => other - one || first.number - second.number);

@@ -116,7 +116,7 @@
   function decide(decision) {
     const id = stage.active;
     if (!film || !stage.listed().some((one) => one.id === id)) return;
-    const before = review.get(film).candidates[id]?.decision;
+    const before = review.get(film).candidates.get(id)?.decision;
     review.decide(film, id, decision);
     if (before !== decision) panel.step(1);
   }
@@ -227,8 +227,10 @@
   async function start() {
     byId("alone").remove();
     themes();
-    if (!lesionscan.facts) {
-      byId("stage-words").textContent = "the folder \u201creport\u201d beside this page is missing or not whole; scan again";
+    try {
+      await lesionscan.start();
+    } catch (error) {
+      byId("stage-words").textContent = error.message;
       return;
     }
     sizes.start();

@@ -3,15 +3,21 @@
 
 const panel = (() => {
   const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
-  const FLAGS = {
-    touches_image_border: "touches the picture's border",
-    touches_field_border: "touches the field's border",
-    touches_bone_edge: "touches the bone's edge",
-    too_small_to_shape: "too small for its shape to say much",
-    saturated: "black or white without detail",
-    near_metal: "near metal",
-  };
-  const PLANES = { patient: "in the patient", detector: "at the detector", film: "on the film", undetermined: "plane not stated" };
+  const FLAGS = new Map([
+    ["touches_image_border", "touches the picture's border"],
+    ["touches_field_border", "touches the field's border"],
+    ["touches_bone_edge", "touches the bone's edge"],
+    ["too_small_to_shape", "too small for its shape to say much"],
+    ["saturated", "black or white without detail"],
+    ["near_metal", "near metal"],
+  ]);
+  const PLANES = new Map([
+    ["patient", "in the patient"],
+    ["detector", "at the detector"],
+    ["film", "on the film"],
+    ["undetermined", "plane not stated"],
+  ]);
+  const UNITS = new Map([["px", "px"], ["mm", "mm"], ["mm2", "mm\u00b2"]]);
   let film = null;
   let view = null;
   let items = { film: null, candidates: new Map(), missed: [] };
@@ -19,15 +25,14 @@ const panel = (() => {
   function facts() {
     const said = view.acquisition;
     const words = [said.body_part_examined, said.image_laterality ?? said.laterality, said.view_position].filter((one) => one !== undefined && one !== null).join(", ");
-    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm a pixel ${PLANES[view.spacing_plane]}` : "no spacing: sizes in pixels";
+    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm a pixel ${PLANES.get(view.spacing_plane)}` : "no spacing: sizes in pixels";
     return [words, `${view.rows} \u00d7 ${view.columns} px`, spacing].filter(Boolean);
   }
 
   /* "feret_max_mm": 24.1 becomes ["feret max", "24.1 mm"]. */
   function measure([name, value]) {
     const parts = name.split("_");
-    const units = { px: "px", mm: "mm", mm2: "mm\u00b2" };
-    let unit = units[parts.at(-1)] ?? "";
+    let unit = UNITS.get(parts.at(-1)) ?? "";
     if (unit) parts.pop();
     if (unit === "px" && parts[0] === "area") unit = "px\u00b2";
     const digits = (one) => (typeof one === "number" ? String(Number(one.toPrecision(4))) : String(one).replaceAll("_", " "));
@@ -49,7 +54,7 @@ const panel = (() => {
       item.append(mark, ` ${words}`);
       return item;
     });
-    items.push(...one.flags.map((flag) => element("li", FLAGS[flag] ?? flag.replaceAll("_", " "), "doubt")));
+    items.push(...one.flags.map((flag) => element("li", FLAGS.get(flag) ?? flag.replaceAll("_", " "), "doubt")));
     const all = element("ul", "", "reasons");
     all.append(...items);
     return all;
@@ -99,7 +104,7 @@ const panel = (() => {
       button.addEventListener("click", () => { light(one.id); review.decide(about, one.id, decision); });
       buttons.append(button);
     }
-    item.append(head, reasons(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates[one.id]) said.candidates[one.id].note = text; })));
+    item.append(head, reasons(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates.has(one.id)) said.candidates.get(one.id).note = text; })));
     item.addEventListener("pointerenter", () => light(one.id));
     item.addEventListener("click", () => light(one.id));
     return item;
@@ -157,7 +162,7 @@ const panel = (() => {
     items = items.film === film ? items : { film, candidates: new Map(), missed: [] };
     for (const one of listed) if (!items.candidates.has(one.id)) items.candidates.set(one.id, candidate(one));
     arrange(byId("candidates"), listed.map((one) => items.candidates.get(one.id)));
-    for (const one of listed) update(items.candidates.get(one.id), entry.candidates[one.id]);
+    for (const one of listed) update(items.candidates.get(one.id), entry.candidates.get(one.id));
     while (items.missed.length < entry.missed.length) items.missed.push(missed(items.missed.length));
     items.missed.length = entry.missed.length;
     arrange(byId("missed"), items.missed);

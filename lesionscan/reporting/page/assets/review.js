@@ -1,5 +1,6 @@
 "use strict";
-/* A reviewer's decisions: kept in this browser as they are made, and turned into review.json. */
+/* A reviewer's decisions: kept in this browser as they are made, and turned into review.json. What is
+   looked up by a name from outside stands in a Map: a film may be called "constructor". */
 
 const review = (() => {
   const KEY = "lesionscan review ";  // then the seal of the film's results: they belong to these alone
@@ -12,7 +13,7 @@ const review = (() => {
   const NOTE_LETTERS = 4000;
   const REVIEWER_LETTERS = 200;
   const MOST_MISSED = 100;
-  const NOTHING = Object.freeze({ reviewed: false, note: "", candidates: Object.freeze({}), missed: Object.freeze([]) });
+  const NOTHING = Object.freeze({ reviewed: false, note: "", candidates: new Map(), missed: Object.freeze([]) });
   const entries = new Map();
   const others = new Map();  // of films, or of results, that this report does not show: kept for saving
   const listeners = [];
@@ -38,7 +39,7 @@ const review = (() => {
   }
 
   function isEmpty(entry) {
-    return !entry.reviewed && !entry.note && !entry.missed.length && !Object.keys(entry.candidates).length;
+    return !entry.reviewed && !entry.note && !entry.missed.length && !entry.candidates.size;
   }
 
   function isText(value, longest) {
@@ -53,14 +54,14 @@ const review = (() => {
   /* Returns an entry of a file as it is kept here, or null where it is none. */
   function understood(said) {
     if (typeof said !== "object" || said === null) return null;
-    const entry = { reviewed: said.reviewed === true, note: "", candidates: {}, missed: [] };
+    const entry = { reviewed: said.reviewed === true, note: "", candidates: new Map(), missed: [] };
     if (said.note !== undefined) {
       if (!isText(said.note, NOTE_LETTERS)) return null;
       entry.note = said.note;
     }
     for (const [id, one] of Object.entries(said.candidates ?? {})) {
       if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
-      entry.candidates[id] = { decision: one.decision, note: one.note ?? "" };
+      entry.candidates.set(Number(id), { decision: one.decision, note: one.note ?? "" });
     }
     for (const one of said.missed ?? []) {
       if (!isOutline(one?.outline_px) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
@@ -75,7 +76,7 @@ const review = (() => {
       keep(KEY + film.seal, null);
     } else {
       entries.set(film.name, entry);
-      keep(KEY + film.seal, JSON.stringify(entry));
+      keep(KEY + film.seal, JSON.stringify({ ...entry, candidates: by_id(entry) }));
     }
   }
 
@@ -97,31 +98,36 @@ const review = (() => {
 
   function decide(film, id, decision) {
     change(film, (entry) => {
-      if (entry.candidates[id]?.decision === decision) delete entry.candidates[id];
-      else entry.candidates[id] = { decision, note: entry.candidates[id]?.note ?? "" };
+      const before = entry.candidates.get(id);
+      if (before?.decision === decision) entry.candidates.delete(id);
+      else entry.candidates.set(id, { decision, note: before?.note ?? "" });
     });
     if (film.shown && !undecided(film) && !get(film).reviewed) change(film, (entry) => { entry.reviewed = true; });
   }
 
   function counted(film) {
     const counts = { accepted: 0, rejected: 0, unsure: 0 };
-    for (const one of Object.values(get(film).candidates)) counts[one.decision] += 1;
+    for (const one of get(film).candidates.values()) counts[one.decision] += 1;
     return counts;
   }
 
-  function written(film, entry) {
-    const said = { result_sha256: film.seal, reviewed: entry.reviewed, note: entry.note, candidates: {}, missed: entry.missed };
-    for (const id of Object.keys(entry.candidates).sort((one, other) => one - other)) said.candidates[id] = entry.candidates[id];
-    return said;
+  /* Returns an entry's decisions as an object, which sorts its ids. */
+  function by_id(entry) {
+    return Object.fromEntries(entry.candidates);
   }
 
+  function written(film, entry) {
+    return { result_sha256: film.seal, reviewed: entry.reviewed, note: entry.note, candidates: by_id(entry), missed: entry.missed };
+  }
+
+  /* Returns what review.json says of each film, by name. */
   function filmsNow() {
     const said = new Map(others);
     for (const film of lesionscan.films) {
       const entry = entries.get(film.name);
       if (entry) said.set(film.name, written(film, entry));
     }
-    return Object.fromEntries([...said].sort(([one], [other]) => (one < other ? -1 : 1)));
+    return new Map([...said].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   /* Returns what review.json says. */
@@ -129,7 +135,7 @@ const review = (() => {
     const { version, settings_sha256, scorer_sha256, disclaimer } = lesionscan.facts;
     return {
       schema_version: VERSION, kind: KIND, tool: { version, settings_sha256, scorer_sha256 }, reviewer,
-      films: filmsNow(), disclaimer,
+      films: Object.fromEntries(filmsNow()), disclaimer,
     };
   }
 
@@ -165,15 +171,14 @@ const review = (() => {
   function canonical(said) {
     const entry = said === undefined ? null : understood(said);
     if (entry === null) return JSON.stringify(said ?? null);
-    const ids = Object.keys(entry.candidates).sort();
-    return JSON.stringify([said.result_sha256, entry.reviewed, entry.note, ids.map((id) => [id, entry.candidates[id]]), entry.missed]);
+    return JSON.stringify([said.result_sha256, entry.reviewed, entry.note, by_id(entry), entry.missed]);
   }
 
   /* Returns how many shown candidates nobody has decided about. */
   function undecided(film) {
     let count = 0;
     // the shown candidates are the best ones, 1 to shown
-    for (let id = 1; id <= film.shown; id += 1) count += !(id in get(film).candidates);
+    for (let id = 1; id <= film.shown; id += 1) count += !get(film).candidates.has(id);
     return count;
   }
 

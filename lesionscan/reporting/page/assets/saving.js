@@ -7,7 +7,7 @@ const saving = (() => {
   const AGAIN_MS = 5000;
   let served = false;
   let tag = null;        // of the file as it was last seen there
-  let base = {};         // its films then
+  let base = new Map();  // its films then, by name
   let timer = null;
   let busy = false;
   let changed = false;
@@ -42,14 +42,15 @@ const saving = (() => {
   /* Returns which films only the others have changed, and which both have. */
   function compared(theirs) {
     const mine = review.filmsNow();
-    const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])];
-    const news = names.filter((name) => !same(theirs[name], base[name]) && !same(theirs[name], mine[name]));
-    return { only: news.filter((name) => same(mine[name], base[name])), both: news.filter((name) => !same(mine[name], base[name])) };
+    const names = [...new Set([...mine.keys(), ...theirs.keys()])];
+    const news = names.filter((name) => !same(theirs.get(name), base.get(name)) && !same(theirs.get(name), mine.get(name)));
+    const unchanged = (name) => same(mine.get(name), base.get(name));
+    return { only: news.filter(unchanged), both: news.filter((name) => !unchanged(name)) };
   }
 
   /* Takes what another reviewer saved meanwhile; where both changed a film, the reviewer chooses. */
   async function merge(said) {
-    const theirs = said.films;
+    const theirs = new Map(Object.entries(said.films));
     const kept = new Map();
     for (;;) {
       // asked anew after each answer: the reviewer may have gone on meanwhile
@@ -63,8 +64,8 @@ const saving = (() => {
     const { only, both } = compared(theirs);
     const taking = [...only, ...both.filter((name) => !kept.get(name))];
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
-    for (const name of taking) if (theirs[name] === undefined && byName.has(name)) review.forget(byName.get(name));
-    const { damaged } = review.take({ ...said, films: Object.fromEntries(taking.filter((name) => theirs[name] !== undefined).map((name) => [name, theirs[name]])) });
+    for (const name of taking) if (!theirs.has(name) && byName.has(name)) review.forget(byName.get(name));
+    const { damaged } = review.take({ ...said, films: Object.fromEntries(taking.filter((name) => theirs.has(name)).map((name) => [name, theirs.get(name)])) });
     if (damaged) throw new Error(`${damaged} films of the saved review.json are not understood by this page`);
     base = theirs;
   }
@@ -87,7 +88,7 @@ const saving = (() => {
         changed = true;
       } else if (answer.ok) {
         tag = answer.headers.get("ETag");
-        base = file.films;
+        base = new Map(Object.entries(file.films));
         if (!changed) review.unsaved.clear();
         byId("save-review").hidden = true;
         say("saved");
@@ -113,7 +114,7 @@ const saving = (() => {
   function touched(film = null) {
     changed = true;
     if (served) {
-      if (film) review.unsaved.mark(film, base[film.name]);
+      if (film) review.unsaved.mark(film, base.get(film.name));
       later(WAIT_MS);
     } else {
       say(review.unstored ? `not kept: ${review.unstored}; save review.json` : "kept in this browser", review.unstored !== null);
@@ -159,7 +160,8 @@ const saving = (() => {
       // what was kept here is the folder's, but for what could not be saved the last time
       const left = review.unsaved.all();
       const mine = review.filmsNow();
-      base = Object.fromEntries(Object.keys({ ...mine, ...said.films }).map((name) => [name, left.has(name) ? left.get(name) : mine[name]]));
+      const names = new Set([...mine.keys(), ...Object.keys(said.films)]);
+      base = new Map([...names].map((name) => [name, left.has(name) ? left.get(name) : mine.get(name)]));
       await merge(said);
       tag = answer.headers.get("ETag");
       served = true;

@@ -92,10 +92,10 @@ const stage = (() => {
     return one;
   }
 
-  const SIGNS = { accepted: "\u2713", rejected: "\u2717", unsure: "?" };
+  const SIGNS = new Map([["accepted", "\u2713"], ["rejected", "\u2717"], ["unsure", "?"]]);
 
   function state(id) {
-    return review.get(film).candidates[id]?.decision ?? "open";
+    return review.get(film).candidates.get(id)?.decision ?? "open";
   }
 
   function draw() {
@@ -116,7 +116,7 @@ const stage = (() => {
         const line = made("path", { d: path(one.outline_px), class: `line ${name}` });
         line.dataset.id = one.id;
         lines.append(line);
-        const sign = SIGNS[state(one.id)];
+        const sign = SIGNS.get(state(one.id));
         tags.append(tag(sign ? `${one.id} ${sign}` : String(one.id), one.bbox_px[0], one.bbox_px[3], name));
       }
       review.get(film).missed.forEach((one, place) => {
@@ -138,7 +138,7 @@ const stage = (() => {
   /* The candidates that the list's filter lets pass, and those decided on already. */
   function listed() {
     if (!view) return [];
-    return view.candidates.filter((one, place) => list.passes(film, place) || one.id in review.get(film).candidates);
+    return view.candidates.filter((one, place) => list.passes(film, place) || review.get(film).candidates.has(one.id));
   }
 
   function words() {
