@@ -22,6 +22,7 @@ from lesionscan.cli.terminal import (
     StoppedError,
     complain,
     os_error_in_words,
+    say,
 )
 
 app = typer.Typer(
@@ -86,5 +87,5 @@ def _options(
 
 def _show_version(*, wanted: bool) -> None:
     if wanted:
-        print(f"lesionscan {__version__}")
+        say(f"lesionscan {__version__}")
         raise typer.Exit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionscan.cli.terminal import RefusedError, one_line, stoppable
+from lesionscan.cli.terminal import RefusedError, one_line, say, stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,10 +78,10 @@ def evaluate(
     console = Console()
     for one in evaluation.sets:
         _print_set(console, one)
-    print(f"figures: {paths.record}")
-    print(f"lesions: {paths.lesions}")
-    print(f"curves:  {paths.figure_png}, {paths.figure_svg.name}")
-    print(DISCLAIMER)
+    say(f"figures: {paths.record}")
+    say(f"lesions: {paths.lesions}")
+    say(f"curves:  {paths.figure_png}, {paths.figure_svg.name}")
+    say(DISCLAIMER)
     raise typer.Exit(0 if evaluation.complete else 1)
 
 
@@ -95,9 +95,6 @@ def _with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
 
 def _print_set(console: "Console", one: "SetEvaluation") -> None:
     from lesionscan.evaluation.wording import notes
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     figures = one.program.figures
     say(

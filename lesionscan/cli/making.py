@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 import typer
 
 from lesionscan.cli.engine_options import cores
-from lesionscan.cli.terminal import RefusedError, announce_stop, note, stoppable
+from lesionscan.cli.terminal import RefusedError, announce_stop, note, say, stoppable
 
 if TYPE_CHECKING:
     from lesionscan.batch.pool import Loss
@@ -108,8 +108,8 @@ def _print_end(index: Path, entries: list[Entry], left_out: int) -> None:
     lesions = sum(int(str(entry["lesions"])) for entry in entries)
     normal = sum(not entry["lesions"] for entry in entries)
     said = f", {left_out:,} left out" if left_out else ""
-    print(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{said}: {index}")
+    say(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{said}: {index}")
     results = shlex.quote(f"{index.parent}-results")
-    print(f"next: lesionscan scan {shlex.quote(str(index.parent / 'images'))} --out {results}")
-    print(f"      lesionscan evaluate {results} {shlex.quote(str(index.parent))}")
-    print(DISCLAIMER)
+    say(f"next: lesionscan scan {shlex.quote(str(index.parent / 'images'))} --out {results}")
+    say(f"      lesionscan evaluate {results} {shlex.quote(str(index.parent))}")
+    say(DISCLAIMER)

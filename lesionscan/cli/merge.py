@@ -13,7 +13,7 @@ from lesionscan.cli.export_options import (
 )
 from lesionscan.cli.extras import require_for
 from lesionscan.cli.scan import print_end, tally_lines
-from lesionscan.cli.terminal import RefusedError, one_line, stoppable
+from lesionscan.cli.terminal import RefusedError, one_line, say, stoppable
 
 
 def merge(
@@ -47,6 +47,6 @@ def merge(
         except MergeError as error:
             raise RefusedError(one_line(str(error))) from error
     for line in tally_lines(run.tally, run.settings, skipped=run.skipped):
-        print(line)
+        say(line)
     print_end(report)
     raise typer.Exit(1 if run.tally.failed else 0)

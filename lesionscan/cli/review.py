@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionscan.cli.terminal import RefusedError, complain, note, one_line, stoppable
+from lesionscan.cli.terminal import RefusedError, complain, note, one_line, say, stoppable
 
 if TYPE_CHECKING:
     from lesionscan.review.apply import AppliedReview
@@ -61,22 +61,21 @@ def _serve(results: Path, port: int, *, open_page: bool) -> None:
         except ReviewError as error:
             raise RefusedError(one_line(str(error))) from error
         with suppress(KeyboardInterrupt):  # the way to end it, however early
-            print(f"report: {server.address}", flush=True)
-            print(
-                "for this machine only; Ctrl-C ends it, decisions are saved as you go", flush=True
-            )
+            say(f"report: {server.address}")
+            say("for this machine only; Ctrl-C ends it, decisions are saved as you go")
             if open_page:
                 import webbrowser
 
                 if not webbrowser.open(server.address):
                     note("no browser could be started; open the address yourself")
             server.run()
+    say("")
     if server.kept_at.is_file():
-        print(f"\ndecisions: {one_line(str(server.kept_at))}")
+        say(f"decisions: {one_line(str(server.kept_at))}")
         apply = f"lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}"
-        print(f"next: {apply} --films FOLDER (the one that was scanned)")
+        say(f"next: {apply} --films FOLDER (the one that was scanned)")
     else:
-        print("\nno decision was saved")
+        say("no decision was saved")
 
 
 def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
@@ -94,10 +93,10 @@ def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
     _print_applied(applied)
     if applied.truth is not None and applied.truth.entries:
         truth = _quoted(applied.truth_folder)
-        print(f"next: lesionscan evaluate {_quoted(results)} {truth}")
+        say(f"next: lesionscan evaluate {_quoted(results)} {truth}")
     from lesionscan.reporting.records import DISCLAIMER
 
-    print(DISCLAIMER)
+    say(DISCLAIMER)
     raise typer.Exit(0 if applied.complete else 1)
 
 
@@ -119,20 +118,20 @@ def _print_applied(applied: "AppliedReview") -> None:
     }
     missed = sum(len(film.review.missed) for film in films)
     words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    print(
+    say(
         f"{reviewed:,} of {applied.listed:,} films reviewed: {words}, "
         f"{missed:,} missed lesion{'' if missed == 1 else 's'}"
     )
-    print(f"tables: {one_line(str(applied.out / 'images.csv'))}, candidates.csv")
+    say(f"tables: {one_line(str(applied.out / 'images.csv'))}, candidates.csv")
     truth = applied.truth
     if truth is None:
-        print("truth: none written; name the folder that was scanned (--films)")
+        say("truth: none written; name the folder that was scanned (--films)")
     elif not truth.entries:
-        print("truth: none written; no reviewed film can be counted")
+        say("truth: none written; no reviewed film can be counted")
     else:
         others = len(truth.left_out) + len(truth.missing)
         left_out = f", {others:,} reviewed films not in it" if others else ""
-        print(
+        say(
             f"truth: {len(truth.entries):,} films, {truth.lesions:,} lesions{left_out}: "
             f"{one_line(str(applied.truth_folder))}"
         )

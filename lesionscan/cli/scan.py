@@ -36,7 +36,7 @@ from lesionscan.cli.reading_options import (
     SpacingOption,
     chosen_settings,
 )
-from lesionscan.cli.terminal import RefusedError, announce_stop, note, one_line, stoppable
+from lesionscan.cli.terminal import RefusedError, announce_stop, note, one_line, say, stoppable
 
 if TYPE_CHECKING:
     from lesionscan.batch.account import Tally
@@ -261,12 +261,12 @@ def _print_summary(plan: "Plan", summary: "RunSummary") -> None:
         not_done=summary.not_done,
         skipped=plan.found.skipped,
     ):
-        print(line)
+        say(line)
     if plan.options.shard is None:
         print_end(summary.report)
         return
     if not summary.interrupted:
-        print(f"part {plan.options.shard} is done; when all are: lesionscan merge {plan.out}")
+        say(f"part {plan.options.shard} is done; when all are: lesionscan merge {plan.out}")
     print_disclaimer()
 
 
@@ -307,7 +307,7 @@ def tally_lines(
 
 def print_end(report: Path) -> None:
     """Say where the report is, and what it is not."""
-    print(f"report: {report}")
+    say(f"report: {report}")
     print_disclaimer()
 
 
@@ -315,7 +315,7 @@ def print_disclaimer() -> None:
     """Say what the results are not."""
     from lesionscan.reporting.records import DISCLAIMER
 
-    print(DISCLAIMER)
+    say(DISCLAIMER)
 
 
 def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
@@ -337,5 +337,5 @@ def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
     table.add_section()
     table.add_row(f"{len(films)} films", "", str(planted), str(found), str(others))
     Console().print(table)
-    print(f"overlays: {summary.report.parent}/*.overlay.png")
+    say(f"overlays: {summary.report.parent}/*.overlay.png")
     print_end(summary.report)

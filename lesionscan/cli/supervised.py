@@ -8,7 +8,7 @@ from typing import TypeVar
 import typer
 
 from lesionscan.cli.engine_options import chosen_limits
-from lesionscan.cli.terminal import complain, note, one_line, stoppable
+from lesionscan.cli.terminal import complain, note, one_line, say, stoppable
 
 JobT = TypeVar("JobT")
 
@@ -78,10 +78,10 @@ def answer_about(
             complain(f"{one_line(str(film))}: {answer.failure}")
             raise typer.Exit(1)
         for line in answer.lines:
-            print(line)
+            say(line)
         if picture is not None and answer.picture is not None:
             write_bytes(picture, answer.picture, within=picture.parent)
-            print(f"picture: {one_line(str(picture))}")
+            say(f"picture: {one_line(str(picture))}")
         if answer.note:
             note(answer.note)
-    print(DISCLAIMER)
+    say(DISCLAIMER)

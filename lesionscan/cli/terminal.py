@@ -39,9 +39,18 @@ def os_error_in_words(error: OSError) -> str:
     return f"{where}: {error.strerror}; results written so far are kept"
 
 
-def note(text: str) -> None:
-    """Print a line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+def say(line: str) -> None:
+    """Print one line on stdout.
+
+    Whatever a name holds, it stays one line and no command to the terminal: everything that is
+    printed passes here or through `note`.
+    """
+    print(one_line(line), flush=True)
+
+
+def note(line: str) -> None:
+    """Print one line on stderr, as `say` does."""
+    print(one_line(line), file=sys.stderr, flush=True)
 
 
 def announce_stop() -> None:

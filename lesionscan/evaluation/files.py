@@ -4,8 +4,6 @@ No clock, no path and nothing of a patient but the names of the truth's index st
 same results and truth give the same bytes.
 """
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -23,6 +21,7 @@ from lesionscan.evaluation.strata import UNKNOWN
 from lesionscan.evaluation.summary import ON_HITS, Figure, Headline
 from lesionscan.evaluation.wording import DEFINITIONS, DISCLAIMER, notes
 from lesionscan.reporting.own_files import OwnFiles
+from lesionscan.reporting.tables import cell_text, csv_line
 
 SCHEMA_VERSION = "1.0"
 MOST_POINTS = 200
@@ -137,12 +136,8 @@ def evaluation_json(evaluation: Evaluation) -> bytes:
 
 def lesions_csv(evaluation: Evaluation) -> bytes:
     """Return `lesions.csv`: every lesion and what became of it; empty cells are not known."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(LESION_COLUMNS)
-    for one in evaluation.sets:
-        writer.writerows(_lesion_rows(one))
-    return stream.getvalue().encode("utf-8")
+    rows = (row for one in evaluation.sets for row in _lesion_rows(one))
+    return "".join(map(csv_line, (LESION_COLUMNS, *rows))).encode("utf-8")
 
 
 def _lesion_rows(one: SetEvaluation) -> Iterator[list[str]]:
@@ -313,9 +308,4 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _cell(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        # A spreadsheet would run such a cell as a formula (OWASP, CSV injection).
-        return f"./{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+    return f"{value:.6g}" if isinstance(value, float) else cell_text(value)

@@ -1,5 +1,8 @@
 """Label images and masks from picture files, and what is wrong with them in words."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,23 @@ class PictureError(Exception):
     """A picture that is no label image; the message is the cause, without the file's name."""
 
 
+_FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
+"""Formats of masks. Others that Pillow knows start programs (Ghostscript for PostScript)."""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():
+        # up to twice the size that Pillow warns of, a mask is as large as a large film
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path, formats=_FORMATS) as picture:
+            yield picture
+
+
 def picture_shape(path: Path) -> tuple[int, int] | None:
     """Return rows and columns of a PNG, JPEG or TIFF; None for other and for broken files."""
     try:
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             return picture.height, picture.width
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
@@ -29,7 +45,7 @@ def read_grey(path: Path) -> NDArray[np.int32]:
         When it is not there, cannot be read, is a colour picture or holds fractions.
     """
     try:
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             pixels = np.asarray(picture)
     except FileNotFoundError as error:
         raise PictureError("is not there") from error

@@ -37,10 +37,32 @@ def read_labels(path: Path) -> NDArray[np.uint16]:
         When it is not there, cannot be read or is no grey picture of whole numbers.
     """
     try:
-        pixels = imagecodecs.png_decode(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise LabelsError(f"{path} is not there; {_AGAIN}") from error
-    except (OSError, ValueError, imagecodecs.PngError) as error:
+    except OSError as error:
+        raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
+    return decode_labels(data, path)
+
+
+def decode_labels(data: bytes, path: Path) -> NDArray[np.uint16]:
+    """Decode the bytes of a labels picture: uint16 (rows, cols).
+
+    Parameters
+    ----------
+    data
+        A PNG.
+    path
+        What an error's message calls it.
+
+    Raises
+    ------
+    LabelsError
+        When they cannot be decoded, or are no grey picture of whole numbers.
+    """
+    try:
+        pixels = imagecodecs.png_decode(data)
+    except (ValueError, imagecodecs.PngError) as error:
         raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
     if pixels.ndim != 2 or pixels.dtype.kind not in "biu":
         raise LabelsError(f"{path} is no picture of one number a pixel; {_AGAIN}")

@@ -2,15 +2,22 @@ r"""Tables of a run: one row a film, one row a candidate.
 
 Columns keep their names and order within a `schema_version`; names are those of the JSON, with
 the parts of a pair spelled out; lists are joined by ";", a reason is its term and effect. As CSV:
-booleans are true and false, null is empty, UTF-8, "\n" line ends, quotes where needed.
+booleans are true and false, null is empty, UTF-8, "\n" line ends, quotes around every text but
+plain words.
 """
 
-import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TextIO, TypeAlias
 
 Result: TypeAlias = Mapping[str, Any]
 """One per-image result as read from its JSON."""
+
+_PLAIN = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|[a-z][a-z0-9_]*|")
+"""Cells that need no quotes: numbers, words of ours, nothing."""
+_FORMULA = re.compile(r"[\s\x00-\x1f;,]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""What a spreadsheet may take for a formula: full-width signs count, and what stands before a sign
+where a spreadsheet cuts cells elsewhere."""
 
 Cell: TypeAlias = str | int | float | bool | None
 """A value in a table."""
@@ -110,6 +117,20 @@ class RowWriter(Protocol):
         """Write one row."""
 
 
+def csv_line(cells: Iterable[str]) -> str:
+    r"""Return a row of CSV with its line end, the same on every version of Python.
+
+    Every cell but numbers, true, false and empty ones is quoted, so that no line end, comma or
+    semicolon of a name starts a cell or a row (RFC 4180; Python before 3.13 leaves a lone "\r"
+    unquoted).
+    """
+    return ",".join(cell if _PLAIN.fullmatch(cell) else _quoted(cell) for cell in cells) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
 class _CsvTable:
     """Writes rows as CSV.
 
@@ -122,12 +143,12 @@ class _CsvTable:
     """
 
     def __init__(self, stream: TextIO, columns: Iterable[str]) -> None:
-        self._writer = csv.writer(stream, lineterminator="\n")
-        self._writer.writerow(columns)
+        self._stream = stream
+        stream.write(csv_line(columns))
 
     def writerow(self, row: Sequence[Cell]) -> None:
         """Write one row."""
-        self._writer.writerow([cell_text(cell) for cell in row])
+        self._stream.write(csv_line(cell_text(cell) for cell in row))
 
 
 def table_writer(stream: TextIO, columns: Iterable[str]) -> RowWriter:
@@ -204,7 +225,7 @@ def cell_text(value: Cell) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and _FORMULA.match(value):
         # A spreadsheet would run such a cell as a formula (OWASP, CSV injection). "./" stops
         # that, and "./=film.png" still names the same file.
         return f"./{value}"

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.records import DISCLAIMER
-from lesionscan.reporting.tables import Cell, cell_text
+from lesionscan.reporting.tables import Cell, cell_text, csv_line
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import outline_cells
 from lesionscan.review.record import MissedRecord, ReviewError
@@ -147,9 +147,8 @@ def _missed_row(columns: Sequence[str], film: ReviewedFilm, missed: MissedRecord
 
 
 def _writer(stream: Any, columns: Row) -> Callable[[Row], object]:  # noqa: ANN401 - a TextIO
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    return writer.writerow
+    stream.write(csv_line(columns))
+    return lambda row: stream.write(csv_line(row))
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.reporting.labels import LabelsError, decode_labels
 from lesionscan.reporting.own_files import NotOwnError, OwnFiles
 from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.records import sha256_of
@@ -189,12 +189,16 @@ def _labels(path: Path, sha256: str | None, film: DrawnOn) -> NDArray[np.uint16]
         data = path.read_bytes()
     except OSError as error:
         raise _UnusableError(f"{path} cannot be read ({error.strerror}); scan again") from error
-    labels = None
-    if sha256_of(data) == sha256:
-        labels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.shape != film.shape:
-        raise _UnusableError(f"{path} was changed after the scan; scan again")
-    return np.asarray(labels, np.uint16)
+    changed = _UnusableError(f"{path} was changed after the scan; scan again")
+    if sha256_of(data) != sha256:
+        raise changed
+    try:
+        labels = decode_labels(data, path)
+    except LabelsError as error:
+        raise changed from error
+    if labels.shape != film.shape:
+        raise changed
+    return labels
 
 
 def _sha256(path: Path) -> str:

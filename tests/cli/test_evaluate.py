@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.command import lesionscan
+from tests.cli.command import files, lesionscan
 from tests.evaluation.made import MadeFilm, make, write_results
 from tests.evaluation.paper import FILMS, A, C
 
@@ -51,7 +51,7 @@ def test_a_whole_run_has_status_0(tmp_path: Path) -> None:
     done = lesionscan("evaluate", results, truth, "--out", tmp_path / "out", "--resamples", 0)
     assert (done.returncode, done.stderr) == (0, "")
     assert "95 % from" not in done.stdout
-    names = {path.name for path in (tmp_path / "out").iterdir()}
+    names = set(files(tmp_path / "out"))
     assert names == {"evaluation.json", "lesions.csv", "froc.png", "froc.svg"}
     assert not (results / "evaluation").exists()
 

@@ -12,6 +12,7 @@ from lesionscan.reporting.tables import (
     IMAGE_COLUMNS,
     Cell,
     candidate_rows,
+    csv_line,
     image_row,
     table_writer,
 )
@@ -58,10 +59,23 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
     assert row["reasons"] == "enclosed=1.25;rim=-0.5"
 
 
-@pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1.dcm", "@x", "\tx"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("=cmd|'/c calc'!A1", "+1", "-1.dcm", "@x", "\tx", "\rx", "\nx", " =1", ";=1", ",=1"),
+        *("\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"),
+    ],
+)
 def test_a_file_name_cannot_become_a_formula(name: str) -> None:
     """Names that a spreadsheet would run are written as the same path, with "./" in front."""
     assert as_csv(IMAGE_COLUMNS, image_row(as_json(name=name)))["file"] == f"./{name}"
+
+
+def test_every_text_is_quoted_so_that_a_row_stays_a_row() -> None:
+    """Line ends, commas and quotes inside a name are inside its cell, on every Python."""
+    assert csv_line(["a\rb", 'c"d', "e,f", "g;h", "B", "ok", "-0.25", "1e-05", "", "true"]) == (
+        '"a\rb","c""d","e,f","g;h","B",ok,-0.25,1e-05,,true\n'
+    )
 
 
 def test_negative_numbers_stay_numbers() -> None:

@@ -255,10 +255,10 @@ def test_a_result_that_has_changed_is_not_judged(
         assert not is_sealed(path.read_bytes())
     elif change == "not listed":
         lines = (results / "images.csv").read_text("utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith("knee.png")]
+        kept = [line for line in lines if not line.startswith('"knee.png"')]
         (results / "images.csv").write_text("".join(kept), encoding="utf-8")
         lines = (results / "candidates.csv").read_text("utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith("knee.png")]
+        kept = [line for line in lines if not line.startswith('"knee.png"')]
         (results / "candidates.csv").write_text("".join(kept), encoding="utf-8")
     done = apply_review(results, as_review(review), out=tmp_path / "out", films=films)
     assert done.not_applied == (("knee.png", words),)
