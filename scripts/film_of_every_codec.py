@@ -220,11 +220,10 @@ def _tiff_films() -> Iterator[Film]:
         ("JPEG 2000", 34712, deep, jpeg2000, _EOI, _SMALL_HOLES),
         ("Zstandard", 50000, deep, imagecodecs.zstd_encode, b"", _ANY_BYTES),
         ("LZMA", 34925, deep, imagecodecs.lzma_encode, b"", {}),
-        ("PNG", 34933, deep, imagecodecs.png_encode, b"", {}),
     )
     for name, code, array, encode, end, unseen in codecs:
         for layout, parts in (("strips", _strips(array)), ("tiles", _tiles(array))):
-            whole_images = code in (7, 34712, 34933)
+            whole_images = code in (7, 34712)
             segments = [
                 bytes(encode(np.ascontiguousarray(one) if whole_images else one.tobytes()))
                 for one in parts

@@ -225,9 +225,13 @@ def _kill_a_worker(parent: int, chance: np.random.Generator) -> int:
 
 
 def differences(whole: Path, other: Path) -> list[str]:
-    """Return what differs between two results, but for run.json, which tells of the run."""
+    """Return what differs between two results; run.json and the accounts describe the run."""
     one, two = (
-        {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+        {
+            path.relative_to(out)
+            for path in out.rglob("*")
+            if path.is_file() and not path.name.startswith(".lesionscan-written-")
+        }
         for out in (whole, other)
     )
     said = [f"only in one of them: {path}" for path in sorted(one ^ two)]

@@ -216,7 +216,12 @@ def _train(work: Work) -> None:
         seed=options.seed + 1,
     )
     network = fit(
-        network, known.pools(), plan, work.tell, checkpoint=options.work / "lesions.checkpoint"
+        network,
+        known.pools(),
+        plan,
+        work.tell,
+        checkpoint=options.work / "lesions.checkpoint",
+        write=_write_beside,
     )
     offset, terms = _weigh(network, known, start, work)
     card = _card(options.out.stem, offset, terms, _about(options, known, start, plan))
@@ -230,6 +235,11 @@ def _train(work: Work) -> None:
         )
         work.tell(f"left out, to measure on: {len(left_out)} films, {listing}")
     work.tell(f"done: {options.out}")
+
+
+def _write_beside(path: Path, data: bytes) -> None:
+    """Write a checkpoint into its own folder."""
+    write_bytes(path, data, within=path.parent)
 
 
 def _films_to_use(
@@ -442,6 +452,7 @@ def _learn_bone(
         plan,
         work.tell,
         checkpoint=work.options.work / "bone.checkpoint",
+        write=_write_beside,
     )
 
 

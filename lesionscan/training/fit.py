@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch import save as pack  # into memory: this room writes no file
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 
-from lesionscan.reporting.atomic import write_bytes
 from lesionscan.training.films import TrainingError, TrainingFilm
 from lesionscan.training.network import LucencyNet
 from lesionscan.training.views import random_view
@@ -87,6 +87,7 @@ def fit(
     tell: Callable[[str], None],
     *,
     checkpoint: Path | None = None,
+    write: Callable[[Path, bytes], object] | None = None,
 ) -> LucencyNet:
     """Train a network and return the mean of its last states.
 
@@ -105,6 +106,8 @@ def fit(
         Takes a line of progress now and then.
     checkpoint
         File of the checkpoint, which remains when the training is done; none is kept where None.
+    write
+        Writes a file whole or not at all; needed for a checkpoint.
 
     Raises
     ------
@@ -144,8 +147,12 @@ def fit(
         if step % 50 == 0 or step == plan.steps:
             tell(f"step {step} of {plan.steps}: loss {np.mean(losses):.3f}")
             losses.clear()
-        if checkpoint is not None and (step % CHECKPOINT_STEPS == 0 or step == plan.steps):
-            state.save(checkpoint, key, step)
+        if (
+            checkpoint is not None
+            and write is not None
+            and (step % CHECKPOINT_STEPS == 0 or step == plan.steps)
+        ):
+            write(checkpoint, state.packed(key, step))
     network.load_state_dict(kept)
     network.eval()
     return network
@@ -160,10 +167,10 @@ class _State:
     schedule: torch.optim.lr_scheduler.LambdaLR
     kept: dict[str, Tensor]
 
-    def save(self, path: Path, key: str, step: int) -> None:
-        """Write everything, whole or not at all."""
+    def packed(self, key: str, step: int) -> bytes:
+        """Return everything as the bytes of a checkpoint."""
         buffer = io.BytesIO()
-        torch.save(
+        pack(
             {
                 "key": key,
                 "step": step,
@@ -174,7 +181,7 @@ class _State:
             },
             buffer,
         )
-        write_bytes(path, buffer.getvalue(), within=path.parent)
+        return buffer.getvalue()
 
     def restore(self, path: Path, key: str) -> int:
         """Take a checkpoint of the same training over and return its step; 0 without one."""

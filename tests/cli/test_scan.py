@@ -184,13 +184,14 @@ def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_disk_that_fills_up_is_one_line(films: Path, tmp_path: Path) -> None:
-    """A result that cannot be written stops the run with one line and status 2."""
+def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) -> None:
+    """That film fails with one line, the others are done; a full disk is tested below."""
     (tmp_path / "out" / "a" / "1.png.json").mkdir(parents=True)
     done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
-    assert done.returncode == 2
-    assert done.stderr.startswith("lesionscan: cannot write")
+    assert done.returncode == 1
+    assert done.stderr.startswith("a/1.png: failed (name_taken): a/1.png.json in the output folder")
     assert done.stderr.count("\n") == 1
+    assert (tmp_path / "out" / "a" / "1.png.json").is_dir()
 
 
 def test_settings_are_used(films: Path, tmp_path: Path) -> None:
@@ -687,7 +688,7 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
         again = lesionscan("scan", films, "-o", disk / "out")
         assert again.returncode == 0
         assert "from before" in again.stdout
-        assert not list(disk.rglob(".lesionscan*"))
+        assert not list(disk.rglob(".lesionscan*.tmp"))
     finally:
         subprocess.run(["umount", disk], check=True)
 

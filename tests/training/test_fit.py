@@ -95,10 +95,19 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
     for steps in (3, 3):  # steps 1 to 3; then 3 to 5, from the checkpoint of step 2
         steps_left = iter(range(steps))
         with pytest.raises(Killed):
-            fit(network(), two_films(), plan(7), silent, checkpoint=checkpoint)
+            fit(
+                network(),
+                two_films(),
+                plan(7),
+                silent,
+                checkpoint=checkpoint,
+                write=Path.write_bytes,
+            )
     monkeypatch.setattr(fitting, "_remember", remember)
     lines: list[str] = []
-    resumed = fit(network(), two_films(), plan(7), lines.append, checkpoint=checkpoint)
+    resumed = fit(
+        network(), two_films(), plan(7), lines.append, checkpoint=checkpoint, write=Path.write_bytes
+    )
 
     assert lines[0] == "resumed at step 4 of 7"
     assert all(torch.equal(value, whole[name]) for name, value in resumed.state_dict().items())
@@ -107,9 +116,16 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
 def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     """Another seed starts from the beginning, with the result it has without a checkpoint."""
     checkpoint = tmp_path / "x.checkpoint"
-    fit(network(), two_films(), plan(2), silent, checkpoint=checkpoint)
+    fit(network(), two_films(), plan(2), silent, checkpoint=checkpoint, write=Path.write_bytes)
     lines: list[str] = []
-    other = fit(network(), two_films(), plan(2, seed=4), lines.append, checkpoint=checkpoint)
+    other = fit(
+        network(),
+        two_films(),
+        plan(2, seed=4),
+        lines.append,
+        checkpoint=checkpoint,
+        write=Path.write_bytes,
+    )
 
     expected = fit(network(), two_films(), plan(2, seed=4), silent).state_dict()
     assert not any("resumed" in line for line in lines)
@@ -121,7 +137,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint = tmp_path / "x.checkpoint"
     checkpoint.write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match=r"x\.checkpoint cannot be read; delete it"):
-        fit(network(), two_films(), plan(1), silent, checkpoint=checkpoint)
+        fit(network(), two_films(), plan(1), silent, checkpoint=checkpoint, write=Path.write_bytes)
 
 
 def test_the_kept_weights_are_a_mean() -> None:

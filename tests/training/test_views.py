@@ -60,9 +60,12 @@ def test_the_generator_decides_everything(seed: int) -> None:
 
 
 def test_a_lesion_stays_in_view() -> None:
-    """Of 100 views of a film with a lesion, 95 and more show a good part of it."""
+    """Of 100 views of a film with a lesion, 90 and more show a good part of it.
+
+    A close view looks elsewhere now and then, since most of what the search looks at has none.
+    """
     shown = [view_of(seed)[1][0] for seed in range(100)]
-    assert sum(lesion.sum() > 40 for lesion in shown) >= 95
+    assert sum(lesion.sum() > 40 for lesion in shown) >= 90
 
 
 @pytest.mark.parametrize(("bone_outline", "share"), [("none", 0.0), ("whole", 1.0)])
@@ -74,11 +77,14 @@ def test_bone_is_known_where_it_was_outlined(bone_outline: BoneOutline, share: f
 
 def test_one_outlined_bone_tells_of_its_neighbourhood() -> None:
     """Of a film with one bone outlined, the bone and 4 pixels around are known, and no more."""
+    partly = 0
     for seed in range(20):
         _, _, bone, known = view_of(seed, "near")[1]
         assert set(np.unique(known)) <= {0.0, 1.0}
         assert known[bone > 0.5].all()
-        assert 0 < known.mean() < 1
+        assert known.any()
+        partly += not known.all()  # a close view may show nothing but the bone
+    assert partly >= 10
 
 
 def test_decoys_never_touch_bone() -> None:
