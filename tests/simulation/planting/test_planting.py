@@ -90,6 +90,23 @@ def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
         np.testing.assert_array_equal(planted.pixels, real_looking_film("uint8").image)
 
 
+def test_lesions_have_the_diameters_that_were_asked_for() -> None:
+    """Whatever the bone's width; the bone's edge may cut a lesion, a drawn outline wobbles."""
+    for seed in range(6):
+        done = plant(real_looking_film("uint16"), seed, lesions=3, diameters_px=(8.0, 12.0))
+        assert done.planted
+        for label in range(1, len(done.planted) + 1):
+            area = np.count_nonzero(done.lesions == label)
+            assert 5.0 < 2.0 * np.sqrt(area / np.pi) < 14.0
+
+
+@pytest.mark.parametrize("diameters", [(3.0, 9.0), (9.0, 8.0)])
+def test_diameters_that_cannot_be_are_refused(diameters: tuple[float, float]) -> None:
+    """Too few pixels for an outline, and a range that falls."""
+    with pytest.raises(ValueError, match="diameters must be two rising numbers of 4 px or more"):
+        plant(plain_film(), 1, diameters_px=diameters)
+
+
 def test_half_of_the_bone_goes_in_the_middle() -> None:
     """At removed 0.5, the centre is 50 + 100 (1 - 0.5) = 100; half way out 0.946 of that goes.
 
