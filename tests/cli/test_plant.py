@@ -175,8 +175,10 @@ def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
         (("--lesions", 0, 1), "lesions must be two rising numbers of 1 or more, got 0 1"),
         (
             ("--diameters", 6, 1),
-            "diameters must be two rising numbers over 0 and at most 100 (% of the film's long "
-            "side), got 6 1",
+            (
+                "diameters must be two rising numbers over 0 and at most 100 (% of the film's long "
+                "side), got 6 1"
+            ),
         ),
         (("--bone", "nowhere"), "nowhere is no folder; --bone names the folder of the bone masks"),
         (("--set", "a"), "has no index.json, and so no sets; leave --set out"),

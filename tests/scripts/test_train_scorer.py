@@ -104,8 +104,18 @@ def test_a_scorer_is_made_from_nothing(
     """
     fitted = []
 
-    def fit(network: object, pools: list[Any], plan: Any, tell: object) -> object:  # noqa: ANN401
+    def fit(
+        network: object,
+        pools: list[Any],
+        plan: Any,  # noqa: ANN401
+        tell: object,
+        *,
+        checkpoint: Path,
+        write: object,
+    ) -> object:
         assert network is not None
+        assert checkpoint.parent == out.parent / "my.work"
+        assert callable(write)
         assert callable(tell)
         fitted.append(([(len(pool.films), pool.weight) for pool in pools], plan))
         return script.from_onnx(shipped_scorer().network.onnx)
@@ -125,7 +135,7 @@ def test_a_scorer_is_made_from_nothing(
     assert bone_pools == [(2, 0.75), (1, 0.25)]  # the third phantom and the knee are held out
     assert (bone.steps, bone.learning_rate, bone.seed) == (570, 1.5e-3, 1)
     # planted: the foot, three variants of it, and "b", a labelled film without lesions and bones
-    assert pools == [(2, 0.45), (5, 0.55), (1, 0.35), (1, 0.2)]
+    assert pools == [(2, 0.3), (5, 0.7), (1, 0.35), (1, 0.2)]
     assert (lesions.steps, lesions.learning_rate, lesions.seed) == (3000, 1.2e-3, 2)
     scorer = Scorer.from_file(out)
     assert scorer.name == "my"
