@@ -102,7 +102,7 @@ def test_a_scorer_is_made_from_nothing(
 
     The fitting, tested elsewhere, is stood in for: each time the shipped network comes out.
     """
-    fitted = []
+    fitted: list[tuple[list[tuple[int, float]], Any]] = []
 
     def fit(
         network: object,
