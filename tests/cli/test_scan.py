@@ -1,5 +1,6 @@
 """The command line: what it prints, what it returns, and that it never shows a traceback."""
 
+import csv
 import hashlib
 import io
 import json
@@ -96,8 +97,11 @@ def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
     done = lesionscan("scan", films / "pages.tif", "--out", tmp_path / "out", "--jobs", 1)
     assert done.returncode == 0
     assert done.stdout.startswith("3 films: 3 ok, 0 failed")
-    lines = (tmp_path / "out" / "images.csv").read_text("utf-8").splitlines()
-    assert [line.split(",")[:2] for line in lines[1:]] == [["pages.tif", str(n)] for n in (1, 2, 3)]
+    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["file"], row["frame"]) for row in rows] == [
+        ("pages.tif", str(n)) for n in (1, 2, 3)
+    ]
     listed = (tmp_path / "out" / "report" / "index.js").read_text("utf-8")
     assert '["pages.tif.frame002",' in listed
     assert (tmp_path / "out" / "pages.tif.frame002.overlay.png").is_file()
