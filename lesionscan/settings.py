@@ -14,9 +14,13 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from lesionscan.files import read_bounded
+
 Polarity: TypeAlias = Literal["auto", "bone-bright", "bone-dark"]
 Distance: TypeAlias = Annotated[float, Field(ge=0.005, le=10.0, allow_inf_nan=False)]
 """Of pixels, in mm: dental sensors reach 0.02, and no radiograph is coarser than 10."""
+
+_MOST_FILE_BYTES = 1_000_000
 
 
 class SettingsError(ValueError):
@@ -169,12 +173,12 @@ class Settings(BaseModel):
             When the file cannot be read, is not TOML, or holds an unknown name or a bad value.
         """
         try:
-            entries = tomllib.loads(path.read_text(encoding="utf-8"))
+            entries = tomllib.loads(read_bounded(path, max_bytes=_MOST_FILE_BYTES).decode("utf-8"))
         except OSError as error:
             raise SettingsError(
                 f"settings file {path} cannot be read ({error.strerror}); check the path"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(
                 f"settings file {path} is not valid TOML ({error}); write lines like "
                 "'shown_score = 0.6'"

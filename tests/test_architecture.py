@@ -1,6 +1,6 @@
 """The house: which way imports point, who may read, write and print, and what names no place.
 
-The rules are those of the architecture: five floors, `radiograph, settings` <- `reading,
+The rules are those of the architecture: five floors, `files, radiograph, settings` <- `reading,
 detection, simulation` <- `reporting` <- `batch, evaluation, review` <- `cli, training`.
 """
 
@@ -15,23 +15,33 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lesionscan"
 
 MAY_IMPORT = {
+    "files": set[str](),
     "radiograph": set[str](),
-    "settings": set[str](),
-    "reading": {"radiograph", "settings"},
-    "detection": {"radiograph", "settings"},
-    "simulation": {"radiograph", "settings"},
-    "reporting": {"radiograph", "settings", "reading", "detection"},
-    "batch": {"radiograph", "settings", "reading", "detection", "reporting"},
+    "settings": {"files"},
+    "reading": {"files", "radiograph", "settings"},
+    "detection": {"files", "radiograph", "settings"},
+    "simulation": {"files", "radiograph", "settings"},
+    "reporting": {"files", "radiograph", "settings", "reading", "detection"},
+    "batch": {"files", "radiograph", "settings", "reading", "detection", "reporting"},
     # evaluation reads result files and arrays, so that it can judge any other program's too; of the
     # rooms below it takes only the one that writes whole files
-    "evaluation": {"reporting"},
-    "review": {"radiograph", "settings", "reporting"},
+    "evaluation": {"files", "reporting"},
+    "review": {"files", "radiograph", "settings", "reporting"},
     # below scripts/train_scorer.py only; of the evaluation it reads the truth folders, no results
-    "training": {"radiograph", "settings", "reading", "detection", "simulation"}
+    "training": {"files", "radiograph", "settings", "reading", "detection", "simulation"}
     | {"evaluation.truth"},
     # the public door: it shows what is on the floors below the reports
-    "": {"radiograph", "settings", "reading", "detection"},
-    "cli": {"radiograph", "settings", "reading", "detection", "simulation", "reporting", "batch"}
+    "": {"files", "radiograph", "settings", "reading", "detection"},
+    "cli": {
+        "files",
+        "radiograph",
+        "settings",
+        "reading",
+        "detection",
+        "simulation",
+        "reporting",
+        "batch",
+    }
     | {"evaluation", "review"},
 }
 """Each room, and the other rooms it may import, or the one module of a room; the package itself
@@ -39,6 +49,8 @@ is the room ""."""
 
 MAY_WRITE = {"reporting", "simulation"}
 MAY_PRINT = {"cli"}
+READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine"}
+"""Modules that read files which nobody else can have written, and so need no limit."""
 MAY_NAME_PYDICOM = re.compile(
     r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file|reporting\.dicom_\w+)"
 )
@@ -102,6 +114,12 @@ def _import_faults(module: str, name: str) -> Iterator[str]:
 def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
     room = _room(module)
     function = node.func
+    if (
+        isinstance(function, ast.Attribute)
+        and (function.attr in {"read_bytes", "read_text"} or _opens_path_to_read(node))
+        and module.partition(".")[2] not in READS_OWN_FILES
+    ):
+        yield f"{module} reads without a limit; use lesionscan.files"
     if isinstance(function, ast.Name) and function.id == "print" and room not in MAY_PRINT:
         yield f"{module} prints"
     if room in MAY_WRITE:
@@ -114,6 +132,16 @@ def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
         texts = [value.value for value in given if isinstance(value, ast.Constant)]
         if any(isinstance(t, str) and re.fullmatch(r"(?=.*[wax+])[rwaxbt+]+", t) for t in texts):
             yield f"{module} writes (open)"
+
+
+def _opens_path_to_read(node: ast.Call) -> bool:
+    """Say whether a call is `path.open(...)` for reading; `Image.open` and others are not."""
+    function = node.func
+    if not (isinstance(function, ast.Attribute) and function.attr == "open"):
+        return False
+    owner = ast.unparse(function.value)
+    mode = ast.unparse(node.args[0]) if node.args else "'r'"
+    return owner not in {"Image", "archive", "os", "webbrowser"} and not set(mode) & set("wax")
 
 
 def _imported(module: str, node: ast.AST) -> Iterator[str]:
@@ -152,6 +180,10 @@ def test_every_room_is_there() -> None:
     ("module", "source", "fault"),
     [
         ("detection.bad", "from lesionscan.reading import read_radiograph", "not below it"),
+        ("review.bad", "data = (folder / 'x.json').read_bytes()", "reads without a limit"),
+        ("batch.bad", "text = path.read_text(encoding='utf-8')", "reads without a limit"),
+        ("batch.bad", "with path.open('rb') as stream:\n    pass", "reads without a limit"),
+        ("batch.bad", "with path.open(encoding='utf-8') as stream:\n    pass", "without a limit"),
         ("detection.bad", "from lesionscan.reporting.records import Record", "not below it"),
         ("detection.bad", "def f():\n    import lesionscan.batch.run", "not below it"),
         ("detection.bad", "from ..reporting import records", "not below it"),
@@ -195,7 +227,7 @@ def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
         ("batch.good", "from lesionscan import __version__\nfrom lesionscan.reading import x"),
         ("reading.dicom_new", "import pydicom"),
         ("reporting.dicom_new", "import pydicom"),
-        ("reading.good", "path.open('rb')\n'abc'.replace('a', 'w')\nopen(path)"),
+        ("reading.good", "Image.open(path)\n'abc'.replace('a', 'w')\nopen(path)"),
         ("reporting.good", "path.write_bytes(b'')"),
         ("detection.good", "from .measure import Region\nfrom ..radiograph import Notice"),
         ("training.good", "from lesionscan.evaluation.truth import TruthFilm\nimport torch"),

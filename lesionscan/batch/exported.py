@@ -5,7 +5,6 @@ has their hashes. It is written before they are, so that one that is there is as
 damaged, or somebody else's; only the last is never replaced.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan.batch.result_paths import ResultPaths, read_file
+from lesionscan.files import parse_json
 from lesionscan.reporting.atomic import remove, write_bytes
 from lesionscan.reporting.records import is_sealed, sealed_json, sha256_of
 
@@ -42,8 +42,8 @@ def exported(paths: ResultPaths) -> dict[str, str]:
     data = read_file(paths.exported)
     if data is None or not is_sealed(data):
         return {}
-    with suppress(ValueError, RecursionError):
-        said = json.loads(data)
+    with suppress(ValueError):
+        said = parse_json(data)
         files = said.get("files") if isinstance(said, dict) else None
         if isinstance(files, dict):
             return {name: sha256 for name, sha256 in files.items() if isinstance(sha256, str)}

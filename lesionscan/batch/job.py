@@ -5,9 +5,7 @@ Order of writing: the pictures, the film's part of the report page, then the JSO
 at all. A JSON that exists therefore means that the rest is complete, which resuming relies on.
 """
 
-import hashlib
 import json
-import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,8 +29,9 @@ from lesionscan.batch.results import (
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import load_scorer
+from lesionscan.files import sha256_of_file
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading import Frames, UnreadableFileError, check_file_size, open_radiographs
+from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.atomic import NameTooLongError, UnusableNameError
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import (
@@ -54,8 +53,6 @@ from lesionscan.reporting.records import (
 from lesionscan.settings import Settings
 
 DoneT = TypeVar("DoneT")
-
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,15 +412,6 @@ def _sha256_of(data: bytes | None) -> str | None:
 def _sha256_or_none(job: Job) -> str | None:
     """Return the hash of a job's file; None for one that the reader refuses, and says why."""
     try:
-        facts = job.path.stat()
-        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device could be read for ever
-            return None
-        check_file_size(facts.st_size, job.settings)
-        digest = hashlib.sha256()
-        with job.path.open("rb") as stream:
-            # no further than was checked: a file may grow meanwhile, or not say how long it is
-            for start in range(0, facts.st_size, _CHUNK_BYTES):
-                digest.update(stream.read(min(_CHUNK_BYTES, facts.st_size - start)))
-    except (OSError, UnreadableFileError):
+        return sha256_of_file(job.path, max_bytes=round(job.settings.max_file_mb * 1e6))
+    except OSError:
         return None
-    return digest.hexdigest()

@@ -1,12 +1,12 @@
 """Where one film's results stand under an output folder."""
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lesionscan.files import PICTURE_BYTES, RECORD_BYTES, read_bounded
 from lesionscan.reporting.atomic import remove, temporary_name, write_bytes
 from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER
 
@@ -22,9 +22,6 @@ _ENDINGS = {
 _PAGE_ENDINGS = {**FILM_ENDINGS, "exported": ".exports.json"}
 ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
 """What is put behind a film's name: nothing else may take such a name."""
-
-_MOST_BYTES = 1 << 28
-"""No result of a film is larger; what is, was put there by somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +100,10 @@ def read_file(path: Path) -> bytes | None:
     path
         Where it would stand. A pipe or a device there is not waited for.
     """
+    most = RECORD_BYTES if path.suffix == ".json" else PICTURE_BYTES
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
-            return None
-        return path.read_bytes()
-    except (OSError, ValueError):  # a null character in the name
+        return read_bounded(path, max_bytes=most)
+    except OSError:
         return None
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
+from lesionscan.files import open_ordinary
 from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.places import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
@@ -69,8 +70,6 @@ def _is_of_earlier_run(name: str, path: Path) -> bool:
 
 
 def _beginning(path: Path) -> bytes:
-    with suppress(OSError):
-        if path.is_file():
-            with path.open("rb") as stream:
-                return stream.read(_MARKED_BYTES)
+    with suppress(OSError), open_ordinary(path) as stream:
+        return stream.read(_MARKED_BYTES)
     return b""

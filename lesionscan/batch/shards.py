@@ -20,10 +20,13 @@ from lesionscan.batch.exports import Export
 from lesionscan.batch.results import bring, is_made_with, is_whole, read_result
 from lesionscan.batch.run_files import SHARD_NAME, files_of_run, names_of_run
 from lesionscan.batch.summaries import write_summaries
+from lesionscan.files import INDEX_BYTES, bounded_lines, parse_json
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.atomic import OutputError, UnusableNameError
 from lesionscan.reporting.names import is_result_name
 from lesionscan.reporting.records import result_name
+
+_LONGEST_LINE = 1 << 20
 
 
 class MergeError(Exception):
@@ -133,17 +136,17 @@ class _Part:
     def lines(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
         """Yield its films: number among all, name, pictures, and those without a JSON."""
         count = 0
-        with self.path.open(encoding="utf-8") as stream:
-            next(stream)
-            for line in stream:
-                number, name, pictures, why = json.loads(line)
-                unwritten = {one: Notice(*said) for one, said in why.items()}
-                if not (0 <= number < self.films and pictures > 0 and self.shard.holds(name)):
-                    raise ValueError("no film of this part")
-                if not is_result_name(name):
-                    raise ValueError("a name that leads out of the folder")
-                yield number, name, pictures, unwritten
-                count += 1
+        lines = _lines(self.path)
+        next(lines)
+        for line in lines:
+            number, name, pictures, why = parse_json(line)
+            unwritten = {one: Notice(*said) for one, said in why.items()}
+            if not (0 <= number < self.films and pictures > 0 and self.shard.holds(name)):
+                raise ValueError("no film of this part")
+            if not is_result_name(name):
+                raise ValueError("a name that leads out of the folder")
+            yield number, name, pictures, unwritten
+            count += 1
         if count != self.run.found - self.run.not_done:
             raise ValueError("lines are missing")
 
@@ -177,11 +180,14 @@ def merge_shards(
         When a file cannot be written.
     """
     parts = checked_parts(outs, into)
-    names = [""] * parts[0].films
-    done = DoneFilms(names)
+    listed = []
     for part in parts:
         with _unreadable(part.path):
-            lines = list(part.lines())
+            listed.append(list(part.lines()))
+    # known by now to be as many as the lines that were read
+    names = [""] * parts[0].films
+    done = DoneFilms(names)
+    for part, lines in zip(parts, listed, strict=True):
         for number, name, pictures, unwritten in lines:
             names[number] = name
             done.add(number, pictures, unwritten)
@@ -215,6 +221,10 @@ def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
     return parts
 
 
+def _lines(path: Path) -> Iterator[str]:
+    return bounded_lines(path, max_bytes=INDEX_BYTES, max_line_bytes=_LONGEST_LINE)
+
+
 @contextmanager
 def _unreadable(path: Path) -> Iterator[None]:
     """Tell of an account that is damaged: cut off in a copy, or changed."""
@@ -244,8 +254,7 @@ def _read(path: Path) -> _Part:
     named = SHARD_NAME.fullmatch(path.name)
     assert named is not None  # noqa: S101 - only such paths come here
     with _unreadable(path):
-        with path.open(encoding="utf-8") as stream:
-            head: dict[str, Any] = json.loads(next(stream))
+        head: dict[str, Any] = parse_json(next(_lines(path)))
         return _Part(
             Shard(int(named[1]), int(named[2])),
             path,
@@ -282,7 +291,7 @@ def _check(parts: Sequence[_Part]) -> None:
                 f"parts {first.shard} and {part.shard} had another version, settings or scorer; "
                 "run all with the same"
             )
-        if part.run.interrupted:
+        if part.run.interrupted or part.run.not_done:
             raise MergeError(
                 f"part {part.shard} was stopped before its end; run it again (--shard {part.shard})"
             )

@@ -180,13 +180,17 @@ def _shard(text: str) -> "Shard":
 def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
     """Return the paths of the list, if there is one; there must be something to scan."""
     from lesionscan.batch.discover import read_list
+    from lesionscan.files import INDEX_BYTES, read_bounded, read_stream
 
     if file_list is None:
         if not inputs:
             raise RefusedError("name films or folders to scan, or a list of films (--list)")
         return []
     try:
-        text = sys.stdin.buffer.read() if str(file_list) == "-" else file_list.read_bytes()
+        if str(file_list) == "-":
+            text = read_stream(sys.stdin.buffer, file_list, max_bytes=INDEX_BYTES)
+        else:
+            text = read_bounded(file_list, max_bytes=INDEX_BYTES)
     except OSError as error:
         raise RefusedError(
             f"list {one_line(str(file_list))} cannot be read ({error.strerror}); check the path"

@@ -1,6 +1,5 @@
 """The flow of `lesionscan evaluate`: results and truth in, the figures of every set out."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from lesionscan.evaluation.summary import (
     summarise,
 )
 from lesionscan.evaluation.truth import TruthFilm, load_truth
+from lesionscan.files import sha256_of_file
 
 Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[Sequence[TruthFilm]], Iterable[TruthFilm]]
@@ -194,7 +194,7 @@ def evaluate(
     return Evaluation(
         tool=tools[0],
         other_tool=tools[1] if len(tools) > 1 else None,
-        index_sha256=hashlib.sha256((truth / "index.json").read_bytes()).hexdigest(),
+        index_sha256=sha256_of_file(truth / "index.json"),
         sets=tuple(
             _evaluate_set(
                 name,

@@ -12,7 +12,6 @@ alone. So the matched candidates with score >= t number the lesions that can be 
 whole FROC curve comes from one assignment a film (Edmonds, Math Program 1971;1:127).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
 
 from lesionscan.evaluation.truth import TruthFilm, read_mask
+from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
 
 TOLERANCE = 0.008
 """A centroid may lie this share of the film's long side outside the lesion, as in FROC studies
@@ -204,10 +204,10 @@ def compare_film(film: TruthFilm, results: Path) -> FilmComparison:
     lesions = read_mask(film.mask)
     planted = len(np.unique(lesions[lesions != 0]))
     try:
-        text = (results / f"{film.image.name}.json").read_text(encoding="utf-8")
+        text = read_bounded(results / f"{film.image.name}.json", max_bytes=RECORD_BYTES)
     except OSError:
         return FilmComparison(film, "not done", planted, 0, 0)
-    result: dict[str, Any] = json.loads(text)
+    result: dict[str, Any] = parse_json(text)
     centroids = [
         (row, column)
         for row, column in (

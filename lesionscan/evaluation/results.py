@@ -6,8 +6,6 @@ truth folder was scanned, the same files stand in `images/` below; where the ind
 `result`, they may stand under that name.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.evaluation.truth import TruthError, TruthFilm
+from lesionscan.files import RECORD_BYTES, parse_json, read_bounded, sha256_of_file
 
 SCHEMA_MAJOR = "1"
 AGAIN = "scan the truth folder's images again"
@@ -178,15 +177,15 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
     """
     record = _record(folder, film)
     try:
-        text = record.read_bytes()
+        text = read_bounded(record, max_bytes=RECORD_BYTES)
     except FileNotFoundError:
         return FilmResult(record, "missing")
     except OSError as error:
         raise ResultsError(f"{record} cannot be read ({error.strerror}); {AGAIN}") from error
     try:
-        result = json.loads(text)
+        result = parse_json(text)
         major = str(result["schema_version"]).partition(".")[0]
-    except (*_DAMAGED, RecursionError) as error:
+    except _DAMAGED as error:
         raise ResultsError(f"{record} is damaged or no result of a scan; {AGAIN}") from error
     if major != SCHEMA_MAJOR:
         raise ResultsError(
@@ -268,7 +267,6 @@ def _candidate(entry: dict[str, Any]) -> ListedCandidate:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise TruthError(f"{path} cannot be read ({error.strerror}); check the file") from error

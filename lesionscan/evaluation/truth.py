@@ -6,7 +6,6 @@
 may always be absent). All other keys of an entry are optional.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.evaluation.pictures import PictureError, read_grey
+from lesionscan.files import INDEX_BYTES, parse_json, read_bounded
 
 ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ONE_SET = "all"
@@ -176,7 +176,7 @@ def read_mask(path: Path) -> NDArray[np.int32]:
 
 def _entries(index: Path) -> list[Any]:
     try:
-        entries = json.loads(index.read_text(encoding="utf-8"))
+        entries = parse_json(read_bounded(index, max_bytes=INDEX_BYTES))
     except OSError as error:
         raise TruthError(f"{index} cannot be read ({error.strerror}); check the folder") from error
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.files import open_ordinary
 from lesionscan.radiograph import Radiograph, Spacing
 from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
 from lesionscan.reading.frames import Frames
@@ -144,7 +145,7 @@ def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
     if facts.st_size == 0:
         raise UnreadableFileError(ErrorCode.EMPTY_FILE, "the file has no bytes; copy it again")
     check_file_size(facts.st_size, settings)
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         frames = _frames(stream, settings)
         frames.check(at_most=settings.max_frames)
         yield frames

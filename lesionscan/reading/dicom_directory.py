@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_sequence_item
 from pydicom.tag import BaseTag
 
+from lesionscan.files import open_ordinary
 from lesionscan.reading.codes import UnreadableFileError
 from lesionscan.reading.dicom_budget import header_budget
 from lesionscan.reading.dicom_file import data_set_start, silenced_pydicom
@@ -42,7 +43,7 @@ def image_places(path: Path) -> list[str]:
         When it cannot be read, is none, or holds too much.
     """
     try:
-        with silenced_pydicom([]), path.open("rb") as stream:
+        with silenced_pydicom([]), open_ordinary(path) as stream:
             file_ids = [
                 record.ReferencedFileID
                 for record in _records(stream)

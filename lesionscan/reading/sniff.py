@@ -4,6 +4,8 @@ import struct
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from lesionscan.files import open_ordinary
+
 FileFormat: TypeAlias = Literal["dicom", "png", "jpeg", "tiff"]
 
 HEAD_BYTES = 132
@@ -72,9 +74,7 @@ def looks_like_image(path: Path) -> bool:
     if path.suffix.lower() in KNOWN_ENDINGS:
         return True
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             return file_format(stream.read(HEAD_BYTES)) is not None
     except OSError:
         return False

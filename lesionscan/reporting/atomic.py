@@ -22,6 +22,8 @@ from typing import BinaryIO, Self, TextIO
 
 import psutil
 
+from lesionscan.files import open_ordinary
+
 _LEFTOVER = re.compile(r"\.lesionscan-[0-9a-f]{16}-([0-9a-f]{8})-(\d+)\.tmp")
 """Name of a temporary file: random, hash of the machine's name, process."""
 
@@ -181,7 +183,7 @@ def link_or_copy(
             # of the file itself: a second name of a link may lead to nothing
             os.link(source.resolve(), temporary)
         except OSError:
-            with source.open("rb") as original, _created(temporary) as stream:
+            with open_ordinary(source) as original, _created(temporary) as stream:
                 shutil.copyfileobj(original, stream, 1 << 20)
 
 

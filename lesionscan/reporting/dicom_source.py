@@ -25,6 +25,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from lesionscan.files import read_bounded
 from lesionscan.reading.acquisition import uids
 from lesionscan.reading.codes import UnreadableFileError
 from lesionscan.reading.dicom_file import Tags, open_dicom, silenced_pydicom
@@ -95,6 +96,8 @@ NO_MOMENT = ("19000101", "000000")
 # PS3.5 B.2: a UID derived from a UUID stands under 2.25
 _IMPLEMENTATION = UID("2.25.94212017375340287521862710937409161207")
 _IMPLEMENTATION_VERSION = "LESIONSCAN_1"
+
+_FILM_BYTES = 1 << 31
 
 
 class DicomObjectError(Exception):
@@ -181,7 +184,7 @@ def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
             "see the error in its JSON"
         )
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, max_bytes=_FILM_BYTES)
     except OSError as error:
         raise DicomObjectError(
             f"{path}: the film cannot be read ({error.strerror or 'no reason given'}); "

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from lesionscan.files import open_ordinary
 from lesionscan.reporting.atomic import OutputError, explain
 
 _BEGINNING = b'{"time": "'
@@ -46,7 +47,7 @@ class EventLog:
 
 
 def _is_log(path: Path) -> bool:
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         return stream.read(len(_BEGINNING)) == _BEGINNING
 
 

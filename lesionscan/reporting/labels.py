@@ -4,6 +4,7 @@ A label image holds one number a pixel, so candidates never overlap in it: where
 the one found first has kept the ground (`lesionscan.detection.regions`).
 """
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lesionscan.files import PICTURE_BYTES, read_bounded
 from lesionscan.reporting.records import name_of
 
 Labels: TypeAlias = NDArray[np.integer[Any]]
@@ -22,6 +24,10 @@ Box: TypeAlias = tuple[slice, slice]
 """Rows and columns that just hold a candidate's pixels."""
 
 _AGAIN = "scan the film again"
+_IHDR = struct.Struct(">IIBB")
+"""Width, height, bit depth and colour type, 16 bytes into a PNG (ISO/IEC 15948, 11.2.2)."""
+_GREY = 0
+_MOST_PIXELS = 200_000_000
 
 
 class LabelsError(Exception):
@@ -37,7 +43,7 @@ def read_labels(path: Path) -> NDArray[np.uint16]:
         When it is not there, cannot be read or is no grey picture of whole numbers.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, max_bytes=PICTURE_BYTES)
     except FileNotFoundError as error:
         raise LabelsError(f"{path} is not there; {_AGAIN}") from error
     except OSError as error:
@@ -61,11 +67,14 @@ def decode_labels(data: bytes, path: Path) -> NDArray[np.uint16]:
         When they cannot be decoded, or are no grey picture of whole numbers.
     """
     try:
+        columns, rows, _, colour = _IHDR.unpack_from(data, 16)
+        if colour != _GREY:
+            raise LabelsError(f"{path} is no picture of one number per pixel; {_AGAIN}")
+        if rows * columns > _MOST_PIXELS:  # before memory is taken for it
+            raise LabelsError(f"{path} is larger than any film; {_AGAIN}")
         pixels = imagecodecs.png_decode(data)
-    except (ValueError, imagecodecs.PngError) as error:
+    except (struct.error, ValueError, imagecodecs.PngError) as error:
         raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
-    if pixels.ndim != 2 or pixels.dtype.kind not in "biu":
-        raise LabelsError(f"{path} is no picture of one number a pixel; {_AGAIN}")
     return pixels.astype(np.uint16)
 
 

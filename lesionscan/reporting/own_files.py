@@ -8,7 +8,6 @@ workers, simultaneous runs and the nodes of a cluster cannot spoil each other's 
 that is killed at any moment has accounted for whatever it left.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from lesionscan.files import open_ordinary, sha256_of_file
 from lesionscan.reporting.atomic import (
     OutputError,
     UnusableNameError,
@@ -239,10 +239,9 @@ def _accounted(out: Path) -> dict[str, set[str]]:
 def _lines(out: Path, *, containing: bytes) -> Iterator[bytes]:
     for path in sorted(out.glob(_ACCOUNT.format("*"))):
         try:
-            facts = path.stat(follow_symlinks=False)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
+            if path.is_symlink():
                 continue
-            with path.open("rb") as stream:
+            with open_ordinary(path, max_bytes=_MOST_BYTES) as stream:
                 while line := stream.readline(_LONGEST_LINE):
                     if containing in line:
                         yield line.strip()
@@ -276,7 +275,5 @@ def _line(said: dict[str, Any]) -> bytes:
 def _sha256(path: Path) -> str | None:
     """Return the hash of a file; None where it cannot be read or is none."""
     with suppress(OSError):
-        if path.is_file():
-            with path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of_file(path)
     return None

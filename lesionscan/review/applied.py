@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lesionscan.files import RECORD_BYTES, read_bounded
 from lesionscan.reporting.records import is_sealed, name_of, parse_result
 from lesionscan.review.outline import DrawnOn
 from lesionscan.review.record import FilmReviewRecord, ReviewRecord
@@ -90,7 +91,7 @@ def _reviewed(
     results: Path, name: str, review: FilmReviewRecord, listed: Collection[tuple[str, int]]
 ) -> ReviewedFilm:
     try:
-        data = (results / f"{name}.json").read_bytes()
+        data = read_bounded(results / f"{name}.json", max_bytes=RECORD_BYTES)
     except OSError as error:
         raise _RefusedError(_NO_RESULT) from error
     result = parse_result(data)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
+from lesionscan.files import open_ordinary
 from lesionscan.reporting.page.index import FAILED_COLUMNS, FilmLine, RunFacts
 from lesionscan.reporting.page.script import compact_json, parse_call
 from lesionscan.reporting.page.view import FilmData
@@ -105,7 +106,7 @@ def film_json(path: Path) -> bytes:
 
 def _calls(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
     """Yield the calls of a script, read line by line."""
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         while line := stream.readline(most + 1):
             most -= len(line)
             one = parse_call(line)

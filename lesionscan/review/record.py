@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
+from lesionscan.files import read_bounded
 from lesionscan.reporting.records import DISCLAIMER, Record, ResultName
 
 REVIEW_NAME = "review.json"
-MOST_BYTES = 64_000_000
-"""Largest review read or saved: 20,000 films with two decisions and a note each have a tenth."""
+MOST_BYTES = 16_000_000
+"""Largest review read or saved: 50,000 films with two decisions and a note each."""
 _LONGEST_LOCATION = 120
 
 DecisionName: TypeAlias = Literal["accepted", "rejected", "unsure"]
@@ -123,8 +124,7 @@ def load_review(path: Path) -> ReviewRecord:
         When it cannot be read or is no review; the message names the file.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
+        data = read_bounded(path, max_bytes=MOST_BYTES)
     except OSError as error:
         raise ReviewError(f"{path} cannot be read ({error.strerror}); check the path") from error
     return check_review(path, data)

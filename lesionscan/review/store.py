@@ -6,16 +6,16 @@ that of two reviewers the second learns that there was a first.
 """
 
 import errno
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
+from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
 from lesionscan.reporting.atomic import OutputError, write_bytes
 from lesionscan.reporting.records import sha256_of
 from lesionscan.review.record import (
+    MOST_BYTES,
     REVIEW_NAME,
     ReviewedToolRecord,
     ReviewError,
@@ -106,7 +106,7 @@ class ReviewStore:
             When it cannot be read or is no review.
         """
         try:
-            data = self.path.read_bytes()
+            data = read_bounded(self.path, max_bytes=MOST_BYTES)
         except FileNotFoundError:
             return SavedReview(review_json(ReviewRecord(tool=self._tool)), NO_REVIEW)
         except OSError as error:
@@ -151,7 +151,7 @@ class ReviewStore:
 
     def _current_etag(self) -> str:
         try:
-            return _etag(self.path.read_bytes())
+            return _etag(read_bounded(self.path, max_bytes=MOST_BYTES))
         except FileNotFoundError:
             return NO_REVIEW
 
@@ -170,10 +170,10 @@ def _unsaved(path: Path, cause: BaseException | None) -> SaveError:
 def _tool_of(results: Path) -> ReviewedToolRecord:
     """Return what made a folder's results."""
     try:
-        run = json.loads((results / "run.json").read_bytes())
+        run = parse_json(read_bounded(results / "run.json", max_bytes=RECORD_BYTES))
         tool = {name: run["tool"][name] for name in ReviewedToolRecord.model_fields}
         return ReviewedToolRecord(**tool)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReviewError(
             f"{results} has no run.json that says what made its results; scan again, or merge"
         ) from error

@@ -5,11 +5,12 @@ stand there; columns are added behind, and lesions that were missed get rows of 
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lesionscan.files import bounded_lines
 from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.records import DISCLAIMER
 from lesionscan.reporting.tables import Cell, cell_text, csv_line
@@ -23,6 +24,10 @@ DECISION_COLUMNS = ("decision", "note")
 COUNT_COLUMNS = ("reviewed", "accepted", "rejected", "unsure", "missed", "note")
 """Added to the table of images."""
 
+_NEEDED_COLUMNS = {"images.csv": {"file", "frame"}, "candidates.csv": {"file", "frame", "id"}}
+_FRAME = re.compile(r"[0-9]{1,9}")
+_LONGEST_LINE = 1 << 20
+
 Picture: TypeAlias = tuple[str, int]
 """File and frame, as in the tables."""
 Row: TypeAlias = list[str]
@@ -35,25 +40,38 @@ class _Table:
     ----------
     path
         The file.
-    rows
-        Its lines as lists of cells, the header first.
+
+    Raises
+    ------
+    lesionscan.review.record.ReviewError
+        When it cannot be read, also from `rows`.
     """
 
-    def __init__(self, path: Path, rows: Iterator[Row]) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows = rows
-        self.columns = next(rows, [])
-        if not {"file", "frame"} <= set(self.columns):
+        self._rows = self._read()
+        self.columns = next(self._rows, [])
+        if not _NEEDED_COLUMNS[path.name] <= set(self.columns):
             raise self.unusable()
         self._file, self._frame = self.columns.index("file"), self.columns.index("frame")
 
     def rows(self) -> Iterator[tuple[Picture, Row]]:
         """Yield each row, and the picture that it is about."""
         for row in self._rows:
-            if len(row) != len(self.columns) or not row[self._frame].isdecimal():
+            if len(row) != len(self.columns) or not _FRAME.fullmatch(row[self._frame]):
                 raise self.unusable()
             # the guard against formulas (`reporting.tables`) is no part of the name
             yield (row[self._file].removeprefix("./"), int(row[self._frame])), row
+
+    def _read(self) -> Iterator[Row]:
+        try:
+            yield from csv.reader(bounded_lines(self._path, max_line_bytes=_LONGEST_LINE))
+        except OSError as error:
+            raise ReviewError(
+                f"{self._path} cannot be read ({error.strerror}); name scan's --out folder"
+            ) from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise self.unusable() from error
 
     def unusable(self) -> ReviewError:
         """Return what to say of a table that was changed."""
@@ -68,8 +86,7 @@ def listed_pictures(results: Path) -> set[Picture]:
     lesionscan.review.record.ReviewError
         When there is none, or it was changed.
     """
-    with _opened(results / "images.csv") as table:
-        return {picture for picture, _ in table.rows()}
+    return {picture for picture, _ in _Table(results / "images.csv").rows()}
 
 
 def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) -> None:
@@ -92,9 +109,8 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) ->
         When a table cannot be written.
     """
     by_picture = {(film.file, film.frame): film for film in films}
+    images, candidates = (_Table(results / name) for name in TABLE_NAMES)
     with (
-        _opened(results / "images.csv") as images,
-        _opened(results / "candidates.csv") as candidates,
         own.open_text(own.out / "images.csv") as image_stream,
         own.open_text(own.out / "candidates.csv") as candidate_stream,
     ):
@@ -149,18 +165,3 @@ def _missed_row(columns: Sequence[str], film: ReviewedFilm, missed: MissedRecord
 def _writer(stream: Any, columns: Row) -> Callable[[Row], object]:  # noqa: ANN401 - a TextIO
     stream.write(csv_line(columns))
     return lambda row: stream.write(csv_line(row))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[_Table]:
-    try:
-        stream = path.open(encoding="utf-8", newline="")
-    except OSError as error:
-        raise ReviewError(
-            f"{path} cannot be read ({error.strerror}); name scan's --out folder"
-        ) from error
-    with stream:
-        try:
-            yield _Table(path, csv.reader(stream))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ReviewError(f"{path} is not as the run wrote it; scan again, or merge") from error

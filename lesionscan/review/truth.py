@@ -5,7 +5,6 @@ unsure, and none that was shown is undecided. What then is neither accepted nor 
 lesion. Program's bone masks stay out: nobody has looked at them.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.files import (
+    INDEX_BYTES,
+    PICTURE_BYTES,
+    open_ordinary,
+    parse_json,
+    read_bounded,
+    sha256_of_file,
+)
 from lesionscan.reporting.labels import LabelsError, decode_labels
 from lesionscan.reporting.own_files import NotOwnError, OwnFiles
 from lesionscan.reporting.png import encode_png
@@ -186,7 +193,7 @@ def _mask(
 
 def _labels(path: Path, sha256: str | None, film: DrawnOn) -> NDArray[np.uint16]:
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, max_bytes=PICTURE_BYTES)
     except OSError as error:
         raise _UnusableError(f"{path} cannot be read ({error.strerror}); scan again") from error
     changed = _UnusableError(f"{path} was changed after the scan; scan again")
@@ -203,8 +210,7 @@ def _labels(path: Path, sha256: str | None, film: DrawnOn) -> NDArray[np.uint16]
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise _UnusableError(
             f"{path} cannot be read ({error.strerror}); name the scanned folder (--films)"
@@ -214,7 +220,7 @@ def _sha256(path: Path) -> str:
 def _ending_by_content(path: Path) -> str:
     """Return the ending for a film whose name has none that a truth folder knows."""
     head = b""
-    with suppress(OSError), path.open("rb") as stream:  # told when it is hashed
+    with suppress(OSError), open_ordinary(path) as stream:  # told when it is hashed
         head = stream.read(4)
     for magic, ending in ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg")):
         if head.startswith(magic):
@@ -234,7 +240,7 @@ def _indexed_files(own: OwnFiles, folder: Path) -> set[str]:
     try:
         own.check([index.relative_to(own.out).as_posix()])
         # as it was written, so it is what `write_truth` writes
-        entries = json.loads(index.read_bytes())
+        entries = parse_json(read_bounded(index, max_bytes=INDEX_BYTES))
     except NotOwnError as error:
         raise ReviewError(
             f"{folder} holds truth that is not of a review; name another --out"

@@ -38,7 +38,7 @@ def test_half_a_picture_is_refused(tmp_path: Path) -> None:
 def test_a_colour_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     """Colours are no numbers of candidates."""
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(LabelsError, match=r"a\.png is no picture of one number a pixel"):
+    with pytest.raises(LabelsError, match=r"a\.png is no picture of one number per pixel"):
         read_labels(tmp_path / "a.png")
 
 

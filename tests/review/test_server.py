@@ -243,7 +243,7 @@ def test_what_is_no_review_is_not_saved(server: Served, body: bytes) -> None:
 def test_what_is_too_large_is_not_saved(server: Served) -> None:
     """413 by the application, and by the server for what is larger still, which is not read."""
     answer = server.ask("review.json", "PUT", b" " * (MOST_BYTES + 1), If_Match='"none"')
-    assert (answer.status, one_line(answer)) == (413, "a review has at most 64 MB")
+    assert (answer.status, one_line(answer)) == (413, "a review has at most 16 MB")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
         raw.sendall(
             f"PUT /{server.token}/review.json HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"

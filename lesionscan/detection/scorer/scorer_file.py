@@ -26,12 +26,14 @@ from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.terms import TERM_BY_NAME
+from lesionscan.files import parse_json, read_bounded
 
 FORMAT: Final = 2
 NETWORK_NAME, CARD_NAME = "network.onnx", "scorer.json"
 
 _SHIPPED = Path(__file__).with_name("lesionscan.scorer")
 _MOST_MEMBER_BYTES = 64 << 20
+_MOST_FILE_BYTES = 2 * _MOST_MEMBER_BYTES
 """Larger members are refused before they are unpacked; the shipped network has 5 MB."""
 _REMEDY = "make it with scripts/train_scorer.py"
 _BROKEN_ZIP = (
@@ -186,12 +188,7 @@ class Scorer:
         """
         source = f"scorer file {path}"
         try:
-            size = path.stat().st_size
-            if not path.is_file():
-                raise ScorerError(f"{source} is no ordinary file; {_REMEDY}")
-            if size > 2 * _MOST_MEMBER_BYTES:
-                raise ScorerError(f"{source} is too large for a scorer ({size:,} bytes); {_REMEDY}")
-            data = path.read_bytes()
+            data = read_bounded(path, max_bytes=_MOST_FILE_BYTES)
         except OSError as error:
             raise ScorerError(
                 f"{source} cannot be read ({error.strerror}); check the path"
@@ -307,8 +304,8 @@ def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
 def _card(text: bytes, source: str) -> ScorerCard:
     """Read `scorer.json`."""
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        entries = parse_json(text)
+    except ValueError as error:
         raise ScorerError(f"{source}: {CARD_NAME} is not valid JSON; {_REMEDY}") from error
     version = entries.get("format") if isinstance(entries, dict) else None
     if version != FORMAT:  # first: a newer format may have any other entries

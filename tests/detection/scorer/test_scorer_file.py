@@ -116,8 +116,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
     """A folder is refused, and a pipe is not waited for."""
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(ScorerError, match=r"scorer file .* is no ordinary file; make it with"):
+    for path, cause in ((tmp_path, "a directory"), (tmp_path / "pipe", "not an ordinary file")):
+        with pytest.raises(ScorerError, match=rf"scorer file .*{cause}\); check the path"):
             Scorer.from_file(path)
 
 
@@ -127,9 +127,10 @@ def test_files_that_are_too_large_are_refused_unread(
     """The file by its size on disk, a member by its stated size, before it is unpacked."""
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
-    monkeypatch.setattr(scorer_file, "_MOST_MEMBER_BYTES", 100)
-    with pytest.raises(ScorerError, match=r"is too large for a scorer \([\d,]+ bytes\)"):
+    monkeypatch.setattr(scorer_file, "_MOST_FILE_BYTES", 10)
+    with pytest.raises(ScorerError, match=r"cannot be read \(larger than 0 MB\)"):
         Scorer.from_file(path)
+    monkeypatch.setattr(scorer_file, "_MOST_MEMBER_BYTES", 100)
     with pytest.raises(ScorerError, match=r"network\.onnx is larger than 0 MiB"):
         Scorer.from_bytes(WHOLE)
 

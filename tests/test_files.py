@@ -1,0 +1,126 @@
+"""Reading files that anybody may have written: what is refused, and that nothing waits."""
+
+import errno
+import io
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from lesionscan.files import (
+    bounded_lines,
+    open_ordinary,
+    parse_json,
+    read_bounded,
+    read_stream,
+    sha256_of_file,
+)
+
+
+def lines(path: Path) -> list[str]:
+    """Read lines of at most 5 bytes, 12 in all."""
+    return list(bounded_lines(path, max_line_bytes=5, max_bytes=12))
+
+
+READERS: list[Callable[[Path], object]] = [
+    lambda path: read_bounded(path, max_bytes=10),
+    lines,
+    lambda path: sha256_of_file(path, max_bytes=10),
+    sha256_of_file,
+]
+
+
+def test_an_ordinary_file_is_read(tmp_path: Path) -> None:
+    """Up to the limit, also through a link."""
+    (tmp_path / "file").write_bytes(b"abcd\nefgh\n")
+    (tmp_path / "link").symlink_to("file")
+    for path in (tmp_path / "file", tmp_path / "link"):
+        assert read_bounded(path, max_bytes=10) == b"abcd\nefgh\n"
+        assert lines(path) == ["abcd\n", "efgh\n"]
+        assert sha256_of_file(path) == sha256(b"abcd\nefgh\n").hexdigest()
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "missing", "null character"])
+def test_what_is_no_ordinary_file_is_refused(
+    read: Callable[[Path], object], kind: str, tmp_path: Path
+) -> None:
+    """At once: nobody writes to this pipe, and /dev/zero has no end."""
+    path = tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "null character":
+        path = tmp_path / "a\0b"
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - which one, the table below says
+        read(path)
+    expected = {
+        "pipe": (errno.EINVAL, "not an ordinary file"),
+        "device": (errno.EINVAL, "not an ordinary file"),
+        "folder": (errno.EISDIR, "Is a directory"),
+        "missing": (errno.ENOENT, "No such file or directory"),
+        "null character": (errno.EINVAL, "the name cannot be one of a file"),
+    }[kind]
+    assert (caught.value.errno, caught.value.strerror) == expected
+
+
+@pytest.mark.parametrize("read", READERS[:3])
+def test_a_file_that_is_too_large_is_refused_unread(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """One with a hole of a terabyte too."""
+    path = tmp_path / "large"
+    with path.open("wb") as stream:
+        stream.truncate(10**12)
+    with pytest.raises(OSError, match="larger than 0 MB"):
+        read(path)
+
+
+def test_a_file_that_grows_is_not_read_on(tmp_path: Path) -> None:
+    """Its length is checked when it is opened, and counted while it is read."""
+    path = tmp_path / "log"
+    path.write_bytes(b"12345")
+    with open_ordinary(path, max_bytes=10) as stream:
+        with path.open("ab") as other:
+            other.write(b"6789012345")
+        with pytest.raises(OSError, match="larger than 0 MB"):
+            read_stream(stream, path, max_bytes=10)
+
+
+def test_a_line_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    """Lines before it have been handed out."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"abc\n" + b"x" * 6)
+    read = bounded_lines(path, max_line_bytes=5)
+    assert next(read) == "abc\n"
+    with pytest.raises(OSError, match="a line is too long"):
+        next(read)
+
+
+def test_lines_that_are_no_utf_8_are_an_error(tmp_path: Path) -> None:
+    """As when any text file is read."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"\xff\n")
+    with pytest.raises(UnicodeDecodeError):
+        next(bounded_lines(path, max_line_bytes=5))
+
+
+def test_standard_input_is_bounded_too() -> None:
+    """An error names it as the caller does."""
+    assert read_stream(io.BytesIO(b"abc"), Path("-"), max_bytes=3) == b"abc"
+    with pytest.raises(OSError, match="larger than 0 MB: '-'"):
+        read_stream(io.BytesIO(b"abcd"), Path("-"), max_bytes=3)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff", b"[" * 200_000, b'{"a":' * 100_000, b"1" * 5000, "[" * 200_000]
+)
+def test_what_is_no_json_is_a_value_error(text: bytes | str) -> None:
+    """Brackets without end too, and a number that Python does not convert."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the parser's own words
+        parse_json(text)
