@@ -179,8 +179,10 @@ class Settings(BaseModel):
                 f"settings file {path} cannot be read ({error.strerror}); check the path"
             ) from error
         except (ValueError, RecursionError) as error:
+            known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
+            cause = error if known else "nested too deeply, or a number with too many digits"
             raise SettingsError(
-                f"settings file {path} is not valid TOML ({error}); write lines like "
+                f"settings file {path} is not valid TOML ({cause}); write lines like "
                 "'shown_score = 0.6'"
             ) from error
         try:

@@ -129,10 +129,6 @@ class _Walk:
     skipped: int
     unlistable: list[str]
 
-    def note(self, error: OSError) -> None:
-        """Keep the name of a folder that could not be listed."""
-        self.unlistable.append(_printable(Path(error.filename).name))
-
 
 def discover(inputs: Sequence[Path], *, out: Path, listed: Sequence[Path] = ()) -> Discovery:
     """List the films of files, folders, patterns and DICOMDIRs, and of a list.
@@ -201,27 +197,52 @@ def read_list(text: bytes) -> list[Path]:
 
 
 def _walk(root: Path, out: Path) -> _Walk:
+    """Walk a folder; without recursion, since folders may be nested deeper than Python's stack."""
     walk = _Walk([], 0, [])
-    seen: set[Path] = set()
-    links = [root]
+    seen = {_identity(out)} if out.is_dir() and not out.samefile(root) else set()
+    links = [(str(root), "")]  # each with what stands before the places of its films
     while links:  # linked folders last, so that a film's name is that of its real place
-        for folder, subfolders, files in os.walk(links.pop(0), onerror=walk.note):
-            here = Path(folder)
-            real = here.resolve()
-            if real in seen:
-                subfolders.clear()
+        pending = [links.pop(0)]
+        while pending:
+            folder, prefix = pending.pop()
+            try:
+                identity = _identity(folder)
+                with os.scandir(folder) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError:  # not permitted, or the path is longer than the system allows
+                walk.unlistable.append(_printable(Path(folder).name))
                 continue
-            seen.add(real)
-            subfolders.sort()
-            walked = [name for name in subfolders if _is_walked(here / name, out)]
-            links += [here / name for name in walked if (here / name).is_symlink()]
-            subfolders[:] = walked
-            parts = here.relative_to(root).parts
-            places = [str(Path(*parts, name)) for name in files if _is_film(here / name)]
-            walk.places += places
-            walk.skipped += len(files) - len(places)
+            if identity in seen:
+                continue
+            seen.add(identity)
+            subfolders: list[tuple[str, str]] = []
+            for entry in entries:
+                place = prefix + entry.name
+                if not _is_folder(entry):
+                    if _is_film(entry):
+                        walk.places.append(place)
+                    else:
+                        walk.skipped += 1
+                elif not entry.name.startswith("."):
+                    (links if entry.is_symlink() else subfolders).append(
+                        (entry.path, place + os.sep)
+                    )
+            pending += reversed(subfolders)
     walk.places.sort(key=_parts)
     return walk
+
+
+def _identity(folder: Path | str) -> tuple[int, int] | str:
+    """Return what tells a real folder from others, by whatever path it was reached."""
+    facts = os.stat(folder)  # noqa: PTH116 - no object per folder
+    return (facts.st_dev, facts.st_ino) if facts.st_ino else os.path.realpath(folder)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _parts(place: str) -> tuple[str, ...]:
@@ -232,15 +253,11 @@ def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - False, not an error, for a name too long
 
 
-def _is_walked(folder: Path, out: Path) -> bool:
-    return not folder.name.startswith(".") and folder.resolve() != out
-
-
-def _is_film(path: Path) -> bool:
-    name = path.name.lower()
+def _is_film(file: Path | os.DirEntry[str]) -> bool:
+    name = file.name.lower()
     if name.startswith(".") or name.endswith(OWN_PRODUCTS):
         return False
-    return looks_like_image(path)
+    return looks_like_image(Path(file))
 
 
 def _directory_records(path: Path) -> list[str]:

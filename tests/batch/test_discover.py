@@ -1,6 +1,7 @@
 """Inputs become a stable list of films with names that never collide."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,28 @@ def found(*inputs: Path, out: Path | None = None) -> Discovery:
 def names(*inputs: Path, out: Path | None = None) -> list[str]:
     """Return the films' names."""
     return [film.name for film in found(*inputs, out=out).films]
+
+
+def test_folders_nested_deeper_than_the_stack_are_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder whose path is longer than the system allows is left out, and named."""
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    for _ in range(900):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("deep.png").write_bytes(b"")
+    os.chdir(tmp_path / "in")
+    for _ in range(25):
+        Path("x" * 200).mkdir()
+        os.chdir("x" * 200)
+    Path("far.png").write_bytes(b"")
+    os.chdir(tmp_path)
+    found = discover([tmp_path / "in"], out=tmp_path / "out")
+    assert [film.name for film in found.films] == ["d/" * 900 + "deep.png"]
+    assert found.unlistable == ("x" * 200,)
+    subprocess.run(["rm", "-r", "in"], check=True)  # which pytest's own cleaning could not
 
 
 def test_a_folder_is_walked_in_sorted_order(tmp_path: Path) -> None:

@@ -34,22 +34,59 @@ COMMANDS = {
 """Where the pipe is, and a command that reads it."""
 
 
-@pytest.mark.parametrize("place", COMMANDS)
-def test_a_pipe_is_refused_in_one_line(place: str, tmp_path: Path) -> None:
-    """At once, with its name, and with nothing on stdout."""
-    make(tmp_path, [A])
-    page_folder(tmp_path / "page")
-    (tmp_path / "own.json").write_text(json.dumps(plain_review()), encoding="utf-8")
-    film = np.full((300, 200), 90, np.uint8)
-    Image.fromarray(film).save(tmp_path / "film.png")
-    pipe = tmp_path / place
-    pipe.parent.mkdir(exist_ok=True)
-    pipe.unlink(missing_ok=True)
-    os.mkfifo(pipe)
-    names = {"film.png", "out", "results", "truth", "page", "part", "whole"}
-    names |= {place, "own.json"}
+TEXTS = {
+    "settings.toml": ("a = " + "[" * 200_000, "shown_score = " + "1" * 5000),
+    "truth/index.json": ("[" * 200_000, '[{"name": "a", "lesions": ' + "1" * 5000 + "}]",
+                         '[{"name": "\\ud800", "lesions": 0}]'),
+    "results/a.png.json": ('{"a":' * 200_000,),
+    "page/review.json": ("[" * 200_000, '{"reviewer": "\\ud800"}'),
+    "page/run.json": ("[" * 200_000,),
+    "page/images.csv": ('"file","frame"\n"a","' + "1" * 5000 + '"\n', '"a"\n"b"\n', '"\n'),
+    "part/run.shard-1-of-1.jsonl": (
+        "[" * 200_000,
+        '{"films": 1000000000, "films_sha256": "", "run": {}}\n',
+    ),
+}  # fmt: skip
+"""What such files may hold that a parser gives up on, or takes all memory for."""
+
+
+def refused(place: str, tmp_path: Path) -> str:
+    """Run the command that reads a file, and return what it says: one line, naming the file."""
+    names = {"film.png", "out", "results", "truth", "page", "part", "whole", "own.json", place}
     command, *arguments = COMMANDS[place]
     done = lesionscan(command, *(tmp_path / one if one in names else one for one in arguments))
-    lines = done.stderr.splitlines()
-    assert (done.returncode, len(lines)) == (2, 1), done.stderr
-    assert pipe.name in lines[0]
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a film, truth, results and a page."""
+    make(tmp_path, [A])
+    page_folder(tmp_path / "page")
+    (tmp_path / "part").mkdir()
+    (tmp_path / "own.json").write_text(json.dumps(plain_review()), encoding="utf-8")
+    Image.fromarray(np.full((300, 200), 90, np.uint8)).save(tmp_path / "film.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", COMMANDS)
+def test_a_pipe_is_refused_in_one_line(place: str, folder: Path) -> None:
+    """At once, with its name."""
+    pipe = folder / place
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    assert pipe.name in refused(place, folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"), [(place, n) for place, texts in TEXTS.items() for n in range(len(texts))]
+)
+def test_a_text_that_no_parser_takes_is_refused_in_one_line(
+    place: str, number: int, folder: Path
+) -> None:
+    """Nested without end, numbers of 5,000 digits, half a character, a film too many."""
+    (folder / place).write_text(TEXTS[place][number], encoding="utf-8")
+    said = refused(place, folder)
+    assert "internal error" not in said
+    assert Path(place).parent.name in said
