@@ -13,7 +13,7 @@ import torch
 
 from lesionscan.training import fit as fitting
 from lesionscan.training.films import TrainingError, TrainingFilm
-from lesionscan.training.fit import Plan, Pool, fit
+from lesionscan.training.fit import Plan, Pool, fit, has_bfloat16
 from lesionscan.training.network import LucencyNet
 from tests.training.made import made_film
 
@@ -52,6 +52,19 @@ def loss_of(net: LucencyNet) -> float:
             for image, targets in batches
         ]
     return float(np.mean([loss.item() for loss in losses]))
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [({"avx512_bf16": True}, True), ({"avx2": True, "avx512_bf16": False}, False),
+     ({"amx_bf16": True}, True), ({"bf16": True}, True), ({}, False)],
+)  # fmt: skip
+def test_bfloat16_is_used_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, processor: dict[str, bool], expected: bool
+) -> None:
+    """Emulated, it would be slower than float32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
+    assert has_bfloat16() is expected
 
 
 def test_a_few_steps_lower_the_loss() -> None:
