@@ -15,9 +15,9 @@ _MOST_ENLARGED = 1.9
 """A film is enlarged at most so much: closer looks show nothing that the file holds."""
 _LEAST_STEP = 1.25
 """A look on a grid that is hardly finer than the last one is left out."""
-_LONGEST = 2.0
-"""Long side over short side from which grids grow with the long side, so that a stitched film of a
-leg is looked at as closely as any other."""
+_LONG = (2.0, 10.0)
+"""Long side over short side between which grids grow with the long side, so that a stitched film of
+a leg is looked at as closely as any other. No film is longer; a strip could cost any memory."""
 _BONE_FROM = 0.2
 """Least bone map of the first look where a closer look is worth its time."""
 _MARGIN = 0.06
@@ -27,7 +27,8 @@ _MARGIN = 0.06
 def look(image: FloatImage, network: Network) -> Maps:
     """Look at an image on the network's grids.
 
-    Their long sides hold for an image at most twice as long as wide, and grow with longer ones.
+    Their long sides hold for an image at most twice as long as wide, and grow with longer ones up
+    to ten times as long as wide.
     Grids much finer than the image are coarsened or left out.
 
     Parameters
@@ -60,7 +61,7 @@ def look(image: FloatImage, network: Network) -> Maps:
 
 def _worthwhile(shape: tuple[int, ...], long_sides_px: tuple[int, ...]) -> list[int]:
     """Return the long sides of the grids that show something new of an image of a shape."""
-    longer = max(1.0, max(shape) / min(shape) / _LONGEST)
+    longer = min(max(max(shape) / min(shape), _LONG[0]), _LONG[1]) / _LONG[0]
     sides = [round(long_sides_px[0] * longer)]
     for wanted in long_sides_px[1:]:
         side = round(min(wanted * longer, _MOST_ENLARGED * max(shape)))

@@ -75,6 +75,7 @@ def test_the_bone_map_is_that_of_the_first_look() -> None:
         ((1000, 500), [320, 640]),
         ((3200, 320), [1600, 3200]),  # five times as long for its width
         ((320, 3200), [1600, 3200]),
+        ((32_000, 64), [1600, 3200]),  # no film, but the header of one
         ((1, 1), [320]),
     ],
 )
