@@ -21,9 +21,10 @@ INDEX_BYTES = 64_000_000
 PICTURE_BYTES = 256_000_000
 """Limit for a mask, a labels picture or another picture beside a result."""
 
+_MOST_VALUES = 10_000_000
 _CHUNK_BYTES = 1 << 16
-# a pipe that nobody writes to would block; other systems have no such flag
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+"""A pipe that nobody writes to would block; Windows has no such flag."""
 
 
 @contextmanager
@@ -43,11 +44,13 @@ def open_ordinary(path: Path, *, max_bytes: int | None = None) -> Iterator[Binar
         When it cannot be opened, is no ordinary file (EINVAL), or is longer (EFBIG).
     """
     try:
-        descriptor = os.open(path, _FLAGS)
+        stream = open(  # noqa: SIM115 - closed below
+            path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)
+        )
     except ValueError as error:  # a null character in the name
         raise OSError(errno.EINVAL, "the name cannot be one of a file", str(path)) from error
-    with os.fdopen(descriptor, "rb") as stream:
-        facts = os.fstat(descriptor)
+    with stream:
+        facts = os.fstat(stream.fileno())
         if not stat.S_ISREG(facts.st_mode):
             what = "is a folder" if stat.S_ISDIR(facts.st_mode) else "not an ordinary file"
             raise OSError(errno.EINVAL, what, str(path))
@@ -100,8 +103,8 @@ def read_stream(stream: BinaryIO, path: Path, *, max_bytes: int) -> bytes:
 
 def bounded_lines(
     path: Path, *, max_line_bytes: int, max_bytes: int | None = None
-) -> Iterator[str]:
-    r"""Yield the lines of an ordinary UTF-8 file, "\n" included.
+) -> Iterator[bytes]:
+    r"""Yield the lines of an ordinary file, "\n" included.
 
     Parameters
     ----------
@@ -114,14 +117,12 @@ def bounded_lines(
     ------
     OSError
         As `open_ordinary`, when a line is longer (EFBIG), or when it cannot be read.
-    UnicodeDecodeError
-        When a line is not UTF-8.
     """
     with open_ordinary(path, max_bytes=max_bytes) as stream:
         while line := stream.readline(max_line_bytes + 1):
             if len(line) > max_line_bytes:
                 raise OSError(errno.EFBIG, "a line is too long", str(path))
-            yield line.decode("utf-8")
+            yield line
 
 
 def sha256_of_file(path: Path, *, max_bytes: int | None = None) -> str:
@@ -142,14 +143,38 @@ def sha256_of_file(path: Path, *, max_bytes: int | None = None) -> str:
     return digest.hexdigest()
 
 
-def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+def check_values(data: bytes, *, at_most: int = 500_000) -> None:
+    """Refuse a JSON text of many values, before a parser takes memory for them.
+
+    A text of 16 MB can hold five million empty arrays, of which pydantic makes 5 GB.
+
+    Parameters
+    ----------
+    data
+        The text.
+    at_most
+        Values; those in strings that look like them count too.
+
+    Raises
+    ------
+    ValueError
+        When it may hold more.
+    """
+    # each value but the first comes behind one of these
+    if sum(map(data.count, (b",", b"[", b"{"))) > at_most:
+        raise ValueError("it holds too many values")
+
+
+def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Return the value of a JSON text.
 
     Raises
     ------
     ValueError
-        When it is none, or is nested too deeply for the parser.
+        When it is none, is nested too deeply for the parser, or holds more values than
+        `INDEX_BYTES` of any file that lesionscan writes.
     """
+    check_values(data, at_most=_MOST_VALUES)
     try:
         return json.loads(data)
     except RecursionError as error:
@@ -157,4 +182,4 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _too_long(path: Path, max_bytes: int) -> OSError:
-    return OSError(errno.EFBIG, f"larger than {max_bytes / 1e6:,.0f} MB", str(path))
+    return OSError(errno.EFBIG, f"larger than {max_bytes / 1e6:g} MB", str(path))

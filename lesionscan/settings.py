@@ -20,7 +20,8 @@ Polarity: TypeAlias = Literal["auto", "bone-bright", "bone-dark"]
 Distance: TypeAlias = Annotated[float, Field(ge=0.005, le=10.0, allow_inf_nan=False)]
 """Of pixels, in mm: dental sensors reach 0.02, and no radiograph is coarser than 10."""
 
-_MOST_FILE_BYTES = 1_000_000
+_MOST_FILE_BYTES = 20_000
+"""Of a settings file; dotted keys of hostile ones cost the square of their length."""
 
 
 class SettingsError(ValueError):

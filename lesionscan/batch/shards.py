@@ -221,7 +221,7 @@ def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
     return parts
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[bytes]:
     return bounded_lines(path, max_bytes=INDEX_BYTES, max_line_bytes=_LONGEST_LINE)
 
 

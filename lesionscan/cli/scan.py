@@ -179,7 +179,7 @@ def _shard(text: str) -> "Shard":
 
 def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
     """Return the paths of the list, if there is one; there must be something to scan."""
-    from lesionscan.batch.discover import read_list
+    from lesionscan.batch.discover import InputError, read_list
     from lesionscan.files import INDEX_BYTES, read_bounded, read_stream
 
     if file_list is None:
@@ -195,7 +195,10 @@ def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]
         raise RefusedError(
             f"list {one_line(str(file_list))} cannot be read ({error.strerror}); check the path"
         ) from error
-    paths = read_list(text)
+    try:
+        paths = read_list(text)
+    except InputError as error:
+        raise RefusedError(str(error)) from error
     if not paths:
         raise RefusedError(f"list {one_line(str(file_list))} names no film; write one path a line")
     return paths

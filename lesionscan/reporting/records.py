@@ -19,11 +19,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
 from lesionscan.detection.mirels import MirelsBand
+from lesionscan.files import check_values
 from lesionscan.reporting.names import is_result_name
 
 SCHEMA_VERSION = "1.4"
@@ -386,8 +386,9 @@ def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | Non
         The JSON, its arrays as tuples; None where it does not fit `ResultRecord`, or is no JSON.
     """
     try:
+        check_values(data)
         record = ResultRecord.model_validate_json(data, strict=True)
-    except ValidationError:
+    except ValueError:
         return None
     if record.status == "ok" and record.pictures is None:
         return None  # as a record is before its pictures are made

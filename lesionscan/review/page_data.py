@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from lesionscan.files import open_ordinary
+from lesionscan.files import check_values, open_ordinary
 from lesionscan.reporting.page.index import FAILED_COLUMNS, FilmLine, RunFacts
 from lesionscan.reporting.page.script import compact_json, parse_call
 from lesionscan.reporting.page.view import FilmData
@@ -126,4 +126,5 @@ def _checked(kind: TypeAdapter[Any], one: tuple[str, bytes] | None, function: st
     """Return the value of a call of a certain function."""
     if one is None or one[0] != function:
         raise ValueError("another call")
+    check_values(one[1])
     return kind.validate_json(one[1], strict=True)

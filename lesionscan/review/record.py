@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from lesionscan.files import read_bounded
+from lesionscan.files import check_values, read_bounded
 from lesionscan.reporting.records import DISCLAIMER, Record, ResultName
 
 REVIEW_NAME = "review.json"
 MOST_BYTES = 16_000_000
-"""Largest review read or saved: 50,000 films with two decisions and a note each."""
+"""Largest review read or saved: 30,000 films with two decisions and a note each."""
 _LONGEST_LOCATION = 120
 
 DecisionName: TypeAlias = Literal["accepted", "rejected", "unsure"]
@@ -109,6 +109,10 @@ def parse_review(data: bytes) -> ReviewRecord:
     """
     if len(data) > MOST_BYTES:
         raise ReviewError(f"is larger than {MOST_BYTES // 1_000_000} MB")
+    try:
+        check_values(data)
+    except ValueError as error:
+        raise ReviewError(str(error)) from error
     try:
         return ReviewRecord.model_validate_json(data, strict=True)
     except ValidationError as error:

@@ -27,6 +27,7 @@ COUNT_COLUMNS = ("reviewed", "accepted", "rejected", "unsure", "missed", "note")
 _NEEDED_COLUMNS = {"images.csv": {"file", "frame"}, "candidates.csv": {"file", "frame", "id"}}
 _FRAME = re.compile(r"[0-9]{1,9}")
 _LONGEST_LINE = 1 << 20
+_MOST_ROWS = 5_000_000
 
 Picture: TypeAlias = tuple[str, int]
 """File and frame, as in the tables."""
@@ -65,7 +66,12 @@ class _Table:
 
     def _read(self) -> Iterator[Row]:
         try:
-            yield from csv.reader(bounded_lines(self._path, max_line_bytes=_LONGEST_LINE))
+            lines = bounded_lines(self._path, max_line_bytes=_LONGEST_LINE)
+            rows = csv.reader(line.decode("utf-8") for line in lines)
+            for number, row in enumerate(rows):
+                if number > _MOST_ROWS:
+                    raise self.unusable()
+                yield row
         except OSError as error:
             raise ReviewError(
                 f"{self._path} cannot be read ({error.strerror}); name scan's --out folder"

@@ -21,6 +21,12 @@ def names(*inputs: Path, out: Path | None = None) -> list[str]:
     return [film.name for film in found(*inputs, out=out).films]
 
 
+def test_a_list_of_millions_is_refused() -> None:
+    """Before memory is taken for each."""
+    with pytest.raises(InputError, match="the list names more than 1,000,000 films; scan it in"):
+        read_list(b"a\n" * 1_000_001)
+
+
 def test_folders_nested_deeper_than_the_stack_are_walked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,7 +89,7 @@ def test_failing_disk(
     def fail(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr("lesionscan.files.open", fail, raising=False)
     with pytest.raises(UnreadableFileError, match=message) as caught:
         read_radiograph(path)
     assert caught.value.code == code

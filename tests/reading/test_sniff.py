@@ -77,5 +77,5 @@ def test_what_cannot_be_opened_is_no_image(tmp_path: Path, monkeypatch: pytest.M
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("lesionscan.files.open", refuse, raising=False)
     assert not looks_like_image(forbidden)

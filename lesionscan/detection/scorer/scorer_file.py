@@ -32,9 +32,11 @@ FORMAT: Final = 2
 NETWORK_NAME, CARD_NAME = "network.onnx", "scorer.json"
 
 _SHIPPED = Path(__file__).with_name("lesionscan.scorer")
-_MOST_MEMBER_BYTES = 64 << 20
-_MOST_FILE_BYTES = 2 * _MOST_MEMBER_BYTES
+_MOST_NETWORK_BYTES, _MOST_CARD_BYTES = 64_000_000, 1_000_000
+_MOST_FILE_BYTES = _MOST_NETWORK_BYTES + _MOST_CARD_BYTES
 """Larger members are refused before they are unpacked; the shipped network has 5 MB."""
+_ZIP_ENTRY, _MOST_ENTRIES = b"PK\1\2", 100
+"""How entries of a zip archive's list begin (APPNOTE 4.3.12); weights may hold it by chance."""
 _REMEDY = "make it with scripts/train_scorer.py"
 _BROKEN_ZIP = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
@@ -211,6 +213,8 @@ class Scorer:
         ScorerError
             When they are no scorer that this version can use.
         """
+        if data.count(_ZIP_ENTRY) > _MOST_ENTRIES:  # which would all be read
+            raise ScorerError(f"{source} holds more files than a scorer; {_REMEDY}")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 _check_members(archive, source)
@@ -283,10 +287,10 @@ def _check_members(archive: zipfile.ZipFile, source: str) -> None:
             f"{source} must hold {NETWORK_NAME} and {CARD_NAME}, and holds {found}; {_REMEDY}"
         )
     for member in members:
-        if member.file_size > _MOST_MEMBER_BYTES:
+        most = _most_bytes(member.filename)
+        if member.file_size > most:
             raise ScorerError(
-                f"{source}: {member.filename} is larger than {_MOST_MEMBER_BYTES >> 20} MiB; "
-                f"{_REMEDY}"
+                f"{source}: {member.filename} is larger than {most / 1e6:g} MB; {_REMEDY}"
             )
         packed_plainly = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
         if not packed_plainly or member.flag_bits & 1:  # bit 0: encrypted (APPNOTE 4.4.4)
@@ -298,7 +302,11 @@ def _check_members(archive: zipfile.ZipFile, source: str) -> None:
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return a member's bytes; never more than its stated size, which has been checked."""
     with archive.open(name) as stream:
-        return stream.read(_MOST_MEMBER_BYTES)
+        return stream.read(_most_bytes(name))
+
+
+def _most_bytes(name: str) -> int:
+    return _MOST_CARD_BYTES if name == CARD_NAME else _MOST_NETWORK_BYTES
 
 
 def _card(text: bytes, source: str) -> ScorerCard:

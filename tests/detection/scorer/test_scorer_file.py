@@ -128,10 +128,10 @@ def test_files_that_are_too_large_are_refused_unread(
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
     monkeypatch.setattr(scorer_file, "_MOST_FILE_BYTES", 10)
-    with pytest.raises(ScorerError, match=r"cannot be read \(larger than 0 MB\)"):
+    with pytest.raises(ScorerError, match=r"cannot be read \(larger than 1e-05 MB\)"):
         Scorer.from_file(path)
-    monkeypatch.setattr(scorer_file, "_MOST_MEMBER_BYTES", 100)
-    with pytest.raises(ScorerError, match=r"network\.onnx is larger than 0 MiB"):
+    monkeypatch.setattr(scorer_file, "_MOST_NETWORK_BYTES", 100)
+    with pytest.raises(ScorerError, match=r"network\.onnx is larger than 0.0001 MB"):
         Scorer.from_bytes(WHOLE)
 
 
