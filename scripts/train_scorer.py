@@ -54,18 +54,16 @@ from lesionscan.training.films import (
 )
 from lesionscan.training.folds import divided, left_out_listing, thinned
 
+MISSING: str | None = None
+"""The package of the extra that is not installed; told after what is wrong with the command."""
 try:
     import torch
 
     from lesionscan.training.fit import Plan, Pool, fit
     from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
     from lesionscan.training.weigh import rate, weigh
-except ModuleNotFoundError as missing:
-    print(
-        f"train_scorer: {missing.name} is not installed; run: pip install 'lesionscan[train]'",
-        file=sys.stderr,
-    )
-    raise SystemExit(2) from missing
+except ModuleNotFoundError as error:
+    MISSING = error.name
 
 WorkT = TypeVar("WorkT")
 DoneT = TypeVar("DoneT")
@@ -97,7 +95,7 @@ class Known:
     weighs_terms: bool
     """Whether some films are held out to weigh the terms on."""
 
-    def pools(self) -> list[Pool]:
+    def pools(self) -> "list[Pool]":
         """Return what the network sees."""
         seen = _seen if self.weighs_terms else list
         labelled = seen(self.labelled)
@@ -155,6 +153,12 @@ class Work:
 def main() -> int:
     """Run the steps; return the exit status."""
     options = _options()
+    if MISSING is not None:
+        print(
+            f"train_scorer: {MISSING} is not installed; run: pip install 'lesionscan[train]'",
+            file=sys.stderr,
+        )
+        return 2
     torch.set_num_threads(options.jobs)
     cv2.setNumThreads(1)
     # spawned: PyTorch's threads survive no fork
@@ -356,7 +360,7 @@ def _further_steps(labelled: Sequence[TrainingFilm]) -> int:
 
 
 def _about(
-    options: argparse.Namespace, known: Known, start: Scorer | None, plan: Plan
+    options: argparse.Namespace, known: Known, start: Scorer | None, plan: "Plan"
 ) -> dict[str, AboutFact]:
     """Return what a user of the file should know about its making; no path, no time."""
     about: dict[str, AboutFact] = {
@@ -431,11 +435,11 @@ def _phantoms(work: Work) -> list[TrainingFilm]:
 
 
 def _learn_bone(
-    network: LucencyNet,
+    network: "LucencyNet",
     phantoms: list[TrainingFilm],
     truth: Sequence[TruthFilm],
     work: Work,
-) -> LucencyNet:
+) -> "LucencyNet":
     """Teach bones, on phantoms and outlined films, so that lesions can be planted in the others."""
     outlined = [film for film in truth if film.bone.is_file()]
     films = work.read(partial(training_film, bone_outline="near"), outlined)
@@ -456,7 +460,7 @@ def _learn_bone(
     )
 
 
-def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
+def _planted(truth: Sequence[TruthFilm], network: "LucencyNet", work: Work) -> list[TrainingFilm]:
     """Plant lesions in the bones that the network finds."""
     if not truth:
         return []
@@ -492,7 +496,7 @@ def faded(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:
 
 
 def _weigh(
-    network: LucencyNet, known: Known, start: Scorer | None, work: Work
+    network: "LucencyNet", known: Known, start: Scorer | None, work: Work
 ) -> tuple[float, tuple[TermEffect, ...]]:
     """Weigh the terms on the held-out sources; labelled films alone keep the start's, faded."""
     if start is not None and not known.weighs_terms:

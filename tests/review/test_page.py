@@ -57,6 +57,11 @@ def two_reviewers(browser: "Browser", address: str) -> Iterator[tuple["Page", "P
         yield one, other
 
 
+def loaded(page: "Page", name: str) -> None:
+    """Wait until a film can be decided about; its name stands above the stage before."""
+    page.wait_for_function("name => sessionStorage.getItem('lesionscan film') === name", arg=name)
+
+
 def saved(page: "Page") -> None:
     """Wait until what was decided is in the folder."""
     page.wait_for_timeout(700)
@@ -95,7 +100,7 @@ def test_two_reviewers_of_different_films_are_both_kept(
         one.keyboard.press("a")
         saved(one)
         other.keyboard.press("ArrowRight")
-        other.wait_for_selector("#film-name:has-text('a/hip.dcm')")
+        loaded(other, "a/hip.dcm")
         other.keyboard.press("u")
         saved(other)
         assert decisions(running.results) == {
@@ -130,13 +135,13 @@ def test_what_is_decided_while_the_question_stands_counts(
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("r")
         one.keyboard.press("ArrowRight")
-        one.wait_for_selector("#film-name:has-text('a/hip.dcm')")
+        loaded(one, "a/hip.dcm")
         one.keyboard.press("r")
         saved(one)
         other.keyboard.press("a")
         other.wait_for_selector("#banner:visible")
         other.keyboard.press("ArrowRight")
-        other.wait_for_selector("#film-name:has-text('a/hip.dcm')")
+        loaded(other, "a/hip.dcm")
         other.keyboard.press("a")
         other.click("#banner-first")
         # hip has become a conflict of its own by now: it is asked about too
@@ -276,7 +281,7 @@ def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Pat
         two_reviewers(browser, running.address) as (one, other),
     ):
         for name in NAMES_OF_OBJECTS:
-            one.wait_for_selector(f"#film-name:has-text('{name}')")
+            loaded(one, name)
             one.keyboard.press("a")
             one.keyboard.press("ArrowRight")
         saved(one)
@@ -307,7 +312,7 @@ def test_films_with_names_of_objects_that_could_not_be_saved_are_saved_the_next_
         page.wait_for_selector("#saved:text-is('saved')")
         page.route("**/review.json", lambda route: route.abort())
         for name in NAMES_OF_OBJECTS:
-            page.wait_for_selector(f"#film-name:has-text('{name}')")
+            loaded(page, name)
             page.keyboard.press("a")
             page.keyboard.press("ArrowRight")
         page.wait_for_selector("#saved:has-text('not saved')")

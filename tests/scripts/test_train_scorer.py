@@ -271,20 +271,25 @@ def test_labelled_films_alone_are_all_seen(script: ModuleType) -> None:
     assert weighed.held_out() == [*films[:1], *films[:1]]
 
 
-def test_a_missing_package_is_named(tmp_path: Path) -> None:
-    """Without PyTorch the script says what to install."""
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--phantoms", "1"], "torch is not installed; run: pip install 'lesionscan[train]'"),
+        (["--steps", "0"], "argument --steps: write a whole number from 1 on, not '0'"),
+    ],
+)
+def test_a_missing_package_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Without PyTorch the script says what to install, after what is wrong with the command."""
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--help"],
+        [sys.executable, str(SCRIPT), "--out", str(tmp_path / "x.scorer"), *arguments],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == (
-        "train_scorer: torch is not installed; run: pip install 'lesionscan[train]'\n"
-    )
+    assert done.stderr == f"train_scorer: {said}\n"
 
 
 @pytest.mark.parametrize(
