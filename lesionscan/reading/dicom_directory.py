@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -10,7 +11,7 @@ from pydicom.filereader import read_dataset, read_sequence_item
 from pydicom.tag import BaseTag
 
 from lesionscan.files import open_ordinary
-from lesionscan.reading.codes import UnreadableFileError
+from lesionscan.reading.codes import ErrorCode, UnreadableFileError
 from lesionscan.reading.dicom_budget import header_budget
 from lesionscan.reading.dicom_file import data_set_start, silenced_pydicom
 
@@ -18,6 +19,8 @@ _DIRECTORY_RECORD_SEQUENCE = 0x00041220
 
 _MAX_READS, _MAX_BYTES = 6_000_000, 256 << 20
 """Of a whole DICOMDIR; a record takes about 35 reads and 500 bytes, 100,000 films 4 million."""
+_MAX_RECORDS = 500_000
+"""Of a whole DICOMDIR; a film, its series, study and patient may each have one."""
 _MAX_RECORD_READS, _MAX_RECORD_BYTES = 20_000, 1 << 20
 """Of one record, which is dropped before the next is read. Some hold a small picture."""
 
@@ -91,13 +94,17 @@ def _records(stream: BinaryIO) -> Iterator[Dataset]:
         if start is None:
             raise ValueError("no directory records")
         stream.seek(start)
-        while end is None or stream.tell() < end:
+        for number in count(1):
+            if end is not None and stream.tell() >= end:
+                return
             with header_budget(
                 all_records, reads=_MAX_RECORD_READS, size=_MAX_RECORD_BYTES
             ) as budgeted:
                 record = read_sequence_item(budgeted, implicit, little, "iso8859")
             if record is None:  # the delimiter
                 return
+            if number > _MAX_RECORDS:
+                raise UnreadableFileError(ErrorCode.TOO_LARGE, "the DICOMDIR has too many records")
             yield record
 
 

@@ -9,6 +9,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
+from lesionscan.reading import dicom_directory
 from lesionscan.reading.dicom_directory import UnreadableDirectoryError, image_places
 
 
@@ -55,6 +56,17 @@ def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
     at = data.index(b"\x04\x00\x10\x14US")
     path.write_bytes(data[: at + 8] + b"\0\0" + data[at + 10 :])
     assert image_places(path) == []
+
+
+def test_one_of_too_many_records_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Empty records cost little each, and a file has room for hundreds of millions."""
+    monkeypatch.setattr(dicom_directory, "_MAX_RECORDS", 3)
+    assert len(image_places(write_directory(tmp_path, ["IM1", "IM2", "IM3"]))) == 3
+    path = write_directory(tmp_path, ["IM1", "IM2", "IM3", "IM4"])
+    with pytest.raises(UnreadableDirectoryError, match="it holds more records than can be read"):
+        image_places(path)
 
 
 def test_names_in_lower_case_are_found(tmp_path: Path) -> None:
