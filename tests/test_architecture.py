@@ -158,6 +158,35 @@ def _imported(module: str, node: ast.AST) -> Iterator[str]:
         yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
+def _arrows() -> dict[str, set[str]]:
+    """Return the modules that each module imports, those imported inside functions too."""
+    return {
+        module: {
+            name if name in MODULES else name.rpartition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for name in _imported(module, node)
+        }
+        & MODULES.keys() - {module}
+        for module, path in MODULES.items()
+    }
+
+
+def _folder(module: str) -> str:
+    """Return the folder of a room that a module lies in, or the module where it lies in none."""
+    return ".".join(module.split(".")[:3])
+
+
+def _in_circles(arrows: dict[str, set[str]]) -> set[str]:
+    """Return what is left when whatever imports nothing, or is not imported, is taken away."""
+    left = set(arrows)
+    while True:
+        imported = set[str]().union(*(arrows[one] & left for one in left))
+        kept = {one for one in left & imported if arrows[one] & left}
+        if kept == left:
+            return left
+        left = kept
+
+
 def _room(module: str) -> str:
     """Return the room of a dotted name; "" for the package itself."""
     return ".".join(module.split(".")[1:2])
@@ -174,6 +203,23 @@ def test_every_room_is_there() -> None:
     rooms = {_room(module) for module in MODULES}
     assert rooms <= set(MAY_IMPORT)
     assert {"", "reading", "detection", "reporting", "batch", "cli"} <= rooms
+
+
+def test_no_imports_run_in_circles() -> None:
+    """Neither between modules nor between the folders of a room."""
+    arrows = _arrows()
+    assert _in_circles(arrows) == set()
+    rooms = {".".join(module.split(".")[:2]) for module in arrows}
+    folders: dict[str, set[str]] = {_folder(module): set() for module in arrows}
+    for module, imported in arrows.items():
+        folders[_folder(module)] |= {_folder(one) for one in imported} - {_folder(module)} - rooms
+    assert _in_circles(folders) == set()
+
+
+def test_circles_are_found() -> None:
+    """Two that import each other, and not what leads to them or away."""
+    arrows = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set[str]()}
+    assert _in_circles(arrows) == {"b", "c"}
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from lesionscan.radiograph import read_only
 from lesionscan.simulation.body.anatomy import Builder
 from lesionscan.simulation.body.assembly import assemble
 from lesionscan.simulation.body.implants import ImplantKind, draw_kind, implanted
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.body.variation import TYPICAL, Variation, draw_variation, varied
 from lesionscan.simulation.exposure.expose import expose
 from lesionscan.simulation.exposure.film import Film, draw_film
 from lesionscan.simulation.fields import Grid, Mask, generator
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.parts import (
     arm,
     arm_lateral,
@@ -30,7 +30,7 @@ from lesionscan.simulation.parts import (
     thorax,
     upper_limb,
 )
-from lesionscan.simulation.planted import PlantedLesion, measure
+from lesionscan.simulation.planting.planted import PlantedLesion, measure
 from lesionscan.simulation.random_lesions import draw_lesions
 
 BODY_PARTS: Mapping[str, Builder] = MappingProxyType({

@@ -6,7 +6,7 @@ from pathlib import Path
 from lesionscan.simulation.dicom_file import SpacingTag, TransferSyntax, dicom_bytes
 from lesionscan.simulation.fields import generator
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
-from lesionscan.simulation.planted import facts
+from lesionscan.simulation.planting.planted import facts
 from lesionscan.simulation.truth_folder import KnownFilm, write_film
 
 _SYNTAXES: tuple[TransferSyntax, ...] = ("native", "rle", "jpeg-ls", "jpeg2000")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from lesionscan.radiograph import FloatImage, Spacing
 from lesionscan.simulation.fields import Mask, generator
-from lesionscan.simulation.planted import facts
 from lesionscan.simulation.planting.plant import PlantedFilm, plant, prepare
+from lesionscan.simulation.planting.planted import facts
 from lesionscan.simulation.truth_folder import KnownFilm
 
 _HANDED_ON = frozenset(

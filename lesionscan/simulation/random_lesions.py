@@ -11,7 +11,7 @@ import numpy as np
 
 from lesionscan.simulation.body.anatomy import Anatomy
 from lesionscan.simulation.body.bones import Bone
-from lesionscan.simulation.lesions import Lesion
+from lesionscan.simulation.body.lesions import Lesion
 
 Fractions = np.ndarray[tuple[int], np.dtype[np.float64]]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.dicom_file import SpacingTag, TransferSyntax
 from lesionscan.simulation.exposure.film import Film
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder

@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from lesionscan.evaluation.truth import load_truth
 from lesionscan.settings import Settings
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.exposure.film import Film
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.dicom_file import dicom_bytes
 from lesionscan.simulation.exposure.film import Film, draw_film
 from lesionscan.simulation.fields import generator
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.parts.lower_limb import knee
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
-from lesionscan.simulation.planted import Evidence, contrast_and_noise, measure
+from lesionscan.simulation.planting.planted import Evidence, contrast_and_noise, measure
 from lesionscan.simulation.random_lesions import draw_lesions
 
 HOLE = Lesion("femur", 0.75, 0.0, 14.0, removed=0.9, margin_mm=0.5)

@@ -7,6 +7,7 @@ right limb seen from the front; hand and wrist as the left one seen from the bac
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from lesionscan.simulation.body.bones import Bone
 from lesionscan.simulation.body.metal import Metal
 from lesionscan.simulation.body.outlines import Points, closed_curve, place
 from lesionscan.simulation.body.soft_tissue import SoftBody
-from lesionscan.simulation.exposure.film import Laterality
 from lesionscan.simulation.fields import Field, Knots
+
+Laterality: TypeAlias = Literal["L", "R"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

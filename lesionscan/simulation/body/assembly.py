@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from lesionscan.simulation.body.anatomy import Anatomy
 from lesionscan.simulation.body.bones import Bone, bone_window, fill_bone, outline_distance_mm
+from lesionscan.simulation.body.lesions import Lesion, blown_up, lesion_field, remove_bone
 from lesionscan.simulation.body.metal import metal_mm
 from lesionscan.simulation.body.soft_tissue import soft_tissue_mm
 from lesionscan.simulation.fields import Field, Grid, generator
-from lesionscan.simulation.lesions import Lesion, blown_up, lesion_field, remove_bone
 
 
 @dataclass(frozen=True, slots=True, eq=False)

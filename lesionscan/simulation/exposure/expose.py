@@ -18,7 +18,7 @@ from lesionscan.simulation.exposure.physics import Exposure, log_image, scattere
 from lesionscan.simulation.exposure.spectrum import Material, automatic_kv, transmission
 from lesionscan.simulation.exposure.tone import ToneCurve, apply_tone, quantise
 from lesionscan.simulation.fields import Field, Grid, Mask, gaussian, generator
-from lesionscan.simulation.planted import Evidence
+from lesionscan.simulation.planting.planted import Evidence
 
 LEAD_MM = 1.0
 """Thickness of a lead letter."""

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from lesionscan.simulation.body.anatomy import Laterality
 from lesionscan.simulation.exposure.markings import CHARACTERS
 from lesionscan.simulation.exposure.physics import DetectorKind
 from lesionscan.simulation.exposure.spectrum import KILOVOLTS
@@ -12,7 +13,6 @@ from lesionscan.simulation.exposure.tone import ToneFamily
 from lesionscan.simulation.fields import Field, Grid, smooth_step
 
 Photometric: TypeAlias = Literal["MONOCHROME1", "MONOCHROME2"]
-Laterality: TypeAlias = Literal["L", "R"]
 Collimation: TypeAlias = Literal["none", "shutter", "bright"]
 Aperture: TypeAlias = Literal["rectangle", "octagon", "circle"]
 Marker: TypeAlias = Literal["none", "plain", "ring"]

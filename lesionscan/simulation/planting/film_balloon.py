@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lesionscan.simulation.body.lesions import LesionField
 from lesionscan.simulation.fields import Field, smooth_step
-from lesionscan.simulation.lesions import LesionField
 from lesionscan.simulation.planting.film_lesions import FilmLesion
 from lesionscan.simulation.planting.film_window import (
     BoneWindow,

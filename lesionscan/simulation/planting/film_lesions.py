@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.simulation.body.lesions import Shape
 from lesionscan.simulation.fields import Grid, Window, check_ranges
-from lesionscan.simulation.lesions import Shape
 from lesionscan.simulation.planting.film_bones import Axis
 from lesionscan.simulation.random_lesions import (
     KINDS,

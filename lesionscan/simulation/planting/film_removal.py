@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lesionscan.simulation.body.lesions import LesionField, shape_field
 from lesionscan.simulation.fields import Field, Mask, Window, random_field, smooth_step
-from lesionscan.simulation.lesions import LesionField, shape_field
 from lesionscan.simulation.planting.film_balloon import balloon
 from lesionscan.simulation.planting.film_lesions import FilmLesion
 from lesionscan.simulation.planting.film_signal import Signal

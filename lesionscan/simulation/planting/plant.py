@@ -12,7 +12,6 @@ from scipy import ndimage
 
 from lesionscan.radiograph import Spacing, read_only
 from lesionscan.simulation.fields import MIN_SIDE_PX, Mask, generator
-from lesionscan.simulation.planted import PlantedFilmLesion, measure_in_film
 from lesionscan.simulation.planting.film_bones import (
     LEAST_HALF_WIDTH_PX,
     Axis,
@@ -35,6 +34,7 @@ from lesionscan.simulation.planting.film_signal import (
     texture_bands,
 )
 from lesionscan.simulation.planting.film_work import PlantingWork
+from lesionscan.simulation.planting.planted import PlantedFilmLesion, measure_in_film
 
 _COARSE_SIDE = 1000
 """Long side of the grid on which soft tissue's level, outline and axes are found."""

@@ -9,10 +9,10 @@ import pytest
 from lesionscan.simulation.body.anatomy import Anatomy
 from lesionscan.simulation.body.assembly import assemble
 from lesionscan.simulation.body.implants import KINDS, ImplantKind, draw_kind, implanted, kinds_for
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.body.metal import Bar, Block, disc, metal_mm, screw
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.fields import Grid, generator
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
 
 FILM = Film(marker="none")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lesionscan.simulation.body.assembly import Body, assemble
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.exposure.expose import Exposed, expose
 from lesionscan.simulation.exposure.film import Film, draw_film, exposed_field, heel
 from lesionscan.simulation.exposure.markings import burnt_in_text, lead_marker, marker_strokes
 from lesionscan.simulation.exposure.tone import ToneFamily
 from lesionscan.simulation.fields import Grid, generator
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.phantom import BODY_PARTS
 
 ANATOMY = BODY_PARTS["knee"](generator(4))

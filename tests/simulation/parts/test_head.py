@@ -7,10 +7,10 @@ import pytest
 
 from lesionscan.simulation.body.assembly import assemble
 from lesionscan.simulation.body.bones import Wall, bone_window, fill_bone, outline_distance_mm
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.body.lucencies import Groove, grooved
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.fields import Grid, generator
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.parts.head import skull_lateral
 from lesionscan.simulation.phantom import make_phantom
 

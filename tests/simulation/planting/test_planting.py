@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import Spacing
-from lesionscan.simulation.planted import facts, measure_in_film
 from lesionscan.simulation.planting.film_lesions import FilmLesion, draw_candidates
 from lesionscan.simulation.planting.plant import PreparedFilm, plant, prepare
+from lesionscan.simulation.planting.planted import facts, measure_in_film
 from tests.simulation.planting.film_maker import BONE, SOFT, bar, club, film
 
 

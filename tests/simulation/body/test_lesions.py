@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lesionscan.simulation.body.bones import BoneMaps, bone_window, fill_bone, outline_distance_mm
-from lesionscan.simulation.fields import Grid, generator
-from lesionscan.simulation.lesions import (
+from lesionscan.simulation.body.lesions import (
     Lesion,
     LesionMaps,
     blown_up,
     lesion_field,
     remove_bone,
 )
+from lesionscan.simulation.fields import Grid, generator
 from lesionscan.simulation.parts.lower_limb import knee
 from lesionscan.simulation.random_lesions import KINDS, Kind, draw_lesions, small_hole
 

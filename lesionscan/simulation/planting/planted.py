@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lesionscan.radiograph import Spacing
+from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.fields import Field, Mask
-from lesionscan.simulation.lesions import Lesion
 from lesionscan.simulation.planting.film_lesions import FilmLesion
 
 
