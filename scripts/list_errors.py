@@ -32,7 +32,7 @@ from lesionscan.evaluation.results import (
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.radiograph import FloatImage
 from lesionscan.reporting.drawing import AMBER, INK, STRIP, write_text
-from lesionscan.reporting.png import encode_png
+from lesionscan.results.png import encode_png
 
 BLUE = (255, 143, 100)
 """Blue of the IBM colour-blind-safe palette, in cv2's order of blue, green, red."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
 from lesionscan.reporting.overlay import displayed, overlay_png
-from lesionscan.reporting.png import encode_png
+from lesionscan.results.png import encode_png
 from lesionscan.review.server import ReviewServer
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from lesionscan import cli
 from lesionscan.detection.measure import Flag
 from lesionscan.reading import ErrorCode, NoticeCode
-from lesionscan.reporting.records import ResultRecord
+from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
@@ -100,7 +100,7 @@ def _fields() -> Iterator[str]:
     yield "Coordinates are (row, column) in the stored picture, origin at the top left, pixel"
     yield "centres at integers, boxes half-open. Every field is always there; what is not known is"
     yield "null. Millimetres are null without spacing. The same input and settings give the same"
-    yield "bytes. The JSON Schema is `lesionscan/reporting/result.schema.json`."
+    yield "bytes. The JSON Schema is `lesionscan/results/result.schema.json`."
     yield from ("", "| field | unit | meaning |", "| --- | --- | --- |")
     schema = ResultRecord.model_json_schema(mode="serialization")
     yield from _below(schema, schema, "")

@@ -16,10 +16,9 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from lesionscan.batch.pool import Limits
-from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line
-from lesionscan.reporting.page.places import INDEX, PAGE_NAME
+from lesionscan.results.paths import INDEX, PAGE_NAME, ResultPaths
 from lesionscan.settings import Settings
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_images" / "images"

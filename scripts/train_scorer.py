@@ -41,7 +41,7 @@ from lesionscan.detection.scorer.scorer_file import (
 )
 from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.reading import UnreadableFileError
-from lesionscan.reporting.atomic import write_bytes
+from lesionscan.results.atomic import write_bytes
 from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
 from lesionscan.simulation.truth_folder import write_index
 from lesionscan.training.films import (

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from lesionscan.batch.job import Outcome
-from lesionscan.batch.result_paths import FolderListing, ResultPaths
-from lesionscan.batch.results import MadeWith, expected_paths, is_made_with, read_result
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record
-from lesionscan.reporting.records import InputRecord, result_name
+from lesionscan.results.folder import MadeWith, expected_paths, is_made_with, read_result
+from lesionscan.results.paths import FolderListing, ResultPaths
+from lesionscan.results.record import InputRecord, result_name
 from lesionscan.settings import Settings
 
 _LOST = Notice(

@@ -32,11 +32,11 @@ from lesionscan.batch.job import (
     unusable_name,
 )
 from lesionscan.batch.pool import Loss, settle_worker, signals_held_back
-from lesionscan.batch.result_paths import ResultPaths, probe
-from lesionscan.batch.results import remove_others, write_result
 from lesionscan.batch.run import Engine, EngineError
-from lesionscan.reporting.atomic import UnusableNameError
-from lesionscan.reporting.records import InputRecord
+from lesionscan.results.atomic import UnusableNameError
+from lesionscan.results.folder import remove_others, write_result
+from lesionscan.results.paths import ResultPaths, probe
+from lesionscan.results.record import InputRecord
 
 _MOST_IN_BATCH = 8
 """A message costs 2 ms, a film a hundred times that; a stopped run waits for batches in hand."""

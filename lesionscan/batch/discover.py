@@ -21,12 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from lesionscan.batch.result_paths import ENDINGS
 from lesionscan.reading import looks_like_image
-from lesionscan.reporting.names import is_result_name
+from lesionscan.results.names import is_result_name
+from lesionscan.results.paths import ENDINGS
 
 OWN_PRODUCTS = (
-    *(ending for ending in ENDINGS if ending.endswith((".png", ".jpg", ".dcm"))),
+    *(ending for ending in ENDINGS.values() if ending.endswith((".png", ".jpg", ".dcm"))),
     *(".lesions.png", ".bones.png"),
 )
 """What lesionscan writes, and truth masks: never films when found in a folder."""
@@ -40,7 +40,7 @@ _RESERVED = re.compile(
 )
 """A film of this name would put its JSON, or its folder, where something about the run stands."""
 
-_RESULT_AS_FOLDER = re.compile(rf"(.+?)({'|'.join(map(re.escape, ENDINGS))})/", re.DOTALL)
+_RESULT_AS_FOLDER = re.compile(rf"(.+?)({'|'.join(map(re.escape, ENDINGS.values()))})/", re.DOTALL)
 """A film in a folder of this name may need it where another's result stands."""
 
 _PAGE = re.compile(r"(.+)\.frame\d{3,}")

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from lesionscan.batch.exported import (
+from lesionscan.radiograph import Notice
+from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
+from lesionscan.reporting.seg_nrrd import seg_nrrd
+from lesionscan.results.exported import (
     accounts_for_no_exports,
     exported,
     is_as_exported,
     write_exports,
 )
-from lesionscan.batch.result_paths import ResultPaths
-from lesionscan.batch.results import read_result
-from lesionscan.radiograph import Notice
-from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
-from lesionscan.reporting.labels import Labels, LabelsError, read_labels
-from lesionscan.reporting.own_files import NotOwnError
-from lesionscan.reporting.records import name_of
-from lesionscan.reporting.seg_nrrd import seg_nrrd
+from lesionscan.results.folder import read_result
+from lesionscan.results.labels import Labels, LabelsError, read_labels
+from lesionscan.results.own_files import NotOwnError
+from lesionscan.results.paths import ResultPaths
+from lesionscan.results.record import name_of
 
 
 class Export(StrEnum):
@@ -126,7 +126,7 @@ def add_exports(
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When one cannot be written.
     """
     expected = expected_exports(paths, result, wanted)

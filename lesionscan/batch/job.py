@@ -17,22 +17,12 @@ from typing import Any, Literal, TypeVar
 from lesionscan import __version__
 from lesionscan.batch.exports import Export, add_exports, export_paths, film_exports, not_own
 from lesionscan.batch.pool import Loss
-from lesionscan.batch.result_paths import ResultPaths, read_file
-from lesionscan.batch.results import (
-    FoundResults,
-    MadeWith,
-    Origin,
-    earlier_results,
-    remove_others,
-    write_result,
-)
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.files import sha256_of_file
 from lesionscan.radiograph import Notice, Radiograph
 from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
-from lesionscan.reporting.atomic import NameTooLongError, UnusableNameError
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.reporting.overlay import (
     bone_png,
@@ -42,7 +32,17 @@ from lesionscan.reporting.overlay import (
     overlay_png,
 )
 from lesionscan.reporting.page.view import film_view
-from lesionscan.reporting.records import (
+from lesionscan.results.atomic import NameTooLongError, UnusableNameError
+from lesionscan.results.folder import (
+    FoundResults,
+    MadeWith,
+    Origin,
+    earlier_results,
+    remove_others,
+    write_result,
+)
+from lesionscan.results.paths import ResultPaths, read_file
+from lesionscan.results.record import (
     InputRecord,
     PicturesRecord,
     name_of,
@@ -136,7 +136,7 @@ def process(job: Job) -> Iterator[Outcome]:
     ------
     lesionscan.detection.scorer.errors.ScorerError
         When the scorer cannot be used, which would happen to all other films too.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a result cannot be written, likewise.
     """
     with _silent():
@@ -309,7 +309,7 @@ def fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a file cannot be written or removed.
     """
     record = failed_record(

@@ -17,15 +17,14 @@ from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.exports import Export
 from lesionscan.batch.job import Job, Outcome, lost, process
 from lesionscan.batch.pool import Limits, Work, run_jobs
-from lesionscan.batch.result_paths import probe
-from lesionscan.batch.results import read_result
 from lesionscan.batch.run_files import files_of_run, names_of_run
 from lesionscan.batch.shards import Shard, shard_path, write_shard
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.atomic import OutputError, remove_leftovers
-from lesionscan.reporting.page.places import ASSETS_FOLDER, FILMS_FOLDER, FOLDER
+from lesionscan.results.atomic import OutputError, remove_leftovers
+from lesionscan.results.folder import read_result
+from lesionscan.results.paths import ASSETS_FOLDER, FILMS_FOLDER, FOLDER, probe
 from lesionscan.settings import Settings
 
 Engine: TypeAlias = Callable[
@@ -220,7 +219,7 @@ def run_scan(
     ------
     lesionscan.detection.scorer.errors.ScorerError
         When the scorer's file is changed or taken away meanwhile.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a result cannot be written.
     """
     started = time.perf_counter()

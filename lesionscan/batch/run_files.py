@@ -6,9 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from lesionscan.files import open_ordinary
-from lesionscan.reporting.own_files import OwnFiles
-from lesionscan.reporting.page.places import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.paths import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 
 RUN_NAME = "run.json"
 TABLES = {"images": IMAGE_COLUMNS, "candidates": CANDIDATE_COLUMNS}

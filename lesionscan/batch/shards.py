@@ -17,14 +17,14 @@ from typing import Any, Self
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Film
 from lesionscan.batch.exports import Export
-from lesionscan.batch.results import bring, is_made_with, is_whole, read_result
 from lesionscan.batch.run_files import SHARD_NAME, files_of_run, names_of_run
 from lesionscan.batch.summaries import write_summaries
 from lesionscan.files import INDEX_BYTES, bounded_lines, parse_json
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.atomic import OutputError, UnusableNameError
-from lesionscan.reporting.names import is_result_name
-from lesionscan.reporting.records import result_name
+from lesionscan.results.atomic import OutputError, UnusableNameError
+from lesionscan.results.folder import bring, is_made_with, is_whole, read_result
+from lesionscan.results.names import is_result_name
+from lesionscan.results.record import result_name
 
 _LONGEST_LINE = 1 << 20
 
@@ -103,7 +103,7 @@ def write_shard(
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When it cannot be written.
     """
     names = hashlib.sha256()
@@ -176,7 +176,7 @@ def merge_shards(
     ------
     MergeError
         When a part is missing, there twice, unfinished, or does not belong to the others.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a file cannot be written.
     """
     parts = checked_parts(outs, into)

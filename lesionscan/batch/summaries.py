@@ -15,22 +15,16 @@ from typing import Any
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.exports import Export, expected_exports
 from lesionscan.batch.job import outcome_of
-from lesionscan.batch.result_paths import FolderListing, ResultPaths
 from lesionscan.batch.run_files import RUN_NAME, TABLES, files_of_run, names_of_run
-from lesionscan.reporting.atomic import OutputError
 from lesionscan.reporting.coco import CocoPaths, Film, write_coco
-from lesionscan.reporting.labels import LabelsError, read_labels
-from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page
-from lesionscan.reporting.page.places import INDEX
-from lesionscan.reporting.records import DISCLAIMER, SCHEMA_VERSION, name_of
-from lesionscan.reporting.tables import (
-    Cell,
-    RowWriter,
-    candidate_rows,
-    image_row,
-    table_writer,
-)
+from lesionscan.reporting.tables import candidate_rows, image_row
+from lesionscan.results.atomic import OutputError
+from lesionscan.results.csv_text import Cell, RowWriter, table_writer
+from lesionscan.results.labels import LabelsError, read_labels
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.paths import INDEX, FolderListing, ResultPaths
+from lesionscan.results.record import DISCLAIMER, SCHEMA_VERSION, name_of
 
 
 def write_summaries(
@@ -58,7 +52,7 @@ def write_summaries(
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a file cannot be written.
     """
     own = files_of_run(out)

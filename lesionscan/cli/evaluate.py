@@ -56,7 +56,7 @@ def evaluate(
     from lesionscan.evaluation.files import own_files, write_evaluation
     from lesionscan.evaluation.results import ResultsError
     from lesionscan.evaluation.truth import TruthError
-    from lesionscan.evaluation.wording import DISCLAIMER
+    from lesionscan.results.record import DISCLAIMER
 
     # matplotlib tells that it makes its font cache: nothing a user must know
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

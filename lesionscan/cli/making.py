@@ -103,7 +103,7 @@ def _lost(_job: object, loss: "Loss") -> Made:
 
 
 def _print_end(index: Path, entries: list[Entry], left_out: int) -> None:
-    from lesionscan.reporting.records import DISCLAIMER
+    from lesionscan.results.record import DISCLAIMER
 
     lesions = sum(int(str(entry["lesions"])) for entry in entries)
     normal = sum(not entry["lesions"] for entry in entries)

@@ -11,7 +11,7 @@ from lesionscan.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from lesionscan.batch.job import Outcome
-    from lesionscan.reporting.event_log import EventLog
+    from lesionscan.results.event_log import EventLog
 
 
 class Progress:

@@ -94,7 +94,7 @@ def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
     if applied.truth is not None and applied.truth.entries:
         truth = _quoted(applied.truth_folder)
         say(f"next: lesionscan evaluate {_quoted(results)} {truth}")
-    from lesionscan.reporting.records import DISCLAIMER
+    from lesionscan.results.record import DISCLAIMER
 
     say(DISCLAIMER)
     raise typer.Exit(0 if applied.complete else 1)

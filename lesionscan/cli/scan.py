@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lesionscan.batch.run import Engine, Options, Plan, RunSummary
     from lesionscan.batch.shards import Shard
     from lesionscan.evaluation.matching import FilmComparison
-    from lesionscan.reporting.event_log import EventLog
+    from lesionscan.results.event_log import EventLog
     from lesionscan.settings import Settings
 
 
@@ -220,7 +220,7 @@ def _plan(
 
 
 def _opened(log_json: Path) -> "AbstractContextManager[EventLog]":
-    from lesionscan.reporting.event_log import open_log
+    from lesionscan.results.event_log import open_log
 
     return open_log(log_json)
 
@@ -320,7 +320,7 @@ def print_end(report: Path) -> None:
 
 def print_disclaimer() -> None:
     """Say what the results are not."""
-    from lesionscan.reporting.records import DISCLAIMER
+    from lesionscan.results.record import DISCLAIMER
 
     say(DISCLAIMER)
 

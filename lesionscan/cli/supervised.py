@@ -65,8 +65,8 @@ def answer_about(
         With status 1 when the film cannot be read, or the worker was lost.
     """
     from lesionscan.batch.pool import Loss, Work, run_jobs
-    from lesionscan.reporting.atomic import write_bytes
-    from lesionscan.reporting.records import DISCLAIMER
+    from lesionscan.results.atomic import write_bytes
+    from lesionscan.results.record import DISCLAIMER
 
     def lost(_job: JobT, loss: Loss) -> Answer:
         return Answer(failure=f"{loss.code}: {loss.in_words()}")

@@ -14,7 +14,7 @@ from lesionscan.evaluation.evaluate import Evaluation, SetEvaluation
 from lesionscan.evaluation.froc import RATE_NAMES, RATES, Curve
 from lesionscan.evaluation.results import Tool
 from lesionscan.evaluation.summary import Figure, SetFigures
-from lesionscan.evaluation.wording import DISCLAIMER
+from lesionscan.results.record import DISCLAIMER
 
 # Okabe & Ito's palette: blue and vermilion stay apart for colour-blind readers and in grey.
 OURS, OTHERS, GREY = "#0072B2", "#D55E00", "#555555"

@@ -19,9 +19,10 @@ from lesionscan.evaluation.figure import froc_figure
 from lesionscan.evaluation.froc import RATES, Curve
 from lesionscan.evaluation.strata import UNKNOWN
 from lesionscan.evaluation.summary import ON_HITS, Figure, Headline
-from lesionscan.evaluation.wording import DEFINITIONS, DISCLAIMER, notes
-from lesionscan.reporting.own_files import OwnFiles
-from lesionscan.reporting.tables import cell_text, csv_line
+from lesionscan.evaluation.wording import DEFINITIONS, notes
+from lesionscan.results.csv_text import cell_text, csv_line
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.record import DISCLAIMER
 
 SCHEMA_VERSION = "1.0"
 MOST_POINTS = 200
@@ -84,9 +85,9 @@ def own_files(results: Path, out: Path) -> OwnFiles:
 
     Raises
     ------
-    lesionscan.reporting.own_files.NotOwnError
+    lesionscan.results.own_files.NotOwnError
         When a file that lesionscan has not written stands where one of the evaluation's would.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a folder on the way is a link.
     """
     own, paths = OwnFiles(out, below=results), EvaluationPaths.of(out)
@@ -106,7 +107,7 @@ def write_evaluation(evaluation: Evaluation, own: OwnFiles) -> EvaluationPaths:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When the folder or a file cannot be written.
     """
     paths = EvaluationPaths.of(own.out)

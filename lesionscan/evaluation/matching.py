@@ -24,6 +24,7 @@ from scipy.spatial import KDTree
 
 from lesionscan.evaluation.truth import TruthFilm, read_mask
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
+from lesionscan.results.paths import ResultPaths
 
 TOLERANCE = 0.008
 """A centroid may lie this share of the film's long side outside the lesion, as in FROC studies
@@ -204,7 +205,7 @@ def compare_film(film: TruthFilm, results: Path) -> FilmComparison:
     lesions = read_mask(film.mask)
     planted = len(np.unique(lesions[lesions != 0]))
     try:
-        text = read_bounded(results / f"{film.image.name}.json", max_bytes=RECORD_BYTES)
+        text = read_bounded(ResultPaths.of(results, film.image.name).record, max_bytes=RECORD_BYTES)
     except OSError:
         return FilmComparison(film, "not done", planted, 0, 0)
     result: dict[str, Any] = parse_json(text)

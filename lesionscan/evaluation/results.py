@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded, sha256_of_file
+from lesionscan.results.paths import ResultPaths
+from lesionscan.results.record import SCHEMA_VERSION
 
-SCHEMA_MAJOR = "1"
+SCHEMA_MAJOR = SCHEMA_VERSION.partition(".")[0]
 AGAIN = "scan the truth folder's images again"
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What reading a JSON of another form than a result's raises."""
@@ -104,7 +106,7 @@ class FilmResult:
         ResultsError
             When it is missing, cannot be read or has another size than the film.
         """
-        path = self._beside("labels")
+        path = ResultPaths.beside(self.record).labels
         try:
             return self._checked(path, read_grey(path))
         except PictureError as error:
@@ -118,16 +120,13 @@ class FilmResult:
         ResultsError
             When it cannot be read or has another size than the film.
         """
-        path = self._beside("bone")
+        path = ResultPaths.beside(self.record).bone
         if self.status != "ok" or not path.is_file():
             return None
         try:
             return np.not_equal(self._checked(path, read_grey(path)), 0)
         except PictureError as error:
             raise ResultsError(f"{path} {error}; {AGAIN}") from error
-
-    def _beside(self, kind: str) -> Path:
-        return self.record.with_suffix(f".{kind}.png")
 
     def _checked(self, path: Path, picture: NDArray[np.int32]) -> NDArray[np.int32]:
         if picture.shape != self.shape:
@@ -154,7 +153,7 @@ def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
             return place
     raise ResultsError(
         f"{folder} has no result of any film of the truth folder (such as "
-        f"{films[0].image.name}.json); {AGAIN} with --out {folder}"
+        f"{_record(Path(), films[0])}); {AGAIN} with --out {folder}"
     )
 
 
@@ -208,7 +207,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
 
 def _record(folder: Path, film: TruthFilm) -> Path:
     """Return where a film's result stands: by its own name, or by the one in the index."""
-    named = [folder / f"{name}.json" for name in film.result_names]
+    named = [ResultPaths.of(folder, name).record for name in film.result_names]
     return next((path for path in named if path.is_file()), named[0])
 
 

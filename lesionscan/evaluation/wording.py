@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from lesionscan.evaluation.evaluate import ProgramOnSet
 from lesionscan.evaluation.matching import TOLERANCE
 
-DISCLAIMER = "Research use only; not a diagnosis."
-
 _FEW = 10
 """A percentile bootstrap of fewer films is known to give intervals that are too narrow."""
 

@@ -20,9 +20,9 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from lesionscan import __version__
-from lesionscan.reporting.labels import Box, Labels, candidate_boxes
-from lesionscan.reporting.own_files import OwnFiles
-from lesionscan.reporting.records import DISCLAIMER
+from lesionscan.results.labels import Box, Labels, candidate_boxes
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.record import DISCLAIMER
 
 Film: TypeAlias = tuple[Mapping[str, Any], Labels | None]
 """A film's JSON, read back, and its label image; None for a film that failed."""
@@ -80,9 +80,9 @@ def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
 
     Raises
     ------
-    lesionscan.reporting.labels.LabelsError
+    lesionscan.results.labels.LabelsError
         When a film's label image is not that of its JSON.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a file cannot be written.
     """
     paths = CocoPaths.of(own.out)

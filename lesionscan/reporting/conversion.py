@@ -14,7 +14,7 @@ from lesionscan.detection.measure import Region
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import Fact, Notice, Spacing
-from lesionscan.reporting.records import (
+from lesionscan.results.record import (
     BoneRecord,
     CandidateRecord,
     ErrorRecord,

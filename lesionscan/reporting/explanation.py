@@ -32,7 +32,7 @@ from lesionscan.reporting.drawing import (
     write_text,
 )
 from lesionscan.reporting.overlay import draw_candidates, to_grey
-from lesionscan.reporting.png import encode_png
+from lesionscan.results.png import encode_png
 
 Picture = NDArray[np.uint8]
 

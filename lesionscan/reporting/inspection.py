@@ -14,7 +14,7 @@ from lesionscan.detection.pipeline import Findings, NormalisedFilm
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.drawing import LEFT_OUT, text_height, tinted, titled
-from lesionscan.reporting.png import encode_png
+from lesionscan.results.png import encode_png
 
 _SHADES = " .:-=+*#%@"
 """From black to white, as most terminals show letters: bright on dark."""

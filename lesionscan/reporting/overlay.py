@@ -16,8 +16,8 @@ from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
 from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.caption import add_caption
 from lesionscan.reporting.drawing import AMBER, HALO, text_height
-from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.tags import place_tags
+from lesionscan.results.png import encode_png
 from lesionscan.settings import Settings
 
 MIN_LONG_SIDE_PX = 900

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from lesionscan.reporting.tables import Cell, RowWriter
+from lesionscan.results.csv_text import Cell, RowWriter
 
 _TEXTS = frozenset(
     {"file", "sha256", "status", "error_code", "error_message", "spacing_source", "spacing_plane"}

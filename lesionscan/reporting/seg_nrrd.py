@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from lesionscan import __version__
-from lesionscan.reporting.labels import Box, Labels, candidate_boxes
-from lesionscan.reporting.records import DISCLAIMER
+from lesionscan.results.labels import Box, Labels, candidate_boxes
+from lesionscan.results.record import DISCLAIMER
 
 _COLOURS = ("#FFB000", "#648FFF", "#DC267F", "#FE6100", "#785EF0")
 """The colour-blind-safe palette of IBM, the overlays' amber first."""
@@ -45,7 +45,7 @@ def seg_nrrd(result: Mapping[str, Any], labels: Labels) -> bytes:
 
     Raises
     ------
-    lesionscan.reporting.labels.LabelsError
+    lesionscan.results.labels.LabelsError
         When the label image is not that of the JSON.
     """
     boxes = candidate_boxes(result, labels)

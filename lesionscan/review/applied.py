@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan.files import RECORD_BYTES, read_bounded
-from lesionscan.reporting.records import is_sealed, name_of, parse_result
+from lesionscan.results.paths import ResultPaths
+from lesionscan.results.record import is_sealed, name_of, parse_result
 from lesionscan.review.outline import DrawnOn
 from lesionscan.review.record import FilmReviewRecord, ReviewRecord
 
@@ -91,7 +92,7 @@ def _reviewed(
     results: Path, name: str, review: FilmReviewRecord, listed: Collection[tuple[str, int]]
 ) -> ReviewedFilm:
     try:
-        data = read_bounded(results / f"{name}.json", max_bytes=RECORD_BYTES)
+        data = read_bounded(ResultPaths.of(results, name).record, max_bytes=RECORD_BYTES)
     except OSError as error:
         raise _RefusedError(_NO_RESULT) from error
     result = parse_result(data)

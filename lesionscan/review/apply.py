@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lesionscan.reporting.own_files import OwnFiles
+from lesionscan.results.own_files import OwnFiles
 from lesionscan.review.applied import ReviewedFilm, reviewed_films
 from lesionscan.review.record import ReviewError, ReviewRecord
 from lesionscan.review.tables import TABLE_NAMES, listed_pictures, write_tables
@@ -66,7 +66,7 @@ def apply_review(
     ------
     lesionscan.review.record.ReviewError
         When the results cannot be used.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When something cannot be written.
     """
     if out.resolve() == results.resolve():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lesionscan.radiograph import BoolImage
 from lesionscan.reporting.conversion import rounded
-from lesionscan.reporting.tables import Cell
+from lesionscan.results.csv_text import Cell
 
 
 @dataclass(frozen=True, slots=True)

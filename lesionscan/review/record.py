@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from lesionscan.files import check_values, read_bounded
-from lesionscan.reporting.records import DISCLAIMER, Record, ResultName
+from lesionscan.results.record import DISCLAIMER, Record, ResultName
 
 REVIEW_NAME = "review.json"
 MOST_BYTES = 16_000_000

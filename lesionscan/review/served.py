@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscan.reporting.page.index import page_files
-from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER, INDEX, PAGE_NAME
+from lesionscan.results.paths import ENDINGS, FILMS_FOLDER, INDEX, PAGE_NAME
 from lesionscan.review.page_data import film_json, index_json
 
 _JSON = "application/json; charset=utf-8"
@@ -20,10 +20,8 @@ _PAGE_TYPES = {
     ".css": "text/css; charset=utf-8",
 }
 _RESULT_TYPES = {
-    ".overlay.png": "image/png",
-    ".labels.png": "image/png",
-    ".bone.png": "image/png",
-    ".json": _JSON,
+    **{ENDINGS[kind]: "image/png" for kind in ("overlay", "labels", "bone")},
+    ENDINGS["record"]: _JSON,
 }
 _DISK_PAGE = b'<html lang="en">'
 _SERVED_PAGE = b'<html lang="en" data-served>'
@@ -97,9 +95,9 @@ def file_kind(name: str) -> FileKind | None:
     if name == INDEX:
         return FileKind(_JSON, index_json)
     if name.startswith(f"{FILMS_FOLDER}/"):
-        if name.endswith(FILM_ENDINGS["view"]):
+        if name.endswith(ENDINGS["view"]):
             return FileKind(_JSON, film_json)
-        if name.endswith((FILM_ENDINGS["film"], FILM_ENDINGS["thumbnail"])):
+        if name.endswith((ENDINGS["film"], ENDINGS["thumbnail"])):
             return FileKind("image/jpeg")
     return next(
         (FileKind(kind) for ending, kind in _RESULT_TYPES.items() if name.endswith(ending)), None

@@ -5,8 +5,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from lesionscan.reporting.atomic import remove_leftovers
-from lesionscan.reporting.page.places import PAGE_NAME
+from lesionscan.results.atomic import remove_leftovers
+from lesionscan.results.paths import PAGE_NAME
 from lesionscan.review.application import ReviewApplication
 from lesionscan.review.connections import BoundedServer
 from lesionscan.review.record import MOST_BYTES, ReviewError

@@ -12,8 +12,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
-from lesionscan.reporting.atomic import OutputError, write_bytes
-from lesionscan.reporting.records import sha256_of
+from lesionscan.results.atomic import OutputError, write_bytes
+from lesionscan.results.record import sha256_of
 from lesionscan.review.record import (
     MOST_BYTES,
     REVIEW_NAME,

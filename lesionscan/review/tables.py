@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from lesionscan.files import bounded_lines
-from lesionscan.reporting.own_files import OwnFiles
-from lesionscan.reporting.records import DISCLAIMER
-from lesionscan.reporting.tables import Cell, cell_text, csv_line
+from lesionscan.results.csv_text import Cell, cell_text, csv_line
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.record import DISCLAIMER
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import outline_cells
 from lesionscan.review.record import MissedRecord, ReviewError
@@ -111,7 +111,7 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) ->
     ------
     lesionscan.review.record.ReviewError
         When the run's tables cannot be read, or do not fit each other.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When a table cannot be written.
     """
     by_picture = {(film.file, film.frame): film for film in films}

@@ -23,10 +23,11 @@ from lesionscan.files import (
     read_bounded,
     sha256_of_file,
 )
-from lesionscan.reporting.labels import LabelsError, decode_labels
-from lesionscan.reporting.own_files import NotOwnError, OwnFiles
-from lesionscan.reporting.png import encode_png
-from lesionscan.reporting.records import sha256_of
+from lesionscan.results.labels import LabelsError, decode_labels
+from lesionscan.results.own_files import NotOwnError, OwnFiles
+from lesionscan.results.paths import ResultPaths
+from lesionscan.results.png import encode_png
+from lesionscan.results.record import sha256_of
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import DrawnOn, lesion_mask, outlined
 from lesionscan.review.record import ReviewError
@@ -100,7 +101,7 @@ def write_truth(
     ------
     lesionscan.review.record.ReviewError
         When another truth folder stands there that is not of a review.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When it cannot be written.
     """
     truth = ReviewedTruth()
@@ -178,7 +179,9 @@ def _mask(
         raise _UnusableError("it could not be read")
     mask = np.zeros(film.drawn_on.shape, np.uint16)
     if accepted:
-        labels = _labels(results / f"{film.name}.labels.png", film.labels_sha256, film.drawn_on)
+        labels = _labels(
+            ResultPaths.of(results, film.name).labels, film.labels_sha256, film.drawn_on
+        )
         for label, number in enumerate(accepted, start=1):
             mask[labels == number] = label
     drawn = [outlined(one.outline_px, film.drawn_on.shape) for one in film.review.missed]

@@ -8,10 +8,10 @@ import pytest
 
 from lesionscan.batch.exports import Export
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, process
-from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.batch.shards import Shard, merge_shards
 from lesionscan.detection import pipeline
+from lesionscan.results.paths import ResultPaths
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import RAISE, find_stub

@@ -14,19 +14,19 @@ import tifffile
 from PIL import Image
 
 from lesionscan.batch import job as job_module
-from lesionscan.batch import results as results_module
 from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
 from lesionscan.batch.pool import Loss
-from lesionscan.batch.result_paths import ResultPaths
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
-from lesionscan.reporting.atomic import OutputError, write_bytes
+from lesionscan.results import folder as results_module
+from lesionscan.results.atomic import OutputError, write_bytes
+from lesionscan.results.paths import ResultPaths
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import NO_MEMORY, RAISE, find_stub
 from tests.detection.scorer.made import overflowing_network, scorer_bytes
 from tests.reading.dicom_maker import dataset, save
-from tests.reporting.test_records import validate
+from tests.results.test_record import validate
 
 FIND_CANDIDATES = pipeline.find_candidates
 

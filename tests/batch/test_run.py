@@ -14,7 +14,7 @@ from lesionscan.batch.job import Job, Outcome
 from lesionscan.batch.run import EngineError, Options, RunSummary, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
-from lesionscan.reporting import atomic
+from lesionscan.results import atomic
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import RAISE, find_stub, here

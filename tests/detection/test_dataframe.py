@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.tables import CANDIDATE_COLUMNS, candidate_rows, table_writer
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS, candidate_rows
+from lesionscan.results.csv_text import table_writer
 from tests.reporting.made import Film, make_findings
-from tests.reporting.test_records import as_json
+from tests.results.test_record import as_json
 
 SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
 

@@ -21,9 +21,8 @@ from lesionscan.evaluation.files import (
     write_evaluation,
 )
 from lesionscan.evaluation.froc import Curve
-from lesionscan.evaluation.wording import DISCLAIMER, notes
-from lesionscan.reporting import records
-from lesionscan.reporting.atomic import OutputError
+from lesionscan.evaluation.wording import notes
+from lesionscan.results.atomic import OutputError
 from tests.evaluation.made import MadeFilm, make
 from tests.evaluation.paper import FILMS, A
 
@@ -85,11 +84,6 @@ def test_the_json_says_how_figures_were_counted(tmp_path: Path) -> None:
     assert record["bootstrap"] == {"resamples": 40, "seed": 5}
     assert record["disclaimer"] == "Research use only; not a diagnosis."
     assert record["against_tool"] is None
-
-
-def test_the_disclaimer_is_that_of_the_results() -> None:
-    """One wording everywhere, though this room does not import the records."""
-    assert DISCLAIMER == records.DISCLAIMER
 
 
 def test_what_is_not_known_is_null_and_said(tmp_path: Path) -> None:

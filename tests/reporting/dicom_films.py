@@ -16,10 +16,10 @@ from pydicom.dataset import Dataset
 
 from lesionscan.reading.dicom_file import silenced_pydicom
 from lesionscan.reporting.dicom_objects import segmentation, structured_report
-from lesionscan.reporting.records import sha256_of
+from lesionscan.results.record import sha256_of
 from tests.reading.dicom_maker import dataset, ramp, save
 from tests.reporting.made import Disk, Film, make_findings
-from tests.reporting.test_records import as_json
+from tests.results.test_record import as_json
 
 THREE = Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 110, 7, 0.6), Disk(230, 90, 5, 0.2)))
 NONE_SHOWN = Film(disks=(Disk(150, 100, 14, 0.3),))

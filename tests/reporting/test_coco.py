@@ -18,11 +18,11 @@ from lesionscan.evaluation.matching import lesion_pixels, match_candidates, reac
 from lesionscan.evaluation.results import read_result
 from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.reporting.coco import compressed, run_lengths, write_coco
-from lesionscan.reporting.labels import LabelsError, candidate_boxes, read_labels
-from lesionscan.reporting.own_files import OwnFiles
+from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
+from lesionscan.results.own_files import OwnFiles
 from tests.evaluation.made import Box, MadeFilm, make
 from tests.reporting.made import Disk, Film, make_findings
-from tests.reporting.test_records import as_json, failed_json
+from tests.results.test_record import as_json, failed_json
 
 # of pycocotools 2.0.11 with numpy 2, where it reads masks back
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

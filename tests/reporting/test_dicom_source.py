@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lesionscan.reporting.dicom_source import DicomObjectError, read_source
-from lesionscan.reporting.records import sha256_of
+from lesionscan.results.record import sha256_of
 from tests.reporting.dicom_films import searched
-from tests.reporting.test_records import as_json, failed_json
+from tests.results.test_record import as_json, failed_json
 
 
 def test_a_failed_film_is_refused(tmp_path: Path) -> None:

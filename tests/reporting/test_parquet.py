@@ -5,14 +5,9 @@ from pathlib import Path
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.tables import (
-    CANDIDATE_COLUMNS,
-    IMAGE_COLUMNS,
-    candidate_rows,
-    image_row,
-)
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS, candidate_rows, image_row
 from tests.reporting.made import Film
-from tests.reporting.test_records import as_json, failed_json
+from tests.results.test_record import as_json, failed_json
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
 parquet_module = pytest.importorskip("lesionscan.reporting.parquet")

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.labels import LabelsError
 from lesionscan.reporting.overlay import to_grey
-from lesionscan.reporting.png import encode_png
 from lesionscan.reporting.seg_nrrd import seg_nrrd
+from lesionscan.results.labels import LabelsError
+from lesionscan.results.png import encode_png
 from tests.reporting.made import Disk, Film, make_findings
-from tests.reporting.test_records import as_json
+from tests.results.test_record import as_json
 
 SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
 FILM = Film(

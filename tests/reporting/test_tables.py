@@ -7,17 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.tables import (
-    CANDIDATE_COLUMNS,
-    IMAGE_COLUMNS,
-    Cell,
-    candidate_rows,
-    csv_line,
-    image_row,
-    table_writer,
-)
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS, candidate_rows, image_row
+from lesionscan.results.csv_text import Cell, csv_line, table_writer
 from tests.reporting.made import Film
-from tests.reporting.test_records import as_json, failed_json
+from tests.results.test_record import as_json, failed_json
 
 SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
 

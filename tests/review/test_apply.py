@@ -15,10 +15,10 @@ import tifffile
 from PIL import Image
 
 from lesionscan.evaluation.truth import load_truth
-from lesionscan.reporting.atomic import OutputError
-from lesionscan.reporting.own_files import NotOwnError
-from lesionscan.reporting.records import is_sealed
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+from lesionscan.results.atomic import OutputError
+from lesionscan.results.own_files import NotOwnError
+from lesionscan.results.record import is_sealed
 from lesionscan.review.apply import AppliedReview, apply_review
 from lesionscan.review.record import ReviewError
 from lesionscan.review.tables import COUNT_COLUMNS, DECISION_COLUMNS

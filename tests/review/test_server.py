@@ -410,7 +410,7 @@ def test_other_addresses_of_this_machine_are_not_served(server: Served) -> None:
 
 def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
     """A half-written file of a process that is no more is removed at the start."""
-    from lesionscan.reporting import atomic
+    from lesionscan.results import atomic
 
     results = page_folder(tmp_path / "results")
     dead = 2**22 + os.getpid()  # beyond the largest process number

@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from lesionscan.reporting.own_files import OwnFiles
-from lesionscan.reporting.page.places import ASSETS_FOLDER, PAGE_NAME
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import labels_mark, on_page
-from lesionscan.reporting.records import DISCLAIMER, has_overlay, name_of
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.paths import ASSETS_FOLDER, PAGE_NAME
+from lesionscan.results.record import DISCLAIMER, has_overlay, name_of
 
 FAILED_COLUMNS = ("name", "code", "message")
 
@@ -91,7 +91,7 @@ def write_page(own: OwnFiles) -> Path:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When it cannot be written.
     """
     for name, data in page_files().items():

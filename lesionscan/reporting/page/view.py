@@ -12,7 +12,7 @@ from lesionscan.detection.pipeline import Findings
 from lesionscan.radiograph import BoolImage
 from lesionscan.reporting.caption import told
 from lesionscan.reporting.page.script import call
-from lesionscan.reporting.records import name_of
+from lesionscan.results.record import name_of
 
 MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
 """The page can show so many candidates of a film, of such scores, and whatever is shown anyway; the

@@ -11,13 +11,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.atomic import write_bytes
-from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import index_head, index_line, write_page
-from lesionscan.reporting.page.places import INDEX
+from lesionscan.results.atomic import write_bytes
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.paths import INDEX
 from tests.reporting.made import Disk, Film
 from tests.reporting.page.written import RUN, write_results
-from tests.reporting.test_records import as_json
+from tests.results.test_record import as_json
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

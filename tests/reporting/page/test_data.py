@@ -13,7 +13,7 @@ from lesionscan.reporting.page.script import call, compact_json, parse_call
 from lesionscan.reporting.page.view import MOST_CANDIDATES, film_view, on_page
 from tests.reporting.made import Disk, Film, make_findings
 from tests.reporting.page.written import RUN, calls, recorded
-from tests.reporting.test_records import as_json, failed_json
+from tests.results.test_record import as_json, failed_json
 
 SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
 NASTY = "a b/</script><img src=x onerror=alert(1)>'\"\u2028\U0001f9b4.png"

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from lesionscan.detection.pipeline import Findings
-from lesionscan.reporting.atomic import write_bytes
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed
-from lesionscan.reporting.own_files import OwnFiles
 from lesionscan.reporting.page.index import (
     RunFacts,
     index_head,
     index_line,
     write_page,
 )
-from lesionscan.reporting.page.places import FILMS_FOLDER, INDEX
 from lesionscan.reporting.page.view import film_view
-from lesionscan.reporting.records import PicturesRecord, ResultRecord, sealed_json
+from lesionscan.results.atomic import write_bytes
+from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.paths import FILMS_FOLDER, INDEX
+from lesionscan.results.record import PicturesRecord, ResultRecord, sealed_json
 from tests.reporting.made import Film, make_findings
-from tests.reporting.test_records import failed_json
+from tests.results.test_record import failed_json
 
 RUN = RunFacts(
     version="0.1.0",

@@ -24,7 +24,7 @@ from pydantic import (
 
 from lesionscan.detection.mirels import MirelsBand
 from lesionscan.files import check_values
-from lesionscan.reporting.names import is_result_name
+from lesionscan.results.names import is_result_name
 
 SCHEMA_VERSION = "1.4"
 DISCLAIMER = "Research use only; not a diagnosis."

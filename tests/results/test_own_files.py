@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.reporting.atomic import LinkError, OutputError
-from lesionscan.reporting.own_files import NotOwnError, OwnFiles, claim_film, is_claimed
+from lesionscan.results.atomic import LinkError, OutputError
+from lesionscan.results.own_files import NotOwnError, OwnFiles, claim_film, is_claimed
 
 NOT_OWN = r"was not written by lesionscan, or was changed since; move it away or choose another"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from lesionscan.files import open_ordinary, sha256_of_file
-from lesionscan.reporting.atomic import (
+from lesionscan.results.atomic import (
     OutputError,
     UnusableNameError,
     explain,
@@ -96,7 +96,7 @@ class OwnFiles:
         ------
         NotOwnError
             When there is one that is somebody else's.
-        lesionscan.reporting.atomic.OutputError
+        lesionscan.results.atomic.OutputError
             When a folder on the way to one is a link.
         """
         for name in names:
@@ -154,7 +154,7 @@ class OwnFiles:
 
         Raises
         ------
-        lesionscan.reporting.atomic.OutputError
+        lesionscan.results.atomic.OutputError
             When it cannot be removed.
         """
         if os.path.lexists(path) and self._is_free_or_own(path):
@@ -212,7 +212,7 @@ def claim_film(out: Path, name: str) -> None:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When the account cannot be written.
     """
     _append(out, {"film": name})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lesionscan.files import open_ordinary
-from lesionscan.reporting.atomic import OutputError, explain
+from lesionscan.results.atomic import OutputError, explain
 
 _BEGINNING = b'{"time": "'
 _REMEDY = "name another file (--log-json)"
@@ -34,7 +34,7 @@ class EventLog:
 
         Raises
         ------
-        lesionscan.reporting.atomic.OutputError
+        lesionscan.results.atomic.OutputError
             When it cannot be written.
         """
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -57,7 +57,7 @@ def open_log(path: Path) -> Iterator[EventLog]:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When it cannot be opened, or a file of that name is no log.
     """
     try:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from lesionscan.detection.measure import Region
 from lesionscan.radiograph import Notice, Spacing
 from lesionscan.reporting.conversion import failed_record, ok_record, rounded
-from lesionscan.reporting.records import (
+from lesionscan.reporting.tables import CANDIDATE_COLUMNS
+from lesionscan.results.record import (
     SCHEMA_PATH,
     CandidateRecord,
     InputRecord,
@@ -21,7 +22,6 @@ from lesionscan.reporting.records import (
     sealed_json,
     to_json,
 )
-from lesionscan.reporting.tables import CANDIDATE_COLUMNS
 from tests.reporting.made import Film, make_findings
 
 SPACING = Spacing(0.14300001, 0.143, "ImagerPixelSpacing", "detector")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.reporting.atomic import OutputError
-from lesionscan.reporting.event_log import open_log
+from lesionscan.results.atomic import OutputError
+from lesionscan.results.event_log import open_log
 
 
 def test_every_event_is_a_line_as_soon_as_it_is_written(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lesionscan.reporting.names import is_result_name
+from lesionscan.results.names import is_result_name
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lesionscan.batch.result_paths import ResultPaths, read_file
 from lesionscan.files import parse_json
-from lesionscan.reporting.atomic import remove, write_bytes
-from lesionscan.reporting.records import is_sealed, sealed_json, sha256_of
+from lesionscan.results.atomic import remove, write_bytes
+from lesionscan.results.paths import ResultPaths, read_file
+from lesionscan.results.record import is_sealed, sealed_json, sha256_of
 
 _WITHOUT_ACCOUNT = "1.3"
 """The schema_version of results beside which no account of exports was written."""
@@ -87,7 +87,7 @@ def write_exports(
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When one cannot be written.
     """
     before = exported(paths)

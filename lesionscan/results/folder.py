@@ -11,16 +11,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lesionscan.batch.exported import (
+from lesionscan.results.atomic import link_or_copy, refuse_links, remove, write_bytes
+from lesionscan.results.exported import (
     accounts_for_no_exports,
     exported,
     is_as_exported,
     write_exports,
 )
-from lesionscan.batch.result_paths import ResultPaths, read_file
-from lesionscan.reporting.atomic import link_or_copy, refuse_links, remove, write_bytes
-from lesionscan.reporting.own_files import NotOwnError, claim_film, is_claimed
-from lesionscan.reporting.records import (
+from lesionscan.results.own_files import NotOwnError, claim_film, is_claimed
+from lesionscan.results.paths import ResultPaths, read_file
+from lesionscan.results.record import (
     is_sealed,
     name_of,
     parse_result,
@@ -250,10 +250,10 @@ def write_result(
 
     Raises
     ------
-    lesionscan.reporting.atomic.UnusableNameError
+    lesionscan.results.atomic.UnusableNameError
         When the name cannot be used: it is too long, leads through a link, or a file stands there
         that lesionscan has not written.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When one cannot be written.
     """
     paths = ResultPaths.of(out, name)
@@ -283,9 +283,9 @@ def bring(out: Path, name: str, into: Path) -> None:
 
     Raises
     ------
-    lesionscan.reporting.atomic.UnusableNameError
+    lesionscan.results.atomic.UnusableNameError
         When a file stands there that lesionscan has not written, or the way leads through a link.
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When one cannot be written.
     """
     have, want = ResultPaths.of(out, name), ResultPaths.of(into, name)

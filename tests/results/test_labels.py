@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionscan.reporting.labels import LabelsError, candidate_boxes, read_labels
 from lesionscan.reporting.overlay import labels_png
+from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
 from tests.reporting.made import make_findings
-from tests.reporting.test_records import as_json
+from tests.results.test_record import as_json
 
 
 def test_a_labels_picture_comes_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lesionscan.files import PICTURE_BYTES, read_bounded
-from lesionscan.reporting.records import name_of
+from lesionscan.results.record import name_of
 
 Labels: TypeAlias = NDArray[np.integer[Any]]
 """(rows, cols), 0 background, value = candidate id."""

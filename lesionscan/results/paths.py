@@ -1,4 +1,4 @@
-"""Where one film's results stand under an output folder."""
+"""Where the results of a film, and the page of a run, stand under an output folder."""
 
 import os
 from collections.abc import Iterator
@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lesionscan.files import PICTURE_BYTES, RECORD_BYTES, read_bounded
-from lesionscan.reporting.atomic import remove, temporary_name, write_bytes
-from lesionscan.reporting.page.places import FILM_ENDINGS, FILMS_FOLDER
+from lesionscan.results.atomic import remove, temporary_name, write_bytes
+
+PAGE_NAME = "report.html"
+FOLDER = "report"
+"""Holds what the page needs."""
+ASSETS_FOLDER = f"{FOLDER}/page"
+"""How the page looks and works: the same for every run."""
+FILMS_FOLDER = f"{FOLDER}/films"
+"""What it shows of each film."""
+INDEX = f"{FOLDER}/index.js"
+"""The list of all films."""
 
 _ENDINGS = {
     "record": ".json",
@@ -19,9 +28,14 @@ _ENDINGS = {
     "dicom_sr": ".sr.dcm",
     "dicom_seg": ".seg.dcm",
 }
-_PAGE_ENDINGS = {**FILM_ENDINGS, "exported": ".exports.json"}
-ENDINGS = (*_ENDINGS.values(), *_PAGE_ENDINGS.values())
-"""What is put behind a film's name: nothing else may take such a name."""
+_PAGE_ENDINGS = {
+    "view": ".page.js",
+    "film": ".page.jpg",
+    "thumbnail": ".page-s.jpg",
+    "exported": ".exports.json",
+}
+ENDINGS = {**_ENDINGS, **_PAGE_ENDINGS}
+"""What is put behind a film's name, by what it is; nothing else may take such a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,11 @@ class ResultPaths:
             **{part: page.with_name(page.name + ending) for part, ending in _PAGE_ENDINGS.items()},
         )
 
+    @classmethod
+    def beside(cls, record: Path) -> "ResultPaths":
+        """Return the paths of the film whose JSON stands at a path, the page's apart."""
+        return cls.of(record.parent, record.name.removesuffix(_ENDINGS["record"]))
+
 
 _HASHED = ("labels", "bone", "overlay", "view", "film", "thumbnail")
 
@@ -81,7 +100,7 @@ def probe(out: Path) -> Iterator[Path]:
 
     Raises
     ------
-    lesionscan.reporting.atomic.OutputError
+    lesionscan.results.atomic.OutputError
         When that cannot be done.
     """
     path = out / temporary_name()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from lesionscan.batch.job import Job, Outcome, process
-from lesionscan.batch.result_paths import ResultPaths
-from lesionscan.batch.results import read_result
 from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.detection import pipeline
-from lesionscan.reporting.records import parse_result, sealed_json
+from lesionscan.results.folder import read_result
+from lesionscan.results.paths import ResultPaths
+from lesionscan.results.record import parse_result, sealed_json
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import find_stub, here

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.reporting import atomic
-from lesionscan.reporting.atomic import (
+from lesionscan.results import atomic
+from lesionscan.results.atomic import (
     LinkError,
     NameTooLongError,
     OutputError,
@@ -141,7 +141,7 @@ def test_a_missing_source_is_an_output_error(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from lesionscan.reporting.atomic import open_atomic
+from lesionscan.results.atomic import open_atomic
 with open_atomic(Path(sys.argv[1]), within=Path(sys.argv[1]).parent) as stream:
     stream.write("half")
     stream.flush()

@@ -13,13 +13,12 @@ import pytest
 from lesionscan.batch.discover import InputError
 from lesionscan.batch.exports import Export
 from lesionscan.batch.job import Job, Outcome, process
-from lesionscan.batch.result_paths import ENDINGS, ResultPaths
 from lesionscan.batch.run import Options, RunSummary, make_plan, run_scan
 from lesionscan.batch.run_files import names_of_run
 from lesionscan.batch.shards import MergeError, Shard, merge_shards, shard_path
 from lesionscan.detection import pipeline
-from lesionscan.reporting.page.places import FILMS_FOLDER
-from lesionscan.reporting.records import sealed_json
+from lesionscan.results.paths import ENDINGS, FILMS_FOLDER, ResultPaths
+from lesionscan.results.record import sealed_json
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import find_stub, here
@@ -87,7 +86,9 @@ def test_a_folder_with_files_of_a_runs_names_is_refused(
     assert mine.read_bytes() == MINE
 
 
-@pytest.mark.parametrize("ending", [one for one in ENDINGS if one not in {".sr.dcm", ".seg.dcm"}])
+@pytest.mark.parametrize(
+    "ending", [one for one in ENDINGS.values() if one not in {".sr.dcm", ".seg.dcm"}]
+)
 def test_a_films_name_that_is_taken_costs_that_film_only(
     films: Path, tmp_path: Path, ending: str
 ) -> None:
