@@ -324,13 +324,13 @@ def _write(job: Job, outcome: Outcome, files: Mapping[str, bytes]) -> Outcome:
     record = returned(paths.record)
     if record is None:  # there is none under a name that is too long
         return outcome
-    exports = {path: returned(path) for path in paths.exports}
+    exports = {path: returned(path) for path in paths.exports.values()}
     try:
         refused = write_result(
             job.out,
             outcome.name,
             record=record,
-            pictures=[returned(path) for path in paths.pictures],
+            pictures={kind: returned(path) for kind, path in paths.pictures.items()},
             exports={path: data for path, data in exports.items() if data is not None},
         )
     except UnusableNameError as error:

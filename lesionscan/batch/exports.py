@@ -88,7 +88,7 @@ def film_exports(
 
 def export_paths(paths: ResultPaths) -> dict[Export, Path]:
     """Return where a film's files stand, by format."""
-    return dict(zip(OF_FILMS, paths.exports, strict=True))
+    return {export: paths.exports[export.replace("-", "_")] for export in OF_FILMS}
 
 
 def not_own(refused: Sequence[Path], out: Path) -> Notice | None:

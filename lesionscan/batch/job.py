@@ -356,11 +356,11 @@ def outcome_of(
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A picture's results in memory; pictures in the order of `ResultPaths.pictures`."""
+    """A picture's results in memory; pictures by their names in `lesionscan.results.paths`."""
 
     result: dict[str, Any]
     record: bytes
-    pictures: tuple[bytes | None, ...]
+    pictures: dict[str, bytes | None]
     exports: dict[Path, bytes]
     not_exported: Notice | None
 
@@ -373,24 +373,20 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
         "no picture of the film was made, since it may show who the patient is "
         "(--allow-burned-in makes one)",
     )
-    labels, bone = labels_png(findings), bone_png(findings)
     film = displayed(findings) if may_be and job.settings.overlay else None
-    overlay = None if film is None else overlay_png(findings, film)
+    pictures = {
+        "labels": labels_png(findings),
+        "bone": bone_png(findings),
+        "overlay": None if film is None else overlay_png(findings, film),
+    }
     record = ok_record(
         findings, file=job.name, sha256=sha256, notices=() if may_be else (withheld,)
     )
-    pictures = PicturesRecord(
-        labels_sha256=sha256_of(labels),
-        bone_sha256=sha256_of(bone),
-        overlay_sha256=_sha256_of(overlay),
-    )
-    result = record.model_copy(update={"pictures": pictures}).model_dump(mode="json")
-    view = film_view(findings, result, film)
-    result["pictures"].update(  # known only now: the view is made of the rest
-        view_sha256=sha256_of(view.script),
-        film_sha256=_sha256_of(view.picture),
-        thumbnail_sha256=_sha256_of(view.thumbnail),
-    )
+    hashed = PicturesRecord.model_validate(_hashes(pictures))
+    result = record.model_copy(update={"pictures": hashed}).model_dump(mode="json")
+    view = film_view(findings, result, film)  # made of the rest
+    of_page = {"view": view.script, "film": view.picture, "thumbnail": view.thumbnail}
+    result["pictures"].update(_hashes(of_page))
     data = sealed_json(result)
     # exports name the seal, which only the bytes bear
     sealed = json.loads(data) if job.exports else result
@@ -399,14 +395,16 @@ def _render(job: Job, radiograph: Radiograph, sha256: str | None) -> _Rendered:
     return _Rendered(
         result,
         data,
-        (labels, bone, overlay, view.script, view.picture, view.thumbnail),
+        {**pictures, **of_page},
         {places[export]: file for export, file in exports.items()},
         trouble,
     )
 
 
-def _sha256_of(data: bytes | None) -> str | None:
-    return None if data is None else sha256_of(data)
+def _hashes(files: Mapping[str, bytes | None]) -> dict[str, str | None]:
+    return {
+        f"{kind}_sha256": None if data is None else sha256_of(data) for kind, data in files.items()
+    }
 
 
 def _sha256_or_none(job: Job) -> str | None:

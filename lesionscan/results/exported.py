@@ -91,7 +91,7 @@ def write_exports(
         When one cannot be written.
     """
     before = exported(paths)
-    own = {path for path in paths.exports if all_own or path.name in before}
+    own = {path for path in paths.exports.values() if all_own or path.name in before}
     refused = [
         path
         for path, data in files.items()
@@ -101,7 +101,7 @@ def write_exports(
     hashes = {path.name: sha256_of(data) for path, data in written.items()}
     if hashes.items() - before.items():  # before the files: whatever is there is accounted for
         _account(paths, {**before, **hashes})
-    for path in paths.exports:
+    for path in paths.exports.values():
         if path in written:
             write_bytes(path, written[path], within=paths.out)
         elif path in own and not keep:

@@ -188,13 +188,17 @@ def _has(paths: ResultPaths, result: Mapping[str, Any], hashes: Sequence[str]) -
     """Say whether files are as the JSON says that they were written."""
     pictures = result["pictures"]
     for name in set(hashes).intersection(_expected(pictures)):
-        path, expected = paths.hashed[name], pictures.get(name)
+        path, expected = _picture_path(paths, name), pictures.get(name)
         if expected is None:
             if not path.is_file():
                 return False
         elif (data := read_file(path)) is None or sha256_of(data) != expected:
             return False
     return True
+
+
+def _picture_path(paths: ResultPaths, hash_name: str) -> Path:
+    return paths.pictures[hash_name.removesuffix("_sha256")]
 
 
 def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
@@ -209,7 +213,7 @@ def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
     """
     if result["status"] != "ok":
         return []
-    return [paths.hashed[name] for name in _expected(result["pictures"])]
+    return [_picture_path(paths, name) for name in _expected(result["pictures"])]
 
 
 def _expected(pictures: Mapping[str, Any]) -> list[str]:
@@ -225,7 +229,7 @@ def write_result(
     name: str,
     *,
     record: bytes,
-    pictures: Sequence[bytes | None] = (),
+    pictures: Mapping[str, bytes | None] | None = None,
     exports: Mapping[Path, bytes] | None = None,
 ) -> list[Path]:
     """Write a picture's results.
@@ -239,7 +243,7 @@ def write_result(
     record
         The JSON.
     pictures
-        In the order of `ResultPaths.pictures`; where None, or none at all, an older one is removed.
+        By name (`lesionscan.results.paths.PICTURES`); where there is none, an older one is removed.
     exports
         Files for other programs, by path; older ones are removed.
 
@@ -260,7 +264,9 @@ def write_result(
     older = _claim(paths, name)
     remove(paths.record, within=out)  # while the others change, no JSON may vouch for them
     refused = write_exports(paths, exports or {}, keep=False, all_own=older)
-    for path, data in zip(paths.pictures, pictures or [None] * len(paths.pictures), strict=True):
+    given = pictures or {}
+    for kind, path in paths.pictures.items():
+        data = given.get(kind)
         if data is None:
             remove(path, within=out)
         else:
@@ -295,8 +301,8 @@ def bring(out: Path, name: str, into: Path) -> None:
         return
     written, all_own = exported(have), accounts_for_no_exports(result)
     exports = {
-        target: data
-        for path, target in zip(have.exports, want.exports, strict=True)
+        want.exports[kind]: data
+        for kind, path in have.exports.items()
         if (all_own or is_as_exported(path, written)) and (data := read_file(path)) is not None
     }
     refused = write_exports(want, exports, keep=False, all_own=older)
@@ -304,8 +310,8 @@ def bring(out: Path, name: str, into: Path) -> None:
         raise NotOwnError(refused[0])
     there = expected_paths(have, result)
     # the JSON last: it vouches for the others
-    pairs = zip((*have.pictures, have.record), (*want.pictures, want.record), strict=True)
-    for path, target in pairs:
+    targets = {path: want.pictures[kind] for kind, path in have.pictures.items()}
+    for path, target in {**targets, have.record: want.record}.items():
         if path in there or path == have.record:
             link_or_copy(path, target, within=into)
         else:
@@ -324,7 +330,7 @@ def _claim(paths: ResultPaths, name: str) -> bool:
     """
     for path in (paths.record, paths.view):
         refuse_links(path, within=paths.out)
-    named = (paths.record, *paths.pictures, paths.exported)
+    named = (paths.record, *paths.pictures.values(), paths.exported)
     there = [path for path in named if os.path.lexists(path)]
     own = _own_result(paths, name) if there else None
     if there and own is None and not is_claimed(paths.out, name):
@@ -374,6 +380,9 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
         return False
     older = result is not None and accounts_for_no_exports(result)
     write_exports(paths, {}, keep=False, all_own=older)
-    for path in (*paths.pictures, paths.record):  # the JSON last: it vouches for the others
+    for path in (
+        *paths.pictures.values(),
+        paths.record,
+    ):  # the JSON last: it vouches for the others
         remove(path, within=out)
     return True

@@ -36,6 +36,10 @@ _PAGE_ENDINGS = {
 }
 ENDINGS = {**_ENDINGS, **_PAGE_ENDINGS}
 """What is put behind a film's name, by what it is; nothing else may take such a name."""
+PICTURES = ("labels", "bone", "overlay", "view", "film", "thumbnail")
+"""Those whose hashes stand in the JSON, as `labels_sha256` and so on."""
+EXPORTS = ("nrrd", "dicom_sr", "dicom_seg")
+"""Those for other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +60,19 @@ class ResultPaths:
     exported: Path
 
     @property
-    def hashed(self) -> dict[str, Path]:
-        """Return those whose hashes stand in the JSON, by the name of the hash."""
-        return {f"{kind}_sha256": getattr(self, kind) for kind in _HASHED}
+    def pictures(self) -> dict[str, Path]:
+        """Return those whose hashes stand in the JSON: pictures, and what the page needs."""
+        return {kind: getattr(self, kind) for kind in PICTURES}
 
     @property
-    def exports(self) -> tuple[Path, ...]:
+    def exports(self) -> dict[str, Path]:
         """Return those for other programs, which are only made on request."""
-        return self.nrrd, self.dicom_sr, self.dicom_seg
-
-    @property
-    def pictures(self) -> tuple[Path, ...]:
-        """Return all but the JSON and the exports: pictures, what the page needs of the film."""
-        return tuple(self.hashed.values())
+        return {kind: getattr(self, kind) for kind in EXPORTS}
 
     @property
     def beside_record(self) -> tuple[Path, ...]:
         """Return all but the JSON."""
-        return *self.pictures, self.exported, *self.exports
+        return *self.pictures.values(), self.exported, *self.exports.values()
 
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
@@ -89,9 +88,6 @@ class ResultPaths:
     def beside(cls, record: Path) -> "ResultPaths":
         """Return the paths of the film whose JSON stands at a path, the page's apart."""
         return cls.of(record.parent, record.name.removesuffix(_ENDINGS["record"]))
-
-
-_HASHED = ("labels", "bone", "overlay", "view", "film", "thumbnail")
 
 
 @contextmanager

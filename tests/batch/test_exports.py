@@ -11,6 +11,8 @@ from lesionscan.batch.job import Job, Outcome, kept_outcomes, process
 from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.batch.shards import Shard, merge_shards
 from lesionscan.detection import pipeline
+from lesionscan.results import paths
+from lesionscan.results.folder import bring
 from lesionscan.results.paths import ResultPaths
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
@@ -50,8 +52,8 @@ def done(job: Job) -> Outcome:
 
 def made(job: Job) -> list[str]:
     """Return the endings of the film's exports that are there."""
-    paths = ResultPaths.of(job.out, job.name)
-    return [path.name.removeprefix(job.name) for path in paths.exports if path.is_file()]
+    where = ResultPaths.of(job.out, job.name)
+    return [path.name.removeprefix(job.name) for path in where.exports.values() if path.is_file()]
 
 
 def test_a_film_gets_what_is_asked_for(tmp_path: Path) -> None:
@@ -121,6 +123,22 @@ def test_a_dicom_film_gets_its_objects(tmp_path: Path) -> None:
     assert done(job).not_exported is None
     assert made(job) == [".sr.dcm"]
     assert len(kept_outcomes(job)) == 1
+
+
+@pytest.mark.parametrize("listing", ["PICTURES", "EXPORTS"])
+def test_the_order_in_which_files_are_listed_changes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    """Each is looked up by its name: no SR stands under the name of a SEG."""
+    exports = frozenset({Export.NRRD, *DICOM})
+    done(dicom_job(tmp_path, exports))
+    expected = tree(tmp_path / "out")
+    assert len(expected) > 9
+    monkeypatch.setattr(paths, listing, getattr(paths, listing)[::-1])
+    job = replace(dicom_job(tmp_path, exports), out=tmp_path / "other")
+    done(job)
+    bring(job.out, "a.dcm", tmp_path / "brought")
+    assert tree(job.out) == tree(tmp_path / "brought") == expected
 
 
 def test_the_runs_exports_are_made_at_its_end(tmp_path: Path) -> None:

@@ -372,7 +372,7 @@ def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
         validate(result)
         source = result["input"]
         assert (source["file"], source["frame"], source["frames"]) == ("pages.tif", number, 3)
-        assert all(picture.exists() == (number != 2) for picture in paths.pictures)
+        assert all(picture.exists() == (number != 2) for picture in paths.pictures.values())
     assert not ResultPaths.of(job.out, job.name).record.exists()
 
 
