@@ -28,9 +28,8 @@ from lesionscan.results.record import name_of
 
 
 class Export(StrEnum):
-    """Formats beside JSON and pictures; the tables as CSV are always written."""
+    """Formats beside JSON, pictures and the tables as CSV, which are always written."""
 
-    CSV = "csv"
     PARQUET = "parquet"
     COCO = "coco"
     NRRD = "nrrd"

@@ -15,36 +15,30 @@ ExportOption = Annotated[
     typer.Option(
         "--export",
         metavar="FORMAT,...",
-        help="Write csv (always done), parquet, coco, nrrd (3D Slicer), dicom-sr, dicom-seg too. "
-        "The DICOM objects name the patient, as an archive needs it.",
+        help="Write parquet, coco, nrrd (3D Slicer), dicom-sr, dicom-seg too. The DICOM "
+        "objects name the patient, as an archive needs it.",
     ),
 ]
-ParquetOption = Annotated[
-    bool,
-    typer.Option("--parquet", help="The same as --export parquet."),
-]
 
 
-def chosen_exports(export: Sequence[str] | None, *, parquet: bool) -> "frozenset[Export]":
+def chosen_exports(export: Sequence[str] | None) -> "frozenset[Export]":
     """Return what else is wanted; refuse what is unknown.
 
     Parameters
     ----------
     export
         Names, several in one text with commas between.
-    parquet
-        Whether the old option was given.
     """
-    if not (export or parquet):  # saves the time to load what makes them
+    if not export:  # saves the time to load what makes them
         return frozenset()
     from lesionscan.batch.exports import Export
 
-    names = [name.strip() for text in export or () for name in text.split(",")]
+    names = [name.strip() for text in export for name in text.split(",")]
     known = [one.value for one in Export]
     for name in names:
         if name not in known:
             raise RefusedError(f"--export: {one_line(name)!r} is none of {', '.join(known)}")
-    return frozenset(map(Export, names)) | ({Export.PARQUET} if parquet else frozenset())
+    return frozenset(map(Export, names))
 
 
 def refuse_of_films(exports: "frozenset[Export]") -> None:

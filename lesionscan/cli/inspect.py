@@ -25,8 +25,6 @@ from lesionscan.cli.terminal import one_line
 if TYPE_CHECKING:
     from lesionscan.settings import Settings
 
-_LETTERS = 48
-
 
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One film.")],
@@ -70,7 +68,7 @@ class _Job:
 def _inspected(job: _Job) -> Iterator[Answer]:
     from lesionscan.detection.pipeline import find_candidates, normalise_film
     from lesionscan.reading import UnreadableFileError, open_radiographs
-    from lesionscan.reporting.inspection import inspection, inspection_letters, inspection_png
+    from lesionscan.reporting.inspection import inspection, inspection_png
     from lesionscan.reporting.overlay import may_be_drawn
 
     try:
@@ -86,9 +84,11 @@ def _inspected(job: _Job) -> Iterator[Answer]:
     widest = max(len(name) for name, _ in facts)
     lines = [one_line(job.file.name)]
     lines += [f"  {name:<{widest}}  {words}" for name, words in facts]
+    if not job.wants_picture:
+        yield Answer(tuple(lines))
+        return
     if not may_be_drawn(radiograph, job.settings):
         withheld = "no picture: identifying text may be burned in (--allow-burned-in makes one)"
         yield Answer(tuple(lines), note=withheld)
         return
-    lines += inspection_letters(film, columns=_LETTERS)
-    yield Answer(tuple(lines), inspection_png(film, shown) if job.wants_picture else None)
+    yield Answer(tuple(lines), inspection_png(film, shown))

@@ -7,7 +7,6 @@ import typer
 
 from lesionscan.cli.export_options import (
     ExportOption,
-    ParquetOption,
     chosen_exports,
     refuse_of_films,
 )
@@ -28,7 +27,6 @@ def merge(
         ),
     ] = None,
     export: ExportOption = None,
-    parquet: ParquetOption = False,
 ) -> None:
     """Make one run of parts (scan --shard): tables, report page, and all results in one folder."""
     from lesionscan.batch.shards import MergeError, checked_parts, merge_shards
@@ -37,7 +35,7 @@ def merge(
         if len({out.resolve() for out in outs}) > 1:
             raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
         into = outs[0]
-    exports = chosen_exports(export, parquet=parquet)
+    exports = chosen_exports(export)
     refuse_of_films(exports)
     with stoppable("stopped; merge again"):
         try:

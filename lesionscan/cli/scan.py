@@ -20,7 +20,6 @@ from lesionscan.cli.engine_options import (
 )
 from lesionscan.cli.export_options import (
     ExportOption,
-    ParquetOption,
     chosen_exports,
     refuse_in_parts,
 )
@@ -76,7 +75,6 @@ def scan(
     overlay: OverlayOption = None,
     overlay_max: OverlayMaxOption = None,
     export: ExportOption = None,
-    parquet: ParquetOption = False,
     log_json: Annotated[
         Path | None,
         typer.Option("--log-json", help="File for what happens, one JSON object a line."),
@@ -111,7 +109,7 @@ def scan(
             scorer=scorer,
             resume=resume,
             shard=None if shard is None else _shard(shard),
-            exports=chosen_exports(export, parquet=parquet),
+            exports=chosen_exports(export),
         )
         listed = _listed(file_list, inputs)
         chosen = EngineOptions(jobs, timeout, max_memory, dask, dask_local, dask_return=dask_return)

@@ -1,7 +1,6 @@
 """What was read from one file, decided and assumed: for people, and for reports of faults.
 
-Only what may leave a header is here (`lesionscan.reading.acquisition`); the small picture is so
-coarse that it shows a body part and no letters.
+Only what may leave a header is here (`lesionscan.reading.acquisition`).
 """
 
 from collections.abc import Iterator
@@ -15,11 +14,6 @@ from lesionscan.radiograph import Radiograph
 from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.drawing import LEFT_OUT, text_height, tinted, titled
 from lesionscan.results.png import encode_png
-
-_SHADES = " .:-=+*#%@"
-"""From black to white, as most terminals show letters: bright on dark."""
-_LETTER_ASPECT = 2.0
-"""A letter of a terminal is so many times as high as wide."""
 
 Fact = tuple[str, str]
 
@@ -122,23 +116,6 @@ def _facts(radiograph: Radiograph) -> Iterator[Fact]:
     for name, value in sorted(radiograph.acquisition.items()):
         if name not in told:
             yield name.replace("_", " "), str(value)
-
-
-def inspection_letters(film: NormalisedFilm, *, columns: int) -> list[str]:
-    """Draw the normalised film with letters, for a terminal or a report of a fault.
-
-    Parameters
-    ----------
-    film
-        The normalised film.
-    columns
-        Letters in a line.
-    """
-    rows, cols = film.small.shape
-    lines = min(max(1, round(rows / cols * columns / _LETTER_ASPECT)), columns)
-    small = cv2.resize(film.small, (columns, lines), interpolation=cv2.INTER_AREA)
-    shades = np.clip(np.rint(small * (len(_SHADES) - 1)), 0, len(_SHADES) - 1).astype(np.intp)
-    return ["".join(_SHADES[shade] for shade in line).rstrip() for line in shades]
 
 
 def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> bytes:

@@ -31,7 +31,7 @@ sys.argv[0] = "lesionscan"
 main()
 """
 NEEDS = {
-    "pyarrow": (["--parquet"], ["--export", "parquet"]),
+    "pyarrow": (["--export", "parquet"],),
     "highdicom": (["--export", "dicom-sr"], ["--export", "coco,dicom-seg"]),
     "distributed": (["--dask-local", "1"], ["--dask", "tcp://127.0.0.1:1"]),
 }
@@ -102,7 +102,7 @@ def test_a_usage_error_is_reported_before_a_missing_extra(
     [
         (["--dask-local", "1", "--dask", "tcp://x:1"], "give --dask or --dask-local, not both"),
         (["--dask-local", "1", "--jobs", "2"], "--jobs, --timeout and --max-memory are for"),
-        (["--shard", "1/2", "--parquet"], "parquet is made of a whole run"),
+        (["--shard", "1/2", "--export", "parquet"], "parquet is made of a whole run"),
         (["--shard", "1/2", "--export", "coco,parquet"], "is made of a whole run"),
         (["--export", "parquet,xml"], "--export: 'xml' is none of"),
     ],
@@ -120,16 +120,16 @@ def test_options_that_contradict_each_other_are_reported_before_a_missing_extra(
 def test_merge_reports_what_is_wrong_with_parts_before_a_missing_extra(folder: Path) -> None:
     """A part that is missing, a folder without parts, an export that merge cannot make; then it."""
     for arguments, message in (
-        (["merge", "in", "--parquet"], "in"),
+        (["merge", "in", "--export", "parquet"], "in"),
         (["merge", "in", "--export", "dicom-sr"], "dicom-sr is made with each film"),
-        (["merge", "a", "b", "--parquet"], "name one for the whole (--out)"),
+        (["merge", "a", "b", "--export", "parquet"], "name one for the whole (--out)"),
     ):
         done = run(folder, *arguments)
         assert done.returncode == 2
         assert message in done.stderr
         assert "is not installed" not in done.stderr
     assert run(folder, "scan", "in", "-o", "out", "--shard", "1/1").returncode == 0
-    done = run(folder, "merge", "out", "--parquet")
+    done = run(folder, "merge", "out", "--export", "parquet")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lesionscan: pyarrow is not installed; run: pip install ")
 

@@ -21,7 +21,7 @@ def film(tmp_path: Path, **tags: Any) -> Path:  # noqa: ANN401
 
 
 def test_a_file_on_one_screen(tmp_path: Path) -> None:
-    """What was decided stands with its reason, and letters draw the film."""
+    """What was decided stands with its reason."""
     path = film(
         tmp_path, WindowCenter=[2000, 5], WindowWidth=[1000, 6], ImagerPixelSpacing=[0.2, 0.1],
         BodyPartExamined="KNEE", PixelPaddingValue=3000,
@@ -40,9 +40,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert told["image data"].startswith("99.")
     assert "% of the picture; markers and metal cover" in told["exposed field"]
     assert told["body part examined"] == "KNEE"
-    assert len(lines) < 50
-    drawn = [line for line in lines if "@" in line]
-    assert len(drawn) > 20
+    assert len(lines) < 25
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
@@ -59,7 +57,6 @@ def test_what_the_user_says_is_told(tmp_path: Path) -> None:
     done = lesionscan("inspect", path, "--settings", settings, "--polarity", "bone-dark")
     assert "bone made bright as you said (--polarity)" in done.stdout
     assert "0.5 x 0.5 mm (rows x columns) from user" in done.stdout
-    assert "@" in done.stdout
     done = lesionscan("inspect", path, "--settings", settings, "--spacing", "0.25,0.2")
     assert "0.25 x 0.2 mm (rows x columns) from user" in done.stdout
 
@@ -117,15 +114,14 @@ def test_no_film_is_written_over(tmp_path: Path) -> None:
 
 
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
-    """Neither letters nor a picture, unless they are allowed."""
+    """Unless that is allowed."""
     path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"
     done = lesionscan("inspect", path, "--picture", picture)
     assert done.returncode == 0
     assert "no picture: identifying text may be burned in" in done.stderr
-    assert "@" not in done.stdout
     assert not picture.exists()
-    done = lesionscan("inspect", path, "--picture", picture, "--allow-burned-in")
-    assert "@" in done.stdout
+    assert lesionscan("inspect", path).stderr == ""
+    lesionscan("inspect", path, "--picture", picture, "--allow-burned-in")
     assert picture.exists()
 
 

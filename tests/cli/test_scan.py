@@ -555,10 +555,10 @@ def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
 
 
 def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
-    """With --parquet; the CSV tables are the same as without."""
+    """With --export parquet; the CSV tables are the same as without."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
     lesionscan("scan", films, "-o", tmp_path / "plain")
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--parquet")
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "parquet")
     assert done.returncode == 0
     files = parquet.read_table(tmp_path / "out" / "images.parquet").column("file").to_pylist()
     assert files == ["a/1.png", "b <&>/2 '\".png", "c/ü膝.png"]
@@ -567,8 +567,8 @@ def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
 
 
 def test_exports_are_written(films: Path, tmp_path: Path) -> None:
-    """Several formats in one option; csv is there anyway."""
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "csv, nrrd,coco")
+    """Several formats in one option."""
+    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "parquet, nrrd,coco")
     assert done.returncode == 0
     assert (tmp_path / "out" / "a" / "1.png.seg.nrrd").is_file()
     assert (tmp_path / "out" / "coco.json").is_file()
@@ -639,11 +639,11 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
             "--jobs, --timeout and --max-memory are for processes here",
         ),
         (
-            ["in", "-o", "out", "--shard", "1/2", "--parquet"],
+            ["in", "-o", "out", "--shard", "1/2", "--export", "parquet"],
             "parquet is made of a whole run: give",
         ),
         (["in", "-o", "out", "--shard", "1/2", "--export", "coco"], "coco is made of a whole run"),
-        (["in", "-o", "out", "--export", "nrrd,xml"], "--export: 'xml' is none of csv, parquet,"),
+        (["in", "-o", "out", "--export", "nrrd,xml"], "--export: 'xml' is none of parquet,"),
         (["in/**/../x.dcm", "-o", "out"], "input in/**/../x.dcm: write no .. behind a wildcard"),
         (["in/**/*.dcm", "-o", "out"], "input in/**/*.dcm: no radiograph matches; check the patt"),
     ],
