@@ -214,6 +214,13 @@ def test_circles_are_found() -> None:
     assert _in_circles(arrows) == {"b", "c"}
 
 
+def test_the_drawing_shows_every_room() -> None:
+    """docs/architecture.md names each in its table."""
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("```")[0]
+    for room in filter(None, MAY_IMPORT):
+        assert re.search(rf"^\|.*`{room}`", table, re.MULTILINE), room
+
+
 @pytest.mark.parametrize(
     ("module", "source", "fault"),
     [
