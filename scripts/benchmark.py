@@ -255,7 +255,8 @@ def _in_order(seconds: dict[str, float]) -> dict[str, float]:
 
 def _scan_seconds(film: Path) -> float:
     """Return how long a worker of a scan needs for a film, all files written."""
-    from lesionscan.batch.job import Job, process
+    from lesionscan.batch.job import process
+    from lesionscan.batch.outcome import Job
     from lesionscan.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from lesionscan.batch.job import Outcome
+from lesionscan.batch.outcome import Outcome
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record
 from lesionscan.results.folder import MadeWith, expected_paths, is_made_with, read_result

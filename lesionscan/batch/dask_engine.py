@@ -21,17 +21,10 @@ from distributed import Client, Future, KilledWorker, LocalCluster, Security, ge
 from lesionscan import __version__
 from lesionscan.batch.discover import InputError
 from lesionscan.batch.exports import not_own
-from lesionscan.batch.job import (
-    Job,
-    Outcome,
-    fail,
-    kept_outcomes,
-    lost,
-    outcome_of,
-    process,
-    unusable_name,
-)
+from lesionscan.batch.job import fail, lost, process, unusable_name
+from lesionscan.batch.outcome import Job, Outcome, outcome_of
 from lesionscan.batch.pool import Loss, settle_worker, signals_held_back
+from lesionscan.batch.resume import kept_outcomes
 from lesionscan.batch.run import Engine, EngineError
 from lesionscan.results.atomic import UnusableNameError
 from lesionscan.results.folder import remove_others, write_result

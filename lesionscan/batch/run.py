@@ -15,7 +15,8 @@ from lesionscan import __version__
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.exports import Export
-from lesionscan.batch.job import Job, Outcome, lost, process
+from lesionscan.batch.job import lost, process
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.pool import Limits, Work, run_jobs
 from lesionscan.batch.run_files import files_of_run, names_of_run
 from lesionscan.batch.shards import Shard, shard_path, write_shard

@@ -14,7 +14,7 @@ from typing import Any
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.exports import Export, expected_exports
-from lesionscan.batch.job import outcome_of
+from lesionscan.batch.outcome import outcome_of
 from lesionscan.batch.run_files import RUN_NAME, TABLES, files_of_run, names_of_run
 from lesionscan.reporting.coco import CocoPaths, Film, write_coco
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page

@@ -10,7 +10,7 @@ from lesionscan.batch.account import Tally
 from lesionscan.cli.terminal import one_line
 
 if TYPE_CHECKING:
-    from lesionscan.batch.job import Outcome
+    from lesionscan.batch.outcome import Outcome
     from lesionscan.results.event_log import EventLog
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lesionscan.batch.job import Job, Outcome, process
+from lesionscan.batch.job import process
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.detection import pipeline
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.scorer.scorer_file import Scorer, shipped_scorer

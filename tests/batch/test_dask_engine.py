@@ -299,7 +299,7 @@ def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path
     """Results written elsewhere would be lost; they can be returned instead."""
     from lesionscan.batch import dask_engine as engine_module
     from lesionscan.batch.discover import InputError
-    from lesionscan.batch.job import Job
+    from lesionscan.batch.outcome import Job
     from lesionscan.settings import Settings
 
     class Elsewhere:
@@ -326,7 +326,7 @@ def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path
 def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
     """One that failed under too long a name leaves nothing, and does not stop the run."""
     from lesionscan.batch import dask_engine as engine_module
-    from lesionscan.batch.job import Job, Outcome
+    from lesionscan.batch.outcome import Job, Outcome
     from lesionscan.radiograph import Notice
     from lesionscan.settings import Settings
 

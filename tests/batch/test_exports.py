@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from lesionscan.batch.exports import Export
-from lesionscan.batch.job import Job, Outcome, kept_outcomes, process
+from lesionscan.batch.job import process
+from lesionscan.batch.outcome import Job, Outcome
+from lesionscan.batch.resume import kept_outcomes
 from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.batch.shards import Shard, merge_shards
 from lesionscan.detection import pipeline

@@ -13,9 +13,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lesionscan.batch import job as job_module
-from lesionscan.batch.job import Job, Outcome, kept_outcomes, lost, process
+from lesionscan.batch import resume
+from lesionscan.batch.job import lost, process
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.pool import Loss
+from lesionscan.batch.resume import kept_outcomes
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.results import folder as results_module
@@ -106,7 +108,7 @@ def test_a_film_is_done_again_when_anything_changed(
     if change == "scorer":
         job = replace(job, scorer=make_scorer(tmp_path))
     if change == "version":
-        monkeypatch.setattr(job_module, "__version__", "0.0.9")
+        monkeypatch.setattr(resume, "__version__", "0.0.9")
     if change == "overlay":
         paths.overlay.write_bytes(b"")
     if change == "labels":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lesionscan.batch.discover import InputError
-from lesionscan.batch.job import Job, Outcome
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.run import EngineError, Options, RunSummary, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from lesionscan import cli
 from lesionscan.batch import run
-from lesionscan.batch.job import Outcome
+from lesionscan.batch.outcome import Outcome
 from lesionscan.cli import scan
 from lesionscan.cli.progress import Progress
 from lesionscan.cli.terminal import RefusedError

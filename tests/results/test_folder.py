@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lesionscan.batch.job import Job, Outcome, process
+from lesionscan.batch.job import process
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.results.folder import read_result

@@ -12,7 +12,8 @@ import pytest
 
 from lesionscan.batch.discover import InputError
 from lesionscan.batch.exports import Export
-from lesionscan.batch.job import Job, Outcome, process
+from lesionscan.batch.job import process
+from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.run import Options, RunSummary, make_plan, run_scan
 from lesionscan.batch.run_files import names_of_run
 from lesionscan.batch.shards import MergeError, Shard, merge_shards, shard_path

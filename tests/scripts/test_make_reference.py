@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from lesionscan.batch import account, job
+from lesionscan.batch import account, job, render
 from lesionscan.batch.pool import Loss
 from lesionscan.cli import app
 from lesionscan.detection.measure import Flag
@@ -68,7 +68,7 @@ def test_units_follow_from_the_names() -> None:
 def test_every_setting_code_and_flag_is_there() -> None:
     """Those of the reader and those of a run, each once."""
     assert list(table("Settings")) == list(Settings.model_fields)
-    source = "".join(inspect.getsource(module) for module in (job, account))
+    source = "".join(inspect.getsource(module) for module in (job, render, account))
     of_runs = {*re.findall(r'Notice\(\s*"(\w+)"', source), *get_args(get_type_hints(Loss)["code"])}
     assert {"internal_error", "crashed", "overlay_withheld"} <= of_runs
     errors, warnings = table("Error codes").keys(), table("Codes of warnings").keys()
