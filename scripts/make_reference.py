@@ -4,6 +4,7 @@ Commands and options, every field of the JSON, settings, and codes of errors and
 what the code says of it. A test compares the page with what this script makes.
 """
 
+import inspect
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -175,8 +176,10 @@ def _codes() -> Iterator[str]:
 
 def meanings(codes: type[StrEnum]) -> dict[str, str]:
     """Return what the docstring of an enumeration says of each member."""
-    parts = re.findall(r"^    ([A-Z_]+)\n((?:        .+\n?)+)", codes.__doc__ or "", re.MULTILINE)
-    said = {name: " ".join(text.split()) for name, text in parts}
+    # cleaned: Python 3.13 takes the indentation away, older ones leave it
+    text = inspect.cleandoc(codes.__doc__ or "")
+    parts = re.findall(r"^([A-Z_]+)\n((?:    .+\n?)+)", text, re.MULTILINE)
+    said = {name: " ".join(words.split()) for name, words in parts}
     return {code.value: said[code.name] for code in codes}
 
 
