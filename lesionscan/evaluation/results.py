@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded, sha256_of_file
-from lesionscan.results.labels import Labels, LabelsError, read_labels
 from lesionscan.results.paths import ResultPaths
 from lesionscan.results.record import SCHEMA_VERSION
 
@@ -98,15 +98,19 @@ class FilmResult:
     assessed: bool = True
     candidates: tuple[ListedCandidate, ...] = ()
 
-    def read_labels(self) -> Labels:
-        """Read the labels picture, whole numbers (rows, cols), value = candidate id.
+    def read_labels(self) -> NDArray[np.int32]:
+        """Read the labels picture, int32 (rows, cols), value = candidate id.
 
         Raises
         ------
         ResultsError
             When it is missing, cannot be read or has another size than the film.
         """
-        return self._picture(ResultPaths.beside(self.record).labels)
+        path = ResultPaths.beside(self.record).labels
+        try:
+            return self._checked(path, read_grey(path))
+        except PictureError as error:
+            raise ResultsError(f"{path} {error}, and its candidates hit; {AGAIN}") from error
 
     def read_bone(self) -> NDArray[np.bool_] | None:
         """Read the program's bone mask, bool (rows, cols); None where there is none.
@@ -119,13 +123,12 @@ class FilmResult:
         path = ResultPaths.beside(self.record).bone
         if self.status != "ok" or not path.is_file():
             return None
-        return np.not_equal(self._picture(path), 0)
-
-    def _picture(self, path: Path) -> NDArray[np.uint16]:
         try:
-            picture = read_labels(path)
-        except LabelsError as error:
-            raise ResultsError(str(error)) from error
+            return np.not_equal(self._checked(path, read_grey(path)), 0)
+        except PictureError as error:
+            raise ResultsError(f"{path} {error}; {AGAIN}") from error
+
+    def _checked(self, path: Path, picture: NDArray[np.int32]) -> NDArray[np.int32]:
         if picture.shape != self.shape:
             rows, cols = self.shape or (0, 0)
             raise ResultsError(

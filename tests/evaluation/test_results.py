@@ -241,7 +241,7 @@ def test_labels_that_are_not_there_are_told(made: tuple[Path, TruthFilm]) -> Non
     """Without outlines there is no Dice."""
     result = read_result(*made)
     (made[0] / "k.png.labels.png").unlink()
-    with pytest.raises(ResultsError, match=r"k\.png\.labels\.png is not there; scan"):
+    with pytest.raises(ResultsError, match=r"k\.png\.labels\.png is not there, and its candidates"):
         result.read_labels()
 
 
