@@ -52,8 +52,7 @@ def open_ordinary(path: Path, *, max_bytes: int | None = None) -> Iterator[Binar
     with stream:
         facts = os.fstat(stream.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            what = "is a folder" if stat.S_ISDIR(facts.st_mode) else "not an ordinary file"
-            raise OSError(errno.EINVAL, what, str(path))
+            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
         if max_bytes is not None and facts.st_size > max_bytes:
             raise _too_long(path, max_bytes)
         yield stream
@@ -171,8 +170,7 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     Raises
     ------
     ValueError
-        When it is none, is nested too deeply for the parser, or holds more values than
-        `INDEX_BYTES` of any file that lesionscan writes.
+        When it is none, is nested too deeply for the parser, or holds more than ten million values.
     """
     check_values(data, at_most=_MOST_VALUES)
     try:

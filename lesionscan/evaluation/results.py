@@ -153,7 +153,7 @@ def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
             return place
     raise ResultsError(
         f"{folder} has no result of any film of the truth folder (such as "
-        f"{_record(Path(), films[0])}); {AGAIN} with --out {folder}"
+        f"{ResultPaths.of(Path(), films[0].image.name).record}); {AGAIN} with --out {folder}"
     )
 
 

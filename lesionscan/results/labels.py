@@ -67,12 +67,14 @@ def decode_labels(data: bytes, path: Path) -> NDArray[np.uint16]:
         When they cannot be decoded, or are no grey picture of whole numbers.
     """
     try:
-        columns, rows, _, colour = _IHDR.unpack_from(data, 16)
+        columns, rows, depth, colour = _IHDR.unpack_from(data, 16)
         if colour != _GREY:
             raise LabelsError(f"{path} is no picture of one number per pixel; {_AGAIN}")
         if rows * columns > _MOST_PIXELS:  # before memory is taken for it
             raise LabelsError(f"{path} is larger than any film; {_AGAIN}")
         pixels = imagecodecs.png_decode(data)
+        if depth < 8:  # libpng spreads such values over 0 to 255
+            pixels = pixels // (255 // (2**depth - 1))
     except (struct.error, ValueError, imagecodecs.PngError) as error:
         raise LabelsError(f"{path} cannot be read as a picture; {_AGAIN}") from error
     return pixels.astype(np.uint16)

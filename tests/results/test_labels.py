@@ -1,5 +1,6 @@
 """Labels pictures are read back as they were written, or refused with one line."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from lesionscan.reporting.overlay import labels_png
 from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
+from lesionscan.results.png import encode_png
 from tests.reporting.made import make_findings
 from tests.results.test_record import as_json
 
@@ -64,3 +66,22 @@ def test_labels_of_another_film_are_refused() -> None:
     for gone in (1, 2):
         with pytest.raises(LabelsError, match=rf"has no pixel of candidate {gone}; scan the film"):
             candidate_boxes(as_json(), np.where(labels == gone, 0, labels))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_few_bits_per_pixel_are_no_other_numbers(tmp_path: Path, bits: int) -> None:
+    """Another program may pack few candidates into few bits."""
+    labels = np.array([[0, 1], [2**bits - 1, 0]], np.uint8)
+    picture = Image.fromarray(labels.astype(bool)) if bits == 1 else Image.fromarray(labels)
+    picture.save(tmp_path / "a.png", bits=bits)
+    assert (tmp_path / "a.png").read_bytes()[24] == bits
+    assert read_labels(tmp_path / "a.png").tolist() == labels.tolist()
+
+
+def test_a_picture_larger_than_any_film_is_refused(tmp_path: Path) -> None:
+    """By its header, before memory is taken."""
+    data = bytearray(encode_png(np.zeros((9, 9), np.uint16)))
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(LabelsError, match=r"a\.png is larger than any film; scan the film again"):
+        read_labels(tmp_path / "a.png")

@@ -19,6 +19,7 @@ from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
 from lesionscan.results.atomic import OutputError
 from lesionscan.results.own_files import NotOwnError
 from lesionscan.results.record import is_sealed
+from lesionscan.review import tables
 from lesionscan.review.apply import AppliedReview, apply_review
 from lesionscan.review.record import ReviewError
 from lesionscan.review.tables import COUNT_COLUMNS, DECISION_COLUMNS
@@ -297,6 +298,15 @@ def test_films_that_could_not_be_read(tmp_path: Path) -> None:
     assert (row["status"], row["reviewed"], row["note"]) == ("failed", "true", "blurred")
     done = applied(where, tmp_path / "out", {"bad.png": film_review(missed=(SQUARE,))})
     assert done.not_applied == (("bad.png", "it could not be read, and yet has an outline"),)
+
+
+def test_a_table_of_millions_of_rows_is_refused(
+    copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run has so many films."""
+    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    with pytest.raises(ReviewError, match=r"images\.csv is not as the run wrote it"):
+        applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
 
 
 def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) -> None:

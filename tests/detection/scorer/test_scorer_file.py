@@ -121,6 +121,16 @@ def test_what_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
             Scorer.from_file(path)
 
 
+def test_an_archive_of_many_files_is_refused_unread() -> None:
+    """A list of a million empty files would take more memory than any network."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(101):
+            archive.writestr(str(number), b"")
+    with pytest.raises(ScorerError, match="scorer holds more files than a scorer; make it with"):
+        Scorer.from_bytes(buffer.getvalue())
+
+
 def test_files_that_are_too_large_are_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
