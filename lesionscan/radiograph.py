@@ -7,10 +7,11 @@ after the modality transform, bone bright, not clipped by any display window.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 FloatImage: TypeAlias = NDArray[np.float32]
 BoolImage: TypeAlias = NDArray[np.bool_]
@@ -37,8 +38,10 @@ class Notice:
     `message` never repeats text found in the file, since that may identify a patient.
     """
 
-    code: str
-    message: str
+    code: Annotated[str, Field(description="Stable name, for programs.")]
+    message: Annotated[
+        str, Field(description="One sentence for people; never repeats text from the file.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

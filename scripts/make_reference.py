@@ -15,7 +15,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from lesionscan import cli
-from lesionscan.detection.measure import Flag
+from lesionscan.detection.measurements import Flag
 from lesionscan.reading import ErrorCode, NoticeCode
 from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
@@ -42,19 +42,7 @@ WARNINGS_OF_RUNS = {
     "not_assessed": "No bone could be outlined with confidence, so no candidates were sought.",
     "polarity_doubtful": "The film looks as if bone were dark in it.",
 }
-FLAGS = {
-    Flag.TOUCHES_IMAGE_BORDER: "The region reaches the picture's border: it may go on beyond.",
-    Flag.TOUCHES_FIELD_BORDER: "It lies at the edge of what was exposed.",
-    Flag.TOUCHES_BONE_EDGE: "It reaches the edge of the bone mask, as erosions do, and notches.",
-    Flag.TOO_SMALL_TO_SHAPE: "So few pixels that its shape says little.",
-    Flag.SATURATED: "A fifth of it is black without detail: contrast is underestimated.",
-    Flag.NEAR_METAL: "Markers or metal are near.",
-}
-UNITS = (("_mm2", "mm²"), ("_mm", "mm"), ("area_px", "px²"), ("_px", "px"))
-GREYS = {
-    *("contrast", "weakest_side_contrast", "weakest_edge_step", "rim_contrast"),
-    *("inside_spread", "ring_spread"),
-}
+UNITS = (("_mm", "mm"), ("_px", "px"))
 
 
 def main() -> None:
@@ -132,11 +120,11 @@ def _described(value: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def _unit(name: str, value: dict[str, Any]) -> str:
+    if "unit" in value:
+        return str(value["unit"])
     for ending, unit in UNITS:
         if name.endswith(ending):
             return unit
-    if name in GREYS:
-        return "grey scale of 0 to 1"
     places = [value, *value.get("anyOf", [])]
     if any(one.get("minimum") == 0 and one.get("maximum") == 1 for one in places):
         return "0 to 1"
@@ -167,7 +155,7 @@ def _codes() -> Iterator[str]:
     for title, known in (
         ("Error codes", {**meanings(ErrorCode), **ERRORS_OF_RUNS}),
         ("Codes of warnings", {**meanings(NoticeCode), **WARNINGS_OF_RUNS}),
-        ("Flags of candidates", {str(flag): said for flag, said in FLAGS.items()}),
+        ("Flags of candidates", {str(flag): flag.meaning for flag in Flag}),
     ):
         yield from ("", f"## {title}", "", "| code | meaning |", "| --- | --- |")
         for code, meaning in known.items():

@@ -6,12 +6,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from lesionscan.files import open_ordinary
-from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+from lesionscan.reporting.tables import CANDIDATE_TABLE, IMAGE_TABLE
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 
 RUN_NAME = "run.json"
-TABLES = {"images": IMAGE_COLUMNS, "candidates": CANDIDATE_COLUMNS}
+TABLES = {"images": IMAGE_TABLE, "candidates": CANDIDATE_TABLE}
 """Names of the tables without endings, and their columns."""
 COCO_NAMES = ("coco.json", "coco_results.json")
 
@@ -22,7 +22,8 @@ _MARKS = {
     PAGE_NAME: b"<title>lesionscan report</title>",
     INDEX: b"lesionscan.run(",
     COCO_NAMES[0]: b'{"info": {"description": "lytic lesion candidates found by lesionscan.',
-    **{f"{name}.csv": ",".join(columns).encode() + b"\n" for name, columns in TABLES.items()},
+    "images.csv": b"file,frame,sha256,status,",
+    "candidates.csv": b"file,frame,id,score,shown,",
 }
 """What stands near the beginning of a file of schema_version 1.3, which kept no account."""
 _MARKED_BYTES = 4096

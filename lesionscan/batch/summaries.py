@@ -101,7 +101,7 @@ def _write_tables(
         written: dict[str, list[RowWriter]] = {}
         for name, columns in TABLES.items():
             stream = stack.enter_context(own.open_text(out / f"{name}.csv"))
-            written[name] = [table_writer(stream, columns)]
+            written[name] = [table_writer(stream, [column.name for column in columns])]
             as_parquet = out / f"{name}.parquet"
             if Export.PARQUET in exports:
                 from lesionscan.reporting.parquet import parquet_writer  # an extra

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lesionscan.radiograph import BoolImage
 
@@ -18,27 +19,34 @@ _MOST_POINTS = 2_500
 """Pixels of a region that are looked at, about."""
 _LARGE_BONE = 10_000
 """Pixels of a bone from which on every second one each way gives its axis."""
+_MOST_PIECES = 2**31 - 1
+"""Labels are int32."""
 _NEIGHBOURHOOD = 3.0
 """Radius, in half widths of the bone, of the piece whose axis is the local one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a region lies on its bone.
+    """Where a candidate lies on its bone."""
 
-    Attributes
-    ----------
-    bone_id
-        1-based number of the connected piece of the bone mask that holds the region.
-    along_bone
-        Position along that piece's axis, 0 (top or left end) to 1; None where no axis exists.
-    across_bone
-        Position across it, -1 to 1 of the half width, 0 on the axis; None where no axis exists.
-    """
-
-    bone_id: int
-    along_bone: float | None
-    across_bone: float | None
+    bone_id: Annotated[
+        int,
+        Field(ge=1, le=_MOST_PIECES, description="Number of the connected piece of the bone mask."),
+    ]
+    along_bone: Annotated[
+        float | None,
+        Field(
+            description="Position along the bone's axis, 0 (top or left end) to 1; null without "
+            "axis."
+        ),
+    ]
+    across_bone: Annotated[
+        float | None,
+        Field(
+            description="Position across the bone in units of its half width, -1 to 1, 0 on the "
+            "axis; null without axis."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,6 @@ Sizes and shapes come from the pixels at the stored matrix's resolution, brightn
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Any, Self
 
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from lesionscan.detection.grid import Footprint
 from lesionscan.detection.location import BoneMap, Location
-from lesionscan.detection.mirels import MirelsBand, mirels_width_band
+from lesionscan.detection.measurements import Flag, Measurements
+from lesionscan.detection.mirels import mirels_width_band
 from lesionscan.detection.surroundings import Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
@@ -26,23 +26,12 @@ _NEAR = 0.01
 """Distance, as a share of the long side, at which a border or metal is near."""
 
 
-class Flag(StrEnum):
-    """Doubts that travel with a region's numbers."""
-
-    TOUCHES_IMAGE_BORDER = "touches_image_border"
-    TOUCHES_FIELD_BORDER = "touches_field_border"
-    TOUCHES_BONE_EDGE = "touches_bone_edge"
-    TOO_SMALL_TO_SHAPE = "too_small_to_shape"
-    SATURATED = "saturated"
-    NEAR_METAL = "near_metal"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Region:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Region(Measurements):
     """What is measured on one dark region: facts, no opinion.
 
     Coordinates are (row, col) in the stored matrix, pixel centres at integers, boxes half-open.
-    Millimetres are None where the spacing is unknown.
+    The numbers are those of `Measurements`.
 
     Attributes
     ----------
@@ -51,58 +40,11 @@ class Region:
     centroid_px
         Mean (row, col) of its pixels.
     centroid_mm
-        The same in mm from the centre of the top left pixel.
+        The same in mm from the centre of the top left pixel; None where the spacing is unknown.
     bbox_px
         (first row, first col, end row, end col), half-open.
     contour_px
         int32 (n, 2), the outer boundary's pixels in order, as (row, col).
-    area_px, area_mm2
-        Number of pixels, and its area.
-    equivalent_diameter_px, equivalent_diameter_mm
-        Diameter of the disk of the same area.
-    perimeter_px, perimeter_mm
-        Crofton estimate on square pixels.
-    feret_max_px, feret_max_mm
-        Largest distance across.
-    size
-        Equivalent diameter / long side of the picture (dimensionless).
-    circularity
-        4 pi area / perimeter^2, at most 1 (dimensionless).
-    eccentricity
-        Of the ellipse with the same second moments, 0 (circle) to 1.
-    solidity
-        Area / area of the convex hull, 0 to 1.
-    contrast
-        Mean of the surrounding ring minus mean inside, in units of the normalised image (0 to 1).
-    contrast_to_noise
-        The same in units of the local noise (dimensionless).
-    weakest_side_contrast
-        The contrast on the fifth of the directions where the surroundings are least bright: near
-        0 or below for canals, gaps and notches that are open somewhere.
-    weakest_edge_step
-        Brightness just outside the outline minus just inside it, on the fifth of the directions
-        where this step is least.
-    rim_contrast
-        Mean just outside the outline minus mean of the whole ring: positive for a sclerotic rim
-        or a cortex around it, in units of the normalised image.
-    inside_spread, ring_spread
-        Standard deviation inside and in the ring, in the same units.
-    enclosure
-        Share of directions, 0 to 1, in which the surroundings are clearly brighter.
-    edge_alignment
-        Mean cosine between the grey-level gradient and the outward normal, -1 to 1.
-    bone_fraction
-        Share of the region and its ring that lies in the bone mask, 0 to 1.
-    lucency, lucency_peak
-        Mean and maximum inside of the scorer's lucency map, 0 to 1 (dimensionless).
-    lucency_contrast
-        Mean of that map inside minus its mean in the surrounding ring, -1 to 1; 0 where there is
-        no exposed surrounding.
-    margin_width_px, margin_width_mm
-        Width of the zone of transition, 10 to 90 % of a sigmoid fitted along the normals (Xu and
-        Napel, Med Phys 2012;39:5405); None where no edge can be fitted.
-    lesion_to_bone_width
-        Width across the bone's axis / local width of the bone; None where no axis exists.
     location
         Place on its bone, or None outside the bone mask.
     flags
@@ -114,44 +56,11 @@ class Region:
     centroid_mm: tuple[float, float] | None
     bbox_px: tuple[int, int, int, int]
     contour_px: NDArray[np.int32]
-    area_px: float
-    area_mm2: float | None
-    equivalent_diameter_px: float
-    equivalent_diameter_mm: float | None
-    perimeter_px: float
-    perimeter_mm: float | None
-    feret_max_px: float
-    feret_max_mm: float | None
-    size: float
-    circularity: float
-    eccentricity: float
-    solidity: float
-    contrast: float
-    contrast_to_noise: float
-    weakest_side_contrast: float
-    weakest_edge_step: float
-    rim_contrast: float
-    inside_spread: float
-    ring_spread: float
-    enclosure: float
-    edge_alignment: float
-    bone_fraction: float
-    lucency: float
-    lucency_peak: float
-    lucency_contrast: float
-    margin_width_px: float | None
-    margin_width_mm: float | None
-    lesion_to_bone_width: float | None
     location: Location | None
     flags: tuple[Flag, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contour_px", read_only(self.contour_px))
-
-    @property
-    def mirels_width_band(self) -> MirelsBand | None:
-        """The ratio of the widths in the bands of Mirels; None where there is no ratio."""
-        return mirels_width_band(self.lesion_to_bone_width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,16 +165,7 @@ def _measure(
         circularity=min(1.0, 4 * np.pi * area_perimeter[0] / max(area_perimeter[1], 1e-9) ** 2),
         eccentricity=_eccentricity(moments, film.pixel_mm or (1.0, 1.0)),
         solidity=min(1.0, area / _hull_area(contour)),
-        contrast=around.contrast,
-        contrast_to_noise=around.contrast_to_noise,
-        weakest_side_contrast=around.weakest_side_contrast,
-        weakest_edge_step=around.weakest_edge_step,
-        rim_contrast=around.rim_contrast,
-        inside_spread=around.inside_spread,
-        ring_spread=around.ring_spread,
-        enclosure=around.enclosure,
-        edge_alignment=around.edge_alignment,
-        bone_fraction=around.bone_fraction,
+        **around.measured,
         lucency=mean_lucency,
         lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
         lucency_contrast=(
@@ -274,6 +174,7 @@ def _measure(
         margin_width_px=around.margin_width_px,
         margin_width_mm=mm.margin_width,
         lesion_to_bone_width=width_ratio,
+        mirels_width_band=mirels_width_band(width_ratio),
         location=location,
         flags=_flags(film, box, mask, around),
     )

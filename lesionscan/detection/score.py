@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from scipy.special import expit
 
 from lesionscan.detection.measure import Region
@@ -12,25 +14,18 @@ from lesionscan.detection.scorer.terms import TERM_BY_NAME
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one named term added to a score.
+    """What one named term added to a score."""
 
-    Attributes
-    ----------
-    term
-        Stable name, e.g. "enclosed".
-    value
-        What was measured, in the term's own unit.
-    effect
-        Log-odds that this added to the score: above 0 it speaks for a lesion, below 0 against
-        one. It is relative to the term's mean effect over the regions of the training.
-    text
-        The measured value in words a radiologist uses, ASCII.
-    """
-
-    term: str
-    value: float
-    effect: float
-    text: str
+    term: Annotated[str, Field(description="Stable name of the term.")]
+    value: Annotated[float, Field(description="What was measured, in the term's own unit.")]
+    effect: Annotated[
+        float,
+        Field(
+            description="Log-odds that this added to the score, relative to the term's mean "
+            "effect in training: above 0 it speaks for a lesion, below 0 against one; no unit."
+        ),
+    ]
+    text: Annotated[str, Field(description="The measured value in words.")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ Each region's `neighbourhood` is cut out on a reduced grid; the facts are then t
 at once, from one `pixel_table`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +35,12 @@ _LEAST_NOISE = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Brightness facts about one region; `Region` documents those that it takes over.
+    """Brightness facts about one region.
 
     Attributes
     ----------
-    contrast, contrast_to_noise, weakest_side_contrast, weakest_edge_step, rim_contrast,
-    inside_spread, ring_spread, enclosure, edge_alignment, bone_fraction
-        As in `Region`.
+    measured
+        Those of its `Measurements` that are measured on its surroundings, by name.
     rim_in_bone
         Share of the pixels just outside the region that lie in the bone mask, 0 to 1.
     lucency_around
@@ -50,19 +49,10 @@ class Surroundings:
         10 to 90 % width of the margin in stored pixels, or None where no edge rises.
     """
 
-    contrast: float = 0.0
-    contrast_to_noise: float = 0.0
-    weakest_side_contrast: float = 0.0
-    weakest_edge_step: float = 0.0
-    rim_contrast: float = 0.0
-    inside_spread: float = 0.0
-    ring_spread: float = 0.0
-    enclosure: float = 0.0
-    edge_alignment: float = 0.0
-    bone_fraction: float = 0.0
-    rim_in_bone: float = 0.0
-    lucency_around: float | None = None
-    margin_width_px: float | None = None
+    measured: Mapping[str, float]
+    rim_in_bone: float
+    lucency_around: float | None
+    margin_width_px: float | None
 
 
 def look_around(
@@ -109,15 +99,16 @@ def look_around(
     facts = _facts(Pixels.of(patches))
     facts["edge_alignment"] = np.array([patch.edge_alignment for patch in patches])
     surrounded = np.isfinite(facts["contrast"])
-    around = facts.pop("lucency_around")
+    known = {name: np.where(surrounded, values, 0.0) for name, values in facts.items()}
+    lucency_around, rim_in_bone = known.pop("lucency_around"), known.pop("rim_in_bone")
+    seen = surrounded & np.isfinite(lucency_around)
     return tuple(
         Surroundings(
-            **{name: float(values[number]) for name, values in facts.items()},
-            lucency_around=None if np.isnan(around[number]) else float(around[number]),
+            measured={name: float(values[number]) for name, values in known.items()},
+            rim_in_bone=float(rim_in_bone[number]),
+            lucency_around=float(lucency_around[number]) if seen[number] else None,
             margin_width_px=margins[number],
         )
-        if surrounded[number]
-        else Surroundings(margin_width_px=margins[number])
         for number in range(len(patches))
     )
 

@@ -6,24 +6,21 @@ measurement here, and the files stay short.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lesionscan import __version__
 from lesionscan.detection.location import Location
-from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import MEASUREMENTS
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import Fact, Notice, Spacing
 from lesionscan.results.record import (
     BoneRecord,
     CandidateRecord,
-    ErrorRecord,
     ImageRecord,
     InputRecord,
-    LocationRecord,
-    NoticeRecord,
     PositionPx,
-    ReasonRecord,
     ResultRecord,
     ToolRecord,
 )
@@ -59,9 +56,7 @@ def ok_record(
         ),
         status="ok",
         error=None,
-        warnings=tuple(
-            _notice(notice) for notice in (*radiograph.notices, *findings.notices, *notices)
-        ),
+        warnings=(*radiograph.notices, *findings.notices, *notices),
         image=ImageRecord(
             rows=rows,
             columns=columns,
@@ -97,7 +92,7 @@ def failed_record(
         ),
         input=source,
         status="failed",
-        error=ErrorRecord(code=error.code, message=error.message),
+        error=error,
         warnings=(),
         image=None,
         acquisition={},
@@ -110,10 +105,6 @@ def rounded(value: float) -> float:
     """Round to six significant digits; whole numbers stay exact, a negative zero becomes 0."""
     number = float(value)
     return number + 0.0 if number.is_integer() else float(f"{number:.6g}")
-
-
-def _notice(notice: Notice) -> NoticeRecord:
-    return NoticeRecord(code=notice.code, message=notice.message)
 
 
 def _fact(value: Fact) -> Fact:
@@ -143,7 +134,7 @@ def _pair(values: Sequence[float] | None) -> PositionPx | None:
 
 
 def _candidate(candidate: Candidate) -> CandidateRecord:
-    region: Region = candidate.region
+    region = candidate.region
     first_row, first_column, end_row, end_column = (int(value) for value in region.bbox_px)
     return CandidateRecord(
         id=candidate.id,
@@ -153,54 +144,25 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
         centroid_mm=_pair(region.centroid_mm),
         bbox_px=(first_row, first_column, end_row, end_column),
         contour_px=tuple(map(tuple, region.contour_px.tolist())),
-        area_px=rounded(region.area_px),
-        area_mm2=_optional(region.area_mm2),
-        equivalent_diameter_px=rounded(region.equivalent_diameter_px),
-        equivalent_diameter_mm=_optional(region.equivalent_diameter_mm),
-        perimeter_px=rounded(region.perimeter_px),
-        perimeter_mm=_optional(region.perimeter_mm),
-        feret_max_px=rounded(region.feret_max_px),
-        feret_max_mm=_optional(region.feret_max_mm),
-        size=rounded(region.size),
-        circularity=rounded(region.circularity),
-        eccentricity=rounded(region.eccentricity),
-        solidity=rounded(region.solidity),
-        contrast=rounded(region.contrast),
-        contrast_to_noise=rounded(region.contrast_to_noise),
-        weakest_side_contrast=rounded(region.weakest_side_contrast),
-        weakest_edge_step=rounded(region.weakest_edge_step),
-        rim_contrast=rounded(region.rim_contrast),
-        inside_spread=rounded(region.inside_spread),
-        ring_spread=rounded(region.ring_spread),
-        enclosure=rounded(region.enclosure),
-        edge_alignment=rounded(region.edge_alignment),
-        bone_fraction=rounded(region.bone_fraction),
-        lucency=rounded(region.lucency),
-        lucency_peak=rounded(region.lucency_peak),
-        lucency_contrast=rounded(region.lucency_contrast),
-        margin_width_px=_optional(region.margin_width_px),
-        margin_width_mm=_optional(region.margin_width_mm),
-        lesion_to_bone_width=_optional(region.lesion_to_bone_width),
-        mirels_width_band=region.mirels_width_band,
+        **{name: _measured(getattr(region, name)) for name in MEASUREMENTS},
         location=_location(region.location),
         flags=tuple(str(flag) for flag in region.flags),
         reasons=tuple(
-            ReasonRecord(
-                term=reason.term,
-                value=rounded(reason.value),
-                effect=rounded(reason.effect),
-                text=reason.text,
-            )
+            replace(reason, value=rounded(reason.value), effect=rounded(reason.effect))
             for reason in candidate.reasons
         ),
     )
 
 
-def _location(location: Location | None) -> LocationRecord | None:
+def _measured(value: float | str | None) -> Any:  # noqa: ANN401 - of any measurement
+    return value if isinstance(value, str) else _optional(value)
+
+
+def _location(location: Location | None) -> Location | None:
     if location is None:
         return None
-    return LocationRecord(
-        bone_id=location.bone_id,
+    return replace(
+        location,
         along_bone=_optional(location.along_bone),
         across_bone=_optional(location.across_bone),
     )

@@ -7,20 +7,10 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
+from lesionscan.reporting.tables import Column
 from lesionscan.results.csv_text import Cell, RowWriter
 
-_TEXTS = frozenset(
-    {"file", "sha256", "status", "error_code", "error_message", "spacing_source", "spacing_plane"}
-    | {"photometric_interpretation", "polarity", "modality", "body_part_examined"}
-    | {"view_position", "laterality", "image_laterality", "warnings", "mirels_width_band"}
-    | {"flags", "reasons", "disclaimer"}
-)
-_TRUTHS = frozenset({"spacing_calibrated", "assessed", "shown"})
-_COUNTS = frozenset(
-    {"frame", "rows", "columns", "candidates", "candidates_shown", "id", "bone_id"}
-    | {"bbox_first_row_px", "bbox_first_column_px", "bbox_end_row_px", "bbox_end_column_px"}
-)
-
+_TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 _ROWS_AT_A_TIME = 1000
 """So many rows of candidates fill some MB as Python objects."""
 
@@ -48,7 +38,7 @@ class _ParquetTable:
 
 
 @contextmanager
-def parquet_writer(stream: BinaryIO, columns: Sequence[str]) -> Iterator[RowWriter]:
+def parquet_writer(stream: BinaryIO, columns: Sequence[Column]) -> Iterator[RowWriter]:
     """Write a table as rows come.
 
     Parameters
@@ -56,19 +46,10 @@ def parquet_writer(stream: BinaryIO, columns: Sequence[str]) -> Iterator[RowWrit
     stream
         Where to.
     columns
-        Names, as in `lesionscan.reporting.tables`; which of them are texts, truths and whole
-        numbers is known, the others are numbers.
+        Names and kinds.
     """
-    schema = pa.schema([(name, _type(name)) for name in columns])
+    schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         table = _ParquetTable(writer)
         yield table
         table.flush()
-
-
-def _type(name: str) -> pa.DataType:
-    if name in _TEXTS:
-        return pa.string()
-    if name in _TRUTHS:
-        return pa.bool_()
-    return pa.int64() if name in _COUNTS else pa.float64()

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -21,9 +22,13 @@ from pydantic import (
     Field,
     model_validator,
 )
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from lesionscan.detection.mirels import MirelsBand
+from lesionscan.detection.location import Location
+from lesionscan.detection.measurements import Measurements
+from lesionscan.detection.score import Reason
 from lesionscan.files import check_values
+from lesionscan.radiograph import Notice
 from lesionscan.results.names import is_result_name
 
 SCHEMA_VERSION = "1.4"
@@ -113,20 +118,6 @@ class InputRecord(Record):
         return self
 
 
-class ErrorRecord(Record):
-    """Why a file failed."""
-
-    code: str = Field(description="Stable name of the cause, for programs.")
-    message: str = Field(description="One line for people; never repeats text from the file.")
-
-
-class NoticeRecord(Record):
-    """Something a user should know about this picture."""
-
-    code: str = Field(description="Stable name, for programs.")
-    message: str = Field(description="One sentence for people; never repeats text from the file.")
-
-
 class ImageRecord(Record):
     """The picture as stored."""
 
@@ -155,135 +146,55 @@ class ImageRecord(Record):
     )
 
 
-class LocationRecord(Record):
-    """Where a candidate lies on its bone."""
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What stands before a candidate's measurements."""
 
-    bone_id: Count = Field(description="Number of the connected piece of the bone mask.")
-    along_bone: float | None = Field(
-        description="Position along the bone's axis, 0 (top or left end) to 1; null without axis."
-    )
-    across_bone: float | None = Field(
-        description="Position across the bone in units of its half width, -1 to 1, 0 on the axis; "
-        "null without axis."
-    )
+    id: Annotated[Count, Field(description="1 for the best; also the value in the labels picture.")]
+    score: Annotated[
+        Unit,
+        Field(
+            description="0 to 1, the higher the more like a lytic lesion; not a probability of "
+            "disease."
+        ),
+    ]
+    shown: Annotated[
+        bool, Field(description="Whether the score reaches the settings' shown_score.")
+    ]
+    centroid_px: Annotated[
+        PositionPx, Field(description="Mean (row, column) of its pixels, in pixels.")
+    ]
+    centroid_mm: Annotated[
+        PositionPx | None,
+        Field(
+            description="The same in mm from the centre of the top left pixel; null without "
+            "spacing."
+        ),
+    ]
+    bbox_px: Annotated[
+        tuple[Whole, Whole, Whole, Whole],
+        Field(
+            description="First row, first column, end row, end column, in pixels; ends excluded."
+        ),
+    ]
+    contour_px: Annotated[
+        tuple[Pixel, ...],
+        Field(description="Pixels of the outer boundary in order, as (row, column), in pixels."),
+    ]
 
 
-class ReasonRecord(Record):
-    """What one named term added to a score."""
-
-    term: str = Field(description="Stable name of the term.")
-    value: float = Field(description="What was measured, in the term's own unit.")
-    effect: float = Field(
-        description="Log-odds that this added to the score, relative to the term's mean effect in "
-        "training: above 0 it speaks for a lesion, below 0 against one; no unit."
-    )
-    text: str = Field(description="The measured value in words.")
-
-
-class CandidateRecord(Record):
+@pydantic_dataclass(
+    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False)
+)
+class CandidateRecord(Measurements, _Place):
     """A dark region inside bone that may be a lytic lesion."""
 
-    id: Count = Field(description="1 for the best; also the value in the labels picture.")
-    score: Unit = Field(
-        description="0 to 1, the higher the more like a lytic lesion; not a probability of disease."
-    )
-    shown: bool = Field(description="Whether the score reaches the settings' shown_score.")
-    centroid_px: PositionPx = Field(description="Mean (row, column) of its pixels, in pixels.")
-    centroid_mm: PositionPx | None = Field(
-        description="The same in mm from the centre of the top left pixel; null without spacing."
-    )
-    bbox_px: tuple[Whole, Whole, Whole, Whole] = Field(
-        description="First row, first column, end row, end column, in pixels; ends excluded."
-    )
-    contour_px: tuple[Pixel, ...] = Field(
-        description="Pixels of the outer boundary in order, as (row, column), in pixels."
-    )
-    area_px: float = Field(ge=0, description="Number of pixels.")
-    area_mm2: float | None = Field(description="Area in mm^2; null without spacing.")
-    equivalent_diameter_px: float = Field(
-        ge=0, description="Diameter of the disk of the same area, in pixels."
-    )
-    equivalent_diameter_mm: float | None = Field(
-        description="Diameter of the disk of the same area, in mm; null without spacing."
-    )
-    perimeter_px: float = Field(ge=0, description="Length of the boundary, in pixels.")
-    perimeter_mm: float | None = Field(
-        description="Length of the boundary, in mm; null without spacing."
-    )
-    feret_max_px: float = Field(ge=0, description="Largest distance across, in pixels.")
-    feret_max_mm: float | None = Field(
-        description="Largest distance across, in mm; null without spacing."
-    )
-    size: float = Field(
-        ge=0, description="Equivalent diameter / long side of the picture; no unit."
-    )
-    circularity: float = Field(description="4 pi area / perimeter^2, at most 1; no unit.")
-    eccentricity: float = Field(
-        description="Of the ellipse with the same second moments, 0 (circle) to 1; no unit."
-    )
-    solidity: float = Field(description="Area / area of the convex hull, 0 to 1; no unit.")
-    contrast: float = Field(
-        description="Mean of the surrounding ring minus mean inside, in units of the normalised "
-        "image (0 to 1)."
-    )
-    contrast_to_noise: float = Field(description="The same in units of the local noise; no unit.")
-    weakest_side_contrast: float = Field(
-        description="Contrast on the fifth of the directions where the surroundings are least "
-        "bright, in units of the normalised image (0 to 1); near 0 or below where it is open."
-    )
-    weakest_edge_step: float = Field(
-        description="Brightness just outside the outline minus just inside it, on the fifth of "
-        "the directions where this step is least, in units of the normalised image (0 to 1)."
-    )
-    rim_contrast: float = Field(
-        description="Mean just outside the outline minus mean of the whole ring, in units of the "
-        "normalised image (0 to 1); positive for a sclerotic rim or a cortex."
-    )
-    inside_spread: float = Field(
-        ge=0,
-        description="Standard deviation inside, in units of the normalised image (0 to 1).",
-    )
-    ring_spread: float = Field(
-        ge=0,
-        description="Standard deviation in the ring, in units of the normalised image (0 to 1).",
-    )
-    enclosure: float = Field(
-        description="Share of directions, 0 to 1, in which the surroundings are clearly brighter; "
-        "no unit."
-    )
-    edge_alignment: float = Field(
-        description="Mean cosine between grey-level gradient and outward normal, -1 to 1; no unit."
-    )
-    bone_fraction: float = Field(
-        description="Share of the region and its ring inside the bone mask, 0 to 1; no unit."
-    )
-    lucency: Unit = Field(description="Mean inside of the scorer's lucency map, 0 to 1; no unit.")
-    lucency_peak: Unit = Field(description="Maximum inside of that map, 0 to 1; no unit.")
-    lucency_contrast: float = Field(
-        description="Mean of that map inside minus its mean in the surrounding ring, -1 to 1; no "
-        "unit."
-    )
-    margin_width_px: float | None = Field(
-        description="Width of the zone of transition (10 to 90 %), in pixels; null where no edge "
-        "can be fitted."
-    )
-    margin_width_mm: float | None = Field(
-        description="Width of the zone of transition (10 to 90 %), in mm; null where no edge can "
-        "be fitted or without spacing."
-    )
-    lesion_to_bone_width: float | None = Field(
-        description="Width across the bone's axis / local width of the bone; no unit; null "
-        "without axis."
-    )
-    mirels_width_band: MirelsBand | None = Field(
-        description="That ratio in the bands of Mirels (Clin Orthop 1989;249:256): under 1/3, 1/3 "
-        "to 2/3, over 2/3; one of the four items of the score, from one view; null without axis."
-    )
-    location: LocationRecord | None = Field(description="Place on its bone; null outside bone.")
-    flags: tuple[str, ...] = Field(description="Doubts about these numbers.")
-    reasons: tuple[ReasonRecord, ...] = Field(
-        description="The terms that made the score, the strongest first."
-    )
+    location: Annotated[Location | None, Field(description="Place on its bone; null outside bone.")]
+    flags: Annotated[tuple[str, ...], Field(description="Doubts about these numbers.")]
+    reasons: Annotated[
+        tuple[Reason, ...],
+        Field(description="The terms that made the score, the strongest first."),
+    ]
 
 
 class BoneRecord(Record):
@@ -329,8 +240,8 @@ class ResultRecord(Record):
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
     status: Literal["ok", "failed"] = Field(description="Whether the file could be searched.")
-    error: ErrorRecord | None = Field(description="Why it failed; null where status is ok.")
-    warnings: tuple[NoticeRecord, ...] = Field(description="What a user should know.")
+    error: Notice | None = Field(description="Why it failed; null where status is ok.")
+    warnings: tuple[Notice, ...] = Field(description="What a user should know.")
     image: ImageRecord | None = Field(description="The picture; null where status is failed.")
     acquisition: dict[str, str | int | float | bool] = Field(
         description="Technical facts from an allow-list of DICOM attributes, by keyword in "

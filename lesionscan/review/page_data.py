@@ -33,6 +33,7 @@ class _Head(RunFacts):
     """What the first line of the list says."""
 
     disclaimer: str
+    flags: dict[str, str]
     film_columns: list[str]
     failed_columns: list[str]
 

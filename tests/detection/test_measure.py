@@ -7,12 +7,12 @@ from skimage.morphology import convex_hull_image
 
 from lesionscan.detection.grid import Footprint, WorkingGrid
 from lesionscan.detection.measure import (
-    Flag,
     Region,
     _crofton_perimeter,
     _hull_area,
     measure_regions,
 )
+from lesionscan.detection.measurements import Flag
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Spacing
 from tests.detection.made import disk
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.location import Location
-from lesionscan.detection.measure import Flag, Region
+from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import Flag
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Candidate, Reason
 from lesionscan.radiograph import Notice, Radiograph, Spacing
@@ -132,6 +133,7 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         margin_width_px=3.0,
         margin_width_mm=3.0 * mm if mm else None,
         lesion_to_bone_width=0.42,
+        mirels_width_band="one_to_two_thirds",
         location=Location(bone_id=1, along_bone=0.5, across_bone=None),
         flags=(Flag.TOUCHES_BONE_EDGE,) if disk.radius < 10 else (),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesionscan.detection.bone import Bone
 from lesionscan.detection.field import Field
 from lesionscan.detection.grid import WorkingGrid
-from lesionscan.detection.measure import Flag
+from lesionscan.detection.measurements import Flag
 from lesionscan.detection.pipeline import Findings, NormalisedFilm, Steps
 from lesionscan.detection.scorer.network import Maps
 from lesionscan.radiograph import Notice

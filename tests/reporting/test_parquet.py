@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS, candidate_rows, image_row
+from lesionscan.reporting.tables import CANDIDATE_TABLE, IMAGE_TABLE, candidate_rows, image_row
 from tests.reporting.made import Film
 from tests.results.test_record import as_json, failed_json
 
@@ -29,23 +29,23 @@ def test_every_row_comes_back(
     images = [image_row(result) for result in RESULTS]
     candidates = [row for result in RESULTS for row in candidate_rows(result)]
     for name, columns, rows in (
-        ("images", IMAGE_COLUMNS, images),
-        ("candidates", CANDIDATE_COLUMNS, candidates),
+        ("images", IMAGE_TABLE, images),
+        ("candidates", CANDIDATE_TABLE, candidates),
     ):
         with (tmp_path / name).open("wb") as stream, parquet_writer(stream, columns) as table:
             for row in rows:
                 table.writerow(row)
         read = pq.read_table(tmp_path / name)
-        assert tuple(read.column_names) == columns
+        assert read.column_names == [column.name for column in columns]
         assert [tuple(row.values()) for row in read.to_pylist()] == rows
 
 
 def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
     """A run that found nothing gives a table, not an error."""
-    with (tmp_path / "t").open("wb") as stream, parquet_writer(stream, CANDIDATE_COLUMNS):
+    with (tmp_path / "t").open("wb") as stream, parquet_writer(stream, CANDIDATE_TABLE):
         pass
     read = pq.read_table(tmp_path / "t")
-    assert (read.num_rows, tuple(read.column_names)) == (0, CANDIDATE_COLUMNS)
+    assert (read.num_rows, read.num_columns) == (0, len(CANDIDATE_TABLE))
     assert str(read.schema.field("score").type) == "double"
     assert str(read.schema.field("shown").type) == "bool"
     assert str(read.schema.field("id").type) == "int64"

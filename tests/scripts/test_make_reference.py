@@ -12,7 +12,7 @@ import pytest
 from lesionscan.batch import account, job, render
 from lesionscan.batch.pool import Loss
 from lesionscan.cli import app
-from lesionscan.detection.measure import Flag
+from lesionscan.detection.measurements import Flag
 from lesionscan.reading import ErrorCode, NoticeCode
 from lesionscan.settings import Settings
 

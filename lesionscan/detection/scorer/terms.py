@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lesionscan.detection.measure import Flag, Region
+from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import Flag
 
 
 @dataclass(frozen=True, slots=True)

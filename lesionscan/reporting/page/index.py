@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from lesionscan.detection.measurements import Flag
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import labels_mark, on_page
 from lesionscan.results.own_files import OwnFiles
@@ -121,6 +122,7 @@ def index_head(run: RunFacts) -> bytes:
     said = {
         **asdict(run),
         "disclaimer": DISCLAIMER,
+        "flags": {str(flag): flag.meaning for flag in Flag},
         "film_columns": [part.name for part in fields(FilmLine)],
         "failed_columns": FAILED_COLUMNS,
     }

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.measurements import MEASUREMENTS
 from lesionscan.detection.pipeline import Findings
 from lesionscan.radiograph import BoolImage
 from lesionscan.reporting.caption import told
@@ -23,26 +24,6 @@ _FILM_QUALITY = 88
 _THUMBNAIL_QUALITY = 80
 _FINEST_PX = 1600
 """Outlines are as fine as a film of so many pixels shows them."""
-
-_MEASURES = (
-    "centroid",
-    "feret_max",
-    "equivalent_diameter",
-    "area",
-    "perimeter",
-    "margin_width",
-)
-"""Measures in mm where these are known, otherwise in px."""
-
-_PLAIN_MEASURES = (
-    "circularity",
-    "eccentricity",
-    "solidity",
-    "contrast_to_noise",
-    "enclosure",
-    "lesion_to_bone_width",
-    "mirels_width_band",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,24 +188,30 @@ def _said(findings: Findings, said: Mapping[str, Any], shape: list[int] | None) 
 
 
 def _candidate(said: Mapping[str, Any], step: float) -> CandidateData:
-    measures: dict[str, Any] = {}
-    for name in _MEASURES:
-        metric = "area_mm2" if name == "area" else f"{name}_mm"
-        known = metric if said[metric] is not None else f"{name}_px"
-        if said[known] is not None:
-            measures[known] = said[known]
-    for name in _PLAIN_MEASURES:
-        if said[name] is not None:
-            measures[name] = said[name]
     reasons = said["reasons"]
     strongest = told([reason["term"] for reason in reasons])
     points = np.asarray(said["contour_px"], np.int32)[:, ::-1]
     return CandidateData(
         **{name: said[name] for name in ("id", "score", "shown", "bbox_px", "flags")},
         outline_px=_simple(points.reshape(-1, 1, 2), step),
-        measures=measures,
+        measures=_measures(said),
         reasons=[(reasons[place]["effect"], reasons[place]["text"]) for place in strongest],
     )
+
+
+def _measures(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a candidate, lengths in mm where these are known, otherwise in px."""
+    known = {
+        name: said[name]
+        for name in ("centroid_px", "centroid_mm", *MEASUREMENTS)
+        if said[name] is not None
+    }
+    in_mm = {name.rpartition("_")[0] for name in known if name.endswith(("_mm", "_mm2"))}
+    return {
+        name: value
+        for name, value in known.items()
+        if not (name.endswith("_px") and name.removesuffix("_px") in in_mm)
+    }
 
 
 def _outlines(mask: BoolImage, step: float) -> list[list[int]]:

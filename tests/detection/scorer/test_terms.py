@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lesionscan.detection.measure import Flag, Region
+from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import Flag
 from lesionscan.detection.scorer.terms import TERM_BY_NAME, TERMS
 from tests.reporting.made import Disk, Film, make_findings
 

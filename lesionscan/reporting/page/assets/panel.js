@@ -3,14 +3,6 @@
 
 const panel = (() => {
   const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
-  const FLAGS = new Map([
-    ["touches_image_border", "touches the picture's border"],
-    ["touches_field_border", "touches the field's border"],
-    ["touches_bone_edge", "touches the bone's edge"],
-    ["too_small_to_shape", "too small for its shape to say much"],
-    ["saturated", "black or white without detail"],
-    ["near_metal", "near metal"],
-  ]);
   const PLANES = new Map([
     ["patient", "in the patient"],
     ["detector", "at the detector"],
@@ -54,7 +46,7 @@ const panel = (() => {
       item.append(mark, ` ${words}`);
       return item;
     });
-    items.push(...one.flags.map((flag) => element("li", FLAGS.get(flag) ?? flag.replaceAll("_", " "), "doubt")));
+    items.push(...one.flags.map((flag) => element("li", lesionscan.facts.flags[flag] ?? flag.replaceAll("_", " "), "doubt")));
     const all = element("ul", "", "reasons");
     all.append(...items);
     return all;

@@ -1,0 +1,185 @@
+"""What is measured on a region: every measurement is declared here, once.
+
+The JSON record, its schema, the tables, the data frame, the report's numbers and the reference page
+take names, types, units and texts from these declarations. To add a measurement, declare it here
+and compute it in `measure` or `surroundings`.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Annotated, Self, get_type_hints
+
+from pydantic import Field
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+from lesionscan.detection.mirels import MirelsBand
+
+_GREY = "grey scale of 0 to 1"
+"""Unit of brightness in the normalised image."""
+
+
+class Flag(StrEnum):
+    """Doubts that travel with a region's numbers, each with its meaning."""
+
+    meaning: str
+    """One sentence for people."""
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        """Make a member of its code and its meaning."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    TOUCHES_IMAGE_BORDER = (
+        "touches_image_border",
+        "It reaches the picture's border and may continue beyond.",
+    )
+    TOUCHES_FIELD_BORDER = "touches_field_border", "It lies at the edge of the exposed field."
+    TOUCHES_BONE_EDGE = (
+        "touches_bone_edge",
+        "It reaches the edge of the bone mask, as erosions and notches do.",
+    )
+    TOO_SMALL_TO_SHAPE = "too_small_to_shape", "It has too few pixels for its shape to mean much."
+    SATURATED = (
+        "saturated",
+        "A fifth of it is black without detail: its contrast is underestimated.",
+    )
+    NEAR_METAL = "near_metal", "Markers or metal are near."
+
+
+def _field(
+    meaning: str, unit: str | None = None, *, ge: float | None = None, le: float | None = None
+) -> FieldInfo:
+    extra: JsonDict | None = None if unit is None else {"unit": unit}
+    field: FieldInfo = Field(description=meaning, json_schema_extra=extra, ge=ge, le=le)
+    return field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """The numbers of one region; each field carries its meaning and its unit.
+
+    Millimetres are None where the spacing is unknown.
+    """
+
+    area_px: Annotated[float, _field("Number of pixels.", "px²", ge=0)]
+    area_mm2: Annotated[float | None, _field("Area; null without spacing.", "mm²")]
+    equivalent_diameter_px: Annotated[
+        float, _field("Diameter of the disk of the same area.", "px", ge=0)
+    ]
+    equivalent_diameter_mm: Annotated[
+        float | None, _field("Diameter of the disk of the same area; null without spacing.", "mm")
+    ]
+    perimeter_px: Annotated[float, _field("Length of the boundary (Crofton estimate).", "px", ge=0)]
+    perimeter_mm: Annotated[
+        float | None, _field("Length of the boundary; null without spacing.", "mm")
+    ]
+    feret_max_px: Annotated[float, _field("Largest distance across.", "px", ge=0)]
+    feret_max_mm: Annotated[
+        float | None, _field("Largest distance across; null without spacing.", "mm")
+    ]
+    size: Annotated[float, _field("Equivalent diameter / long side of the picture.", ge=0)]
+    circularity: Annotated[float, _field("4 pi area / perimeter^2, at most 1.")]
+    eccentricity: Annotated[
+        float, _field("Of the ellipse with the same second moments, 0 (circle) to 1.")
+    ]
+    solidity: Annotated[float, _field("Area / area of the convex hull, 0 to 1.")]
+    contrast: Annotated[float, _field("Mean of the surrounding ring minus mean inside.", _GREY)]
+    contrast_to_noise: Annotated[float, _field("The contrast in units of the local noise.")]
+    weakest_side_contrast: Annotated[
+        float,
+        _field(
+            "Contrast on the fifth of the directions where the surroundings are least "
+            "bright; near 0 or below where the region is open, like a canal, a gap or a "
+            "notch.",
+            _GREY,
+        ),
+    ]
+    weakest_edge_step: Annotated[
+        float,
+        _field(
+            "Brightness just outside the outline minus just inside it, on the fifth of the "
+            "directions where this step is least.",
+            _GREY,
+        ),
+    ]
+    rim_contrast: Annotated[
+        float,
+        _field(
+            "Mean just outside the outline minus mean of the whole ring; positive for a "
+            "sclerotic rim or a cortex.",
+            _GREY,
+        ),
+    ]
+    inside_spread: Annotated[float, _field("Standard deviation inside.", _GREY, ge=0)]
+    ring_spread: Annotated[float, _field("Standard deviation in the ring.", _GREY, ge=0)]
+    enclosure: Annotated[
+        float,
+        _field("Share of directions, 0 to 1, in which the surroundings are clearly brighter."),
+    ]
+    edge_alignment: Annotated[
+        float, _field("Mean cosine between grey-level gradient and outward normal, -1 to 1.")
+    ]
+    bone_fraction: Annotated[
+        float, _field("Share of the region and its ring inside the bone mask, 0 to 1.")
+    ]
+    lucency: Annotated[
+        float, _field("Mean inside of the scorer's lucency map, 0 to 1.", ge=0, le=1)
+    ]
+    lucency_peak: Annotated[float, _field("Maximum inside of that map, 0 to 1.", ge=0, le=1)]
+    lucency_contrast: Annotated[
+        float,
+        _field(
+            "Mean of that map inside minus its mean in the surrounding ring, -1 to 1; 0 "
+            "without exposed surroundings."
+        ),
+    ]
+    margin_width_px: Annotated[
+        float | None,
+        _field(
+            "Width of the zone of transition: 10 to 90 % of a sigmoid fitted along the "
+            "normals (Xu and Napel, Med Phys 2012;39:5405); null where no edge can be "
+            "fitted.",
+            "px",
+        ),
+    ]
+    margin_width_mm: Annotated[
+        float | None,
+        _field(
+            "Width of the zone of transition; null where no edge can be fitted or without spacing.",
+            "mm",
+        ),
+    ]
+    lesion_to_bone_width: Annotated[
+        float | None,
+        _field("Width across the bone's axis / local width of the bone; null without axis."),
+    ]
+    mirels_width_band: Annotated[
+        MirelsBand | None,
+        _field(
+            "That ratio in the bands of Mirels (Clin Orthop 1989;249:256): under 1/3, 1/3 "
+            "to 2/3, over 2/3; one of the four items of the score, from one view; null "
+            "without axis."
+        ),
+    ]
+
+
+MEASUREMENTS = tuple(field.name for field in fields(Measurements))
+"""Names of all measurements, in their order in every output."""
+TEXT_MEASUREMENTS = frozenset(
+    name for name, kind in get_type_hints(Measurements).items() if kind not in (float, float | None)
+)
+"""Those that are words and no numbers."""
+PLACE_COLUMNS = {
+    "centroid_px": ("centroid_row_px", "centroid_column_px"),
+    "centroid_mm": ("centroid_row_mm", "centroid_column_mm"),
+    "bbox_px": (
+        "bbox_first_row_px",
+        "bbox_first_column_px",
+        "bbox_end_row_px",
+        "bbox_end_column_px",
+    ),
+}
+"""What tables call the parts of a region's position and box."""
