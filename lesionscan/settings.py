@@ -28,16 +28,12 @@ class SettingsError(ValueError):
     """A settings file that cannot be used; the message names the file, the entry and the remedy."""
 
 
-class Settings(BaseModel):
-    """All tunables of one scan.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        When a value is out of its range or a name is unknown.
-    """
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Part):
+    """Which files are read at all; what is found in those that are read does not depend on them."""
 
     max_megapixels: float = Field(
         default=50.0,
@@ -61,6 +57,11 @@ class Settings(BaseModel):
         description="Most pictures read from one file (frames of a DICOM file, pages of a TIFF); "
         "more are a film run, not radiographs.",
     )
+
+
+class ReadingSettings(_Part):
+    """How a file becomes a film."""
+
     polarity: Polarity = Field(
         default="auto",
         description="Whether bone is bright or dark in the pictures as a viewer shows them; auto "
@@ -76,23 +77,11 @@ class Settings(BaseModel):
         description="Whether the results name the DICOM study, series and instance UIDs, which "
         "lead back to a patient.",
     )
-    allow_burned_in: bool = Field(
-        default=False,
-        description="Whether pictures are made of films that say of themselves that identifying "
-        "text is burned into them.",
-    )
-    overlay: bool = Field(
-        default=True,
-        description="Whether a picture of the film with its outlines is made; without, a film "
-        "takes a seventh less time and a quarter of the space.",
-    )
-    overlay_max_px: int = Field(
-        default=1600,
-        ge=256,
-        le=8192,
-        description="Long side of the film in the largest such picture, in pixels: 1600 fill a "
-        "screen, and a 4000 pixel film stays under about 2 MB.",
-    )
+
+
+class SearchSettings(_Part):
+    """How a film is searched."""
+
     working_long_side_px: int = Field(
         default=400,
         ge=128,
@@ -139,6 +128,18 @@ class Settings(BaseModel):
         le=32,
         description="Number of sizes sought between the smallest and the largest.",
     )
+    max_candidates: int = Field(
+        default=50,
+        ge=1,
+        le=100,
+        description="Most candidates listed for one picture, best first. Of real lesions the "
+        "second fifty hold none, and every region takes time.",
+    )
+
+
+class OutputSettings(_Part):
+    """What is made of what was found; no film is searched again for it."""
+
     shown_score: float = Field(
         default=0.5,
         ge=0,
@@ -147,13 +148,33 @@ class Settings(BaseModel):
         "listed in the JSON only. A scorer's training puts 0.5 where half a candidate a "
         "lesion-free film is left.",
     )
-    max_candidates: int = Field(
-        default=50,
-        ge=1,
-        le=100,
-        description="Most candidates listed for one picture, best first. Of real lesions the "
-        "second fifty hold none, and every region takes time.",
+    overlay: bool = Field(
+        default=True,
+        description="Whether a picture of the film with its outlines is made; without, a film "
+        "takes a seventh less time and a quarter of the space.",
     )
+    overlay_max_px: int = Field(
+        default=1600,
+        ge=256,
+        le=8192,
+        description="Long side of the film in the largest such picture, in pixels: 1600 fill a "
+        "screen, and a 4000 pixel film stays under about 2 MB.",
+    )
+    allow_burned_in: bool = Field(
+        default=False,
+        description="Whether pictures are made of films that say of themselves that identifying "
+        "text is burned into them.",
+    )
+
+
+class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
+    """All tunables of one scan.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When a value is out of its range or a name is unknown.
+    """
 
     @model_validator(mode="after")
     def _ranges_run_upwards(self) -> Self:
@@ -192,8 +213,16 @@ class Settings(BaseModel):
             raise SettingsError(f"settings file {path}: {_in_words(error.errors()[0])}") from error
 
     def sha256(self) -> str:
-        """Return the hash that says which settings made a result (hexadecimal SHA-256)."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Return the hash of what changes the numbers: reading and search (hexadecimal SHA-256)."""
+        return self._hash_of(ReadingSettings, SearchSettings)
+
+    def output_sha256(self) -> str:
+        """Return the hash of what changes how they are shown (hexadecimal SHA-256)."""
+        return self._hash_of(OutputSettings)
+
+    def _hash_of(self, *parts: type[_Part]) -> str:
+        names = {name for part in parts for name in part.model_fields}
+        text = json.dumps(self.model_dump(mode="json", include=names), sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

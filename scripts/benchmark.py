@@ -179,7 +179,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
     from lesionscan.reading import read_radiograph
     from lesionscan.reporting.conversion import ok_record
     from lesionscan.reporting.overlay import bone_png, displayed, labels_png, overlay_png
-    from lesionscan.reporting.page.view import film_view
+    from lesionscan.reporting.page.view import Backdrop, film_view
     from lesionscan.results.record import PicturesRecord, sealed_json
 
     settle_worker()
@@ -198,19 +198,20 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
             clock.step(WHOLE),
         ):
             findings = pipeline.find_candidates(radiograph)
-        with clock.step("overlay"):
-            picture = displayed(findings)
-            overlay_png(findings, picture)
         with clock.step("labels"):
             labels_png(findings)
             bone_png(findings)
         with clock.step("json"):
             record = ok_record(findings, file=film.name, sha256=None)
             record = record.model_copy(update={"pictures": hashes})
-            result = record.model_dump(mode="json")
-            sealed_json(result)
+            sealed_json(record)
+        with clock.step("overlay"):
+            backdrop = Backdrop.of(findings)
+            most = findings.settings.overlay_max_px
+            picture = displayed(findings.image, backdrop.window, at_most_px=most)
+            overlay_png(record, picture)
         with clock.step("report page"):
-            film_view(findings, result, picture)
+            film_view(record, backdrop, picture)
         seconds.append(_in_order(clock.seconds))
     return {
         "shape": radiograph.shape,

@@ -18,7 +18,8 @@ from contact_sheet import contact_sheet
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
-from lesionscan.reporting.overlay import displayed, overlay_png
+from lesionscan.reporting.conversion import ok_record
+from lesionscan.reporting.overlay import displayed, grey_window, overlay_png
 from lesionscan.results.png import encode_png
 from lesionscan.review.server import ReviewServer
 from lesionscan.simulation.exposure.film import Film
@@ -36,8 +37,11 @@ def main() -> None:
     """Write docs/*.png."""
     film = read_radiograph(ROOT / "sample_images" / "images" / f"{SAMPLE}.dcm")
     findings = find_candidates(film)
+    record = ok_record(findings, file=SAMPLE, sha256=None)
+    window = grey_window(findings.image, findings.exposed)
+    shown = displayed(findings.image, window, at_most_px=findings.settings.overlay_max_px)
     pictures = {
-        "overlay": overlay_png(findings, displayed(findings)),
+        "overlay": overlay_png(record, shown),
         "phantoms": encode_png(phantom_sheet()),
         "planting": encode_png(planting_sheet()),
         **screens(),

@@ -1,5 +1,6 @@
 """What a newcomer sees first must be right: the sample images, scanned with default settings."""
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 
 from lesionscan import Findings, find_candidates, read_radiograph
+from lesionscan.detection.pipeline import PIPELINE
 from lesionscan.evaluation.matching import match_candidates
 from lesionscan.evaluation.truth import load_truth, read_mask
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
+FROZEN = {1: "3400fa1fc801715109f23a9036b56166acb88d72f019734db9882a4860148f54"}
+"""PIPELINE -> SHA-256 of expected.json."""
 NAMES = sorted(path.name for path in (SAMPLES / "images").glob("*.dcm"))
 
 
@@ -24,6 +28,15 @@ def test_there_are_at_least_eight_and_together_they_are_small() -> None:
     """Eight or more films, under 12 MB with all that belongs to them."""
     assert len(NAMES) >= 8
     assert sum(path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()) < 12e6
+
+
+def test_other_frozen_results_are_those_of_another_pipeline() -> None:
+    """Runs search films again whose results were made by another PIPELINE: raise it with them."""
+    frozen = hashlib.sha256((SAMPLES / "expected.json").read_bytes()).hexdigest()
+    assert FROZEN.get(PIPELINE) == frozen, (
+        "expected.json has changed: raise PIPELINE in detection/pipeline.py, and add it to FROZEN"
+    )
+    assert max(FROZEN) == PIPELINE
 
 
 @pytest.mark.parametrize("name", NAMES)

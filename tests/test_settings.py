@@ -1,8 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lesionscan.settings import Settings, SettingsError
+from lesionscan.settings import (
+    Limits,
+    OutputSettings,
+    ReadingSettings,
+    SearchSettings,
+    Settings,
+    SettingsError,
+)
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -43,7 +51,28 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         Settings.from_file(tmp_path / "none.toml")
 
 
-def test_the_hash_follows_the_values() -> None:
-    """Equal settings have equal hashes, different ones different hashes."""
-    assert Settings().sha256() == Settings().sha256()
-    assert Settings().sha256() != Settings(shown_score=0.6).sha256()
+@pytest.mark.parametrize(
+    ("change", "hashes"),
+    [
+        ({}, ""),
+        ({"scales": 7}, "search"),
+        ({"polarity": "bone-dark"}, "search"),
+        ({"keep_uids": True}, "search"),
+        ({"shown_score": 0.6}, "output"),
+        ({"overlay": False}, "output"),
+        ({"allow_burned_in": True}, "output"),
+        ({"max_frames": 7, "max_file_mb": 1.0, "max_megapixels": 1.0}, ""),
+    ],
+)
+def test_the_hashes_follow_the_values(change: dict[str, Any], hashes: str) -> None:
+    """Reading and search have one, the output another; limits have none."""
+    one, other = Settings(), Settings(**change)
+    assert (one.sha256() != other.sha256()) == (hashes == "search")
+    assert (one.output_sha256() != other.output_sha256()) == (hashes == "output")
+
+
+def test_every_setting_belongs_to_one_part() -> None:
+    """A new one that none declares would change no hash."""
+    parts = (Limits, ReadingSettings, SearchSettings, OutputSettings)
+    declared = [name for part in parts for name in part.model_fields]
+    assert sorted(declared) == sorted(Settings.model_fields)

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from lesionscan.batch.outcome import Outcome
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.conversion import failed_record
-from lesionscan.results.folder import MadeWith, expected_paths, is_made_with, read_result
+from lesionscan.reporting.conversion import failed_record, tool_record
+from lesionscan.results.folder import expected_paths, read_result, tool_of
 from lesionscan.results.paths import FolderListing, ResultPaths
-from lesionscan.results.record import InputRecord, result_name
+from lesionscan.results.record import InputRecord, ToolRecord, result_name
 from lesionscan.settings import Settings
 
 _LOST = Notice(
@@ -96,7 +96,7 @@ class DoneFilms:
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
 
-    def results(self, out: Path, tool: MadeWith) -> Iterator[dict[str, Any]]:
+    def results(self, out: Path, tool: ToolRecord) -> Iterator[dict[str, Any]]:
         """Yield the results, read back; a failed one where it is gone, or is another run's by now.
 
         Parameters
@@ -113,13 +113,13 @@ class DoneFilms:
                 yield self._result(out, tool, source, listing)
 
     def _result(
-        self, out: Path, tool: MadeWith, source: InputRecord, listing: FolderListing
+        self, out: Path, tool: ToolRecord, source: InputRecord, listing: FolderListing
     ) -> dict[str, Any]:
         name = result_name(source.file, source.frame, source.frames)
         result = read_result(out, name)
         if (
             result is not None
-            and is_made_with(result, tool)
+            and tool_of(result).made_alike(tool)
             and all(
                 listing.holds(path) for path in expected_paths(ResultPaths.of(out, name), result)
             )
@@ -128,8 +128,7 @@ class DoneFilms:
         return failed_record(
             source,
             self._unwritten.get(name, _LOST),
-            settings_sha256=tool.settings_sha256,
-            scorer_sha256=tool.scorer_sha256,
+            tool,
         ).model_dump(mode="json")
 
     def films(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
@@ -182,9 +181,9 @@ class RunRecord:
     tally: Tally
 
     @property
-    def made_with(self) -> MadeWith:
+    def tool(self) -> ToolRecord:
         """What its results were made with."""
-        return MadeWith(self.version, self.settings.sha256(), self.scorer_sha256)
+        return tool_record(self.settings, self.scorer_sha256, version=self.version)
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain values."""

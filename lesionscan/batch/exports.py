@@ -15,7 +15,6 @@ from lesionscan.radiograph import Notice
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.exported import (
-    accounts_for_no_exports,
     exported,
     is_as_exported,
     write_exports,
@@ -145,7 +144,6 @@ def add_exports(
         paths,
         {expected[export]: data for export, data in files.items()},
         keep=True,
-        all_own=accounts_for_no_exports(result),
     )
     return trouble or not_own(refused, paths.out)
 

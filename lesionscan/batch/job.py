@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from lesionscan.batch.exports import not_own
 from lesionscan.batch.outcome import Job, Outcome, outcome_of
 from lesionscan.batch.pool import Loss
-from lesionscan.batch.render import render
+from lesionscan.batch.render import Rendered, render, rerender
 from lesionscan.batch.resume import (
     all_kept,
+    as_asked,
     found_results,
     kept_outcome,
     sha256_or_none,
@@ -69,7 +70,7 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
     found = (
         found_results(job, sha256) if job.resume and sha256 is not None else FoundResults({}, set())
     )
-    if kept := all_kept(job, found):
+    if (kept := all_kept(job, found)) and all(as_asked(job, result) for result in kept):
         for result in kept:
             yield kept_outcome(job, result)
         return
@@ -82,22 +83,32 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
             yield outcome_of(result, seconds=time.perf_counter() - started)
             return
         for number in range(1, frames.count + 1):
-            if number in found.whole:
-                outcome = kept_outcome(job, found.whole[number])
+            earlier = found.whole.get(number)
+            if earlier is not None and as_asked(job, earlier):
+                outcome = kept_outcome(job, earlier)
             else:
-                outcome = _new_outcome(job, frames, number, sha256)
+                outcome = _new_outcome(job, frames, number, sha256, kept=earlier is not None)
             seconds = time.perf_counter() - started
             yield replace(outcome, seconds=seconds, altered=number in found.altered)
             started = time.perf_counter()
         remove_others(job.out, job.name, pictures=frames.count)
 
 
-def _new_outcome(job: Job, frames: Frames, number: int, sha256: str | None) -> Outcome:
-    """Read, search and report one picture."""
+def _new_outcome(
+    job: Job, frames: Frames, number: int, sha256: str | None, *, kept: bool
+) -> Outcome:
+    """Read, search and report one picture; what was found before is kept where it can be."""
     source = _source(job, sha256, frame=number, frames=frames.count)
-    rendered = _tried(lambda: render(job, frames.read(number), sha256))
-    if isinstance(rendered, Notice):
-        return outcome_of(fail(job, source, rendered))
+
+    def results() -> tuple[Rendered, bool]:
+        radiograph = frames.read(number)
+        again = rerender(job, radiograph, _name(source)) if kept else None
+        return again or render(job, radiograph, sha256), again is not None
+
+    tried = _tried(results)
+    if isinstance(tried, Notice):
+        return outcome_of(fail(job, source, tried))
+    rendered, resumed = tried
     try:
         refused = write_result(
             job.out,
@@ -109,7 +120,7 @@ def _new_outcome(job: Job, frames: Frames, number: int, sha256: str | None) -> O
     except UnusableNameError as error:
         return outcome_of(fail(job, source, unusable_name(error, job.out)))
     not_exported = rendered.not_exported or not_own(refused, job.out)
-    return replace(outcome_of(rendered.result), not_exported=not_exported)
+    return replace(outcome_of(rendered.result, resumed=resumed), not_exported=not_exported)
 
 
 def unusable_name(error: UnusableNameError, out: Path) -> Notice:
@@ -172,12 +183,7 @@ def fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
     lesionscan.results.atomic.OutputError
         When a file cannot be written or removed.
     """
-    record = failed_record(
-        source,
-        error,
-        settings_sha256=job.settings.sha256(),
-        scorer_sha256=load_scorer(job.scorer).sha256,
-    )
+    record = failed_record(source, error, job.tool())
     result = record.model_dump(mode="json")
     with suppress(UnusableNameError):  # there is no place for it; the summaries name the film
         write_result(job.out, _name(source), record=sealed_json(result))

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lesionscan.batch.exports import Export
+from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
-from lesionscan.results.record import name_of
+from lesionscan.reporting.conversion import tool_record
+from lesionscan.results.record import ToolRecord, name_of
 from lesionscan.settings import Settings
 
 
@@ -40,6 +42,16 @@ class Job:
     scorer: Path | None
     resume: bool
     exports: frozenset[Export] = frozenset()
+
+    def tool(self) -> ToolRecord:
+        """Return what its results are made with.
+
+        Raises
+        ------
+        lesionscan.detection.scorer.errors.ScorerError
+            When the scorer cannot be used.
+        """
+        return tool_record(self.settings, load_scorer(self.scorer).sha256)
 
 
 @dataclass(frozen=True, slots=True)

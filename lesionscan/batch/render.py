@@ -1,16 +1,20 @@
-"""A picture -> its results in memory: search, record, pictures, page, exports."""
+"""A picture -> its results in memory: search, record, pictures, page, exports.
+
+Where only the settings of the output have changed, the results of an earlier run take the place of
+the search.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lesionscan.batch.exports import export_paths, film_exports
+from lesionscan.batch.exports import Export, export_paths, film_exports
 from lesionscan.batch.outcome import Job
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.scorer_file import load_scorer
-from lesionscan.radiograph import Notice, Radiograph
+from lesionscan.radiograph import FloatImage, Notice, Radiograph
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import (
     bone_png,
@@ -19,9 +23,23 @@ from lesionscan.reporting.overlay import (
     may_be_drawn,
     overlay_png,
 )
-from lesionscan.reporting.page.view import film_view
-from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import PicturesRecord, name_of, sealed_json, sha256_of
+from lesionscan.reporting.page.view import Backdrop, film_view
+from lesionscan.results.exported import exported, is_as_exported
+from lesionscan.results.labels import Labels, read_labels
+from lesionscan.results.paths import ResultPaths, read_file
+from lesionscan.results.record import (
+    PicturesRecord,
+    ResultRecord,
+    parse_record,
+    sealed_json,
+    sha256_of,
+)
+
+_WITHHELD = Notice(
+    "overlay_withheld",
+    "no picture of the film was made, since it may show who the patient is "
+    "(--allow-burned-in makes one)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +80,115 @@ def render(job: Job, radiograph: Radiograph, sha256: str | None) -> Rendered:
         Hash of the file, hexadecimal.
     """
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
-    may_be = may_be_drawn(radiograph, job.settings)
-    withheld = Notice(
-        "overlay_withheld",
-        "no picture of the film was made, since it may show who the patient is "
-        "(--allow-burned-in makes one)",
+    masks = {"labels": labels_png(findings), "bone": bone_png(findings)}
+    record = ok_record(findings, file=job.name, sha256=sha256)
+    found = _Found(record, findings.image, Backdrop.of(findings), masks)
+    return _rendered(job, found, radiograph, lambda: findings.labels, job.exports)
+
+
+def rerender(job: Job, radiograph: Radiograph, name: str) -> Rendered | None:
+    """Make the results of a picture anew from those of an earlier run, without a search.
+
+    Parameters
+    ----------
+    job
+        The file; its settings of the output are others than those of the earlier run.
+    radiograph
+        The picture.
+    name
+        Name of its results, which were whole, without endings.
+
+    Returns
+    -------
+    Rendered or None
+        None where they have changed meanwhile.
+    """
+    paths = ResultPaths.of(job.out, name)
+    data, view = read_file(paths.record), read_file(paths.view)
+    record = None if data is None else parse_record(data)
+    backdrop = None if view is None else Backdrop.from_script(view)
+    masks = {kind: read_file(paths.pictures[kind]) for kind in ("labels", "bone")}
+    if record is None or backdrop is None or None in masks.values():
+        return None
+    shown_score = job.settings.shown_score
+    record = record.model_copy(
+        update={
+            "tool": job.tool(),
+            "warnings": tuple(one for one in record.warnings if one != _WITHHELD),
+            "candidates": tuple(
+                replace(one, shown=one.score >= shown_score) for one in record.candidates
+            ),
+            "pictures": None,
+            "seal_sha256": "",
+        }
     )
-    film = displayed(findings) if may_be and job.settings.overlay else None
-    pictures = {
-        "labels": labels_png(findings),
-        "bone": bone_png(findings),
-        "overlay": None if film is None else overlay_png(findings, film),
-    }
-    record = ok_record(
-        findings, file=job.name, sha256=sha256, notices=() if may_be else (withheld,)
+    image = pipeline.normalise_film(radiograph, job.settings).image
+    written = exported(paths)
+    had = {kind for kind, path in export_paths(paths).items() if is_as_exported(path, written)}
+    return _rendered(
+        job,
+        _Found(record, image, backdrop, masks),
+        radiograph,
+        lambda: read_labels(paths.labels),
+        job.exports | had,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What was found in a picture, now or in an earlier run.
+
+    Attributes
+    ----------
+    record
+        The JSON, without its pictures' hashes and without what the output adds.
+    image
+        float32 (rows, cols) in [0, 1], bone bright.
+    backdrop
+        What lies behind the candidates.
+    masks
+        The pictures of labels and bone.
+    """
+
+    record: ResultRecord
+    image: FloatImage
+    backdrop: Backdrop
+    masks: Mapping[str, bytes | None]
+
+
+def _rendered(
+    job: Job,
+    found: _Found,
+    radiograph: Radiograph,
+    labels: Callable[[], Labels],
+    exports: frozenset[Export],
+) -> Rendered:
+    """Make what the settings of the output ask for."""
+    record, may_be = found.record, may_be_drawn(radiograph, job.settings)
+    if not may_be:
+        record = record.model_copy(update={"warnings": (*record.warnings, _WITHHELD)})
+    film = None
+    if may_be and job.settings.overlay:
+        film = displayed(found.image, found.backdrop.window, at_most_px=job.settings.overlay_max_px)
+    overlay = None if film is None else overlay_png(record, film)
+    pictures = {**found.masks, "overlay": overlay}
     hashed = PicturesRecord.model_validate(_hashes(pictures))
-    result = record.model_copy(update={"pictures": hashed}).model_dump(mode="json")
-    view = film_view(findings, result, film)  # made of the rest
+    record = record.model_copy(update={"pictures": hashed})
+    view = film_view(record, found.backdrop, film)  # made of the rest
     of_page = {"view": view.script, "film": view.picture, "thumbnail": view.thumbnail}
-    result["pictures"].update(_hashes(of_page))
+    hashed = hashed.model_copy(update=_hashes(of_page))
+    result = record.model_copy(update={"pictures": hashed}).model_dump(mode="json")
     data = sealed_json(result)
     # exports name the seal, which only the bytes bear
-    sealed = json.loads(data) if job.exports else result
-    exports, trouble = film_exports(job.path, sealed, findings.labels, job.exports)
-    places = export_paths(ResultPaths.of(job.out, name_of(result)))
+    files, trouble = (
+        film_exports(job.path, json.loads(data), labels(), exports) if exports else ({}, None)
+    )
+    places = export_paths(ResultPaths.of(job.out, record.name))
     return Rendered(
         result,
         data,
         {**pictures, **of_page},
-        {places[export]: file for export, file in exports.items()},
+        {places[export]: file for export, file in files.items()},
         trouble,
     )
 

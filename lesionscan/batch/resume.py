@@ -1,22 +1,20 @@
 """Results of an earlier run: whether a file's can be kept, and what they then still lack."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from lesionscan import __version__
 from lesionscan.batch.exports import add_exports
 from lesionscan.batch.outcome import Job, Outcome, outcome_of
-from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.files import sha256_of_file
 from lesionscan.results.folder import (
     FoundResults,
-    MadeWith,
     Origin,
     earlier_results,
     remove_others,
+    tool_of,
 )
 from lesionscan.results.paths import ResultPaths, read_file
 from lesionscan.results.record import name_of, result_name
@@ -43,6 +41,8 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
         return ()  # before the file is read to its end
     sha256 = sha256_or_none(job)
     kept = () if sha256 is None else all_kept(job, found_results(job, sha256))
+    if not all(as_asked(job, result) for result in kept):
+        return ()
     with silent():
         return tuple(kept_outcome(job, result) for result in kept)
 
@@ -52,7 +52,7 @@ def found_results(job: Job, sha256: str) -> FoundResults:
     made = Origin(
         file=job.name,
         sha256=sha256,
-        tool=MadeWith(__version__, job.settings.sha256(), load_scorer(job.scorer).sha256),
+        tool=job.tool(),
     )
     return earlier_results(job.out, made, at_most=job.settings.max_frames)
 
@@ -66,6 +66,11 @@ def all_kept(job: Job, found: FoundResults) -> Sequence[dict[str, Any]]:
     if kept:
         remove_others(job.out, job.name, pictures=count)
     return [kept[number] for number in sorted(kept)]
+
+
+def as_asked(job: Job, result: Mapping[str, Any]) -> bool:
+    """Say whether a result that can be kept has the pictures that the settings ask for."""
+    return tool_of(result).made_alike(job.tool())
 
 
 def kept_outcome(job: Job, result: dict[str, Any]) -> Outcome:

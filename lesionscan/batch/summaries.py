@@ -87,7 +87,7 @@ def _write_coco(out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, *, wa
             own.remove(path)
         return
     try:
-        write_coco(own, _with_labels(out, done.results(out, run.made_with)))
+        write_coco(own, _with_labels(out, done.results(out, run.tool)))
     except LabelsError as error:  # somebody tidies up while the run ends
         raise OutputError(str(error)) from error
 
@@ -112,7 +112,7 @@ def _write_tables(
                 own.remove(as_parquet)  # of an earlier run, which had other films
         index = stack.enter_context(own.open_bytes(out / INDEX))
         index.write(index_head(_run_facts(run)))
-        for result in done.results(out, run.made_with):
+        for result in done.results(out, run.tool):
             tally.add(outcome_of(result))
             expected = expected_exports(ResultPaths.of(out, name_of(result)), result, exports)
             tally.not_exported += not all(map(listing.holds, expected.values()))
@@ -148,12 +148,7 @@ def _run_json(run: RunRecord) -> bytes:
     tally = run.tally
     summary = {
         "schema_version": SCHEMA_VERSION,
-        "tool": {
-            "name": "lesionscan",
-            "version": run.version,
-            "settings_sha256": run.settings.sha256(),
-            "scorer_sha256": run.scorer_sha256,
-        },
+        "tool": run.tool.model_dump(mode="json"),
         "settings": run.settings.model_dump(mode="json"),
         "counts": {
             "found": run.found,

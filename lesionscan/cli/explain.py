@@ -81,5 +81,6 @@ def _explained(job: _Job) -> Iterator[Answer]:
     except UnreadableFileError as error:
         yield Answer(failure=f"{error.code}: {error.message}")
         return
-    line = f"{one_line(job.image.name)}: {caption_words(findings)[0]}"
+    found = caption_words(findings.candidates, assessed=findings.assessed)[0]
+    line = f"{one_line(job.image.name)}: {found}"
     yield Answer((line,), explanation_png(steps, findings, viewed))

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+PIPELINE = 1
+"""Number of this program's way from film to candidates: results of another are searched again. It
+rises whenever the same film, settings and scorer give other candidates or other numbers."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """Everything found in one radiograph. All arrays have the stored matrix's rows and columns.

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Candidate
-from lesionscan.radiograph import Spacing
 from lesionscan.reporting.drawing import INK, STRIP, broken, text_height, text_size, write_text
+from lesionscan.results.record import CandidateRecord, ImageRecord, ResultRecord
 
 NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
@@ -28,12 +27,22 @@ _PLANES = {
 }
 
 
-def caption_words(findings: Findings) -> tuple[str, ...]:
-    """Return the strip's phrases, the most important first."""
-    count = len(findings.candidates)
-    shown = sum(candidate.shown for candidate in findings.candidates)
+def caption_words(
+    candidates: Sequence[Candidate | CandidateRecord], *, assessed: bool
+) -> tuple[str, ...]:
+    """Return the strip's phrases, the most important first.
+
+    Parameters
+    ----------
+    candidates
+        All that are listed.
+    assessed
+        Whether the film was searched.
+    """
+    count = len(candidates)
+    shown = sum(candidate.shown for candidate in candidates)
     found = f"{count} candidate{'' if count == 1 else 's'} ({shown} shown)"
-    if not findings.assessed:
+    if not assessed:
         found = "not assessed: bone mask confidence low"
     return (found, "research use only, not a diagnosis")
 
@@ -49,15 +58,15 @@ def told(terms: Sequence[str]) -> list[int]:
     return [number for number in range(len(terms)) if number not in repeated][:_MOST_REASONS]
 
 
-def reason_words(findings: Findings) -> str:
+def reason_words(candidates: Sequence[Candidate | CandidateRecord]) -> str:
     """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
-    for candidate in findings.candidates[:1]:
+    for candidate in candidates[:1]:
         if candidate.shown:
             return f"{candidate.id}:  {reasons_of(candidate)}"
     return ""
 
 
-def reasons_of(candidate: Candidate) -> str:
+def reasons_of(candidate: Candidate | CandidateRecord) -> str:
     """Return the reasons that are told of a candidate, with + for a lesion and - against."""
     reasons = candidate.reasons
     return "   ".join(
@@ -66,13 +75,13 @@ def reasons_of(candidate: Candidate) -> str:
     )
 
 
-def scale_bar(spacing: Spacing, scale: float, longest_px: float) -> tuple[float, str] | None:
+def scale_bar(image: ImageRecord, scale: float, longest_px: float) -> tuple[float, str] | None:
     """Choose a round length for the scale bar.
 
     Parameters
     ----------
-    spacing
-        Pixel spacing; the bar is horizontal, so its column distance counts.
+    image
+        The picture; the bar is horizontal, so its column distance counts.
     scale
         Display pixels per stored pixel.
     longest_px
@@ -82,23 +91,25 @@ def scale_bar(spacing: Spacing, scale: float, longest_px: float) -> tuple[float,
     -------
     tuple or None
         Length in display pixels and its words, e.g. (118.2, "20 mm at the detector"); None where
-        not even 1 mm fits.
+        not even 1 mm fits, or without spacing.
     """
-    px_per_mm = scale / spacing.column_mm
+    if image.spacing_mm is None or image.spacing_plane is None:
+        return None
+    px_per_mm = scale / image.spacing_mm[1]
     for length_mm in (100, 50, 20, 10, 5, 2, 1):
         if length_mm * px_per_mm <= longest_px:
-            return length_mm * px_per_mm, f"{length_mm} mm {_PLANES[spacing.plane]}"
+            return length_mm * px_per_mm, f"{length_mm} mm {_PLANES[image.spacing_plane]}"
     return None
 
 
-def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> NDArray[np.uint8]:
+def add_caption(film: NDArray[np.uint8], record: ResultRecord, scale: float) -> NDArray[np.uint8]:
     """Return the film with the strip under it.
 
     Parameters
     ----------
     film
         uint8 (rows, cols, 3), blue-green-red.
-    findings
+    record
         What was found.
     scale
         Display pixels per stored pixel, along a row.
@@ -106,11 +117,12 @@ def add_caption(film: NDArray[np.uint8], findings: Findings, scale: float) -> ND
     rows, columns = film.shape[:2]
     width = max(columns, NARROWEST_PX)
     height = text_height(rows, columns)
-    pad, words = height, caption_words(findings)
+    pad = height
+    assessed = record.bone is not None and record.bone.assessed
+    words = caption_words(record.candidates, assessed=assessed)
     lines = _wrap(words, width - 2 * pad, height)
-    lines += broken(reason_words(findings), width - 2 * pad, height)
-    spacing = findings.radiograph.spacing
-    bar = None if spacing is None else scale_bar(spacing, scale, 0.3 * width)
+    lines += broken(reason_words(record.candidates), width - 2 * pad, height)
+    bar = None if record.image is None else scale_bar(record.image, scale, 0.3 * width)
     strip_rows = pad + (len(lines) + (bar is not None)) * 2 * height + pad // 2
     canvas = np.zeros((rows + strip_rows, width, 3), np.uint8)
     left = (width - columns) // 2

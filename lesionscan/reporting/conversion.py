@@ -12,7 +12,7 @@ from typing import Any
 from lesionscan import __version__
 from lesionscan.detection.location import Location
 from lesionscan.detection.measurements import MEASUREMENTS
-from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.pipeline import PIPELINE, Findings
 from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import Fact, Notice, Spacing
 from lesionscan.results.record import (
@@ -24,6 +24,7 @@ from lesionscan.results.record import (
     ResultRecord,
     ToolRecord,
 )
+from lesionscan.settings import Settings
 
 
 def ok_record(
@@ -46,11 +47,7 @@ def ok_record(
     rows, columns = radiograph.shape
     facts = {name: _fact(value) for name, value in sorted(radiograph.acquisition.items())}
     return ResultRecord(
-        tool=ToolRecord(
-            version=__version__,
-            settings_sha256=findings.settings.sha256(),
-            scorer_sha256=findings.scorer_sha256,
-        ),
+        tool=tool_record(findings.settings, findings.scorer_sha256),
         input=InputRecord(
             file=file, frame=radiograph.frame, frames=radiograph.frames, sha256=sha256
         ),
@@ -70,9 +67,30 @@ def ok_record(
     )
 
 
-def failed_record(
-    source: InputRecord, error: Notice, *, settings_sha256: str, scorer_sha256: str
-) -> ResultRecord:
+def tool_record(
+    settings: Settings, scorer_sha256: str, *, version: str = __version__
+) -> ToolRecord:
+    """Return what results are made with.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    scorer_sha256
+        Hash of the scorer's file, hexadecimal.
+    version
+        Version of the program.
+    """
+    return ToolRecord(
+        version=version,
+        pipeline=PIPELINE,
+        settings_sha256=settings.sha256(),
+        output_sha256=settings.output_sha256(),
+        scorer_sha256=scorer_sha256,
+    )
+
+
+def failed_record(source: InputRecord, error: Notice, tool: ToolRecord) -> ResultRecord:
     """Make the record of a picture that could not be searched.
 
     Parameters
@@ -81,15 +99,11 @@ def failed_record(
         Which file, and which picture of it.
     error
         Code and one-line message.
-    settings_sha256
-        Hash of the settings, hexadecimal.
-    scorer_sha256
-        Hash of the scorer's file, hexadecimal.
+    tool
+        What it was tried with.
     """
     return ResultRecord(
-        tool=ToolRecord(
-            version=__version__, settings_sha256=settings_sha256, scorer_sha256=scorer_sha256
-        ),
+        tool=tool,
         input=source,
         status="failed",
         error=error,

@@ -31,7 +31,7 @@ from lesionscan.reporting.drawing import (
     titled,
     write_text,
 )
-from lesionscan.reporting.overlay import draw_candidates, to_grey
+from lesionscan.reporting.overlay import draw_candidates, grey_window, to_grey
 from lesionscan.results.png import encode_png
 
 Picture = NDArray[np.uint8]
@@ -92,8 +92,9 @@ def explanation_png(steps: Steps, findings: Findings, viewed: Picture | None) ->
     bytes
         A PNG: six titled tiles, under them counts, doubts, reasons and the disclaimer.
     """
-    grid = _Grid.of(steps.film.small.shape)
-    whole = grid.grey(to_grey(steps.film.small, steps.field.exposed))
+    small = steps.film.small
+    grid = _Grid.of(small.shape)
+    whole = grid.grey(to_grey(small, grey_window(small, steps.field.exposed)))
     left_out = grid.mask(~steps.field.usable)
     # white borders would blind the eye for what is inside
     film = tinted(whole, left_out, STRIP, 0.7)
@@ -167,12 +168,13 @@ def _candidates_tile(findings: Findings, film: Picture) -> Picture:
     scale = (picture.shape[0] / rows, picture.shape[1] / columns)
     shown = [candidate for candidate in findings.candidates if candidate.shown]
     told = f"amber: shown, with number and score (from {findings.settings.shown_score:.2f} on)"
-    draw_candidates(picture, shown, scale, [f"{one.id}: {one.score:.2f}" for one in shown])
+    scores = [f"{one.id}: {one.score:.2f}" for one in shown]
+    draw_candidates(picture, [one.region.contour_px for one in shown], scale, scores)
     if not shown:
         best = findings.candidates[:_REASONED]
         told = f"none reaches {findings.settings.shown_score:.2f}; grey: the best below it"
         texts = [f"{one.id}: {one.score:.2f}, not shown" for one in best]
-        draw_candidates(picture, best, scale, texts, INK)
+        draw_candidates(picture, [one.region.contour_px for one in best], scale, texts, INK)
     return _tile(picture, title, told)
 
 
@@ -203,7 +205,7 @@ def _arranged(tiles: Sequence[Picture]) -> Picture:
 
 def _words(findings: Findings) -> Iterator[str]:
     """Yield what stands under the tiles, a paragraph each."""
-    yield "   |   ".join(caption_words(findings))
+    yield "   |   ".join(caption_words(findings.candidates, assessed=findings.assessed))
     for notice in findings.notices:
         yield f"! {notice.message}"
     best = findings.candidates[:_REASONED]

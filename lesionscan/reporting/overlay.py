@@ -5,20 +5,24 @@ it, words stand in a strip under the film.
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.pipeline import Findings
-from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
 from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.caption import add_caption
 from lesionscan.reporting.drawing import AMBER, HALO, text_height
 from lesionscan.reporting.tags import place_tags
 from lesionscan.results.png import encode_png
+from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
+
+Window: TypeAlias = tuple[float, float]
+"""Values of the normalised image that are displayed as black and as white."""
 
 MIN_LONG_SIDE_PX = 900
 """Smaller films are enlarged, so that the numbers are legible beside a lesion of 10 pixels."""
@@ -26,45 +30,55 @@ _ENOUGH_PX = 250_000
 """Pixels looked at to find a film's darkest and brightest."""
 
 
-def displayed(findings: Findings) -> NDArray[np.uint8]:
+def displayed(image: FloatImage, window: Window, *, at_most_px: int) -> NDArray[np.uint8]:
     """Return the film as it is displayed, grey, without anything drawn on it.
 
     Parameters
     ----------
-    findings
-        What was found. `overlay_max_px` of its settings limits the picture's size.
+    image
+        float32 (rows, cols) in [0, 1], bone bright.
+    window
+        From `grey_window`.
+    at_most_px
+        Long side of the largest picture, in pixels.
 
     Returns
     -------
     ndarray
         uint8 (rows, cols), reduced or enlarged, see `display_scale`.
     """
-    rows, columns = findings.image.shape
-    scale = display_scale(rows, columns, at_most_px=findings.settings.overlay_max_px)
+    rows, columns = image.shape
+    scale = display_scale(rows, columns, at_most_px=at_most_px)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     # between half and whole, two pixels each way leave none out
     reduce = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     shrink = reduce if scale < 1 else cv2.INTER_CUBIC
-    grey = to_grey(findings.image, findings.exposed)
-    return np.asarray(cv2.resize(grey, size, interpolation=shrink), np.uint8)
+    return np.asarray(cv2.resize(to_grey(image, window), size, interpolation=shrink), np.uint8)
 
 
-def overlay_png(findings: Findings, film: NDArray[np.uint8]) -> bytes:
+def overlay_png(record: ResultRecord, film: NDArray[np.uint8]) -> bytes:
     """Draw the film with the shown candidates outlined and numbered; return the PNG's bytes.
 
     Parameters
     ----------
-    findings
-        What was found. The picture holds nothing that identifies the file.
+    record
+        What was found in a film that was read. The picture holds nothing that identifies the file.
     film
         uint8 (rows, cols), from `displayed`.
+
+    Raises
+    ------
+    ValueError
+        When the record is that of a film that failed.
     """
-    rows, columns = findings.image.shape
-    scale = (film.shape[0] / rows, film.shape[1] / columns)
+    if record.image is None:
+        raise ValueError("a film that failed has no picture")
+    scale = (film.shape[0] / record.image.rows, film.shape[1] / record.image.columns)
     canvas = np.asarray(cv2.cvtColor(film, cv2.COLOR_GRAY2BGR), np.uint8)
-    shown = [candidate for candidate in findings.candidates if candidate.shown]
-    draw_candidates(canvas, shown, scale, [str(candidate.id) for candidate in shown])
-    return encode_png(add_caption(canvas, findings, scale[1]))
+    shown = [candidate for candidate in record.candidates if candidate.shown]
+    contours = [np.array(candidate.contour_px, np.int32) for candidate in shown]
+    draw_candidates(canvas, contours, scale, [str(candidate.id) for candidate in shown])
+    return encode_png(add_caption(canvas, record, scale[1]))
 
 
 def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:
@@ -117,16 +131,16 @@ def display_scale(rows: int, columns: int, *, at_most_px: int) -> float:
     return min(max(long_side, MIN_LONG_SIDE_PX), at_most_px) / long_side
 
 
-def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:
-    """Stretch the normalised image to 8-bit grey.
+def grey_window(image: FloatImage, exposed: BoolImage) -> Window:
+    """Return the values of the normalised image that are displayed as black and as white.
 
     Parameters
     ----------
     image
         float32 (rows, cols) in [0, 1], bone bright.
     exposed
-        bool (rows, cols); the stretch looks at these pixels only, on a large film at some hundred
-        thousand of them, so that a white marker or a black collimator does not flatten the film.
+        bool (rows, cols); only these pixels are looked at, on a large film some hundred thousand
+        of them, so that a white marker or a black collimator does not flatten the film.
     """
     # every so manieth pixel each way tells as much as all of a large film
     step = max(1, int((image.size / _ENOUGH_PX) ** 0.5))
@@ -134,7 +148,21 @@ def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:
     inside = sample[looked_at] if looked_at.any() else sample.ravel()
     low, high = (float(value) for value in np.percentile(inside, (0.5, 99.8)))
     if high - low < 1e-6:  # a blank film stays mid-grey rather than turning into amplified noise
-        low, high = low - 0.5, high + 0.5
+        return low - 0.5, high + 0.5
+    return low, high
+
+
+def to_grey(image: FloatImage, window: Window) -> NDArray[np.uint8]:
+    """Stretch the normalised image to 8-bit grey.
+
+    Parameters
+    ----------
+    image
+        float32 (rows, cols) in [0, 1], bone bright.
+    window
+        From `grey_window`.
+    """
+    low, high = window
     factor = 255 / (high - low)
     # one pass: scale, shift, round, and keep to 0 and 255
     stretched = cv2.addWeighted(image, factor, image, 0.0, -low * factor, dtype=cv2.CV_8U)
@@ -143,7 +171,7 @@ def to_grey(image: FloatImage, exposed: BoolImage) -> NDArray[np.uint8]:
 
 def draw_candidates(
     canvas: NDArray[np.uint8],
-    candidates: Sequence[Candidate],
+    contours: Sequence[NDArray[np.int32]],
     scale: tuple[float, float],
     texts: Sequence[str],
     colour: tuple[int, int, int] = AMBER,
@@ -154,8 +182,8 @@ def draw_candidates(
     ----------
     canvas
         uint8 (rows, cols, 3): the film.
-    candidates
-        Which ones.
+    contours
+        int32 (n, 2) each: the candidates' boundaries, as (row, col) in the stored matrix.
     scale
         Display pixels per stored pixel, (down the rows, along a row).
     texts
@@ -168,19 +196,19 @@ def draw_candidates(
     gap = 4 + round(max(scale) / 2)
     taken = np.zeros((rows, columns), np.uint8)
     outlines = []
-    for candidate in candidates:
-        points = (candidate.region.contour_px + 0.5) * np.array(scale) - 0.5
+    for contour in contours:
+        points = (contour + 0.5) * np.array(scale) - 0.5
         mask = _ring_mask(points, (rows, columns), gap)
         outlines.append(_outer_contours(mask))
         cv2.bitwise_or(taken, mask, dst=taken)
-    for contours in outlines:
-        _draw_lines(canvas, contours, HALO, 3)
-    for contours in outlines:  # all colour over all halos, where two candidates touch
-        _draw_lines(canvas, contours, colour, 1)
+    for lines in outlines:
+        _draw_lines(canvas, lines, HALO, 3)
+    for lines in outlines:  # all colour over all halos, where two candidates touch
+        _draw_lines(canvas, lines, colour, 1)
     place_tags(
         canvas,
         taken=taken,
-        outlines=[np.concatenate(contours)[:, 0, :] for contours in outlines],
+        outlines=[np.concatenate(lines)[:, 0, :] for lines in outlines],
         texts=texts,
         height_px=text_height(rows, columns),
     )

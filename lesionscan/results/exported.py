@@ -9,26 +9,11 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from lesionscan.files import parse_json
 from lesionscan.results.atomic import remove, write_bytes
 from lesionscan.results.paths import ResultPaths, read_file
 from lesionscan.results.record import is_sealed, sealed_json, sha256_of
-
-_WITHOUT_ACCOUNT = "1.3"
-"""The schema_version of results beside which no account of exports was written."""
-
-
-def accounts_for_no_exports(result: Mapping[str, Any]) -> bool:
-    """Say whether a version made a result that wrote exports without accounting for them.
-
-    Parameters
-    ----------
-    result
-        The film's JSON, read back.
-    """
-    return bool(result["schema_version"] == _WITHOUT_ACCOUNT)
 
 
 def exported(paths: ResultPaths) -> dict[str, str]:
@@ -64,9 +49,7 @@ def is_as_exported(path: Path, written: Mapping[str, str]) -> bool:
     return data is not None and sha256_of(data) == written.get(path.name)
 
 
-def write_exports(
-    paths: ResultPaths, files: Mapping[Path, bytes], *, keep: bool, all_own: bool
-) -> list[Path]:
+def write_exports(paths: ResultPaths, files: Mapping[Path, bytes], *, keep: bool) -> list[Path]:
     """Write a film's exports.
 
     Parameters
@@ -77,8 +60,6 @@ def write_exports(
         What to write, by path.
     keep
         Whether other exports stay; otherwise they are of an earlier result, and are removed.
-    all_own
-        Whether those that no account names are lesionscan's too: earlier versions kept none.
 
     Returns
     -------
@@ -91,7 +72,7 @@ def write_exports(
         When one cannot be written.
     """
     before = exported(paths)
-    own = {path for path in paths.exports.values() if all_own or path.name in before}
+    own = {path for path in paths.exports.values() if path.name in before}
     refused = [
         path
         for path, data in files.items()

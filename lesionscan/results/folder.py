@@ -7,13 +7,12 @@ there is made again if lesionscan has written it, and otherwise stays.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lesionscan.results.atomic import link_or_copy, refuse_links, remove, write_bytes
 from lesionscan.results.exported import (
-    accounts_for_no_exports,
     exported,
     is_as_exported,
     write_exports,
@@ -21,29 +20,13 @@ from lesionscan.results.exported import (
 from lesionscan.results.own_files import NotOwnError, claim_film, is_claimed
 from lesionscan.results.paths import ResultPaths, read_file
 from lesionscan.results.record import (
+    ToolRecord,
     is_sealed,
     name_of,
     parse_result,
     result_name,
     sha256_of,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MadeWith:
-    """What a result was made with.
-
-    Attributes
-    ----------
-    version
-        Version of the program.
-    settings_sha256, scorer_sha256
-        Hashes of the settings and of the scorer's file, hexadecimal.
-    """
-
-    version: str
-    settings_sha256: str
-    scorer_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +45,7 @@ class Origin:
 
     file: str
     sha256: str
-    tool: MadeWith
+    tool: ToolRecord
 
     def is_named_in(self, data: bytes) -> bool:
         """Say whether the bytes of a JSON that is no result any more still name the same."""
@@ -70,10 +53,9 @@ class Origin:
         return all(one.encode("ascii") in data for one in hashes)
 
 
-def is_made_with(result: Mapping[str, Any], tool: MadeWith) -> bool:
-    """Say of a JSON read back whether it was made with the same."""
-    said = result["tool"]
-    return all(said.get(part.name) == getattr(tool, part.name) for part in fields(tool))
+def tool_of(result: Mapping[str, Any]) -> ToolRecord:
+    """Return what a JSON read back says that it was made with."""
+    return ToolRecord(**result["tool"])
 
 
 def read_result(out: Path, name: str, *, contours: bool = False) -> dict[str, Any] | None:
@@ -153,7 +135,7 @@ def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) 
         if made.is_named_in(data):
             found.altered.add(number)
         return
-    same = result["input"]["sha256"] == made.sha256 and is_made_with(result, made.tool)
+    same = result["input"]["sha256"] == made.sha256 and made.tool.found_alike(tool_of(result))
     if result["status"] != "ok" or not same:
         return
     if not (is_sealed(data) and _has(paths, result, _RESULTS)):
@@ -188,11 +170,8 @@ def _has(paths: ResultPaths, result: Mapping[str, Any], hashes: Sequence[str]) -
     """Say whether files are as the JSON says that they were written."""
     pictures = result["pictures"]
     for name in set(hashes).intersection(_expected(pictures)):
-        path, expected = _picture_path(paths, name), pictures.get(name)
-        if expected is None:
-            if not path.is_file():
-                return False
-        elif (data := read_file(path)) is None or sha256_of(data) != expected:
+        data = read_file(_picture_path(paths, name))
+        if data is None or sha256_of(data) != pictures[name]:
             return False
     return True
 
@@ -217,11 +196,7 @@ def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
 
 
 def _expected(pictures: Mapping[str, Any]) -> list[str]:
-    names = [name for name in (*_RESULTS, *_PAGE) if pictures.get(name) is not None]
-    if "view_sha256" in names:
-        return names
-    # of schema_version 1.3, which has no hashes of what the page needs
-    return [*names, *(_PAGE if "overlay_sha256" in names else _PAGE[:1])]
+    return [name for name in (*_RESULTS, *_PAGE) if pictures[name] is not None]
 
 
 def write_result(
@@ -261,9 +236,9 @@ def write_result(
         When one cannot be written.
     """
     paths = ResultPaths.of(out, name)
-    older = _claim(paths, name)
+    _claim(paths, name)
     remove(paths.record, within=out)  # while the others change, no JSON may vouch for them
-    refused = write_exports(paths, exports or {}, keep=False, all_own=older)
+    refused = write_exports(paths, exports or {}, keep=False)
     given = pictures or {}
     for kind, path in paths.pictures.items():
         data = given.get(kind)
@@ -296,16 +271,16 @@ def bring(out: Path, name: str, into: Path) -> None:
     """
     have, want = ResultPaths.of(out, name), ResultPaths.of(into, name)
     result = read_result(out, name)
-    older = _claim(want, name)
+    _claim(want, name)
     if result is None:
         return
-    written, all_own = exported(have), accounts_for_no_exports(result)
+    written = exported(have)
     exports = {
         want.exports[kind]: data
         for kind, path in have.exports.items()
-        if (all_own or is_as_exported(path, written)) and (data := read_file(path)) is not None
+        if is_as_exported(path, written) and (data := read_file(path)) is not None
     }
-    refused = write_exports(want, exports, keep=False, all_own=older)
+    refused = write_exports(want, exports, keep=False)
     if refused:
         raise NotOwnError(refused[0])
     there = expected_paths(have, result)
@@ -318,25 +293,18 @@ def bring(out: Path, name: str, into: Path) -> None:
             remove(target, within=into)  # of an earlier merge
 
 
-def _claim(paths: ResultPaths, name: str) -> bool:
+def _claim(paths: ResultPaths, name: str) -> None:
     """Make sure that a film's results may be replaced, and account for them.
 
     Exports are not looked at: `write_exports` does.
-
-    Returns
-    -------
-    bool
-        Whether the results there are of a version that did not account for exports.
     """
     for path in (paths.record, paths.view):
         refuse_links(path, within=paths.out)
     named = (paths.record, *paths.pictures.values(), paths.exported)
     there = [path for path in named if os.path.lexists(path)]
-    own = _own_result(paths, name) if there else None
-    if there and own is None and not is_claimed(paths.out, name):
+    if there and _own_result(paths, name) is None and not is_claimed(paths.out, name):
         raise NotOwnError(there[0])
     claim_film(paths.out, name)
-    return own is not None and accounts_for_no_exports(own)
 
 
 def _own_result(paths: ResultPaths, name: str) -> dict[str, Any] | None:
@@ -378,8 +346,7 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
         return False
     if not ((result is not None and is_sealed(data)) or is_claimed(out, name)):
         return False
-    older = result is not None and accounts_for_no_exports(result)
-    write_exports(paths, {}, keep=False, all_own=older)
+    write_exports(paths, {}, keep=False)
     for path in (
         *paths.pictures.values(),
         paths.record,

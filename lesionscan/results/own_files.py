@@ -60,9 +60,6 @@ class OwnFiles:
     ----------
     out
         The output folder.
-    also_own
-        Says of a file that no account names whether it is lesionscan's nevertheless, given its name
-        and path: earlier versions kept no account.
     below
         A results folder that the output folder may lie in: no link between the two is followed.
     private
@@ -74,13 +71,11 @@ class OwnFiles:
         self,
         out: Path,
         *,
-        also_own: Callable[[str, Path], bool] = lambda _name, _path: False,
         below: Path | None = None,
         private: str | None = None,
     ) -> None:
         self.out = out
         self._within = below if below is not None and out.is_relative_to(below) else out
-        self._also_own = also_own
         self._private = private
         self._known: dict[str, set[str]] | None = None
 
@@ -169,7 +164,7 @@ class OwnFiles:
         if not os.path.lexists(path):
             return True
         name = path.relative_to(self.out).as_posix()
-        return self._accounts_for(name, path) or self._also_own(name, path)
+        return self._accounts_for(name, path)
 
     def _accounts_for(self, name: str, path: Path) -> bool:
         sha256 = _sha256(path)

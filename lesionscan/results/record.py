@@ -31,7 +31,7 @@ from lesionscan.files import check_values
 from lesionscan.radiograph import Notice
 from lesionscan.results.names import is_result_name
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
@@ -91,8 +91,24 @@ class ToolRecord(Record):
 
     name: Literal["lesionscan"] = Field(default="lesionscan", description="Name of the program.")
     version: str = Field(description="Version of the program.")
-    settings_sha256: str = Field(description="SHA-256 (hexadecimal) of the settings.")
+    pipeline: int = Field(
+        description="Number of the program's way from film to candidates; it rises when the same "
+        "film gives other numbers."
+    )
+    settings_sha256: str = Field(
+        description="SHA-256 (hexadecimal) of the settings of reading and search."
+    )
+    output_sha256: str = Field(description="SHA-256 (hexadecimal) of the settings of the output.")
     scorer_sha256: str = Field(description="SHA-256 (hexadecimal) of the scorer's file.")
+
+    def found_alike(self, other: Self) -> bool:
+        """Say whether the same film gives the same candidates and numbers with another."""
+        names = ("pipeline", "settings_sha256", "scorer_sha256")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def made_alike(self, other: Self) -> bool:
+        """Say whether it gives the same results, pictures included."""
+        return self.found_alike(other) and self.output_sha256 == other.output_sha256
 
 
 class InputRecord(Record):
@@ -217,8 +233,7 @@ class PicturesRecord(Record):
     )
     view_sha256: str | None = Field(
         default=None,
-        description="SHA-256 (hexadecimal) of the film's script of the report page; null in "
-        "schema_version 1.3.",
+        description="SHA-256 (hexadecimal) of the film's script of the report page.",
     )
     film_sha256: str | None = Field(
         default=None,
@@ -234,8 +249,8 @@ class PicturesRecord(Record):
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.3", "1.4"] = Field(
-        default="1.4", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.5"] = Field(
+        default="1.5", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
@@ -261,6 +276,11 @@ class ResultRecord(Record):
     )
     disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
 
+    @property
+    def name(self) -> str:
+        """Name of its results, without endings."""
+        return result_name(self.input.file, self.input.frame, self.input.frames)
+
     @model_validator(mode="after")
     def _parts_fit_the_status(self) -> Self:
         if self.status == "ok":
@@ -279,10 +299,33 @@ class ResultRecord(Record):
 _CONTOURS: Any = {"candidates": {"__all__": {"contour_px"}}}
 
 
-def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | None:
+def parse_record(data: bytes) -> ResultRecord | None:
     """Read the bytes of a per-image result back.
 
     Whether they are as they were written is another question (`is_sealed`).
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+
+    Returns
+    -------
+    ResultRecord or None
+        None where they do not fit it, or are no JSON.
+    """
+    try:
+        check_values(data)
+        record = ResultRecord.model_validate_json(data, strict=True)
+    except ValueError:
+        return None
+    if record.status == "ok" and record.pictures is None:
+        return None  # as a record is before its pictures are made
+    return record
+
+
+def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | None:
+    """Read the bytes of a per-image result back as plain values.
 
     Parameters
     ----------
@@ -294,15 +337,11 @@ def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | Non
     Returns
     -------
     dict or None
-        The JSON, its arrays as tuples; None where it does not fit `ResultRecord`, or is no JSON.
+        The JSON, its arrays as tuples; None where `parse_record` has none.
     """
-    try:
-        check_values(data)
-        record = ResultRecord.model_validate_json(data, strict=True)
-    except ValueError:
+    record = parse_record(data)
+    if record is None:
         return None
-    if record.status == "ok" and record.pictures is None:
-        return None  # as a record is before its pictures are made
     # in a tenth of the time that parsing the JSON once more would take
     return record.model_dump(mode="python", exclude=None if contours else _CONTOURS)
 

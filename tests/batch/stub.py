@@ -59,7 +59,7 @@ def find_stub(
         radiograph=radiograph,
         settings=made.settings,
         scorer_sha256=made.scorer_sha256,
-        image=made.image,
+        image=pipeline.normalise_film(radiograph, made.settings).image,
         exposed=made.exposed,
         lucency=made.lucency,
         bone=made.bone,

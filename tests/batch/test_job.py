@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lesionscan.batch import resume
+from lesionscan.batch.exports import Export
 from lesionscan.batch.job import lost, process
 from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.resume import kept_outcomes
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
+from lesionscan.reading import Frames, open_radiographs
+from lesionscan.reporting import conversion
 from lesionscan.results import folder as results_module
 from lesionscan.results.atomic import OutputError, write_bytes
 from lesionscan.results.paths import ResultPaths
@@ -81,7 +84,7 @@ def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
 
 
 def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
-    """With the same input, settings, scorer and version, results are kept untouched."""
+    """With the same input, settings, scorer and pipeline, results are kept untouched."""
     job = make_job(tmp_path)
     first, paths = done(job), ResultPaths.of(job.out, job.name)
     before = paths.record.stat().st_mtime_ns
@@ -92,23 +95,23 @@ def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["input", "settings", "scorer", "version", "overlay", "labels", "bone", "json"]
+    "change", ["input", "settings", "scorer", "pipeline", "overlay", "labels", "bone", "json"]
 )
 def test_a_film_is_done_again_when_anything_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Another input, setting, scorer or version, or a missing or broken result, is not kept."""
+    """Another input, setting, scorer or pipeline, or a missing or broken result, is not kept."""
     job = make_job(tmp_path)
     done(job)
     paths = ResultPaths.of(job.out, job.name)
     if change == "input":
         write_film(job.path, score=150)
     if change == "settings":
-        job = replace(job, settings=Settings(shown_score=0.3))
+        job = replace(job, settings=Settings(scales=7))
     if change == "scorer":
         job = replace(job, scorer=make_scorer(tmp_path))
-    if change == "version":
-        monkeypatch.setattr(resume, "__version__", "0.0.9")
+    if change == "pipeline":
+        monkeypatch.setattr(conversion, "PIPELINE", pipeline.PIPELINE + 1)
     if change == "overlay":
         paths.overlay.write_bytes(b"")
     if change == "labels":
@@ -119,6 +122,65 @@ def test_a_film_is_done_again_when_anything_changed(
         paths.record.write_bytes(paths.record.read_bytes()[:100])
     assert not done(job).resumed
     assert paths.overlay.stat().st_size > 0
+
+
+OUTPUTS = (
+    Settings(),
+    Settings(overlay=False),
+    Settings(overlay_max_px=300),
+    Settings(shown_score=0.2),
+    Settings(shown_score=0.9, overlay_max_px=500),
+)
+
+
+@pytest.mark.parametrize("before", OUTPUTS)
+@pytest.mark.parametrize("after", OUTPUTS)
+def test_output_settings_never_search_a_film_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Settings, after: Settings
+) -> None:
+    """The files are, byte for byte, those of a scan with these settings from the beginning."""
+    job = replace(make_job(tmp_path), settings=before, exports=frozenset({Export.NRRD}))
+    done(job)
+    fresh = replace(job, out=tmp_path / "fresh", settings=after)
+    done(fresh)
+    searched: list[object] = []
+    monkeypatch.setattr(pipeline, "find_candidates", searched.append)
+    outcome = done(replace(job, settings=after))
+    assert not searched
+    assert outcome.resumed
+    assert (outcome.candidates, outcome.not_exported) == (2, None)
+    assert tree(job.out) == tree(fresh.out)
+    assert done(replace(job, settings=after)).resumed
+
+
+def test_exports_are_made_anew_with_the_pictures(tmp_path: Path) -> None:
+    """They name the seal of the JSON, which changes; those of an earlier run are not lost."""
+    job = replace(make_job(tmp_path), exports=frozenset({Export.NRRD}))
+    done(job)
+    again = replace(job, settings=Settings(overlay=False), exports=frozenset())
+    assert done(again).resumed
+    fresh = replace(job, out=tmp_path / "fresh", settings=again.settings)
+    done(fresh)
+    assert tree(job.out) == tree(fresh.out)
+
+
+@pytest.mark.parametrize("gone", ["view", "labels"])
+def test_what_is_gone_meanwhile_is_searched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Between the look at the results and their use."""
+    job = make_job(tmp_path)
+    done(job)
+    path = getattr(ResultPaths.of(job.out, job.name), gone)
+
+    def reading(film: Path, *, settings: Settings) -> AbstractContextManager[Frames]:
+        path.unlink()
+        return open_radiographs(film, settings=settings)
+
+    monkeypatch.setattr("lesionscan.batch.job.open_radiographs", reading)
+    outcome = done(replace(job, settings=Settings(overlay=False)))
+    assert (outcome.status, outcome.resumed) == ("ok", False)
+    assert path.is_file()
 
 
 @pytest.mark.parametrize("order", [0, RAISE])

@@ -13,7 +13,10 @@ from lesionscan.batch.discover import InputError
 from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.run import EngineError, Options, RunSummary, make_plan, run_scan
 from lesionscan.detection import pipeline
+from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.scorer.errors import ScorerError
+from lesionscan.detection.scorer.scorer_file import Scorer
+from lesionscan.radiograph import Radiograph
 from lesionscan.results import atomic
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
@@ -297,3 +300,39 @@ def test_what_a_worker_left_that_died_in_this_run_is_removed(films: Path, tmp_pa
     scan(films, out, on_done=die)
     scan(films, tmp_path / "whole")
     assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_only_what_changes_the_numbers_searches_films_again(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings of the output and limits change pictures alone; search and scorer search again."""
+    searched: list[str] = []
+
+    def counted(
+        radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
+    ) -> Findings:
+        searched.append("")
+        return find_stub(radiograph, settings, scorer)
+
+    monkeypatch.setattr(pipeline, "find_candidates", counted)
+    out, fresh, other = tmp_path / "out", tmp_path / "fresh", tmp_path / "other.scorer"
+    other.write_bytes(scorer_bytes())
+    scan(films, out)
+    for settings, scorer, again in (
+        (Settings(overlay=False), None, 0),
+        (Settings(overlay_max_px=300), None, 0),
+        (Settings(shown_score=0.6), None, 0),
+        (Settings(max_frames=99), None, 0),
+        (Settings(scales=7), None, 4),
+        (Settings(scales=7), other, 4),
+    ):
+        searched.clear()
+        summary = scan(films, out, settings=settings, scorer=scorer)
+        # the film that fails is tried each time
+        assert (len(searched) - 1, summary.tally.resumed) == (again, 4 - again)
+        scan(films, fresh, settings=settings, scorer=scorer)
+        mine, theirs = (
+            {name: data for name, data in tree(folder).items() if name != "run.json"}
+            for folder in (out, fresh)
+        )
+        assert mine == theirs

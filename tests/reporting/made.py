@@ -12,6 +12,7 @@ from lesionscan.detection.measurements import Flag
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Candidate, Reason
 from lesionscan.radiograph import Notice, Radiograph, Spacing
+from lesionscan.reporting.overlay import displayed, grey_window
 from lesionscan.settings import Settings
 
 
@@ -90,6 +91,13 @@ def make_findings(film: Film | None = None) -> Findings:
         labels=labels,
         candidates=tuple(candidates) if film.assessed else (),
     )
+
+
+def displayed_of(findings: Findings) -> NDArray[np.uint8]:
+    """Return the film as it is displayed."""
+    window = grey_window(findings.image, findings.exposed)
+    at_most_px = findings.settings.overlay_max_px
+    return displayed(findings.image, window, at_most_px=at_most_px)
 
 
 def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[np.bool_]) -> Region:

@@ -11,18 +11,20 @@ from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.score import Reason
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.caption import caption_words, reason_words, scale_bar
+from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.drawing import broken, text_size
 from lesionscan.reporting.overlay import (
     bone_png,
     display_scale,
-    displayed,
+    grey_window,
     labels_png,
     overlay_png,
     to_grey,
 )
 from lesionscan.reporting.tags import place_tags
+from lesionscan.results.record import ImageRecord
 from lesionscan.settings import Settings
-from tests.reporting.made import Disk, Film, make_findings
+from tests.reporting.made import Disk, Film, displayed_of, make_findings
 
 AMBER = np.array((0, 176, 255))
 
@@ -36,7 +38,8 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 
 def overlaid(findings: Findings) -> bytes:
     """Return the overlay of findings."""
-    return overlay_png(findings, displayed(findings))
+    record = ok_record(findings, file="a.png", sha256=None)
+    return overlay_png(record, displayed_of(findings))
 
 
 def amber(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -101,7 +104,7 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
     size = (round(film.columns * scale), round(rows * scale))
     inside = cv2.resize((drawn.labels > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
-    plain = displayed(drawn)
+    plain = displayed_of(drawn)
     change = np.abs(picture[: size[1], : size[0]] - plain[:, :, None]).max(axis=2)
     assert inside.any()
     assert change[inside > 0].max() <= 8  # the fringe of the halo's smoothing
@@ -109,22 +112,22 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
 
 def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
     """The words count candidates, give the disclaimer, and say when bone was not assessed."""
-    assert caption_words(make_findings())[0] == "2 candidates (1 shown)"
-    assert "not a diagnosis" in " ".join(caption_words(make_findings()))
-    words = caption_words(make_findings(Film(assessed=False)))
+    words = caption_words(make_findings().candidates, assessed=True)
+    assert words[0] == "2 candidates (1 shown)"
+    assert "not a diagnosis" in " ".join(words)
+    words = caption_words((), assessed=False)
     assert words[0] == "not assessed: bone mask confidence low"
 
 
 def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
     """Its strongest reasons, + for a lesion and - against; nothing where none is shown."""
-    findings = make_findings()
-    assert reason_words(findings) == "1:  + brighter bone all round   - no bright rim"
+    candidates = make_findings().candidates
+    assert reason_words(candidates) == "1:  + brighter bone all round   - no bright rim"
     many = tuple(Reason("edge", 0.0, -1.0 / rank, f"reason {rank}") for rank in range(1, 6))
-    crowded = replace(findings.candidates[0], reasons=many)
-    words = reason_words(replace(findings, candidates=(crowded,)))
+    words = reason_words((replace(candidates[0], reasons=many),))
     assert words == "1:  - reason 1   - reason 2   - reason 3"
-    assert reason_words(make_findings(Film(disks=(Disk(150, 100, 14, 0.2),)))) == ""
-    assert reason_words(make_findings(Film(disks=()))) == ""
+    assert reason_words(make_findings(Film(disks=(Disk(150, 100, 14, 0.2),))).candidates) == ""
+    assert reason_words(()) == ""
 
 
 def test_long_reasons_are_broken_into_lines() -> None:
@@ -136,15 +139,23 @@ def test_long_reasons_are_broken_into_lines() -> None:
     assert " ".join(lines).split() == text.split()
 
 
+def spaced(spacing: Spacing | None) -> ImageRecord:
+    """Return what a record says of a picture with a spacing."""
+    image = ok_record(make_findings(Film(spacing=spacing)), file="a.png", sha256=None).image
+    assert image is not None
+    return image
+
+
 def test_the_scale_bar_is_as_long_as_it_says() -> None:
     """20 mm at 0.5 mm a column and twofold enlargement are 80 display pixels."""
-    spacing = Spacing(0.25, 0.5, "ImagerPixelSpacing", "detector")
-    assert scale_bar(spacing, 2.0, 100.0) == (80.0, "20 mm at the detector")
+    image = spaced(Spacing(0.25, 0.5, "ImagerPixelSpacing", "detector"))
+    assert scale_bar(image, 2.0, 100.0) == (80.0, "20 mm at the detector")
 
 
-def test_no_scale_bar_where_a_millimetre_does_not_fit() -> None:
+def test_no_scale_bar_where_a_millimetre_does_not_fit_or_is_not_known() -> None:
     """A bar longer than the strip is left out."""
-    assert scale_bar(Spacing(0.01, 0.01, "user", "patient"), 1.0, 50.0) is None
+    assert scale_bar(spaced(Spacing(0.01, 0.01, "user", "patient")), 1.0, 50.0) is None
+    assert scale_bar(spaced(None), 1.0, 50.0) is None
 
 
 def test_spacing_adds_a_line_to_the_strip() -> None:
@@ -192,14 +203,16 @@ def test_grey_is_stretched_inside_the_field() -> None:
     image[:5] = 1.0
     exposed = np.ones(image.shape, np.bool_)
     exposed[:5] = False
-    grey = to_grey(image, exposed)
+    grey = to_grey(image, grey_window(image, exposed))
     assert (grey[20, 0], grey[20, 40], grey[0, 0]) == (0, 255, 255)
 
 
 def test_a_blank_film_is_mid_grey() -> None:
     """A film of one value stays quiet instead of turning into noise, exposed or not."""
     blank = np.full((20, 20), 0.3, np.float32)
-    assert {*to_grey(blank, np.zeros((20, 20), np.bool_)).ravel().tolist()} == {128}
+    assert {*to_grey(blank, grey_window(blank, np.zeros((20, 20), np.bool_))).ravel().tolist()} == {
+        128
+    }
 
 
 def test_the_same_findings_give_the_same_picture() -> None:

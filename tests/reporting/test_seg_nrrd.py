@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.overlay import to_grey
+from lesionscan.reporting.overlay import grey_window, to_grey
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.labels import LabelsError
 from lesionscan.results.png import encode_png
@@ -160,7 +160,8 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
     """A segmentation without spacing lies where the film's PNG lies when ITK reads that."""
     sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
     findings = make_findings(Film())
-    (tmp_path / "film.png").write_bytes(encode_png(to_grey(findings.image, findings.exposed)))
+    grey = to_grey(findings.image, grey_window(findings.image, findings.exposed))
+    (tmp_path / "film.png").write_bytes(encode_png(grey))
     (tmp_path / "a.seg.nrrd").write_bytes(seg_nrrd(as_json(), findings.labels))
     film, volume = (sitk.ReadImage(str(tmp_path / name)) for name in ("film.png", "a.seg.nrrd"))
     labels = volume[:, :, 0]

@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,30 +193,3 @@ def test_damaged_page_files_are_made_again(tmp_path: Path, part: str, damage: st
     assert not outcome.resumed
     assert tree(job.out) == before
     assert not path.is_symlink()
-
-
-def as_older(paths: ResultPaths) -> None:
-    """Make a result one of schema_version 1.3, without hashes of what the page needs."""
-    result = json.loads(paths.record.read_bytes())
-    for name in ("view", "film", "thumbnail"):
-        del result["pictures"][f"{name}_sha256"]
-    result |= {"schema_version": "1.3", "seal_sha256": ""}
-    paths.record.write_bytes(sealed_json(result))
-
-
-def test_results_of_schema_1_3_are_kept(tmp_path: Path) -> None:
-    """With all that belongs to them; where a file of the page is gone, they are made again."""
-    job = Job(
-        write_film(tmp_path / "a.png"), "a.png", tmp_path / "out", Settings(), None, resume=True
-    )
-    list(process(job))
-    before, paths = tree(job.out), ResultPaths.of(job.out, "a.png")
-    as_older(paths)
-    (outcome,) = process(job)
-    assert outcome.resumed
-    paths.thumbnail.unlink()
-    (outcome,) = process(job)
-    assert not outcome.resumed
-    assert tree(job.out) == before
-    (outcome,) = process(replace(job, resume=False))
-    assert outcome.status == "ok"

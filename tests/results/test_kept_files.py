@@ -267,49 +267,6 @@ def test_a_damaged_account_of_exports_names_none(films: Path, tmp_path: Path, da
     assert tree(out) == before
 
 
-def as_earlier_version(out: Path) -> None:
-    """Make a results folder one of schema_version 1.3, which kept no accounts."""
-    for account in out.glob(".lesionscan-written-*"):
-        account.unlink()
-    for path in (*out.glob("*.json"), *(out / FILMS_FOLDER).glob("*.exports.json")):
-        if path.name.endswith(".exports.json"):
-            path.unlink()
-            continue
-        text = path.read_text("utf-8").replace('"schema_version": "1.4"', '"schema_version": "1.3"')
-        path.write_text(text, "utf-8")
-        result = json.loads(text)
-        if "pictures" in result:
-            for name in ("view", "film", "thumbnail"):
-                result["pictures"].pop(f"{name}_sha256", None)
-            path.write_bytes(sealed_json({**result, "seal_sha256": ""}))
-
-
-def test_results_of_an_earlier_version_are_resumed(films: Path, tmp_path: Path) -> None:
-    """Its tables and page are known by what stands in them, its results by their seals."""
-    out = tmp_path / "out"
-    options = Options(Settings(), exports=EXPORTS | {Export.COCO})
-    scan(films, out, options)
-    as_earlier_version(out)
-    summary = scan(films, out, options)
-    assert (summary.tally.resumed, summary.tally.not_exported) == (2, 0)
-    as_earlier_version(out)
-    other = Options(Settings(shown_score=0.4))
-    assert scan(films, out, other).tally.failed == 0
-    scan(films, tmp_path / "fresh", other)
-    assert tree(out) == tree(tmp_path / "fresh")
-
-
-def test_a_users_file_in_an_earlier_versions_folder_is_kept(films: Path, tmp_path: Path) -> None:
-    """A run.json of ours does not vouch for a table that does not look like one."""
-    out = tmp_path / "out"
-    scan(films, out)
-    as_earlier_version(out)
-    mine = put(out / "candidates.csv")
-    with pytest.raises(InputError, match=rf"candidates\.csv {NOT_OWN}"):
-        scan(films, out)
-    assert mine.read_bytes() == MINE
-
-
 # -- links
 
 

@@ -1,6 +1,5 @@
 """Only files that lesionscan has written are replaced or removed."""
 
-import json
 import os
 from pathlib import Path
 
@@ -187,13 +186,3 @@ def test_no_link_below_the_output_folder_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "t").read_bytes() == b"1"
     assert [path.name for path in outside.iterdir()] == ["t"]
     assert (outside / "t").read_bytes() == b"theirs"
-
-
-def test_what_earlier_versions_wrote_can_be_recognised(tmp_path: Path) -> None:
-    """By whoever knows what it looked like."""
-    path = tmp_path / "t.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    own = OwnFiles(tmp_path, also_own=lambda name, file: name == "t.csv" and file == path)
-    own.write(path, b"new")
-    lines = [json.loads(line) for line in account(tmp_path).read_text().split("\n") if line]
-    assert [line["file"] for line in lines] == ["t.csv"]

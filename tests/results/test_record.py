@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lesionscan.detection.measure import Region
 from lesionscan.radiograph import Notice, Spacing
-from lesionscan.reporting.conversion import failed_record, ok_record, rounded
+from lesionscan.reporting.conversion import failed_record, ok_record, rounded, tool_record
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS
 from lesionscan.results.record import (
     SCHEMA_PATH,
@@ -22,6 +22,7 @@ from lesionscan.results.record import (
     sealed_json,
     to_json,
 )
+from lesionscan.settings import Settings
 from tests.reporting.made import Film, make_findings
 
 SPACING = Spacing(0.14300001, 0.143, "ImagerPixelSpacing", "detector")
@@ -40,8 +41,7 @@ def failed_json() -> dict[str, Any]:
     record = failed_record(
         InputRecord(file="x.dcm", frame=1, frames=1, sha256=None),
         Notice("truncated", "the file ends early"),
-        settings_sha256="1" * 64,
-        scorer_sha256="2" * 64,
+        tool_record(Settings(), "2" * 64),
     )
     result: dict[str, Any] = json.loads(to_json(record))
     return result
@@ -57,7 +57,7 @@ def validate(result: dict[str, Any]) -> None:
 def test_the_contract_holds() -> None:
     """Every key of the architecture's contract is there with its type."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
-    assert result["schema_version"] == "1.4"
+    assert result["schema_version"] == "1.5"
     assert result["tool"]["name"] == "lesionscan"
     assert result["tool"]["scorer_sha256"] == "5" * 64
     source = {"file": "a/knee.dcm", "frame": 1, "frames": 1, "sha256": "0" * 64}

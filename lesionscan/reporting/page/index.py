@@ -152,12 +152,12 @@ def film_line(result: Mapping[str, Any]) -> FilmLine:
         The film's JSON, read back.
     """
     acquisition, listed = result["acquisition"], result["candidates"]
-    candidates = listed[: on_page(listed)]
+    candidates = listed[: on_page((one["score"], one["shown"]) for one in listed)]
     lengths = [candidate["feret_max_mm"] for candidate in candidates]
     return FilmLine(
         name=name_of(result),
         seal=result["seal_sha256"],
-        labels=labels_mark(result),
+        labels=labels_mark(result["pictures"]["labels_sha256"]),
         assessed=int(result["bone"]["assessed"]),
         picture=int(has_overlay(result)),
         body_part=acquisition.get("body_part_examined"),

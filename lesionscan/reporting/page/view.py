@@ -1,19 +1,22 @@
 """What the page shows of one film: its picture, a thumbnail, and a script with what was found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from lesionscan.detection.measurements import MEASUREMENTS
 from lesionscan.detection.pipeline import Findings
+from lesionscan.files import check_values
 from lesionscan.radiograph import BoolImage
 from lesionscan.reporting.caption import told
-from lesionscan.reporting.page.script import call
-from lesionscan.results.record import name_of
+from lesionscan.reporting.overlay import Window, grey_window
+from lesionscan.reporting.page.script import call, parse_call
+from lesionscan.results.record import CandidateRecord, ResultRecord
 
 MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
 """The page can show so many candidates of a film, of such scores, and whatever is shown anyway; the
@@ -53,6 +56,46 @@ class CandidateData:
 
 
 @dataclass(frozen=True, slots=True)
+class Backdrop:
+    """What lies behind the candidates; it stays the same whatever is drawn of them.
+
+    Attributes
+    ----------
+    window
+        Values of the normalised image that the picture shows as black and as white.
+    bone, field
+        Outlines of the bone mask and of the exposed field, each like `outline_px`.
+    """
+
+    window: Window
+    bone: list[list[int]]
+    field: list[list[int]]
+
+    @classmethod
+    def of(cls, findings: Findings) -> Self:
+        """Return that of findings."""
+        step = _step(findings.image.shape)
+        return cls(
+            window=grey_window(findings.image, findings.exposed),
+            bone=_outlines(findings.bone, step),
+            field=_outlines(findings.exposed, step),
+        )
+
+    @classmethod
+    def from_script(cls, script: bytes) -> Self | None:
+        """Return that of a film's script; None where it is none of this version."""
+        called = parse_call(script)
+        if called is None:
+            return None
+        try:
+            check_values(called[1])
+            said = _FILM.validate_json(called[1], strict=True)
+        except ValueError:
+            return None
+        return cls(said.window, said.bone, said.field)
+
+
+@dataclass(frozen=True, slots=True)
 class FilmData:
     """What the page shows of one film.
 
@@ -76,8 +119,8 @@ class FilmData:
         Number of candidates in the JSON.
     candidates
         Those that the page can show, best first.
-    bone, field
-        Outlines of the bone mask and of the exposed field, each like `outline_px`.
+    window, bone, field
+        As in `Backdrop`.
     """
 
     name: str
@@ -93,8 +136,12 @@ class FilmData:
     warnings: list[str]
     listed: int
     candidates: list[CandidateData]
+    window: Window
     bone: list[list[int]]
     field: list[list[int]]
+
+
+_FILM = TypeAdapter(FilmData)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,104 +161,113 @@ class FilmView:
     thumbnail: bytes | None
 
 
-def film_view(
-    findings: Findings, result: Mapping[str, Any], film: NDArray[np.uint8] | None
-) -> FilmView:
+def film_view(record: ResultRecord, backdrop: Backdrop, film: NDArray[np.uint8] | None) -> FilmView:
     """Make what the page needs of a film.
 
     Parameters
     ----------
-    findings
-        What was found.
-    result
-        The same as its JSON says it.
+    record
+        What was found in a film that was read, with the hashes of its pictures.
+    backdrop
+        What lies behind the candidates.
     film
         uint8 (rows, cols), the film as it is displayed, of any size; None for no picture.
+
+    Raises
+    ------
+    ValueError
+        When the record is that of a film that failed, or has no pictures.
     """
     shape = None if film is None else [int(side) for side in film.shape]
     return FilmView(
-        script=call("view", _said(findings, result, shape)),
+        script=call("view", _said(record, backdrop, shape)),
         picture=None if film is None else _jpeg(film, _FILM_QUALITY),
         thumbnail=None if film is None else _jpeg(_thumbnail(film), _THUMBNAIL_QUALITY),
     )
 
 
-def labels_mark(result: Mapping[str, Any]) -> str:
+def labels_mark(labels_sha256: str) -> str:
     """Return what tells the results of one scan of a film from those of another.
 
     Parameters
     ----------
-    result
-        The film's JSON, read back.
+    labels_sha256
+        Hash of the labels picture, hexadecimal.
     """
-    return str(result["pictures"]["labels_sha256"][:16])
+    return labels_sha256[:16]
 
 
-def on_page(candidates: Sequence[Any]) -> int:
+def on_page(candidates: Iterable[tuple[float, bool]]) -> int:
     """Return how many candidates of a film, best first, the page can show.
 
     Parameters
     ----------
     candidates
-        As in the JSON read back.
+        Score of each, and whether it is shown.
     """
     return sum(
-        candidate["shown"] or (place < MOST_CANDIDATES and candidate["score"] >= LEAST_SCORE)
-        for place, candidate in enumerate(candidates)
+        shown or (place < MOST_CANDIDATES and score >= LEAST_SCORE)
+        for place, (score, shown) in enumerate(candidates)
     )
 
 
-def _said(findings: Findings, said: Mapping[str, Any], shape: list[int] | None) -> FilmData:
-    rows, columns = findings.image.shape
-    step = max(1.0, max(rows, columns) / _FINEST_PX)
-    image = said["image"]
+def _said(record: ResultRecord, backdrop: Backdrop, shape: list[int] | None) -> FilmData:
+    image, bone, pictures = record.image, record.bone, record.pictures
+    if image is None or bone is None or pictures is None:
+        raise ValueError("a film that failed is not on the page")
+    step = _step((image.rows, image.columns))
+    listed = record.candidates
+    shown = on_page((one.score, one.shown) for one in listed)
     return FilmData(
-        name=name_of(said),
-        labels=labels_mark(said),
-        rows=rows,
-        columns=columns,
+        name=record.name,
+        labels=labels_mark(pictures.labels_sha256),
+        rows=image.rows,
+        columns=image.columns,
         picture=shape,
-        spacing_mm=image["spacing_mm"],
-        spacing_plane=image["spacing_plane"],
-        assessed=findings.assessed,
-        bone_confidence=said["bone"]["confidence"],
-        acquisition=said["acquisition"],
-        warnings=[warning["message"] for warning in said["warnings"]],
-        listed=len(said["candidates"]),
-        candidates=[
-            _candidate(candidate, step)
-            for candidate in said["candidates"][: on_page(said["candidates"])]
-        ],
-        bone=_outlines(findings.bone, step),
-        field=_outlines(findings.exposed, step),
+        spacing_mm=None if image.spacing_mm is None else list(image.spacing_mm),
+        spacing_plane=image.spacing_plane,
+        assessed=bone.assessed,
+        bone_confidence=bone.confidence,
+        acquisition=record.acquisition,
+        warnings=[warning.message for warning in record.warnings],
+        listed=len(listed),
+        candidates=[_candidate(candidate, step) for candidate in listed[:shown]],
+        window=backdrop.window,
+        bone=backdrop.bone,
+        field=backdrop.field,
     )
 
 
-def _candidate(said: Mapping[str, Any], step: float) -> CandidateData:
-    reasons = said["reasons"]
-    strongest = told([reason["term"] for reason in reasons])
-    points = np.asarray(said["contour_px"], np.int32)[:, ::-1]
+def _candidate(said: CandidateRecord, step: float) -> CandidateData:
+    strongest = told([reason.term for reason in said.reasons])
+    points = np.asarray(said.contour_px, np.int32)[:, ::-1]
     return CandidateData(
-        **{name: said[name] for name in ("id", "score", "shown", "bbox_px", "flags")},
+        id=said.id,
+        score=said.score,
+        shown=said.shown,
+        bbox_px=list(said.bbox_px),
+        flags=list(said.flags),
         outline_px=_simple(points.reshape(-1, 1, 2), step),
         measures=_measures(said),
-        reasons=[(reasons[place]["effect"], reasons[place]["text"]) for place in strongest],
+        reasons=[(said.reasons[place].effect, said.reasons[place].text) for place in strongest],
     )
 
 
-def _measures(said: Mapping[str, Any]) -> dict[str, Any]:
+def _measures(said: CandidateRecord) -> dict[str, Any]:
     """Return what is known of a candidate, lengths in mm where these are known, otherwise in px."""
-    known = {
-        name: said[name]
-        for name in ("centroid_px", "centroid_mm", *MEASUREMENTS)
-        if said[name] is not None
-    }
+    values = {name: getattr(said, name) for name in ("centroid_px", "centroid_mm", *MEASUREMENTS)}
+    known = {name: value for name, value in values.items() if value is not None}
     in_mm = {name.rpartition("_")[0] for name in known if name.endswith(("_mm", "_mm2"))}
     return {
         name: value
         for name, value in known.items()
         if not (name.endswith("_px") and name.removesuffix("_px") in in_mm)
     }
+
+
+def _step(shape: tuple[int, ...]) -> float:
+    """Return how fine outlines are, in stored pixels."""
+    return max(1.0, max(shape) / _FINEST_PX)
 
 
 def _outlines(mask: BoolImage, step: float) -> list[list[int]]:

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from lesionscan.radiograph import Spacing
-from lesionscan.reporting.overlay import displayed
 from lesionscan.reporting.page.index import FilmLine, film_line, index_head, index_line
 from lesionscan.reporting.page.script import call, compact_json, parse_call
-from lesionscan.reporting.page.view import MOST_CANDIDATES, film_view, on_page
-from tests.reporting.made import Disk, Film, make_findings
+from lesionscan.reporting.page.view import MOST_CANDIDATES, Backdrop, film_view, on_page
+from tests.reporting.made import Disk, Film, displayed_of, make_findings
 from tests.reporting.page.written import RUN, calls, recorded
 from tests.results.test_record import as_json, failed_json
 
@@ -24,7 +23,7 @@ def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, obj
     findings = make_findings(film)
     record = recorded(findings, name)
     ((function, said),) = calls(
-        film_view(findings, record.model_dump(mode="json"), displayed(findings)).script
+        film_view(record, Backdrop.of(findings), displayed_of(findings)).script
     )
     assert function == "view"
     assert isinstance(said, dict)
@@ -89,9 +88,8 @@ def test_outlines_lie_where_the_masks_end(rows: int) -> None:
 def test_faint_candidates_stay_in_the_json_alone() -> None:
     """The page gets the best twenty of those that score something, and all that are shown."""
     scores = [0.9] * (MOST_CANDIDATES + 2) + [0.3, 0.01]
-    shown = [{"score": score, "shown": score >= 0.5} for score in scores]
-    assert on_page(shown) == MOST_CANDIDATES + 2
-    assert on_page([{"score": 0.3, "shown": False}, {"score": 0.01, "shown": False}]) == 1
+    assert on_page((score, score >= 0.5) for score in scores) == MOST_CANDIDATES + 2
+    assert on_page([(0.3, False), (0.01, False)]) == 1
     assert on_page([]) == 0
 
 
@@ -99,7 +97,7 @@ def test_pictures_are_made_only_where_a_film_is_given() -> None:
     """Without one there is no JPEG, and the script says so."""
     findings = make_findings()
     record = recorded(findings)
-    view = film_view(findings, record.model_dump(mode="json"), None)
+    view = film_view(record, Backdrop.of(findings), None)
     assert view.picture is None
     assert view.thumbnail is None
     assert calls(view.script)[0][1]["picture"] is None
@@ -108,8 +106,8 @@ def test_pictures_are_made_only_where_a_film_is_given() -> None:
 def test_the_pictures_show_the_film() -> None:
     """The JPEG is the displayed film, but for its compression; the thumbnail is 128 pixels long."""
     findings = make_findings()
-    film = displayed(findings)
-    view = film_view(findings, recorded(findings).model_dump(mode="json"), film)
+    film = displayed_of(findings)
+    view = film_view(recorded(findings), Backdrop.of(findings), film)
     assert view.picture is not None
     assert view.thumbnail is not None
     picture, thumbnail = (

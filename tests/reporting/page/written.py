@@ -8,19 +8,18 @@ from typing import Any
 
 from lesionscan.detection.pipeline import Findings
 from lesionscan.reporting.conversion import ok_record
-from lesionscan.reporting.overlay import displayed
 from lesionscan.reporting.page.index import (
     RunFacts,
     index_head,
     index_line,
     write_page,
 )
-from lesionscan.reporting.page.view import film_view
+from lesionscan.reporting.page.view import Backdrop, film_view
 from lesionscan.results.atomic import write_bytes
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import FILMS_FOLDER, INDEX
 from lesionscan.results.record import PicturesRecord, ResultRecord, sealed_json
-from tests.reporting.made import Film, make_findings
+from tests.reporting.made import Film, displayed_of, make_findings
 from tests.results.test_record import failed_json
 
 RUN = RunFacts(
@@ -44,10 +43,10 @@ def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int
     lines = [index_head(RUN)]
     for name, film in films:
         findings = make_findings(film)
-        picture = displayed(findings)
+        picture = displayed_of(findings)
         record = recorded(findings, name)
         data = sealed_json(record)
-        view = film_view(findings, record.model_dump(mode="json"), picture)
+        view = film_view(record, Backdrop.of(findings), picture)
         assert view.picture is not None
         assert view.thumbnail is not None
         write_bytes(out / f"{name}.json", data, within=out)
