@@ -13,6 +13,7 @@ from typing import Any
 from lesionscan.batch.exports import Export, export_paths, film_exports
 from lesionscan.batch.outcome import Job
 from lesionscan.detection import pipeline
+from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import FloatImage, Notice, Radiograph
 from lesionscan.reporting.conversion import ok_record
@@ -50,8 +51,10 @@ class Rendered:
     ----------
     result
         The JSON as values.
+    name
+        Name of the results, without endings.
     record
-        Its bytes.
+        The JSON's bytes.
     pictures
         By their names in `lesionscan.results.paths`; None where there is none.
     exports
@@ -61,6 +64,7 @@ class Rendered:
     """
 
     result: dict[str, Any]
+    name: str
     record: bytes
     pictures: dict[str, bytes | None]
     exports: dict[Path, bytes]
@@ -80,10 +84,23 @@ def render(job: Job, radiograph: Radiograph, sha256: str | None) -> Rendered:
         Hash of the file, hexadecimal.
     """
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
+    return render_findings(job, findings, sha256)
+
+
+def render_findings(job: Job, findings: Findings, sha256: str | None) -> Rendered:
+    """Make the results of what was found in a picture.
+
+    Parameters
+    ----------
+    job, sha256
+        As for `render`.
+    findings
+        What was found.
+    """
     masks = {"labels": labels_png(findings), "bone": bone_png(findings)}
     record = ok_record(findings, file=job.name, sha256=sha256)
     found = _Found(record, findings.image, Backdrop.of(findings), masks)
-    return _rendered(job, found, radiograph, lambda: findings.labels, job.exports)
+    return _rendered(job, found, findings.radiograph, lambda: findings.labels, job.exports)
 
 
 def rerender(job: Job, radiograph: Radiograph, name: str) -> Rendered | None:
@@ -186,6 +203,7 @@ def _rendered(
     places = export_paths(ResultPaths.of(job.out, record.name))
     return Rendered(
         result,
+        record.name,
         data,
         {**pictures, **of_page},
         {places[export]: file for export, file in files.items()},

@@ -65,7 +65,7 @@ def scan(
         bool,
         typer.Option(
             "--resume/--no-resume",
-            help="Keep results of the same file, search settings and scorer, or search all films again.",
+            help="Keep results of the same file, search settings and scorer, or search all again.",
         ),
     ] = True,
     polarity: PolarityOption = None,

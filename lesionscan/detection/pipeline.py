@@ -1,11 +1,9 @@
 """The product in one function: a radiograph in, candidates out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
@@ -200,9 +198,8 @@ def find_in_steps(
         What came out.
     """
     s, scorer = settings or Settings(), scorer or shipped_scorer()
-    with _one_thread():
-        steps = _search(radiograph, s, scorer)
-        return steps, _findings(radiograph, steps, s, scorer)
+    steps = _search(radiograph, s, scorer)
+    return steps, _findings(radiograph, steps, s, scorer)
 
 
 def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
@@ -317,17 +314,6 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
         image=to_unit(radiograph.pixels, grey),
         small=to_unit(pixels, grey),
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread: it rounds sums otherwise with another number of them."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 _FEWEST_REGIONS = 50
