@@ -1,6 +1,6 @@
 """Films judged by scorers that have not seen them: cross_validate.py TRUTH --scorers A B.
 
-Each scorer was trained with `train_scorer.py --leave-out K/N`, which wrote the names of the films
+Each scorer was trained with `lesionscan train --leave-out K/N`, which wrote the names of the films
 left out beside it. Every film of TRUTH is scanned with the scorer that left it out, or that left
 the film out in which its lesions were planted (`source` in its entry), and all films of a set are
 judged together. With --seen-from, the lesions of at least that contrast-to-noise are also

@@ -1,12 +1,12 @@
 """How many labelled films a scorer takes: python scripts/learning_curve.py TRUTH --out DIR.
 
-The films are cut into folds by patient or case. For every size and fold, `train_scorer.py --data`
-learns from so many of the other folds' films with lesions (and as large a share of those without),
-and the fold is scanned with what came out. All films of a size are then judged together, and
-against the shipped scorer. A size that the folds do not hold means all of their films.
+The films are cut into folds by patient or case. For every size and fold, `lesionscan train
+--data` learns from so many of the other folds' films with lesions (and as large a share of those
+without), and the fold is scanned with what came out. All films of a size are then judged together,
+and against the shipped scorer. A size that the folds do not hold means all of their films.
 
-Run again with the same --out, it goes on where it stopped; what it does not know goes on to
-train_scorer.py (such as `--steps 240`).
+Rerun the command to resume. Options that it does not know are passed on to `lesionscan train`
+(such as `--steps 240`).
 """
 
 import argparse
@@ -31,7 +31,6 @@ from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.training.films import TrainingError
 from lesionscan.training.folds import divided, left_out_listing
 
-TRAIN = Path(__file__).with_name("train_scorer.py")
 SHIPPED = "shipped"
 SIZES = (10, 20, 40, 70)
 
@@ -66,7 +65,7 @@ def main() -> int:
         print(f"learning_curve: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("learning_curve: stopped; the same command goes on", file=sys.stderr)
+        print("learning_curve: stopped; rerun the command to resume", file=sys.stderr)
         return 130
     print("\n\n".join(markdown(name, table, what="learnt from") for name, table in tables.items()))
     return 0
@@ -106,14 +105,14 @@ def _scorer(size: int, fold: int, options: argparse.Namespace) -> Path:
 
 
 def _train(size: int, fold: int, options: argparse.Namespace, passed_on: Sequence[str]) -> int:
-    """Train a scorer, unless it stands already; return train_scorer.py's exit status."""
+    """Train a scorer, unless it stands already; return the exit status of `lesionscan train`."""
     out = _scorer(size, fold, options)
     if left_out_listing(out).is_file():
         return 0
     print(f"{size} films, fold {fold} of {options.folds}", flush=True)
     done = subprocess.run(
         [
-            sys.executable, str(TRAIN), "--out", str(out), "--data", str(options.truth),
+            sys.executable, "-m", "lesionscan.cli", "train", str(out), "--data", str(options.truth),
             "--leave-out", f"{fold}/{options.folds}", "--at-most", str(size),
             "--jobs", str(options.jobs), *passed_on,
         ],
@@ -154,7 +153,7 @@ def _options() -> tuple[argparse.Namespace, Sequence[str]]:
     options, passed_on = parser.parse_known_args()
     for name in ("--out", "--data", "--leave-out", "--at-most", "--start", "--films"):
         if any(one.split("=")[0] == name for one in passed_on):
-            parser.error(f"{name} is not passed on to train_scorer.py")
+            parser.error(f"{name} is not passed on to lesionscan train")
     if options.folds < 2 or options.jobs < 1 or options.resamples < 1 or min(options.sizes) < 1:
         parser.error("--folds is at least 2, --jobs, --resamples and --sizes at least 1")
     try:

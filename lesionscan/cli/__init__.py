@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, explain, inspect, merge, phantom, plant, review, scan
+from lesionscan.cli import evaluate, explain, inspect, merge, phantom, plant, review, scan, train
 from lesionscan.cli.terminal import (
     GOES_ON,
     RefusedError,
@@ -42,6 +42,7 @@ app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(phantom.phantom)
 app.command()(plant.plant)
+app.command()(train.train)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ ScorerOption = Annotated[
     Path | None,
     typer.Option(
         "--scorer",
-        help="Scorer file made by scripts/train_scorer.py; the shipped one if unset.",
+        help="Scorer file made by `lesionscan train`; the shipped one if unset.",
     ),
 ]
 SettingsOption = Annotated[Path | None, typer.Option("--settings", help="TOML file with settings.")]

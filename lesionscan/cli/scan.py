@@ -250,10 +250,10 @@ def _run(
         tally = summary.tally
         log.write("end", ok=tally.ok, failed=tally.failed, not_done=summary.not_done)
     if summary.trouble:
-        note(f"lesionscan: {summary.trouble}; the same command goes on where it stopped")
+        note(f"lesionscan: {summary.trouble}; rerun the command to resume")
         return summary, 1
     if summary.interrupted:
-        note("stopped; the same command goes on where it stopped")
+        note("stopped; rerun the command to resume")
         return summary, 128 + (stop.signal_number or 2)
     tally = summary.tally
     return summary, 1 if tally.failed or tally.not_exported or plan.found.unlistable else 0

@@ -14,7 +14,7 @@ class StoppedError(Exception):
     """Ctrl-C where no command listens for it (typer would end without a word)."""
 
 
-GOES_ON = "stopped; the same command goes on where it stopped"
+GOES_ON = "stopped; rerun the command to resume"
 
 
 @contextmanager

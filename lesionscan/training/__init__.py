@@ -1,4 +1,4 @@
-"""Known films -> a scorer file: what `scripts/train_scorer.py` runs.
+"""Known films -> a scorer file: what `lesionscan train` runs.
 
 Needs the packages of the extra `train` (PyTorch and others); nothing else imports this room.
 """

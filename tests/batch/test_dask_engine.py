@@ -289,7 +289,7 @@ def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:
     assert scan.returncode == 130
     assert "not done" in said
     assert "Traceback" not in complaints
-    assert complaints.splitlines()[-1] == "stopped; the same command goes on where it stopped"
+    assert complaints.splitlines()[-1] == "stopped; rerun the command to resume"
     lesionscan("scan", films, "-o", out)
     lesionscan("scan", films, "-o", tmp_path / "local")
     assert tree(out) == tree(tmp_path / "local")

@@ -180,7 +180,7 @@ def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
     done = lesionscan("review", results, "--apply", review, "--films", samples)
     assert done.returncode == 0, done.stderr
     trained = subprocess.run(
-        [sys.executable, "scripts/train_scorer.py", "--out", tmp_path / "x.scorer", "--data",
+        [sys.executable, "-m", "lesionscan.cli", "train", tmp_path / "x.scorer", "--data",
          results / "reviewed" / "truth", "--steps", "2", "--variants", "1", "--jobs", "1"],
         capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=280, check=False,
     )  # fmt: skip

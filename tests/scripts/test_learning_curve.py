@@ -35,15 +35,15 @@ def truth(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Stand in for train_scorer.py; return the calls. It is tested elsewhere."""
+    """Stand in for `lesionscan train`; return the calls. It is tested elsewhere."""
     calls = []
     card = scorer_card(("lucency", (0.0, 1.0), (-1.0, 1.0)))
     blind = scorer_bytes(card, onnx_network(lucency=-1.0))
 
     def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[bytes]:
         assert not check
-        calls.append(command[2:])
-        out = Path(command[command.index("--out") + 1])
+        calls.append(command[4:])
+        out = Path(command[4])
         fold = int(command[command.index("--leave-out") + 1][0])
         out.write_bytes(blind)
         truth = load_truth(Path(command[command.index("--data") + 1]))
@@ -117,7 +117,7 @@ def test_a_folder_without_truth_is_named(
 def test_a_training_that_fails_ends_the_run_with_its_status(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """train_scorer.py has said why."""
+    """`lesionscan train` has said why."""
 
     def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[bytes]:
         assert not check

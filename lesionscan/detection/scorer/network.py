@@ -1,6 +1,6 @@
 """The trained network: an image -> how lucent and how much like bone every pixel looks.
 
-The network was trained elsewhere (`scripts/train_scorer.py`); ONNX Runtime runs it, on the CPU, in
+The network was trained elsewhere (`lesionscan train`); ONNX Runtime runs it, on the CPU, in
 less than half of the time that OpenCV takes. How a film becomes its input belongs to the scorer
 (`preprocessing`); the shipped network was trained before wide blurs were made on a reduced grid.
 """

@@ -297,7 +297,7 @@ def _message(kind: str, data: memoryview, fields: Mapping[int, _Field]) -> _Mess
         field = fields.get(number)
         if field is None:
             reason = _REFUSED_FIELDS.get(
-                (kind, number), "is no ONNX model of the kind that scripts/train_scorer.py writes"
+                (kind, number), "is no ONNX model of the kind that lesionscan train writes"
             )
             raise OnnxError(reason)
         values = found.setdefault(field.name, [])

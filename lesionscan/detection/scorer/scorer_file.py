@@ -37,7 +37,7 @@ _MOST_FILE_BYTES = _MOST_NETWORK_BYTES + _MOST_CARD_BYTES
 """Larger members are refused before they are unpacked; the shipped network has 5 MB."""
 _ZIP_ENTRY, _MOST_ENTRIES = b"PK\1\2", 100
 """How entries of a zip archive's list begin (APPNOTE 4.3.12); weights may hold it by chance."""
-_REMEDY = "make it with scripts/train_scorer.py"
+_REMEDY = "make it with lesionscan train"
 _BROKEN_ZIP = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
     *(NotImplementedError, RuntimeError, OSError, ValueError),

@@ -1,34 +1,21 @@
-"""Train a scorer: from nothing to the shipped file, or on your own labelled films.
+"""From films to a scorer's file: from nothing to the shipped one, or on from it with own films.
 
-    pip install -e '.[train]' -c constraints.txt
-    python scripts/train_scorer.py --out my.scorer --films FOLDER    # as the shipped one
-    python scripts/train_scorer.py --out my.scorer --data FOLDER      # on from the shipped one
-    lesionscan scan FILMS --out RESULTS --scorer my.scorer
-
-FOLDER is a truth folder (`index.json`, `images/`, `masks/`; see docs/evaluation.md). From
-`--films` only films without lesions whose entry says `"use": "train"` or nothing are taken: they
-are negatives as they are, and lesions are planted in them. `--data` are films with outlined
-lesions, and films without, which serve likewise; all of them are used, whatever "use" says. The
-same options and `--jobs` give the same file on the same machine.
-docs/training.md says what each step does, and how many films it takes.
+`docs/training.md` says what each step does.
 """
 
-import argparse
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Literal, TypeVar
 
 import cv2
+import torch
 
 from lesionscan import __version__
-from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.detection.scorer.scorer_file import (
@@ -41,7 +28,7 @@ from lesionscan.detection.scorer.scorer_file import (
 )
 from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.reading import UnreadableFileError
-from lesionscan.results.atomic import write_bytes
+from lesionscan.results.atomic import remove, write_bytes
 from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
 from lesionscan.simulation.truth_folder import write_index
 from lesionscan.training.films import (
@@ -52,34 +39,30 @@ from lesionscan.training.films import (
     source_of,
     training_film,
 )
+from lesionscan.training.fit import Plan, Pool, fit
 from lesionscan.training.folds import divided, left_out_listing, thinned
-
-MISSING: str | None = None
-"""The package of the extra that is not installed; told after what is wrong with the command."""
-try:
-    import torch
-
-    from lesionscan.training.fit import Plan, Pool, fit
-    from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
-    from lesionscan.training.weigh import rate, weigh
-except ModuleNotFoundError as error:
-    MISSING = error.name
+from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
+from lesionscan.training.options import (
+    LEAST_DATA_STEPS,
+    LESION_STEPS,
+    STEPS_PER_FILM,
+    TrainingOptions,
+)
+from lesionscan.training.weigh import rate, weigh
 
 WorkT = TypeVar("WorkT")
 DoneT = TypeVar("DoneT")
 
 SIDE_PX = LOOK_LONG_SIDES_PX[0]
 """Rows and columns of a view."""
-BATCH = 12
-PHANTOMS = 900
-BONE_STEPS, BONE_RATE = 570, 1.5e-3
-LESION_STEPS, LESION_RATE = 3000, 1.2e-3
-LEAST_DATA_STEPS, STEPS_A_FILM, DATA_RATE, DATA_BATCH = 240, 15, 6e-4, 8
-"""On from a scorer that exists: at least so many steps, and so many for each labelled film with
-lesions, but no more than from nothing; smaller ones, since there is less to average over."""
-FADED = 0.25
+_BATCH = 12
+_BONE_RATE = 1.5e-3
+_LESION_RATE = 1.2e-3
+_DATA_RATE, _DATA_BATCH = 6e-4, 8
+"""Where a scorer learns on from labelled films alone: smaller, since there is less to average."""
+_FADED = 0.25
 """What is left of the terms that are measured, where the network learns on from labelled films."""
-FALSE_ALARMS = 0.5
+_FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
 _NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
 """What orders the regions until the terms are weighed."""
@@ -95,7 +78,7 @@ class Known:
     weighs_terms: bool
     """Whether some films are held out to weigh the terms on."""
 
-    def pools(self) -> "list[Pool]":
+    def pools(self) -> list[Pool]:
         """Return what the network sees."""
         seen = _seen if self.weighs_terms else list
         labelled = seen(self.labelled)
@@ -124,13 +107,14 @@ class Known:
 class Work:
     """What every step needs: the options, and the processes that share the work."""
 
-    options: argparse.Namespace
-    workers: ProcessPoolExecutor
+    options: TrainingOptions
+    workers: Executor
+    report: Callable[[str], None]
     started: float
 
     def tell(self, line: str) -> None:
-        """Print a line with the minutes since the start."""
-        print(f"{(time.monotonic() - self.started) / 60:6.1f} min  {line}", flush=True)
+        """Report a line with the minutes since the start."""
+        self.report(f"{(time.monotonic() - self.started) / 60:6.1f} min  {line}")
 
     def spread(self, function: Callable[[WorkT], DoneT], work: Sequence[WorkT]) -> Iterator[DoneT]:
         """Do work on several cores, in order."""
@@ -150,53 +134,48 @@ class Work:
         return films
 
 
-def main() -> int:
-    """Run the steps; return the exit status."""
-    options = _options()
-    if MISSING is not None:
-        print(
-            f"train_scorer: {MISSING} is not installed; run: pip install 'lesionscan[train]'",
-            file=sys.stderr,
-        )
-        return 2
+def train(options: TrainingOptions, report: Callable[[str], None]) -> None:
+    """Train a scorer and write its file.
+
+    The number of PyTorch's threads of this process becomes that of the options.
+
+    Parameters
+    ----------
+    options
+        What to learn from, and for how long. The same ones give the same file on one machine.
+    report
+        Takes a line of progress now and then.
+
+    Raises
+    ------
+    TrainingError
+        When it cannot be done with what was given.
+    lesionscan.evaluation.truth.TruthError
+        When a truth folder cannot be used.
+    lesionscan.detection.scorer.errors.ScorerError
+        When the scorer to start from cannot be used.
+    lesionscan.results.atomic.OutputError
+        When a file cannot be written.
+    concurrent.futures.process.BrokenProcessPool
+        When a worker process dies, most likely for want of memory.
+    """
     torch.set_num_threads(options.jobs)
-    cv2.setNumThreads(1)
     # spawned: PyTorch's threads survive no fork
     context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(
-            options.jobs, context, initializer=cv2.setNumThreads, initargs=(1,)
-        ) as workers:
-            _train(Work(options, workers, time.monotonic()))
-    except (TruthError, ScorerError, TrainingError) as error:
-        print(f"train_scorer: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(f"train_scorer: {where}{error.strerror}", file=sys.stderr)
-        return 2
-    except BrokenProcessPool:
-        print(
-            "train_scorer: one of the processes died, most likely for want of memory; give fewer "
-            "--jobs or films",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("train_scorer: stopped; phantoms are kept, the training is not", file=sys.stderr)
-        return 130
-    return 0
+    with ProcessPoolExecutor(
+        options.jobs, context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as workers:
+        _train(Work(options, workers, report, time.monotonic()))
 
 
 def _train(work: Work) -> None:
     """From films to the scorer's file."""
     options = work.options
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    start = None if options.start is None else load_scorer(_scorer_path(options.start))
+    start = None if options.start is None else load_scorer(_path_of(options.start))
     torch.manual_seed(options.seed)  # of the weights that no one has taught yet
     network = LucencyNet(pretrained=True) if start is None else from_onnx(start.network.onnx)
     normal, own, left_out = _films_to_use(options)
-    left_out_listing(options.out).unlink(missing_ok=True)  # of an earlier training
+    remove(left_out_listing(options.out), within=options.out.parent)  # of an earlier training
     labelled = _labelled(own, work)
     phantoms = _phantoms(work)
     if start is None:
@@ -214,8 +193,8 @@ def _train(work: Work) -> None:
     fresh = start is None
     plan = Plan(
         steps=options.steps or (LESION_STEPS if fresh else _further_steps(labelled)),
-        learning_rate=LESION_RATE if known.weighs_terms else DATA_RATE,
-        batch=BATCH if known.weighs_terms else DATA_BATCH,
+        learning_rate=_LESION_RATE if known.weighs_terms else _DATA_RATE,
+        batch=_BATCH if known.weighs_terms else _DATA_BATCH,
         side_px=SIDE_PX,
         seed=options.seed + 1,
     )
@@ -247,7 +226,7 @@ def _write_beside(path: Path, data: bytes) -> None:
 
 
 def _films_to_use(
-    options: argparse.Namespace,
+    options: TrainingOptions,
 ) -> tuple[list[TruthFilm], Sequence[TruthFilm], list[str]]:
     """Return normal films, labelled films, and the names of those left out of either."""
     normal = _normal_films(options.films)
@@ -265,80 +244,8 @@ def _films_to_use(
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"train_scorer: {message}\n")
-
-
-def _options() -> argparse.Namespace:
-    """Return the command's options, defaults that depend on others filled in."""
-    parser = _Parser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="scorer file to write")
-    parser.add_argument("--films", type=Path, help="truth folder with normal films to plant in")
-    parser.add_argument("--data", type=Path, help="truth folder with your labelled films")
-    parser.add_argument("--start", help="scorer file to go on from, or 'shipped'; with --data "
-                        "alone, the shipped one")  # fmt: skip
-    parser.add_argument("--phantoms", type=_from(0), help="phantoms to make (default: "
-                        f"{PHANTOMS}; with --data alone, none)")  # fmt: skip
-    parser.add_argument("--variants", type=_from(1), default=14, help="plantings in one film")
-    parser.add_argument("--bone-steps", type=_from(1), default=BONE_STEPS, help="batches from "
-                        "which a new network learns bones")  # fmt: skip
-    parser.add_argument("--steps", type=_from(1), help="batches of the training after that "
-                        f"(default: {LESION_STEPS}; on from a scorer that exists, {STEPS_A_FILM} "
-                        f"a labelled film with lesions, at least {LEAST_DATA_STEPS} and at most "
-                        f"{LESION_STEPS})")  # fmt: skip
-    parser.add_argument("--seed", type=_from(0), default=1)
-    parser.add_argument("--jobs", type=_from(1), default=2, help="cores to use")
-    parser.add_argument("--work", type=Path, help="folder for phantoms (default: beside --out)")
-    parser.add_argument("--leave-out", type=_part, metavar="K/N", help="leave part K (1 to N) of "
-                        "the --data and --films films out, to measure on them")  # fmt: skip
-    parser.add_argument("--at-most", type=_from(1), help="use only so many of the --data films "
-                        "with lesions, and as large a share of those without")  # fmt: skip
-    options = parser.parse_args()
-    if options.data is None and options.at_most:
-        parser.error("--at-most chooses among the films of --data; name its folder")
-    if options.data is None and options.films is None and options.leave_out:
-        parser.error("--leave-out chooses among the films of --data and --films; name a folder")
-    if options.phantoms is None:
-        options.phantoms = 0 if options.data is not None and options.films is None else PHANTOMS
-    if options.start is None and options.data is not None and not options.phantoms:
-        options.start = "shipped"
-    if options.start is None and not options.phantoms:
-        parser.error("a training from nothing needs --phantoms: they alone know all bones")
-    if options.leave_out and options.films is not None and options.start == "shipped":
-        parser.error("the shipped scorer may have seen the --films films; --leave-out would leave "
-                     "nothing out")  # fmt: skip
-    if options.out.is_dir():
-        parser.error(f"--out {options.out} is a folder; name a file")
-    options.work = options.work or options.out.with_suffix(".work")
-    return options
-
-
-def _from(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least `least`."""
-
-    def whole(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"write a whole number from {least} on, not {text!r}")
-        return int(text)
-
-    return whole
-
-
-def _part(text: str) -> tuple[int, int]:
-    """Read K/N."""
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) >= 2):
-        raise argparse.ArgumentTypeError(
-            f"write K/N with K from 1 to N and N of 2 or more, such as 1/5, not {text!r}"
-        )
-    return int(part), int(parts)
-
-
-def _scorer_path(start: str) -> Path | None:
-    return None if start == "shipped" else Path(start)
+def _path_of(start: Path | Literal["shipped"]) -> Path | None:
+    return None if start == "shipped" else start
 
 
 def _seen(films: Iterable[TrainingFilm]) -> list[TrainingFilm]:
@@ -356,11 +263,11 @@ def _card(
 def _further_steps(labelled: Sequence[TrainingFilm]) -> int:
     """Return how long to learn on from a scorer that exists."""
     with_lesions = sum(film.has_lesions for film in labelled)
-    return min(LESION_STEPS, max(LEAST_DATA_STEPS, STEPS_A_FILM * with_lesions))
+    return min(LESION_STEPS, max(LEAST_DATA_STEPS, STEPS_PER_FILM * with_lesions))
 
 
 def _about(
-    options: argparse.Namespace, known: Known, start: Scorer | None, plan: "Plan"
+    options: TrainingOptions, known: Known, start: Scorer | None, plan: Plan
 ) -> dict[str, AboutFact]:
     """Return what a user of the file should know about its making; no path, no time."""
     about: dict[str, AboutFact] = {
@@ -373,7 +280,7 @@ def _about(
         "labelled films": len(known.labelled),
     }
     if known.weighs_terms:
-        about["false alarms a lesion-free training film at 0.5"] = FALSE_ALARMS
+        about["false alarms a lesion-free training film at 0.5"] = _FALSE_ALARMS
     return about
 
 
@@ -435,20 +342,20 @@ def _phantoms(work: Work) -> list[TrainingFilm]:
 
 
 def _learn_bone(
-    network: "LucencyNet",
+    network: LucencyNet,
     phantoms: list[TrainingFilm],
     truth: Sequence[TruthFilm],
     work: Work,
-) -> "LucencyNet":
+) -> LucencyNet:
     """Teach bones, on phantoms and outlined films, so that lesions can be planted in the others."""
     outlined = [film for film in truth if film.bone.is_file()]
     films = work.read(partial(training_film, bone_outline="near"), outlined)
     plan = Plan(
         steps=work.options.bone_steps,
-        learning_rate=BONE_RATE,
+        learning_rate=_BONE_RATE,
         side_px=SIDE_PX,
         seed=work.options.seed,
-        batch=BATCH,
+        batch=_BATCH,
     )
     return fit(
         network,
@@ -460,7 +367,7 @@ def _learn_bone(
     )
 
 
-def _planted(truth: Sequence[TruthFilm], network: "LucencyNet", work: Work) -> list[TrainingFilm]:
+def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
     """Plant lesions in the bones that the network finds."""
     if not truth:
         return []
@@ -490,24 +397,22 @@ def faded(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:
     return tuple(
         term
         if term.name.startswith("lucency")
-        else term.model_copy(update={"effect": tuple(round(FADED * one, 4) for one in term.effect)})
+        else term.model_copy(
+            update={"effect": tuple(round(_FADED * one, 4) for one in term.effect)}
+        )
         for term in terms
     )
 
 
 def _weigh(
-    network: "LucencyNet", known: Known, start: Scorer | None, work: Work
+    network: LucencyNet, known: Known, start: Scorer | None, work: Work
 ) -> tuple[float, tuple[TermEffect, ...]]:
     """Weigh the terms on the held-out sources; labelled films alone keep the start's, faded."""
     if start is not None and not known.weighs_terms:
         return start.offset, faded(start.terms)
     scorer = Scorer.from_bytes(write_scorer(to_onnx(network), _card("new", 0.0, _NEUTRAL, {})))
     rated = list(work.spread(partial(rate, scorer=scorer), known.held_out()))
-    offset, terms = weigh(rated, false_alarms=FALSE_ALARMS)
+    offset, terms = weigh(rated, false_alarms=_FALSE_ALARMS)
     regions = sum(len(one.hit) for one in rated)
     work.tell(f"terms weighed on {regions} regions of {len(rated)} films")
     return offset, terms
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,127 @@
+"""`lesionscan train`: its options reach the training, and whatever ends it is one line."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lesionscan import cli
+from lesionscan.training.films import TrainingError
+from lesionscan.training.options import TrainingOptions
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
+    """Run the command in this process; return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["lesionscan", "train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return left.value.code
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingOptions]:
+    """Stand in for the training, which is tested elsewhere; return what it is given."""
+    given: list[TrainingOptions] = []
+
+    def train(options: TrainingOptions, report: Callable[[str], None]) -> None:
+        given.append(options)
+        report("a line of progress")
+
+    monkeypatch.setitem(sys.modules, "lesionscan.training.recipe", SimpleNamespace(train=train))
+    return given
+
+
+def test_options_reach_the_training(
+    trained: list[TrainingOptions],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """And its lines reach the terminal."""
+    out = tmp_path / "my.scorer"
+    learning = ("--steps", 7, "--seed", 3, "--leave-out", "2/5", "--jobs", 1)
+    assert run(monkeypatch, out, "--data", "d", *learning) == 0
+    assert trained == [
+        TrainingOptions.filled_in(out, data=Path("d"), steps=7, seed=3, leave_out="2/5", jobs=1)
+    ]
+    assert capsys.readouterr().out == "a line of progress\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (TrainingError("give more films"), 2, "lesionscan: give more films"),
+        (BrokenProcessPool(), 1, "one of the processes died"),
+        (KeyboardInterrupt(), 130, "rerun the command to resume: phantoms and the last checkpoint"),
+        (OSError(28, "No space left on device", "a.scorer"), 2, "a.scorer: No space left"),
+        (MemoryError(), 2, "memory ran out"),
+    ],
+)
+def test_what_ends_a_training_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    status: int,
+    line: str,
+) -> None:
+    """No traceback, whatever happens in the middle."""
+
+    def train(options: object, report: object) -> None:
+        assert options
+        assert report
+        raise raised
+
+    monkeypatch.setitem(sys.modules, "lesionscan.training.recipe", SimpleNamespace(train=train))
+    assert run(monkeypatch, "a.scorer", "--phantoms", 1) == status
+    printed = capsys.readouterr().err
+    assert line in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--data", "nowhere"), "nowhere/index.json cannot be read"),
+        (("--phantoms", "0"), "needs --phantoms: they alone know all bones"),
+    ],
+)
+@pytest.mark.train
+def test_a_wrong_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    line: str,
+) -> None:
+    """It ends with status 2 and writes nothing."""
+    pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "x.scorer", *arguments) == 2
+    assert line in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """And its help works."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from lesionscan.cli import main; sys.argv = ['lesionscan', 'train', {}]; main()"
+    )
+    helped, refused = (
+        subprocess.run(
+            [sys.executable, "-c", code.format(arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for arguments in ("'--help'", "'x.scorer', '--phantoms', '1'")
+    )
+    assert helped.returncode == 0
+    assert "pip install" in helped.stdout
+    assert refused.returncode == 2
+    said = "lesionscan: torch is not installed; run: pip install 'lesionscan[train]'\n"
+    assert refused.stderr == said
