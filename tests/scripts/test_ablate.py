@@ -1,4 +1,4 @@
-"""scripts/ablate.py removes one step at a time, and judges every scan alike."""
+"""scripts/research/ablate.py removes one step at a time, and judges every scan alike."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ from tests.detection.scorer.made import (
     scorer_card,
 )
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "ablate.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "research" / "ablate.py"
 EVERY_TERM = ("lucency", "lucency_peak", "enclosed", "in_bone", "width")
 
 

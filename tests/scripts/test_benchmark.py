@@ -1,4 +1,4 @@
-"""scripts/benchmark.py measures every step of the pipeline without naming them."""
+"""scripts/research/benchmark.py measures every step of the pipeline without naming them."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_step_is_measured() -> None:
     """On a small phantom all steps have their line; a film that is not there is named."""
-    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "no.dcm"]
+    command = [sys.executable, str(ROOT / "scripts" / "research" / "benchmark.py"), "no.dcm"]
     done = subprocess.run(
         [*command, "--megapixels", "0.05", "--repeats", "1"],
         capture_output=True,

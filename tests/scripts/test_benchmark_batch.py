@@ -1,4 +1,4 @@
-"""scripts/benchmark_batch.py measures what it says (not how much: that depends on the machine)."""
+"""benchmark_batch.py measures what it says (not how much: that depends on the machine)."""
 
 import benchmark_batch
 import pytest

@@ -1,4 +1,4 @@
-"""scripts/check_polarity.py counts the films that are noticed, both ways round."""
+"""scripts/research/check_polarity.py counts the films that are noticed, both ways round."""
 
 import shutil
 from pathlib import Path

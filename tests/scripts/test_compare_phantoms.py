@@ -1,4 +1,4 @@
-"""scripts/compare_phantoms_with_films.py measures what it says, and prints its table."""
+"""scripts/research/compare_phantoms_with_films.py measures what it says, and prints its table."""
 
 import math
 import runpy
@@ -15,7 +15,8 @@ from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import write_truth_folder
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "compare_phantoms_with_films.py"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "research"
+SCRIPT = SCRIPTS / "compare_phantoms_with_films.py"
 COMPARE = runpy.run_path(str(SCRIPT))
 EVERYWHERE = np.ones((256, 256), dtype=np.bool_)
 

@@ -1,4 +1,4 @@
-"""scripts/cross_validate.py: every film is judged by the scorer that has not seen it."""
+"""scripts/research/cross_validate.py: every film is judged by the scorer that has not seen it."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""scripts/fuzz_reader.py damages files in every way, and finds what the reader should not do."""
+"""fuzz_reader.py damages files in every way, and finds what the reader should not do."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""scripts/learning_curve.py: folds, sizes, and films judged by scorers that have not seen them."""
+"""learning_curve.py: folds, sizes, and films judged by scorers that have not seen them."""
 
 import json
 import subprocess

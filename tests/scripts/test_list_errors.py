@@ -1,4 +1,4 @@
-"""scripts/list_errors.py lists what was missed and what was wrongly found, the worst first."""
+"""list_errors.py lists what was missed and what was wrongly found, the worst first."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""scripts/stress_batch.py: a disturbed run gives what another gives, and it would tell."""
+"""scripts/research/stress_batch.py: a disturbed run gives what another gives, and it would tell."""
 
 from pathlib import Path
 

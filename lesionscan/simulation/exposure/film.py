@@ -143,7 +143,7 @@ def draw_film(rng: np.random.Generator) -> Film:
     """Return a film as archives hold them: every polarity, depth, border, marker, maker and age.
 
     The shares of tones and the ranges of contrast, blur and dose are set so that the statistics of
-    phantoms cover those of real films (`scripts/compare_phantoms_with_films.py`).
+    phantoms cover those of real films (`scripts/research/compare_phantoms_with_films.py`).
     """
     draw, pick = rng.random, rng.integers
     photometric: Photometric = "MONOCHROME1" if draw() < 0.35 else "MONOCHROME2"

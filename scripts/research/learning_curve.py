@@ -1,4 +1,4 @@
-"""How many labelled films a scorer takes: python scripts/learning_curve.py TRUTH --out DIR.
+"""How many labelled films a scorer takes: learning_curve.py TRUTH --out DIR.
 
 The films are cut into folds by patient or case. For every size and fold, `lesionscan train
 --data` learns from so many of the other folds' films with lesions (and as large a share of those

@@ -1,4 +1,4 @@
-"""How fast the report page is with many films: python scripts/measure_page.py [--films 20000].
+"""How fast the report page is with many films: measure_page.py [--films 20000].
 
 Makes a report of that many phantoms' results (a few, again and again under other names), opens it
 from disk in Chromium, and measures from an action to the second frame after it: filtering by each
@@ -21,7 +21,7 @@ from lesionscan.reporting.page.index import RunFacts, index_head, index_line
 from lesionscan.results.paths import INDEX, PAGE_NAME, ResultPaths
 from lesionscan.settings import Settings
 
-SAMPLES = Path(__file__).resolve().parent.parent / "sample_images" / "images"
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images" / "images"
 ACTION = """(act) => new Promise((resolve) => {
   const started = performance.now();
   new Function(act)();

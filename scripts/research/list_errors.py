@@ -1,4 +1,4 @@
-"""The worst errors of a scan, to look at: python scripts/list_errors.py RESULTS TRUTH.
+"""The worst errors of a scan, to look at: python scripts/research/list_errors.py RESULTS TRUTH.
 
 RESULTS is what `lesionscan scan` wrote for the films of the truth folder. Two Markdown tables are
 printed: the lesions whose best candidate scores lowest, with the false positives that a lesion-free

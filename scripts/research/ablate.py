@@ -1,4 +1,4 @@
-"""What each step of the detection is good for: python scripts/ablate.py TRUTH --out DIR.
+"""What each step of the detection is good for: python scripts/research/ablate.py TRUTH --out DIR.
 
 Every film is scanned as shipped, and then once more for each step with that step removed; all scans
 are judged alike. The scorer is not trained again without the step: the table says what the shipped

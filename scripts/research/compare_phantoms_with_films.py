@@ -1,4 +1,4 @@
-"""Do phantoms pass as films? python scripts/compare_phantoms_with_films.py FILMS [--phantoms DIR].
+"""Do phantoms pass as films? compare_phantoms_with_films.py FILMS [--phantoms DIR].
 
 FILMS is a truth folder with real radiographs; its films of the sets named by --sets that hold no
 lesion are measured, and phantoms beside them: those of a truth folder, or else --count phantoms

@@ -1,4 +1,4 @@
-"""Stock detectors beside lesionscan: python scripts/compare_peers.py TRUTH... --out DIR.
+"""Stock detectors beside lesionscan: python scripts/research/compare_peers.py TRUTH... --out DIR.
 
 Every detector sees the same picture (lesionscan's normalised one, bone bright, long side 512 px)
 and the same exposed field; in a second row its points count only inside lesionscan's bone mask.

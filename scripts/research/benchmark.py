@@ -1,4 +1,4 @@
-"""Seconds and peak memory of every step, on one thread: python scripts/benchmark.py [FILM].
+"""Seconds and peak memory of every step, on one thread: benchmark.py [FILM].
 
 Three films are measured: FILM (default: RG2 of the shared data, left out where it is not there),
 the same uncompressed, and a phantom made from a seed. What a scan does with a film, reading and all
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RG2 = ROOT / ".." / "shared" / "data" / "dicom" / "RG2_J2KR.dcm"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BLOB_LOG_LONG_SIDE_PX = 512
