@@ -4,10 +4,7 @@ Commands and options, every field of the JSON, settings, and codes of errors and
 what the code says of it. A test compares the page with what this script makes.
 """
 
-import inspect
-import re
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +12,13 @@ import typer
 from pydantic.fields import FieldInfo
 
 from lesionscan import cli
+from lesionscan.codes import ErrorCode, NoticeCode
 from lesionscan.detection.measurements import Flag
-from lesionscan.reading import ErrorCode, NoticeCode
 from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 
-ERRORS_OF_RUNS = {
-    "out_of_memory": "Memory ran out while the film was searched, or `--max-memory` was reached.",
-    "timed_out": "No result came within the time that `--timeout` allows.",
-    "crashed": "The worker process died twice, mostly for want of memory.",
-    "result_lost": "The film was searched, but its results were gone, or another run's, when the "
-    "tables were written.",
-    "name_too_long": "No result can be written under so long a name.",
-    "scorer_failed": "The scorer's network fails on the film: a fault of the scorer.",
-    "name_taken": "Where the results would stand is a file that lesionscan has not written, or a "
-    "link; what is there is kept.",
-    "internal_error": "A fault of lesionscan; please report it.",
-}
-"""Codes that no reader gives."""
-
-WARNINGS_OF_RUNS = {
-    "overlay_withheld": "No picture was made, since text that tells who the patient is may be "
-    "burned into the film (`--allow-burned-in` makes one).",
-    "not_assessed": "No bone could be outlined with confidence, so no candidates were sought.",
-    "polarity_doubtful": "The film looks as if bone were dark in it.",
-}
 UNITS = (("_mm", "mm"), ("_px", "px"))
 
 
@@ -152,23 +129,14 @@ def _range(field: FieldInfo) -> str:
 
 
 def _codes() -> Iterator[str]:
-    for title, known in (
-        ("Error codes", {**meanings(ErrorCode), **ERRORS_OF_RUNS}),
-        ("Codes of warnings", {**meanings(NoticeCode), **WARNINGS_OF_RUNS}),
-        ("Flags of candidates", {str(flag): flag.meaning for flag in Flag}),
+    for title, codes in (
+        ("Error codes", ErrorCode),
+        ("Codes of warnings", NoticeCode),
+        ("Flags of candidates", Flag),
     ):
         yield from ("", f"## {title}", "", "| code | meaning |", "| --- | --- |")
-        for code, meaning in known.items():
-            yield _row(f"`{code}`", meaning)
-
-
-def meanings(codes: type[StrEnum]) -> dict[str, str]:
-    """Return what the docstring of an enumeration says of each member."""
-    # cleaned: Python 3.13 takes the indentation away, older ones leave it
-    text = inspect.cleandoc(codes.__doc__ or "")
-    parts = re.findall(r"^([A-Z_]+)\n((?:    .+\n?)+)", text, re.MULTILINE)
-    said = {name: " ".join(words.split()) for name, words in parts}
-    return {code.value: said[code.name] for code in codes}
+        for code in codes:
+            yield _row(f"`{code}`", code.meaning)
 
 
 def _row(*cells: str) -> str:

@@ -1,7 +1,7 @@
 """The house: which way imports point, who may read, write and print, and what names no place.
 
-The rules are those of the architecture: six floors, `files, radiograph, settings` <- `reading,
-detection, simulation` <- `results` <- `reporting` <- `batch, evaluation, review,
+The rules are those of the architecture: six floors, `codes, files, radiograph, settings`
+<- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, evaluation, review,
 training` <- `cli`.
 """
 
@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from lesionscan.codes import ErrorCode, NoticeCode
+from lesionscan.detection.measurements import Flag
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lesionscan"
 
-_GROUND = {"files", "radiograph", "settings"}
+_GROUND = {"codes", "files", "radiograph", "settings"}
 MAY_IMPORT = {
+    "codes": {"radiograph"},
     "files": set[str](),
     "radiograph": set[str](),
     "settings": {"files"},
@@ -322,3 +326,31 @@ def test_no_file_names_a_place() -> None:
 def test_a_named_place_is_noticed(text: str) -> None:
     """Each pattern finds what it is for."""
     assert any(pattern.search(text) for pattern in PLACES.values())
+
+
+def test_every_code_stands_in_the_table_and_is_used() -> None:
+    """A failure or a warning has a code of `lesionscan.codes`, and none there is idle."""
+    trees = {
+        module: ast.parse(path.read_text(encoding="utf-8"))
+        for module, path in MODULES.items()
+        if module != "lesionscan.codes"
+    }
+    used = {
+        (node.value.id, node.attr)
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    for codes in (ErrorCode, NoticeCode, Flag):
+        assert [code.name for code in codes if (codes.__name__, code.name) not in used] == []
+    made_by_hand = [
+        f"{module}:{node.lineno}"
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Notice"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert made_by_hand == []

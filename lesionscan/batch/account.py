@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lesionscan.batch.outcome import Outcome
+from lesionscan.codes import ErrorCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record, tool_record
 from lesionscan.results.folder import expected_paths, read_result, tool_of
@@ -15,8 +16,8 @@ from lesionscan.results.paths import FolderListing, ResultPaths
 from lesionscan.results.record import InputRecord, ToolRecord, result_name
 from lesionscan.settings import Settings
 
-_LOST = Notice(
-    "result_lost",
+_LOST = notice(
+    ErrorCode.RESULT_LOST,
     "the film was searched, but its results are gone or another run's by now; scan again",
 )
 

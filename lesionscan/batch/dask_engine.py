@@ -26,6 +26,7 @@ from lesionscan.batch.outcome import Job, Outcome, outcome_of
 from lesionscan.batch.pool import Loss, settle_worker, signals_held_back
 from lesionscan.batch.resume import kept_outcomes
 from lesionscan.batch.run import Engine, EngineError
+from lesionscan.codes import ErrorCode
 from lesionscan.results.atomic import UnusableNameError
 from lesionscan.results.folder import remove_others, write_result
 from lesionscan.results.paths import ResultPaths, probe
@@ -259,7 +260,7 @@ class _Engine:
             for number in numbers:
                 self._submit([number], jobs)
         else:
-            loss = Loss("crashed", "several Dask workers died of it")
+            loss = Loss(ErrorCode.CRASHED, "several Dask workers died of it")
             yield numbers[0], (lost(jobs[numbers[0]], loss),)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
 from lesionscan.reporting.seg_nrrd import seg_nrrd
@@ -36,7 +37,6 @@ class Export(StrEnum):
     DICOM_SEG = "dicom-seg"
 
 
-_NOT_EXPORTED = "not_exported"
 OF_FILMS = (Export.NRRD, Export.DICOM_SR, Export.DICOM_SEG)
 """Those with a file for each film; the others have one for the run."""
 
@@ -77,7 +77,7 @@ def film_exports(
         try:
             data = makers[export]()
         except (DicomObjectError, LabelsError) as error:
-            trouble = trouble or Notice(_NOT_EXPORTED, str(error))
+            trouble = trouble or notice(NoticeCode.NOT_EXPORTED, str(error))
             continue
         if data is not None:
             files[export] = data
@@ -101,7 +101,7 @@ def not_own(refused: Sequence[Path], out: Path) -> Notice | None:
     """
     if not refused:
         return None
-    return Notice(_NOT_EXPORTED, NotOwnError(refused[0]).within(out))
+    return notice(NoticeCode.NOT_EXPORTED, NotOwnError(refused[0]).within(out))
 
 
 def add_exports(
@@ -134,11 +134,11 @@ def add_exports(
         return None
     whole = read_result(paths.out, name_of(result), contours=True)
     if whole is None:
-        return Notice(_NOT_EXPORTED, "its results were removed meanwhile; scan again")
+        return notice(NoticeCode.NOT_EXPORTED, "its results were removed meanwhile; scan again")
     try:
         labels = read_labels(paths.labels)
     except LabelsError as error:
-        return Notice(_NOT_EXPORTED, str(error))
+        return notice(NoticeCode.NOT_EXPORTED, str(error))
     files, trouble = film_exports(film, whole, labels, frozenset(missing))
     refused = write_exports(
         paths,

@@ -24,6 +24,7 @@ from lesionscan.batch.resume import (
     sha256_or_none,
     silent,
 )
+from lesionscan.codes import ErrorCode, notice
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
@@ -58,7 +59,7 @@ def process(job: Job) -> Iterator[Outcome]:
 def lost(job: Job, loss: Loss) -> Outcome:
     """Record a file whose worker process died or was ended."""
     # without its hash: this process must not hang on the same file
-    result = fail(job, _source(job, None), Notice(loss.code, loss.in_words()))
+    result = fail(job, _source(job, None), notice(loss.code, loss.in_words()))
     remove_others(job.out, job.name, pictures=1)
     return outcome_of(result)
 
@@ -134,8 +135,10 @@ def unusable_name(error: UnusableNameError, out: Path) -> Notice:
         The output folder, which is not named.
     """
     if isinstance(error, NameTooLongError):
-        return Notice("name_too_long", "the file name is too long for the results; shorten it")
-    return Notice("name_taken", error.within(out))
+        return notice(
+            ErrorCode.NAME_TOO_LONG, "the file name is too long for the results; shorten it"
+        )
+    return notice(ErrorCode.NAME_TAKEN, error.within(out))
 
 
 def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
@@ -145,15 +148,15 @@ def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
     except UnreadableFileError as error:
         return Notice(error.code, str(error))
     except MemoryError:
-        return Notice(
-            "out_of_memory", "memory ran out; use fewer jobs or a machine with more memory"
+        return notice(
+            ErrorCode.OUT_OF_MEMORY, "memory ran out; use fewer jobs or a machine with more memory"
         )
     except ScorerError as error:
-        return Notice("scorer_failed", str(error))
+        return notice(ErrorCode.SCORER_FAILED, str(error))
     except Exception as error:  # noqa: BLE001 - one bad film must not stop the other thousands
         # The class alone: the text of an exception may quote the file.
-        return Notice(
-            "internal_error",
+        return notice(
+            ErrorCode.INTERNAL_ERROR,
             f"lesionscan failed on this film ({type(error).__name__}); please report this",
         )
 

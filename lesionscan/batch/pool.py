@@ -22,6 +22,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import psutil
 
+from lesionscan.codes import ErrorCode
+
 JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")
 
@@ -52,17 +54,17 @@ class Loss:
         How the worker died, or the limit that it went over, in words.
     """
 
-    code: Literal["crashed", "timed_out", "out_of_memory"]
+    code: ErrorCode
     detail: str
 
     def in_words(self) -> str:
         """Return what happened to a film, and what to do."""
         return {
-            "crashed": f"its worker process died, more than once ({self.detail}); memory may have "
-            "run out (use fewer jobs), or the file is damaged",
-            "timed_out": f"no result came within {self.detail}; allow more time (--timeout), or "
-            "look whether the file can be read",
-            "out_of_memory": f"more than {self.detail} of memory was needed; allow more "
+            ErrorCode.CRASHED: f"its worker process died, more than once ({self.detail}); memory "
+            "may have run out (use fewer jobs), or the file is damaged",
+            ErrorCode.TIMED_OUT: f"no result came within {self.detail}; allow more time "
+            "(--timeout), or look whether the file can be read",
+            ErrorCode.OUT_OF_MEMORY: f"more than {self.detail} of memory was needed; allow more "
             "(--max-memory) with fewer jobs",
         }[self.code]
 
@@ -133,7 +135,7 @@ def run_jobs(
     """
     suspects = []
     for number, ending in _run(work, jobs, range(len(jobs)), workers, stopped):
-        if isinstance(ending, Loss) and ending.code != "timed_out":
+        if isinstance(ending, Loss) and ending.code is not ErrorCode.TIMED_OUT:
             suspects.append(number)
         else:
             yield number, _outcomes(work, jobs[number], ending)
@@ -243,7 +245,7 @@ class _Worker(Generic[JobT, OutcomeT]):
                 word, said = self.pipe.recv()
             except (EOFError, OSError):
                 self._process.join(_END_SECONDS)
-                return Loss("crashed", _death(self._process.exitcode))
+                return Loss(ErrorCode.CRASHED, _death(self._process.exitcode))
             self._heard = time.monotonic()
             if word == "raised":
                 raise said
@@ -260,11 +262,11 @@ class _Worker(Generic[JobT, OutcomeT]):
             and self._heard is not None
             and now - self._heard > limits.seconds
         ):
-            return Loss("timed_out", f"{limits.seconds:g} s")
+            return Loss(ErrorCode.TIMED_OUT, f"{limits.seconds:g} s")
         if limits.memory_mb is not None and now >= self._memory_due:
             self._memory_due = now + _POLL_SECONDS
             if _resident_mb(self._process.pid) > limits.memory_mb:
-                return Loss("out_of_memory", f"{limits.memory_mb:g} MB")
+                return Loss(ErrorCode.OUT_OF_MEMORY, f"{limits.memory_mb:g} MB")
         return None
 
     def end(self) -> None:

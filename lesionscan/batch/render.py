@@ -12,6 +12,7 @@ from typing import Any
 
 from lesionscan.batch.exports import Export, export_paths, film_exports
 from lesionscan.batch.outcome import Job
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.detection import pipeline
 from lesionscan.detection.pipeline import Findings
 from lesionscan.detection.scorer.scorer_file import load_scorer
@@ -36,8 +37,8 @@ from lesionscan.results.record import (
     sha256_of,
 )
 
-_WITHHELD = Notice(
-    "overlay_withheld",
+_WITHHELD = notice(
+    NoticeCode.OVERLAY_WITHHELD,
     "no picture of the film was made, since it may show who the patient is "
     "(--allow-burned-in makes one)",
 )

@@ -6,31 +6,21 @@ and compute it in `measure` or `surroundings`.
 """
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
-from typing import Annotated, Self, get_type_hints
+from typing import Annotated, get_type_hints
 
 from pydantic import Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from lesionscan.codes import Code
 from lesionscan.detection.mirels import MirelsBand
 
 _GREY = "grey scale of 0 to 1"
 """Unit of brightness in the normalised image."""
 
 
-class Flag(StrEnum):
-    """Doubts that travel with a region's numbers, each with its meaning."""
-
-    meaning: str
-    """One sentence for people."""
-
-    def __new__(cls, code: str, meaning: str) -> Self:
-        """Make a member of its code and its meaning."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.meaning = meaning
-        return member
+class Flag(Code):
+    """Doubts that travel with a region's numbers."""
 
     TOUCHES_IMAGE_BORDER = (
         "touches_image_border",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
@@ -321,14 +322,14 @@ _FEWEST_REGIONS = 50
 shorter list are the best of these."""
 _LEAST_RADIUS_PX = 1.5
 """Smaller spots on the working grid cannot be told from noise."""
-_POLARITY_DOUBTFUL = Notice(
-    code="polarity_doubtful",
-    message="the film looks as if bone were dark in it; look at it (lesionscan inspect --picture), "
+_POLARITY_DOUBTFUL = notice(
+    NoticeCode.POLARITY_DOUBTFUL,
+    "the film looks as if bone were dark in it; look at it (lesionscan inspect --picture), "
     "and say how it is where the file is wrong (--polarity)",
 )
-_NOT_ASSESSED = Notice(
-    code="not_assessed",
-    message="no bone could be outlined with confidence, so no candidates were sought; "
+_NOT_ASSESSED = notice(
+    NoticeCode.NOT_ASSESSED,
+    "no bone could be outlined with confidence, so no candidates were sought; "
     "check that the picture is a bone radiograph with bone bright",
 )
 

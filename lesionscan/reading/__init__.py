@@ -10,18 +10,17 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.files import open_ordinary
 from lesionscan.radiograph import Radiograph, Spacing
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.limits import check_file_size
 from lesionscan.reading.sniff import HEAD_BYTES, file_format, looks_like_image
 from lesionscan.settings import Settings
 
 __all__ = [
-    "ErrorCode",
     "Frames",
-    "NoticeCode",
     "UnreadableFileError",
     "check_file_size",
     "looks_like_image",

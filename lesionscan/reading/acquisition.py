@@ -7,8 +7,8 @@ kept only when it is one of the standard's defined terms, and numbers only in a 
 import re
 from collections.abc import Callable
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice
-from lesionscan.reading.codes import NoticeCode, notice
 
 # PS3.16 Annex L, table L-1, and the enumerated terms of the CR Series module (PS3.3 C.8.1.1),
 # bones and joints in full. Compared without blanks, underscores and case.

@@ -15,8 +15,9 @@ from typing import BinaryIO, Literal
 import imagecodecs
 import numpy as np
 
+from lesionscan.codes import ErrorCode
 from lesionscan.reading import jpeg2000_tiles
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
+from lesionscan.reading.errors import UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg_limits import check_jpeg
 from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
 

@@ -7,15 +7,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
-from lesionscan.reading.codes import (
-    ErrorCode,
-    NoticeCode,
-    UnreadableFileError,
-    notice,
-    pixel_data_doubtful,
-)
 from lesionscan.reading.codestream import Fragments
 from lesionscan.reading.dicom_file import (
     DicomFile,
@@ -34,6 +28,7 @@ from lesionscan.reading.dicom_pixels import (
 )
 from lesionscan.reading.dicom_shutter import open_field
 from lesionscan.reading.dicom_voi import find_voi, voi_facts
+from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, inverted, shown_grey
 from lesionscan.reading.spacing import SpacingTags, choose_spacing
@@ -66,7 +61,7 @@ def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
     Raises
     ------
     UnreadableFileError
-        See :class:`~lesionscan.reading.codes.ErrorCode`.
+        See :class:`~lesionscan.codes.ErrorCode`.
     """
     opened = _opened(stream, settings)
     # What was inflated is not kept beside a picture that is searched: it is inflated again.

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.codes import ErrorCode
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import METADATA_BYTES
 
 MAX_HEADER_READS = 500_000

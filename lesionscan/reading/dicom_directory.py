@@ -10,10 +10,11 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_sequence_item
 from pydicom.tag import BaseTag
 
+from lesionscan.codes import ErrorCode
 from lesionscan.files import open_ordinary
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
 from lesionscan.reading.dicom_budget import header_budget
 from lesionscan.reading.dicom_file import data_set_start, silenced_pydicom
+from lesionscan.reading.errors import UnreadableFileError
 
 _DIRECTORY_RECORD_SEQUENCE = 0x00041220
 

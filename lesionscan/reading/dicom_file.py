@@ -29,8 +29,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError, truncated
+from lesionscan.codes import ErrorCode
 from lesionscan.reading.dicom_budget import header_budget
+from lesionscan.reading.errors import UnreadableFileError, truncated
 from lesionscan.reading.limits import METADATA_BYTES
 
 # Any of them ends the header; only the last is an image (PS3.3 C.7.6.24, C.7.6.25).

@@ -1,10 +1,11 @@
 """Stored values of a DICOM file -> bone-bright greys, by what its header says of them."""
 
+from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
-from lesionscan.reading.codes import ErrorCode, NoticeCode, UnreadableFileError, notice
 from lesionscan.reading.dicom_file import DicomFile, Tags
 from lesionscan.reading.dicom_lut import read_lut
 from lesionscan.reading.dicom_pixels import PixelFormat
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.grayscale import (
     Greys,
     apply_modality_lut,

@@ -15,7 +15,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError, truncated
+from lesionscan.codes import ErrorCode
 from lesionscan.reading.codestream import (
     Fragments,
     decode_codestream,
@@ -24,6 +24,7 @@ from lesionscan.reading.codestream import (
     list_fragments,
 )
 from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
+from lesionscan.reading.errors import UnreadableFileError, truncated
 from lesionscan.reading.grayscale import (
     Greys,
     grey_from_channels,

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
-from lesionscan.reading.codes import NoticeCode, notice
 from lesionscan.reading.dicom_file import Tags
 from lesionscan.reading.grayscale import Numbers
 

@@ -6,9 +6,9 @@ misspelt, several, or as wide as nothing; what cannot be used is said and left o
 
 from typing import Literal
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice
 from lesionscan.reading.acquisition import whole_or_not
-from lesionscan.reading.codes import NoticeCode, notice
 from lesionscan.reading.dicom_file import DicomFile, Tags
 from lesionscan.reading.dicom_greys import is_raw
 from lesionscan.reading.dicom_lut import read_lut

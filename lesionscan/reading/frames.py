@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import ErrorCode
 from lesionscan.radiograph import Radiograph
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.reading.errors import UnreadableFileError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ That each tile-part is as long as it says is OpenJPEG's own check.
 import struct
 from collections import Counter
 
-from lesionscan.reading.codes import truncated
+from lesionscan.reading.errors import truncated
 
 START = b"\xff\x4f\xff\x51"  # SOC and SIZ (ITU-T T.800 A.4.1, A.5.1)
 _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"  # SOT, EOC

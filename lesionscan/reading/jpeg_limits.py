@@ -1,6 +1,7 @@
 """How many parts a JPEG codestream may have: counted before anything makes an object of each."""
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.codes import ErrorCode
+from lesionscan.reading.errors import UnreadableFileError
 
 _SCAN = b"\xff\xda"
 _MOST_SEGMENTS = 10_000

@@ -19,7 +19,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
+from lesionscan.codes import ErrorCode
+from lesionscan.reading.errors import UnreadableFileError, damaged, truncated
 
 Cells = NDArray[np.integer[Any]]
 

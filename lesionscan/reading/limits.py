@@ -3,7 +3,8 @@
 Every reader checks what a header declares here, before memory is taken for it.
 """
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.codes import ErrorCode
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.settings import Settings
 
 LARGEST_SIDE_PX = 65_535

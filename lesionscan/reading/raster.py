@@ -21,16 +21,9 @@ from numpy.typing import NDArray
 from PIL import JpegImagePlugin, PngImagePlugin
 from PIL.Image import Image
 
+from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading.codes import (
-    ErrorCode,
-    NoticeCode,
-    UnreadableFileError,
-    damaged,
-    notice,
-    pixel_data_doubtful,
-    truncated,
-)
+from lesionscan.reading.errors import UnreadableFileError, damaged, pixel_data_doubtful, truncated
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
 from lesionscan.reading.jpeg_limits import check_jpeg
@@ -77,7 +70,7 @@ def raster_frames(
     Raises
     ------
     UnreadableFileError
-        See :class:`~lesionscan.reading.codes.ErrorCode`.
+        See :class:`~lesionscan.codes.ErrorCode`.
     """
     megapixels = settings.max_megapixels
     if name == "tiff":

@@ -11,8 +11,9 @@ from struct import unpack_from
 import imagecodecs
 import tifffile
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError, damaged, truncated
+from lesionscan.codes import ErrorCode
 from lesionscan.reading.codestream import codestream_header
+from lesionscan.reading.errors import UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg2000_tiles import check_tiles
 from lesionscan.reading.jpeg_scan import decode_jpeg
 

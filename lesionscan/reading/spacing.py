@@ -6,8 +6,8 @@ Works on plain values, so that the rules can be read and tested without a file.
 import math
 from dataclasses import dataclass
 
+from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import MAX_SPACING_MM, Notice, Spacing
-from lesionscan.reading.codes import NoticeCode, notice
 
 MIN_SPACING_MM = 0.005
 """Dental sensors and fine film scanners reach 0.02 mm; anything much finer is a wrong unit."""

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import tifffile
 
-from lesionscan.reading.codes import ErrorCode, UnreadableFileError
+from lesionscan.codes import ErrorCode
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
 
 _MOST_TAGS = 4096

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import NoticeCode
 from lesionscan.detection.pipeline import Findings, NormalisedFilm
 from lesionscan.radiograph import Radiograph
-from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.drawing import LEFT_OUT, text_height, tinted, titled
 from lesionscan.results.png import encode_png
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import NoticeCode
 from lesionscan.detection.pipeline import Findings
 from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
-from lesionscan.reading.codes import NoticeCode
 from lesionscan.reporting.caption import add_caption
 from lesionscan.reporting.drawing import AMBER, HALO, text_height
 from lesionscan.reporting.tags import place_tags

@@ -38,8 +38,8 @@ from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
 from lesionscan.batch.pool import Limits, Loss, Work, run_jobs
+from lesionscan.codes import ErrorCode
 from lesionscan.reading import UnreadableFileError, open_radiographs
-from lesionscan.reading.codes import ErrorCode
 
 DoneT = TypeVar("DoneT")
 

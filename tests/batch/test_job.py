@@ -19,6 +19,7 @@ from lesionscan.batch.job import lost, process
 from lesionscan.batch.outcome import Job, Outcome
 from lesionscan.batch.pool import Loss
 from lesionscan.batch.resume import kept_outcomes
+from lesionscan.codes import ErrorCode
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.reading import Frames, open_radiographs
@@ -288,9 +289,18 @@ def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (Loss("crashed", "signal 9"), "its worker process died, more than once (signal 9); memory"),
-        (Loss("timed_out", "600 s"), "no result came within 600 s; allow more time (--timeout)"),
-        (Loss("out_of_memory", "900 MB"), "more than 900 MB of memory was needed; allow more"),
+        (
+            Loss(ErrorCode.CRASHED, "signal 9"),
+            "process died, more than once (signal 9); memory",
+        ),
+        (
+            Loss(ErrorCode.TIMED_OUT, "600 s"),
+            "within 600 s; allow more time (--timeout)",
+        ),
+        (
+            Loss(ErrorCode.OUT_OF_MEMORY, "900 MB"),
+            "900 MB of memory was needed; allow more",
+        ),
     ],
 )
 def test_a_film_whose_worker_was_lost_leaves_a_record(

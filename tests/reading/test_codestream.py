@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from pydicom.encaps import encapsulate
 
-from lesionscan.reading.codes import UnreadableFileError
 from lesionscan.reading.codestream import (
     codestream_header,
     decode_codestream,
@@ -18,6 +17,7 @@ from lesionscan.reading.codestream import (
     encapsulated_frame,
     list_fragments,
 )
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.jpeg2000_tiles import check_tiles
 
 EMPTY_ITEM = b"\xfe\xff\x00\xe0" + bytes(4)

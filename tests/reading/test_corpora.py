@@ -16,8 +16,9 @@ import pytest
 from pydicom.data import get_testdata_files
 from pydicom.pixels.processing import apply_rescale
 
+from lesionscan.codes import ErrorCode
 from lesionscan.radiograph import Radiograph
-from lesionscan.reading import ErrorCode, UnreadableFileError, dicom, open_radiographs
+from lesionscan.reading import UnreadableFileError, dicom, open_radiographs
 
 data_store = pytest.importorskip("data_store", reason="the package pydicom-data is not installed")
 

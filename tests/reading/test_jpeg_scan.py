@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lesionscan.reading import jpeg_scan
-from lesionscan.reading.codes import UnreadableFileError
+from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.jpeg_scan import decode_jpeg
 
 GREY = np.random.default_rng(3).integers(60, 180, (44, 61)).astype(np.uint8)

@@ -1,6 +1,5 @@
 """The room's door: every path gives a radiograph or an error with a code."""
 
-import inspect
 import os
 import pickle
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lesionscan.reading import ErrorCode, NoticeCode, UnreadableFileError, read_radiograph
+from lesionscan.codes import ErrorCode
+from lesionscan.reading import UnreadableFileError, read_radiograph
 from lesionscan.settings import Settings
 from tests.reading.dicom_maker import dataset, ramp, save
 
@@ -114,12 +114,3 @@ def test_errors_travel_between_processes() -> None:
     error = UnreadableFileError(ErrorCode.TRUNCATED, "the file ends; copy it again")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made on the line above
     assert (type(copy), copy.code, str(copy)) == (type(error), error.code, str(error))
-
-
-@pytest.mark.parametrize("codes", [ErrorCode, NoticeCode])
-def test_every_code_is_documented(codes: type[ErrorCode] | type[NoticeCode]) -> None:
-    """Each code stands in its list's docstring, so that users can look it up."""
-    text = inspect.getdoc(codes)
-    assert text is not None
-    for code in codes:
-        assert f"{code.name}\n" in text

@@ -11,8 +11,9 @@ from film_of_every_codec import DAMAGES, Damage, films
 from fuzz_reader import Case, Outcome
 
 from lesionscan.batch.pool import Loss, Work
+from lesionscan.codes import ErrorCode
 from lesionscan.radiograph import Notice, Radiograph
-from lesionscan.reading import ErrorCode, UnreadableFileError
+from lesionscan.reading import UnreadableFileError
 from lesionscan.reading.frames import Frames
 
 
@@ -63,7 +64,7 @@ def test_other_exceptions_are_faults(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_a_worker_that_was_lost_is_a_fault() -> None:
     """A crash, a hang or a lack of memory is told, and is none of the reader's codes."""
-    outcome = fuzz_reader.lost(Case(1, 1), Loss("timed_out", "20 s"))
+    outcome = fuzz_reader.lost(Case(1, 1), Loss(ErrorCode.TIMED_OUT, "20 s"))
     assert outcome == Outcome(Case(1, 1), "timed_out (20 s)")
     assert outcome.is_fault
 
@@ -140,7 +141,7 @@ def test_a_crash_on_a_half_film_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> N
     films_read(monkeypatch, grey(1), *[KeyError("PatientName")] * 5)
     (tally,) = half_films.run_trial(TRIAL)
     assert tally.endings == {"raised KeyError": 5}
-    lost = half_films.lost(TRIAL, Loss("crashed", "signal 11"))
+    lost = half_films.lost(TRIAL, Loss(ErrorCode.CRASHED, "signal 11"))
     for faulty, words in ((tally, "raised KeyError: 5  FAULT"), (lost, "signal 11): 5  FAULT")):
         assert faulty.is_fault
         assert words in half_films.report([faulty])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import stress_batch
 
-from lesionscan.reading import ErrorCode, UnreadableFileError, read_radiograph
+from lesionscan.codes import ErrorCode
+from lesionscan.reading import UnreadableFileError, read_radiograph
 from tests.batch.films import tree
 from tests.cli.test_scan import ROOT, STUB
 
