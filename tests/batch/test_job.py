@@ -291,15 +291,15 @@ def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
     [
         (
             Loss(ErrorCode.CRASHED, "signal 9"),
-            "process died, more than once (signal 9); memory",
+            "its worker process died, more than once (signal 9); memory",
         ),
         (
             Loss(ErrorCode.TIMED_OUT, "600 s"),
-            "within 600 s; allow more time (--timeout)",
+            "no result came within 600 s; allow more time (--timeout)",
         ),
         (
             Loss(ErrorCode.OUT_OF_MEMORY, "900 MB"),
-            "900 MB of memory was needed; allow more",
+            "more than 900 MB of memory was needed; allow more",
         ),
     ],
 )
