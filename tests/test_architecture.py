@@ -30,8 +30,9 @@ MAY_IMPORT = {
     "results": {*_GROUND, "reading", "detection"},
     "reporting": {*_GROUND, "reading", "detection", "results"},
     "batch": {*_GROUND, "reading", "detection", "results", "reporting"},
-    # evaluation reads result files and arrays, so that it can judge any other program's too
-    "evaluation": {"files", "results"},
+    # evaluation reads result files and arrays, so that it can judge any other program's too; of the
+    # detection it takes the one definition of a lesion's width across its bone
+    "evaluation": {"files", "results", "detection.location"},
     "review": {*_GROUND, "results", "reporting"},
     # of the evaluation it reads the truth folders, and of the results it writes whole files
     "training": {*_GROUND, "reading", "detection", "simulation", "evaluation.truth"}

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lesionscan.detection.location import BoneMap
 from lesionscan.evaluation.matching import Pixels
 from lesionscan.evaluation.truth import TruthFilm
 
 UNKNOWN = "unknown"
 SMALL_PX = 8.0
 """Under this diameter a lesion is a handful of pixels."""
-
-_WIDTH_LONG_SIDE_PX = 1024
-"""Bone widths of larger films are measured on every nth pixel: a third of a width needs no more."""
 
 _WIDTH_BANDS = ("< 1/3", "1/3 to 2/3", "> 2/3", UNKNOWN)
 _NOISE_BANDS = ("< 2", "2 to 5", "> 5", UNKNOWN)
@@ -97,51 +95,37 @@ def lesion_facts(
 
 
 def lesion_to_bone_widths(pixels: Mapping[int, Pixels], bone: Mask) -> dict[int, float | None]:
-    """Measure how wide lesions are in terms of the bone around them.
-
-    The ratio of two inscribed circles' diameters: that of the lesion, and the largest of the bone
-    (with its lesions filled in) whose centre lies in the lesion's bounding box grown by its own
-    size on every side. Only the connected piece of bone that the lesion lies on counts.
+    """Measure how wide lesions are across their bone, as `lesion_to_bone_width` of a candidate.
 
     Parameters
     ----------
     pixels
-        Each lesion's pixels, by its number.
+        Each lesion's pixels, by its number; they count as bone.
     bone
         Bool (rows, cols).
 
     Returns
     -------
     dict
-        By the lesion's number; None where the lesion lies on no bone, or bone fills the film.
+        By the lesion's number; None where the lesion touches no bone, or the bone has no axis.
     """
-    step = -(-max(bone.shape) // _WIDTH_LONG_SIDE_PX)
     filled = bone.copy()
     for places in pixels.values():
         filled[tuple(places.T)] = True
-    filled = filled[::step, ::step]
-    if filled.all():
-        return dict.fromkeys(pixels)
-    # a frame of nothing would make a bone that leaves the film narrow, so none is added
-    depth = ndimage.distance_transform_edt(filled) * step
-    pieces = ndimage.label(filled, structure=np.ones((3, 3)))[0]
-    known = bone[::step, ::step]
+    bones = BoneMap.of(filled)
     widths: dict[int, float | None] = {}
     for number, places in pixels.items():
         low, high = places.min(axis=0), places.max(axis=0) + 1
-        size = int((high - low).max())
-        start = np.maximum(low - size, 0) // step
-        end = -(-(high + size) // step)
-        window = (slice(start[0], end[0]), slice(start[1], end[1]))
-        mine = np.unique(pieces[tuple((places // step).T)])
-        around = np.isin(pieces[window], mine[mine > 0])
-        if not (around & known[window]).any():
-            widths[number] = None
-            continue
-        inside = np.zeros(tuple(high - low + 2), dtype=bool)
+        inside = np.zeros(tuple(high - low + 2), np.bool_)
         inside[tuple((places - low + 1).T)] = True
-        own = float(ndimage.distance_transform_edt(inside).max())
-        widths[number] = own / max(own, float(depth[window][around].max()))
+        around = np.argwhere(ndimage.binary_dilation(inside, np.ones((3, 3)))) + low - 1
+        around = around[((around >= 0) & (around < bone.shape)).all(axis=1)]
+        box = (slice(low[0], high[0]), slice(low[1], high[1]))
+        reach_px = math.sqrt(len(places) / math.pi)
+        on_bone = bone[tuple(around.T)].any()
+        widths[number] = (
+            bones.locate(inside[1:-1, 1:-1], box, reach_px=reach_px)[1] if on_bone else None
+        )
     return widths
 
 

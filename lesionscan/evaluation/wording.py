@@ -41,8 +41,8 @@ DEFINITIONS = {
     "intervals": "95 % percentile bootstrap of groups of films: patient, else case of the set, "
     "else source film, else film. Resamples that cannot give a figure are left out and counted.",
     "strata": "Lesions by kind, at the thresholds of their whole set. lesion_to_bone_width is the "
-    "index's, else the ratio of the inscribed circles of lesion and bone (the truth's bone mask, "
-    "else the program's); size is equivalent diameter / long side of the film.",
+    "index's, else the width across the bone's axis / width of the bone there (the truth's bone "
+    "mask, else the program's); size is equivalent diameter / long side of the film.",
     "against": "Another program on the same films; difference is this program's figure minus "
     "that one's, with intervals of the same resamples for both.",
     "outcome": "shown: hit by a shown candidate; listed: hit by one below the program's threshold; "

