@@ -18,9 +18,9 @@ from contact_sheet import contact_sheet
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
+from lesionscan.png import encode_png
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed, grey_window, overlay_png
-from lesionscan.results.png import encode_png
 from lesionscan.review.server import ReviewServer
 from lesionscan.simulation.exposure.film import Film
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom

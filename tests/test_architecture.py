@@ -18,10 +18,12 @@ from lesionscan.detection.measurements import Flag
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lesionscan"
 
-_GROUND = {"codes", "files", "radiograph", "settings"}
+_GROUND = {"codes", "files", "png", "radiograph", "settings", "truth_names"}
 MAY_IMPORT = {
     "codes": {"radiograph"},
     "files": set[str](),
+    "png": set[str](),
+    "truth_names": set[str](),
     "radiograph": set[str](),
     "settings": {"files"},
     "reading": _GROUND,
@@ -32,7 +34,7 @@ MAY_IMPORT = {
     "batch": {*_GROUND, "reading", "detection", "results", "reporting"},
     # evaluation reads result files and arrays, so that it can judge any other program's too; of the
     # detection it takes the one definition of a lesion's width across its bone
-    "evaluation": {"files", "results", "detection.location"},
+    "evaluation": {"files", "truth_names", "results", "detection.location"},
     "review": {*_GROUND, "results", "reporting"},
     # of the evaluation it reads the truth folders, and of the results it writes whole files
     "training": {*_GROUND, "reading", "detection", "simulation", "evaluation.truth"}

@@ -24,10 +24,11 @@ from pathlib import Path, PurePath
 from lesionscan.reading import looks_like_image
 from lesionscan.results.names import is_result_name
 from lesionscan.results.paths import ENDINGS
+from lesionscan.truth_names import BONES_ENDING, LESIONS_ENDING
 
 OWN_PRODUCTS = (
     *(ending for ending in ENDINGS.values() if ending.endswith((".png", ".jpg", ".dcm"))),
-    *(".lesions.png", ".bones.png"),
+    *(LESIONS_ENDING, BONES_ENDING),
 )
 """What lesionscan writes, and truth masks: never films when found in a folder."""
 

@@ -170,7 +170,9 @@ def _mask_of(masks: Path | None, name: str) -> Path | None:
     """Return the film's bone mask, if there is one."""
     if masks is None:
         return None
-    mask = masks / f"{name}.bone.png"
+    from lesionscan.truth_names import BONE_ENDING
+
+    mask = masks / f"{name}{BONE_ENDING}"
     return mask if mask.is_file() else None
 
 

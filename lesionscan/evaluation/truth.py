@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.files import INDEX_BYTES, parse_json, read_bounded
+from lesionscan.truth_names import BONE_ENDING, IMAGE_ENDINGS, LESIONS_ENDING
 
-ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ONE_SET = "all"
 """The set of entries that name none."""
 
@@ -70,7 +70,7 @@ class TruthFilm:
     @property
     def bone(self) -> Path:
         """The bone mask's file, which may be absent."""
-        return self.mask.with_name(f"{self.name}.bone.png")
+        return self.mask.with_name(f"{self.name}{BONE_ENDING}")
 
     def read_lesions(self, shape: tuple[int, int] | None) -> NDArray[np.int32] | None:
         """Read the label image and check it against the index.
@@ -152,7 +152,7 @@ def load_truth(folder: Path) -> tuple[TruthFilm, ...]:
         TruthFilm(
             name=name,
             image=_image(folder / "images", name, images),
-            mask=folder / "masks" / f"{name}.lesions.png",
+            mask=folder / "masks" / f"{name}{LESIONS_ENDING}",
             facts=entry,
             group=_group(name, by_name),
         )
@@ -236,7 +236,7 @@ def _images(folder: Path) -> dict[str, list[Path]]:
     images: dict[str, list[Path]] = {}
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in ENDINGS:
+            if path.suffix.lower() in IMAGE_ENDINGS:
                 images.setdefault(path.stem, []).append(path)
     return images
 
@@ -245,8 +245,8 @@ def _image(folder: Path, name: str, images: Mapping[str, list[Path]]) -> Path:
     found = images.get(name, [])
     if not found:
         raise TruthError(
-            f"{folder / name} has none of the endings {', '.join(ENDINGS)}; add the film or take "
-            "its entry out of index.json"
+            f"{folder / name} has none of the endings {', '.join(IMAGE_ENDINGS)}; add the film or "
+            "take its entry out of index.json"
         )
     if len(found) > 1:
         raise TruthError(

@@ -17,6 +17,7 @@ from scipy import ndimage
 from lesionscan.detection.normalise import rescale
 from lesionscan.detection.pipeline import Findings, Steps
 from lesionscan.detection.score import Candidate
+from lesionscan.png import encode_png
 from lesionscan.radiograph import BoolImage, FloatImage
 from lesionscan.reporting.caption import caption_words, reasons_of
 from lesionscan.reporting.drawing import (
@@ -32,7 +33,6 @@ from lesionscan.reporting.drawing import (
     write_text,
 )
 from lesionscan.reporting.overlay import draw_candidates, grey_window, to_grey
-from lesionscan.results.png import encode_png
 
 Picture = NDArray[np.uint8]
 

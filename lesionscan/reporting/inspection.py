@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import NoticeCode
 from lesionscan.detection.pipeline import Findings, NormalisedFilm
+from lesionscan.png import encode_png
 from lesionscan.radiograph import Radiograph
 from lesionscan.reporting.drawing import LEFT_OUT, text_height, tinted, titled
-from lesionscan.results.png import encode_png
 
 Fact = tuple[str, str]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import NoticeCode
 from lesionscan.detection.pipeline import Findings
+from lesionscan.png import encode_png
 from lesionscan.radiograph import BoolImage, FloatImage, Radiograph
 from lesionscan.reporting.caption import add_caption
 from lesionscan.reporting.drawing import AMBER, HALO, text_height
 from lesionscan.reporting.tags import place_tags
-from lesionscan.results.png import encode_png
 from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
 

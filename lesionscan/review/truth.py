@@ -23,15 +23,16 @@ from lesionscan.files import (
     read_bounded,
     sha256_of_file,
 )
+from lesionscan.png import encode_png
 from lesionscan.results.labels import LabelsError, decode_labels
 from lesionscan.results.own_files import NotOwnError, OwnFiles
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.png import encode_png
 from lesionscan.results.record import sha256_of
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import DrawnOn, lesion_mask, outlined
 from lesionscan.review.record import ReviewError
 from lesionscan.review.truth_names import image_ending
+from lesionscan.truth_names import LESIONS_ENDING
 
 
 @dataclass(slots=True)
@@ -159,7 +160,7 @@ def _write_film(
         raise _UnusableError(f"{path} is not the file that was scanned")
     # resolved: a second name of a link would lead from another folder to nothing
     own.link_or_copy(path.resolve(), out / image)
-    own.write(out / "masks" / f"{name}.lesions.png", encode_png(mask))
+    own.write(out / "masks" / f"{name}{LESIONS_ENDING}", encode_png(mask))
     entry: dict[str, Any] = {
         "name": name,
         "file": image,
@@ -256,4 +257,4 @@ def _indexed_files(own: OwnFiles, folder: Path) -> set[str]:
 def _files_of(entry: Mapping[str, Any]) -> tuple[str, str]:
     # names alone: nothing that stands in a file may lead elsewhere
     image, name = PurePosixPath(entry["file"]).name, PurePosixPath(entry["name"]).name
-    return f"images/{image}", f"masks/{name}.lesions.png"
+    return f"images/{image}", f"masks/{name}{LESIONS_ENDING}"

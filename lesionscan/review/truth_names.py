@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-IMAGE_ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-"""Those that a truth folder's images may have (`lesionscan.evaluation.truth`)."""
+from lesionscan.truth_names import IMAGE_ENDINGS
 
 _MOST_BYTES = 150
 """File systems allow 255, of which endings take some."""

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.png import encode_png
 from lesionscan.simulation.fields import Mask
-from lesionscan.simulation.png_file import png_bytes
+from lesionscan.truth_names import BONE_ENDING, BONES_ENDING, LESIONS_ENDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +83,12 @@ def write_film(folder: Path, film: KnownFilm) -> dict[str, object]:
     masks.mkdir(parents=True, exist_ok=True)
     image = images / f"{film.name}.{film.ending}"
     image.write_bytes(film.image)
-    (masks / f"{film.name}.lesions.png").write_bytes(png_bytes(film.lesions))
+    (masks / f"{film.name}{LESIONS_ENDING}").write_bytes(encode_png(film.lesions))
     if film.bone is not None:
         bone = np.where(film.bone, 255, 0).astype(np.uint8)
-        (masks / f"{film.name}.bone.png").write_bytes(png_bytes(bone))
+        (masks / f"{film.name}{BONE_ENDING}").write_bytes(encode_png(bone))
     if film.bones is not None:
-        (masks / f"{film.name}.bones.png").write_bytes(png_bytes(film.bones))
+        (masks / f"{film.name}{BONES_ENDING}").write_bytes(encode_png(film.bones))
     lesions = np.unique(film.lesions[film.lesions > 0]).size
     return {
         "name": film.name,

@@ -30,9 +30,9 @@ from lesionscan.evaluation.results import (
     read_result,
 )
 from lesionscan.evaluation.truth import TruthError, TruthFilm
+from lesionscan.png import encode_png
 from lesionscan.radiograph import FloatImage
 from lesionscan.reporting.drawing import AMBER, INK, STRIP, write_text
-from lesionscan.results.png import encode_png
 
 BLUE = (255, 143, 100)
 """Blue of the IBM colour-blind-safe palette, in cv2's order of blue, green, red."""

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lesionscan.png import encode_png
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.overlay import grey_window, to_grey
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.labels import LabelsError
-from lesionscan.results.png import encode_png
 from tests.reporting.made import Disk, Film, make_findings
 from tests.results.test_record import as_json
 

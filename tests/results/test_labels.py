@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lesionscan.png import encode_png
 from lesionscan.reporting.overlay import labels_png
 from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
-from lesionscan.results.png import encode_png
 from tests.reporting.made import make_findings
 from tests.results.test_record import as_json
 

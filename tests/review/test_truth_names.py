@@ -5,8 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesionscan.evaluation.truth import ENDINGS
-from lesionscan.review.truth_names import IMAGE_ENDINGS, image_ending, truth_names
+from lesionscan.review.truth_names import truth_names
 
 
 def test_folders_become_part_of_the_name() -> None:
@@ -39,12 +38,6 @@ def test_awkward_names_become_file_names() -> None:
     names = truth_names([".x.dcm", "a\\b.dcm", "c:d.dcm", long])
     assert list(names.values())[:3] == ["_.x", "a__b", "c__d"]
     assert len(names[long].encode()) < 180
-
-
-def test_endings_are_those_of_truth_folders() -> None:
-    """The evaluation finds the images."""
-    assert IMAGE_ENDINGS == ENDINGS
-    assert [image_ending(file) for file in ("a.b/c.TIFF", "a.png/c", "x.ima")] == [".TIFF", "", ""]
 
 
 PARTS = st.text(st.sampled_from("aA_-.:\\/0é"), min_size=1, max_size=9)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.evaluation.truth import TruthFilm, load_truth
+from lesionscan.png import encode_png
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
-from lesionscan.simulation.png_file import png_bytes
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 from lesionscan.training.films import (
     FAINT,
@@ -45,7 +45,7 @@ def known(
     labels = np.zeros(shape, np.uint16)
     for label in range(1, lesions + 1):
         labels[50:80, 40 * label : 40 * label + 30] = label
-    return KnownFilm(name, "png", png_bytes(gradient(shape)), labels, facts=facts)
+    return KnownFilm(name, "png", encode_png(gradient(shape)), labels, facts=facts)
 
 
 def folder(path: Path, *films: KnownFilm) -> tuple[TruthFilm, ...]:
@@ -65,7 +65,7 @@ def test_all_of_a_film_has_one_size(tmp_path: Path) -> None:
     """Picture and masks agree where film and working grid would round the short side apart."""
     shape = (1000, 644)  # 494.6 columns
     film = KnownFilm(
-        "one", "png", png_bytes(gradient(shape)), np.zeros(shape, np.uint16), np.ones(shape, bool)
+        "one", "png", encode_png(gradient(shape)), np.zeros(shape, np.uint16), np.ones(shape, bool)
     )
     made = training_film(folder(tmp_path, film)[0], bone_outline="near")
     assert made.image.shape == made.lesions.shape == made.bone.shape == (LONG_SIDE_PX, 495)

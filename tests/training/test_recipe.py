@@ -14,9 +14,9 @@ import pytest
 from lesionscan.detection.scorer.scorer_file import Scorer, TermEffect, shipped_scorer
 from lesionscan.detection.scorer.terms import TERMS
 from lesionscan.evaluation.truth import load_truth
+from lesionscan.png import encode_png
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
-from lesionscan.simulation.png_file import png_bytes
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 from lesionscan.training.films import TrainingError, training_film
 from lesionscan.training.options import TrainingOptions
@@ -44,7 +44,7 @@ def blank(name: str, *, lesion: bool = False, **facts: object) -> KnownFilm:
     picture[16:48] = 200
     lesions = np.zeros((64, 64), np.uint16)
     lesions[30:34, 30:34] = lesion
-    return KnownFilm(name, "png", png_bytes(picture), lesions, facts=facts)
+    return KnownFilm(name, "png", encode_png(picture), lesions, facts=facts)
 
 
 def phantom(name: str, part: str, seed: int, lesions: int) -> KnownFilm:

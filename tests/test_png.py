@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesionscan.results.png import encode_png
+from lesionscan.png import encode_png
 
 
 @given(
