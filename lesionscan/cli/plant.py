@@ -207,7 +207,7 @@ def _plant_in(job: PlantJob) -> Made:
 def _bone(radiograph: "Radiograph", mask: Path | None) -> "BoolImage":
     """Return the bone mask from its file, or the program's own."""
     from lesionscan.detection.pipeline import find_candidates
-    from lesionscan.evaluation.pictures import PictureError, read_grey
+    from lesionscan.results.pictures import PictureError, read_grey
 
     if mask is None:
         findings = find_candidates(radiograph)

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.evaluation.matching import Match, lesion_pixels, match_candidates
-from lesionscan.evaluation.pictures import picture_shape
 from lesionscan.evaluation.results import AGAIN, FilmResult, ListedCandidate, ResultsError
 from lesionscan.evaluation.scores import FilmScores, chance_shares, from_match
 from lesionscan.evaluation.strata import LesionFacts, lesion_facts
 from lesionscan.evaluation.truth import TruthFilm
+from lesionscan.results.pictures import picture_shape
 
 Mask: TypeAlias = NDArray[np.bool_]
 

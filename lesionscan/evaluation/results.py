@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded, sha256_of_file
 from lesionscan.results.paths import ResultPaths
+from lesionscan.results.pictures import PictureError, read_grey
 from lesionscan.results.record import SCHEMA_VERSION
 
 SCHEMA_MAJOR = SCHEMA_VERSION.partition(".")[0]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.evaluation.pictures import PictureError, read_grey
 from lesionscan.files import INDEX_BYTES, parse_json, read_bounded
+from lesionscan.results.pictures import PictureError, read_grey
 from lesionscan.truth_names import BONE_ENDING, IMAGE_ENDINGS, LESIONS_ENDING
 
 ONE_SET = "all"

@@ -24,7 +24,7 @@ from lesionscan.files import (
     sha256_of_file,
 )
 from lesionscan.png import encode_png
-from lesionscan.results.labels import LabelsError, decode_labels
+from lesionscan.results.labels import LabelsError, read_labels
 from lesionscan.results.own_files import NotOwnError, OwnFiles
 from lesionscan.results.paths import ResultPaths
 from lesionscan.results.record import sha256_of
@@ -204,7 +204,7 @@ def _labels(path: Path, sha256: str | None, film: DrawnOn) -> NDArray[np.uint16]
     if sha256_of(data) != sha256:
         raise changed
     try:
-        labels = decode_labels(data, path)
+        labels = read_labels(path, data)
     except LabelsError as error:
         raise changed from error
     if labels.shape != film.shape:

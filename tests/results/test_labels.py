@@ -1,6 +1,7 @@
 """Labels pictures are read back as they were written, or refused with one line."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_half_a_picture_is_refused(tmp_path: Path) -> None:
 def test_a_colour_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     """Colours are no numbers of candidates."""
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(LabelsError, match=r"a\.png is no picture of one number per pixel"):
+    with pytest.raises(LabelsError, match=r"a\.png is a colour picture, not one grey number"):
         read_labels(tmp_path / "a.png")
 
 
@@ -82,6 +83,7 @@ def test_a_picture_larger_than_any_film_is_refused(tmp_path: Path) -> None:
     """By its header, before memory is taken."""
     data = bytearray(encode_png(np.zeros((9, 9), np.uint16)))
     data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(LabelsError, match=r"a\.png is larger than any film; scan the film again"):
         read_labels(tmp_path / "a.png")
