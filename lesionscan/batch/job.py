@@ -32,7 +32,8 @@ from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.conversion import failed_record
 from lesionscan.results.atomic import NameTooLongError, UnusableNameError
 from lesionscan.results.folder import FoundResults, remove_others, write_result
-from lesionscan.results.record import InputRecord, result_name, sealed_json
+from lesionscan.results.record import InputRecord, result_name
+from lesionscan.results.sealed import sealed_json
 
 DoneT = TypeVar("DoneT")
 

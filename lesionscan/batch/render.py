@@ -29,13 +29,8 @@ from lesionscan.reporting.page.view import Backdrop, film_view
 from lesionscan.results.exported import exported, is_as_exported
 from lesionscan.results.labels import Labels, read_labels
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import (
-    PicturesRecord,
-    ResultRecord,
-    parse_record,
-    sealed_json,
-    sha256_of,
-)
+from lesionscan.results.record import PicturesRecord, ResultRecord, parse_record
+from lesionscan.results.sealed import sealed_json, sha256_of
 
 _WITHHELD = notice(
     NoticeCode.OVERLAY_WITHHELD,

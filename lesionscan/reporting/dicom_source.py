@@ -31,7 +31,7 @@ from lesionscan.reading.dicom_file import Tags, open_dicom, silenced_pydicom
 from lesionscan.reading.dicom_pixels import MAX_CELL_BYTES
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.sniff import HEAD_BYTES, file_format
-from lesionscan.results.record import sha256_of
+from lesionscan.results.sealed import sha256_of
 
 _FILM_CLASSES = (
     ComputedRadiographyImageStorage,

@@ -13,7 +13,7 @@ from pathlib import Path
 from lesionscan.files import parse_json
 from lesionscan.results.atomic import remove, write_bytes
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import is_sealed, sealed_json, sha256_of
+from lesionscan.results.sealed import is_sealed, sealed_json, sha256_of
 
 
 def exported(paths: ResultPaths) -> dict[str, str]:

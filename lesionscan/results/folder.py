@@ -19,14 +19,8 @@ from lesionscan.results.exported import (
 )
 from lesionscan.results.own_files import NotOwnError, claim_film, is_claimed
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import (
-    ToolRecord,
-    is_sealed,
-    name_of,
-    parse_result,
-    result_name,
-    sha256_of,
-)
+from lesionscan.results.record import ToolRecord, name_of, parse_result, result_name
+from lesionscan.results.sealed import is_sealed, sha256_of
 
 
 @dataclass(frozen=True, slots=True)

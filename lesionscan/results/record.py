@@ -6,10 +6,7 @@ input and settings give the same bytes: no clock, no absolute path.
 `lesionscan.reporting.conversion` makes these records.
 """
 
-import hashlib
 import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -346,49 +343,6 @@ def parse_result(data: bytes, *, contours: bool = False) -> dict[str, Any] | Non
     return record.model_dump(mode="python", exclude=None if contours else _CONTOURS)
 
 
-def to_json(record: BaseModel | Mapping[str, Any]) -> bytes:
-    """Return a record's bytes: UTF-8, two spaces a level, arrays of numbers on one line.
-
-    Parameters
-    ----------
-    record
-        The record, or what its `model_dump(mode="json")` gives.
-    """
-    value = record.model_dump(mode="json") if isinstance(record, BaseModel) else record
-    return (_layout(value, 0) + "\n").encode("utf-8")
-
-
-def sealed_json(record: ResultRecord | Mapping[str, Any]) -> bytes:
-    """Return an unsealed record's bytes with the seal that tells whether they are changed later.
-
-    Parameters
-    ----------
-    record
-        As for `to_json`.
-    """
-    unsealed = to_json(record)
-    return unsealed.replace(_seal(b""), _seal(sha256_of(unsealed).encode("ascii")), 1)
-
-
-def is_sealed(data: bytes) -> bool:
-    """Say whether a JSON file's bytes are those that `sealed_json` has made."""
-    sealed = re.search(_seal(rb"([0-9a-f]{64})"), data)
-    if sealed is None:
-        return False
-    unsealed = data[: sealed.start()] + _seal(b"") + data[sealed.end() :]
-    return sealed[1].decode("ascii") == sha256_of(unsealed)
-
-
-def _seal(value: bytes) -> bytes:
-    # its quotation marks stand nowhere else: inside a text they would be escaped
-    return b'"seal_sha256": "' + value + b'"'
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the hash of a file's bytes, hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def schema_json() -> bytes:
     """Return the JSON Schema (2020-12) of the per-image result, as it is shipped."""
     schema = {
@@ -402,22 +356,3 @@ def schema_json() -> bytes:
 def write_schema(path: Path = SCHEMA_PATH) -> None:
     """Write the JSON Schema; for developers, after a change of the records."""
     path.write_bytes(schema_json())
-
-
-def _layout(value: Any, level: int) -> str:  # noqa: ANN401 - any JSON value
-    pad, end = "  " * (level + 1), "  " * level
-    if isinstance(value, dict) and value:
-        entries = (f"{pad}{_text(key)}: {_layout(item, level + 1)}" for key, item in value.items())
-        return "{\n" + ",\n".join(entries) + f"\n{end}}}"
-    if isinstance(value, list) and value and isinstance(value[0], dict):  # then all are
-        return "[\n" + ",\n".join(pad + _layout(item, level + 1) for item in value) + f"\n{end}]"
-    return _text(value)
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if isinstance(value, float) and math.isfinite(value):
-        return float.__repr__(value)  # what the encoder writes, in an eighth of its time
-    return _ENCODER.encode(value)

@@ -7,7 +7,8 @@ from typing import Any
 
 from lesionscan.files import RECORD_BYTES, read_bounded
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import is_sealed, name_of, parse_result
+from lesionscan.results.record import name_of, parse_result
+from lesionscan.results.sealed import is_sealed
 from lesionscan.review.outline import DrawnOn
 from lesionscan.review.record import FilmReviewRecord, ReviewRecord
 

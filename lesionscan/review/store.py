@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
 from lesionscan.results.atomic import OutputError, write_bytes
-from lesionscan.results.record import sha256_of
+from lesionscan.results.sealed import sha256_of
 from lesionscan.review.record import (
     MOST_BYTES,
     REVIEW_NAME,

@@ -27,7 +27,7 @@ from lesionscan.png import encode_png
 from lesionscan.results.labels import LabelsError, read_labels
 from lesionscan.results.own_files import NotOwnError, OwnFiles
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import sha256_of
+from lesionscan.results.sealed import sha256_of
 from lesionscan.review.applied import ReviewedFilm
 from lesionscan.review.outline import DrawnOn, lesion_mask, outlined
 from lesionscan.review.record import ReviewError

@@ -5,9 +5,8 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -26,21 +25,25 @@ from lesionscan.detection.scorer.scorer_file import (
     load_scorer,
     write_scorer,
 )
-from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
-from lesionscan.reading import UnreadableFileError
+from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.results.atomic import remove, write_bytes
-from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
-from lesionscan.simulation.truth_folder import write_index
 from lesionscan.training.films import (
     LOOK_LONG_SIDES_PX,
-    TrainingError,
     TrainingFilm,
-    planted_films,
     source_of,
     training_film,
 )
 from lesionscan.training.fit import Plan, Pool, fit
 from lesionscan.training.folds import divided, left_out_listing, thinned
+from lesionscan.training.known import (
+    Known,
+    Work,
+    labelled_films,
+    normal_films,
+    phantoms_of,
+    planted,
+    seen,
+)
 from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
 from lesionscan.training.options import (
     LEAST_DATA_STEPS,
@@ -66,72 +69,6 @@ _FALSE_ALARMS = 0.5
 """Regions a lesion-free film of the training that reach a score of 0.5."""
 _NEUTRAL = (TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),)
 """What orders the regions until the terms are weighed."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """The films to learn from, by kind."""
-
-    phantoms: list[TrainingFilm]
-    planted: list[TrainingFilm]
-    labelled: list[TrainingFilm]
-    weighs_terms: bool
-    """Whether some films are held out to weigh the terms on."""
-
-    def pools(self) -> list[Pool]:
-        """Return what the network sees."""
-        seen = _seen if self.weighs_terms else list
-        labelled = seen(self.labelled)
-        return [
-            Pool(seen(self.phantoms), 0.3),
-            Pool(seen(self.planted), 0.7),
-            # those with lesions are the fewer, and the ones to learn from
-            Pool([film for film in labelled if film.has_lesions], 0.35),
-            Pool([film for film in labelled if not film.has_lesions], 0.2),
-        ]
-
-    def held_out(self) -> list[TrainingFilm]:
-        """Return what it does not see."""
-        return [f for f in (*self.phantoms, *self.planted, *self.labelled) if f.held_out]
-
-    def check(self) -> None:
-        """Raise a TrainingError where the terms could not be weighed: before the long training."""
-        if self.weighs_terms and len({film.has_lesions for film in self.held_out()}) < 2:
-            raise TrainingError(
-                "a fifth of the films is held out to weigh the terms on, and must have films with "
-                "lesions and films without; give more phantoms or films"
-            )
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every step needs: the options, and the processes that share the work."""
-
-    options: TrainingOptions
-    workers: Executor
-    report: Callable[[str], None]
-    started: float
-
-    def tell(self, line: str) -> None:
-        """Report a line with the minutes since the start."""
-        self.report(f"{(time.monotonic() - self.started) / 60:6.1f} min  {line}")
-
-    def spread(self, function: Callable[[WorkT], DoneT], work: Sequence[WorkT]) -> Iterator[DoneT]:
-        """Do work on several cores, in order."""
-        chunk = max(1, min(8, len(work) // (4 * self.options.jobs)))
-        return self.workers.map(function, work, chunksize=chunk)
-
-    def read(self, read: Callable[[TruthFilm], DoneT], truth: Sequence[TruthFilm]) -> list[DoneT]:
-        """Read films; name those that cannot be read, and go on."""
-        films = []
-        for film, (made, fault) in zip(
-            truth, self.spread(partial(_tried, read), truth), strict=True
-        ):
-            if made is None:
-                self.tell(f"{film.name}: left out: {fault}")
-            else:
-                films.append(made)
-        return films
 
 
 def train(options: TrainingOptions, report: Callable[[str], None]) -> None:
@@ -176,16 +113,17 @@ def _train(work: Work) -> None:
     network = LucencyNet(pretrained=True) if start is None else from_onnx(start.network.onnx)
     normal, own, left_out = _films_to_use(options)
     remove(left_out_listing(options.out), within=options.out.parent)  # of an earlier training
-    labelled = _labelled(own, work)
-    phantoms = _phantoms(work)
+    labelled = labelled_films(own, work)
+    phantoms = phantoms_of(work)
     if start is None:
         network = _learn_bone(network, phantoms, normal, work)
     # of the labelled films, those that were read and have no lesions of their own
     free = {film.name for film in labelled if not film.has_lesions}
     grounds = [*normal, *(film for film in own if film.name in free)]
+    looker = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
     known = Known(
         phantoms,
-        _planted(grounds, network, work),
+        planted(grounds, looker, work),
         labelled,
         weighs_terms=bool(options.phantoms or options.films),
     )
@@ -229,7 +167,7 @@ def _films_to_use(
     options: TrainingOptions,
 ) -> tuple[list[TruthFilm], Sequence[TruthFilm], list[str]]:
     """Return normal films, labelled films, and the names of those left out of either."""
-    normal = _normal_films(options.films)
+    normal = normal_films(options.films)
     own = [] if options.data is None else list(load_truth(options.data))
     if options.leave_out is None:
         return normal, thinned(own, options.at_most), []
@@ -246,10 +184,6 @@ def _films_to_use(
 
 def _path_of(start: Path | Literal["shipped"]) -> Path | None:
     return None if start == "shipped" else start
-
-
-def _seen(films: Iterable[TrainingFilm]) -> list[TrainingFilm]:
-    return [film for film in films if not film.held_out]
 
 
 def _card(
@@ -284,63 +218,6 @@ def _about(
     return about
 
 
-def _tried(
-    read: Callable[[TruthFilm], DoneT], film: TruthFilm
-) -> tuple[DoneT, None] | tuple[None, str]:
-    try:
-        return read(film), None
-    except (UnreadableFileError, TruthError) as error:
-        return None, str(error)
-
-
-def _labelled(truth: Sequence[TruthFilm], work: Work) -> list[TrainingFilm]:
-    """Read a researcher's films."""
-    films = work.read(partial(training_film, bone_outline="near"), truth)
-    with_lesions = sum(film.has_lesions for film in films)
-    if truth and not with_lesions:
-        raise TrainingError(
-            f"--data {work.options.data} has no film with lesions to learn from; give films whose "
-            "lesions are outlined"
-        )
-    if truth:
-        work.tell(f"{len(films)} labelled films, {with_lesions} with lesions")
-    return films
-
-
-def _normal_films(folder: Path | None) -> list[TruthFilm]:
-    """Return the films that may shape what ships: without lesions, and not for measuring."""
-    if folder is None:
-        return []
-    films = [
-        film
-        for film in load_truth(folder)
-        if not film.lesions and film.facts.get("use", "train") == "train"
-    ]
-    if not films:
-        raise TrainingError(
-            f'--films {folder} has no film without lesions that says "use": "train" or nothing; '
-            "give normal films (films with lesions go to --data)"
-        )
-    return films
-
-
-def _phantoms(work: Work) -> list[TrainingFilm]:
-    """Make phantoms, or take those of an earlier run, and read them."""
-    options = work.options
-    if not options.phantoms:
-        return []
-    folder = options.work / f"phantoms_{__version__}_{options.seed}_{options.phantoms}"
-    if not (folder / "index.json").is_file():
-        jobs = [
-            PhantomJob(folder, options.seed, number) for number in range(1, options.phantoms + 1)
-        ]
-        write_index(folder, list(work.spread(make_and_write, jobs)))
-        work.tell(f"{len(jobs)} phantoms made: {folder}")
-    films = work.read(partial(training_film, bone_outline="whole"), load_truth(folder))
-    work.tell(f"{len(films)} phantoms read")
-    return films
-
-
 def _learn_bone(
     network: LucencyNet,
     phantoms: list[TrainingFilm],
@@ -359,28 +236,12 @@ def _learn_bone(
     )
     return fit(
         network,
-        [Pool(_seen(phantoms), 0.75), Pool(_seen(films), 0.25)],
+        [Pool(seen(phantoms), 0.75), Pool(seen(films), 0.25)],
         plan,
         work.tell,
         checkpoint=work.options.work / "bone.checkpoint",
         write=_write_beside,
     )
-
-
-def _planted(truth: Sequence[TruthFilm], network: LucencyNet, work: Work) -> list[TrainingFilm]:
-    """Plant lesions in the bones that the network finds."""
-    if not truth:
-        return []
-    looker = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
-    plant = partial(
-        planted_films, network=looker, variants=work.options.variants, seed=work.options.seed
-    )
-    films = [film for group in work.read(plant, truth) for film in group]
-    with_lesions = sum(film.has_lesions for film in films)
-    work.tell(
-        f"{len(films)} films of {len(truth)} normal ones, {with_lesions} with planted lesions"
-    )
-    return films
 
 
 def faded(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:

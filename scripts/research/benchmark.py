@@ -180,7 +180,8 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
     from lesionscan.reporting.conversion import ok_record
     from lesionscan.reporting.overlay import bone_png, displayed, labels_png, overlay_png
     from lesionscan.reporting.page.view import Backdrop, film_view
-    from lesionscan.results.record import PicturesRecord, sealed_json
+    from lesionscan.results.record import PicturesRecord
+    from lesionscan.results.sealed import sealed_json
 
     settle_worker()
     shipped_scorer()

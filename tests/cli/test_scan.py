@@ -28,7 +28,7 @@ from lesionscan.cli.terminal import RefusedError
 from lesionscan.detection import pipeline
 from lesionscan.detection.scorer.errors import ScorerError
 from lesionscan.radiograph import Notice
-from lesionscan.results.record import is_sealed
+from lesionscan.results.sealed import is_sealed
 from tests.batch.films import tree, write_film
 from tests.batch.stub import GORGE, HANG, KILL, NO_MEMORY, RAISE, find_stub, here
 from tests.detection.scorer.made import scorer_bytes

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from lesionscan.reading.dicom_file import silenced_pydicom
 from lesionscan.reporting.dicom_objects import segmentation, structured_report
-from lesionscan.results.record import sha256_of
+from lesionscan.results.sealed import sha256_of
 from tests.reading.dicom_maker import dataset, ramp, save
 from tests.reporting.made import Disk, Film, make_findings
 from tests.results.test_record import as_json

@@ -11,7 +11,7 @@ import pytest
 from lesionscan.detection.pipeline import find_candidates
 from lesionscan.reading import read_radiograph
 from lesionscan.reporting.conversion import ok_record
-from lesionscan.results.record import sealed_json, sha256_of
+from lesionscan.results.sealed import sealed_json, sha256_of
 from lesionscan.settings import Settings
 from tests.reporting.dicom_films import Searched, complaints, groups, inside, needs_dciodvfy, read
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lesionscan.reporting.dicom_source import DicomObjectError, read_source
-from lesionscan.results.record import sha256_of
+from lesionscan.results.sealed import sha256_of
 from tests.reporting.dicom_films import searched
 from tests.results.test_record import as_json, failed_json
 

@@ -14,7 +14,8 @@ from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.results.folder import read_result
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import parse_result, sealed_json
+from lesionscan.results.record import parse_result
+from lesionscan.results.sealed import sealed_json
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import find_stub, here

@@ -19,7 +19,7 @@ from lesionscan.batch.run_files import names_of_run
 from lesionscan.batch.shards import MergeError, Shard, merge_shards, shard_path
 from lesionscan.detection import pipeline
 from lesionscan.results.paths import ENDINGS, FILMS_FOLDER, ResultPaths
-from lesionscan.results.record import sealed_json
+from lesionscan.results.sealed import sealed_json
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
 from tests.batch.stub import find_stub, here

@@ -17,11 +17,9 @@ from lesionscan.results.record import (
     CandidateRecord,
     InputRecord,
     PicturesRecord,
-    is_sealed,
     schema_json,
-    sealed_json,
-    to_json,
 )
+from lesionscan.results.sealed import is_sealed, sealed_json, to_json
 from lesionscan.settings import Settings
 from tests.reporting.made import Film, make_findings
 

@@ -18,7 +18,7 @@ from lesionscan.evaluation.truth import load_truth
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
 from lesionscan.results.atomic import OutputError
 from lesionscan.results.own_files import NotOwnError
-from lesionscan.results.record import is_sealed
+from lesionscan.results.sealed import is_sealed
 from lesionscan.review import tables
 from lesionscan.review.apply import AppliedReview, apply_review
 from lesionscan.review.record import ReviewError

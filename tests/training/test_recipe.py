@@ -38,6 +38,15 @@ def recipe() -> Iterator[ModuleType]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def known() -> ModuleType:
+    """Return the module of the films of a training."""
+    pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    from lesionscan.training import known
+
+    return known
+
+
 def blank(name: str, *, lesion: bool = False, **facts: object) -> KnownFilm:
     """Return a small film of next to nothing."""
     picture = np.zeros((64, 64), np.uint8)
@@ -155,7 +164,7 @@ def test_more_labelled_films_are_learnt_from_for_longer(
     assert recipe._further_steps(films) == steps
 
 
-def test_an_unreadable_film_is_left_out(recipe: ModuleType, tmp_path: Path) -> None:
+def test_an_unreadable_film_is_left_out(known: ModuleType, tmp_path: Path) -> None:
     """A broken picture and a missing mask are named, and the others are read."""
     write_truth_folder(tmp_path, [blank("broken"), blank("good"), blank("bare", lesion=True)])
     (tmp_path / "images" / "broken.png").write_bytes(b"no picture")
@@ -163,20 +172,20 @@ def test_an_unreadable_film_is_left_out(recipe: ModuleType, tmp_path: Path) -> N
     said: list[str] = []
     options = TrainingOptions.filled_in(tmp_path / "x.scorer", jobs=1)
     with ThreadPoolExecutor(1) as workers:
-        work = recipe.Work(options, workers, said.append, 0.0)
+        work = known.Work(options, workers, said.append, 0.0)
         films = work.read(partial(training_film, bone_outline="near"), load_truth(tmp_path))
     assert [film.name for film in films] == ["good"]
     lines = [line.split(" min  ")[1] for line in said]
     assert [line.split(": left out: ")[0] for line in lines] == ["broken", "bare"]
 
 
-def test_labelled_films_alone_are_all_seen(recipe: ModuleType) -> None:
+def test_labelled_films_alone_are_all_seen(known: ModuleType) -> None:
     """Nothing is held out from the network unless the terms are weighed on it."""
     films = [made_film(source=source) for source in ("film knee", "film foot")]
     assert [film.held_out for film in films] == [True, False]
-    alone = recipe.Known([], films, films, weighs_terms=False)
+    alone = known.Known([], films, films, weighs_terms=False)
     assert [pool.films for pool in alone.pools()] == [[], films, films, []]
-    weighed = recipe.Known([made_film()], films, films, weighs_terms=True)
+    weighed = known.Known([made_film()], films, films, weighs_terms=True)
     assert [pool.films for pool in weighed.pools()[1:]] == [films[1:], films[1:], []]
     assert weighed.held_out() == [*films[:1], *films[:1]]
 

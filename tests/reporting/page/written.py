@@ -18,7 +18,8 @@ from lesionscan.reporting.page.view import Backdrop, film_view
 from lesionscan.results.atomic import write_bytes
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import FILMS_FOLDER, INDEX
-from lesionscan.results.record import PicturesRecord, ResultRecord, sealed_json
+from lesionscan.results.record import PicturesRecord, ResultRecord
+from lesionscan.results.sealed import sealed_json
 from tests.reporting.made import Film, displayed_of, make_findings
 from tests.results.test_record import failed_json
 
