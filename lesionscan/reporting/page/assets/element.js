@@ -1,8 +1,10 @@
 "use strict";
 /* Finding and making the page's elements. Words are always text, never markup. */
 
+/** @type {(id: string) => any} each element has its own properties */
 const byId = (id) => document.getElementById(id);
 
+/** @type {(tag: string, words?: string, name?: string) => any} */
 function element(tag, words = "", name = "") {
   const one = document.createElement(tag);
   if (words) one.textContent = words;

@@ -9,6 +9,7 @@ const list = (() => {
   let shown = [];
   let places = new Map();
   let selected = null;
+  /** @type {(film: any, failed: boolean) => void} */
   let onSelect = () => {};
   let drawn = { first: -1, last: -1, of: null };
   let waiting = false;
@@ -43,7 +44,7 @@ const list = (() => {
   /* Returns how many of a film's candidates the filter lets pass. */
   function passing(film) {
     let count = 0;
-    for (let place = 0; place < film.scores.length; place += 1) count += passes(film, place);
+    for (let place = 0; place < film.scores.length; place += 1) count += Number(passes(film, place));
     return count;
   }
 

@@ -132,6 +132,7 @@
     list.step(1);
   }
 
+  /** @type {[string, string, (() => void) | null, string[]][]} */
   const KEYS = [
     ["\u2192 or j", "next film", () => list.step(1), ["ArrowRight", "j"]],
     ["\u2190 or k", "film before", () => list.step(-1), ["ArrowLeft", "k"]],
@@ -216,8 +217,8 @@
   }
 
   function tabs(failed) {
-    byId("tab-read").setAttribute("aria-pressed", !failed);
-    byId("tab-failed").setAttribute("aria-pressed", failed);
+    byId("tab-read").setAttribute("aria-pressed", String(!failed));
+    byId("tab-failed").setAttribute("aria-pressed", String(failed));
     document.body.classList.toggle("failures", failed);
     list.failed = failed;
     histograms();

@@ -178,7 +178,7 @@ const review = (() => {
   function undecided(film) {
     let count = 0;
     // the shown candidates are the best ones, 1 to shown
-    for (let id = 1; id <= film.shown; id += 1) count += !get(film).candidates.has(id);
+    for (let id = 1; id <= film.shown; id += 1) count += Number(!get(film).candidates.has(id));
     return count;
   }
 

@@ -15,7 +15,9 @@ const stage = (() => {
   let active = null;
   let hidden = false;
   let drawing = null;
+  /** @type {(id: number | null) => void} */
   let onCandidate = () => {};
+  /** @type {(film: any, points: number[][]) => void} */
   let onMissed = () => {};
   const touches = new Map();
   let drag = null;
@@ -274,7 +276,7 @@ const stage = (() => {
     tell(event);
     if (!touches.has(event.pointerId)) {
       const id = under(event);
-      if (id !== null || event.target === byId("drawing") || event.target === byId("stage")) onCandidate(id, false);
+      if (id !== null || event.target === byId("drawing") || event.target === byId("stage")) onCandidate(id);
       return;
     }
     const at = position(event);
@@ -316,7 +318,7 @@ const stage = (() => {
     if (drawing) {
       if (drawing.points.length) finishDrawing();
     } else if (drag && !drag.moved && drag.kind === "move" && drag.on !== null) {
-      onCandidate(drag.on, true);
+      onCandidate(drag.on);
     }
     if (!touches.size) drag = null;
   }
