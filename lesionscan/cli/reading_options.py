@@ -50,6 +50,13 @@ BurnedInOption = Annotated[
         help="Make pictures also of films that say that identifying text is burned into them.",
     ),
 ]
+SearchOption = Annotated[
+    Literal["full", "quick"] | None,
+    typer.Option(
+        "--search",
+        help="full finds more small lesions; quick looks once, in a third of the time.",
+    ),
+]
 OverlayOption = Annotated[
     bool | None,
     typer.Option(
@@ -77,6 +84,7 @@ def chosen_settings(
     allow_burned_in: bool | None = None,
     overlay: bool | None = None,
     overlay_max: int | None = None,
+    search: str | None = None,
 ) -> "Settings":
     """Return the settings of a file, or the defaults, with what the command line says on top.
 
@@ -99,6 +107,7 @@ def chosen_settings(
         "allow_burned_in": allow_burned_in or None,
         "overlay": overlay,
         "overlay_max_px": overlay_max,
+        "search": search,
     }
     return settings.model_copy(
         update={name: value for name, value in said.items() if value is not None}

@@ -31,6 +31,7 @@ from lesionscan.cli.reading_options import (
     OverlayOption,
     PolarityOption,
     ScorerOption,
+    SearchOption,
     SettingsOption,
     SpacingOption,
     chosen_settings,
@@ -61,6 +62,7 @@ def scan(
     ] = None,
     settings: SettingsOption = None,
     scorer: ScorerOption = None,
+    search: SearchOption = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -105,6 +107,7 @@ def scan(
                 allow_burned_in=allow_burned_in,
                 overlay=overlay,
                 overlay_max=overlay_max,
+                search=search,
             ),
             scorer=scorer,
             resume=resume,

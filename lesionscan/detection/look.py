@@ -24,7 +24,7 @@ _MARGIN = 0.06
 """Width of the margin around bone, as a share of the long side: context for the network."""
 
 
-def look(image: FloatImage, network: Network) -> Maps:
+def look(image: FloatImage, network: Network, *, once: bool = False) -> Maps:
     """Look at an image on the network's grids.
 
     Their long sides hold for an image at most twice as long as wide, and grow with longer ones up
@@ -37,6 +37,8 @@ def look(image: FloatImage, network: Network) -> Maps:
         float32 (rows, cols) in [0, 1], bone bright.
     network
         The scorer's.
+    once
+        Whether to look on the coarsest grid only.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def look(image: FloatImage, network: Network) -> Maps:
     """
     first, *closer = _worthwhile(image.shape, network.long_sides_px)
     maps = network.look(image, first)
-    if not closer:
+    if once or not closer:
         return maps
     lucency = maps.lucency.copy()
     box = _bone_box(maps.bone)

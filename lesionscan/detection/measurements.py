@@ -105,6 +105,13 @@ class Measurements:
     ]
     inside_spread: Annotated[float, _field("Standard deviation inside.", _GREY, ge=0)]
     ring_spread: Annotated[float, _field("Standard deviation in the ring.", _GREY, ge=0)]
+    ring_in_bone: Annotated[
+        float,
+        _field(
+            "Share of the surrounding ring in bone, 0 to 1. From 0.2 on, contrasts, spread and "
+            "enclosure are against bone alone, below against all that surrounds the region."
+        ),
+    ]
     enclosure: Annotated[
         float,
         _field("Share of directions, 0 to 1, in which the surroundings are clearly brighter."),

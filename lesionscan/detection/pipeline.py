@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PIPELINE = 1
+PIPELINE = 2
 """Number of this program's way from film to candidates: results of another are searched again. It
 rises whenever the same film, settings and scorer give other candidates or other numbers."""
 
@@ -211,7 +211,7 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
 
     # look with the trained network
     network = scorer.network
-    maps = look(small, network)
+    maps = look(small, network, once=s.search == "quick")
     inverted = looks_inverted(
         maps.bone, small, lambda image: network.look(image, network.long_sides_px[0]).bone
     )
@@ -298,7 +298,7 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
     settings
         Give the working grid and the percentiles.
     """
-    grid = WorkingGrid.of(radiograph.shape, long_side_px=settings.working_long_side_px)
+    grid = WorkingGrid.of(radiograph.shape, long_side_px=settings.grid_long_side_px)
     pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
     whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
     field = find_field(rescale(pixels, whole), valid)

@@ -29,6 +29,8 @@ _CLEARLY_BRIGHTER = 0.3
 """Share of a region's contrast that one direction must reach to count as enclosing."""
 _WEAK_SHARE = 0.2
 """Quantile of the directions that counts as the weakest side: the worst 3 of 16."""
+_ENOUGH_BONE = 0.2
+"""Share of a region's ring in bone from which on the region is compared with bone alone."""
 _LEAST_NOISE = 0.004
 """Noise is never taken to be smaller: about one grey level of 255."""
 
@@ -128,15 +130,18 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
     rim = pixels.part(seen & within(0.2 * radius + 1.0))
     near = pixels.part(seen & within(np.maximum(2.0, 0.5 * radius)))
     touching = pixels.part(outside & (pixels.distance <= 1.5))
-    level, around = inside.mean(pixels.film), ring.mean(pixels.film)
+    in_bone = ring.mean(pixels.in_bone)
+    # beside a bone lie soft tissue and air, which would hide how dark the region is within it
+    against = _in_bone_where_enough(ring, in_bone)
+    level, around = inside.mean(pixels.film), against.mean(pixels.film)
     contrast = around - level
     middle = (
         inside.mean(pixels.row).astype(np.float32),
         inside.mean(pixels.col).astype(np.float32),
     )
-    bright, noise = _directions_of_ring(ring, middle)
-    steps = bright - level[:, None]
-    clearly = steps > np.maximum(_CLEARLY_BRIGHTER * contrast, 0.0)[:, None]
+    bright, noise = _directions_of_ring(against, middle)
+    clearly = bright - level[:, None] > np.maximum(_CLEARLY_BRIGHTER * contrast, 0.0)[:, None]
+    steps = _directions_of_ring(ring, middle)[0] - level[:, None]
     edge = 0.12 * radius + 1.0
     outer = pixels.part(outside & within(edge))
     inner = pixels.part(pixels.inside & (pixels.depth <= edge.astype(np.float32)[pixels.region]))
@@ -146,15 +151,25 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
         "contrast_to_noise": contrast / noise,
         "weakest_side_contrast": quantile_of_known(steps, _WEAK_SHARE),
         "weakest_edge_step": np.nan_to_num(quantile_of_known(edge_steps, _WEAK_SHARE)),
-        "rim_contrast": np.nan_to_num(rim.mean(pixels.film) - around),
+        "rim_contrast": np.nan_to_num(
+            _in_bone_where_enough(rim, in_bone).mean(pixels.film) - around
+        ),
         "inside_spread": inside.spread(level),
-        "ring_spread": ring.spread(around),
-        # a direction without exposed surroundings encloses nothing
+        "ring_spread": against.spread(around),
+        "ring_in_bone": np.nan_to_num(in_bone),
+        # a direction without exposed surroundings, or without bone, encloses nothing
         "enclosure": np.where(contrast > 0, clearly.mean(axis=1), 0.0),
         "bone_fraction": _mean_of_both(pixels.in_bone, inside, ring),
         "rim_in_bone": np.nan_to_num(touching.mean(pixels.in_bone)),
         "lucency_around": near.mean(pixels.lucency),
     }
+
+
+def _in_bone_where_enough(part: Part, in_bone: NDArray[np.float64]) -> Part:
+    """Return the pixels of a part in bone, of regions whose ring is in bone far enough."""
+    little = in_bone < _ENOUGH_BONE
+    kept = little[part.region] | part.pixels.in_bone[part.where]
+    return Part(part.pixels, part.where[kept], part.region[kept])
 
 
 def _directions_of_ring(

@@ -78,6 +78,51 @@ def test_a_bright_rim_is_seen() -> None:
     assert _look(_bone(), region)[0].measured["rim_contrast"] == pytest.approx(0.0, abs=0.01)
 
 
+def _at_the_edge_of_a_bone(in_bone: int) -> tuple[FloatImage, BoolImage, BoolImage]:
+    """Return a film of bone (0.6) beside air (0), its bone mask, and a hole of 0.2 in its edge."""
+    film, bone = _bone(), np.zeros(SHAPE, bool)
+    bone[:, :in_bone] = True
+    film[:, in_bone:] = 0.0
+    region = disk(SHAPE, (100, 100), 15) & bone
+    film[region] -= 0.2
+    return film, bone, region
+
+
+@pytest.mark.parametrize("in_bone", [101, 108, 116, 140])
+def test_a_hole_at_the_edge_of_a_bone_is_compared_with_bone(in_bone: int) -> None:
+    """Not with the air beside it, which is darker than the hole."""
+    film, bone, region = _at_the_edge_of_a_bone(in_bone)
+
+    measured = _look(film, region, bone=bone)[0].measured
+
+    assert measured["contrast"] == pytest.approx(0.2, abs=0.01)
+    assert measured["contrast_to_noise"] > 10
+    assert measured["rim_contrast"] == pytest.approx(0.0, abs=0.02)
+    assert measured["ring_spread"] == pytest.approx(0.01, abs=0.005)
+
+
+def test_directions_without_bone_enclose_nothing() -> None:
+    """Half a hole at the edge is enclosed on half of its sides, and open on the other."""
+    film, bone, region = _at_the_edge_of_a_bone(101)
+
+    measured = _look(film, region, bone=bone)[0].measured
+
+    assert measured["enclosure"] == pytest.approx(0.6, abs=0.15)
+    assert measured["weakest_side_contrast"] < 0
+    assert 0.2 < measured["ring_in_bone"] < 0.8
+
+
+def test_without_bone_around_it_a_region_is_compared_with_whatever_is_there() -> None:
+    """A dark spot in soft tissue has the contrast that one sees."""
+    region, film = disk(SHAPE, (100, 100), 15), _bone()
+    film[region] -= 0.2
+
+    measured = _look(film, region, bone=np.zeros(SHAPE, bool))[0].measured
+
+    assert measured["ring_in_bone"] == 0.0
+    assert measured["contrast"] == pytest.approx(0.2, abs=0.01)
+
+
 def test_bone_fraction_counts_region_and_ring() -> None:
     """Half off the bone is half in bone."""
     bone = np.zeros(SHAPE, bool)

@@ -132,6 +132,7 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         rim_contrast=0.02,
         inside_spread=0.03,
         ring_spread=0.04,
+        ring_in_bone=0.9,
         enclosure=1.0,
         edge_alignment=0.8,
         bone_fraction=1.0,

@@ -71,7 +71,7 @@ def test_the_shipped_network_passes() -> None:
     """It is far below the limits."""
     network = shipped_scorer().network
     size = network.long_sides_px[-1]
-    check_model(network.onnx, (*SHAPES, (2, 3, size, size), (2, 3, 4 * size, 4 * size)))
+    check_model(network.onnx, (*SHAPES, (2, 3, size, size), (2, 3, 2 * size, 2 * size)))
 
 
 def test_weights_from_another_file_are_refused(
