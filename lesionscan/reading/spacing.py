@@ -18,7 +18,7 @@ MAX_ASPECT = 4.0
 MAX_MAGNIFICATION = 3.0
 """The object would be at a third of the source distance; a skeletal film has 1.0 to 1.5."""
 
-MAX_FIELD_MM = 2000.0
+MAX_FIELD_MM = 2500.0
 """Stitched films of both legs or the whole spine reach 1.8 m."""
 
 SAME_SPACING = 0.005
@@ -249,7 +249,7 @@ def _too_large(values: Millimetres, shape: tuple[int, int] | None) -> str | None
     longest = max(count * value for count, value in zip(shape, values, strict=True))
     if longest <= MAX_FIELD_MM:
         return None
-    return f"makes the picture {longest / 1000:.3g} m long, and no radiograph is over 2 m"
+    return f"makes the picture {longest / 1000:.3g} m long; a radiograph has at most 2.5 m"
 
 
 def _in_patient(

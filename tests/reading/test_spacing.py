@@ -216,10 +216,10 @@ def test_a_placeholder_alone_is_no_spacing(tags: SpacingTags) -> None:
 
 
 def test_no_picture_is_larger_than_a_person() -> None:
-    """3000 rows of 0.8 mm are 2.4 m; the whole spine at 0.6 mm is believed."""
-    spacing, notices = choose_spacing(SpacingTags(pixel_spacing=(0.8, 0.8), shape=(3000, 1000)))
+    """3000 rows of 0.9 mm are 2.7 m; the whole spine at 0.6 mm is believed."""
+    spacing, notices = choose_spacing(SpacingTags(pixel_spacing=(0.9, 0.9), shape=(3000, 1000)))
     assert spacing is None
-    assert "PixelSpacing makes the picture 2.4 m long" in notices[0].message
+    assert "PixelSpacing makes the picture 2.7 m long" in notices[0].message
     spacing, _ = choose_spacing(SpacingTags(pixel_spacing=(0.6, 0.6), shape=(3000, 1000)))
     assert spacing is not None
 
