@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
-from lesionscan.radiograph import BoolImage, Fact, Notice, Radiograph, Spacing
+from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
 from lesionscan.reading.codestream import Fragments
 from lesionscan.reading.dicom_file import (
@@ -19,7 +19,6 @@ from lesionscan.reading.dicom_file import (
     silenced_pydicom,
 )
 from lesionscan.reading.dicom_greys import (
-    Modality,
     is_raw,
     modality_transform,
     raw_relation,
@@ -38,13 +37,10 @@ from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import (
     EXACT_BITS,
-    Greys,
-    Lut,
-    Window,
     as_float_image,
     shown_grey,
 )
-from lesionscan.reading.polarity import Claims, bone_bright, decide
+from lesionscan.reading.polarity import Claims, Course, bone_bright, decide
 from lesionscan.reading.spacing import SpacingTags, choose_aspect, choose_spacing
 from lesionscan.settings import Polarity, Settings
 
@@ -53,6 +49,9 @@ RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
 
 UNSTATED_MODALITIES = frozenset({"OT", "SC"})
 """Digitised films and secondary captures say "other" or nothing."""
+
+_FRAME_KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "RescaleSlope", "RescaleIntercept")
+"""What a functional group may state once more."""
 
 # Quoted in messages; anything else in the tag might be text about a patient.
 _OTHER_MODALITY_TERMS = """
@@ -131,9 +130,13 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
         modality = modality_transform(file, stored, layout, notices)
         # the window of raw values belongs to another picture
         voi = find_voi(file, modality.greys, [] if is_raw(tags) else notices)
-        decision = decide(
-            _claims(file, stored, modality, valid, voi, layout.photometric), picture.polarity
+        claims = _claims(
+            tags,
+            layout.photometric,
+            modality.course(stored.values[valid]),
+            voi_course(file, modality.greys, valid, voi),
         )
+        decision = decide(claims, picture.polarity)
         notices.extend(decision.notices)
         spacing, pixel_aspect = _spacing(tags, layout, notices)
         acquisition = _facts(file, layout, notices)
@@ -172,22 +175,15 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
 
 
 def _claims(
-    file: DicomFile,
-    stored: Greys,
-    modality: Modality,
-    valid: BoolImage,
-    voi: Window | Lut | None,
-    photometric: str,
+    tags: Tags, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
 ) -> Claims:
     """Collect what a file says of bright and dark."""
-    tags = file.tags
-    course, choice = voi_course(file, modality.greys, valid, voi)
     return Claims(
         photometric=photometric,
         presentation_shape=(tags.code("PresentationLUTShape") or "").upper(),
-        modality=modality.course(stored.values[valid]),
-        voi=course,
-        voi_choice=choice,
+        modality=modality,
+        voi=voi[0],
+        voi_choice=voi[1],
         raw=is_raw(tags),
         relation=raw_relation(tags),
     )
@@ -195,6 +191,12 @@ def _claims(
 
 def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -> Iterator[Notice]:
     """Say what a user should know about the file as a whole."""
+    for keyword in filter(tags.is_disputed, _FRAME_KEYWORDS):
+        yield notice(
+            NoticeCode.HEADER_IRREGULAR,
+            f"{keyword} of a functional group differs from another of the same frame; the most "
+            "specific one is believed",
+        )
     if layout.bits_stored > EXACT_BITS:
         yield notice(
             NoticeCode.PRECISION_REDUCED,

@@ -101,6 +101,14 @@ class Tags:
 
     def numbers(self, keyword: str) -> tuple[float, ...] | None:
         """Return all numbers of a tag, None when absent, empty or unreadable."""
+        return next(self._each_numbers(keyword), None)
+
+    def is_disputed(self, keyword: str) -> bool:
+        """Return whether a frame's groups and the data set state different numbers."""
+        return bool(self.groups) and len(set(self._each_numbers(keyword))) > 1
+
+    def _each_numbers(self, keyword: str) -> Iterator[tuple[float, ...]]:
+        """Yield the numbers of a tag by every place where it stands."""
         for value in self._values(keyword):
             parts: Sequence[object] = [value]
             if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -108,10 +116,12 @@ class Tags:
             try:
                 # text and numbers only: what else may stand here (items of a sequence, say) raises
                 # anything when it is converted, and quotes what it holds
-                return tuple(_number(part) for part in parts) or None
+                found = tuple(_number(part) for part in parts)
             except (ValueError, OverflowError):
                 self.irregular.append(keyword)
-        return None
+            else:
+                if found:
+                    yield found
 
     def number(self, keyword: str) -> float | None:
         """Return the first number of a tag, None when absent, empty or unreadable."""

@@ -80,6 +80,9 @@ def test_each_frame_has_its_own_groups(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(one.pixels, FILM)
     np.testing.assert_array_equal(other.pixels, -FILM)
+    said = " ".join(entry.message for entry in one.notices if entry.code == "header_irregular")
+    assert "PixelSpacing of a functional group differs" in said
+    assert "RescaleSlope of a functional group differs" in said
 
 
 def test_the_detectors_spacing_stands_in_a_group(tmp_path: Path) -> None:
