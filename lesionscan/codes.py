@@ -108,6 +108,10 @@ class NoticeCode(Code):
         "magnification_corrected",
         "Detector spacing was divided by the magnification that the file states.",
     )
+    PIXEL_ASPECT = (
+        "pixel_aspect",
+        "Pixels are not square, and only their proportions are stated; shapes follow them.",
+    )
     SPACING_OVERRIDDEN = (
         "spacing_overridden",
         "The file states another pixel spacing than the user, whose was taken.",
@@ -123,6 +127,14 @@ class NoticeCode(Code):
     POLARITY_DISAGREEMENT = (
         "polarity_disagreement",
         "Two tags contradict each other about which end of the scale is bright.",
+    )
+    POLARITY_TURNED = (
+        "polarity_turned",
+        "A rescale slope or look-up table falls, which swaps dark and bright; it was followed.",
+    )
+    POLARITY_AMBIGUOUS = (
+        "polarity_ambiguous",
+        "What the file says of bright and dark can be taken in two ways; one was assumed.",
     )
     FOR_PROCESSING = "for_processing", "Raw detector values, not made for viewing."
     BAD_RESCALE = (

@@ -266,6 +266,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         opaque=grid.restore_mask(field.opaque),
         lucency=lucency,
         spacing=radiograph.spacing,
+        pixel_aspect=radiograph.pixel_aspect,
     )
 
     # score

@@ -1,7 +1,7 @@
 """DICOM file -> Radiograph."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -18,7 +18,12 @@ from lesionscan.reading.dicom_file import (
     open_dicom,
     silenced_pydicom,
 )
-from lesionscan.reading.dicom_greys import bone_bright, modality_transform, unpadded
+from lesionscan.reading.dicom_greys import (
+    is_raw,
+    modality_transform,
+    raw_relation,
+    unpadded,
+)
 from lesionscan.reading.dicom_pixels import (
     MAX_CELL_BYTES,
     PixelFormat,
@@ -27,11 +32,16 @@ from lesionscan.reading.dicom_pixels import (
     pixel_format,
 )
 from lesionscan.reading.dicom_shutter import open_field
-from lesionscan.reading.dicom_voi import find_voi, voi_facts
+from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
-from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, inverted, shown_grey
-from lesionscan.reading.spacing import SpacingTags, choose_spacing
+from lesionscan.reading.grayscale import (
+    EXACT_BITS,
+    as_float_image,
+    shown_grey,
+)
+from lesionscan.reading.polarity import Claims, Course, bone_bright, decide
+from lesionscan.reading.spacing import SpacingTags, choose_aspect, choose_spacing
 from lesionscan.settings import Polarity, Settings
 
 RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
@@ -39,6 +49,9 @@ RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
 
 UNSTATED_MODALITIES = frozenset({"OT", "SC"})
 """Digitised films and secondary captures say "other" or nothing."""
+
+_FRAME_KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "RescaleSlope", "RescaleIntercept")
+"""What a functional group may state once more."""
 
 # Quoted in messages; anything else in the tag might be text about a patient.
 _OTHER_MODALITY_TERMS = """
@@ -99,14 +112,14 @@ class _Picture:
     polarity: Polarity
     notices: tuple[Notice, ...]
 
-    @property
-    def dark_is_high(self) -> bool:
-        return self.layout.photometric == "MONOCHROME1"
+    def of_frame(self, frame: int) -> DicomFile:
+        """Return the file with what its functional groups say of one frame."""
+        return replace(self.file, tags=self.file.tags.of_frame(frame))
 
 
 def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     """Decode a frame and apply what the header says of its values."""
-    file, layout = picture.file, picture.layout
+    file, layout = picture.of_frame(frame), picture.layout
     tags, notices = file.tags, list(picture.notices)
     with silenced_pydicom(tags.irregular):
         stored, doubtful = decode_pixels(file, picture.pixels, layout, frame=frame)
@@ -114,20 +127,32 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
             notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
-        greys = modality_transform(file, stored, layout, notices)
-        voi = find_voi(file, greys, notices)
-        greys = bone_bright(tags, greys, notices, dark_is_high=picture.dark_is_high)
-        spacing = _spacing(tags, notices)
-        acquisition = _facts(file, layout, notices) | voi_facts(tags, voi)
+        modality = modality_transform(file, stored, layout, notices)
+        # the window of raw values belongs to another picture
+        voi = find_voi(file, modality.greys, [] if is_raw(tags) else notices)
+        claims = _claims(
+            tags,
+            layout.photometric,
+            modality.course(stored.values[valid]),
+            voi_course(file, modality.greys, valid, voi),
+        )
+        decision = decide(claims, picture.polarity)
+        notices.extend(decision.notices)
+        spacing, pixel_aspect = _spacing(tags, layout, notices)
+        acquisition = _facts(file, layout, notices)
+        if not is_raw(tags):
+            acquisition |= voi_facts(tags, voi)
         if keep_uids:
             acquisition |= uids(tags.code)
         notices.extend(_remarks(layout, acquisition, tags))
     return Radiograph(
-        pixels=as_float_image(inverted(greys) if picture.polarity == "bone-dark" else greys),
+        pixels=as_float_image(bone_bright(modality.greys, decision)),
         valid=valid,
         spacing=spacing,
+        pixel_aspect=pixel_aspect,
         photometric_interpretation=layout.photometric,
         polarity="stated" if picture.polarity == "auto" else "user",
+        polarity_steps=decision.steps,
         acquisition=acquisition,
         notices=tuple(notices),
     )
@@ -135,19 +160,43 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
 
 def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     """Decode a frame and apply the window or VOI LUT that the file states."""
-    file = picture.file
+    file = picture.of_frame(frame)
+    if is_raw(file.tags):
+        return None
     with silenced_pydicom(file.tags.irregular):
         stored, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
-        greys = modality_transform(file, stored, picture.layout, [])
+        greys = modality_transform(file, stored, picture.layout, []).greys
         voi = find_voi(file, greys, [])
     if voi is None:
         return None
-    turned = picture.dark_is_high != (picture.polarity == "bone-dark")
+    dark_is_high = picture.layout.photometric == "MONOCHROME1"
+    turned = dark_is_high != (picture.polarity == "bone-dark")
     return shown_grey(greys, voi, dark_is_high=turned)
+
+
+def _claims(
+    tags: Tags, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
+) -> Claims:
+    """Collect what a file says of bright and dark."""
+    return Claims(
+        photometric=photometric,
+        presentation_shape=(tags.code("PresentationLUTShape") or "").upper(),
+        modality=modality,
+        voi=voi[0],
+        voi_choice=voi[1],
+        raw=is_raw(tags),
+        relation=raw_relation(tags),
+    )
 
 
 def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -> Iterator[Notice]:
     """Say what a user should know about the file as a whole."""
+    for keyword in filter(tags.is_disputed, _FRAME_KEYWORDS):
+        yield notice(
+            NoticeCode.HEADER_IRREGULAR,
+            f"{keyword} of a functional group differs from another of the same frame; the most "
+            "specific one is believed",
+        )
     if layout.bits_stored > EXACT_BITS:
         yield notice(
             NoticeCode.PRECISION_REDUCED,
@@ -196,19 +245,24 @@ def _check_kind(file: DicomFile) -> tuple[PixelElement, list[Notice]]:
     ]
 
 
-def _spacing(tags: Tags, notices: list[Notice]) -> Spacing | None:
-    """Hand the spacing tags to the ladder as plain values."""
-    spacing, found = choose_spacing(
-        SpacingTags(
-            pixel_spacing=tags.numbers("PixelSpacing"),
-            imager_pixel_spacing=tags.numbers("ImagerPixelSpacing"),
-            nominal_scanned_pixel_spacing=tags.numbers("NominalScannedPixelSpacing"),
-            calibration_type=tags.code("PixelSpacingCalibrationType"),
-            magnification=tags.number("EstimatedRadiographicMagnificationFactor"),
-        )
+def _spacing(
+    tags: Tags, layout: PixelFormat, notices: list[Notice]
+) -> tuple[Spacing | None, float]:
+    """Hand the spacing tags to the ladder as plain values; return spacing and aspect."""
+    stated = SpacingTags(
+        pixel_spacing=tags.numbers("PixelSpacing"),
+        imager_pixel_spacing=tags.numbers("ImagerPixelSpacing"),
+        nominal_scanned_pixel_spacing=tags.numbers("NominalScannedPixelSpacing"),
+        calibration_type=tags.code("PixelSpacingCalibrationType"),
+        magnification=tags.number("EstimatedRadiographicMagnificationFactor"),
+        pixel_aspect_ratio=tags.numbers("PixelAspectRatio"),
+        unreadable=frozenset(tags.irregular),
+        shape=(layout.rows, layout.columns),
     )
-    notices.extend(found)
-    return spacing
+    spacing, found = choose_spacing(stated)
+    aspect, remarks = choose_aspect(stated, spacing)
+    notices.extend((*found, *remarks))
+    return spacing, aspect
 
 
 def _facts(file: DicomFile, layout: PixelFormat, notices: list[Notice]) -> dict[str, Fact]:

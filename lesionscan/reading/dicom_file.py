@@ -38,6 +38,14 @@ from lesionscan.reading.limits import METADATA_BYTES
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA = 0x7FE00010
 
+_FRAME_MACROS = (
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "FrameVOILUTSequence",
+    "FramePixelDataPropertiesSequence",
+)
+"""Functional groups that say what pixels mean (PS3.3 C.7.6.16.2, C.8.19.6.4)."""
+
 _DEFER_BYTES = 2 << 20
 """Longer header values stay in the file: nothing that a radiograph is read from is so long."""
 
@@ -80,30 +88,40 @@ class Tags:
     """Values of a data set by keyword; what cannot be read is None and counts as irregular.
 
     Every access is guarded, since pydicom converts values when they are touched and raises, with
-    the raw value in the message, on those that break the standard.
+    the raw value in the message, on those that break the standard. What the functional groups of a
+    frame say comes before what the data set says.
     """
 
     dataset: Dataset
     irregular: list[str]
+    groups: tuple[Dataset, ...] = ()
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.dataset
 
     def numbers(self, keyword: str) -> tuple[float, ...] | None:
         """Return all numbers of a tag, None when absent, empty or unreadable."""
-        value = self._value(keyword)
-        if value is None:
-            return None
-        parts: Sequence[object] = [value]
-        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            parts = value
-        try:
-            # text and numbers only: what else may stand here (items of a sequence, say) raises
-            # anything when it is converted, and quotes what it holds
-            return tuple(_number(part) for part in parts) or None
-        except (ValueError, OverflowError):
-            self.irregular.append(keyword)
-            return None
+        return next(self._each_numbers(keyword), None)
+
+    def is_disputed(self, keyword: str) -> bool:
+        """Return whether a frame's groups and the data set state different numbers."""
+        return bool(self.groups) and len(set(self._each_numbers(keyword))) > 1
+
+    def _each_numbers(self, keyword: str) -> Iterator[tuple[float, ...]]:
+        """Yield the numbers of a tag by every place where it stands."""
+        for value in self._values(keyword):
+            parts: Sequence[object] = [value]
+            if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+                parts = value
+            try:
+                # text and numbers only: what else may stand here (items of a sequence, say) raises
+                # anything when it is converted, and quotes what it holds
+                found = tuple(_number(part) for part in parts)
+            except (ValueError, OverflowError):
+                self.irregular.append(keyword)
+            else:
+                if found:
+                    yield found
 
     def number(self, keyword: str) -> float | None:
         """Return the first number of a tag, None when absent, empty or unreadable."""
@@ -136,12 +154,36 @@ class Tags:
         stripped = (part.strip(" \0") for part in parts if isinstance(part, str))
         return tuple(part for part in stripped if part)
 
-    def sequence_item(self, keyword: str) -> "Tags | None":
-        """Return the first item of a sequence, None when there is none."""
+    def sequence_item(self, keyword: str, number: int = 0) -> "Tags | None":
+        """Return an item of a sequence, the first one if not said, None when it is not there."""
+        items = self.sequence_items(keyword)
+        return items[number] if number < len(items) else None
+
+    def sequence_items(self, keyword: str) -> tuple["Tags", ...]:
+        """Return all items of a sequence."""
         value = self._value(keyword)
-        if isinstance(value, Sequence) and value and isinstance(value[0], Dataset):
-            return Tags(value[0], self.irregular)
-        return None
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            return ()
+        return tuple(Tags(item, self.irregular) for item in value if isinstance(item, Dataset))
+
+    def of_frame(self, frame: int) -> "Tags":
+        """Return the same with the functional groups of a frame, from 1 on, before it.
+
+        Enhanced and multi-frame objects state spacing and rescale there, for the frame or for all
+        (PS3.3 C.7.6.16).
+        """
+        groups = (
+            self.sequence_item("PerFrameFunctionalGroupsSequence", frame - 1),
+            self.sequence_item("SharedFunctionalGroupsSequence"),
+        )
+        macros = (
+            group.sequence_item(keyword)
+            for group in groups
+            if group is not None
+            for keyword in _FRAME_MACROS
+        )
+        found = tuple(macro.dataset for macro in macros if macro is not None)
+        return Tags(self.dataset, self.irregular, found)
 
     def overlays(self) -> int:
         """Return the number of overlay planes, in elements of their own or in unused bits."""
@@ -153,25 +195,36 @@ class Tags:
         return self._value(keyword)
 
     def _value(self, keyword: str) -> object:
+        return next(self._values(keyword), None)
+
+    def _values(self, keyword: str) -> Iterator[object]:
+        """Yield what the frame's groups and the data set hold, absent and empty values left out."""
+        for dataset in (*self.groups, self.dataset):
+            value = self._value_in(dataset, keyword)
+            if value is not None:
+                yield value
+
+    def _value_in(self, dataset: Dataset, keyword: str) -> object:
         try:
-            if self._is_too_long(keyword):
+            if _is_too_long(dataset, keyword):
                 raise ValueError("too long")  # noqa: TRY301 - as one that cannot be converted
-            value: object = self.dataset.get(keyword)
+            value: object = dataset.get(keyword)
         except Exception:  # noqa: BLE001 - pydicom raises many types on values it cannot convert
             self.irregular.append(keyword)
             return None
         return None if value is None or value == "" else value
 
-    def _is_too_long(self, keyword: str) -> bool:
-        """Return whether converting a value would make far more objects than any that is used.
 
-        A sequence is bounded by `_DEFER_BYTES` alone, since it may hold several tables.
-        """
-        tag = tag_for_keyword(keyword)
-        element: object = None if tag is None else self.dataset.get_item(tag, keep_deferred=True)
-        if not isinstance(element, RawDataElement) or element.length <= _VALUE_BYTES:
-            return False
-        return element.value is None or dictionary_VR(element.tag) != "SQ"
+def _is_too_long(dataset: Dataset, keyword: str) -> bool:
+    """Return whether converting a value would make far more objects than any that is used.
+
+    A sequence is bounded by `_DEFER_BYTES` alone, since it may hold several tables.
+    """
+    tag = tag_for_keyword(keyword)
+    element: object = None if tag is None else dataset.get_item(tag, keep_deferred=True)
+    if not isinstance(element, RawDataElement) or element.length <= _VALUE_BYTES:
+        return False
+    return element.value is None or dictionary_VR(element.tag) != "SQ"
 
 
 def _number(part: object) -> float:

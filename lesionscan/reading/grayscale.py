@@ -149,11 +149,19 @@ def apply_modality_lut(greys: Greys, lut: Lut) -> Greys:
     The index is a wide integer and clipped before use: 8-bit tables wrap around otherwise.
     """
     entries = lut.entries.astype(np.int32)
-    return Greys(entries[_index(greys.values, lut)], 0.0, float(_highest(lut)))
+    return Greys(entries[lut_index(greys.values, lut)], 0.0, float(_highest(lut)))
 
 
-def _index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
-    """Return the entry of each value: the first or last one beyond the table's ends."""
+def lut_index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
+    """Return the place in a table of each value, that of its first or last entry beyond its ends.
+
+    Parameters
+    ----------
+    values
+        What goes into the table.
+    lut
+        The table.
+    """
     # clipped first: a huge value has no integer
     near = np.clip(values, lut.first, lut.first + lut.entries.size - 1) - lut.first
     return near if near.dtype.kind in "iu" else np.rint(near).astype(np.intp)
@@ -188,7 +196,7 @@ def shown_grey(greys: Greys, voi: Window | Lut, *, dark_is_high: bool) -> NDArra
 
 def _shown(values: Numbers, voi: Window | Lut, *, dark_is_high: bool) -> NDArray[np.uint8]:
     if isinstance(voi, Lut):
-        share = voi.entries[_index(values, voi)] / _highest(voi)
+        share = voi.entries[lut_index(values, voi)] / _highest(voi)
     else:
         share = _windowed(values.astype(np.float64), voi)
     if dark_is_high:

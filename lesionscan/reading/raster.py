@@ -29,6 +29,7 @@ from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channe
 from lesionscan.reading.jpeg_limits import check_jpeg
 from lesionscan.reading.jpeg_scan import decode_jpeg
 from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
+from lesionscan.reading.polarity import raster_steps
 from lesionscan.reading.raster_parts import check_png_chunks, check_tiff_segments
 from lesionscan.reading.tiff_limits import check_directories, check_page
 from lesionscan.settings import Polarity, Settings
@@ -185,15 +186,15 @@ def _radiograph(picture: _Picture, polarity: Polarity) -> Radiograph:
             ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"
         )
     greys = _greys(array, picture.full_scale)
+    turned, steps = raster_steps("MINISWHITE" if picture.white_is_zero else None, polarity)
     return Radiograph(
-        pixels=as_float_image(
-            inverted(greys) if picture.white_is_zero != (polarity == "bone-dark") else greys
-        ),
+        pixels=as_float_image(inverted(greys) if turned else greys),
         valid=valid,
         photometric_interpretation=picture.photometric,
         polarity=(
             "user" if polarity != "auto" else "stated" if picture.white_is_zero else "assumed"
         ),
+        polarity_steps=steps,
         acquisition=(
             {"bits_stored": int(picture.full_scale).bit_length()} if array.dtype.kind == "u" else {}
         ),
