@@ -173,6 +173,9 @@ def _is_seamless(data: _Data, layout: PixelFormat, seam: int) -> bool:
     cells: NDArray[Any] = np.frombuffer(near, f"{order}{kind}{layout.cell_bytes}")
     lines = cells.reshape(2 * _EDGE_ROWS, layout.columns).astype(np.float64)
     apart = np.abs(np.diff(lines, axis=0)).mean(axis=1)
-    noise = float(np.delete(apart, _EDGE_ROWS - 1).max())
+    step, others = float(apart[_EDGE_ROWS - 1]), np.delete(apart, _EDGE_ROWS - 1)
+    noise = float(others.max())
     structure = float(lines[_EDGE_ROWS - 1 : _EDGE_ROWS + 1].std(axis=1).min())
-    return bool(apart[_EDGE_ROWS - 1] <= _SEAM * noise) and structure > _STRUCTURE * noise
+    # rows that are the same meet where a film is followed by its mirror image
+    is_step = float(others.min()) <= _SEAM * step <= _SEAM**2 * noise
+    return is_step and structure > _STRUCTURE * noise
