@@ -109,11 +109,11 @@ def _segment(data: bytes, size: int, columns: int) -> tuple[NDArray[np.uint8], i
     planes = []
     # What the decoder does not reach keeps what was there before: once 0, once 255.
     for canary in (0, 255):
-        plane = np.full(size + columns + 2 * _PACKET, canary, np.uint8)
+        plane = bytearray([canary]) * (size + columns + 2 * _PACKET)
         # it stops at a packet that lacks its bytes, or that the buffer does not hold
         with contextlib.suppress(Exception):
-            imagecodecs.packbits_decode(data, out=memoryview(plane))
-        planes.append(plane)
+            imagecodecs.packbits_decode(data, out=plane)
+        planes.append(np.frombuffer(plane, np.uint8))
     first, second = planes
     untouched = np.flatnonzero(first != second)
     reached = int(untouched[0]) if untouched.size else first.size

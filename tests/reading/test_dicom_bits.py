@@ -21,7 +21,7 @@ def film(bits: int) -> Array:
         0, 0.01, (90, 120)
     )
     smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
-    return np.rint(smooth * ((1 << bits) - 1)).astype(np.int64)
+    return np.asarray(np.rint(smooth * ((1 << bits) - 1)), np.int64)
 
 
 def native(cells: Array, **tags: Any) -> Dataset:  # noqa: ANN401 - whatever a DICOM tag may hold
