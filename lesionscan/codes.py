@@ -179,7 +179,7 @@ class NoticeCode(Code):
     FRAMES_DISAGREE = (
         "frames_disagree",
         (
-            "NumberOfFrames or Rows contradicts the pixel data; the pictures and rows that they "
+            "NumberOfFrames, Rows or Columns contradicts the pixel data; the pictures that they "
             "hold were read."
         ),
     )

@@ -1,4 +1,4 @@
-"""How many frames and rows uncompressed pixel data hold, where the header says something else."""
+"""How many frames, rows and columns uncompressed pixel data hold, whatever the header says."""
 
 import io
 from dataclasses import dataclass, replace
@@ -16,8 +16,10 @@ from lesionscan.reading.pixel_format import PixelFormat
 _LOOKED_AT_BYTES = 1 << 20
 """Enough to tell cells of 16 bits from cells of 8."""
 
+_LOOKED_AT_ROWS = 64
+
 _SMOOTHER = 4
-"""High bytes lie so many times closer to each other than to the low bytes between them."""
+"""High bytes, or parts of a row, lie so many times closer to each other than to those between."""
 
 _SEAM = 1.5
 """Times the difference of neighbouring rows, which is noise; seams of two films have far more."""
@@ -82,6 +84,16 @@ def native_extent(
                 NoticeCode.BITS_DISAGREE,
                 "BitsAllocated is 8, but PixelData has twice as many bytes and they are cells of "
                 "16 bits, which were read",
+            )
+        ]
+    if rest <= 1 and _is_interlaced(data, layout, held):
+        columns = layout.columns * held
+        check_picture_size(layout.rows, columns, max_megapixels=max_megapixels)
+        return replace(layout, columns=columns), [
+            notice(
+                NoticeCode.FRAMES_DISAGREE,
+                f"Columns is {layout.columns}, but each row of PixelData goes on over {columns} "
+                "columns, which were read",
             )
         ]
     if rows := _seamless_rows(data, layout):
@@ -165,13 +177,29 @@ def _seamless_rows(data: _Data, layout: PixelFormat) -> int | None:
     return rows if seams and all(_is_seamless(data, layout, seam) for seam in seams) else None
 
 
+def _is_interlaced(data: _Data, layout: PixelFormat, parts: int) -> bool:
+    """Return whether one picture was cut into rows that are too short: every second is alike."""
+    if layout.frames > 1 or layout.samples > 1 or min(layout.rows, _LOOKED_AT_ROWS) <= 2 * parts:
+        return False
+    count = min(layout.rows, _LOOKED_AT_ROWS)
+    lines = _lines(data, layout, (layout.rows - count) // 2, count)
+    alike = float(np.abs(lines[parts:] - lines[:-parts]).mean())
+    return alike * _SMOOTHER < float(np.abs(np.diff(lines, axis=0)).mean())
+
+
+def _lines(data: _Data, layout: PixelFormat, first: int, count: int) -> NDArray[np.float32]:
+    """Return rows of uncompressed cells as numbers."""
+    order, kind = "<" if data.file.little_endian else ">", "i" if layout.signed else "u"
+    cells: NDArray[Any] = np.frombuffer(
+        data.read(first * layout.row_bytes, count * layout.row_bytes),
+        f"{order}{kind}{layout.cell_bytes}",
+    )
+    return cells.reshape(count, layout.columns).astype(np.float32)
+
+
 def _is_seamless(data: _Data, layout: PixelFormat, seam: int) -> bool:
     """Return whether the rows on either side of a seam differ no more than neighbours do."""
-    size = layout.row_bytes
-    near = data.read((seam - _EDGE_ROWS) * size, 2 * _EDGE_ROWS * size)
-    order, kind = "<" if data.file.little_endian else ">", "i" if layout.signed else "u"
-    cells: NDArray[Any] = np.frombuffer(near, f"{order}{kind}{layout.cell_bytes}")
-    lines = cells.reshape(2 * _EDGE_ROWS, layout.columns).astype(np.float64)
+    lines = _lines(data, layout, seam - _EDGE_ROWS, 2 * _EDGE_ROWS)
     apart = np.abs(np.diff(lines, axis=0)).mean(axis=1)
     step, others = float(apart[_EDGE_ROWS - 1]), np.delete(apart, _EDGE_ROWS - 1)
     noise = float(others.max())

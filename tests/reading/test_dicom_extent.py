@@ -94,6 +94,16 @@ def test_a_film_that_goes_on_without_a_seam_is_one(
     assert f"Rows is {rows}, but the picture goes on without a seam over 90" in said(radiograph)[0]
 
 
+@pytest.mark.parametrize("columns", [60, 40, 30])
+@pytest.mark.parametrize("packing", ["explicit", "big_endian"])
+def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, packing: str) -> None:
+    """Columns too small: the parts of each row are put together again."""
+    ds = dataset(film(12), bits_stored=12, packing=packing, Columns=columns)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert f"Columns is {columns}, but each row of PixelData goes on" in said(radiograph)[0]
+
+
 def test_a_film_of_more_rows_has_the_same_limit(tmp_path: Path) -> None:
     """The size that is read is checked, not only the one that is declared."""
     ds = dataset(film(12), bits_stored=12, Rows=45)
