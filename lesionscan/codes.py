@@ -181,6 +181,24 @@ class NoticeCode(Code):
         "pixel_data_doubtful",
         "The pixel data do not add up, as if some of them were damaged; look at the picture.",
     )
+    BITS_DISAGREE = (
+        "bits_disagree",
+        (
+            "BitsAllocated, BitsStored, HighBit or PixelRepresentation contradicts the pixel data, "
+            "which were believed; the message names the tag."
+        ),
+    )
+    FRAMES_DISAGREE = (
+        "frames_disagree",
+        (
+            "NumberOfFrames, Rows or Columns contradicts the pixel data; the pictures that they "
+            "hold were read."
+        ),
+    )
+    PIXELS_LEFT_OVER = (
+        "pixels_left_over",
+        "Behind the picture lie pixel data that the header does not describe; they were not read.",
+    )
     OVERLAY_WITHHELD = (
         "overlay_withheld",
         (

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
-from lesionscan.reading.codestream import Fragments
 from lesionscan.reading.dicom_file import (
     DicomFile,
     PixelElement,
@@ -24,22 +23,13 @@ from lesionscan.reading.dicom_greys import (
     raw_relation,
     unpadded,
 )
-from lesionscan.reading.dicom_pixels import (
-    MAX_CELL_BYTES,
-    PixelFormat,
-    decode_pixels,
-    locate_pixels,
-    pixel_format,
-)
+from lesionscan.reading.dicom_pixels import CompressedFrames, decode_pixels, locate_pixels
 from lesionscan.reading.dicom_shutter import open_field
 from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
-from lesionscan.reading.grayscale import (
-    EXACT_BITS,
-    as_float_image,
-    shown_grey,
-)
+from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, shown_grey
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat, pixel_format
 from lesionscan.reading.polarity import Claims, Course, bone_bright, decide
 from lesionscan.reading.spacing import SpacingTags, choose_aspect, choose_spacing
 from lesionscan.settings import Polarity, Settings
@@ -98,8 +88,10 @@ def _opened(stream: BinaryIO, settings: Settings) -> "_Picture":
         )
         pixels, notices = _check_kind(file)
         layout = pixel_format(file.tags, max_megapixels=settings.max_megapixels)
-        pixels_at = locate_pixels(file, pixels)
-    return _Picture(file, pixels_at, layout, settings.polarity, tuple(notices))
+        frames_at, layout, found = locate_pixels(
+            file, pixels, layout, max_megapixels=settings.max_megapixels
+        )
+    return _Picture(file, frames_at, layout, settings.polarity, (*notices, *found))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +99,7 @@ class _Picture:
     """An opened file whose header has been checked."""
 
     file: DicomFile
-    pixels: PixelElement | Fragments
+    pixels: PixelElement | CompressedFrames
     layout: PixelFormat
     polarity: Polarity
     notices: tuple[Notice, ...]
@@ -119,11 +111,13 @@ class _Picture:
 
 def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     """Decode a frame and apply what the header says of its values."""
-    file, layout = picture.of_frame(frame), picture.layout
-    tags, notices = file.tags, list(picture.notices)
+    file = picture.of_frame(frame)
+    tags = file.tags
     with silenced_pydicom(tags.irregular):
-        stored, doubtful = decode_pixels(file, picture.pixels, layout, frame=frame)
-        if doubtful or file.doubtful:
+        decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        stored, layout = decoded.greys, decoded.layout
+        notices = [*picture.notices, *decoded.notices]
+        if file.doubtful:
             notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
@@ -164,8 +158,8 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     if is_raw(file.tags):
         return None
     with silenced_pydicom(file.tags.irregular):
-        stored, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
-        greys = modality_transform(file, stored, picture.layout, []).greys
+        stored = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        greys = modality_transform(file, stored.greys, stored.layout, []).greys
         voi = find_voi(file, greys, [])
     if voi is None:
         return None

@@ -9,7 +9,6 @@ from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
 from lesionscan.reading.dicom_file import DicomFile, Tags
 from lesionscan.reading.dicom_lut import read_lut
-from lesionscan.reading.dicom_pixels import PixelFormat
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.grayscale import (
     Greys,
@@ -18,6 +17,7 @@ from lesionscan.reading.grayscale import (
     not_padding,
     rescale,
 )
+from lesionscan.reading.pixel_format import PixelFormat
 from lesionscan.reading.polarity import Course, RawRelation, lut_course
 
 
