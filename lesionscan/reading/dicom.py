@@ -11,6 +11,7 @@ from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
 from lesionscan.reading.codestream import Fragments
+from lesionscan.reading.colour import colour_ignored
 from lesionscan.reading.dicom_file import (
     DicomFile,
     PixelElement,
@@ -19,6 +20,7 @@ from lesionscan.reading.dicom_file import (
     silenced_pydicom,
 )
 from lesionscan.reading.dicom_greys import bone_bright, modality_transform, unpadded
+from lesionscan.reading.dicom_palette import palette_greys
 from lesionscan.reading.dicom_pixels import (
     MAX_CELL_BYTES,
     PixelFormat,
@@ -109,11 +111,15 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     file, layout = picture.file, picture.layout
     tags, notices = file.tags, list(picture.notices)
     with silenced_pydicom(tags.irregular):
-        stored, doubtful = decode_pixels(file, picture.pixels, layout, frame=frame)
+        stored, doubtful, coloured = decode_pixels(file, picture.pixels, layout, frame=frame)
         if doubtful or file.doubtful:
             notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
+        if layout.photometric == "PALETTE COLOR":
+            stored, coloured = palette_greys(file, stored, signed=layout.signed)
+        if coloured:
+            notices.append(colour_ignored(coloured))
         greys = modality_transform(file, stored, layout, notices)
         voi = find_voi(file, greys, notices)
         greys = bone_bright(tags, greys, notices, dark_is_high=picture.dark_is_high)
@@ -137,7 +143,9 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     """Decode a frame and apply the window or VOI LUT that the file states."""
     file = picture.file
     with silenced_pydicom(file.tags.irregular):
-        stored, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        stored, _, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        if picture.layout.photometric == "PALETTE COLOR":
+            stored, _ = palette_greys(file, stored, signed=picture.layout.signed)
         greys = modality_transform(file, stored, picture.layout, [])
         voi = find_voi(file, greys, [])
     if voi is None:

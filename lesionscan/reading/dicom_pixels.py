@@ -23,14 +23,10 @@ from lesionscan.reading.codestream import (
     encapsulated_frame,
     list_fragments,
 )
+from lesionscan.reading.colour import colour_photograph, from_channels, from_luma_chroma
 from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
 from lesionscan.reading.errors import UnreadableFileError, truncated
-from lesionscan.reading.grayscale import (
-    Greys,
-    grey_from_channels,
-    grey_from_luma_chroma,
-    stored_greys,
-)
+from lesionscan.reading.grayscale import Greys, stored_greys
 from lesionscan.reading.limits import check_picture_size
 
 _LOSSLESS = (
@@ -137,12 +133,12 @@ def _photometric(tags: Tags) -> str:
     """Return PhotometricInterpretation where greys can be had from it (PS3.3 C.7.6.3.1.2)."""
     value = (tags.code("PhotometricInterpretation") or "").upper()
     samples = tags.integer("SamplesPerPixel") or 1
-    if value in ("MONOCHROME1", "MONOCHROME2") and samples == 1:
+    if value in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") and samples == 1:
         return value
     if value in ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT") and samples == 3:
         return value
-    if value in ("PALETTE COLOR", "YBR_PARTIAL_420", "YBR_PARTIAL_422"):
-        raise colour()
+    if value in ("YBR_PARTIAL_420", "YBR_PARTIAL_422"):
+        raise colour_photograph()
     raise _bad_header(
         "PhotometricInterpretation is missing or does not fit SamplesPerPixel, so that bright "
         "and dark cannot be told apart"
@@ -175,7 +171,7 @@ def locate_pixels(file: DicomFile, pixels: PixelElement) -> PixelElement | Fragm
 
 def decode_pixels(
     file: DicomFile, pixels: PixelElement | Fragments, layout: PixelFormat, *, frame: int
-) -> tuple[Greys, bool]:
+) -> tuple[Greys, bool, float]:
     """Decode one frame of the pixel data to stored values, one grey a pixel.
 
     Parameters
@@ -195,6 +191,8 @@ def decode_pixels(
         The stored values.
     doubtful
         Whether the data do not add up, so that parts of the picture may be damaged.
+    coloured
+        The share of coloured pixels, whose colour is ignored.
 
     Raises
     ------
@@ -206,13 +204,11 @@ def decode_pixels(
         if isinstance(pixels, Fragments)
         else _native(file, pixels, layout, frame=frame)
     )
-    cells = decoded.cells
+    cells, coloured = decoded.cells, 0.0
     if layout.samples > 1:
-        to_grey = grey_from_luma_chroma if decoded.luma_chroma else grey_from_channels
-        grey = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
-        if grey is None:
-            raise colour()
-        cells = np.rint(grey).astype(cells.dtype)
+        to_grey = from_luma_chroma if decoded.luma_chroma else from_channels
+        merged = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
+        cells, coloured = np.rint(merged.greys).astype(cells.dtype), merged.coloured
     stored = stored_greys(
         cells,
         bits_stored=layout.bits_stored,
@@ -221,7 +217,7 @@ def decode_pixels(
         signed=layout.signed or cells.dtype.kind == "i",
         clip=decoded.clip,
     )
-    return stored, decoded.doubtful
+    return stored, decoded.doubtful, coloured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,7 +278,7 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
             "convert the file to Explicit VR Little Endian",
         )
     if layout.photometric == "YBR_FULL_422":  # half the chroma samples: made for colour
-        raise colour()
+        raise colour_photograph()
     shape = (layout.rows, layout.columns, layout.samples)
     size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
@@ -309,14 +305,6 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
     else:
         cells = cells.reshape(shape)
     return _Decoded(cells, layout.high_bit, luma_chroma=layout.photometric == "YBR_FULL")
-
-
-def colour() -> UnreadableFileError:
-    """Return the error for a picture whose channels differ."""
-    return UnreadableFileError(
-        ErrorCode.COLOUR_PHOTOGRAPH,
-        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
-    )
 
 
 def _bad_header(fault: str) -> UnreadableFileError:
