@@ -39,7 +39,7 @@ class ErrorCode(Code):
         "not_a_radiograph",
         "An image, but of another kind (CT, MR, ultrasound, a black-and-white drawing ...).",
     )
-    COLOUR_PHOTOGRAPH = "colour_photograph", "The colour channels differ."
+    COLOUR_PHOTOGRAPH = "colour_photograph", "The colour channels differ in many pixels."
     MULTI_FRAME = (
         "multi_frame",
         (
@@ -176,6 +176,14 @@ class NoticeCode(Code):
     EXIF_ORIENTATION_IGNORED = (
         "exif_orientation_ignored",
         "The file asks viewers to turn the picture; coordinates are those of the stored matrix.",
+    )
+    COLOUR_IGNORED = (
+        "colour_ignored",
+        "A few pixels of a grey picture are coloured (a marker, or noise); their grey was taken.",
+    )
+    EXTRA_SAMPLES_IGNORED = (
+        "extra_samples_ignored",
+        "A TIFF holds more numbers a pixel than its grey or colour; they were left out.",
     )
     PIXEL_DATA_DOUBTFUL = (
         "pixel_data_doubtful",

@@ -23,6 +23,7 @@ from lesionscan.reading.dicom_greys import (
     raw_relation,
     unpadded,
 )
+from lesionscan.reading.dicom_palette import palette_greys
 from lesionscan.reading.dicom_pixels import CompressedFrames, decode_pixels, locate_pixels
 from lesionscan.reading.dicom_shutter import open_field
 from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
@@ -116,18 +117,19 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     with silenced_pydicom(tags.irregular):
         decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
         stored, layout = decoded.greys, decoded.layout
-        notices = [*picture.notices, *decoded.notices]
+        seen = palette_greys(file, decoded)
+        notices = [*picture.notices, *seen.notices]
         if file.doubtful:
             notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
-        modality = modality_transform(file, stored, layout, notices)
+        modality = modality_transform(file, seen.greys, layout, notices)
         # the window of raw values belongs to another picture
         voi = find_voi(file, modality.greys, [] if is_raw(tags) else notices)
         claims = _claims(
             tags,
             layout.photometric,
-            modality.course(stored.values[valid]),
+            modality.course(seen.greys.values[valid]),
             voi_course(file, modality.greys, valid, voi),
         )
         decision = decide(claims, picture.polarity)
@@ -158,8 +160,9 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     if is_raw(file.tags):
         return None
     with silenced_pydicom(file.tags.irregular):
-        stored = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
-        greys = modality_transform(file, stored.greys, stored.layout, []).greys
+        decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        greys = palette_greys(file, decoded).greys
+        greys = modality_transform(file, greys, decoded.layout, []).greys
         voi = find_voi(file, greys, [])
     if voi is None:
         return None

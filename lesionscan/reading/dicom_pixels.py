@@ -18,18 +18,19 @@ from pydicom.uid import (
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reading.codestream import decode_codestream
+from lesionscan.reading.colour import (
+    colour_ignored,
+    colour_photograph,
+    from_channels,
+    from_luma_chroma,
+)
 from lesionscan.reading.dicom_bits import bits_of, overlay_mask
 from lesionscan.reading.dicom_extent import fewer_frames, more_frames, native_extent
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful, truncated
 from lesionscan.reading.fragments import Group, frame_bytes, frame_groups, list_fragments
-from lesionscan.reading.grayscale import (
-    Greys,
-    grey_from_channels,
-    grey_from_luma_chroma,
-    stored_greys,
-)
-from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat, colour
+from lesionscan.reading.grayscale import Greys, stored_greys
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat
 from lesionscan.reading.rle import decode_rle
 
 _LOSSLESS = (
@@ -134,13 +135,13 @@ def decode_pixels(
         if isinstance(pixels, CompressedFrames)
         else _native(file, pixels, layout, frame=frame)
     )
-    cells = decoded.cells
+    cells, notices = decoded.cells, list(decoded.notices)
     if layout.samples > 1:
-        to_grey = grey_from_luma_chroma if decoded.luma_chroma else grey_from_channels
-        grey = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
-        if grey is None:
-            raise colour()
-        cells = np.rint(grey).astype(cells.dtype)
+        to_grey = from_luma_chroma if decoded.luma_chroma else from_channels
+        merged = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
+        cells = np.rint(merged.greys).astype(cells.dtype)
+        if merged.coloured:
+            notices.append(colour_ignored(merged.coloured))
     bits = bits_of(
         cells,
         layout,
@@ -158,7 +159,7 @@ def decode_pixels(
         clip=decoded.lossy and bits.signed == (cells.dtype.kind == "i"),
     )
     layout = replace(layout, bits_stored=bits.stored, high_bit=bits.high_bit, signed=bits.signed)
-    return Stored(greys, layout, (*decoded.notices, *bits.notices))
+    return Stored(greys, layout, (*notices, *bits.notices))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,7 +248,7 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
             "convert the file to Explicit VR Little Endian",
         )
     if layout.photometric == "YBR_FULL_422":  # half the chroma samples: made for colour
-        raise colour()
+        raise colour_photograph()
     shape = (layout.rows, layout.columns, layout.samples)
     size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lesionscan.codes import ErrorCode
+from lesionscan.reading.colour import colour_photograph
 from lesionscan.reading.dicom_file import Tags
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import check_picture_size
@@ -113,12 +114,12 @@ def _photometric(tags: Tags) -> str:
     """Return PhotometricInterpretation where greys can be had from it (PS3.3 C.7.6.3.1.2)."""
     value = (tags.code("PhotometricInterpretation") or "").upper()
     samples = tags.integer("SamplesPerPixel") or 1
-    if value in ("MONOCHROME1", "MONOCHROME2") and samples == 1:
+    if value in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") and samples == 1:
         return value
     if value in ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT") and samples == 3:
         return value
-    if value in ("PALETTE COLOR", "YBR_PARTIAL_420", "YBR_PARTIAL_422"):
-        raise colour()
+    if value in ("YBR_PARTIAL_420", "YBR_PARTIAL_422"):
+        raise colour_photograph()
     raise _bad_header(
         "PhotometricInterpretation is missing or does not fit SamplesPerPixel, so that bright "
         "and dark cannot be told apart"
@@ -133,14 +134,6 @@ def _required(tags: Tags, keyword: str) -> int:
     if value < 1:
         raise _bad_header(f"{keyword} is {value}")
     return value
-
-
-def colour() -> UnreadableFileError:
-    """Return the error for a picture whose channels differ."""
-    return UnreadableFileError(
-        ErrorCode.COLOUR_PHOTOGRAPH,
-        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
-    )
 
 
 def _bad_header(fault: str) -> UnreadableFileError:
