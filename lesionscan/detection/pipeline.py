@@ -299,7 +299,11 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
     settings
         Give the working grid and the percentiles.
     """
-    grid = WorkingGrid.of(radiograph.shape, long_side_px=settings.working_long_side_px)
+    grid = WorkingGrid.of(
+        radiograph.shape,
+        long_side_px=settings.working_long_side_px,
+        pixel_aspect=radiograph.pixel_aspect,
+    )
     pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
     whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
     field = find_field(rescale(pixels, whole), valid)
