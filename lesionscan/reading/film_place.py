@@ -23,6 +23,7 @@ from lesionscan.codes import ErrorCode
 from lesionscan.files import open_ordinary
 from lesionscan.reading.dicom_file import Tags, open_dicom, silenced_pydicom
 from lesionscan.reading.errors import UnreadableFileError
+from lesionscan.reading.raster import silenced_decoders
 from lesionscan.reading.sniff import HEAD_BYTES, file_format
 
 Vector = tuple[float, float, float]
@@ -79,7 +80,8 @@ def film_place(path: Path, *, frame: int = 1) -> FilmPlace:
             stream.seek(0)
             if name == "dicom":
                 return _of_dicom(stream, frame)
-            row_mm, column_mm = _of_raster(stream, name)
+            with silenced_decoders():
+                row_mm, column_mm = _of_raster(stream, name)
     except OSError:
         raise UnreadableFileError(
             ErrorCode.IO_ERROR, "the film cannot be read any more; scan it again"
@@ -149,7 +151,7 @@ def _of_raster(stream: BinaryIO, name: str | None) -> tuple[float, float]:
             tags = tifffile.TiffFile(stream).pages.first.tags
             across, down = (_ratio(tags.valueof(code)) for code in (282, 283))
             return _of_resolution(across, down, int(tags.valueof(296, default=1)))
-    except (SyntaxError, ValueError, TypeError, tifffile.TiffFileError):
+    except (SyntaxError, ValueError, TypeError, LookupError, tifffile.TiffFileError):
         pass  # what ITK does not open either, such as a JPEG of 12 bits
     return 1.0, 1.0
 

@@ -130,7 +130,7 @@ def _not_said(_frame: int) -> None:
 @contextmanager
 def _decoding() -> Iterator[None]:
     """Keep decoders silent, and turn all their errors into ours."""
-    with _silenced():
+    with silenced_decoders():
         try:
             yield
         except (UnreadableFileError, MemoryError):
@@ -142,7 +142,7 @@ def _decoding() -> Iterator[None]:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def silenced_decoders() -> Iterator[None]:
     """Keep the decoders' warnings and log lines from the user: they may quote the file."""
     logger = logging.getLogger("tifffile")
 

@@ -146,3 +146,17 @@ def test_a_film_that_is_gone(tmp_path: Path) -> None:
     """It is no crash of the export."""
     with pytest.raises(UnreadableFileError, match="cannot be read any more; scan it again"):
         film_place(tmp_path / "a.dcm")
+
+
+def test_a_resolution_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file without pages, or with other numbers, has pixels of 1 mm; nothing is logged."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\0" + bytes(4))
+    assert film_place(path) == FilmPlace()
+    tifffile.imwrite(path, GREY, resolution=(70, 50), resolutionunit="CENTIMETER")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        page.tags["XResolution"].overwrite((0, 0))
+    assert film_place(path) == FilmPlace()
+    assert not caplog.records
