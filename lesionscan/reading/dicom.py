@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
-from lesionscan.reading.dicom_file import (
-    DicomFile,
-    PixelElement,
-    Tags,
-    open_dicom,
-    silenced_pydicom,
-)
+from lesionscan.reading.dicom_file import DicomFile, PixelElement, open_dicom
 from lesionscan.reading.dicom_greys import (
     is_raw,
     modality_transform,
@@ -26,6 +20,7 @@ from lesionscan.reading.dicom_greys import (
 from lesionscan.reading.dicom_palette import palette_greys
 from lesionscan.reading.dicom_pixels import CompressedFrames, decode_pixels, locate_pixels
 from lesionscan.reading.dicom_shutter import open_field
+from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames

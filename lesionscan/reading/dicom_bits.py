@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Notice
-from lesionscan.reading.dicom_file import Tags
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.pixel_format import PixelFormat
 
 Cells = NDArray[np.integer[Any]]

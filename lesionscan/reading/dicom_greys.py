@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
-from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_file import DicomFile
 from lesionscan.reading.dicom_lut import read_lut
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.grayscale import (
     Greys,

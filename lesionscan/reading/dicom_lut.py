@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_file import DicomFile
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Lut
 
 

@@ -11,8 +11,9 @@ from typing import Literal
 from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Fact, Notice
 from lesionscan.reading.acquisition import whole_or_not
-from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_file import DicomFile
 from lesionscan.reading.dicom_lut import read_lut
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Greys, Lut, Window
 from lesionscan.reading.polarity import Course, lut_course
 

@@ -21,7 +21,8 @@ from PIL import JpegImagePlugin
 
 from lesionscan.codes import ErrorCode
 from lesionscan.files import open_ordinary
-from lesionscan.reading.dicom_file import Tags, open_dicom, silenced_pydicom
+from lesionscan.reading.dicom_file import open_dicom
+from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.raster import silenced_decoders
 from lesionscan.reading.sniff import HEAD_BYTES, file_format

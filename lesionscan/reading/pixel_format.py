@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lesionscan.codes import ErrorCode
 from lesionscan.reading.colour import colour_photograph
-from lesionscan.reading.dicom_file import Tags
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import check_picture_size
 

@@ -44,8 +44,9 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
-    # as shown, as searched, and what of it is searched, each with a title and a frame
-    assert picture.shape[1] == 3 * (90 + 2)
+    # as shown, as searched, and what of it is searched, each of square pixels, so of half the
+    # columns, with a title and a frame
+    assert picture.shape[1] == 3 * (45 + 2)
     assert 120 < picture.shape[0] < 150
 
 
