@@ -39,7 +39,7 @@ class ErrorCode(Code):
         "not_a_radiograph",
         "An image, but of another kind (CT, MR, ultrasound, a black-and-white drawing ...).",
     )
-    COLOUR_PHOTOGRAPH = "colour_photograph", "The colour channels differ."
+    COLOUR_PHOTOGRAPH = "colour_photograph", "The colour channels differ in many pixels."
     MULTI_FRAME = (
         "multi_frame",
         (
@@ -108,6 +108,10 @@ class NoticeCode(Code):
         "magnification_corrected",
         "Detector spacing was divided by the magnification that the file states.",
     )
+    PIXEL_ASPECT = (
+        "pixel_aspect",
+        "Pixels are not square, and only their proportions are stated; shapes follow them.",
+    )
     SPACING_OVERRIDDEN = (
         "spacing_overridden",
         "The file states another pixel spacing than the user, whose was taken.",
@@ -123,6 +127,14 @@ class NoticeCode(Code):
     POLARITY_DISAGREEMENT = (
         "polarity_disagreement",
         "Two tags contradict each other about which end of the scale is bright.",
+    )
+    POLARITY_TURNED = (
+        "polarity_turned",
+        "A rescale slope or look-up table falls, which swaps dark and bright; it was followed.",
+    )
+    POLARITY_AMBIGUOUS = (
+        "polarity_ambiguous",
+        "What the file says of bright and dark can be taken in two ways; one was assumed.",
     )
     FOR_PROCESSING = "for_processing", "Raw detector values, not made for viewing."
     BAD_RESCALE = (
@@ -165,9 +177,35 @@ class NoticeCode(Code):
         "exif_orientation_ignored",
         "The file asks viewers to turn the picture; coordinates are those of the stored matrix.",
     )
+    COLOUR_IGNORED = (
+        "colour_ignored",
+        "A few pixels of a grey picture are coloured (a marker, or noise); their grey was taken.",
+    )
+    EXTRA_SAMPLES_IGNORED = (
+        "extra_samples_ignored",
+        "A TIFF holds more numbers a pixel than its grey or colour; they were left out.",
+    )
     PIXEL_DATA_DOUBTFUL = (
         "pixel_data_doubtful",
         "The pixel data do not add up, as if some of them were damaged; look at the picture.",
+    )
+    BITS_DISAGREE = (
+        "bits_disagree",
+        (
+            "BitsAllocated, BitsStored, HighBit or PixelRepresentation contradicts the pixel data, "
+            "which were believed; the message names the tag."
+        ),
+    )
+    FRAMES_DISAGREE = (
+        "frames_disagree",
+        (
+            "NumberOfFrames, Rows or Columns contradicts the pixel data; the pictures that they "
+            "hold were read."
+        ),
+    )
+    PIXELS_LEFT_OVER = (
+        "pixels_left_over",
+        "Behind the picture lie pixel data that the header does not describe; they were not read.",
     )
     OVERLAY_WITHHELD = (
         "overlay_withheld",

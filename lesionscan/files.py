@@ -4,6 +4,7 @@ What a path names may be a pipe, a device or 5 GB. Errors are `OSError` whose `s
 is wrong, so callers report them like any other failure of the file system.
 """
 
+import codecs
 import errno
 import hashlib
 import json
@@ -20,6 +21,15 @@ INDEX_BYTES = 64_000_000
 """Limit for a file with one entry per film, such as index.json: 100,000 entries have about half."""
 PICTURE_BYTES = 256_000_000
 """Limit for a mask, a labels picture or another picture beside a result."""
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, with which it starts
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Byte order marks, which programs on Windows write, and what follows them."""
 
 _MOST_VALUES = 10_000_000
 _CHUNK_BYTES = 1 << 16
@@ -142,6 +152,25 @@ def sha256_of_file(path: Path, *, max_bytes: int | None = None) -> str:
     return digest.hexdigest()
 
 
+def as_utf8(data: bytes) -> bytes:
+    """Return a text as UTF-8 without a byte order mark.
+
+    Parameters
+    ----------
+    data
+        UTF-8, or any Unicode with a mark; what has none comes back as it is.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        When the text is not what its mark says.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding).encode("utf-8")
+    return data
+
+
 def check_values(data: bytes, *, at_most: int = 500_000) -> None:
     """Refuse a JSON text of many values, before a parser takes memory for them.
 
@@ -172,6 +201,7 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     ValueError
         When it is none, is nested too deeply for the parser, or holds more than ten million values.
     """
+    data = as_utf8(data)
     check_values(data, at_most=_MOST_VALUES)
     try:
         return json.loads(data)

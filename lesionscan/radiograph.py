@@ -94,11 +94,17 @@ class Radiograph:
         bool (rows, cols); False where the file says that there is no image data (padding, shutter).
     spacing
         Pixel spacing, or None where the file does not give one that can be believed.
+    pixel_aspect
+        Height of a pixel over its width (distance of rows over distance of columns): that of the
+        spacing, or what the file says of it where there is none.
     photometric_interpretation
         As stored, e.g. "MONOCHROME1"; None for a file format that does not say.
     polarity
         Who says which end of the scale is bright: the file ("stated"), the user, or nobody
         ("assumed").
+    polarity_steps
+        What was read and decided about bright and dark, one clause each, in the order in which a
+        viewer goes.
     acquisition
         Facts from an allow-list, keyed by the DICOM keyword in snake_case ("body_part_examined").
     notices
@@ -109,14 +115,17 @@ class Radiograph:
     Raises
     ------
     ValueError
-        When the arrays are not two-dimensional, differ in shape, are empty or are not finite.
+        When the arrays are not two-dimensional, differ in shape, are empty or are not finite, or
+        the aspect is no ratio.
     """
 
     pixels: FloatImage
     valid: BoolImage
     spacing: Spacing | None = None
+    pixel_aspect: float = 1.0
     photometric_interpretation: str | None = None
     polarity: Literal["stated", "assumed", "user"] = "stated"
+    polarity_steps: tuple[str, ...] = ()
     acquisition: Mapping[str, Fact] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     frame: int = 1
@@ -136,6 +145,8 @@ class Radiograph:
             )
         if not np.isfinite(self.pixels).all():
             raise ValueError("pixels must be finite")
+        if not (np.isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise ValueError(f"pixel_aspect must be over 0 and finite, got {self.pixel_aspect!r}")
         if not 1 <= self.frame <= self.frames:
             raise ValueError(f"frame must be 1 to {self.frames}, got {self.frame}")
         object.__setattr__(self, "pixels", read_only(self.pixels))

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from lesionscan.files import read_bounded
+from lesionscan.files import as_utf8, read_bounded
 
 Polarity: TypeAlias = Literal["auto", "bone-bright", "bone-dark"]
 Search: TypeAlias = Literal["full", "quick"]
@@ -210,13 +210,17 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
             When the file cannot be read, is not TOML, or holds an unknown name or a bad value.
         """
         try:
-            entries = tomllib.loads(read_bounded(path, max_bytes=_MOST_FILE_BYTES).decode("utf-8"))
+            entries = tomllib.loads(_text(read_bounded(path, max_bytes=_MOST_FILE_BYTES)))
         except OSError as error:
             raise SettingsError(
                 f"settings file {path} cannot be read ({error.strerror}); check the path"
             ) from error
+        except UnicodeError as error:
+            raise SettingsError(
+                f"settings file {path} is not UTF-8 text; save it as UTF-8"
+            ) from error
         except (ValueError, RecursionError) as error:
-            known = isinstance(error, tomllib.TOMLDecodeError | UnicodeDecodeError)
+            known = isinstance(error, tomllib.TOMLDecodeError)
             cause = error if known else "nested too deeply, or a number with too many digits"
             raise SettingsError(
                 f"settings file {path} is not valid TOML ({cause}); write lines like "
@@ -239,6 +243,14 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
         names = {name for part in parts for name in part.model_fields}
         text = json.dumps(self.model_dump(mode="json", include=names), sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _text(data: bytes) -> str:
+    """Decode UTF-8, or what a byte order mark says."""
+    text = as_utf8(data).decode("utf-8")
+    if "\0" in text:  # as in UTF-16 without a mark
+        raise UnicodeError("a null character")
+    return text
 
 
 def _in_words(error: ErrorDetails) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lesionscan.files import (
+    as_utf8,
     bounded_lines,
     check_values,
     open_ordinary,
@@ -125,3 +126,17 @@ def test_a_text_of_many_values_is_refused(text: bytes) -> None:
     check_values(text, at_most=20)
     with pytest.raises(ValueError, match="too many values"):
         check_values(text, at_most=9)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_are_no_part_of_a_text(encoding: str) -> None:
+    """JSON and text are the same in every Unicode that a mark tells."""
+    text = '[{"name": "Hüfte 骨"}]'
+    assert as_utf8(text.encode(encoding)) == text.encode()
+    assert parse_json(text.encode(encoding)) == [{"name": "Hüfte 骨"}]
+
+
+def test_a_mark_that_lies_is_a_value_error() -> None:
+    """Half a letter behind the mark of UTF-16."""
+    with pytest.raises(ValueError, match="utf-16"):
+        parse_json(b"\xff\xfe[")

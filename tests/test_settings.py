@@ -76,3 +76,20 @@ def test_every_setting_belongs_to_one_part() -> None:
     parts = (Limits, ReadingSettings, SearchSettings, OutputSettings)
     declared = [name for part in parts for name in part.model_fields]
     assert sorted(declared) == sorted(Settings.model_fields)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    """Editors on Windows write one."""
+    path = tmp_path / "a.toml"
+    path.write_bytes("# für später\r\nshown_score = 0.6\r\n".encode(encoding))
+    assert Settings.from_file(path).shown_score == 0.6
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+def test_a_file_in_another_encoding_is_told_to_be_utf_8(tmp_path: Path, encoding: str) -> None:
+    """The remedy is the encoding, not the TOML."""
+    path = tmp_path / "a.toml"
+    path.write_bytes("# für später\nshown_score = 0.6\n".encode(encoding))
+    with pytest.raises(SettingsError, match="is not UTF-8 text; save it as UTF-8"):
+        Settings.from_file(path)

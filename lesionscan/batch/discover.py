@@ -48,9 +48,6 @@ _PAGE = re.compile(r"(.+)\.frame\d{3,}")
 """How the results of one picture of a file with several are named (`records.result_name`)."""
 
 
-_MOST_LISTED = 1_000_000
-
-
 class InputError(Exception):
     """Inputs that cannot be scanned; the message says which and what to do."""
 
@@ -184,29 +181,6 @@ def discover(inputs: Sequence[Path], *, out: Path, listed: Sequence[Path] = ()) 
             f"({skipped} other files skipped); DICOM, PNG, JPEG and TIFF files are read"
         )
     return Discovery(films, skipped, tuple(unlistable))
-
-
-def read_list(text: bytes) -> list[Path]:
-    r"""Return the paths of a list: one a line, or (`find -print0`) between null bytes.
-
-    Parameters
-    ----------
-    text
-        The list. Relative paths are those of the current folder; empty lines are left out.
-
-    Raises
-    ------
-    InputError
-        When it names more films than a run may have.
-    """
-    separator = b"\0" if b"\0" in text else b"\n"
-    if text.count(separator) > _MOST_LISTED:
-        raise InputError(
-            f"the list names more than {_MOST_LISTED:,} films; scan it in parts, or their folder"
-        )
-    lines = (line.removesuffix(b"\r") if separator == b"\n" else line for line in
-             text.removeprefix(b"\xef\xbb\xbf").split(separator))  # fmt: skip
-    return [Path(os.fsdecode(line)) for line in lines if line.strip()]
 
 
 def _walk(root: Path, out: Path) -> _Walk:

@@ -1,7 +1,7 @@
 """Results for other programs: which there are, and those of one film.
 
-What is made of a film is made of its result and its labels picture alone, so that results kept
-from an earlier run get theirs too.
+What is made of a film is made of its result, its labels picture and its file's header, so that
+results kept from an earlier run get theirs too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,8 @@ import numpy as np
 
 from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Notice
+from lesionscan.reading.errors import UnreadableFileError
+from lesionscan.reading.film_place import film_place
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation, structured_report
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.exported import (
@@ -65,7 +67,9 @@ def film_exports(
         Why the others could not.
     """
     makers: dict[Export, Callable[[], bytes | None]] = {
-        Export.NRRD: lambda: seg_nrrd(result, labels),
+        Export.NRRD: lambda: seg_nrrd(
+            result, labels, film_place(film, frame=result["input"]["frame"])
+        ),
         Export.DICOM_SR: lambda: structured_report(film, result),
         Export.DICOM_SEG: lambda: segmentation(film, result, labels.astype(np.uint16)),
     }
@@ -76,7 +80,7 @@ def film_exports(
             continue
         try:
             data = makers[export]()
-        except (DicomObjectError, LabelsError) as error:
+        except (DicomObjectError, LabelsError, UnreadableFileError) as error:
             trouble = trouble or notice(NoticeCode.NOT_EXPORTED, str(error))
             continue
         if data is not None:

@@ -180,7 +180,8 @@ def _shard(text: str) -> "Shard":
 
 def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
     """Return the paths of the list, if there is one; there must be something to scan."""
-    from lesionscan.batch.discover import InputError, read_list
+    from lesionscan.batch.discover import InputError
+    from lesionscan.batch.listed import read_list
     from lesionscan.files import INDEX_BYTES, read_bounded, read_stream
 
     if file_list is None:

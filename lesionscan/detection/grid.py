@@ -15,6 +15,9 @@ from scipy import ndimage
 from lesionscan.detection.morphology import largest_component
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, read_only
 
+_SQUARE = 0.02
+"""Rounded tags may make square pixels differ by as much."""
+
 
 def reduced(image: FloatImage, factor: int) -> FloatImage:
     """Average float32 (rows, cols), `factor` pixels a side; the sides are rounded up."""
@@ -47,10 +50,25 @@ class WorkingGrid:
     working: tuple[int, int]
 
     @classmethod
-    def of(cls, shape: tuple[int, int], *, long_side_px: int) -> "WorkingGrid":
-        """Make the grid whose long side has at most `long_side_px` pixels."""
-        factor = min(1.0, long_side_px / max(shape))
-        rows, cols = (max(1, round(n * factor)) for n in shape)
+    def of(
+        cls, shape: tuple[int, int], *, long_side_px: int, pixel_aspect: float = 1.0
+    ) -> "WorkingGrid":
+        """Make the grid of square pixels whose long side has at most `long_side_px` of them.
+
+        Parameters
+        ----------
+        shape
+            (rows, cols) of the stored matrix.
+        long_side_px
+            The most that either side of the grid has.
+        pixel_aspect
+            Height of a stored pixel over its width: a scorer has learned from square ones.
+        """
+        sides: tuple[float, float] = shape
+        if abs(pixel_aspect - 1.0) > _SQUARE:
+            sides = shape[0] * max(pixel_aspect, 1.0), shape[1] * max(1.0 / pixel_aspect, 1.0)
+        factor = min(long_side_px / max(sides), shape[0] / sides[0], shape[1] / sides[1])
+        rows, cols = (max(1, round(n * factor)) for n in sides)
         return cls(stored=shape, working=(rows, cols))
 
     def reduce(self, image: FloatImage) -> FloatImage:

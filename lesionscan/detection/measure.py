@@ -74,6 +74,7 @@ class _Film:
     lucency: FloatImage
     bone_map: BoneMap
     pixel_mm: tuple[float, float] | None
+    pixel_aspect: float
 
 
 def measure_regions(
@@ -85,6 +86,7 @@ def measure_regions(
     opaque: BoolImage,
     lucency: FloatImage,
     spacing: Spacing | None,
+    pixel_aspect: float,
 ) -> tuple[Region, ...]:
     """Measure regions.
 
@@ -102,6 +104,8 @@ def measure_regions(
         float32 (rows, cols) in [0, 1]; the scorer's lucency map.
     spacing
         Pixel spacing, or None.
+    pixel_aspect
+        Height of a pixel over its width, by which shapes are measured where there is no spacing.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def measure_regions(
         In the order of the footprints; empty where there are none.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    film = _Film(image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm)
+    film = _Film(image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm, pixel_aspect)
     contours = [_contour(footprint.mask) for footprint in footprints]
     surroundings = look_around(
         footprints, contours, image=image, bone=bone, exposed=exposed, lucency=lucency
@@ -144,9 +148,11 @@ def _measure(
             around,
         )
     # shape ratios are physical where pixels are not square
-    area_perimeter = (
-        (area, perimeter_px) if mm.area is None or mm.perimeter is None else (mm.area, mm.perimeter)
-    )
+    pixel = film.pixel_mm or (film.pixel_aspect, 1.0)
+    shape_area, shape_perimeter = area * pixel[0] * pixel[1], mm.perimeter
+    if shape_perimeter is None:
+        square = film.pixel_aspect == 1.0
+        shape_perimeter = perimeter_px if square else _perimeter_and_feret(mask, contour, pixel)[0]
     return Region(
         label=footprint.label,
         centroid_px=(float(centroid[0]), float(centroid[1])),
@@ -162,8 +168,8 @@ def _measure(
         feret_max_px=feret_px,
         feret_max_mm=mm.feret,
         size=2.0 * radius / max(film.image.shape),
-        circularity=min(1.0, 4 * np.pi * area_perimeter[0] / max(area_perimeter[1], 1e-9) ** 2),
-        eccentricity=_eccentricity(moments, film.pixel_mm or (1.0, 1.0)),
+        circularity=min(1.0, 4 * np.pi * shape_area / max(shape_perimeter, 1e-9) ** 2),
+        eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
         **around.measured,
         lucency=mean_lucency,

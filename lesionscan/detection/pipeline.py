@@ -266,6 +266,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         opaque=grid.restore_mask(field.opaque),
         lucency=lucency,
         spacing=radiograph.spacing,
+        pixel_aspect=radiograph.pixel_aspect,
     )
 
     # score
@@ -298,7 +299,11 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
     settings
         Give the working grid and the percentiles.
     """
-    grid = WorkingGrid.of(radiograph.shape, long_side_px=settings.grid_long_side_px)
+    grid = WorkingGrid.of(
+        radiograph.shape,
+        long_side_px=settings.grid_long_side_px,
+        pixel_aspect=radiograph.pixel_aspect,
+    )
     pixels, valid = grid.reduce(radiograph.pixels), grid.reduce_mask(radiograph.valid)
     whole = grey_range(pixels, valid, low_percent=0.5, high_percent=99.5)
     field = find_field(rescale(pixels, whole), valid)

@@ -10,13 +10,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.codes import ErrorCode, NoticeCode, notice
+from lesionscan.codes import ErrorCode, NoticeCode
 from lesionscan.files import open_ordinary
-from lesionscan.radiograph import Radiograph, Spacing
+from lesionscan.radiograph import Radiograph
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.limits import check_file_size
 from lesionscan.reading.sniff import HEAD_BYTES, file_format, looks_like_image
+from lesionscan.reading.spacing import users_spacing
 from lesionscan.settings import Settings
 
 __all__ = [
@@ -29,7 +30,12 @@ __all__ = [
 ]
 
 _ABOUT_SPACING = frozenset(
-    {NoticeCode.NO_SPACING, NoticeCode.BAD_SPACING, NoticeCode.MAGNIFICATION_CORRECTED}
+    {
+        NoticeCode.NO_SPACING,
+        NoticeCode.BAD_SPACING,
+        NoticeCode.MAGNIFICATION_CORRECTED,
+        NoticeCode.PIXEL_ASPECT,
+    }
 )
 
 
@@ -172,23 +178,15 @@ def _frames(stream: BinaryIO, settings: Settings) -> Frames:
 def _finished(radiograph: Radiograph, frame: int, frames: int, settings: Settings) -> Radiograph:
     """Say which picture it is, and put the user's spacing in place of the file's."""
     if settings.spacing_mm is not None:
-        row_mm, column_mm = settings.spacing_mm
         # what the file's own spacing is worth no longer matters
         notices = [one for one in radiograph.notices if one.code not in _ABOUT_SPACING]
-        stated = radiograph.spacing
-        if stated is not None and not np.allclose(
-            settings.spacing_mm, (stated.row_mm, stated.column_mm), rtol=0.005
-        ):
-            notices.append(
-                notice(
-                    NoticeCode.SPACING_OVERRIDDEN,
-                    f"the file states {stated.row_mm:.4g} x {stated.column_mm:.4g} mm "
-                    f"({stated.source}); yours was taken",
-                )
-            )
+        spacing, found = users_spacing(
+            settings.spacing_mm, radiograph.spacing, radiograph.pixel_aspect
+        )
         radiograph = replace(
             radiograph,
-            spacing=Spacing(row_mm, column_mm, source="user", plane="undetermined"),
-            notices=tuple(notices),
+            spacing=spacing,
+            pixel_aspect=spacing.row_mm / spacing.column_mm,
+            notices=(*notices, *found),
         )
     return replace(radiograph, frame=frame, frames=frames)

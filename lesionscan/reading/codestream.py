@@ -5,15 +5,11 @@ two disagree exist, and the codestream is what has to be decoded. Its own size i
 memory is taken, so a small file cannot claim a huge picture (or hide one behind a small header).
 """
 
-import io
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import imagecodecs
-import numpy as np
 
 from lesionscan.codes import ErrorCode
 from lesionscan.reading import jpeg2000_tiles
@@ -21,8 +17,6 @@ from lesionscan.reading.errors import UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg_limits import check_jpeg
 from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
 
-_ITEM = b"\xfe\xff\x00\xe0"
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
@@ -31,15 +25,7 @@ _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
 
 _MAX_BOXES = 1000
-_MAX_TABLE_BYTES = 1 << 20
-_MAX_FRAGMENTS = 1 << 18
-"""More than any radiograph has; a hostile file may claim millions of empty ones."""
-
-_HOLE = bytes(256)
-"""Arithmetic-coded data look like noise; empty packets, a zero byte each, are fewer than that."""
-
-_J2K_TILE = b"\xff\x90"
-_HIGH_THROUGHPUT = b"\xff\x50"  # CAP, present in HTJ2K (ITU-T T.814 A.3.1)
+_STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,148 +38,6 @@ class CodestreamHeader:
     samples: int
     precision: int
     body: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """Where a fragment's bytes are in the stream, and whether a codestream may end with it."""
-
-    start: int
-    length: int
-    ends_codestream: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fragments:
-    """Encapsulated pixel data as listed, without being read (PS3.5 A.4).
-
-    Attributes
-    ----------
-    offsets
-        The Basic Offset Table; empty where it says nothing.
-    fragments
-        In their order, the table left out.
-    complete
-        Whether the end marker was found.
-    """
-
-    offsets: tuple[int, ...]
-    fragments: tuple[Fragment, ...]
-    complete: bool
-
-
-def list_fragments(stream: BinaryIO) -> Fragments:
-    """List the fragments of the pixel data that start here.
-
-    Parameters
-    ----------
-    stream
-        Stands behind the element's length.
-
-    Raises
-    ------
-    UnreadableFileError
-        `truncated` when there is no fragment before the file's end, `undecodable` when it is no
-        list of fragments.
-    """
-    here = stream.tell()
-    end = stream.seek(0, io.SEEK_END)
-    stream.seek(here)
-    offsets: tuple[int, ...] | None = None
-    fragments: list[Fragment] = []
-    while True:
-        head = stream.read(8)
-        tag = head[:4]
-        if tag == _SEQUENCE_END:
-            return Fragments(offsets or (), tuple(fragments), complete=True)
-        if len(head) < 8:
-            # Some writers leave the end marker out; the codestream itself says if it is whole.
-            if fragments:
-                return Fragments(offsets or (), tuple(fragments), complete=False)
-            raise truncated()
-        if tag != _ITEM:
-            raise _undecodable("the pixel data are no list of fragments")
-        (length,) = struct.unpack("<L", head[4:])
-        if offsets is None:
-            table = stream.read(min(length, _MAX_TABLE_BYTES))
-            if len(table) < length:
-                raise truncated()
-            offsets = struct.unpack(f"<{length // 4}L", table[: length // 4 * 4])
-            continue
-        start = stream.tell()
-        stream.seek(max(start, min(start + length, end) - 3))
-        last = stream.read(min(3, length))
-        fragments.append(Fragment(start, length, _END_OF_CODESTREAM in last))
-        if len(fragments) > _MAX_FRAGMENTS:
-            raise _undecodable("the pixel data are in too many fragments")
-        stream.seek(start + length)
-
-
-def encapsulated_frame(
-    stream: BinaryIO, listed: Fragments, *, frame: int, frames: int, max_bytes: int
-) -> bytes:
-    """Join the fragments of one frame.
-
-    Parameters
-    ----------
-    stream
-        Where the fragments are.
-    listed
-        From `list_fragments`.
-    frame, frames
-        Which of how many, from 1 on.
-    max_bytes
-        The most that a frame may take.
-
-    Raises
-    ------
-    UnreadableFileError
-        `truncated` when the file ends before or within it, `undecodable` when nothing says which
-        fragments make the frame, `too_large` above `max_bytes`, `no_pixels` when it is empty.
-    """
-    chosen = _of_frame(listed, frame, frames)
-    if sum(fragment.length for fragment in chosen) > max_bytes:
-        raise UnreadableFileError(
-            ErrorCode.TOO_LARGE, "the compressed pixel data are too long; raise max_megapixels"
-        )
-    parts = []
-    for fragment in chosen:
-        stream.seek(fragment.start)
-        parts.append(stream.read(fragment.length))
-        if len(parts[-1]) < fragment.length:
-            raise truncated()
-    joined = b"".join(parts)
-    if not joined:
-        raise UnreadableFileError(
-            ErrorCode.NO_PIXELS, "the pixel data are empty; export the image again"
-        )
-    return joined
-
-
-def _of_frame(listed: Fragments, frame: int, frames: int) -> Sequence[Fragment]:
-    """Return the fragments of one frame: by their number, by the table, or by their ends."""
-    fragments = listed.fragments
-    if frames == 1:
-        return fragments
-    if len(fragments) == frames:
-        return fragments[frame - 1 : frame]
-    if len(listed.offsets) == frames and fragments:
-        starts = [fragments[0].start + offset for offset in (*listed.offsets, 1 << 62)]
-        chosen = [f for f in fragments if starts[frame - 1] <= f.start < starts[frame]]
-        if not chosen and not listed.complete:
-            raise truncated()
-        return chosen
-    # a codestream's end marker may lie before a byte of padding
-    ends = [number for number, one in enumerate(fragments, start=1) if one.ends_codestream]
-    if listed.complete and len(ends) != frames:
-        raise _undecodable("the pixel data do not say where each frame starts")
-    if frame > len(ends):
-        raise truncated()
-    return fragments[([0, *ends])[frame - 1] : ends[frame - 1]]
-
-
-def _undecodable(fault: str) -> UnreadableFileError:
-    return UnreadableFileError(ErrorCode.UNDECODABLE, f"{fault}; export it again")
 
 
 def codestream_header(data: bytes) -> CodestreamHeader | None:
@@ -227,11 +71,14 @@ class Decoded:
         What the codestream says about itself.
     doubtful
         Whether the data do not add up, so that parts of the picture may be damaged.
+    another_follows
+        Whether another codestream starts behind the first.
     """
 
     cells: Cells
     header: CodestreamHeader
     doubtful: bool
+    another_follows: bool
 
 
 def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> Decoded:
@@ -260,48 +107,43 @@ def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> 
         raise truncated()
     if header.family == "jpeg":
         cells, doubtful = decode_jpeg(data)
+    elif header.family == "jpeg_ls":
+        cells, doubtful = _decode(data, "jpegls"), False
     else:
-        is_jpeg_ls = header.family == "jpeg_ls"
-        decode = imagecodecs.jpegls_decode if is_jpeg_ls else imagecodecs.jpeg2k_decode
-        try:
-            cells = decode(data)
-        except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
-            raise damaged() from None
-        doubtful = not is_jpeg_ls and jpeg2000_tiles.check_tiles(data)
+        cells, doubtful = _decode_jpeg2000(data)
     expected = (rows, columns) if samples == 1 else (rows, columns, samples)
     if cells.shape != expected or cells.dtype.kind not in "iu":
         raise damaged()
-    return Decoded(cells, header, doubtful)
+    return Decoded(cells, header, doubtful, _another_follows(data, header.body))
 
 
-def decode_rle(data: bytes, *, rows: int, columns: int, samples: int, cell_bytes: int) -> Cells:
-    """Decode DICOM RLE (PS3.5 annex G): every segment must give its byte of every pixel.
+def _decode(data: bytes, codec: Literal["jpegls", "jpeg2k"]) -> Cells:
+    try:
+        cells: Cells = getattr(imagecodecs, f"{codec}_decode")(data)
+    except Exception:  # noqa: BLE001 - each codec has its own errors; all mean damaged data
+        raise damaged() from None
+    return cells
 
-    Raises
-    ------
-    UnreadableFileError
-        `truncated` when a segment gives fewer bytes, `undecodable` when it gives more or the
-        segments are damaged.
-    """
-    # The 64-byte header gives the number of segments: one for each byte of each sample.
-    count = samples * cell_bytes
-    if len(data) < 64 or struct.unpack_from("<L", data)[0] != count:
-        raise damaged()
-    offsets = (*struct.unpack_from(f"<{count}L", data, 4), len(data))
-    cells = np.empty((samples, rows * columns, cell_bytes), dtype=np.uint8)
-    for number, (start, end) in enumerate(pairwise(offsets)):
-        if not 64 <= start <= end <= len(data):
-            raise damaged()
-        try:
-            plane = imagecodecs.packbits_decode(data[start:end], out=rows * columns)
-        except Exception:  # noqa: BLE001 - the codec's errors all mean damaged data
-            raise damaged() from None
-        if len(plane) < rows * columns:
-            raise truncated()
-        sample, byte = divmod(number, cell_bytes)  # the most significant byte first (PS3.5 G.2)
-        cells[sample, :, cell_bytes - 1 - byte] = np.frombuffer(plane, np.uint8)
-    pictures = cells.view(f"<u{cell_bytes}").reshape(samples, rows, columns)
-    return pictures[0] if samples == 1 else np.moveaxis(pictures, 0, -1)
+
+def _decode_jpeg2000(data: bytes) -> tuple[Cells, bool]:
+    """Decode JPEG 2000; what lies between the last tile-part and the end marker is passed over."""
+    try:
+        cells = _decode(data, "jpeg2k")
+    except UnreadableFileError:
+        ended = jpeg2000_tiles.ended_behind_tiles(data)
+        if ended is None:
+            raise
+        return _decode(ended, "jpeg2k"), True
+    return cells, jpeg2000_tiles.check_tiles(data)
+
+
+def _another_follows(data: bytes, body: int) -> bool:
+    """Return whether an end marker, a byte of padding or none, and a start marker are there."""
+    return any(
+        data.find(_END_OF_CODESTREAM + pad + start, body) >= 0
+        for start in _STARTS
+        for pad in (b"", b"\0")
+    )
 
 
 def _jpeg_header(data: bytes) -> CodestreamHeader | None:

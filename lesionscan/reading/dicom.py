@@ -1,7 +1,7 @@
 """DICOM file -> Radiograph."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -10,28 +10,24 @@ from numpy.typing import NDArray
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
 from lesionscan.reading.acquisition import acquisition_facts, uids
-from lesionscan.reading.codestream import Fragments
-from lesionscan.reading.dicom_file import (
-    DicomFile,
-    PixelElement,
-    Tags,
-    open_dicom,
-    silenced_pydicom,
+from lesionscan.reading.dicom_file import DicomFile, PixelElement, open_dicom
+from lesionscan.reading.dicom_greys import (
+    is_raw,
+    modality_transform,
+    raw_relation,
+    unpadded,
 )
-from lesionscan.reading.dicom_greys import bone_bright, modality_transform, unpadded
-from lesionscan.reading.dicom_pixels import (
-    MAX_CELL_BYTES,
-    PixelFormat,
-    decode_pixels,
-    locate_pixels,
-    pixel_format,
-)
+from lesionscan.reading.dicom_palette import palette_greys
+from lesionscan.reading.dicom_pixels import CompressedFrames, decode_pixels, locate_pixels
 from lesionscan.reading.dicom_shutter import open_field
-from lesionscan.reading.dicom_voi import find_voi, voi_facts
+from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
+from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
-from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, inverted, shown_grey
-from lesionscan.reading.spacing import SpacingTags, choose_spacing
+from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, shown_grey
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat, pixel_format
+from lesionscan.reading.polarity import Claims, Course, bone_bright, decide
+from lesionscan.reading.spacing import SpacingTags, choose_aspect, choose_spacing
 from lesionscan.settings import Polarity, Settings
 
 RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
@@ -39,6 +35,9 @@ RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
 
 UNSTATED_MODALITIES = frozenset({"OT", "SC"})
 """Digitised films and secondary captures say "other" or nothing."""
+
+_FRAME_KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "RescaleSlope", "RescaleIntercept")
+"""What a functional group may state once more."""
 
 # Quoted in messages; anything else in the tag might be text about a patient.
 _OTHER_MODALITY_TERMS = """
@@ -85,8 +84,10 @@ def _opened(stream: BinaryIO, settings: Settings) -> "_Picture":
         )
         pixels, notices = _check_kind(file)
         layout = pixel_format(file.tags, max_megapixels=settings.max_megapixels)
-        pixels_at = locate_pixels(file, pixels)
-    return _Picture(file, pixels_at, layout, settings.polarity, tuple(notices))
+        frames_at, layout, found = locate_pixels(
+            file, pixels, layout, max_megapixels=settings.max_megapixels
+        )
+    return _Picture(file, frames_at, layout, settings.polarity, (*notices, *found))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,40 +95,55 @@ class _Picture:
     """An opened file whose header has been checked."""
 
     file: DicomFile
-    pixels: PixelElement | Fragments
+    pixels: PixelElement | CompressedFrames
     layout: PixelFormat
     polarity: Polarity
     notices: tuple[Notice, ...]
 
-    @property
-    def dark_is_high(self) -> bool:
-        return self.layout.photometric == "MONOCHROME1"
+    def of_frame(self, frame: int) -> DicomFile:
+        """Return the file with what its functional groups say of one frame."""
+        return replace(self.file, tags=self.file.tags.of_frame(frame))
 
 
 def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
     """Decode a frame and apply what the header says of its values."""
-    file, layout = picture.file, picture.layout
-    tags, notices = file.tags, list(picture.notices)
+    file = picture.of_frame(frame)
+    tags = file.tags
     with silenced_pydicom(tags.irregular):
-        stored, doubtful = decode_pixels(file, picture.pixels, layout, frame=frame)
-        if doubtful or file.doubtful:
+        decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        stored, layout = decoded.greys, decoded.layout
+        seen = palette_greys(file, decoded)
+        notices = [*picture.notices, *seen.notices]
+        if file.doubtful:
             notices.append(pixel_data_doubtful())
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
-        greys = modality_transform(file, stored, layout, notices)
-        voi = find_voi(file, greys, notices)
-        greys = bone_bright(tags, greys, notices, dark_is_high=picture.dark_is_high)
-        spacing = _spacing(tags, notices)
-        acquisition = _facts(file, layout, notices) | voi_facts(tags, voi)
+        modality = modality_transform(file, seen.greys, layout, notices)
+        # the window of raw values belongs to another picture
+        voi = find_voi(file, modality.greys, [] if is_raw(tags) else notices)
+        claims = _claims(
+            tags,
+            layout.photometric,
+            modality.course(seen.greys.values[valid]),
+            voi_course(file, modality.greys, valid, voi),
+        )
+        decision = decide(claims, picture.polarity)
+        notices.extend(decision.notices)
+        spacing, pixel_aspect = _spacing(tags, layout, notices)
+        acquisition = _facts(file, layout, notices)
+        if not is_raw(tags):
+            acquisition |= voi_facts(tags, voi)
         if keep_uids:
             acquisition |= uids(tags.code)
         notices.extend(_remarks(layout, acquisition, tags))
     return Radiograph(
-        pixels=as_float_image(inverted(greys) if picture.polarity == "bone-dark" else greys),
+        pixels=as_float_image(bone_bright(modality.greys, decision)),
         valid=valid,
         spacing=spacing,
+        pixel_aspect=pixel_aspect,
         photometric_interpretation=layout.photometric,
         polarity="stated" if picture.polarity == "auto" else "user",
+        polarity_steps=decision.steps,
         acquisition=acquisition,
         notices=tuple(notices),
     )
@@ -135,19 +151,44 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
 
 def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     """Decode a frame and apply the window or VOI LUT that the file states."""
-    file = picture.file
+    file = picture.of_frame(frame)
+    if is_raw(file.tags):
+        return None
     with silenced_pydicom(file.tags.irregular):
-        stored, _ = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
-        greys = modality_transform(file, stored, picture.layout, [])
+        decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
+        greys = palette_greys(file, decoded).greys
+        greys = modality_transform(file, greys, decoded.layout, []).greys
         voi = find_voi(file, greys, [])
     if voi is None:
         return None
-    turned = picture.dark_is_high != (picture.polarity == "bone-dark")
+    dark_is_high = picture.layout.photometric == "MONOCHROME1"
+    turned = dark_is_high != (picture.polarity == "bone-dark")
     return shown_grey(greys, voi, dark_is_high=turned)
+
+
+def _claims(
+    tags: Tags, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
+) -> Claims:
+    """Collect what a file says of bright and dark."""
+    return Claims(
+        photometric=photometric,
+        presentation_shape=(tags.code("PresentationLUTShape") or "").upper(),
+        modality=modality,
+        voi=voi[0],
+        voi_choice=voi[1],
+        raw=is_raw(tags),
+        relation=raw_relation(tags),
+    )
 
 
 def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -> Iterator[Notice]:
     """Say what a user should know about the file as a whole."""
+    for keyword in filter(tags.is_disputed, _FRAME_KEYWORDS):
+        yield notice(
+            NoticeCode.HEADER_IRREGULAR,
+            f"{keyword} of a functional group differs from another of the same frame; the most "
+            "specific one is believed",
+        )
     if layout.bits_stored > EXACT_BITS:
         yield notice(
             NoticeCode.PRECISION_REDUCED,
@@ -196,19 +237,24 @@ def _check_kind(file: DicomFile) -> tuple[PixelElement, list[Notice]]:
     ]
 
 
-def _spacing(tags: Tags, notices: list[Notice]) -> Spacing | None:
-    """Hand the spacing tags to the ladder as plain values."""
-    spacing, found = choose_spacing(
-        SpacingTags(
-            pixel_spacing=tags.numbers("PixelSpacing"),
-            imager_pixel_spacing=tags.numbers("ImagerPixelSpacing"),
-            nominal_scanned_pixel_spacing=tags.numbers("NominalScannedPixelSpacing"),
-            calibration_type=tags.code("PixelSpacingCalibrationType"),
-            magnification=tags.number("EstimatedRadiographicMagnificationFactor"),
-        )
+def _spacing(
+    tags: Tags, layout: PixelFormat, notices: list[Notice]
+) -> tuple[Spacing | None, float]:
+    """Hand the spacing tags to the ladder as plain values; return spacing and aspect."""
+    stated = SpacingTags(
+        pixel_spacing=tags.numbers("PixelSpacing"),
+        imager_pixel_spacing=tags.numbers("ImagerPixelSpacing"),
+        nominal_scanned_pixel_spacing=tags.numbers("NominalScannedPixelSpacing"),
+        calibration_type=tags.code("PixelSpacingCalibrationType"),
+        magnification=tags.number("EstimatedRadiographicMagnificationFactor"),
+        pixel_aspect_ratio=tags.numbers("PixelAspectRatio"),
+        unreadable=frozenset(tags.irregular),
+        shape=(layout.rows, layout.columns),
     )
-    notices.extend(found)
-    return spacing
+    spacing, found = choose_spacing(stated)
+    aspect, remarks = choose_aspect(stated, spacing)
+    notices.extend((*found, *remarks))
+    return spacing, aspect
 
 
 def _facts(file: DicomFile, layout: PixelFormat, notices: list[Notice]) -> dict[str, Fact]:

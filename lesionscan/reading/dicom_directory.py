@@ -13,7 +13,8 @@ from pydicom.tag import BaseTag
 from lesionscan.codes import ErrorCode
 from lesionscan.files import open_ordinary
 from lesionscan.reading.dicom_budget import header_budget
-from lesionscan.reading.dicom_file import data_set_start, silenced_pydicom
+from lesionscan.reading.dicom_file import data_set_start
+from lesionscan.reading.dicom_tags import silenced_pydicom
 from lesionscan.reading.errors import UnreadableFileError
 
 _DIRECTORY_RECORD_SEQUENCE = 0x00041220

@@ -1,24 +1,15 @@
 """Opens a DICOM file without trusting it: header first, pixels only when they are asked for.
 
 pydicom parses the data set; file meta, deflate and everything that takes memory is bounded here,
-because pydicom inflates without limit, accepts any bytes with `force`, and prints raw values
-(patient names among them) in warnings, which are caught.
+because pydicom inflates without limit and accepts any bytes with `force`.
 """
 
 import io
-import logging
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import BinaryIO
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import (
@@ -31,6 +22,7 @@ from pydicom.uid import (
 
 from lesionscan.codes import ErrorCode
 from lesionscan.reading.dicom_budget import header_budget
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.errors import UnreadableFileError, truncated
 from lesionscan.reading.limits import METADATA_BYTES
 
@@ -40,9 +32,6 @@ _PIXEL_DATA = 0x7FE00010
 
 _DEFER_BYTES = 2 << 20
 """Longer header values stay in the file: nothing that a radiograph is read from is so long."""
-
-_VALUE_BYTES = 1 << 17
-"""Of one value that is used: a look-up table of 65,536 entries of 16 bits takes as many."""
 
 _INFLATE_BYTES = 1 << 14
 """Deflated bytes taken at a time: a bomb makes a thousand of each."""
@@ -76,111 +65,6 @@ class PixelElement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tags:
-    """Values of a data set by keyword; what cannot be read is None and counts as irregular.
-
-    Every access is guarded, since pydicom converts values when they are touched and raises, with
-    the raw value in the message, on those that break the standard.
-    """
-
-    dataset: Dataset
-    irregular: list[str]
-
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self.dataset
-
-    def numbers(self, keyword: str) -> tuple[float, ...] | None:
-        """Return all numbers of a tag, None when absent, empty or unreadable."""
-        value = self._value(keyword)
-        if value is None:
-            return None
-        parts: Sequence[object] = [value]
-        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            parts = value
-        try:
-            # text and numbers only: what else may stand here (items of a sequence, say) raises
-            # anything when it is converted, and quotes what it holds
-            return tuple(_number(part) for part in parts) or None
-        except (ValueError, OverflowError):
-            self.irregular.append(keyword)
-            return None
-
-    def number(self, keyword: str) -> float | None:
-        """Return the first number of a tag, None when absent, empty or unreadable."""
-        values = self.numbers(keyword)
-        return values[0] if values else None
-
-    def integer(self, keyword: str) -> int | None:
-        """Return the first number of a tag when it is whole."""
-        value = self.number(keyword)
-        if value is None:
-            return None
-        if not value.is_integer():  # False for infinity and NaN as well
-            self.irregular.append(keyword)
-            return None
-        return int(value)
-
-    def code(self, keyword: str) -> str | None:
-        """Return a coded string without its padding, None when absent, empty or multi-valued."""
-        value = self._value(keyword)
-        if isinstance(value, str):
-            return value.strip(" \0") or None
-        if value is not None:
-            self.irregular.append(keyword)
-        return None
-
-    def codes(self, keyword: str) -> tuple[str, ...]:
-        """Return all coded strings of a tag without their padding, empty ones left out."""
-        value = self._value(keyword)
-        parts = [value] if isinstance(value, str) else value if isinstance(value, Sequence) else ()
-        stripped = (part.strip(" \0") for part in parts if isinstance(part, str))
-        return tuple(part for part in stripped if part)
-
-    def sequence_item(self, keyword: str) -> "Tags | None":
-        """Return the first item of a sequence, None when there is none."""
-        value = self._value(keyword)
-        if isinstance(value, Sequence) and value and isinstance(value[0], Dataset):
-            return Tags(value[0], self.irregular)
-        return None
-
-    def overlays(self) -> int:
-        """Return the number of overlay planes, in elements of their own or in unused bits."""
-        groups = range(0x6000, 0x6020, 2)  # repeating groups (PS3.5 7.6)
-        return sum((group, 0x0010) in self.dataset for group in groups)
-
-    def raw(self, keyword: str) -> object:
-        """Return a value as pydicom gives it, None when absent, empty or unreadable."""
-        return self._value(keyword)
-
-    def _value(self, keyword: str) -> object:
-        try:
-            if self._is_too_long(keyword):
-                raise ValueError("too long")  # noqa: TRY301 - as one that cannot be converted
-            value: object = self.dataset.get(keyword)
-        except Exception:  # noqa: BLE001 - pydicom raises many types on values it cannot convert
-            self.irregular.append(keyword)
-            return None
-        return None if value is None or value == "" else value
-
-    def _is_too_long(self, keyword: str) -> bool:
-        """Return whether converting a value would make far more objects than any that is used.
-
-        A sequence is bounded by `_DEFER_BYTES` alone, since it may hold several tables.
-        """
-        tag = tag_for_keyword(keyword)
-        element: object = None if tag is None else self.dataset.get_item(tag, keep_deferred=True)
-        if not isinstance(element, RawDataElement) or element.length <= _VALUE_BYTES:
-            return False
-        return element.value is None or dictionary_VR(element.tag) != "SQ"
-
-
-def _number(part: object) -> float:
-    if not isinstance(part, str | int | float | Decimal):
-        raise ValueError("no number")  # noqa: TRY004 - one kind of failure for the caller
-    return float(part)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class DicomFile:
     """An opened DICOM file: its header, and a stream that stands at the pixel data.
 
@@ -205,26 +89,6 @@ class DicomFile:
     def is_native(self) -> bool:
         """Whether the transfer syntax is one of uncompressed (or wholly deflated) data."""
         return self.transfer_syntax in _NATIVE
-
-
-@contextmanager
-def silenced_pydicom(irregular: list[str]) -> Iterator[None]:
-    """Keep pydicom's warnings and log lines from everyone, and count them in a list."""
-    logger = logging.getLogger("pydicom")
-
-    def swallow(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.WARNING:
-            irregular.append("logged")
-        return False
-
-    logger.addFilter(swallow)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-            irregular.extend("warned" for _ in caught)
-    finally:
-        logger.removeFilter(swallow)
 
 
 def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) -> DicomFile:

@@ -1,19 +1,25 @@
-"""Stored values of a DICOM file -> bone-bright greys, by what its header says of them."""
+"""Stored values of a DICOM file -> greys that mean something, by what its header says of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
-from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_file import DicomFile
 from lesionscan.reading.dicom_lut import read_lut
-from lesionscan.reading.dicom_pixels import PixelFormat
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.grayscale import (
     Greys,
+    Lut,
     apply_modality_lut,
-    attenuation,
-    inverted,
     not_padding,
     rescale,
 )
+from lesionscan.reading.pixel_format import PixelFormat
+from lesionscan.reading.polarity import Course, RawRelation, lut_course
 
 
 def unpadded(tags: Tags, stored: Greys, layout: PixelFormat) -> BoolImage:
@@ -39,54 +45,77 @@ def unpadded(tags: Tags, stored: Greys, layout: PixelFormat) -> BoolImage:
     return valid
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Modality:
+    """What the modality transform made of the stored values.
+
+    Attributes
+    ----------
+    greys
+        The values after it.
+    lut
+        The table, None where slope and intercept or nothing were applied.
+    falls
+        Whether the slope is negative.
+    """
+
+    greys: Greys
+    lut: Lut | None = None
+    falls: bool = False
+
+    def course(self, stored: NDArray[Any]) -> Course | None:
+        """Return where the transform leads over stored values, None where it cannot swap any."""
+        if self.lut is not None:
+            return lut_course("ModalityLUTSequence", self.lut, stored)
+        return Course("RescaleSlope", falls=True) if self.falls else None
+
+
 def modality_transform(
     file: DicomFile, stored: Greys, layout: PixelFormat, notices: list[Notice]
-) -> Greys:
-    """Apply the modality LUT, or else slope and intercept (PS3.3 C.11.1); the LUT wins."""
+) -> Modality:
+    """Apply the modality LUT, or else slope and intercept (PS3.3 C.11.1); the LUT wins.
+
+    Parameters
+    ----------
+    file
+        The file, its tags those of the frame.
+    stored
+        Stored values.
+    layout
+        How they were packed.
+    notices
+        Takes `bad_rescale` where stored values are left as they are, and names the tag.
+    """
     tags = file.tags
     item = tags.sequence_item("ModalityLUTSequence")
     try:
         if item is not None:
             lut = read_lut(item, file, signed=layout.signed, name="modality LUT")
-            return apply_modality_lut(stored, lut)
-        slope, intercept = tags.number("RescaleSlope"), tags.number("RescaleIntercept")
-        return rescale(
-            stored,
-            slope=1.0 if slope is None else slope,
-            intercept=0.0 if intercept is None else intercept,
-        )
+            return Modality(apply_modality_lut(stored, lut), lut)
+        slope, intercept = _linear(tags)
+        return Modality(rescale(stored, slope=slope, intercept=intercept), falls=slope < 0)
     except ValueError as fault:
         notices.append(
             notice(NoticeCode.BAD_RESCALE, f"{fault}; stored values are used as they are")
         )
-        return stored
+        return Modality(stored)
 
 
-def bone_bright(tags: Tags, greys: Greys, notices: list[Notice], *, dark_is_high: bool) -> Greys:
-    """Make bone bright, exactly once: by PhotometricInterpretation, raw values by their own tags.
+def _linear(tags: Tags) -> tuple[float, float]:
+    """Return slope and intercept, 1 and 0 where they are absent or empty.
 
-    Parameters
-    ----------
-    tags
-        The header.
-    greys
-        After the modality transform.
-    notices
-        Takes what contradicts, and what is raw.
-    dark_is_high
-        MONOCHROME1 (PS3.3 C.7.6.3.1.2).
+    Raises
+    ------
+    ValueError
+        When one holds something that is no number: half a rescale would be neither.
     """
-    shape = (tags.code("PresentationLUTShape") or "").upper()
-    if shape == ("IDENTITY" if dark_is_high else "INVERSE"):
-        notices.append(
-            notice(
-                NoticeCode.POLARITY_DISAGREEMENT,
-                "PresentationLUTShape contradicts PhotometricInterpretation, which is believed",
+    slope, intercept = tags.number("RescaleSlope"), tags.number("RescaleIntercept")
+    for keyword, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if value is None and keyword in tags.irregular:
+            raise ValueError(
+                f"{keyword} holds something that is no number (a decimal comma or a unit, perhaps)"
             )
-        )
-    if not is_raw(tags):
-        return inverted(greys) if dark_is_high else greys
-    return _raw_bone_bright(tags, greys, notices, dark_is_high=dark_is_high)
+    return 1.0 if slope is None else slope, 0.0 if intercept is None else intercept
 
 
 def is_raw(tags: Tags) -> bool:
@@ -94,29 +123,10 @@ def is_raw(tags: Tags) -> bool:
     return (tags.code("PresentationIntentType") or "").upper() == "FOR PROCESSING"
 
 
-def _raw_bone_bright(
-    tags: Tags, greys: Greys, notices: list[Notice], *, dark_is_high: bool
-) -> Greys:
-    """Turn For Processing values into attenuation by what the detector says of itself."""
+def raw_relation(tags: Tags) -> RawRelation | None:
+    """Return how For Processing values follow the beam, None where they do not say or are none."""
     relationship = (tags.code("PixelIntensityRelationship") or "").upper()
     sign = tags.integer("PixelIntensityRelationshipSign")
-    if relationship not in ("LIN", "LOG") or sign not in (-1, 1):
-        notices.append(
-            notice(
-                NoticeCode.FOR_PROCESSING,
-                "raw detector values without a stated relation to the beam; used as they are",
-            )
-        )
-        return inverted(greys) if dark_is_high else greys
-    treatment = "their logarithm was taken" if relationship == "LIN" else "already logarithmic"
-    notices.append(notice(NoticeCode.FOR_PROCESSING, f"raw detector values; {treatment}"))
-    # Sign +1: higher values mean more intensity, so bone is dark, as in MONOCHROME1.
-    if (sign == 1) != dark_is_high:
-        notices.append(
-            notice(
-                NoticeCode.POLARITY_DISAGREEMENT,
-                "PixelIntensityRelationshipSign contradicts PhotometricInterpretation; for raw "
-                "detector values the sign is believed",
-            )
-        )
-    return attenuation(greys, linear=relationship == "LIN", bright_is_dense=sign == -1)
+    if not is_raw(tags) or relationship not in ("LIN", "LOG") or sign not in (-1, 1):
+        return None
+    return RawRelation(linear=relationship == "LIN", bright_is_dense=sign == -1)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lesionscan.reading.dicom_file import DicomFile, Tags
+from lesionscan.reading.dicom_file import DicomFile
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Lut
 
 
@@ -27,17 +28,53 @@ def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
     ValueError
         When descriptor and data do not make a table.
     """
-    found = item.numbers("LUTDescriptor") or ()
+    return _table(
+        item.numbers("LUTDescriptor") or (),
+        _lut_bytes(item.raw("LUTData"), little_endian=file.little_endian),
+        signed=signed,
+        name=name,
+    )
+
+
+def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
+    """Read one of the three tables of a palette (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6).
+
+    Parameters
+    ----------
+    file
+        Its header holds the palette.
+    colour
+        "Red", "Green" or "Blue".
+    signed
+        Whether what goes into the table may be negative.
+
+    Raises
+    ------
+    ValueError
+        When descriptor and data do not make a table.
+    """
+    keyword = f"{colour}PaletteColorLookupTable"
+    if f"Segmented{keyword}Data" in file.tags:
+        raise ValueError("the palette is stored in segments, which are not read")
+    return _table(
+        file.tags.numbers(f"{keyword}Descriptor") or (),
+        _lut_bytes(file.tags.raw(f"{keyword}Data"), little_endian=file.little_endian),
+        signed=signed,
+        name=f"{colour.lower()} palette",
+    )
+
+
+def _table(found: Sequence[float], data: bytes, *, signed: bool, name: str) -> Lut:
+    """Make a table of its descriptor and its little-endian bytes."""
     descriptor = [int(number) for number in found if abs(number) < 1 << 17]  # not NaN either
     if len(descriptor) != 3:
-        raise ValueError(f"the {name} has no usable LUTDescriptor")
+        raise ValueError(f"the {name} has no usable descriptor")
     count, first, bits = descriptor
     count = count % 65536 or 65536  # 0 stands for 65536
     if not 8 <= bits <= 16:
         raise ValueError(f"the {name} is {bits} bits deep, not 8 to 16")
     # The first value has the pixels' sign, whichever VR it was written with.
     first = (first + 32768) % 65536 - 32768 if signed else first % 65536
-    data = _lut_bytes(item.raw("LUTData"), little_endian=file.little_endian)
     # One 16-bit word an entry, or 8-bit entries packed two to a word.
     if len(data) >= 2 * count:
         return Lut(first, bits, np.frombuffer(data, dtype="<u2", count=count))

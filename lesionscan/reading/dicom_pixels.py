@@ -1,6 +1,6 @@
-"""The Image Pixel module of a DICOM file: checked first, then decoded to stored values."""
+"""The pixel data of a DICOM file -> stored values, one frame at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,23 +15,23 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from lesionscan.codes import ErrorCode
-from lesionscan.reading.codestream import (
-    Fragments,
-    decode_codestream,
-    decode_rle,
-    encapsulated_frame,
-    list_fragments,
+from lesionscan.codes import ErrorCode, NoticeCode, notice
+from lesionscan.radiograph import Notice
+from lesionscan.reading.codestream import decode_codestream
+from lesionscan.reading.colour import (
+    colour_ignored,
+    colour_photograph,
+    from_channels,
+    from_luma_chroma,
 )
-from lesionscan.reading.dicom_file import DicomFile, PixelElement, Tags
-from lesionscan.reading.errors import UnreadableFileError, truncated
-from lesionscan.reading.grayscale import (
-    Greys,
-    grey_from_channels,
-    grey_from_luma_chroma,
-    stored_greys,
-)
-from lesionscan.reading.limits import check_picture_size
+from lesionscan.reading.dicom_bits import bits_of, overlay_mask
+from lesionscan.reading.dicom_extent import fewer_frames, more_frames, native_extent
+from lesionscan.reading.dicom_file import DicomFile, PixelElement
+from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful, truncated
+from lesionscan.reading.fragments import Group, frame_bytes, frame_groups, list_fragments
+from lesionscan.reading.grayscale import Greys, stored_greys
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat
+from lesionscan.reading.rle import decode_rle
 
 _LOSSLESS = (
     HTJ2KLossless,
@@ -42,140 +42,76 @@ _LOSSLESS = (
     JPEGLSLossless,
 )
 
-_MOST_FRAMES = 2**31 - 1
-"""What an IS can hold (PS3.5 6.2)."""
-
-MAX_CELL_BYTES = 6
-"""Three samples of 16 bits: the most that a pixel read here takes in the file."""
-
 
 @dataclass(frozen=True, slots=True)
-class PixelFormat:
-    """The Image Pixel module (PS3.3 C.7.6.3), checked."""
+class CompressedFrames:
+    """The fragments of each frame, and whether the end marker behind them was found."""
 
-    rows: int
-    columns: int
-    samples: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    signed: bool
-    photometric: str
-    planar: bool
-    frames: int
-
-    @property
-    def cell_bytes(self) -> int:
-        """Bytes of one sample in native data."""
-        return self.bits_allocated // 8
+    groups: tuple[Group, ...]
+    complete: bool
 
 
-def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
-    """Read and check the Image Pixel module, the declared size before anything else.
+def locate_pixels(
+    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, max_megapixels: float
+) -> tuple[PixelElement | CompressedFrames, PixelFormat, list[Notice]]:
+    """Find the pixel data and how many pictures they hold, whatever NumberOfFrames says.
 
-    Raises
-    ------
-    UnreadableFileError
-        `bad_header`, `too_large`, `not_a_radiograph` or `colour_photograph`.
-    """
-    rows, columns = _required(tags, "Rows"), _required(tags, "Columns")
-    check_picture_size(rows, columns, max_megapixels=max_megapixels)
-    allocated = _required(tags, "BitsAllocated")
-    if allocated == 1:
-        raise UnreadableFileError(
-            ErrorCode.NOT_A_RADIOGRAPH, "the picture is black and white without greys"
-        )
-    if allocated not in (8, 16, 32):
-        raise _bad_header(f"BitsAllocated is {allocated}, not 8, 16 or 32")
-    samples = _samples(tags)
-    if samples * allocated > 8 * MAX_CELL_BYTES:
-        raise _bad_header(f"BitsAllocated is {allocated} in a picture of {samples} channels")
-    stored = _required(tags, "BitsStored")
-    if stored > allocated:
-        raise _bad_header(f"BitsStored is {stored}, more than BitsAllocated {allocated}")
-    high_bit = tags.integer("HighBit")
-    if high_bit is None or not stored - 1 <= high_bit < allocated:
-        tags.irregular.append("HighBit")
-        high_bit = stored - 1
-    sign = tags.integer("PixelRepresentation")
-    if sign not in (0, 1):
-        tags.irregular.append("PixelRepresentation")
-    return PixelFormat(
-        rows=rows,
-        columns=columns,
-        samples=samples,
-        bits_allocated=allocated,
-        bits_stored=stored,
-        high_bit=high_bit,
-        signed=sign == 1,
-        photometric=_photometric(tags),
-        planar=tags.integer("PlanarConfiguration") == 1,
-        frames=_frames(tags),
-    )
+    Parameters
+    ----------
+    file
+        The file; its stream is moved.
+    pixels
+        Where the data are.
+    layout
+        How they are packed, as the header says.
+    max_megapixels
+        The setting.
 
-
-def _frames(tags: Tags) -> int:
-    """Return NumberOfFrames; 0 and less are written where one is meant."""
-    frames = tags.integer("NumberOfFrames") or 1
-    if frames > _MOST_FRAMES:
-        raise _bad_header("NumberOfFrames is no number of frames")
-    return max(1, frames)
-
-
-def _samples(tags: Tags) -> int:
-    """Return SamplesPerPixel, 1 when it is missing."""
-    samples = tags.integer("SamplesPerPixel")
-    if samples is None:
-        tags.irregular.append("SamplesPerPixel")
-        return 1
-    if samples not in (1, 3):
-        raise _bad_header(f"SamplesPerPixel is {samples}, not 1 or 3")
-    return samples
-
-
-def _photometric(tags: Tags) -> str:
-    """Return PhotometricInterpretation where greys can be had from it (PS3.3 C.7.6.3.1.2)."""
-    value = (tags.code("PhotometricInterpretation") or "").upper()
-    samples = tags.integer("SamplesPerPixel") or 1
-    if value in ("MONOCHROME1", "MONOCHROME2") and samples == 1:
-        return value
-    if value in ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT") and samples == 3:
-        return value
-    if value in ("PALETTE COLOR", "YBR_PARTIAL_420", "YBR_PARTIAL_422"):
-        raise colour()
-    raise _bad_header(
-        "PhotometricInterpretation is missing or does not fit SamplesPerPixel, so that bright "
-        "and dark cannot be told apart"
-    )
-
-
-def _required(tags: Tags, keyword: str) -> int:
-    """Return a number that must be at least 1."""
-    value = tags.integer(keyword)
-    if value is None:
-        raise _bad_header(f"{keyword} is missing or no whole number")
-    if value < 1:
-        raise _bad_header(f"{keyword} is {value}")
-    return value
-
-
-def locate_pixels(file: DicomFile, pixels: PixelElement) -> PixelElement | Fragments:
-    """Return where the pixel data are, the fragments of compressed ones listed.
+    Returns
+    -------
+    pixels, layout, notices
+        Where the frames are, how they are packed in truth, and what of the header was wrong.
 
     Raises
     ------
     UnreadableFileError
-        As `list_fragments`.
+        As `list_fragments`, `frame_groups` and `native_extent`.
     """
     if pixels.length is not None:
-        return pixels
+        layout, notices = native_extent(file, pixels, layout, max_megapixels=max_megapixels)
+        return pixels, layout, notices
     file.stream.seek(pixels.start)
-    return list_fragments(file.stream)
+    listed = list_fragments(file.stream)
+    groups = frame_groups(listed, declared=layout.frames)
+    notices = []
+    if len(groups) != layout.frames:
+        correct = more_frames if len(groups) > layout.frames else fewer_frames
+        layout, notices = correct(layout, len(groups))
+    return CompressedFrames(tuple(groups), listed.complete), layout, notices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """The stored values of a frame, one grey a pixel.
+
+    Attributes
+    ----------
+    greys
+        The values.
+    layout
+        How they are stored: bits and sign as the pixel data have them.
+    notices
+        What of the header or the data does not add up.
+    """
+
+    greys: Greys
+    layout: PixelFormat
+    notices: tuple[Notice, ...]
 
 
 def decode_pixels(
-    file: DicomFile, pixels: PixelElement | Fragments, layout: PixelFormat, *, frame: int
-) -> tuple[Greys, bool]:
+    file: DicomFile, pixels: PixelElement | CompressedFrames, layout: PixelFormat, *, frame: int
+) -> Stored:
     """Decode one frame of the pixel data to stored values, one grey a pixel.
 
     Parameters
@@ -189,13 +125,6 @@ def decode_pixels(
     frame
         Which frame, from 1 on; the file has as many.
 
-    Returns
-    -------
-    stored
-        The stored values.
-    doubtful
-        Whether the data do not add up, so that parts of the picture may be damaged.
-
     Raises
     ------
     UnreadableFileError
@@ -203,73 +132,110 @@ def decode_pixels(
     """
     decoded = (
         _encapsulated(file, pixels, layout, frame=frame)
-        if isinstance(pixels, Fragments)
+        if isinstance(pixels, CompressedFrames)
         else _native(file, pixels, layout, frame=frame)
     )
-    cells = decoded.cells
+    cells, notices = decoded.cells, list(decoded.notices)
     if layout.samples > 1:
-        to_grey = grey_from_luma_chroma if decoded.luma_chroma else grey_from_channels
-        grey = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
-        if grey is None:
-            raise colour()
-        cells = np.rint(grey).astype(cells.dtype)
-    stored = stored_greys(
+        to_grey = from_luma_chroma if decoded.luma_chroma else from_channels
+        merged = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
+        cells = np.rint(merged.greys).astype(cells.dtype)
+        if merged.coloured:
+            notices.append(colour_ignored(merged.coloured))
+    bits = bits_of(
         cells,
-        bits_stored=layout.bits_stored,
+        layout,
         high_bit=decoded.high_bit,
-        # JPEG 2000 says itself whether its samples have a sign (ITU-T T.800 A.5.1).
-        signed=layout.signed or cells.dtype.kind == "i",
-        clip=decoded.clip,
+        precision=decoded.precision,
+        overlays=overlay_mask(file.tags),
+        overshoots=decoded.lossy and layout.signed == (cells.dtype.kind == "i"),
     )
-    return stored, decoded.doubtful
+    greys = stored_greys(
+        cells,
+        bits_stored=bits.stored,
+        high_bit=bits.high_bit,
+        signed=bits.signed,
+        # Unsigned cells of a signed picture are a bit pattern, which clipping would destroy.
+        clip=decoded.lossy and bits.signed == (cells.dtype.kind == "i"),
+    )
+    layout = replace(layout, bits_stored=bits.stored, high_bit=bits.high_bit, signed=bits.signed)
+    return Stored(greys, layout, (*notices, *bits.notices))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoded:
     """Cells as the codec gives them, (rows, columns) or (rows, columns, 3), and how to read them.
 
-    `high_bit` is where the value lies in these cells, `clip` whether a lossy codec may have
-    overshot the value range, `luma_chroma` whether the channels are Y, Cb, Cr, `doubtful` whether
-    the data do not add up.
+    `high_bit` is where the value lies in these cells, `precision` how many bits the codestream
+    says that a sample has, `lossy` whether the codec may have overshot the value range,
+    `luma_chroma` whether the channels are Y, Cb, Cr, `notices` what of the data does not add up.
     """
 
     cells: NDArray[Any]
     high_bit: int
-    clip: bool = False
+    precision: int | None = None
+    lossy: bool = False
     luma_chroma: bool = False
-    doubtful: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 def _encapsulated(
-    file: DicomFile, fragments: Fragments, layout: PixelFormat, *, frame: int
+    file: DicomFile, frames: CompressedFrames, layout: PixelFormat, *, frame: int
 ) -> _Decoded:
     """Decode a compressed frame."""
-    data = encapsulated_frame(
+    data = frame_bytes(
         file.stream,
-        fragments,
-        frame=frame,
-        frames=layout.frames,
+        frames.groups[frame - 1],
         max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20),
+        complete=frames.complete,
     )
-    rows, columns, samples = layout.rows, layout.columns, layout.samples
-    luma_chroma = layout.photometric == "YBR_FULL"
     if file.transfer_syntax == RLELossless:
-        cells = decode_rle(
-            data, rows=rows, columns=columns, samples=samples, cell_bytes=layout.cell_bytes
-        )
-        return _Decoded(cells, layout.high_bit, luma_chroma=luma_chroma)
-    decoded = decode_codestream(data, rows=rows, columns=columns, samples=samples)
+        return _rle(data, layout)
+    decoded = decode_codestream(
+        data, rows=layout.rows, columns=layout.columns, samples=layout.samples
+    )
     cells, header = decoded.cells, decoded.header
+    notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    if decoded.another_follows:
+        notices.append(
+            notice(
+                NoticeCode.PIXELS_LEFT_OVER,
+                "another compressed picture follows the first in the same fragment of PixelData; "
+                "it was not read, so export the pictures again, each in a fragment of its own",
+            )
+        )
     # A codestream of just the stored bits is right-aligned, whatever HighBit said of the cell.
-    high_bit = layout.high_bit if header.precision > layout.bits_stored else layout.bits_stored - 1
-    lossy = file.transfer_syntax not in _LOSSLESS
+    is_wider = header.precision > layout.bits_stored
     return _Decoded(
         cells,
-        high_bit,
-        # Unsigned cells of a signed picture are a bit pattern, which clipping would destroy.
-        clip=lossy and layout.signed == (cells.dtype.kind == "i"),
-        luma_chroma=luma_chroma and header.family != "jpeg",  # libjpeg has made RGB of it
-        doubtful=decoded.doubtful,
+        min(layout.high_bit, header.precision - 1) if is_wider else layout.bits_stored - 1,
+        precision=header.precision,
+        lossy=file.transfer_syntax not in _LOSSLESS,
+        # libjpeg has made RGB of it
+        luma_chroma=layout.photometric == "YBR_FULL" and header.family != "jpeg",
+        notices=tuple(notices),
+    )
+
+
+def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
+    """Decode an RLE frame, whose segments say how wide its cells are."""
+    decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=layout.samples)
+    notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    allocated = 8 * decoded.cells.dtype.itemsize
+    if allocated != layout.bits_allocated:
+        notices.append(
+            notice(
+                NoticeCode.BITS_DISAGREE,
+                f"BitsAllocated is {layout.bits_allocated}, but the RLE segments make cells of "
+                f"{allocated} bits, which were read",
+            )
+        )
+    is_inside = layout.high_bit < allocated
+    return _Decoded(
+        decoded.cells,
+        layout.high_bit if is_inside else layout.bits_stored - 1,
+        luma_chroma=layout.photometric == "YBR_FULL",
+        notices=tuple(notices),
     )
 
 
@@ -282,7 +248,7 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
             "convert the file to Explicit VR Little Endian",
         )
     if layout.photometric == "YBR_FULL_422":  # half the chroma samples: made for colour
-        raise colour()
+        raise colour_photograph()
     shape = (layout.rows, layout.columns, layout.samples)
     size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
@@ -309,16 +275,3 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
     else:
         cells = cells.reshape(shape)
     return _Decoded(cells, layout.high_bit, luma_chroma=layout.photometric == "YBR_FULL")
-
-
-def colour() -> UnreadableFileError:
-    """Return the error for a picture whose channels differ."""
-    return UnreadableFileError(
-        ErrorCode.COLOUR_PHOTOGRAPH,
-        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
-    )
-
-
-def _bad_header(fault: str) -> UnreadableFileError:
-    """Return the error for a header whose pixels cannot be decoded."""
-    return UnreadableFileError(ErrorCode.BAD_HEADER, f"{fault}; export the image again")

@@ -11,7 +11,7 @@ import numpy as np
 
 from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import BoolImage, Notice
-from lesionscan.reading.dicom_file import Tags
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Numbers
 
 _LEAST_OPEN = 0.1

@@ -1,18 +1,26 @@
 """How a DICOM file asks to be shown: its VOI LUT, or else its first window (PS3.3 C.11.2).
 
-For people only, never for the analysis. Written down in every way that devices have found: empty,
+Its values are for people only, never for the analysis; a table that falls tells which end is bone,
+however. Written down in every way that devices have found: empty,
 misspelt, several, or as wide as nothing; what cannot be used is said and left out.
 """
 
+from contextlib import suppress
 from typing import Literal
 
 from lesionscan.codes import NoticeCode, notice
-from lesionscan.radiograph import Fact, Notice
+from lesionscan.radiograph import BoolImage, Fact, Notice
 from lesionscan.reading.acquisition import whole_or_not
-from lesionscan.reading.dicom_file import DicomFile, Tags
-from lesionscan.reading.dicom_greys import is_raw
+from lesionscan.reading.dicom_file import DicomFile
 from lesionscan.reading.dicom_lut import read_lut
+from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Greys, Lut, Window
+from lesionscan.reading.polarity import Course, lut_course
+
+_SEQUENCE = "VOILUTSequence"
+
+_MOST_TABLES = 16
+"""Of several tables; files offer two or three."""
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
@@ -28,8 +36,6 @@ _FUNCTIONS: dict[str, Function] = {
 def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | Lut | None:
     """Return the VOI transform that a file asks for, None where there is none that can be used.
 
-    Raw values (For Processing) have none: their window belongs to another picture.
-
     Parameters
     ----------
     file
@@ -39,12 +45,10 @@ def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | L
     notices
         Takes `bad_window` for each transform that cannot be used.
     """
-    if is_raw(file.tags):
-        return None
-    item = file.tags.sequence_item("VOILUTSequence")
+    item = file.tags.sequence_item(_SEQUENCE)
     if item is not None:
         try:
-            return read_lut(item, file, signed=greys.low < 0, name="VOI LUT")
+            return _table(item, file, greys)
         except ValueError as fault:
             notices.append(_unusable(fault))
     try:
@@ -52,6 +56,40 @@ def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | L
     except ValueError as fault:
         notices.append(_unusable(fault))
         return None
+
+
+def voi_course(
+    file: DicomFile, greys: Greys, valid: BoolImage, voi: Window | Lut | None
+) -> tuple[Course | None, bool]:
+    """Return where a VOI LUT leads, and whether the file offers a choice that leads elsewhere.
+
+    Parameters
+    ----------
+    file
+        The file.
+    greys
+        Grey values after the modality transform.
+    valid
+        Which pixels hold image data; only their values count.
+    voi
+        By `find_voi`; a window never swaps dark and bright.
+    """
+    if not isinstance(voi, Lut):
+        return None, False
+    values = greys.values[valid]
+    course = lut_course(_SEQUENCE, voi, values)
+    if course.falls and file.tags.number("WindowCenter") is not None:
+        return course, True
+    for item in file.tags.sequence_items(_SEQUENCE)[1:_MOST_TABLES]:
+        with suppress(ValueError):  # one that cannot be used is no choice
+            other = lut_course(_SEQUENCE, _table(item, file, greys), values)
+            if other.falls != course.falls:
+                return course, True
+    return course, False
+
+
+def _table(item: Tags, file: DicomFile, greys: Greys) -> Lut:
+    return read_lut(item, file, signed=greys.low < 0, name="VOI LUT")
 
 
 def voi_facts(tags: Tags, voi: Window | Lut | None) -> dict[str, Fact]:
@@ -81,6 +119,9 @@ def _first_window(tags: Tags) -> Window | None:
         When it cannot be used.
     """
     centre, width = tags.number("WindowCenter"), tags.number("WindowWidth")
+    for keyword, value in (("WindowCenter", centre), ("WindowWidth", width)):
+        if value is None and keyword in tags.irregular:
+            raise ValueError(f"{keyword} holds something that is no number")
     if centre is None or width is None:
         return None
     stated = (tags.code("VOILUTFunction") or "").upper()

@@ -5,7 +5,6 @@ a choice of display. `shown_grey` makes the picture that a viewer would show, fo
 """
 
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +14,6 @@ from lesionscan.radiograph import BoolImage, FloatImage
 
 EXACT_BITS = 24
 """float32 holds every integer of up to 24 bits."""
-
-CHANNEL_TOLERANCE = 8 / 255
-"""Largest difference between colour channels, of full scale, that JPEG's chroma rounding makes."""
 
 Numbers = NDArray[Any]
 
@@ -149,11 +145,19 @@ def apply_modality_lut(greys: Greys, lut: Lut) -> Greys:
     The index is a wide integer and clipped before use: 8-bit tables wrap around otherwise.
     """
     entries = lut.entries.astype(np.int32)
-    return Greys(entries[_index(greys.values, lut)], 0.0, float(_highest(lut)))
+    return Greys(entries[lut_index(greys.values, lut)], 0.0, float(_highest(lut)))
 
 
-def _index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
-    """Return the entry of each value: the first or last one beyond the table's ends."""
+def lut_index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
+    """Return the place in a table of each value, that of its first or last entry beyond its ends.
+
+    Parameters
+    ----------
+    values
+        What goes into the table.
+    lut
+        The table.
+    """
     # clipped first: a huge value has no integer
     near = np.clip(values, lut.first, lut.first + lut.entries.size - 1) - lut.first
     return near if near.dtype.kind in "iu" else np.rint(near).astype(np.intp)
@@ -188,7 +192,7 @@ def shown_grey(greys: Greys, voi: Window | Lut, *, dark_is_high: bool) -> NDArra
 
 def _shown(values: Numbers, voi: Window | Lut, *, dark_is_high: bool) -> NDArray[np.uint8]:
     if isinstance(voi, Lut):
-        share = voi.entries[_index(values, voi)] / _highest(voi)
+        share = voi.entries[lut_index(values, voi)] / _highest(voi)
     else:
         share = _windowed(values.astype(np.float64), voi)
     if dark_is_high:
@@ -239,33 +243,3 @@ def inverted(greys: Greys) -> Greys:
 def as_float_image(greys: Greys) -> FloatImage:
     """Return the values as a contiguous float32 array, exact for integers of up to 24 bits."""
     return np.ascontiguousarray(greys.values, dtype=np.float32)
-
-
-def grey_from_channels(channels: Numbers, *, full_scale: float) -> Numbers | None:
-    """Return the one grey picture in an array (rows, cols, 3), or None when it shows colour.
-
-    Equal channels come back unchanged; small differences, as JPEG makes them, are averaged.
-    """
-    each = np.moveaxis(channels, 2, 0)
-    highest, lowest = reduce(np.maximum, each), reduce(np.minimum, each)
-    if channels.dtype.kind != "u":  # unsigned ones neither overflow nor need eight bytes each
-        highest = highest.astype(np.float64)
-    largest = float((highest - lowest).max())
-    if largest == 0:
-        return np.ascontiguousarray(channels[..., 0])
-    if largest > CHANNEL_TOLERANCE * full_scale:
-        return None
-    return np.asarray(np.mean(channels, axis=2, dtype=np.float32))
-
-
-def grey_from_luma_chroma(channels: Numbers, *, full_scale: float) -> Numbers | None:
-    """Return the luma of an array (rows, cols, Y Cb Cr) without colour, else None.
-
-    Grey is a chroma of half the full scale, rounded up (PS3.3 C.7.6.3.1.2).
-    """
-    chroma, grey = channels[..., 1:], np.ceil(full_scale / 2)
-    # of the ends alone: a difference for each pixel would take sixteen bytes
-    furthest = max(float(chroma.max()) - grey, grey - float(chroma.min()))
-    if furthest > CHANNEL_TOLERANCE / 2 * full_scale:
-        return None
-    return np.ascontiguousarray(channels[..., 0])

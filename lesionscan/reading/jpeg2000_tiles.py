@@ -6,7 +6,7 @@ That each tile-part is as long as it says is OpenJPEG's own check.
 import struct
 from collections import Counter
 
-from lesionscan.reading.errors import truncated
+from lesionscan.reading.errors import UnreadableFileError, truncated
 
 START = b"\xff\x4f\xff\x51"  # SOC and SIZ (ITU-T T.800 A.4.1, A.5.1)
 _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"  # SOT, EOC
@@ -36,6 +36,35 @@ def check_tiles(data: bytes) -> bool:
     UnreadableFileError
         `truncated`.
     """
+    start, first, _ = _walk(data)
+    high_throughput = data.find(_HIGH_THROUGHPUT, start, first) >= 0
+    return not high_throughput and data.find(_HOLE, first, data.rfind(_END)) >= 0
+
+
+def ended_behind_tiles(data: bytes) -> bytes | None:
+    """Return a codestream with its end marker right behind the last tile-part.
+
+    Parameters
+    ----------
+    data
+        A codestream, or a JP2 file, whose SIZ segment has been read.
+
+    Returns
+    -------
+    bytes or None
+        None where the end marker stands there already, or some of the tiles are missing.
+    """
+    try:
+        _, _, end = _walk(data)
+    except UnreadableFileError:
+        return None
+    if end > len(data) or data.startswith(_END, end):
+        return None
+    return data[:end] + _END
+
+
+def _walk(data: bytes) -> tuple[int, int, int]:
+    """Walk the tile-parts; return where the codestream, the first and what follows them start."""
     start = data.index(START)
     size = struct.unpack_from(">8L", data, start + 8)
     right, bottom, _, _, width, height, left, top = size
@@ -51,10 +80,10 @@ def check_tiles(data: bytes) -> bool:
         parts[tile] += 1
         counted[tile] = max(counted[tile], count)  # 0 where it is not said (T.800 A.4.2)
         if not bytes_long:  # up to the end of the codestream
+            at = data.rfind(_END)
             break
         at += bytes_long
     tiles = -((left - right) // width) * -((top - bottom) // height)
     if len(parts) < tiles or any(parts[tile] < count for tile, count in counted.items()):
         raise truncated()
-    high_throughput = data.find(_HIGH_THROUGHPUT, start, first) >= 0
-    return not high_throughput and data.find(_HOLE, first, data.rfind(_END)) >= 0
+    return start, first, at

@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO, Literal
 
@@ -23,33 +23,30 @@ from PIL.Image import Image
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice, Radiograph
+from lesionscan.reading.codestream import codestream_header, decode_codestream
+from lesionscan.reading.colour import (
+    Merged,
+    colour_ignored,
+    colour_photograph,
+    from_channels,
+    from_luma_chroma,
+)
 from lesionscan.reading.errors import UnreadableFileError, damaged, pixel_data_doubtful, truncated
 from lesionscan.reading.frames import Frames
-from lesionscan.reading.grayscale import Greys, as_float_image, grey_from_channels, inverted
-from lesionscan.reading.jpeg_limits import check_jpeg
+from lesionscan.reading.grayscale import Greys, as_float_image, inverted
 from lesionscan.reading.jpeg_scan import decode_jpeg
-from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
-from lesionscan.reading.raster_parts import check_png_chunks, check_tiff_segments
-from lesionscan.reading.tiff_limits import check_directories, check_page
+from lesionscan.reading.limits import METADATA_BYTES
+from lesionscan.reading.picture import Picture, black_and_white, check_size, several_pictures
+from lesionscan.reading.polarity import raster_steps
+from lesionscan.reading.raster_parts import check_png_chunks
+from lesionscan.reading.tiff import tiff_picture
+from lesionscan.reading.tiff_limits import check_directories
 from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
 
 _FILE_BYTES_PER_PIXEL = 8
 """Four uncompressed channels of 16 bits: the most that a PNG takes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Picture:
-    """A decoded raster: (rows, cols) or (rows, cols, channels), alpha last when there is one."""
-
-    array: NDArray[Any]
-    full_scale: float
-    has_alpha: bool = False
-    white_is_zero: bool = False
-    photometric: str | None = None
-    turned: bool = False
-    doubtful: bool = False
 
 
 def raster_frames(
@@ -88,7 +85,7 @@ def raster_frames(
 
 def _png_or_jpeg_file(
     stream: BinaryIO, name: Literal["png", "jpeg"], *, room: int, max_megapixels: float
-) -> _Picture:
+) -> Picture:
     """Read and decode a file, whose bytes are not kept beside the picture."""
     stream.seek(0)
     # All bytes first: what fails from here on is the content, not the disk.
@@ -98,7 +95,7 @@ def _png_or_jpeg_file(
             ErrorCode.TOO_LARGE, "the file is too long for a radiograph; raise max_megapixels"
         )
     with _decoding():
-        return _png_or_jpeg(data, name, max_megapixels=max_megapixels)
+        return (_png if name == "png" else _jpeg)(data, max_megapixels=max_megapixels)
 
 
 def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
@@ -114,9 +111,9 @@ def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
         raise damaged()
     file_bytes = stream.seek(0, io.SEEK_END)
 
-    def decoded(frame: int) -> _Picture:
+    def decoded(frame: int) -> Picture:
         with _decoding():
-            return _tiff(
+            return tiff_picture(
                 pages[frame - 1], file_bytes=file_bytes, max_megapixels=settings.max_megapixels
             )
 
@@ -133,7 +130,7 @@ def _not_said(_frame: int) -> None:
 @contextmanager
 def _decoding() -> Iterator[None]:
     """Keep decoders silent, and turn all their errors into ours."""
-    with _silenced():
+    with silenced_decoders():
         try:
             yield
         except (UnreadableFileError, MemoryError):
@@ -145,7 +142,7 @@ def _decoding() -> Iterator[None]:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def silenced_decoders() -> Iterator[None]:
     """Keep the decoders' warnings and log lines from the user: they may quote the file."""
     logger = logging.getLogger("tifffile")
 
@@ -161,44 +158,53 @@ def _silenced() -> Iterator[None]:
         logger.removeFilter(swallow)
 
 
-def _radiograph(picture: _Picture, polarity: Polarity) -> Radiograph:
+def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:
     """Make one grey picture, bone bright, of what was decoded."""
     array = picture.array
     valid = np.ones(array.shape[:2], dtype=np.bool_)
     if picture.has_alpha:
-        valid = array[..., -1] >= picture.full_scale
+        # signed samples end at half of their range
+        opaque = picture.full_scale // 2 if array.dtype.kind == "i" else picture.full_scale
+        valid = array[..., -1] >= opaque
         array = array[..., :-1]
         if not valid.any():
             raise UnreadableFileError(
                 ErrorCode.NO_PIXELS, "no pixel is opaque; save the picture without transparency"
             )
-    if array.ndim == 3:
-        grey = array[..., 0] if array.shape[2] == 1 else None
-        if array.shape[2] == 3:
-            grey = grey_from_channels(array, full_scale=picture.full_scale)
-        if grey is None:
-            raise _colour()
-        array = grey
+    merged = _merged(array, picture)
+    array = merged.greys
     picture = replace(picture, array=array)  # the channels take memory, and are no longer needed
     if array.dtype.kind == "f" and not np.isfinite(array.astype(np.float32)).all():
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"
         )
     greys = _greys(array, picture.full_scale)
+    turned, steps = raster_steps("MINISWHITE" if picture.white_is_zero else None, polarity)
     return Radiograph(
-        pixels=as_float_image(
-            inverted(greys) if picture.white_is_zero != (polarity == "bone-dark") else greys
-        ),
+        pixels=as_float_image(inverted(greys) if turned else greys),
         valid=valid,
         photometric_interpretation=picture.photometric,
         polarity=(
             "user" if polarity != "auto" else "stated" if picture.white_is_zero else "assumed"
         ),
+        polarity_steps=steps,
         acquisition=(
             {"bits_stored": int(picture.full_scale).bit_length()} if array.dtype.kind == "u" else {}
         ),
-        notices=_notices(picture, polarity),
+        notices=_notices(picture, polarity, coloured=merged.coloured),
     )
+
+
+def _merged(array: NDArray[Any], picture: Picture) -> Merged:
+    """Return the one grey picture of what is left when opacity is taken away."""
+    if array.ndim == 2:
+        return Merged(array)
+    if array.shape[2] == 1:
+        return Merged(array[..., 0])
+    if array.shape[2] != 3:
+        raise colour_photograph()
+    merge = from_luma_chroma if picture.luma_chroma else from_channels
+    return merge(array, full_scale=picture.full_scale)
 
 
 def _greys(array: NDArray[Any], full_scale: float) -> Greys:
@@ -211,7 +217,7 @@ def _greys(array: NDArray[Any], full_scale: float) -> Greys:
     return Greys(values, low, low + full_scale)
 
 
-def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
+def _notices(picture: Picture, polarity: Polarity, *, coloured: float) -> tuple[Notice, ...]:
     """Say what these formats do not."""
     found = [
         notice(
@@ -227,6 +233,8 @@ def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
                 "(--polarity bone-dark takes the other)",
             )
         )
+    if coloured:
+        found.append(colour_ignored(coloured))
     if picture.doubtful:
         found.append(pixel_data_doubtful())
     if picture.turned:
@@ -237,27 +245,48 @@ def _notices(picture: _Picture, polarity: Polarity) -> tuple[Notice, ...]:
                 "matrix",
             )
         )
-    return tuple(found)
+    return (*found, *picture.notices)
 
 
-def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: float) -> _Picture:
-    """Decode by Pillow's format classes, since `Image.open` adds a size limit of its own."""
-    file: Image
-    if name == "png":
-        check_png_chunks(data)
-        file = PngImagePlugin.PngImageFile(io.BytesIO(data))
-        if getattr(file, "n_frames", 1) > 1:
-            raise _multi_frame()
-    else:
-        check_jpeg(data)
-        file = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    _check_size(file.height, file.width, max_megapixels=max_megapixels)
-    turned = file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
-    doubtful = False
-    if name == "jpeg":
-        cells, doubtful = decode_jpeg(data)
-        if file.mode == "L":
-            return _Picture(cells, 255.0, turned=turned, doubtful=doubtful)
+def _jpeg(data: bytes, *, max_megapixels: float) -> Picture:
+    """Decode a JPEG or JPEG-LS file of any process and depth."""
+    header = codestream_header(data)
+    if header is None:
+        decode_jpeg(data)  # says which process it is that is not read
+        raise damaged()
+    check_size(header.rows, header.columns, max_megapixels=max_megapixels)
+    if header.samples not in (1, 3):
+        raise colour_photograph()
+    decoded = decode_codestream(
+        data, rows=header.rows, columns=header.columns, samples=header.samples
+    )
+    return Picture(
+        decoded.cells,
+        float((1 << header.precision) - 1),
+        turned=_is_turned_jpeg(data),
+        doubtful=decoded.doubtful,
+    )
+
+
+def _is_turned_jpeg(data: bytes) -> bool:
+    try:
+        return _is_turned(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+    except (SyntaxError, OSError):  # Pillow opens no file of more than 8 bits
+        return False
+
+
+def _is_turned(file: Image) -> bool:
+    return file.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+
+
+def _png(data: bytes, *, max_megapixels: float) -> Picture:
+    """Decode by Pillow's format class, since `Image.open` adds a size limit of its own."""
+    check_png_chunks(data)
+    file: Image = PngImagePlugin.PngImageFile(io.BytesIO(data))
+    if getattr(file, "n_frames", 1) > 1:
+        raise several_pictures()
+    check_size(file.height, file.width, max_megapixels=max_megapixels)
+    turned = _is_turned(file)
     try:
         file.load()
     except OSError as error:
@@ -265,103 +294,26 @@ def _png_or_jpeg(data: bytes, name: Literal["png", "jpeg"], *, max_megapixels: f
         if "truncated" in str(error):
             raise truncated() from None
         raise
-    if name == "png" and data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
+    if data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
         # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
         deep = imagecodecs.png_decode(data)
-        return _Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
-    return replace(_pillow_picture(file), turned=turned, doubtful=doubtful)
+        return Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
+    return replace(_pillow_picture(file), turned=turned)
 
 
-def _pillow_picture(file: Image) -> _Picture:
+def _pillow_picture(file: Image) -> Picture:
     """Turn Pillow's modes into channels."""
     if file.mode == "1":
-        raise _black_and_white()
+        raise black_and_white()
     if file.mode in ("I;16", "I;16B", "I"):
-        return _Picture(np.asarray(file).astype(np.uint16), 65535.0)
+        return Picture(np.asarray(file).astype(np.uint16), 65535.0)
     if "transparency" in file.info or file.mode in ("P", "PA"):
         file = file.convert("LA" if file.mode == "L" else "RGBA")
     if file.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise _colour()
-    return _Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
-
-
-def _tiff(
-    page: tifffile.TiffPage | tifffile.TiffFrame, *, file_bytes: int, max_megapixels: float
-) -> _Picture:
-    """Decode one page of a TIFF."""
-    if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
-        page = page.aspage()
-    _check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
-    if page.bitspersample == 1:
-        raise _black_and_white()
-    if page.imagedepth > 1 or page.samplesperpixel > 4:
-        raise _multi_frame()
-    check_page(page, max_megapixels=max_megapixels)
-    doubtful = check_tiff_segments(page, file_bytes)
-    array = page.asarray()
-    picture = _tiff_picture(page, array)
-    if picture.array.shape[:2] != (page.imagelength, page.imagewidth):
-        raise damaged()
-    orientation = page.tags.valueof(EXIF_ORIENTATION, default=1)
-    return replace(picture, turned=orientation not in (0, 1), doubtful=doubtful)
+        raise colour_photograph()
+    return Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
 
 
 def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
     """Return whether a page is a smaller copy of another (TIFF 6.0 NewSubfileType bit 0)."""
     return isinstance(page, tifffile.TiffPage) and bool(page.is_reduced)
-
-
-def _tiff_picture(page: tifffile.TiffPage, array: NDArray[Any]) -> _Picture:
-    """Sort out what a TIFF's samples mean (TIFF 6.0 PhotometricInterpretation)."""
-    if array.dtype.kind not in "uif":
-        raise UnreadableFileError(
-            ErrorCode.NOT_A_RADIOGRAPH, "the pixels are no grey values; save as 8 or 16 bit grey"
-        )
-    full_scale = float((1 << int(page.bitspersample)) - 1) if array.dtype.kind != "f" else 1.0
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-        return _Picture(np.moveaxis(page.colormap[:, array], 0, -1), 65535.0)
-    names = {
-        tifffile.PHOTOMETRIC.MINISWHITE: "MINISWHITE",
-        tifffile.PHOTOMETRIC.MINISBLACK: "MINISBLACK",
-        tifffile.PHOTOMETRIC.RGB: "RGB",
-    }
-    photometric = names.get(tifffile.PHOTOMETRIC(page.photometric))
-    if photometric is None:
-        raise _colour()
-    if array.ndim == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-        array = np.moveaxis(array, 0, -1)
-    return _Picture(
-        array,
-        full_scale,
-        has_alpha=array.ndim == 3 and array.shape[2] in (2, 4),
-        white_is_zero=photometric == "MINISWHITE",
-        photometric=photometric,
-    )
-
-
-def _check_size(rows: int, columns: int, *, max_megapixels: float) -> None:
-    """Refuse a declared size before memory is taken for it."""
-    if rows < 1 or columns < 1:
-        raise UnreadableFileError(
-            ErrorCode.BAD_HEADER, f"the picture is {rows} x {columns} pixels; save it again"
-        )
-    check_picture_size(rows, columns, max_megapixels=max_megapixels)
-
-
-def _colour() -> UnreadableFileError:
-    return UnreadableFileError(
-        ErrorCode.COLOUR_PHOTOGRAPH,
-        "a colour photograph is not a radiograph; convert it to greyscale if it is a scanned film",
-    )
-
-
-def _multi_frame() -> UnreadableFileError:
-    return UnreadableFileError(
-        ErrorCode.MULTI_FRAME, "the file holds several pictures; save the radiograph alone"
-    )
-
-
-def _black_and_white() -> UnreadableFileError:
-    return UnreadableFileError(
-        ErrorCode.NOT_A_RADIOGRAPH, "the picture is black and white without greys"
-    )

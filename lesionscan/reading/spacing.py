@@ -18,8 +18,25 @@ MAX_ASPECT = 4.0
 MAX_MAGNIFICATION = 3.0
 """The object would be at a third of the source distance; a skeletal film has 1.0 to 1.5."""
 
+MAX_FIELD_MM = 2500.0
+"""Stitched films of both legs or the whole spine reach 1.8 m."""
+
 SAME_SPACING = 0.005
 """Relative difference up to which two tags say the same: vendors round 0.1439 to 0.144."""
+
+SAME_SHAPE = 0.02
+"""Relative difference up to which two tags say the same of a pixel's shape: both are rounded."""
+
+_PLACEHOLDER = (1.0, 1.0)
+"""Written by software that does not know; neither detectors nor film scanners are so coarse."""
+
+_SPACING_KEYWORDS = (
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+    "EstimatedRadiographicMagnificationFactor",
+    "PixelAspectRatio",
+)
 
 Millimetres = tuple[float, ...]
 
@@ -36,6 +53,12 @@ class SpacingTags:
         (0028,0A02), "GEOMETRY" or "FIDUCIAL" when PixelSpacing was calibrated.
     magnification
         (0018,1114) EstimatedRadiographicMagnificationFactor.
+    pixel_aspect_ratio
+        (0028,0034): height and width of a pixel, in any unit.
+    unreadable
+        Keywords of those that hold something that is no number.
+    shape
+        Rows and columns of the picture, None where they are not known.
     """
 
     pixel_spacing: Millimetres | None = None
@@ -43,6 +66,9 @@ class SpacingTags:
     nominal_scanned_pixel_spacing: Millimetres | None = None
     calibration_type: str | None = None
     magnification: float | None = None
+    pixel_aspect_ratio: tuple[float, ...] | None = None
+    unreadable: frozenset[str] = frozenset()
+    shape: tuple[int, int] | None = None
 
 
 def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...]]:
@@ -51,14 +77,28 @@ def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...
     The ladder: PixelSpacing that is calibrated or differs from the detector's (patient plane);
     the detector's spacing, divided by the tagged magnification where there is one; the spacing on
     a scanned film; PixelSpacing alone, of which the standard says that its plane cannot be known.
+    PixelSpacing that cannot be that of the patient before this detector is no rung.
     """
-    notices: list[Notice] = []
-    pixel = _believable("PixelSpacing", tags.pixel_spacing, notices)
-    imager = _believable("ImagerPixelSpacing", tags.imager_pixel_spacing, notices)
-    film = _believable("NominalScannedPixelSpacing", tags.nominal_scanned_pixel_spacing, notices)
+    notices = [
+        notice(
+            NoticeCode.BAD_SPACING,
+            f"{keyword} holds something that is no number (a decimal comma or a unit, perhaps); "
+            "it is ignored",
+        )
+        for keyword in _SPACING_KEYWORDS
+        if keyword in tags.unreadable
+    ]
+    pixel = _believable("PixelSpacing", tags.pixel_spacing, tags.shape, notices)
+    imager = _believable("ImagerPixelSpacing", tags.imager_pixel_spacing, tags.shape, notices)
+    film = _believable(
+        "NominalScannedPixelSpacing", tags.nominal_scanned_pixel_spacing, tags.shape, notices
+    )
 
     spacing = None
     uncalibrated = imager or film
+    if pixel and uncalibrated:
+        name = "ImagerPixelSpacing" if imager else "NominalScannedPixelSpacing"
+        pixel = _in_patient(pixel, uncalibrated, name, notices)
     if pixel and (
         tags.calibration_type in ("GEOMETRY", "FIDUCIAL")
         or (uncalibrated and not _same(pixel, uncalibrated))
@@ -79,25 +119,168 @@ def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...
     return spacing, tuple(notices)
 
 
+def choose_aspect(tags: SpacingTags, spacing: Spacing | None) -> tuple[float, tuple[Notice, ...]]:
+    """Return how much taller than wide pixels are, and what the user should know of it.
+
+    Parameters
+    ----------
+    tags
+        The tags; PixelAspectRatio (PS3.3 C.7.6.3.1.7) counts where there is no spacing.
+    spacing
+        What `choose_spacing` made of them.
+    """
+    stated, notices = _stated_aspect(tags.pixel_aspect_ratio)
+    if spacing is not None:
+        aspect = spacing.row_mm / spacing.column_mm
+        if stated is not None and not math.isclose(stated, aspect, rel_tol=SAME_SHAPE):
+            notices += (
+                notice(
+                    NoticeCode.BAD_SPACING,
+                    f"PixelAspectRatio contradicts {spacing.source}; it is ignored",
+                ),
+            )
+        return aspect, notices
+    if stated is None or stated == 1.0:
+        return 1.0, notices
+    return stated, (
+        *notices,
+        notice(
+            NoticeCode.PIXEL_ASPECT,
+            f"PixelAspectRatio says that pixels are {stated:.4g} times as tall as wide; shapes are "
+            "measured accordingly, sizes in pixels are those of the stored matrix",
+        ),
+    )
+
+
+def users_spacing(
+    mm: tuple[float, float], stated: Spacing | None, aspect: float
+) -> tuple[Spacing, tuple[Notice, ...]]:
+    """Return the spacing that the user gives, in place of the file's.
+
+    One number, which stands for both distances, is the shorter side of a pixel where the file says
+    that pixels are not square: the other one comes from leaving out rows or columns.
+
+    Parameters
+    ----------
+    mm
+        Distance of rows and of columns, in mm.
+    stated
+        The file's own spacing, or None.
+    aspect
+        Height of a pixel over its width, by the file.
+    """
+    row_mm, column_mm = mm
+    notices: list[Notice] = []
+    if stated is not None:
+        if not _same(mm, (stated.row_mm, stated.column_mm)):
+            said = f"{stated.row_mm:.4g} x {stated.column_mm:.4g} mm ({stated.source})"
+            notices.append(_overridden(said))
+    elif row_mm == column_mm and row_mm * max(aspect, 1.0 / aspect) <= MAX_SPACING_MM:
+        row_mm, column_mm = row_mm * max(aspect, 1.0), column_mm * max(1.0 / aspect, 1.0)
+        if aspect != 1.0:
+            notices.append(
+                notice(
+                    NoticeCode.PIXEL_ASPECT,
+                    f"PixelAspectRatio says that pixels are {aspect:.4g} times as tall as wide; "
+                    "your spacing was taken for their shorter side",
+                )
+            )
+    elif aspect != 1.0 and not math.isclose(row_mm / column_mm, aspect, rel_tol=SAME_SHAPE):
+        notices.append(_overridden(f"pixels {aspect:.4g} times as tall as wide (PixelAspectRatio)"))
+    return Spacing(row_mm, column_mm, source="user", plane="undetermined"), tuple(notices)
+
+
+def _overridden(said: str) -> Notice:
+    return notice(NoticeCode.SPACING_OVERRIDDEN, f"the file states {said}; yours was taken")
+
+
+def _stated_aspect(values: tuple[float, ...] | None) -> tuple[float | None, tuple[Notice, ...]]:
+    """Return height over width as PixelAspectRatio gives it, None where it is of no use."""
+    if values is None:
+        return None, ()
+    if len(values) != 2:
+        fault = f"holds {len(values)} numbers instead of two"
+    elif not all(math.isfinite(value) and value > 0 for value in values):
+        fault = "holds what is no length"
+    elif max(values) > MAX_ASPECT * min(values):
+        fault = "says that pixels are far from square"
+    else:
+        return values[0] / values[1], ()
+    return None, (notice(NoticeCode.BAD_SPACING, f"PixelAspectRatio {fault}; it is ignored"),)
+
+
 def _believable(
-    keyword: str, values: Millimetres | None, notices: list[Notice]
+    keyword: str,
+    values: Millimetres | None,
+    shape: tuple[int, int] | None,
+    notices: list[Notice],
 ) -> tuple[float, float] | None:
     """Return (row, column) spacing, or None with a notice that names the tag and the fault."""
     if values is None:
         return None
-    if len(values) != 2:
-        fault = f"holds {len(values)} numbers instead of two"
-    elif not all(math.isfinite(value) for value in values):
-        fault = "is not a finite number"
-    elif min(values) <= 0:
-        fault = f"is {min(values):g} mm, which is no distance"
-    elif min(values) < MIN_SPACING_MM or max(values) > MAX_SPACING_MM:
-        fault = f"is outside {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm"
-    elif max(values) > MAX_ASPECT * min(values):
-        fault = "says that pixels are far from square"
-    else:
+    fault = _fault(values) or _too_large(values, shape)
+    if fault is None:
         return values[0], values[1]
     notices.append(notice(NoticeCode.BAD_SPACING, f"{keyword} {fault}; it is ignored"))
+    return None
+
+
+def _fault(values: Millimetres) -> str | None:
+    """Say what makes numbers no spacing, None where nothing does."""
+    if len(values) != 2:
+        return f"holds {len(values)} numbers instead of two"
+    if not all(math.isfinite(value) for value in values):
+        return "is not a finite number"
+    if min(values) <= 0:
+        return f"is {min(values):g} mm, which is no distance"
+    if min(values) < MIN_SPACING_MM or max(values) > MAX_SPACING_MM:
+        return f"is outside {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm"
+    if max(values) > MAX_ASPECT * min(values):
+        return "says that pixels are far from square"
+    if values == _PLACEHOLDER:
+        return "is 1 x 1 mm, a placeholder of software that does not know it"
+    return None
+
+
+def _too_large(values: Millimetres, shape: tuple[int, int] | None) -> str | None:
+    """Say how large the picture would be where no radiograph is as large."""
+    if shape is None:
+        return None
+    longest = max(count * value for count, value in zip(shape, values, strict=True))
+    if longest <= MAX_FIELD_MM:
+        return None
+    return f"makes the picture {longest / 1000:.3g} m long; a radiograph has at most 2.5 m"
+
+
+def _in_patient(
+    pixel: tuple[float, float],
+    uncalibrated: tuple[float, float],
+    name: str,
+    notices: list[Notice],
+) -> tuple[float, float] | None:
+    """Return PixelSpacing where it can be the patient's before this detector, else None.
+
+    The beam diverges, so a distance at the detector is never shorter than in the patient, and
+    longer by the same factor along rows and columns.
+    """
+    if _same(pixel, uncalibrated):
+        return pixel
+    rows, columns = (there / here for there, here in zip(uncalibrated, pixel, strict=True))
+    if min(rows, columns) < 1.0 / (1.0 + SAME_SPACING):
+        fault = f"is larger than {name}, which no distance in the patient can be"
+    elif not math.isclose(rows, columns, rel_tol=SAME_SHAPE):
+        fault = f"gives pixels another shape than {name}"
+    elif max(rows, columns) > MAX_MAGNIFICATION:
+        fault = f"would mean a magnification of {max(rows, columns):.3g} beside {name}"
+    else:
+        return pixel
+    notices.append(
+        notice(
+            NoticeCode.BAD_SPACING,
+            f"PixelSpacing ({pixel[0]:g} x {pixel[1]:g} mm) {fault} ({uncalibrated[0]:g} x "
+            f"{uncalibrated[1]:g} mm); it is ignored",
+        )
+    )
     return None
 
 

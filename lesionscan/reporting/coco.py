@@ -12,9 +12,10 @@ Lin et al., ECCV 2014:740; the formats as on cocodataset.org, the encoding of ru
 """
 
 import json
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from lesionscan import __version__
 from lesionscan.results.labels import Box, Labels, candidate_boxes
 from lesionscan.results.own_files import OwnFiles
-from lesionscan.results.record import DISCLAIMER
+from lesionscan.results.record import DISCLAIMER, name_of
 
 Film: TypeAlias = tuple[Mapping[str, Any], Labels | None]
 """A film's JSON, read back, and its label image; None for a film that failed."""
@@ -87,6 +88,7 @@ def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
     """
     paths = CocoPaths.of(own.out)
     images: list[dict[str, Any]] = []
+    used: set[str] = set()
     with own.open_text(paths.dataset) as dataset, own.open_text(paths.results) as results:
         dataset.write(
             f'{{"info": {json.dumps(_info())},\n"licenses": [],\n'
@@ -97,7 +99,7 @@ def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
         for result, labels in films:
             if labels is None or result["status"] != "ok":
                 continue
-            images.append(_image(len(images) + 1, result))
+            images.append(_image(len(images) + 1, result, _picture_name(result, used)))
             for found in _found(result, labels):
                 about = {"image_id": len(images), "category_id": CATEGORY["id"]}
                 annotations.write({"id": annotations.count + 1, **about, **found})
@@ -121,10 +123,26 @@ def _info() -> dict[str, str]:
     }
 
 
-def _image(number: int, result: Mapping[str, Any]) -> dict[str, Any]:
+def _picture_name(result: Mapping[str, Any], used: set[str]) -> str:
+    """Return what a film is called: as its file, with its number where that holds several.
+
+    datumaro (CVAT's importer) takes the name without its ending for a picture's id, and refuses a
+    data set that has one twice: so the ending stands behind the number, and once more behind a
+    name that differs from another in its ending alone.
+    """
+    source = result["input"]
+    ending = PurePosixPath(source["file"]).suffix or ".dcm"
+    name = name_of(result) + (ending if source["frames"] > 1 else "")
+    while posixpath.splitext(name)[0] in used:
+        name += ending
+    used.add(posixpath.splitext(name)[0])
+    return name
+
+
+def _image(number: int, result: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {
         "id": number,
-        "file_name": result["input"]["file"],
+        "file_name": name,
         "width": result["image"]["columns"],
         "height": result["image"]["rows"],
         "frame": result["input"]["frame"],

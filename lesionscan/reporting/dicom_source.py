@@ -27,9 +27,10 @@ from pydicom.uid import (
 
 from lesionscan.files import read_bounded
 from lesionscan.reading.acquisition import uids
-from lesionscan.reading.dicom_file import Tags, open_dicom, silenced_pydicom
-from lesionscan.reading.dicom_pixels import MAX_CELL_BYTES
+from lesionscan.reading.dicom_file import open_dicom
+from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 from lesionscan.reading.errors import UnreadableFileError
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES
 from lesionscan.reading.sniff import HEAD_BYTES, file_format
 from lesionscan.results.sealed import sha256_of
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from lesionscan.reading.dicom_file import Tags, silenced_pydicom
+from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 
 SCHEME = "99LESIONSCAN"
 """Designator of our own codes; private ones begin with 99 (PS3.16 8)."""

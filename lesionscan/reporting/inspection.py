@@ -59,6 +59,8 @@ def _picture(radiograph: Radiograph) -> Iterator[Fact]:
         yield "packed as", str(acquisition["transfer_syntax"])
     told = radiograph.photometric_interpretation or "nothing said in the file"
     yield "polarity", f"{told}: {_POLARITY[radiograph.polarity]}"
+    if radiograph.polarity_steps:
+        yield "decided by", "; ".join(radiograph.polarity_steps)
     low, high = float(radiograph.pixels.min()), float(radiograph.pixels.max())
     yield "grey values", f"{low:g} to {high:g} after the modality transform, bone bright"
     yield "shown by viewers", _display(radiograph)
@@ -89,7 +91,10 @@ def _spacing(radiograph: Radiograph) -> str:
     if spacing is None:
         bad = any(one.code == NoticeCode.BAD_SPACING for one in radiograph.notices)
         stated = "none that can be believed" if bad else "none stated"
-        return f"{stated}: sizes in pixels only (--spacing MM gives one)"
+        aspect = ""
+        if radiograph.pixel_aspect != 1.0:
+            aspect = f"; pixels are {radiograph.pixel_aspect:.4g} times as tall as wide"
+        return f"{stated}: sizes in pixels only (--spacing MM gives one){aspect}"
     planes = {
         "patient": "holds in the patient",
         "detector": "holds at the detector: sizes in the patient are smaller",

@@ -14,13 +14,14 @@ Slicer writes and reads them.
 """
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from lesionscan import __version__
+from lesionscan.reading.film_place import FilmPlace
 from lesionscan.results.labels import Box, Labels, candidate_boxes
 from lesionscan.results.record import DISCLAIMER
 
@@ -28,13 +29,12 @@ _COLOURS = ("#FFB000", "#648FFF", "#DC267F", "#FE6100", "#785EF0")
 """The colour-blind-safe palette of IBM, the overlays' amber first."""
 
 
-def seg_nrrd(result: Mapping[str, Any], labels: Labels) -> bytes:
+def seg_nrrd(result: Mapping[str, Any], labels: Labels, place: FilmPlace) -> bytes:
     """Return the bytes of a `.seg.nrrd` file of a film's shown candidates.
 
-    The picture lies where 3D Slicer puts the film itself, of which no place in the patient is
-    known: the first pixel at the origin, columns along its first axis and rows along its second
-    (left-posterior-superior), one slice of 1 mm. Without spacing a pixel is 1 mm wide there, and
-    the header says that this is no measure.
+    The picture lies where 3D Slicer puts the film itself, whatever spacing was measured with:
+    without places in the patient, the first pixel at the origin, columns along its first axis and
+    rows along its second (left-posterior-superior). The header says what lengths there mean.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ def seg_nrrd(result: Mapping[str, Any], labels: Labels) -> bytes:
         The JSON of a film that was read, read back.
     labels
         The film's label image.
+    place
+        Where ITK puts the film.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def seg_nrrd(result: Mapping[str, Any], labels: Labels) -> bytes:
     shown = [candidate for candidate in result["candidates"] if candidate["shown"]]
     # pixels without a segment would come along when a reader edits or saves
     kept = np.where(np.isin(labels, [candidate["id"] for candidate in shown]), labels, 0)
-    lines = [*_geometry(result), *_about(result)]
+    lines = [*_geometry(result, place), *_about(result, place)]
     for number, (candidate, colour) in enumerate(zip(shown, cycle(_COLOURS), strict=False)):
         for key, value in _segment(candidate, boxes[candidate["id"]], colour):
             lines.append(f"Segment{number}_{key}:={value}")
@@ -61,31 +63,52 @@ def seg_nrrd(result: Mapping[str, Any], labels: Labels) -> bytes:
     return header + gzip.compress(kept.astype("<u2").tobytes(), mtime=0)
 
 
-def _geometry(result: Mapping[str, Any]) -> Iterator[str]:
+def _geometry(result: Mapping[str, Any], place: FilmPlace) -> Iterator[str]:
     image = result["image"]
-    row_mm, column_mm = image["spacing_mm"] or (1.0, 1.0)
     yield "NRRD0004"
     if image["spacing_mm"] is None:
-        yield "# The film states no pixel spacing: a pixel counts as 1 mm, lengths are in pixels."
+        yield "# The film states no pixel spacing: lengths are in pixels, or in mm of its printing."
+    elif not _is_measured_with(image, place):
+        yield "# 3D Slicer gives the film another pixel spacing than sizes were measured with."
     yield "type: unsigned short"
     yield "dimension: 3"
     yield "space: left-posterior-superior"
     yield f"sizes: {image['columns']} {image['rows']} 1"
-    yield f"space directions: ({column_mm:.9g},0,0) (0,{row_mm:.9g},0) (0,0,1)"
+    steps = (place.along_row, place.along_column, place.between_slices)
+    yield f"space directions: {' '.join(map(_vector, steps))}"
     yield "kinds: domain domain domain"
     yield "endian: little"
     yield "encoding: gzip"
-    yield "space origin: (0,0,0)"
+    yield f"space origin: {_vector(place.origin)}"
 
 
-def _about(result: Mapping[str, Any]) -> Iterator[str]:
+def _vector(values: Iterable[float]) -> str:
+    return f"({','.join(f'{value:.15g}' for value in values)})"
+
+
+def _is_measured_with(image: Mapping[str, Any], place: FilmPlace) -> bool:
+    """Say whether lengths in the file are those of the JSON, which has six digits."""
+    spacing = image["spacing_mm"]
+    return spacing is not None and np.allclose(spacing, place.spacing, rtol=1e-5, atol=0)
+
+
+def _about(result: Mapping[str, Any], place: FilmPlace) -> Iterator[str]:
     yield "Segmentation_ContainedRepresentationNames:=Binary labelmap|"
     yield "Segmentation_MasterRepresentation:=Binary labelmap"
     yield "Segmentation_ReferenceImageExtentOffset:=0 0 0"
     yield f"lesionscan_version:={__version__}"
     yield f"lesionscan_disclaimer:={DISCLAIMER}"
-    plane = result["image"]["spacing_plane"]
-    yield f"lesionscan_length_unit:={'pixel' if plane is None else f'mm ({plane})'}"
+    yield f"lesionscan_length_unit:={_unit(result['image'], place)}"
+    if result["image"]["spacing_mm"] is not None:
+        row_mm, column_mm = result["image"]["spacing_mm"]
+        plane = result["image"]["spacing_plane"]
+        yield f"lesionscan_measured_with_mm:={row_mm:.9g} {column_mm:.9g} ({plane})"
+
+
+def _unit(image: Mapping[str, Any], place: FilmPlace) -> str:
+    if _is_measured_with(image, place):
+        return f"mm ({image['spacing_plane']})"
+    return "pixel" if place.spacing == (1.0, 1.0) else "as 3D Slicer reads the film"
 
 
 def _segment(candidate: Mapping[str, Any], box: Box, colour: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from lesionscan.files import check_values, read_bounded
+from lesionscan.files import as_utf8, check_values, read_bounded
 from lesionscan.results.record import DISCLAIMER, Record, ResultName
 
 REVIEW_NAME = "review.json"
@@ -110,7 +110,10 @@ def parse_review(data: bytes) -> ReviewRecord:
     if len(data) > MOST_BYTES:
         raise ReviewError(f"is larger than {MOST_BYTES // 1_000_000} MB")
     try:
+        data = as_utf8(data)
         check_values(data)
+    except UnicodeDecodeError as error:
+        raise ReviewError("is not the text it starts as") from error
     except ValueError as error:
         raise ReviewError(str(error)) from error
     try:

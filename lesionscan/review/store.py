@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
+from lesionscan.files import RECORD_BYTES, as_utf8, parse_json, read_bounded
 from lesionscan.results.atomic import OutputError, write_bytes
 from lesionscan.results.sealed import sha256_of
 from lesionscan.review.record import (
@@ -112,7 +112,7 @@ class ReviewStore:
         except OSError as error:
             raise ReviewError(f"{self.path} cannot be read ({error.strerror})") from error
         check_review(self.path, data)
-        return SavedReview(data, _etag(data))
+        return SavedReview(as_utf8(data), _etag(data))
 
     def swap(self, review: ReviewRecord, *, expected: str) -> SavedReview:
         """Replace what is kept, if it is what the caller has seen.

@@ -67,7 +67,11 @@ class _Table:
     def _read(self) -> Iterator[Row]:
         try:
             lines = bounded_lines(self._path, max_line_bytes=_LONGEST_LINE)
-            rows = csv.reader(line.decode("utf-8") for line in lines)
+            # spreadsheet programs put a byte order mark before the first line
+            rows = csv.reader(
+                line.decode("utf-8-sig" if number == 0 else "utf-8")
+                for number, line in enumerate(lines)
+            )
             for number, row in enumerate(rows):
                 if number > _MOST_ROWS:
                     raise self.unusable()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.batch.discover import Discovery, InputError, discover, read_list
+from lesionscan.batch.discover import Discovery, InputError, discover
+from lesionscan.batch.listed import read_list
 from tests.batch.films import write_film
 from tests.reading.test_dicom_directory import write_directory
 

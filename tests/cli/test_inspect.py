@@ -44,9 +44,29 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
-    # as shown, as searched, and what of it is searched, each with a title and a frame
-    assert picture.shape[1] == 3 * (90 + 2)
+    # as shown, as searched, and what of it is searched, each of square pixels, so of half the
+    # columns, with a title and a frame
+    assert picture.shape[1] == 3 * (45 + 2)
     assert 120 < picture.shape[0] < 150
+
+
+def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
+    """In a viewer's order, from the modality transform to what it means."""
+    path = film(
+        tmp_path, RescaleSlope="-1", RescaleIntercept="4095", PresentationLUTShape="IDENTITY"
+    )
+    done = lesionscan("inspect", path)
+    assert (
+        "RescaleSlope falls, so that low values become high; MONOCHROME2: not turned; "
+        "PresentationLUTShape agrees; so bone is high after the modality transform\n"
+    ) in done.stdout
+    assert "! polarity_turned " in done.stdout
+
+
+def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
+    """Beside the spacing that is not there."""
+    done = lesionscan("inspect", film(tmp_path, PixelAspectRatio=["2", "1"]))
+    assert "(--spacing MM gives one); pixels are 2 times as tall as wide\n" in done.stdout
 
 
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:

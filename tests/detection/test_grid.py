@@ -119,3 +119,22 @@ def test_a_resized_mask_is_true_from_a_half_on() -> None:
     """Of 2 x 2 pixels two are enough, one is not."""
     mask = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], np.bool_)
     assert resized_mask(mask, (1, 2), cv2.INTER_AREA).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(
+    ("stored", "aspect", "working"),
+    [
+        ((500, 600), 2.0, (500, 300)),  # never enlarged: columns are left out
+        ((600, 500), 0.5, (300, 500)),
+        ((2000, 1000), 2.0, (640, 160)),
+        ((1000, 2000), 0.5, (160, 640)),
+        ((2000, 1000), 1.01, (640, 320)),  # rounding
+    ],
+)
+def test_the_working_grid_has_square_pixels(
+    stored: tuple[int, int], aspect: float, working: tuple[int, int]
+) -> None:
+    """Whatever the shape of the stored ones."""
+    grid = WorkingGrid.of(stored, long_side_px=640, pixel_aspect=aspect)
+    assert grid.working == working
+    assert grid.reduce(np.zeros(stored, np.float32)).shape == working

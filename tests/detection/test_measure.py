@@ -28,6 +28,7 @@ def _measure(
     labels: LabelImage,
     *,
     spacing: Spacing | None = None,
+    pixel_aspect: float = 1.0,
     exposed: BoolImage | None = None,
     opaque: BoolImage | None = None,
     bone: BoolImage | None = None,
@@ -43,6 +44,7 @@ def _measure(
         opaque=~everywhere if opaque is None else opaque,
         lucency=np.zeros(labels.shape, np.float32) if lucency is None else lucency,
         spacing=spacing,
+        pixel_aspect=pixel_aspect,
     )
 
 
@@ -269,6 +271,7 @@ def test_a_region_clipped_to_black_is_flagged() -> None:
         opaque=~everywhere,
         lucency=np.zeros(SHAPE, np.float32),
         spacing=None,
+        pixel_aspect=1.0,
     )
 
     assert Flag.SATURATED in region.flags
@@ -290,3 +293,20 @@ def test_the_arrays_of_a_region_cannot_be_changed() -> None:
 
     with pytest.raises(ValueError, match="read-only"):
         region.contour_px[0, 0] = 1
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5])
+def test_shapes_follow_the_aspect_without_a_spacing(aspect: float) -> None:
+    """A disk on oblong pixels is round: as with a spacing of that aspect, in no millimetres."""
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    labels = (((rows - 80) * aspect) ** 2 + (cols - 60) ** 2 <= 18**2).astype(np.int32)
+    (region,) = _measure(labels, pixel_aspect=aspect)
+    mm = Spacing(0.1 * aspect, 0.1, source="user", plane="undetermined")
+    (same,) = _measure(labels, spacing=mm, pixel_aspect=aspect)
+
+    assert region.eccentricity < 0.3
+    assert region.eccentricity == pytest.approx(same.eccentricity)
+    assert region.circularity == pytest.approx(same.circularity, rel=1e-3)
+    assert region.circularity > 0.9
+    assert region.area_mm2 is None
+    assert _measure(labels)[0].eccentricity > 0.8

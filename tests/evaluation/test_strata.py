@@ -104,7 +104,7 @@ def test_truth_and_candidates_have_one_definition() -> None:
     (region,) = measure_regions(
         (Footprint(1, (rows, cols), lesions[rows, cols] > 0),), image, bone,
         exposed=np.ones_like(bone), opaque=np.zeros_like(bone),
-        lucency=np.zeros_like(image), spacing=None,
+        lucency=np.zeros_like(image), spacing=None, pixel_aspect=1.0,
     )  # fmt: skip
     widths = lesion_to_bone_widths(lesion_pixels(lesions), bone)
     assert widths[1] == region.lesion_to_bone_width

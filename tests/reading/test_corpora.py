@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from pydicom.data import get_testdata_files
+from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_rescale
 
 from lesionscan.codes import ErrorCode
@@ -87,6 +90,25 @@ class _AnyModality(frozenset[str]):
         return True
 
 
+def rescaled(values: NDArray[Any], ds: Dataset) -> NDArray[Any]:
+    """Rescale as pydicom does, which looks for it outside functional groups alone."""
+    groups = ds.get("PerFrameFunctionalGroupsSequence") or []
+    shared = ds.get("SharedFunctionalGroupsSequence") or [Dataset()]
+    if not any("PixelValueTransformationSequence" in one for one in (*groups, *shared)):
+        return np.asarray(apply_rescale(values, ds))
+    frames = values.reshape(-1, ds.Rows, ds.Columns)
+    each = [
+        (group if "PixelValueTransformationSequence" in group else shared[0])
+        for group in (list(groups) or [Dataset()] * len(frames))
+    ]
+    return np.stack(
+        [
+            apply_rescale(frame, group.PixelValueTransformationSequence[0])
+            for frame, group in zip(frames, each, strict=True)
+        ]
+    )
+
+
 @pytest.mark.parametrize("name", files())
 def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the Modality: stored values, rescaled, and inverted once for MONOCHROME1."""
@@ -98,7 +120,7 @@ def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.Mo
     if "ModalityLUTSequence" in ds or ds.get("PresentationIntentType") == "FOR PROCESSING":
         pytest.skip("pydicom has no opinion")
     try:
-        theirs = apply_rescale(ds.pixel_array, ds)
+        theirs = rescaled(ds.pixel_array, ds)
     except Exception as error:  # noqa: BLE001 - what it cannot decode is no oracle
         pytest.skip(f"pydicom cannot decode it ({type(error).__name__})")
     theirs = theirs.reshape(len(read), *read[0].shape).astype(np.float64)
@@ -108,3 +130,19 @@ def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.Mo
             apart = ours.pixels.astype(np.float64) + other
             apart -= np.median(apart)  # about which value it is turned is tested elsewhere
         assert np.abs(apart).max() <= 1.0, np.abs(apart).max()
+
+
+def test_an_enhanced_object_says_it_in_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public enhanced CT states spacing and rescale in functional groups alone."""
+    (name,) = (name for name in files() if name.endswith("eCT_Supplemental.dcm"))
+    monkeypatch.setattr(dicom, "RADIOGRAPH_MODALITIES", _AnyModality())
+    ds = pydicom.dcmread(files()[name])
+    assert "PixelSpacing" not in ds
+    assert "RescaleIntercept" not in ds
+    films = outcomes(files()[name])
+    assert len(films) == ds.NumberOfFrames
+    for film in films:
+        assert isinstance(film, Radiograph)
+        assert film.spacing is not None
+        assert (film.spacing.row_mm, film.spacing.column_mm) == pytest.approx((0.388672, 0.388672))
+        assert film.pixels.min() < 0

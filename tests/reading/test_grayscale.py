@@ -10,8 +10,6 @@ from lesionscan.reading.grayscale import (
     apply_modality_lut,
     as_float_image,
     attenuation,
-    grey_from_channels,
-    grey_from_luma_chroma,
     inverted,
     not_padding,
     rescale,
@@ -98,28 +96,6 @@ def test_float_image_is_exact_for_16_bits() -> None:
     image = as_float_image(Greys(values, 0, 65535))
     assert image.dtype == np.float32
     np.testing.assert_array_equal(image, values)
-
-
-def test_grey_channels() -> None:
-    """Equal channels are grey unchanged, near-equal ones are averaged, others are colour."""
-    grey = np.array([[10, 200]], dtype=np.uint8)
-    equal = np.dstack([grey] * 3)
-    np.testing.assert_array_equal(grey_from_channels(equal, full_scale=255), grey)
-    near = equal.copy()
-    near[0, 0] = (10, 13, 16)
-    result = grey_from_channels(near, full_scale=255)
-    assert result is not None
-    assert result.tolist() == [[13.0, 200.0]]
-    near[0, 0] = (10, 13, 19)
-    assert grey_from_channels(near, full_scale=255) is None
-
-
-def test_luma_chroma() -> None:
-    """Chroma at half the scale is grey; away from it, colour."""
-    picture = np.array([[[7, 128, 128]]], dtype=np.uint8)
-    assert grey_from_luma_chroma(picture, full_scale=255) == 7
-    picture[..., 1] = 140
-    assert grey_from_luma_chroma(picture, full_scale=255) is None
 
 
 def shown(values: list[float], voi: Window | Lut, *, dark_is_high: bool = False) -> list[int]:

@@ -1,12 +1,23 @@
 """Which spacing tag is believed."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesionscan.reading.spacing import Millimetres, SpacingTags, choose_spacing
+from lesionscan.radiograph import Spacing
+from lesionscan.reading import read_radiograph
+from lesionscan.reading.spacing import (
+    Millimetres,
+    SpacingTags,
+    choose_aspect,
+    choose_spacing,
+    users_spacing,
+)
+from lesionscan.settings import Settings
+from tests.reading.dicom_maker import dataset, ramp, save
 
 SAME = (0.15, 0.15)
 OTHER = (0.13, 0.13)
@@ -151,3 +162,145 @@ def test_any_numbers_give_a_spacing_or_a_reason(
     """Whatever the tags hold, `no_spacing` is reported exactly when there is none."""
     spacing, notices = choose_spacing(SpacingTags(pixel, imager, film, magnification=magnification))
     assert (spacing is None) == ("no_spacing" in {entry.code for entry in notices})
+
+
+@pytest.mark.parametrize(
+    ("pixel", "other", "reason"),
+    [
+        ((1.0, 1.0), (0.143, 0.143), "is 1 x 1 mm, a placeholder"),
+        ((0.286, 0.286), (0.143, 0.143), "is larger than {name}"),
+        ((0.143, 0.15), (0.143, 0.143), "is larger than {name}"),
+        ((0.145, 0.145), (0.143, 0.143), "is larger than {name}"),
+        ((0.143, 0.1), (0.143, 0.143), "gives pixels another shape than {name}"),
+        ((0.04, 0.04), (0.143, 0.143), "would mean a magnification of 3.57"),
+    ],
+)
+@pytest.mark.parametrize("name", ["ImagerPixelSpacing", "NominalScannedPixelSpacing"])
+@pytest.mark.parametrize("calibration", [None, "GEOMETRY", "FIDUCIAL"])
+def test_what_cannot_be_in_the_patient_is_not_believed(
+    pixel: Millimetres, other: Millimetres, reason: str, name: str, calibration: str | None
+) -> None:
+    """The beam diverges: the detector's or film's spacing is taken, and the tag is named."""
+    imager = name == "ImagerPixelSpacing"
+    spacing, notices = choose_spacing(
+        SpacingTags(
+            pixel_spacing=pixel,
+            imager_pixel_spacing=other if imager else None,
+            nominal_scanned_pixel_spacing=None if imager else other,
+            calibration_type=calibration,
+        )
+    )
+    assert spacing is not None
+    assert (spacing.row_mm, spacing.column_mm, spacing.source) == (*other, name)
+    assert spacing.plane == ("detector" if imager else "film")
+    assert not spacing.calibrated
+    (message,) = (entry.message for entry in notices if entry.code == "bad_spacing")
+    assert message.startswith("PixelSpacing")
+    assert reason.format(name=name) in message
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        SpacingTags(pixel_spacing=(1.0, 1.0)),
+        SpacingTags(imager_pixel_spacing=(1.0, 1.0)),
+        SpacingTags(nominal_scanned_pixel_spacing=(1.0, 1.0)),
+    ],
+)
+def test_a_placeholder_alone_is_no_spacing(tags: SpacingTags) -> None:
+    """1 x 1 mm is what software writes that does not know."""
+    spacing, notices = choose_spacing(tags)
+    assert spacing is None
+    assert [entry.code for entry in notices] == ["bad_spacing", "no_spacing"]
+    assert "placeholder" in notices[0].message
+
+
+def test_no_picture_is_larger_than_a_person() -> None:
+    """3000 rows of 0.9 mm are 2.7 m; the whole spine at 0.6 mm is believed."""
+    spacing, notices = choose_spacing(SpacingTags(pixel_spacing=(0.9, 0.9), shape=(3000, 1000)))
+    assert spacing is None
+    assert "PixelSpacing makes the picture 2.7 m long" in notices[0].message
+    spacing, _ = choose_spacing(SpacingTags(pixel_spacing=(0.6, 0.6), shape=(3000, 1000)))
+    assert spacing is not None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "aspect"), [((2, 1), 2.0), ((1, 2), 0.5), ((143, 286), 0.5), ((1, 1), 1.0)]
+)
+def test_the_aspect_alone(ratio: tuple[float, ...], aspect: float) -> None:
+    """PixelAspectRatio is height over width; square pixels are nothing to speak of."""
+    found, notices = choose_aspect(SpacingTags(pixel_aspect_ratio=ratio), None)
+    assert found == aspect
+    assert [entry.code for entry in notices] == (["pixel_aspect"] if aspect != 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "reason"),
+    [
+        ((2.0,), "holds 1 numbers"),
+        ((0.0, 1.0), "holds what is no length"),
+        ((-2.0, 1.0), "holds what is no length"),
+        ((math.nan, 1.0), "holds what is no length"),
+        ((100.0, 1.0), "far from square"),
+    ],
+)
+def test_an_aspect_that_cannot_be_is_named(ratio: tuple[float, ...], reason: str) -> None:
+    """Pixels count as square then."""
+    found, notices = choose_aspect(SpacingTags(pixel_aspect_ratio=ratio), None)
+    assert found == 1.0
+    assert [entry.code for entry in notices] == ["bad_spacing"]
+    assert notices[0].message.startswith("PixelAspectRatio ")
+    assert reason in notices[0].message
+
+
+def test_an_aspect_beside_a_spacing() -> None:
+    """The spacing is believed; a contradiction is said."""
+    spacing = Spacing(0.2, 0.1, source="PixelSpacing", plane="undetermined")
+    assert choose_aspect(SpacingTags(pixel_aspect_ratio=(2, 1)), spacing) == (2.0, ())
+    assert choose_aspect(SpacingTags(), spacing) == (2.0, ())
+    found, notices = choose_aspect(SpacingTags(pixel_aspect_ratio=(1, 1)), spacing)
+    assert found == 2.0
+    assert "PixelAspectRatio contradicts PixelSpacing" in notices[0].message
+
+
+@pytest.mark.parametrize(
+    ("mm", "aspect", "expected", "code"),
+    [
+        ((0.3, 0.3), 1.0, (0.3, 0.3), None),
+        ((0.3, 0.3), 2.0, (0.6, 0.3), "pixel_aspect"),
+        ((0.3, 0.3), 0.5, (0.3, 0.6), "pixel_aspect"),
+        ((0.6, 0.3), 2.0, (0.6, 0.3), None),
+        ((0.6, 0.3), 1.0, (0.6, 0.3), None),
+        ((0.3, 0.6), 2.0, (0.3, 0.6), "spacing_overridden"),
+        ((9.0, 9.0), 4.0, (9.0, 9.0), "spacing_overridden"),
+    ],
+)
+def test_the_users_spacing_knows_the_aspect(
+    mm: tuple[float, float], aspect: float, expected: tuple[float, float], code: str | None
+) -> None:
+    """One number is the shorter side of a pixel that the file says is not square."""
+    spacing, notices = users_spacing(mm, None, aspect)
+    assert (spacing.row_mm, spacing.column_mm) == expected
+    assert [entry.code for entry in notices] == ([] if code is None else [code])
+    assert all("PixelAspectRatio" in entry.message for entry in notices)
+
+
+def test_the_users_spacing_beside_the_files() -> None:
+    """Two that agree are nothing to speak of."""
+    stated = Spacing(0.2, 0.1, source="PixelSpacing", plane="undetermined")
+    assert users_spacing((0.2, 0.1), stated, 2.0)[1] == ()
+    spacing, (said,) = users_spacing((0.3, 0.3), stated, 2.0)
+    assert (spacing.row_mm, spacing.column_mm) == (0.3, 0.3)
+    assert said.message == "the file states 0.2 x 0.1 mm (PixelSpacing); yours was taken"
+
+
+def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
+    """A DICOM file without spacing tells it; the user's spacing is right with it."""
+    ds = dataset(ramp(12), bits_stored=12, PixelAspectRatio=["2", "1"])
+    path = save(ds, tmp_path / "a.dcm")
+    film = read_radiograph(path)
+    assert (film.spacing, film.pixel_aspect) == (None, 2.0)
+    film = read_radiograph(path, settings=Settings(spacing_mm=(0.15, 0.15)))
+    assert film.spacing == Spacing(0.3, 0.15, source="user", plane="undetermined")
+    assert film.pixel_aspect == 2.0
+    assert [entry.code for entry in film.notices] == ["pixel_aspect"]

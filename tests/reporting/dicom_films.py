@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from lesionscan.reading.dicom_file import silenced_pydicom
+from lesionscan.reading.dicom_tags import silenced_pydicom
 from lesionscan.reporting.dicom_objects import segmentation, structured_report
 from lesionscan.results.sealed import sha256_of
 from tests.reading.dicom_maker import dataset, ramp, save

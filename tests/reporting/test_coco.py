@@ -1,6 +1,7 @@
 """COCO files hold the candidates' exact masks, and score in COCO's own tools as `evaluate` does."""
 
 import json
+import shutil
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,61 @@ def test_the_dataset_says_what_was_found(tmp_path: Path) -> None:
     assert written(tmp_path, "coco_results.json")[0] == {
         "image_id": 1, "category_id": 1, "segmentation": counts, "score": 0.9,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("films", "expected"),
+    [
+        (
+            [("a/three.tif", 1, 3), ("a/three.tif", 2, 3), ("a/three.tif", 3, 3), ("b.png", 1, 1)],
+            [
+                "a/three.tif.frame001.tif",
+                "a/three.tif.frame002.tif",
+                "a/three.tif.frame003.tif",
+                "b.png",
+            ],
+        ),
+        (
+            [("IM0001", 1, 2), ("IM0001", 2, 2)],
+            ["IM0001.frame001.dcm", "IM0001.frame002.dcm"],
+        ),
+        (
+            [("knee.dcm", 1, 1), ("knee.png", 1, 1), ("knee", 1, 1)],
+            ["knee.dcm", "knee.png.png", "knee.dcm.dcm"],
+        ),
+        (
+            [("1.2.1", 1, 1), ("1.2.2", 1, 1), ("1.2.2.3", 1, 1)],
+            ["1.2.1", "1.2.2.2", "1.2.2.3.3"],
+        ),
+    ],
+)
+def test_no_two_pictures_share_a_name(
+    tmp_path: Path, films: list[tuple[str, int, int]], expected: list[str]
+) -> None:
+    """Nor, for datumaro, a name without its ending; the files load in both programs."""
+    labels = make_findings().labels
+
+    def results() -> Iterator[tuple[dict[str, Any], Labels]]:
+        for file, frame, frames in films:
+            result = as_json(name=file)
+            result["input"] |= {"frame": frame, "frames": frames}
+            yield result, labels
+
+    write_coco(OwnFiles(tmp_path), results())
+    images = written(tmp_path)["images"]
+    assert [image["file_name"] for image in images] == expected
+    assert [image["frame"] for image in images] == [frame for _, frame, _ in films]
+    coco_api = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    loaded = coco_api.COCO(str(tmp_path / "coco.json"))
+    assert sorted(loaded.getImgIds()) == [image["id"] for image in images]
+    assert all(len(loaded.getAnnIds([image["id"]])) == 2 for image in images)
+    datumaro: Any = pytest.importorskip("datumaro", reason="datumaro is not installed")
+    place = tmp_path / "set" / "annotations"
+    place.mkdir(parents=True)
+    shutil.copy(tmp_path / "coco.json", place / "instances_default.json")
+    items = datumaro.Dataset.import_from(str(tmp_path / "set"), "coco_instances")
+    assert {item.id for item in items} == {name.rpartition(".")[0] for name in expected}
+    assert all(len(item.annotations) == 2 for item in items)
 
 
 def test_a_run_without_films_gives_files(tmp_path: Path) -> None:

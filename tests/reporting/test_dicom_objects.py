@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from lesionscan.reading.dicom_file import silenced_pydicom
+from lesionscan.reading.dicom_tags import silenced_pydicom
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation
 from tests.reading.dicom_maker import SENTINEL, dataset, plant_text, ramp
 from tests.reporting.dicom_films import (

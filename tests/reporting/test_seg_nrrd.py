@@ -1,18 +1,23 @@
 """The file for 3D Slicer has the candidates' pixels where they are on the film."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom.uid import ComputedRadiographyImageStorage
 
 from lesionscan.png import encode_png
 from lesionscan.radiograph import Spacing
+from lesionscan.reading import read_radiograph
+from lesionscan.reading.film_place import FilmPlace, film_place
 from lesionscan.reporting.overlay import grey_window, to_grey
 from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.labels import LabelsError
+from tests.reading.dicom_maker import dataset, save
 from tests.reporting.made import Disk, Film, make_findings
 from tests.results.test_record import as_json
 
@@ -26,11 +31,19 @@ FILM = Film(
 """Nothing in it is symmetric: a mirrored or turned picture is another one."""
 
 
+def place(film: Film) -> FilmPlace:
+    """Return where ITK puts a film whose spacing is that of its file."""
+    if film.spacing is None:
+        return FilmPlace()
+    row_mm, column_mm = film.spacing.row_mm, film.spacing.column_mm
+    return FilmPlace(along_row=(column_mm, 0, 0), along_column=(0, row_mm, 0))
+
+
 def made(film: Film) -> tuple[bytes, NDArray[np.int32]]:
     """Return the file of a film, and the pixels that should be in it."""
     labels = make_findings(film).labels
     shown = [number for number, disk in enumerate(film.disks, start=1) if disk.score >= 0.5]
-    return seg_nrrd(as_json(film), labels), np.where(np.isin(labels, shown), labels, 0)
+    return seg_nrrd(as_json(film), labels, place(film)), np.where(np.isin(labels, shown), labels, 0)
 
 
 def header(data: bytes) -> list[str]:
@@ -74,7 +87,7 @@ def test_a_film_without_spacing_says_that_its_lengths_are_pixels() -> None:
     """In a comment for people and in a key for programs."""
     lines = header(made(Film())[0])
     assert "lesionscan_length_unit:=pixel" in lines
-    assert lines[1].startswith("# The film states no pixel spacing: a pixel counts as 1 mm")
+    assert lines[1].startswith("# The film states no pixel spacing: lengths are in pixels")
     assert "space directions: (1,0,0) (0,1,0) (0,0,1)" in lines
 
 
@@ -100,7 +113,7 @@ def test_colours_start_again_after_the_fifth() -> None:
 def test_a_film_without_candidates_gives_an_empty_segmentation(film: Film) -> None:
     """A file without segments, whose pixels are all 0."""
     findings = make_findings(film)
-    data = seg_nrrd(as_json(film), findings.labels)
+    data = seg_nrrd(as_json(film), findings.labels, place(film))
     assert not any(line.startswith("Segment0_") for line in header(data))
     assert not any(gzip.decompress(data.partition(b"\n\n")[2]))
 
@@ -115,7 +128,7 @@ def test_the_same_film_gives_the_same_bytes() -> None:
 def test_labels_of_another_film_are_refused() -> None:
     """Rows and columns exchanged are another film."""
     with pytest.raises(LabelsError, match="has 90 x 120 pixels and its JSON says 120 x 90"):
-        seg_nrrd(as_json(FILM), make_findings(FILM).labels.T)
+        seg_nrrd(as_json(FILM), make_findings(FILM).labels.T, place(FILM))
 
 
 @pytest.mark.parametrize("film", [FILM, Film(), Film(disks=())])
@@ -162,7 +175,7 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
     findings = make_findings(Film())
     grey = to_grey(findings.image, grey_window(findings.image, findings.exposed))
     (tmp_path / "film.png").write_bytes(encode_png(grey))
-    (tmp_path / "a.seg.nrrd").write_bytes(seg_nrrd(as_json(), findings.labels))
+    (tmp_path / "a.seg.nrrd").write_bytes(seg_nrrd(as_json(), findings.labels, FilmPlace()))
     film, volume = (sitk.ReadImage(str(tmp_path / name)) for name in ("film.png", "a.seg.nrrd"))
     labels = volume[:, :, 0]
     assert labels.GetSize() == film.GetSize()
@@ -173,3 +186,61 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
     statistics.Execute(film, labels)
     row, column = 150, 100  # of the candidate, which is darker than the bone beside it
     assert statistics.GetMean(1) < film[column + 20, row] - 20
+
+
+@pytest.mark.parametrize(
+    ("tags", "unit"),
+    [
+        ({"ImagerPixelSpacing": [0.2, 0.1]}, "mm (detector)"),
+        (
+            {
+                "ImagerPixelSpacing": [0.2, 0.1],
+                "EstimatedRadiographicMagnificationFactor": 1.3,
+            },
+            "as 3D Slicer reads the film",
+        ),
+        (
+            {
+                "ImagerPixelSpacing": [0.2, 0.1],
+                "PixelSpacing": [0.15, 0.075],
+                "PixelSpacingCalibrationType": "GEOMETRY",
+            },
+            "as 3D Slicer reads the film",
+        ),
+        ({"PixelSpacing": [0.2, 0.1]}, "pixel"),
+        ({}, "pixel"),
+    ],
+)
+@pytest.mark.parametrize("frame", [1, 2])
+def test_it_lies_on_the_film_whatever_was_measured_with(
+    tmp_path: Path, tags: dict[str, Any], unit: str, frame: int
+) -> None:
+    """Resampled onto the DICOM film by ITK, every pixel is where it was: Dice 1.00."""
+    sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
+    path = tmp_path / "film.dcm"
+    stored = np.zeros((2, FILM.rows, FILM.columns), dtype=np.uint8)
+    save(
+        dataset(
+            stored[0],
+            bits_stored=8,
+            SOPClassUID=ComputedRadiographyImageStorage,
+            NumberOfFrames=2,
+            PixelData=stored.tobytes(),
+            **tags,
+        ),
+        path,
+    )
+    film = replace(FILM, spacing=read_radiograph(path, frame=frame).spacing)
+    labels = make_findings(film).labels
+    data = seg_nrrd(as_json(film), labels, film_place(path, frame=frame))
+    assert f"lesionscan_length_unit:={unit}" in header(data)
+    (tmp_path / "a.seg.nrrd").write_bytes(data)
+    onto = sitk.Resample(
+        sitk.ReadImage(str(tmp_path / "a.seg.nrrd")),
+        sitk.ReadImage(str(path)),
+        sitk.Transform(),
+        sitk.sitkNearestNeighbor,
+    )
+    expected = np.zeros_like(stored, dtype=np.int32)
+    expected[frame - 1] = np.where(labels <= 2, labels, 0)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(onto), expected)

@@ -426,6 +426,17 @@ def test_tables_that_cannot_be_used_are_told(
     assert not list((tmp_path / "out").glob("*.csv"))
 
 
+def test_a_byte_order_mark_is_no_part_of_a_table(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    """Spreadsheet programs put one before the first column."""
+    apply_review(copy[1], as_review({}), out=tmp_path / "plain")
+    for name in ("images.csv", "candidates.csv"):
+        path = copy[1] / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    apply_review(copy[1], as_review({}), out=tmp_path / "marked")
+    for name in ("images.csv", "candidates.csv"):
+        assert (tmp_path / "marked" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+
+
 def test_tables_of_two_runs_are_told(copy: tuple[Path, Path], tmp_path: Path) -> None:
     """Candidates of a film that is not listed."""
     lines = (copy[1] / "images.csv").read_text("utf-8").splitlines(keepends=True)

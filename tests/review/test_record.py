@@ -130,3 +130,20 @@ def test_thirty_thousand_films_fit() -> None:
     """A large run's review has room to spare."""
     film = json.dumps(film_review(c1="accepted", c2="rejected", note="x" * 100))
     assert 30_000 * (len(film) + 60) < record.MOST_BYTES
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_is_no_part_of_a_review(tmp_path: Path, encoding: str) -> None:
+    """A review that was saved again by an editor on Windows."""
+    path = tmp_path / "review.json"
+    plain = json.dumps(plain_review(b=film_review(c2="rejected")), ensure_ascii=False)
+    path.write_bytes(plain.encode(encoding))
+    assert load_review(path) == parse_review(plain.encode())
+
+
+def test_a_review_whose_mark_lies_is_refused(tmp_path: Path) -> None:
+    """Half a letter behind the mark of UTF-16."""
+    path = tmp_path / "review.json"
+    path.write_bytes(b"\xff\xfe{")
+    with pytest.raises(ReviewError, match="is not the text it starts as; repair it"):
+        load_review(path)

@@ -170,3 +170,13 @@ def test_killed_in_mid_save_the_file_is_whole(kept: ReviewStore) -> None:
         assert len({film["note"] for film in films.values()}) == 1
         kept.swap(parse_review(read.data), expected=read.etag)
     assert texts <= {"a", "b"}
+
+
+def test_a_review_saved_with_a_byte_order_mark_is_served_without(kept: ReviewStore) -> None:
+    """The page gets JSON, and its next save replaces the file."""
+    review = kept.swap(as_review({"b": film_review()}), expected=NO_REVIEW)
+    kept.path.write_bytes(b"\xef\xbb\xbf" + review.data)
+    read = kept.read()
+    assert read.data == review.data
+    assert read.etag != review.etag
+    assert kept.swap(as_review({}), expected=read.etag).data != review.data

@@ -1,0 +1,209 @@
+"""How many frames, rows and columns uncompressed pixel data hold, whatever the header says."""
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.codes import NoticeCode, notice
+from lesionscan.radiograph import Notice
+from lesionscan.reading.dicom_file import DicomFile, PixelElement
+from lesionscan.reading.limits import check_picture_size
+from lesionscan.reading.pixel_format import PixelFormat
+
+_LOOKED_AT_BYTES = 1 << 20
+"""Enough to tell cells of 16 bits from cells of 8."""
+
+_LOOKED_AT_ROWS = 64
+
+_SMOOTHER = 4
+"""High bytes, or parts of a row, lie so many times closer to each other than to those between."""
+
+_SEAM = 1.5
+"""Times the difference of neighbouring rows, which is noise; seams of two films have far more."""
+
+_STRUCTURE = 4
+"""Times that noise: less is a row that any other would fit, as rows of a black border do."""
+
+_EDGE_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """Uncompressed pixel data that are all there."""
+
+    file: DicomFile
+    start: int
+    length: int
+
+    def read(self, first: int, size: int) -> bytes:
+        self.file.stream.seek(self.start + first)
+        return self.file.stream.read(size)
+
+
+def native_extent(
+    file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, max_megapixels: float
+) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with frames, rows and cells as the length of PixelData has them.
+
+    Parameters
+    ----------
+    file
+        The file; its stream is moved.
+    pixels
+        Where the data are (PS3.5 8.1.1).
+    layout
+        The Image Pixel module (PS3.3 C.7.6.3), NumberOfFrames from C.7.6.6.
+    max_megapixels
+        The setting; a picture of more rows than the header says is checked as well.
+
+    Returns
+    -------
+    layout, notices
+        What is read, and what was assumed. Where data are missing, the format stays as it is, so
+        that no frame is made up.
+
+    Raises
+    ------
+    UnreadableFileError
+        `too_large`.
+    """
+    length = pixels.length or 0
+    is_there = file.stream.seek(0, io.SEEK_END) >= pixels.start + length
+    held, rest = divmod(length, layout.frame_bytes)
+    if not (is_there and file.is_native) or held == 0 or (held == layout.frames and rest <= 1):
+        return layout, []
+    if held < layout.frames:
+        return fewer_frames(layout, held + (rest > 1))
+    data = _Data(file, pixels.start, length)
+    if _has_wide_cells(data, layout):
+        return replace(layout, bits_allocated=16), [
+            notice(
+                NoticeCode.BITS_DISAGREE,
+                "BitsAllocated is 8, but PixelData has twice as many bytes and they are cells of "
+                "16 bits, which were read",
+            )
+        ]
+    if rest <= 1 and _is_interlaced(data, layout, held):
+        columns = layout.columns * held
+        check_picture_size(layout.rows, columns, max_megapixels=max_megapixels)
+        return replace(layout, columns=columns), [
+            notice(
+                NoticeCode.FRAMES_DISAGREE,
+                f"Columns is {layout.columns}, but each row of PixelData goes on over {columns} "
+                "columns, which were read",
+            )
+        ]
+    if rows := _seamless_rows(data, layout):
+        check_picture_size(rows, layout.columns, max_megapixels=max_megapixels)
+        return replace(layout, rows=rows), [
+            notice(
+                NoticeCode.FRAMES_DISAGREE,
+                f"Rows is {layout.rows}, but the picture goes on without a seam over {rows} rows "
+                "of PixelData, which were read",
+            )
+        ]
+    if rest <= 1:
+        return more_frames(layout, held)
+    behind = length - layout.frames * layout.frame_bytes
+    return layout, [
+        notice(
+            NoticeCode.PIXELS_LEFT_OVER,
+            f"PixelData goes on for {behind} bytes behind what Rows, Columns, BitsAllocated and "
+            "NumberOfFrames describe; they were not read, so check these tags",
+        )
+    ]
+
+
+def more_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with the frames that the pixel data hold, more than NumberOfFrames.
+
+    Parameters
+    ----------
+    layout
+        As the header says.
+    held
+        How many there are.
+    """
+    return replace(layout, frames=held), [
+        notice(
+            NoticeCode.FRAMES_DISAGREE,
+            f"NumberOfFrames is {layout.frames} or missing, but PixelData holds {held} pictures of "
+            f"{layout.rows} rows; all were read, so check NumberOfFrames, Rows and Columns",
+        )
+    ]
+
+
+def fewer_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with the frames that the pixel data hold, fewer than NumberOfFrames.
+
+    Parameters
+    ----------
+    layout
+        As the header says.
+    held
+        How many there are, at least 1.
+    """
+    return replace(layout, frames=held), [
+        notice(
+            NoticeCode.FRAMES_DISAGREE,
+            f"NumberOfFrames is {layout.frames}, but PixelData holds {held}, which were read; "
+            "export the image again if some are missing",
+        )
+    ]
+
+
+def _has_wide_cells(data: _Data, layout: PixelFormat) -> bool:
+    """Return whether cells called 8 bit have 16: the high bytes of neighbours are alike."""
+    twice = 2 * layout.frames * layout.frame_bytes
+    if layout.bits_allocated != 8 or layout.samples > 1 or data.length != twice:
+        return False
+    size = min(_LOOKED_AT_BYTES, data.length // 2 * 2)
+    first = (data.length - size) // 4 * 2  # the middle, on a cell's border
+    cells = np.frombuffer(data.read(first, size), "<u2" if data.file.little_endian else ">u2")
+    high, low = (cells >> 8).astype(np.int16), (cells & 255).astype(np.int16)
+    apart = float(np.abs(high - low).mean())
+    return float(np.abs(np.diff(high)).mean()) * _SMOOTHER < apart
+
+
+def _seamless_rows(data: _Data, layout: PixelFormat) -> int | None:
+    """Return how many rows one picture has that goes on behind its last row; None if none does."""
+    rows, rest = divmod(data.length, layout.row_bytes)
+    if layout.frames > 1 or layout.samples > 1 or rest > 1 or layout.rows < _EDGE_ROWS:
+        return None
+    seams = range(layout.rows, rows - _EDGE_ROWS + 1, layout.rows)
+    return rows if seams and all(_is_seamless(data, layout, seam) for seam in seams) else None
+
+
+def _is_interlaced(data: _Data, layout: PixelFormat, parts: int) -> bool:
+    """Return whether one picture was cut into rows that are too short: every second is alike."""
+    if layout.frames > 1 or layout.samples > 1 or min(layout.rows, _LOOKED_AT_ROWS) <= 2 * parts:
+        return False
+    count = min(layout.rows, _LOOKED_AT_ROWS)
+    lines = _lines(data, layout, (layout.rows - count) // 2, count)
+    alike = float(np.abs(lines[parts:] - lines[:-parts]).mean())
+    return alike * _SMOOTHER < float(np.abs(np.diff(lines, axis=0)).mean())
+
+
+def _lines(data: _Data, layout: PixelFormat, first: int, count: int) -> NDArray[np.float32]:
+    """Return rows of uncompressed cells as numbers."""
+    order, kind = "<" if data.file.little_endian else ">", "i" if layout.signed else "u"
+    cells: NDArray[Any] = np.frombuffer(
+        data.read(first * layout.row_bytes, count * layout.row_bytes),
+        f"{order}{kind}{layout.cell_bytes}",
+    )
+    return cells.reshape(count, layout.columns).astype(np.float32)
+
+
+def _is_seamless(data: _Data, layout: PixelFormat, seam: int) -> bool:
+    """Return whether the rows on either side of a seam differ no more than neighbours do."""
+    lines = _lines(data, layout, seam - _EDGE_ROWS, 2 * _EDGE_ROWS)
+    apart = np.abs(np.diff(lines, axis=0)).mean(axis=1)
+    step, others = float(apart[_EDGE_ROWS - 1]), np.delete(apart, _EDGE_ROWS - 1)
+    noise = float(others.max())
+    structure = float(lines[_EDGE_ROWS - 1 : _EDGE_ROWS + 1].std(axis=1).min())
+    # rows that are the same meet where a film is followed by its mirror image
+    is_step = float(others.min()) <= _SEAM * step <= _SEAM**2 * noise
+    return is_step and structure > _STRUCTURE * noise

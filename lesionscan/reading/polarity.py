@@ -1,0 +1,283 @@
+"""Which end of a file's grey scale is bright to a viewer, and so which is bone.
+
+The one place that decides it, for every format. Works on plain values and arrays, so that the
+rules can be read and tested without a file. A viewer applies the modality transform (PS3.3
+C.11.1), then the VOI LUT (C.11.2), then turns MONOCHROME1 round (C.7.6.3.1.2); each step may swap
+dark and bright, and an even number of swaps is none. For Processing values with a stated relation
+to the beam are not meant for viewers: there the relation decides (C.8.11.3.1.2).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.codes import NoticeCode, notice
+from lesionscan.radiograph import Notice
+from lesionscan.reading.grayscale import Greys, Lut, attenuation, inverted, lut_index
+from lesionscan.settings import Polarity
+
+_MIXED = 0.1
+"""Share of a table's ups and downs that may go the other way: padding entries, rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where a transform leads as values grow.
+
+    Attributes
+    ----------
+    tag
+        Keyword of the tag that states it.
+    falls
+        Whether high values become low ones.
+    mixed
+        Whether it does both, so that `falls` is only what holds for most of the picture.
+    """
+
+    tag: str
+    falls: bool
+    mixed: bool = False
+
+    @property
+    def step(self) -> str:
+        """What is told of it."""
+        way = "falls, so that low values become high" if self.falls else "rises"
+        return f"{self.tag} {'on the whole ' if self.mixed else ''}{way}"
+
+
+@dataclass(frozen=True, slots=True)
+class RawRelation:
+    """How For Processing values follow the beam (PS3.3 C.8.11.3.1.2).
+
+    Attributes
+    ----------
+    linear
+        PixelIntensityRelationship LIN; else LOG.
+    bright_is_dense
+        PixelIntensityRelationshipSign -1: high stored values mean little intensity, so bone.
+    """
+
+    linear: bool
+    bright_is_dense: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a DICOM file says about bright and dark.
+
+    Attributes
+    ----------
+    photometric
+        PhotometricInterpretation; MONOCHROME1 shows high values dark.
+    presentation_shape
+        PresentationLUTShape in capitals, empty where it is not there.
+    modality, voi
+        Where the modality transform and the VOI LUT lead; None where there is none.
+    voi_choice
+        Whether the file offers another window or VOI LUT that leads the other way.
+    raw
+        Whether the values are For Processing.
+    relation
+        How they follow the beam, None where that is not stated.
+    """
+
+    photometric: str
+    presentation_shape: str = ""
+    modality: Course | None = None
+    voi: Course | None = None
+    voi_choice: bool = False
+    raw: bool = False
+    relation: RawRelation | None = None
+
+    @property
+    def dark_is_high(self) -> bool:
+        """Whether values are turned round after the VOI LUT."""
+        return self.photometric == "MONOCHROME1"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done to make bone bright.
+
+    Attributes
+    ----------
+    turned
+        Whether high values after the modality transform are dark to a viewer, so that the values
+        are turned round, once.
+    linear
+        Whether the logarithm of the values is to be taken.
+    steps
+        How it was decided, in a viewer's order.
+    notices
+        What contradicts or had to be assumed.
+    """
+
+    turned: bool
+    linear: bool
+    steps: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+
+def lut_course(tag: str, lut: Lut, values: NDArray[Any]) -> Course:
+    """Return where a look-up table leads over the values that occur.
+
+    Parameters
+    ----------
+    tag
+        Keyword of the sequence that holds it.
+    lut
+        The table.
+    values
+        What goes into it: every valid pixel of a picture.
+    """
+    counts = np.bincount(lut_index(values, lut).ravel(), minlength=lut.entries.size)
+    (used,) = np.nonzero(counts)
+    if used.size > 4:  # the ends are black borders and clipped values, often with entries apart
+        used = used[1:-1]
+    counts = counts[used[0] : used[-1] + 1]
+    entries = lut.entries[used[0] : used[-1] + 1].astype(np.float64)
+    steps = np.diff(entries)
+    up, down = float(steps[steps > 0].sum()), float(-steps[steps < 0].sum())
+    mixed = min(up, down) > _MIXED * (up + down)
+    if not mixed:
+        return Course(tag, down > up)
+    # What most pixels do: the covariance of value and entry over the picture.
+    weights = counts / counts.sum()
+    at = np.arange(entries.size)
+    falls = float((weights * (at - weights @ at) * entries).sum()) < 0
+    return Course(tag, falls, mixed=True)
+
+
+def decide(claims: Claims, polarity: Polarity) -> Decision:
+    """Decide which end of the values after the modality transform is bone.
+
+    Parameters
+    ----------
+    claims
+        What the file says.
+    polarity
+        How bone looks in a viewer, by the user.
+    """
+    relation, voi_falls = claims.relation, claims.voi is not None and claims.voi.falls
+    viewer_turns = claims.dark_is_high != voi_falls
+    turned, notices = viewer_turns, list(_doubts(claims))
+    if relation is not None:
+        turned = relation.bright_is_dense == _modality_falls(claims)
+        if turned != viewer_turns:
+            notices.append(
+                notice(
+                    NoticeCode.POLARITY_DISAGREEMENT,
+                    "PixelIntensityRelationshipSign contradicts PhotometricInterpretation; for raw "
+                    "detector values the sign is believed",
+                )
+            )
+    steps = [*_steps(claims)]
+    if polarity == "bone-dark":
+        steps.append("you say that bone is dark in viewers")
+        turned = not turned
+    steps.append(f"so bone is {'low' if turned else 'high'} after the modality transform")
+    linear = relation is not None and relation.linear
+    return Decision(turned, linear, tuple(steps), tuple(notices))
+
+
+def bone_bright(greys: Greys, decision: Decision) -> Greys:
+    """Make bone bright, exactly once.
+
+    Parameters
+    ----------
+    greys
+        After the modality transform.
+    decision
+        By `decide`.
+    """
+    if decision.linear:
+        return attenuation(greys, linear=True, bright_is_dense=not decision.turned)
+    return inverted(greys) if decision.turned else greys
+
+
+def raster_steps(photometric: str | None, polarity: Polarity) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a PNG, JPEG or TIFF picture is to be turned round, and why.
+
+    Parameters
+    ----------
+    photometric
+        "MINISWHITE" where a TIFF says that 0 is white; these formats say nothing else.
+    polarity
+        How bone looks in a viewer, by the user.
+    """
+    turned = photometric == "MINISWHITE"
+    steps = ["MINISWHITE: turned round" if turned else "high values are bright to viewers"]
+    if polarity == "bone-dark":
+        steps.append("you say that bone is dark in viewers")
+        turned = not turned
+    steps.append(f"so bone is {'low' if turned else 'high'} in the file's values")
+    return turned, tuple(steps)
+
+
+def _modality_falls(claims: Claims) -> bool:
+    return claims.modality is not None and claims.modality.falls
+
+
+def _steps(claims: Claims) -> Iterator[str]:
+    """Tell what was read, in the order in which a viewer goes."""
+    if claims.modality is not None:
+        yield claims.modality.step
+    if claims.relation is not None:
+        end = "bright" if claims.relation.bright_is_dense else "dark"
+        sign = -1 if claims.relation.bright_is_dense else 1
+        yield f"PixelIntensityRelationshipSign {sign}: bone is {end} in the stored values"
+        return
+    if claims.voi is not None:
+        yield claims.voi.step
+    yield f"{claims.photometric}: {'turned round' if claims.dark_is_high else 'not turned'}"
+    if claims.presentation_shape in ("IDENTITY", "INVERSE"):
+        agrees = (claims.presentation_shape == "INVERSE") == claims.dark_is_high
+        yield "PresentationLUTShape agrees" if agrees else "PresentationLUTShape is not believed"
+
+
+def _doubts(claims: Claims) -> Iterator[Notice]:
+    """Say what contradicts, what had to be assumed, and what swaps dark and bright."""
+    if claims.presentation_shape == ("IDENTITY" if claims.dark_is_high else "INVERSE"):
+        yield notice(
+            NoticeCode.POLARITY_DISAGREEMENT,
+            "PresentationLUTShape contradicts PhotometricInterpretation, which is believed",
+        )
+    if claims.raw:
+        yield _raw_notice(claims.relation)
+    # a viewer shows the output of a modality LUT; only the relation to the beam needs its course
+    decisive = (claims.modality,) if claims.relation is not None else (claims.voi,)
+    for course in decisive:
+        if course is not None and course.mixed:
+            way = "falling" if course.falls else "rising"
+            yield notice(
+                NoticeCode.POLARITY_AMBIGUOUS,
+                f"{course.tag} both rises and falls over the picture's values; it was taken as "
+                f"{way}, which it is for most pixels (--polarity says otherwise)",
+            )
+    if claims.voi_choice and claims.relation is None:
+        yield notice(
+            NoticeCode.POLARITY_AMBIGUOUS,
+            "the first table of VOILUTSequence and another, or WindowCenter, show bone at opposite "
+            "ends; the first table was taken (--polarity says otherwise)",
+        )
+    for course in (claims.modality, claims.voi if claims.relation is None else None):
+        if course is not None and course.falls:
+            yield notice(
+                NoticeCode.POLARITY_TURNED,
+                f"{course.tag} falls, so low values are the bright ones to viewers unless another "
+                "step turns them back; bone was made bright accordingly",
+            )
+
+
+def _raw_notice(relation: RawRelation | None) -> Notice:
+    """Say that values are raw, and what was made of them."""
+    if relation is None:
+        return notice(
+            NoticeCode.FOR_PROCESSING,
+            "raw detector values without a stated relation to the beam; used as they are",
+        )
+    treatment = "their logarithm was taken" if relation.linear else "already logarithmic"
+    return notice(NoticeCode.FOR_PROCESSING, f"raw detector values; {treatment}")

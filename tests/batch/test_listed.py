@@ -1,0 +1,48 @@
+"""Lists of films, in the encodings and with the marks that programs on Windows write."""
+
+from pathlib import Path
+
+import pytest
+
+from lesionscan.batch.discover import InputError
+from lesionscan.batch.listed import read_list
+
+NAMES = [Path("films/knee.dcm"), Path("films/Hüfte 2.dcm"), Path("other/骨.png")]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_every_unicode_is_read(encoding: str, ending: str) -> None:
+    """With a byte order mark or, for UTF-16, without."""
+    text = "".join(f"{name}{ending}" for name in NAMES)
+    assert read_list(text.encode(encoding)) == NAMES
+
+
+def test_a_mark_of_the_other_byte_order() -> None:
+    """UTF-16 with its big end first."""
+    text = "\ufeff" + "\n".join(map(str, NAMES))
+    assert read_list(text.encode("utf-16-be")) == NAMES
+
+
+def test_names_between_null_bytes_stay_what_they_are() -> None:
+    """`find -print0` writes no line ends, and quotation marks there belong to a name."""
+    assert read_list(b'a.dcm\0"b".dcm\0c\0') == [Path("a.dcm"), Path('"b".dcm'), Path("c")]
+
+
+def test_quotation_marks_are_no_part_of_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from "Copy as path" of Windows; a file of that very name is taken first."""
+    monkeypatch.chdir(tmp_path)
+    Path('"b.dcm"').touch()
+    assert read_list(b'"a b.dcm"\n"b.dcm"\n"\n""\n') == [
+        Path("a b.dcm"), Path('"b.dcm"'), Path('"'), Path('""')
+    ]  # fmt: skip
+
+
+def test_half_a_letter_is_refused() -> None:
+    """A list cut off within a letter says what to do."""
+    with pytest.raises(InputError, match="not the text it starts as; save it as UTF-8"):
+        read_list("knee.dcm\n".encode("utf-16") + b"x")

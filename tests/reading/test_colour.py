@@ -1,0 +1,212 @@
+"""A few coloured pixels make no colour photograph; many do."""
+
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, read_radiograph
+from lesionscan.reading.colour import MOST_COLOURED, from_channels, from_luma_chroma
+from tests.reading.dicom_maker import dataset, save
+
+GREY = (np.add.outer(np.arange(200), np.arange(150)) % 256).astype(np.uint8)
+RED = (250, 10, 10)
+
+
+def said(radiograph: Radiograph) -> dict[str, str]:
+    """Return the messages by their codes."""
+    return {entry.code: entry.message for entry in radiograph.notices}
+
+
+def with_marker(rows: int, columns: int) -> NDArray[np.uint8]:
+    """Return a grey film with a red marker of that size in its first corner."""
+    film = np.dstack([GREY] * 3)
+    film[:rows, :columns] = RED
+    return film
+
+
+def test_grey_channels() -> None:
+    """Equal channels are grey unchanged, near-equal ones are averaged, others are colour."""
+    grey = np.array([[10, 200]], dtype=np.uint8)
+    equal = np.dstack([grey] * 3)
+    np.testing.assert_array_equal(from_channels(equal, full_scale=255).greys, grey)
+    near = equal.copy()
+    near[0, 0] = (10, 13, 16)
+    merged = from_channels(near, full_scale=255)
+    assert merged.greys.tolist() == [[13.0, 200.0]]
+    assert merged.coloured == 0
+    near[0, 0] = (10, 13, 19)
+    with pytest.raises(UnreadableFileError, match="a colour photograph is not a radiograph"):
+        from_channels(near, full_scale=255)
+
+
+def test_luma_chroma() -> None:
+    """Chroma at half the scale is grey; away from it, colour."""
+    picture = np.full((10, 10, 3), 128, dtype=np.uint8)
+    picture[..., 0] = 7
+    assert (from_luma_chroma(picture, full_scale=255).greys == 7).all()
+    picture[0, 0, 1] = 140
+    assert from_luma_chroma(picture, full_scale=255).coloured == 0.01
+    picture[..., 1] = 140
+    with pytest.raises(UnreadableFileError, match="a colour photograph is not a radiograph"):
+        from_luma_chroma(picture, full_scale=255)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize(("rows", "columns", "percent"), [(1, 3, "0.01"), (20, 30, "2")])
+def test_a_marker_is_ignored(
+    tmp_path: Path, name: str, rows: int, columns: int, percent: str
+) -> None:
+    """From 0.01 % to 2 % of coloured pixels: the film's greys are exact, and it is said."""
+    Image.fromarray(with_marker(rows, columns)).save(tmp_path / name)
+    read = read_radiograph(tmp_path / name)
+    expected = GREY.astype(np.float32)
+    expected[:rows, :columns] = sum(RED) / 3
+    np.testing.assert_array_equal(read.pixels, expected)
+    assert read.valid.all()
+    assert said(read)["colour_ignored"].startswith(f"{percent} % of the pixels are coloured")
+
+
+def test_a_marker_in_sixteen_bits(tmp_path: Path) -> None:
+    """Deep colour is judged on its own scale, and keeps its depth."""
+    deep = with_marker(5, 5).astype(np.uint16) * 257
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep))
+    read = read_radiograph(tmp_path / "a.png")
+    np.testing.assert_array_equal(read.pixels[5:], GREY[5:].astype(np.float32) * 257)
+    assert "colour_ignored" in said(read)
+
+
+def test_coloured_noise_of_a_jpeg(tmp_path: Path) -> None:
+    """Noise of its own in each channel, as colour scanners make it, leaves the film readable."""
+    noise = np.random.default_rng(0).normal(0, 3, (*GREY.shape, 3))
+    noisy = np.clip(100.0 + GREY[..., None] / 4 + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(tmp_path / "a.jpg", quality=95, subsampling=0)
+    read = read_radiograph(tmp_path / "a.jpg")
+    assert "colour_ignored" in said(read)
+    assert np.abs(read.pixels - (100.0 + GREY / 4)).max() < 15
+
+
+def test_more_colour_than_a_marker_is_a_photograph(tmp_path: Path) -> None:
+    """The share decides, on either side of the limit; what to do is said."""
+    rows = int(MOST_COLOURED * 200)
+    Image.fromarray(with_marker(rows, 150)).save(tmp_path / "a.png")
+    assert "colour_ignored" in said(read_radiograph(tmp_path / "a.png"))
+    Image.fromarray(with_marker(rows + 1, 150)).save(tmp_path / "a.png")
+    with pytest.raises(UnreadableFileError, match="convert it to greyscale, for example") as caught:
+        read_radiograph(tmp_path / "a.png")
+    assert caught.value.code == "colour_photograph"
+
+
+@pytest.mark.parametrize("tint", [(1.0, 0.95, 0.8), (0.75, 0.9, 1.0)])
+def test_a_tinted_film_is_refused_with_the_way_out(
+    tmp_path: Path, tint: tuple[float, float, float]
+) -> None:
+    """A photograph of a light box is coloured everywhere."""
+    tinted = (GREY[..., None] * np.array(tint)).astype(np.uint8)
+    Image.fromarray(tinted).save(tmp_path / "a.jpg", quality=95)
+    with pytest.raises(UnreadableFileError, match=r"light box.*magick FILE -colorspace Gray"):
+        read_radiograph(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("quality", [75, 98])
+@pytest.mark.parametrize("mode", ["RGB", "YCbCr"])
+def test_luma_and_chroma_of_a_jpeg_in_a_tiff(tmp_path: Path, mode: str, quality: int) -> None:
+    """A grey film saved as a colour JPEG inside a TIFF is grey."""
+    colour = Image.fromarray(np.dstack([GREY // 2] * 3)).convert(mode)
+    colour.save(tmp_path / "a.tif", compression="jpeg", quality=quality)
+    read = read_radiograph(tmp_path / "a.tif")
+    assert np.abs(read.pixels - GREY // 2).mean() < 5
+    assert read.photometric_interpretation == mode.upper()
+
+
+def test_luma_and_chroma_without_jpeg(tmp_path: Path) -> None:
+    """Uncompressed luma is the grey, exactly; real chroma is colour."""
+    luma_chroma = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
+
+    def write() -> Path:
+        tifffile.imwrite(tmp_path / "a.tif", luma_chroma, photometric="ycbcr", subsampling=(1, 1))
+        return tmp_path / "a.tif"
+
+    np.testing.assert_array_equal(read_radiograph(write()).pixels, GREY)
+    luma_chroma[:3, :3, 1] = 200
+    assert "colour_ignored" in said(read_radiograph(write()))
+    luma_chroma[..., 1] = 200
+    with pytest.raises(UnreadableFileError, match="colour photograph"):
+        read_radiograph(write())
+
+
+def palette(red: NDArray[Any], green: NDArray[Any], blue: NDArray[Any]) -> dict[str, Any]:
+    """Return the tags of a palette of 256 entries of 16 bits."""
+    tags: dict[str, Any] = {}
+    for name, entries in (("Red", red), ("Green", green), ("Blue", blue)):
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        tags[f"{name}PaletteColorLookupTableData"] = entries.astype("<u2").tobytes()
+    return tags
+
+
+@pytest.mark.parametrize("packing", ["explicit", "implicit", "rle"])
+@pytest.mark.parametrize("falling", [False, True])
+def test_a_grey_palette_of_dicom(tmp_path: Path, packing: str, falling: bool) -> None:
+    """PALETTE COLOR that is a ramp, rising or falling, is grey as viewers show it."""
+    ramp = np.arange(256)[:: -1 if falling else 1] * 257
+    stored = dataset(
+        GREY,
+        bits_stored=8,
+        photometric="PALETTE COLOR",
+        packing=packing,
+        **palette(ramp, ramp, ramp),
+    )
+    read = read_radiograph(save(stored, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(read.pixels, ramp[GREY])
+    assert "colour_ignored" not in said(read)
+
+
+def test_colours_in_a_palette_of_dicom(tmp_path: Path) -> None:
+    """One coloured entry that few pixels use is ignored; a coloured palette is refused."""
+    ramp = np.arange(256) * 257
+    red = ramp.copy()
+    red[100] = 65535
+    film = np.minimum(GREY, 99)
+    film[:2, :2] = 100
+    path = tmp_path / "a.dcm"
+    tags = palette(red, ramp, ramp)
+    save(dataset(film, bits_stored=8, photometric="PALETTE COLOR", **tags), path)
+    read = read_radiograph(path)
+    np.testing.assert_array_equal(read.pixels[2:], film[2:].astype(np.float32) * 257)
+    assert "colour_ignored" in said(read)
+    tags = palette(65535 - ramp, ramp, ramp)
+    save(dataset(film, bits_stored=8, photometric="PALETTE COLOR", **tags), path)
+    with pytest.raises(UnreadableFileError, match="colour photograph is not a radiograph"):
+        read_radiograph(path)
+
+
+def test_a_palette_that_cannot_be_used(tmp_path: Path) -> None:
+    """One that is missing or in segments is a fault of the header, which is named."""
+    path = tmp_path / "a.dcm"
+    save(dataset(GREY, bits_stored=8, photometric="PALETTE COLOR"), path)
+    with pytest.raises(UnreadableFileError, match="red palette has no usable descriptor") as caught:
+        read_radiograph(path)
+    assert caught.value.code == "bad_header"
+    segments: dict[str, Any] = {"SegmentedRedPaletteColorLookupTableData": b"\0\0\1\0\0\0"}
+    save(dataset(GREY, bits_stored=8, photometric="PALETTE COLOR", **segments), path)
+    with pytest.raises(UnreadableFileError, match="stored in segments, which are not read"):
+        read_radiograph(path)
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+def test_a_marker_in_a_dicom_film(tmp_path: Path, photometric: str) -> None:
+    """Secondary captures often have one."""
+    film = with_marker(4, 6)
+    if photometric == "YBR_FULL":
+        film = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
+        film[:4, :6, 2] = 240
+    ds = dataset(film, bits_stored=8, photometric=photometric)
+    read = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(read.pixels[4:], GREY[4:])
+    assert "colour_ignored" in said(read)

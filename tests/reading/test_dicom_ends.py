@@ -1,0 +1,102 @@
+"""Compressed films that go on behind the last pixel: the picture is the exact one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.encaps import encapsulate
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, read_radiograph
+from tests.reading.dicom_maker import LOSSLESS, dataset, encode, save
+from tests.reading.test_dicom_bits import film
+
+JPEG_FAMILY = ["jpeg_lossless", "jpeg_ls", "jpeg2000", "htj2k"]
+EMPTY_ITEM = b"\xfe\xff\x00\xe0" + bytes(4)
+
+
+def stream_of(packing: str) -> bytes:
+    """Return the film as one codestream, without padding."""
+    stream = encode(film(12).astype(np.uint16), 12, packing)
+    return stream if packing == "rle" else stream.rstrip(b"\0")
+
+
+def read(packing: str, data: bytes, folder: Path) -> tuple[Radiograph, bool]:
+    """Read encapsulated pixel data; return what was read, and whether it is doubtful."""
+    ds = dataset(film(12), bits_stored=12, packing=packing)
+    ds.PixelData = data
+    radiograph = read_radiograph(save(ds, folder / "a.dcm"))
+    return radiograph, "pixel_data_doubtful" in {one.code for one in radiograph.notices}
+
+
+@pytest.mark.parametrize("packing", JPEG_FAMILY)
+@pytest.mark.parametrize(
+    "behind", [b"\0", bytes(300), b"\x20", b"\xff\xd9", b"\x37\x99" * 50, b"\xff" * 7]
+)
+def test_bytes_behind_the_end_marker_are_no_picture(
+    tmp_path: Path, packing: str, behind: bytes
+) -> None:
+    """Whatever they are, the values are exact and nothing is doubtful."""
+    radiograph, doubtful = read(packing, encapsulate([stream_of(packing) + behind]), tmp_path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert not doubtful
+
+
+@pytest.mark.parametrize("packing", LOSSLESS)
+@pytest.mark.parametrize(
+    "behind",
+    [EMPTY_ITEM, b"\xfc\xff\xfc\xffOB\0\0\4\0\0\0\0\0\0\0", b"\x37\x99" * 5, bytes(9)],
+    ids=["an empty fragment", "an element", "junk", "zeros"],
+)
+def test_what_follows_the_last_fragment_is_no_picture(
+    tmp_path: Path, packing: str, behind: bytes
+) -> None:
+    """In the place of the end marker of the sequence, or before it."""
+    data = encapsulate([stream_of(packing)]) + behind
+    radiograph, doubtful = read(packing, data, tmp_path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert not doubtful
+
+
+@pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg_ls"])
+def test_fill_bytes_may_stand_before_the_end_marker(tmp_path: Path, packing: str) -> None:
+    """ITU-T T.81 B.1.1.2 allows them."""
+    filled = stream_of(packing)[:-2] + b"\xff\xff\xff\xd9"
+    radiograph, doubtful = read(packing, encapsulate([filled]), tmp_path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert not doubtful
+
+
+@pytest.mark.parametrize("packing", ["jpeg2000", "htj2k"])
+@pytest.mark.parametrize("between", [b"\0", b"\xff", b"\x31" * 40])
+def test_bytes_behind_the_last_tile_are_passed_over(
+    tmp_path: Path, packing: str, between: bytes
+) -> None:
+    """A tile-part says how long it is; what follows it before the end marker is doubtful."""
+    stream = stream_of(packing)
+    data = encapsulate([stream[:-2] + between + b"\xff\xd9"])
+    radiograph, doubtful = read(packing, data, tmp_path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert doubtful
+
+
+@pytest.mark.parametrize("packing", LOSSLESS)
+@pytest.mark.parametrize("behind", [b"", bytes(300), b"\x20", b"\xff\xd9", b"\x37\x99" * 50])
+def test_what_lies_behind_makes_no_half_film_whole(
+    tmp_path: Path, packing: str, behind: bytes
+) -> None:
+    """A film cut anywhere is refused, or doubtful where the bytes decode to as many pixels."""
+    whole = stream_of(packing)
+    end = b"" if packing == "rle" else b"\xff\xd9"
+    for share in (0.3, 0.6, 0.97):
+        cut = whole[: int(len(whole) * share)] + behind + end
+        found = outcome(packing, encapsulate([cut]), tmp_path)
+        assert found in {"truncated", "undecodable"} or (found == "doubtful" and share > 0.9)
+
+
+def outcome(packing: str, data: bytes, folder: Path) -> str:
+    """Return the code of a failure, or whether what was read is doubtful or whole."""
+    try:
+        return "doubtful" if read(packing, data, folder)[1] else "whole"
+    except UnreadableFileError as error:
+        return error.code

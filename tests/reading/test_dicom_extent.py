@@ -1,0 +1,211 @@
+"""More or fewer pictures and rows in PixelData than the header says: none is lost in silence."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.tag import Tag
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, open_radiographs, read_radiograph
+from lesionscan.settings import Settings
+from tests.reading.dicom_maker import LOSSLESS, NATIVE, Array, dataset, encode, ramp, save
+from tests.reading.test_dicom_bits import film
+
+CODES = {"frames_disagree", "pixels_left_over"}
+
+
+def stack(count: int = 3) -> list[Array]:
+    """Return pictures of which no two are alike."""
+    one = film(12)
+    return [one, one[:, ::-1], one[::-1], one[::-1, ::-1]][:count]
+
+
+def several(packing: str, pictures: list[Array], **tags: Any) -> Dataset:  # noqa: ANN401
+    """Return a file of these pictures, whose tags say `tags`."""
+    ds = dataset(pictures[0], bits_stored=12, packing=packing)
+    if packing in NATIVE:
+        ds.PixelData = dataset(np.concatenate(pictures), bits_stored=12, packing=packing).PixelData
+    else:
+        ds.PixelData = encapsulate([encode(one.astype(np.uint16), 12, packing) for one in pictures])
+    for keyword, value in tags.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def read_all(path: Path) -> list[Radiograph]:
+    """Read every picture of a file."""
+    with open_radiographs(path) as frames:
+        return [frames.read(number) for number in range(1, frames.count + 1)]
+
+
+def said(radiograph: Radiograph) -> list[str]:
+    """Return what was said of frames, rows and bytes left over."""
+    return [one.message for one in radiograph.notices if one.code in CODES]
+
+
+@pytest.mark.parametrize("packing", [*NATIVE, *LOSSLESS])
+@pytest.mark.parametrize("frames", [None, 1, 2, 3, 4, 900])
+def test_the_pictures_are_those_of_the_data(
+    tmp_path: Path, packing: str, frames: int | None
+) -> None:
+    """NumberOfFrames missing, too small, right, too large: three pictures are three."""
+    tags = {} if frames is None else {"NumberOfFrames": frames}
+    read = read_all(save(several(packing, stack(), **tags), tmp_path / "a.dcm"))
+    for one, expected in zip(read, stack(), strict=True):
+        np.testing.assert_array_equal(one.pixels, expected)
+        assert len(said(one)) == (frames != 3)
+        assert all("NumberOfFrames is" in message and " 3" in message for message in said(one))
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR IS")
+@pytest.mark.parametrize("value", [b"2147483648", b"-3", b"three ", b"0 "])
+@pytest.mark.parametrize("packing", ["explicit", "jpeg2000"])
+def test_what_is_no_number_of_frames_costs_none(tmp_path: Path, value: bytes, packing: str) -> None:
+    """The data say how many there are."""
+    ds = several(packing, stack(2))
+    tag = Tag("NumberOfFrames")
+    ds[tag] = RawDataElement(tag, "IS", len(value), value, 0, False, True)
+    read = read_all(save(ds, tmp_path / "a.dcm"))
+    for one, expected in zip(read, stack(2), strict=True):
+        np.testing.assert_array_equal(one.pixels, expected)
+        assert said(one)
+
+
+@pytest.mark.parametrize("rows", [45, 30, 60, 70])
+@pytest.mark.parametrize("packing", ["explicit", "big_endian", "deflated"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_film_that_goes_on_without_a_seam_is_one(
+    tmp_path: Path, rows: int, packing: str, *, signed: bool
+) -> None:
+    """Rows too small, by the half or another part: all rows are one picture."""
+    stored = film(12) - 2048 * signed
+    ds = dataset(stored, bits_stored=12, packing=packing, signed=signed)
+    if signed:  # with sign bits in the whole cell
+        ds.PixelData = stored.astype(">i2" if packing == "big_endian" else "<i2").tobytes()
+    ds.Rows = rows
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+    assert len(said(radiograph)) == 1
+    assert f"Rows is {rows}, but the picture goes on without a seam over 90" in said(radiograph)[0]
+
+
+@pytest.mark.parametrize("columns", [60, 40, 30])
+@pytest.mark.parametrize("packing", ["explicit", "big_endian"])
+def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, packing: str) -> None:
+    """Columns too small: the parts of each row are put together again."""
+    ds = dataset(film(12), bits_stored=12, packing=packing, Columns=columns)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert f"Columns is {columns}, but each row of PixelData goes on" in said(radiograph)[0]
+
+
+def test_a_film_of_more_rows_has_the_same_limit(tmp_path: Path) -> None:
+    """The size that is read is checked, not only the one that is declared."""
+    ds = dataset(film(12), bits_stored=12, Rows=45)
+    with pytest.raises(UnreadableFileError, match="90 x 120 pixels are more") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"), settings=Settings(max_megapixels=0.006))
+    assert caught.value.code == "too_large"
+
+
+def test_black_borders_are_no_proof_of_one_film(tmp_path: Path) -> None:
+    """Where any row would fit, each whole part is a picture of its own."""
+    framed = np.pad(film(12), 8)
+    read = read_all(save(several("explicit", [framed, framed[::-1]]), tmp_path / "a.dcm"))
+    np.testing.assert_array_equal([one.pixels for one in read], [framed, framed[::-1]])
+
+
+@pytest.mark.parametrize("packing", ["explicit", "big_endian"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_cells_of_16_bits_called_8_are_found(tmp_path: Path, packing: str, frames: int) -> None:
+    """BitsAllocated 8 over twice as many bytes: the film is whole, with its values."""
+    ds = several(packing, stack(frames), NumberOfFrames=frames)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
+    read = read_all(save(ds, tmp_path / "a.dcm"))
+    for one, expected in zip(read, stack(frames), strict=True):
+        np.testing.assert_array_equal(one.pixels, expected)
+        messages = [entry.message for entry in one.notices if entry.code == "bits_disagree"]
+        assert "BitsAllocated is 8, but PixelData has twice as many bytes" in messages[0]
+        assert "BitsStored is 8, but the pixel values take 12 bits" in messages[1]
+
+
+def test_two_films_of_8_bits_are_not_called_one_of_16(tmp_path: Path) -> None:
+    """Neighbours in a picture of 8 bits are as near as those after the next."""
+    one = film(8)
+    ds = dataset(one, bits_stored=8)
+    ds.PixelData = np.stack([one, one[::-1]]).astype(np.uint8).tobytes()
+    read = read_all(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal([each.pixels for each in read], [one, one[::-1]])
+
+
+@pytest.mark.parametrize("behind", [2, 50, 1000])
+def test_bytes_behind_the_picture_are_told(tmp_path: Path, behind: int) -> None:
+    """What makes no whole picture is not read; a byte that makes the length even is nothing."""
+    ds = dataset(film(12), bits_stored=12)
+    ds.PixelData += bytes(behind)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert f"goes on for {behind} bytes behind what Rows, Columns" in said(radiograph)[0]
+    odd = dataset(ramp(8, rows=3, columns=5), bits_stored=8)
+    assert not said(read_radiograph(save(odd, tmp_path / "b.dcm")))
+
+
+@pytest.mark.parametrize("frames", [3, 900])
+def test_part_of_a_frame_is_never_filled_up(tmp_path: Path, frames: int) -> None:
+    """The whole ones are read; the one of which a part is there is truncated."""
+    ds = several("explicit", stack(2), NumberOfFrames=frames)
+    ds.PixelData = ds.PixelData[:-500]
+    with open_radiographs(save(ds, tmp_path / "a.dcm")) as opened:
+        assert opened.count == 2
+        np.testing.assert_array_equal(opened.read(1).pixels, film(12))
+        with pytest.raises(UnreadableFileError) as caught:
+            opened.read(2)
+    assert caught.value.code == "truncated"
+
+
+def test_a_cut_file_has_the_frames_that_it_says(tmp_path: Path) -> None:
+    """Where bytes are missing that the element counts, the missing frames fail one by one."""
+    path = save(several("explicit", stack(), NumberOfFrames=3), tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes()[: -2 * 90 * 120 - 7])
+    with open_radiographs(path) as opened:
+        assert opened.count == 3
+        np.testing.assert_array_equal(opened.read(1).pixels, film(12))
+        for number in (2, 3):
+            with pytest.raises(UnreadableFileError, match="ends before the picture"):
+                opened.read(number)
+
+
+def test_more_pictures_than_the_setting_are_refused(tmp_path: Path) -> None:
+    """Those of the data count."""
+    path = save(several("explicit", stack()), tmp_path / "a.dcm")
+    with pytest.raises(UnreadableFileError, match="3 pictures, more than 2") as caught:
+        read_radiograph(path, settings=Settings(max_frames=2))
+    assert caught.value.code == "multi_frame"
+    with pytest.raises(UnreadableFileError, match="3 pictures; say which"):
+        read_radiograph(path)
+
+
+@pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg_ls", "jpeg2000", "htj2k"])
+def test_a_second_picture_in_the_same_fragment_is_told(tmp_path: Path, packing: str) -> None:
+    """The first is read; that another follows is said."""
+    ds = dataset(film(12), bits_stored=12, packing=packing)
+    streams = [encode(one.astype(np.uint16), 12, packing) for one in stack(2)]
+    ds.PixelData = encapsulate([b"".join(streams)])
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    assert "another compressed picture follows the first" in said(radiograph)[0]
+    ds.PixelData = encapsulate([streams[0]])
+    assert not said(read_radiograph(save(ds, tmp_path / "a.dcm")))
+
+
+def test_a_compressed_film_of_more_rows_is_refused_with_both_sizes(tmp_path: Path) -> None:
+    """Half a film is never shown for the whole."""
+    for packing in LOSSLESS:
+        ds = several(packing, stack(1), Rows=45)
+        with pytest.raises(UnreadableFileError, match="45") as caught:
+            read_radiograph(save(ds, tmp_path / "a.dcm"))
+        assert caught.value.code == "undecodable"

@@ -1,0 +1,245 @@
+"""Bone is bright where viewers show it bright, whichever tag turns it round."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import open_radiographs, read_radiograph
+from lesionscan.reading.grayscale import Lut
+from lesionscan.reading.polarity import Claims, Course, RawRelation, decide, lut_course
+from lesionscan.settings import Polarity, Settings
+from tests.reading.dicom_maker import dataset, ramp, save
+
+UP = np.arange(4096)
+DOWN = UP[::-1]
+S_CURVE = np.rint(4095 / (1 + np.exp((UP / 4095 - 0.5) * 8))).astype(int)
+FILM = ramp(12, rows=40, columns=50)
+RAW: dict[str, Any] = {"PresentationIntentType": "FOR PROCESSING"}
+
+
+def table(entries: NDArray[Any], *, first: int = 0, bits: int = 12) -> Dataset:
+    """Return an item of a modality or VOI LUT sequence."""
+    item = Dataset()
+    item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [len(entries), first, bits])
+    item.add_new("LUTData", "US", [int(entry) for entry in entries])
+    return item
+
+
+def voi(*items: Dataset) -> dict[str, Any]:
+    """Return the tags of VOI LUTs."""
+    return {"VOILUTSequence": Sequence(items)}
+
+
+def modality(item: Dataset) -> dict[str, Any]:
+    """Return the tags of a modality LUT."""
+    return {"ModalityLUTSequence": Sequence([item])}
+
+
+def read(
+    tmp_path: Path,
+    stored: NDArray[Any],
+    *,
+    photometric: str = "MONOCHROME2",
+    signed: bool = False,
+    settings: Settings | None = None,
+    **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
+) -> Radiograph:
+    """Write a film of 12 bits and read it."""
+    ds = dataset(stored, bits_stored=12, photometric=photometric, signed=signed, **tags)
+    return read_radiograph(save(ds, tmp_path / "a.dcm"), settings=settings)
+
+
+def said(radiograph: Radiograph, code: str) -> str:
+    """Return the messages of one code in one line."""
+    return " ".join(one.message for one in radiograph.notices if one.code == code)
+
+
+@pytest.mark.parametrize("entries", [DOWN, S_CURVE, np.where(UP == 0, 0, DOWN)])
+def test_a_falling_voi_table_turns_monochrome2(tmp_path: Path, entries: NDArray[Any]) -> None:
+    """Low values are shown bright: straight, curved, and with a black entry for padding."""
+    film = read(tmp_path, 4095 - FILM, **voi(table(entries)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert "VOILUTSequence falls" in said(film, "polarity_turned")
+    assert film.polarity_steps == (
+        "VOILUTSequence falls, so that low values become high",
+        "MONOCHROME2: not turned",
+        "so bone is low after the modality transform",
+    )
+
+
+def test_a_falling_voi_table_and_monochrome1_turn_twice(tmp_path: Path) -> None:
+    """Twice round is not turned."""
+    film = read(tmp_path, FILM, photometric="MONOCHROME1", **voi(table(DOWN)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert film.polarity_steps[-1] == "so bone is high after the modality transform"
+
+
+def test_a_falling_voi_table_of_eight_bits_and_of_signed_values(tmp_path: Path) -> None:
+    """Whatever the depth of the table and the sign of what goes into it."""
+    film = read(tmp_path, 4095 - FILM, **voi(table(np.arange(255, -1, -1), first=1900, bits=8)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    signed = FILM - 2048
+    film = read(tmp_path, -1 - signed, signed=True, **voi(table(DOWN, first=-2048)))
+    np.testing.assert_array_equal(film.pixels, signed)
+
+
+def test_a_rising_voi_table_changes_nothing(tmp_path: Path) -> None:
+    """Nor is anything said."""
+    film = read(tmp_path, FILM, **voi(table(UP)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert not {one.code for one in film.notices} & {"polarity_turned", "polarity_ambiguous"}
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("entries", [UP, DOWN, S_CURVE])
+@pytest.mark.parametrize("polarity", ["auto", "bone-dark"])
+def test_what_is_searched_is_bright_where_what_is_shown_is(
+    tmp_path: Path, photometric: str, entries: NDArray[Any], polarity: Polarity
+) -> None:
+    """The analysed and the shown picture agree about bright and dark."""
+    ds = dataset(FILM, bits_stored=12, photometric=photometric, **voi(table(entries)))
+    path = save(ds, tmp_path / "a.dcm")
+    with open_radiographs(path, settings=Settings(polarity=polarity)) as frames:
+        shown, film = frames.show(1), frames.read(1)
+    assert shown is not None
+    assert np.corrcoef(shown.ravel(), film.pixels.ravel())[0, 1] > 0.8
+
+
+def test_a_table_that_rises_and_falls_is_taken_as_for_most_pixels(tmp_path: Path) -> None:
+    """It is said which tag is ambiguous, and what was assumed."""
+    roof = np.minimum(UP, 4095 - UP) * 2
+    film = read(tmp_path, FILM // 2, **voi(table(roof)))
+    assert not said(film, "polarity_ambiguous"), "only its rising half is used"
+    film = read(
+        tmp_path, np.where(FILM < 1000, FILM // 2 + 1300, FILM // 2 + 2000), **voi(table(roof))
+    )
+    assert "VOILUTSequence both rises and falls" in said(film, "polarity_ambiguous")
+    assert "taken as falling" in said(film, "polarity_ambiguous")
+    assert film.polarity_steps[0].startswith("VOILUTSequence on the whole falls")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        voi(table(DOWN), table(UP)),
+        voi(table(DOWN)) | {"WindowCenter": 2000, "WindowWidth": 4000},
+    ],
+)
+def test_a_choice_that_leads_elsewhere_is_said(tmp_path: Path, tags: dict[str, Any]) -> None:
+    """The first table is taken, as for the picture that is shown."""
+    film = read(tmp_path, 4095 - FILM, **tags)
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert "first table of VOILUTSequence" in said(film, "polarity_ambiguous")
+
+
+@pytest.mark.parametrize(
+    ("photometric", "stored"), [("MONOCHROME2", 4095 - FILM), ("MONOCHROME1", FILM)]
+)
+@pytest.mark.parametrize(
+    ("tag", "tags"),
+    [
+        ("RescaleSlope", {"RescaleSlope": "-1", "RescaleIntercept": "4095"}),
+        ("ModalityLUTSequence", modality(table(DOWN))),
+    ],
+)
+def test_a_falling_modality_transform_is_followed(
+    tmp_path: Path, photometric: str, stored: NDArray[Any], tag: str, tags: dict[str, Any]
+) -> None:
+    """It turns values round before PhotometricInterpretation does."""
+    film = read(tmp_path, stored, photometric=photometric, **tags)
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert film.polarity_steps[0] == f"{tag} falls, so that low values become high"
+    assert tag in said(film, "polarity_turned")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"RescaleSlope": "-1", "RescaleIntercept": "4095"},
+        modality(table(DOWN)),
+        modality(table(UP)),
+    ],
+)
+def test_the_sign_of_raw_values_is_that_of_stored_ones(
+    tmp_path: Path, sign: int, tags: dict[str, Any]
+) -> None:
+    """PixelIntensityRelationshipSign speaks of what is stored, before the modality transform."""
+    stored = FILM if sign == -1 else 4095 - FILM
+    raw = RAW | {"PixelIntensityRelationship": "LOG", "PixelIntensityRelationshipSign": sign}
+    film = read(tmp_path, stored, **raw, **tags)
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert f"PixelIntensityRelationshipSign {sign}" in " ".join(film.polarity_steps)
+
+
+def test_linear_raw_values_turned_by_their_slope(tmp_path: Path) -> None:
+    """The logarithm of the same intensities is the same."""
+    raw = RAW | {"PixelIntensityRelationship": "LIN", "PixelIntensityRelationshipSign": 1}
+    plain = read(tmp_path, FILM, photometric="MONOCHROME1", **raw)
+    turned = read(tmp_path, FILM, RescaleSlope="-1", RescaleIntercept="4095", **raw)
+    np.testing.assert_allclose(turned.pixels, plain.pixels, rtol=1e-6)
+    assert plain.pixels[0, 0] == plain.pixels.max()
+    assert said(turned, "polarity_disagreement") == ""
+
+
+def test_raw_values_without_relation_are_as_viewers_show_them(tmp_path: Path) -> None:
+    """Their VOI LUT counts, though no picture for people is made of it."""
+    film = read(tmp_path, 4095 - FILM, **RAW, **voi(table(DOWN)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert "voi_lut_entries" not in film.acquisition
+    with open_radiographs(tmp_path / "a.dcm") as frames:
+        assert frames.show(1) is None
+
+
+def test_the_users_word_turns_what_viewers_show(tmp_path: Path) -> None:
+    """bone-dark is said of the picture in a viewer, so after the table."""
+    settings = Settings(polarity="bone-dark")
+    film = read(tmp_path, FILM, settings=settings, **voi(table(DOWN)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert "you say that bone is dark in viewers" in film.polarity_steps
+
+
+def test_padding_has_no_say(tmp_path: Path) -> None:
+    """Only image data count where a table leads both ways."""
+    entries = np.where(UP < 100, 0, DOWN)
+    stored = np.where(FILM > 3995, 0, 4095 - FILM)
+    film = read(tmp_path, stored, PixelPaddingValue=0, **voi(table(entries)))
+    np.testing.assert_array_equal(film.pixels[film.valid], FILM[film.valid])
+    assert said(film, "polarity_ambiguous") == ""
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("modality_falls", [False, True])
+@pytest.mark.parametrize("voi_falls", [None, False, True])
+def test_turns_are_counted(
+    photometric: str, voi_falls: bool | None, *, modality_falls: bool
+) -> None:
+    """After the modality transform only the VOI LUT and MONOCHROME1 can turn."""
+    claims = Claims(
+        photometric,
+        modality=Course("RescaleSlope", modality_falls),
+        voi=None if voi_falls is None else Course("VOILUTSequence", voi_falls),
+    )
+    assert decide(claims, "auto").turned == ((photometric == "MONOCHROME1") != bool(voi_falls))
+    assert decide(claims, "bone-dark").turned != decide(claims, "auto").turned
+
+
+def test_a_sign_that_contradicts_the_viewers_is_said() -> None:
+    """The sign is believed."""
+    claims = Claims("MONOCHROME2", raw=True, relation=RawRelation(False, False))
+    decision = decide(claims, "auto")
+    assert decision.turned
+    assert [one.code for one in decision.notices] == ["for_processing", "polarity_disagreement"]
+
+
+def test_a_flat_table_leads_nowhere() -> None:
+    """One of a single value cannot fall."""
+    lut = Lut(0, 12, np.full(10, 7))
+    assert lut_course("VOILUTSequence", lut, np.arange(10)) == Course("VOILUTSequence", False)
