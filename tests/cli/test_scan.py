@@ -275,7 +275,7 @@ def test_a_stopped_run_is_valid_and_goes_on(
     os.killpg(process.pid, number)  # as a terminal does: to every process of the run
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == status
-    assert "the same command goes on" in stderr
+    assert "rerun the command to resume" in stderr
     assert "Traceback" not in stderr
     assert "not done" in stdout
     facts = json.loads((out / "run.json").read_bytes())
@@ -445,7 +445,7 @@ def test_samples_are_made_where_the_package_is_installed(
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (KeyboardInterrupt(), 130, "the same command goes on"),
+        (KeyboardInterrupt(), 130, "rerun the command to resume"),
         (
             OSError(28, "No space left on device", "x"),
             2,
@@ -668,7 +668,7 @@ def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None
 
 
 def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) -> None:
-    """Nothing half-written stays, and with more room the same command goes on."""
+    """Nothing half-written stays, and with more room rerun the command to resume."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
