@@ -336,6 +336,6 @@ def explain(
         return NameTooLongError(path)
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     remedy = (
-        "make room; finished films are kept and the same command goes on" if full else otherwise
+        "make room; finished films are kept; rerun the command to resume" if full else otherwise
     )
     return OutputError(f"cannot write {path}: {cause}; {remedy}")

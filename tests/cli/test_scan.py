@@ -668,7 +668,7 @@ def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None
 
 
 def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) -> None:
-    """Nothing half-written stays, and with more room rerun the command to resume."""
+    """Nothing half-written stays, and with more room a rerun resumes."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(

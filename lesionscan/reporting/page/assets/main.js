@@ -20,7 +20,7 @@
     byId("tab-failed").textContent = `${lesionscan.failures.length.toLocaleString("en")} failed`;
     byId("tab-failed").classList.toggle("bad", lesionscan.failures.length > 0);
     byId("not-done").hidden = notDone === 0;
-    byId("not-done").textContent = `${count(notDone, "film", "films")} not done: the run was stopped; the same command goes on`;
+    byId("not-done").textContent = `${count(notDone, "film", "films")} not done: the run was stopped; rerun the command to resume`;
     byId("disclaimer").textContent = disclaimer;
     document.title = `lesionscan ${version}: ${count(lesionscan.films.length, "film", "films")}`;
   }
