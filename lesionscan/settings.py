@@ -87,7 +87,7 @@ class SearchSettings(_Part):
     search: Search = Field(
         default="full",
         description="full looks at a film on every grid of the scorer; quick on the coarsest only, "
-        "in a third of the time, and misses more small lesions.",
+        "in about half of the time, and misses more small lesions.",
     )
     working_long_side_px: int = Field(
         default=640,

@@ -54,7 +54,7 @@ SearchOption = Annotated[
     Literal["full", "quick"] | None,
     typer.Option(
         "--search",
-        help="full finds more small lesions; quick looks once, in a third of the time.",
+        help="full finds more small lesions; quick looks once, in about half of the time.",
     ),
 ]
 OverlayOption = Annotated[

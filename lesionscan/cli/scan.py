@@ -331,6 +331,8 @@ def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lesionscan.results.paths import ENDINGS
+
     table = Table(title="Planted lesions and what was found", title_justify="left")
     for name in ("film", "body part"):
         table.add_column(name)
@@ -346,5 +348,5 @@ def _print_demo(films: "list[FilmComparison]", summary: "RunSummary") -> None:
     table.add_section()
     table.add_row(f"{len(films)} films", "", str(planted), str(found), str(others))
     Console().print(table)
-    say(f"overlays: {summary.report.parent}/*.overlay.png")
+    say(f"overlays: {summary.report.parent}/*{ENDINGS['overlay']}")
     print_end(summary.report)
