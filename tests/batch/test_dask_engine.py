@@ -82,11 +82,17 @@ def cluster(
             process.wait()
 
 
-def wait_for_workers(address: str, count: int) -> None:
-    """Wait until so many workers have come."""
-    from distributed import Client
+def wait_for_workers(address: str, count: int, *, keys: Path | None = None) -> None:
+    """Wait until so many workers have come; with the folder of `tls_keys` where they use TLS."""
+    from distributed import Client, Security
 
-    with Client(address, timeout=30) as client:
+    security = keys and Security(
+        require_encryption=True,
+        tls_ca_file=str(keys / "ca.pem"),
+        tls_client_cert=str(keys / "cert.pem"),
+        tls_client_key=str(keys / "key.pem"),
+    )
+    with Client(address, timeout=30, security=security) as client:
         client.wait_for_workers(count, timeout=60)
 
 
@@ -188,6 +194,7 @@ def test_a_protected_cluster_is_used_with_keys(films: Path, tmp_path: Path) -> N
     """Scheduler, workers and the scan find them in Dask's configuration."""
     keys = tls_keys(tmp_path)
     with cluster(tmp_path, workers=1, keys=keys) as (address, _):
+        wait_for_workers(address, 1, keys=tmp_path)
         done = subprocess.run(
             [*STUB, "scan", films, "-o", tmp_path / "out", "--dask", address],
             check=False, capture_output=True, text=True, cwd=ROOT, env={**ENVIRONMENT, **keys},
