@@ -139,9 +139,10 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
         inside.mean(pixels.row).astype(np.float32),
         inside.mean(pixels.col).astype(np.float32),
     )
-    bright, noise = _directions_of_ring(against, middle)
+    bone_around = _by_sector(against, middle)
+    bright, noise = _bright_part(bone_around, pixels.count), _noise(bone_around, pixels.count)
     clearly = bright - level[:, None] > np.maximum(_CLEARLY_BRIGHTER * contrast, 0.0)[:, None]
-    steps = _directions_of_ring(ring, middle)[0] - level[:, None]
+    steps = _bright_part(_by_sector(ring, middle), pixels.count) - level[:, None]
     edge = 0.12 * radius + 1.0
     outer = pixels.part(outside & within(edge))
     inner = pixels.part(pixels.inside & (pixels.depth <= edge.astype(np.float32)[pixels.region]))
@@ -172,21 +173,27 @@ def _in_bone_where_enough(part: Part, in_bone: NDArray[np.float64]) -> Part:
     return Part(part.pixels, part.where[kept], part.region[kept])
 
 
-def _directions_of_ring(
-    ring: Part, middle: Places
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the bright part of every direction, (regions, sectors), and every region's noise."""
-    count = ring.pixels.count
-    seen = Groups.of(ring.pixels.film[ring.where], ring.directions(middle, _SECTORS))
+def _by_sector(ring: Part, middle: Places) -> Groups:
+    """Return a ring's film by region and direction."""
+    return Groups.of(ring.pixels.film[ring.where], ring.directions(middle, _SECTORS))
+
+
+def _bright_part(seen: Groups, count: int) -> NDArray[np.float64]:
+    """Return the bright part of every direction, (regions, sectors); NaN without any pixel."""
     # a thin cortex encloses as well as thick bone does, so the bright part of a direction counts
     bright = np.full(count * _SECTORS, np.nan)
     bright[seen.group] = seen.quantile(0.8)
-    # the spread around each direction's median: robust, as a standard deviation
+    return bright.reshape(count, _SECTORS)
+
+
+def _noise(seen: Groups, count: int) -> NDArray[np.float64]:
+    """Return every region's noise: the spread around each direction's median, (regions,)."""
+    # robust, as a standard deviation
     residual = np.abs(seen.values - np.repeat(seen.quantile(0.5), seen.counts))
     spread = Groups.of(residual, np.repeat(seen.group // _SECTORS, seen.counts))
     noise = np.full(count, _LEAST_NOISE)
     noise[spread.group] = np.maximum(1.4826 * spread.quantile(0.5), _LEAST_NOISE)
-    return bright.reshape(count, _SECTORS), noise
+    return noise
 
 
 def _by_octant(part: Part, middle: Places) -> NDArray[np.float64]:
