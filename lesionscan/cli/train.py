@@ -7,6 +7,15 @@ import typer
 
 from lesionscan.cli.engine_options import JobsOption, cores
 from lesionscan.cli.terminal import RefusedError, complain, say, stoppable
+from lesionscan.training.options import (
+    BONE_STEPS,
+    LEAST_DATA_STEPS,
+    LESION_STEPS,
+    PHANTOMS,
+    STEPS_PER_FILM,
+    VARIANTS,
+    TrainingOptions,
+)
 
 _STOPPED = "stopped; rerun the command to resume: phantoms and the last checkpoint are kept"
 
@@ -34,18 +43,21 @@ def train(
     ] = None,
     phantoms: Annotated[
         int | None,
-        typer.Option(min=0, help="Phantoms to make (default: 900; with --data alone, none)."),
+        typer.Option(
+            min=0, help=f"Phantoms to make (default: {PHANTOMS}; with --data alone, none)."
+        ),
     ] = None,
-    variants: Annotated[int, typer.Option(min=1, help="Plantings per normal film.")] = 14,
+    variants: Annotated[int, typer.Option(min=1, help="Plantings per normal film.")] = VARIANTS,
     bone_steps: Annotated[
         int, typer.Option(min=1, help="Batches from which a new network learns bones.")
-    ] = 570,
+    ] = BONE_STEPS,
     steps: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Batches of the training after that (default: 3000; on from a scorer, 15 per "
-            "labelled film with lesions, from 240 to 3000).",
+            help=f"Batches of the training after that (default: {LESION_STEPS}; on from a scorer, "
+            f"{STEPS_PER_FILM} per labelled film with lesions, from {LEAST_DATA_STEPS} to "
+            f"{LESION_STEPS}).",
         ),
     ] = None,
     seed: Annotated[
@@ -82,8 +94,7 @@ def train(
 
     from lesionscan.detection.scorer.errors import ScorerError
     from lesionscan.evaluation.truth import TruthError
-    from lesionscan.training.films import TrainingError
-    from lesionscan.training.options import TrainingOptions
+    from lesionscan.training.errors import TrainingError
 
     try:
         options = TrainingOptions.filled_in(

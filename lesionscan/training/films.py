@@ -47,10 +47,6 @@ BoneOutline = Literal["whole", "near", "none"]
 """Whether all bones in view are outlined, one of several, or none."""
 
 
-class TrainingError(ValueError):
-    """A training that cannot be done with what was given; the message says why."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingFilm:
     """One film, at most `LONG_SIDE_PX` pixels along its long side.

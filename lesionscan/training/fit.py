@@ -17,7 +17,8 @@ from torch import Tensor
 from torch import save as pack  # into memory: this room writes no file
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 
-from lesionscan.training.films import TrainingError, TrainingFilm
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import TrainingFilm
 from lesionscan.training.network import LucencyNet
 from lesionscan.training.views import random_view
 

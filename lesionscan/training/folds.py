@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lesionscan.evaluation.truth import TruthFilm
-from lesionscan.training.films import TrainingError, source_of
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import source_of
 
 
 def divided(

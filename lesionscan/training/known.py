@@ -14,12 +14,8 @@ from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.reading import UnreadableFileError
 from lesionscan.simulation.phantom_folder import PhantomJob, make_and_write
 from lesionscan.simulation.truth_folder import write_index
-from lesionscan.training.films import (
-    TrainingError,
-    TrainingFilm,
-    planted_films,
-    training_film,
-)
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import TrainingFilm, planted_films, training_film
 from lesionscan.training.fit import Pool
 from lesionscan.training.options import TrainingOptions
 

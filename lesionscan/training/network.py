@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 
 _ENCODER = "efficientnet-lite0"
 _SKIPS = {0: 16, 2: 24, 4: 40, 10: 112}

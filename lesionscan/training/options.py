@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 
 PHANTOMS = 900
 VARIANTS = 14

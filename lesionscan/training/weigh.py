@@ -16,7 +16,8 @@ from lesionscan.detection.pipeline import find_candidates
 from lesionscan.detection.scorer.scorer_file import Scorer, TermEffect
 from lesionscan.detection.scorer.terms import TERMS
 from lesionscan.radiograph import Radiograph
-from lesionscan.training.films import LESION, TrainingError, TrainingFilm
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import LESION, TrainingFilm
 
 _NEAR = 0.008
 """A region whose centroid lies as near to a lesion counts as a hit, as a share of the long side."""

@@ -28,7 +28,7 @@ from lesionscan.evaluation.bootstrap import RESAMPLES
 from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.scores import FilmScores
 from lesionscan.evaluation.truth import TruthError, TruthFilm
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 from lesionscan.training.folds import divided, left_out_listing
 
 SHIPPED = "shipped"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lesionscan import cli
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 from lesionscan.training.options import TrainingOptions
 
 

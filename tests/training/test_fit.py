@@ -12,7 +12,8 @@ pytest.importorskip("torch", reason="the extra 'train' is not installed")
 import torch
 
 from lesionscan.training import fit as fitting
-from lesionscan.training.films import TrainingError, TrainingFilm
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import TrainingFilm
 from lesionscan.training.fit import Plan, Pool, fit, has_bfloat16
 from lesionscan.training.network import LucencyNet
 from tests.training.made import made_film

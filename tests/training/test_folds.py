@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lesionscan.evaluation.truth import TruthFilm
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 from lesionscan.training.folds import divided, left_out_listing, thinned
 
 

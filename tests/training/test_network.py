@@ -9,7 +9,7 @@ import torch
 
 from lesionscan.detection.scorer.network import Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
 from tests.detection.scorer.made import onnx_network
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lesionscan.training.films import TrainingError
+from lesionscan.training.errors import TrainingError
 from lesionscan.training.options import TrainingOptions
 
 FILMS, DATA = Path("films"), Path("data")

@@ -18,7 +18,8 @@ from lesionscan.png import encode_png
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.simulation.phantom_folder import phantom_film
 from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
-from lesionscan.training.films import TrainingError, training_film
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import training_film
 from lesionscan.training.options import TrainingOptions
 from tests.training.made import made_film
 

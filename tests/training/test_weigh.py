@@ -11,7 +11,8 @@ from lesionscan.detection.scorer.scorer_file import TermEffect, shipped_scorer
 from lesionscan.detection.scorer.terms import TERMS
 from lesionscan.simulation.phantom import make_phantom
 from lesionscan.training import weigh as weighing
-from lesionscan.training.films import FAINT, LESION, TrainingError, TrainingFilm
+from lesionscan.training.errors import TrainingError
+from lesionscan.training.films import FAINT, LESION, TrainingFilm
 from lesionscan.training.weigh import Rated, rate, weigh
 
 NAMES = [term.name for term in TERMS]
