@@ -203,6 +203,8 @@ class _Engine:
                 if not self._in_flight:
                     return
                 for future in self._finished(stopped):
+                    if future.status == "lost":  # its worker died; the scheduler runs it again
+                        continue
                     yield from self._outcomes(future, self._in_flight.pop(future), jobs)
         finally:
             self._client.cancel(list(self._in_flight))

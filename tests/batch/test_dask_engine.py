@@ -353,3 +353,53 @@ def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
     )
     assert engine_module._written(job, engine_module._Done((failed,), {})) == (failed,)
     assert not list(out.iterdir())
+
+
+def test_a_result_lost_with_its_worker_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker died between finishing a batch and handing it over: the scheduler reruns it."""
+    from lesionscan.batch import dask_engine as engine_module
+    from lesionscan.batch.outcome import Job, Outcome
+    from lesionscan.settings import Settings
+
+    outcome = Outcome("a.png", "ok", None, 0, 0, best_score=None, seconds=0.0, resumed=False)
+
+    class Future:
+        status = "lost"
+
+        def exception(self) -> None:
+            assert self.status == "finished"
+
+        def result(self) -> list[engine_module._Done]:
+            return [engine_module._Done((outcome,), {})]
+
+    class Client:
+        def submit(self, *_: object, **__: object) -> Future:
+            return Future()
+
+        def run(self, *_: object) -> dict[str, bool]:
+            return {"worker": True}
+
+        def cancel(self, futures: list[Future]) -> None:
+            assert not futures
+
+    class Waited:
+        def __init__(self, done: list[Future]) -> None:
+            self.done = done
+
+    waited: list[str] = []
+
+    def wait(futures: list[Future], *_: object, **__: object) -> Waited:
+        waited.append(futures[0].status)
+        if len(waited) > 1:
+            futures[0].status = "finished"
+        return Waited(futures)
+
+    monkeypatch.setattr(engine_module, "wait", wait)
+    (out := tmp_path / "out").mkdir()
+    job = Job(tmp_path / "a.png", "a.png", out, Settings(), None, resume=True)
+    client: Any = Client()
+    engine = engine_module._Engine(client, 1, returned=False)
+    assert list(engine([job], lambda: False)) == [(0, (outcome,))]
+    assert waited == ["lost", "lost"]
