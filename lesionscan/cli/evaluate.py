@@ -70,7 +70,7 @@ def evaluate(
                 against=against,
                 resamples=resamples,
                 seed=seed,
-                progress=_with_bar,
+                progress=with_bar,
             )
         except (TruthError, ResultsError) as error:
             raise RefusedError(one_line(str(error))) from error
@@ -85,7 +85,8 @@ def evaluate(
     raise typer.Exit(0 if evaluation.complete else 1)
 
 
-def _with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
+def with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
+    """Pass films on one by one, with a bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
