@@ -18,6 +18,7 @@ from lesionscan import __version__
 from lesionscan.cli import (
     calibrate,
     evaluate,
+    exams,
     explain,
     inspect,
     merge,
@@ -52,6 +53,7 @@ app.command()(inspect.inspect)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
+app.command()(exams.exams)
 app.command()(phantom.phantom)
 app.command()(plant.plant)
 app.command()(train.train)

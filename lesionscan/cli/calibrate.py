@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionscan.cli.evaluate import with_bar
+from lesionscan.cli.evaluate import GroupsOption, with_bar
 from lesionscan.cli.scan import listed_films
 from lesionscan.cli.terminal import RefusedError, note, one_line, say, stoppable
 
@@ -47,6 +47,7 @@ def calibrate(
             "--normal", help="File that names the films without lesions as images.csv does."
         ),
     ] = None,
+    groups: GroupsOption = None,
     resamples: Annotated[
         int,
         typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
@@ -78,7 +79,7 @@ def calibrate(
     with stoppable("stopped; nothing was written"):
         try:
             check_target(out)  # before the work is done
-            found = _films(results, truth, set_name, review, normal)
+            found = _films(results, truth, set_name, review, normal, groups)
             ours = found.tool.name == "lesionscan"
             settings = run_settings(results, found.tool.settings_sha256) if ours else Settings()
             calibration = threshold(
@@ -106,16 +107,18 @@ def _films(
     set_name: str | None,
     review: Path | None,
     normal: Path | None,
+    groups: Path | None,
 ) -> "CalibrationFilms":
     from lesionscan.evaluation.calibration_films import films_of_run, films_of_truth
 
     if truth is not None:
-        return films_of_truth(results, truth, set_name=set_name, progress=with_bar)
-    if review is not None:
-        return films_of_run(results, known=_reviewed(results, review))
-    if normal is None:
-        return films_of_run(results)
-    return films_of_run(results, normal={path.as_posix() for path in listed_films(normal)})
+        return films_of_truth(results, truth, set_name=set_name, groups=groups, progress=with_bar)
+    return films_of_run(
+        results,
+        normal=None if normal is None else {path.as_posix() for path in listed_films(normal)},
+        known=None if review is None else _reviewed(results, review),
+        groups=groups,
+    )
 
 
 def _reviewed(results: Path, review: Path) -> "dict[str, KnownLesions]":

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from lesionscan.evaluation.summary import Figure
     from lesionscan.evaluation.truth import TruthFilm
 
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups", help="films.csv of lesionscan exams: the bootstrap resamples its patients."
+    ),
+]
 _FAMILIES = {
     "lesion_to_bone_width": "lesion / bone width",
     "contrast_to_noise": "contrast-to-noise",
@@ -43,6 +49,7 @@ def evaluate(
         Path | None,
         typer.Option("--against", help="Results of another program or settings, same truth."),
     ] = None,
+    groups: GroupsOption = None,
     resamples: Annotated[
         int,
         typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
@@ -68,6 +75,7 @@ def evaluate(
                 results,
                 truth,
                 against=against,
+                groups=groups,
                 resamples=resamples,
                 seed=seed,
                 progress=with_bar,

@@ -8,6 +8,7 @@ import numpy as np
 
 from lesionscan.evaluation.calibrate import CalibrationError, CalibrationFilm
 from lesionscan.evaluation.evaluate import Progress
+from lesionscan.evaluation.groups import group_of, read_groups, regrouped
 from lesionscan.evaluation.judge import judge
 from lesionscan.evaluation.results import (
     FilmResult,
@@ -20,7 +21,6 @@ from lesionscan.evaluation.results import (
 from lesionscan.evaluation.scores import NOTHING, FilmScores
 from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import name_of
 from lesionscan.results.run import run_results
 
 
@@ -61,6 +61,7 @@ def films_of_run(
     *,
     normal: Collection[str] | None = None,
     known: Mapping[str, KnownLesions] | None = None,
+    groups: Path | None = None,
 ) -> CalibrationFilms:
     """Read the films of a run that are known to be free of lesions, or whose lesions are known.
 
@@ -73,6 +74,8 @@ def films_of_run(
     known
         By the name of a film's results: what was decided. Other films are left out. Not together
         with `normal`.
+    groups
+        `films.csv` of `lesionscan exams`: whose films they are; each file its own group where None.
 
     Raises
     ------
@@ -80,25 +83,29 @@ def films_of_run(
         When a name in `normal` is none of a film of the run, or no film is left.
     lesionscan.evaluation.results.ResultsError
         When the films were scanned in two ways.
+    lesionscan.evaluation.truth.TruthError
+        When the groups cannot be read, or do not name a film.
     lesionscan.results.run.RunError
         When a result or a table is missing or was changed.
     """
     films: list[CalibrationFilm] = []
     found: list[FilmResult] = []
     names: set[str] = set()
+    group_by_file = None if groups is None else read_groups(groups)
     for result in run_results(results):
-        file, name = result["input"]["file"], name_of(result)
+        file, name = result.input.file, result.name
         if (normal is not None and file not in normal) or (known is not None and name not in known):
             continue
         names.add(file)
-        one = film_result(ResultPaths.of(results, name).record, result)
+        one = film_result(ResultPaths.of(results, name).record, result.model_dump())
         found.append(one)
-        part = result["acquisition"].get("body_part_examined")
+        # pictures of one file are of one patient
+        group = f"film {file}" if group_by_file is None else group_of([file], group_by_file)
+        part = result.acquisition.get("body_part_examined")
         films.append(
             CalibrationFilm(
-                # pictures of one file are of one patient
-                scores=_decided(one, known[name] if known else KnownLesions(), f"film {file}"),
-                body_part=part or None,
+                scores=_decided(one, known[name] if known else KnownLesions(), group),
+                body_part=_word(part),
                 assessed=one.assessed,
             )
         )
@@ -114,7 +121,12 @@ def films_of_run(
 
 
 def films_of_truth(
-    results: Path, truth: Path, *, set_name: str | None = None, progress: Progress = iter
+    results: Path,
+    truth: Path,
+    *,
+    set_name: str | None = None,
+    groups: Path | None = None,
+    progress: Progress = iter,
 ) -> CalibrationFilms:
     """Read films whose lesions are known from a truth folder.
 
@@ -126,6 +138,8 @@ def films_of_truth(
         Folder with `index.json`, `images` and `masks`.
     set_name
         The set of the index that is used; it must be named where there are several.
+    groups
+        As for `films_of_run`; in place of what the index says.
     progress
         Passes the films on one by one.
 
@@ -137,6 +151,8 @@ def films_of_truth(
         When truth or results cannot be used.
     """
     films = _of_set(load_truth(truth), set_name)
+    if groups is not None:
+        films = regrouped(films, read_groups(groups))
     folder = find_results(results, films)
     judged = [judge(film, read_result(folder, film)) for film in progress(films)]
     return CalibrationFilms(

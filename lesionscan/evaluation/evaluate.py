@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lesionscan.evaluation import froc
 from lesionscan.evaluation.bootstrap import RESAMPLES, SEED, resampled_weights
+from lesionscan.evaluation.groups import read_groups, regrouped
 from lesionscan.evaluation.judge import JudgedFilm, LesionOutcome, judge
 from lesionscan.evaluation.results import Tool, find_results, one_tool, read_result
 from lesionscan.evaluation.strata import strata
@@ -160,6 +161,7 @@ def evaluate(
     truth: Path,
     *,
     against: Path | None = None,
+    groups: Path | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
     progress: Progress = iter,
@@ -174,6 +176,8 @@ def evaluate(
         Folder with `index.json`, `images` and `masks`.
     against
         Another folder of results for the same truth.
+    groups
+        `films.csv` of `lesionscan exams`: whose films they are, in place of what the index says.
     resamples, seed
         Of the bootstrap.
     progress
@@ -185,6 +189,8 @@ def evaluate(
         When truth or results cannot be used; nothing is guessed.
     """
     films = load_truth(truth)
+    if groups is not None:
+        films = regrouped(films, read_groups(groups))
     folders = [find_results(folder, films) for folder in (results, against) if folder is not None]
     programs: list[list[JudgedFilm]] = [[] for _ in folders]
     for film in progress(films):

@@ -7,11 +7,11 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from lesionscan.files import RECORD_BYTES, bounded_lines, parse_json, read_bounded
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import name_of, parse_result, result_name
+from lesionscan.results.record import ResultRecord, parse_record, result_name
 from lesionscan.results.sealed import is_sealed
 from lesionscan.settings import Settings
 
@@ -62,26 +62,46 @@ class RunTable:
 
     def _read(self) -> Iterator[Row]:
         try:
-            lines = bounded_lines(self._path, max_line_bytes=_LONGEST_LINE)
-            # spreadsheet programs put a byte order mark before the first line
-            rows = csv.reader(
-                line.decode("utf-8-sig" if number == 0 else "utf-8")
-                for number, line in enumerate(lines)
-            )
-            for number, row in enumerate(rows):
-                if number > _MOST_ROWS:
-                    raise self.unusable()
-                yield row
+            yield from csv_rows(self._path)
         except OSError as error:
             raise RunError(
                 f"{self._path} cannot be read ({error.strerror}); name scan's --out folder"
             ) from error
-        except (UnicodeDecodeError, csv.Error) as error:
+        except ValueError as error:
             raise self.unusable() from error
 
     def unusable(self) -> RunError:
         """Return what to say of a table that was changed."""
         return RunError(f"{self._path} is not as the run wrote it; scan again, or merge")
+
+
+def csv_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a CSV file (UTF-8, commas), its header first.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    ValueError
+        When it is not UTF-8 or no CSV, or has too many rows.
+    """
+    lines = bounded_lines(path, max_line_bytes=_LONGEST_LINE)
+    # spreadsheet programs put a byte order mark before the first line
+    rows = csv.reader(
+        line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(lines)
+    )
+    try:
+        for number, row in enumerate(rows):
+            if number > _MOST_ROWS:
+                raise ValueError(f"it has more than {_MOST_ROWS:,} rows")
+            yield row
+    except csv.Error as error:
+        raise ValueError("it is no CSV") from error
 
 
 def listed_pictures(results: Path) -> Iterator[Picture]:
@@ -95,8 +115,8 @@ def listed_pictures(results: Path) -> Iterator[Picture]:
     return (picture for picture, _ in RunTable(results / "images.csv").rows())
 
 
-def run_results(results: Path) -> Iterator[dict[str, Any]]:
-    """Yield the results of a run's films as plain values, without outlines, in the table's order.
+def run_results(results: Path) -> Iterator[ResultRecord]:
+    """Yield the results of a run's films in the order of its table.
 
     Parameters
     ----------
@@ -112,7 +132,7 @@ def run_results(results: Path) -> Iterator[dict[str, Any]]:
         # the table does not say whether the file holds one picture or several
         names = dict.fromkeys((result_name(file, frame, 1), result_name(file, frame, 2)))
         found = (_whole(results, name) for name in names)
-        result = next((one for one in found if one and one["input"]["frame"] == frame), None)
+        result = next((one for one in found if one and one.input.frame == frame), None)
         if result is None:
             raise RunError(
                 f"{ResultPaths.of(results, file).record} is missing or was changed after the scan; "
@@ -121,10 +141,10 @@ def run_results(results: Path) -> Iterator[dict[str, Any]]:
         yield result
 
 
-def _whole(results: Path, name: str) -> dict[str, Any] | None:
+def _whole(results: Path, name: str) -> ResultRecord | None:
     data = read_file(ResultPaths.of(results, name).record)
-    result = None if data is None else parse_result(data)
-    if data is None or result is None or name_of(result) != name or not is_sealed(data):
+    result = None if data is None else parse_record(data)
+    if data is None or result is None or result.name != name or not is_sealed(data):
         return None
     return result
 
