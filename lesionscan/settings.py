@@ -231,6 +231,21 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
         except ValidationError as error:
             raise SettingsError(f"settings file {path}: {_in_words(error.errors()[0])}") from error
 
+    def to_toml(self) -> str:
+        """Return the lines of a TOML file from which `from_file` reads the same settings.
+
+        `shown_score` stands first; of the others, those that are not the defaults.
+        """
+        standard = type(self)()
+        given = self.model_dump(mode="json")
+        names = ["shown_score", *(name for name in given if name != "shown_score")]
+        # JSON and TOML write these values alike; there is no null, as None is always the default
+        return "".join(
+            f"{name} = {json.dumps(given[name])}\n"
+            for name in names
+            if name == "shown_score" or getattr(self, name) != getattr(standard, name)
+        )
+
     def sha256(self) -> str:
         """Return the hash of what changes the numbers: reading and search (hexadecimal SHA-256)."""
         return self._hash_of(ReadingSettings, SearchSettings)
