@@ -155,6 +155,26 @@ def fewer_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Noti
     ]
 
 
+def other_size(layout: PixelFormat, rows: int, columns: int) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with the size of the compressed picture, which is not the header's.
+
+    Parameters
+    ----------
+    layout
+        As the header says.
+    rows, columns
+        As the codestream says, which its decoder needs and the header's are not needed for.
+    """
+    return replace(layout, rows=rows, columns=columns), [
+        notice(
+            NoticeCode.FRAMES_DISAGREE,
+            f"Rows and Columns are {layout.rows} and {layout.columns}, but the compressed picture "
+            f"has {rows} rows and {columns} columns, which were read; check that the pixel spacing "
+            "is meant for them",
+        )
+    ]
+
+
 def _has_wide_cells(data: _Data, layout: PixelFormat) -> bool:
     """Return whether cells called 8 bit have 16: the high bytes of neighbours are alike."""
     twice = 2 * layout.frames * layout.frame_bytes

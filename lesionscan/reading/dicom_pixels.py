@@ -25,7 +25,7 @@ from lesionscan.reading.colour import (
     from_luma_chroma,
 )
 from lesionscan.reading.dicom_bits import bits_of, overlay_mask
-from lesionscan.reading.dicom_extent import fewer_frames, more_frames, native_extent
+from lesionscan.reading.dicom_extent import fewer_frames, more_frames, native_extent, other_size
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful, truncated
 from lesionscan.reading.fragments import Group, frame_bytes, frame_groups, list_fragments
@@ -45,10 +45,11 @@ _LOSSLESS = (
 
 @dataclass(frozen=True, slots=True)
 class CompressedFrames:
-    """The fragments of each frame, and whether the end marker behind them was found."""
+    """The fragments of each frame, whether the end marker behind them was found, and the limit."""
 
     groups: tuple[Group, ...]
     complete: bool
+    max_megapixels: float
 
 
 def locate_pixels(
@@ -87,7 +88,7 @@ def locate_pixels(
     if len(groups) != layout.frames:
         correct = more_frames if len(groups) > layout.frames else fewer_frames
         layout, notices = correct(layout, len(groups))
-    return CompressedFrames(tuple(groups), listed.complete), layout, notices
+    return CompressedFrames(tuple(groups), listed.complete, max_megapixels), layout, notices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +100,7 @@ class Stored:
     greys
         The values.
     layout
-        How they are stored: bits and sign as the pixel data have them.
+        How they are stored: size, bits and sign as the pixel data have them.
     notices
         What of the header or the data does not add up.
     """
@@ -159,6 +160,9 @@ def decode_pixels(
         clip=decoded.lossy and bits.signed == (cells.dtype.kind == "i"),
     )
     layout = replace(layout, bits_stored=bits.stored, high_bit=bits.high_bit, signed=bits.signed)
+    if cells.shape != (layout.rows, layout.columns):
+        layout, said = other_size(layout, *cells.shape)
+        notices.extend(said)
     return Stored(greys, layout, (*notices, *bits.notices))
 
 
@@ -186,13 +190,13 @@ def _encapsulated(
     data = frame_bytes(
         file.stream,
         frames.groups[frame - 1],
-        max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20),
+        max_bytes=int(frames.max_megapixels * 1e6) * MAX_CELL_BYTES + (1 << 20),
         complete=frames.complete,
     )
     if file.transfer_syntax == RLELossless:
         return _rle(data, layout)
     decoded = decode_codestream(
-        data, rows=layout.rows, columns=layout.columns, samples=layout.samples
+        data, samples=layout.samples, max_megapixels=frames.max_megapixels
     )
     cells, header = decoded.cells, decoded.header
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
