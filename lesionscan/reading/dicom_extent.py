@@ -11,7 +11,7 @@ from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.limits import check_picture_size
-from lesionscan.reading.pixel_format import PixelFormat
+from lesionscan.reading.pixel_format import SHARED_CHROMA, PixelFormat
 
 _LOOKED_AT_BYTES = 1 << 20
 """Enough to tell cells of 16 bits from cells of 8."""
@@ -113,6 +113,28 @@ def native_extent(
             NoticeCode.PIXELS_LEFT_OVER,
             f"PixelData goes on for {behind} bytes behind what Rows, Columns, BitsAllocated and "
             "NumberOfFrames describe; they were not read, so check these tags",
+        )
+    ]
+
+
+def all_chroma(length: int, layout: PixelFormat) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format of luma and chroma that do not share samples, whatever the header says.
+
+    Parameters
+    ----------
+    length
+        Bytes of PixelData.
+    layout
+        As the header says.
+    """
+    each = replace(layout, photometric="YBR_FULL")
+    if layout.photometric != SHARED_CHROMA or length < layout.frames * each.frame_bytes:
+        return layout, []
+    return each, [
+        notice(
+            NoticeCode.HEADER_IRREGULAR,
+            "PhotometricInterpretation is YBR_FULL_422, but PixelData is as long as YBR_FULL, as "
+            "which it was read",
         )
     ]
 

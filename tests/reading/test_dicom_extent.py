@@ -209,14 +209,15 @@ def test_a_second_picture_in_the_same_fragment_is_told(tmp_path: Path, packing: 
 def test_a_compressed_film_has_the_size_of_its_codestream(
     tmp_path: Path, packing: str, rows: int, columns: int
 ) -> None:
-    """Rows and Columns too small, exchanged or too large: the whole film is read, and it is said."""
+    """Rows and Columns too small, exchanged, too large: the whole film is read, and it is said."""
     ds = several(packing, stack(1), Rows=rows, Columns=columns)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(12))
-    assert said(radiograph) == [
+    (message,) = said(radiograph)
+    assert message == (
         f"Rows and Columns are {rows} and {columns}, but the compressed picture has 90 rows and "
         "120 columns, which were read; check that the pixel spacing is meant for them"
-    ]
+    )
 
 
 def test_each_frame_has_the_size_of_its_own_codestream(tmp_path: Path) -> None:
