@@ -4,7 +4,7 @@ Half of the sources are the DICOM files that pydicom and pydicom-data ship, decl
 radiographs so that their pixels are reached; the others are small PNG, JPEG and TIFF files made
 here. `damaged_files.py` makes and damages both; seed and number decide everything. Every picture of
 every file is read in a worker process, and with --search every twentieth is searched as well. A
-case is a fault when the worker dies, takes over 20 s, or raises anything but the reader's own
+case is a fault when the worker dies, takes over --seconds, or raises anything but the reader's own
 error; its file is kept (--keep FOLDER). Exit status 1 where there are faults, or where a worker's
 memory ever exceeded --most-mb.
 
@@ -78,6 +78,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder for the files that made a fault")
     parser.add_argument("--most-mb", type=float, default=1024.0)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="more on a busy machine")
     parser.add_argument("--search", action="store_true", help="one of twenty films as well")
     parser.add_argument("--halves", action="store_true", help="cut and hole whole films instead")
     parser.add_argument("--places", type=int, default=200, help="of each film and damage")
@@ -89,7 +90,7 @@ def main() -> int:
     peak_mb = 0.0
     faults = 0
     read = partial(read_case, search=options.search)
-    work = Work(read, lost, Limits(seconds=SECONDS))
+    work = Work(read, lost, Limits(seconds=options.seconds))
     for _, (outcome,) in run_jobs(work, cases, workers=options.jobs, stopped=lambda: False):
         endings[outcome.ending] += 1
         peak_mb = max(peak_mb, outcome.peak_mb)
