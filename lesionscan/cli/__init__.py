@@ -38,7 +38,7 @@ from lesionscan.cli.terminal import (
 )
 
 app = typer.Typer(
-    help="Finds, places, measures and shows candidate lytic lesions in radiographs of bone. "
+    help="Find, locate, measure and show candidate lytic lesions in bone radiographs. "
     "Research use only; not a diagnosis.",
     no_args_is_help=True,
     add_completion=False,
