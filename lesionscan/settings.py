@@ -69,10 +69,11 @@ class ReadingSettings(_Part):
         description="Whether bone is bright or dark in the pictures as a viewer shows them; auto "
         "believes the file, and where it says nothing takes bone to be bright.",
     )
-    spacing_mm: tuple[Distance, Distance] | None = Field(
+    spacing_mm: Distance | tuple[Distance, Distance] | None = Field(
         default=None,
         description="Distance between the centres of neighbouring rows and of neighbouring "
-        "columns in mm, where you know better than the files.",
+        "columns in mm, where you know better than the files. One number is the shorter side of a "
+        "pixel where a file says that its pixels are not square; two are taken as they are.",
     )
     keep_uids: bool = Field(
         default=False,

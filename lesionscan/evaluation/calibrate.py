@@ -158,6 +158,11 @@ class Calibration:
                 f"only {found.films} films without lesions: the score is uncertain; use at least "
                 f"{FEWEST_FILMS}"
             )
+        elif 1 < found.groups < FEWEST_FILMS:
+            yield (
+                f"the films are of only {found.groups} patients: the intervals are too narrow; "
+                f"use at least {FEWEST_FILMS}"
+            )
         if found.expected is None:
             yield "one film or patient alone says nothing about how the rate varies"
         if found.all_listed < wanted:

@@ -152,6 +152,11 @@ def test_failed_films_are_left_out_and_counted() -> None:
     [
         (distinct(29), 0.5, ["only 29 films without lesions: the score is uncertain"]),
         (distinct(30), 0.5, []),
+        (
+            [one for one in distinct(29) for _ in range(2)],
+            0.5,
+            ["of only 29 patients: the intervals are too narrow; use at least 30"],
+        ),
         (distinct(40), 1.5, ["1.5 false positives per film cannot be reached: all .* give 1;"]),
         (
             [free(1.0, 1.0, group=str(number)) for number in range(30)],
