@@ -44,10 +44,7 @@ def draw_calibration(results: Path, truth: Path) -> bytes:
     axes.set_xlim(0, 1)
     axes.set_xlabel("shown_score")
     axes.set_ylabel("false positives per film", color=VERMILION)
-    low, score, high = (
-        float(one or 0.0)
-        for one in (found.shown_score.low, found.shown_score.value, found.shown_score.high)
-    )
+    score, (low, high) = found.shown_score, found.score_interval or (0.0, 1.0)
     axes.axvspan(low, high, color=GREY, alpha=0.2, linewidth=0)
     axes.plot([0, score], [WANTED, WANTED], color=GREY, linestyle="dotted")
     axes.plot([score, score], [0.06, WANTED], color=GREY, linestyle="dotted")
