@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from contact_sheet import contact_sheet
+from draw_calibration import draw_calibration
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
@@ -29,6 +30,7 @@ from lesionscan.simulation.planting.plant import plant, prepare
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "femur_punched_out"
 HEIGHT_PX, COLUMNS = 230, 6
+VIEWS_SEED = 33
 OUTLINE = (0, 191, 255)
 """Amber, in cv2's order of blue, green, red."""
 
@@ -44,6 +46,8 @@ def main() -> None:
         "overlay": overlay_png(record, shown),
         "phantoms": encode_png(phantom_sheet()),
         "planting": encode_png(planting_sheet()),
+        "calibrate": calibration(),
+        "exams": encode_png(views_sheet()),
         **screens(),
     }
     (ROOT / "docs").mkdir(exist_ok=True)
@@ -51,6 +55,28 @@ def main() -> None:
         target = ROOT / "docs" / f"{name}.png"
         target.write_bytes(data)
         print(f"{target}: {len(data) / 1e3:.0f} kB")
+
+
+def calibration() -> bytes:
+    """Return what `calibrate` chooses on 150 phantoms, 49 of them without lesions."""
+    with tempfile.TemporaryDirectory() as name:
+        truth, results = Path(name) / "phantoms", Path(name) / "results"
+        _lesionscan("phantom", truth, "--count", 150, "--seed", 4000)
+        _lesionscan("scan", truth / "images", "--out", results, "--no-overlay")
+        return draw_calibration(results, truth)
+
+
+def views_sheet() -> NDArray[np.uint8]:
+    """Return a phantom knee from the front and one from the side, their lesions outlined."""
+    tiles = []
+    for part in ("knee", "knee_lateral"):
+        phantom = make_phantom(part, VIEWS_SEED, lesions=1, long_side_px=600, film=Film(bits=8))
+        outlined = cv2.cvtColor(_grey(phantom), cv2.COLOR_GRAY2BGR)
+        mask = (phantom.lesions > 0).astype(np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(outlined, contours, -1, OUTLINE, 2)
+        tiles.append(np.asarray(outlined, np.uint8))
+    return contact_sheet(tiles, height_px=2 * HEIGHT_PX, columns=2)
 
 
 def screens() -> dict[str, bytes]:
