@@ -15,7 +15,18 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, explain, inspect, merge, phantom, plant, review, scan, train
+from lesionscan.cli import (
+    compare,
+    evaluate,
+    explain,
+    inspect,
+    merge,
+    phantom,
+    plant,
+    review,
+    scan,
+    train,
+)
 from lesionscan.cli.terminal import (
     GOES_ON,
     RefusedError,
@@ -39,6 +50,7 @@ app.command()(merge.merge)
 app.command()(review.review)
 app.command()(inspect.inspect)
 app.command()(explain.explain)
+app.command()(compare.compare)
 app.command()(evaluate.evaluate)
 app.command()(phantom.phantom)
 app.command()(plant.plant)

@@ -22,7 +22,7 @@ from lesionscan.results.folder import is_whole
 from lesionscan.results.labels import LabelsError, read_labels
 from lesionscan.results.paths import ResultPaths, read_file
 from lesionscan.results.pictures import PictureError, read_grey
-from lesionscan.results.record import ResultRecord, parse_record
+from lesionscan.results.record import ImageRecord, ResultRecord, parse_record
 from lesionscan.settings import Settings
 
 LONG_SIDE_PX = 1600
@@ -55,6 +55,14 @@ class ComparedFilm:
     bone: BoolImage
     labels: NDArray[np.integer[Any]]
     pixel_aspect: float
+
+
+def image_of(film: ComparedFilm) -> ImageRecord:
+    """Return the picture's facts of a film that was read."""
+    image = film.record.image
+    if image is None:
+        raise ValueError("a film that failed cannot be compared")
+    return image
 
 
 def film_of_file(

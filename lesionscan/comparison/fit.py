@@ -60,7 +60,6 @@ def fitted(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matr
     """Fit a map to what blocks of bone say; return how many follow it, the map and the fit."""
     film, other = flattened(before), flattened(after)
     size = (film.shape[1], film.shape[0])
-    blocks = None
     for reach in _REACHES_PX:
         there = on_first(other, matrix, size)
         seen = on_first(after.field.astype(np.float32), matrix, size) > 0.99
@@ -72,9 +71,7 @@ def fitted(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matr
         if correction is None:
             break
         matrix = chained(matrix, correction)
-    if blocks is None:
-        return None
-    return _judged(before, after, matrix, blocks)
+    return _judged(before, after, matrix)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,9 +165,7 @@ def _away(blocks: _Blocks, matrix: Matrix) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*(at - blocks.found).T))
 
 
-def _judged(
-    before: Picture, after: Picture, matrix: Matrix, blocks: _Blocks
-) -> tuple[float, Matrix, Fit] | None:
+def _judged(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matrix, Fit] | None:
     """Say how well a map fits, looking once more where each block is."""
     rows, cols = before.grey.shape
     size = (cols, rows)

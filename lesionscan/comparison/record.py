@@ -134,13 +134,22 @@ class LesionChange(Record):
     )
 
 
+NUMBERS = tuple(
+    name
+    for name in LesionChange.model_fields
+    if name.startswith(("area_", "diameter_", "feret_", "outline_", "registration_"))
+)
+"""Fields of a lesion that are sizes, changes and their uncertainties."""
+
+
 class ComparisonRecord(Record):
     """What became of the lesions from one film to the next."""
 
     schema_version: Literal["1.0"] = Field(default="1.0", description="Version of this format.")
     version: str = Field(description="Version of the program.")
-    settings_sha256: str = Field(
-        description="SHA-256 (hexadecimal) of what the comparison was made of and with."
+    made_of_sha256: str = Field(
+        description="SHA-256 (hexadecimal) of what the comparison was made of and with; empty "
+        "where a film could not be read."
     )
     status: Literal["ok", "refused", "failed"] = Field(
         description="Whether the films were compared, do not belong together, or cannot be read."
@@ -153,6 +162,12 @@ class ComparisonRecord(Record):
     )
     lesions: tuple[LesionChange, ...] = Field(
         max_length=400, description="Every lesion shown on one of the films."
+    )
+    picture_sha256: str | None = Field(
+        default=None, description="SHA-256 (hexadecimal) of the picture; null where none was made."
+    )
+    page_sha256: str | None = Field(
+        default=None, description="SHA-256 (hexadecimal) of the page; null where none was made."
     )
     seal_sha256: str = Field(
         default="",

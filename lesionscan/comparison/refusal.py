@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lesionscan.codes import RefusalCode
-from lesionscan.comparison.fit import Fit
+from lesionscan.comparison.registration import Registration
 from lesionscan.radiograph import Fact
 
 LEAST_COMMON_BONE = 0.3
@@ -63,19 +63,25 @@ def _fact(facts: Mapping[str, Fact], name: str) -> Fact | None:
     return facts.get(name)
 
 
-def check_fit(fit: Fit) -> None:
-    """Refuse films that do not fit.
+def checked(found: Registration | None) -> Registration:
+    """Return a registration that can be believed.
 
     Parameters
     ----------
-    fit
-        The best that was found.
+    found
+        The best that was found; None where there was too little bone to look at.
 
     Raises
     ------
     RefusedPairError
         When it is not good enough.
     """
+    if found is None:
+        raise RefusedPairError(
+            RefusalCode.LITTLE_COMMON_BONE,
+            "the films have too little bone in common; compare films of the same place",
+        )
+    fit = found.fit
     if fit.common_bone < LEAST_COMMON_BONE:
         raise RefusedPairError(
             RefusalCode.LITTLE_COMMON_BONE,
@@ -88,3 +94,4 @@ def check_fit(fit: Fit) -> None:
             f"the bones do not fit ({fit.matched_blocks:.0%} of them agree, correlation "
             f"{fit.correlation:.2f}); compare films of one person in the same position",
         )
+    return found

@@ -30,7 +30,6 @@ from lesionscan.comparison.geometry import (
     flattened,
     inverse,
     moved,
-    resizing,
 )
 from lesionscan.radiograph import FloatImage
 
@@ -125,7 +124,7 @@ def _coarse(before: Picture, after: Picture) -> list[Matrix]:
     for scale in _SCALES:
         for turn in _TURNS_DEG:
             # of the second film, onto the canvas: its size and turn taken back
-            back = cv2.getRotationMatrix2D(middle, float(turn), 1.0 / scale)
+            back = np.array(cv2.getRotationMatrix2D(middle, float(turn), 1.0 / scale), np.float64)
             back[:, 2] += (canvas - 1) / 2 - np.array(middle)
             picture, seen = (
                 cv2.warpAffine(part, back, (canvas, canvas), flags=cv2.INTER_LINEAR)
