@@ -29,8 +29,6 @@ from lesionscan.reporting.conversion import rounded
 
 COMPARISON = 1
 """Number of this program's way to compare two films: comparisons of another are made again."""
-_LEAST_LISTED = 0.05
-"""Least score of a listed candidate that is looked up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,8 +87,8 @@ def compare(
     overlaps = Overlaps.of(before.labels, pair.labels_on_first)
     groups = groups_of(
         overlaps,
-        (_ids(before, shown=True), _ids(after, shown=True)),
-        (_ids(before, shown=False), _ids(after, shown=False)),
+        (_scores(before, shown=True), _scores(after, shown=True)),
+        (_scores(before, shown=False), _scores(after, shown=False)),
     )
     lesions = tuple(pair.change(number, group) for number, group in enumerate(groups, start=1))
     record = ComparisonRecord(
@@ -169,12 +167,9 @@ def _fits_flipped(first: Picture, second: Picture) -> bool:
     return True
 
 
-def _ids(film: ComparedFilm, *, shown: bool) -> list[int]:
-    return [
-        one.id
-        for one in film.record.candidates
-        if one.shown is shown and (shown or one.score >= _LEAST_LISTED)
-    ]
+def _scores(film: ComparedFilm, *, shown: bool) -> dict[int, float]:
+    """Return the scores by id of the candidates that are shown, or of the others."""
+    return {one.id: one.score for one in film.record.candidates if one.shown is shown}
 
 
 def _registration_record(

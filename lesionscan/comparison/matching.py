@@ -5,7 +5,7 @@ film's view of one that is shown there, so that a score just below the limit on 
 nothing new or gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ _LEAST_IOU = 0.15
 _LEAST_INSIDE = 0.6
 """Share of a lesion inside another one with which it merged, or of which it is a part."""
 _LEAST_IOU_BELOW = 0.25
-"""The same where one of the two is below the score of shown candidates."""
+"""Least intersection over union where one of the two is below the score of shown candidates."""
+_LEAST_SCORE_BELOW = 0.4
+"""Least score of that one, as a share of the other's: nearly everywhere something is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class Overlaps:
 
 def groups_of(
     overlaps: Overlaps,
-    shown: tuple[Sequence[int], Sequence[int]],
-    listed: tuple[Sequence[int], Sequence[int]],
+    shown: tuple[Mapping[int, float], Mapping[int, float]],
+    listed: tuple[Mapping[int, float], Mapping[int, float]],
 ) -> list[Group]:
     """Return the lesions that are shown on at least one of the films.
 
@@ -86,12 +88,11 @@ def groups_of(
     ----------
     overlaps
         How the candidates of the two films overlap.
-    shown
-        Ids of the candidates shown on the first and on the second film.
-    listed
-        Ids of the other ones that may be looked up on each.
+    shown, listed
+        Scores by id of the candidates shown on the first and on the second film, and of the other
+        listed ones.
     """
-    pairs = _assigned(overlaps, shown[0], shown[1], least=_LEAST_IOU)
+    pairs = _assigned(_ious(overlaps, shown[0], shown[1]), shown[0], shown[1], _LEAST_IOU)
     merged: dict[int, list[int]] = {after: [before] for before, after in pairs}
     split: dict[int, list[int]] = {before: [after] for before, after in pairs}
     left_before = [one for one in shown[0] if one not in split]
@@ -116,8 +117,8 @@ def groups_of(
     groups = [Group(tuple(merged[after]), tuple(split[before])) for before, after in pairs]
     left_before = [one for one in left_before if one not in joined_before]
     left_after = [one for one in left_after if one not in joined_after]
-    below = _assigned(overlaps, left_before, listed[1], least=_LEAST_IOU_BELOW)
-    above = _assigned(overlaps, listed[0], left_after, least=_LEAST_IOU_BELOW)
+    below = _looked_up(overlaps, {one: shown[0][one] for one in left_before}, listed[1])
+    above = _looked_up(overlaps, listed[0], {one: shown[1][one] for one in left_after})
     groups += [Group((one,), (other,)) for one, other in (*below, *above)]
     groups += [Group((one,), ()) for one in left_before if one not in dict(below)]
     seen = {other for _, other in above}
@@ -125,17 +126,33 @@ def groups_of(
     return groups
 
 
-def _assigned(
-    overlaps: Overlaps, before: Sequence[int], after: Sequence[int], *, least: float
+def _ious(overlaps: Overlaps, before: Iterable[int], after: Collection[int]) -> NDArray[np.float64]:
+    """Return intersection over union of candidates, float64 (before, after)."""
+    return np.array([[overlaps.iou(one, other) for other in after] for one in before])
+
+
+def _looked_up(
+    overlaps: Overlaps, before: Mapping[int, float], after: Mapping[int, float]
 ) -> list[tuple[int, int]]:
-    """Return pairs, one to one, whose overlap is largest in sum and at least so large each."""
+    """Return pairs of which one is shown, and the other listed with a score not far from it."""
     if not before or not after:
         return []
-    table = np.array([[overlaps.iou(one, other) for other in after] for one in before])
-    table[table < least] = 0.0
-    rows, columns = linear_sum_assignment(-table)
+    table = _ious(overlaps, before, after)
+    first, second = np.array([*before.values()])[:, None], np.array([*after.values()])[None]
+    alike = np.minimum(first, second) >= _LEAST_SCORE_BELOW * np.maximum(first, second)
+    return _assigned(np.where(alike, table, 0.0), before, after, _LEAST_IOU_BELOW)
+
+
+def _assigned(
+    table: NDArray[np.float64], before: Iterable[int], after: Iterable[int], least: float
+) -> list[tuple[int, int]]:
+    """Return pairs, one to one, whose overlap is largest in sum and at least so large each."""
+    if table.size == 0:
+        return []
+    first, second, kept = [*before], [*after], np.where(table >= least, table, 0.0)
+    rows, columns = linear_sum_assignment(-kept)
     return [
-        (before[row], after[column])
+        (first[row], second[column])
         for row, column in zip(rows, columns, strict=True)
-        if table[row, column] > 0
+        if kept[row, column] > 0
     ]

@@ -30,20 +30,27 @@ from lesionscan.comparison.geometry import (
     flattened,
     inverse,
     moved,
+    on_first,
 )
 from lesionscan.radiograph import FloatImage
 
-_COARSE_PX, _MIDDLE_PX, FINE_PX = 72, 192, 640
-"""Long sides of the three grids."""
-_TURNS_DEG = np.arange(0.0, 360.0, 12.0)
-_SCALES = (0.76, 0.87, 1.0, 1.15, 1.32)
+_COARSE_PX, _MIDDLE_PX, _FINE_PX = 56, (96, 192), 640
+"""Long sides of the grids."""
+_TURNS_DEG = np.arange(0.0, 360.0, 10.0)
+_SCALES = (0.75, 0.83, 0.91, 1.0, 1.1, 1.21, 1.33)
 """Sizes on the second film over those on the first, both at one long side."""
 _LEAST_COMMON = 0.35
 """Share of the smaller bone mask that both films must show."""
-_FOLLOWED = 6
+_FOLLOWED = 8
 """Best places of the coarse search that are refined."""
-_MOST_STRETCH = 1.25
-"""Most that a refined map may stretch one direction over the other: bones are stiff."""
+_LOOKED_AT_CLOSELY, _FITTED = 4, 2
+"""How many of these are refined on the next grid, and how many are fitted at last."""
+_SHAPE = 1.5
+"""Weight of the bone's shape against the grey values in the coarse search."""
+_MOST_STRETCH = 1.2
+"""Most that a refinement may change a length: bones are stiff."""
+_RULES = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+"""When a refinement ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +74,22 @@ def register(before: Picture, after: Picture) -> Registration | None:
     Registration or None
         The best fit, be it good or bad; None where there is too little bone to look at.
     """
-    small, middle, fine = (
-        (before.at(side), after.at(side)) for side in (_COARSE_PX, _MIDDLE_PX, FINE_PX)
+    small, *middle, fine = (
+        (before.at(side), after.at(side)) for side in (_COARSE_PX, *_MIDDLE_PX, _FINE_PX)
     )
-    tried = [
-        refined
-        for matrix in _coarse(small[0][0], small[1][0])
-        if (refined := _refined(middle, _rescaled(matrix, small, middle))) is not None
-    ]
+    tried = []
+    for matrix in _coarse(small[0][0], small[1][0]):
+        refined = _refined(middle[0], _rescaled(matrix, small, middle[0]))
+        if refined is not None:
+            tried.append(refined)
+    closer = []
+    for _, matrix in sorted(tried, key=lambda one: -one[0])[:_LOOKED_AT_CLOSELY]:
+        refined = _refined(middle[1], _rescaled(matrix, middle[0], middle[1]))
+        if refined is not None:
+            closer.append(refined)
     best: tuple[float, Matrix, Fit] | None = None
-    for _, matrix in sorted(tried, key=lambda one: -one[0])[:2]:
-        found = fitted(fine[0][0], fine[1][0], _rescaled(matrix, middle, fine))
+    for _, matrix in sorted(closer, key=lambda one: -one[0])[:_FITTED]:
+        found = fitted(fine[0][0], fine[1][0], _rescaled(matrix, middle[1], fine))
         if found is not None and (best is None or found[0] > best[0]):
             best = found
     if best is None:
@@ -112,10 +124,8 @@ def _near_bone(picture: Picture) -> FloatImage:
 def _coarse(before: Picture, after: Picture) -> list[Matrix]:
     """Return the most promising similarities of two small pictures, the best first."""
     shape = before.grey.shape
-    mask = _near_bone(before)
-    film = flattened(before, share=0.08) * mask
-    other_mask = _near_bone(after)
-    other = flattened(after, share=0.08) * other_mask
+    mask, film = _near_bone(before), _features(before)
+    other_mask, other = _near_bone(after), _features(after)
     canvas = int(np.ceil(np.hypot(*after.grey.shape) * max(_SCALES))) + 2
     side = fft.next_fast_len(canvas + max(shape), real=True)
     fixed = [fft.rfft2(part, (side, side)) for part in (film, film * film, mask)]
@@ -132,20 +142,24 @@ def _coarse(before: Picture, after: Picture) -> list[Matrix]:
             )
             if seen.sum() < 16:
                 continue
-            score = _scores(fixed, picture, seen, side, least=_least(mask, seen))
+            score = _scores(fixed, picture, seen, side, smaller=min(mask.sum(), seen.sum()))
             place = int(score.argmax())
-            row, col = divmod(place, side)
-            # circular: beyond the middle the shift is negative
-            shift = [at - side if at >= canvas else at for at in (side - row, side - col)]
-            onto = np.array([[1.0, 0.0, shift[1] % side], [0.0, 1.0, shift[0] % side]])
-            onto[:, 2] -= np.where(onto[:, 2] >= canvas, side, 0)
+            # circular: beyond the canvas a shift is negative
+            shift = -np.array(divmod(place, side)[::-1], np.float64) % side
+            shift -= np.where(shift >= canvas, side, 0)
+            onto = np.hstack([np.eye(2), shift[:, None]])
             found.append((float(score.flat[place]), chained(inverse(back), onto)))
     found.sort(key=lambda one: -one[0])
     return _distinct([matrix for _, matrix in found], shape)
 
 
-def _least(mask: FloatImage, seen: FloatImage) -> float:
-    return _LEAST_COMMON * min(float(mask.sum()), float(seen.sum()))
+def _features(picture: Picture) -> FloatImage:
+    """Return what is correlated in the coarse search: grey values and the bone's shape, float32."""
+    near = _near_bone(picture)
+    grey = cv2.GaussianBlur(flattened(picture, share=0.08), (0, 0), 1.0)
+    shape = cv2.GaussianBlur(picture.bone.astype(np.float32), (0, 0), 1.5)
+    level = float((shape * near).sum() / max(float(near.sum()), 1.0))
+    return np.asarray((grey + _SHAPE * (shape - level)) * near, np.float32)
 
 
 def _scores(
@@ -154,7 +168,7 @@ def _scores(
     seen: FloatImage,
     side: int,
     *,
-    least: float,
+    smaller: float,
 ) -> FloatImage:
     """Return the correlation at every shift of the canvas, -1 where too little is in common."""
     film, squares, mask = fixed
@@ -164,9 +178,11 @@ def _scores(
         for pair in (film * moving[0], squares * moving[2], mask * moving[1], mask * moving[2])
     )
     energy = np.sqrt(np.maximum(ours, 0.0) * np.maximum(theirs, 0.0))
-    whole = energy > 0.02 * float(energy.max())
-    score = np.where(whole & (common >= least), product / np.maximum(energy, 1e-6), -1.0)
-    return np.asarray(score, np.float32)
+    share = common / max(smaller, 1.0)
+    enough = (energy > 0.02 * float(energy.max())) & (share >= _LEAST_COMMON)
+    # a little in common fits well by chance, as a piece of a shaft fits any other
+    alike = product / np.maximum(energy, 1e-6) * np.sqrt(np.clip(share, 0.0, 1.0))
+    return np.asarray(np.where(enough, alike, -1.0), np.float32)
 
 
 def _distinct(matrices: list[Matrix], shape: tuple[int, ...]) -> list[Matrix]:
@@ -185,24 +201,23 @@ def _distinct(matrices: list[Matrix], shape: tuple[int, ...]) -> list[Matrix]:
 
 
 def _refined(pictures: _Sized, coarse: Matrix) -> tuple[float, Matrix] | None:
-    """Refine an affine map between two pictures; return it with its correlation."""
+    """Refine a map between two pictures; return it with its correlation."""
     before, after = pictures[0][0], pictures[1][0]
-    mask = (_near_bone(before) > 0).astype(np.uint8)
-    rules = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
-    try:
-        score, found = cv2.findTransformECC(
-            flattened(before),
-            flattened(after),
-            coarse.astype(np.float32),
-            cv2.MOTION_AFFINE,
-            rules,
-            mask,
-            5,
-        )
-    except cv2.error:  # it diverges where the two have nothing in common
-        return None
-    matrix = np.asarray(found, np.float64)
-    large, little = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    if little < 0.5 or large > 2.0 or large > _MOST_STRETCH * little:
-        return None
-    return float(score), matrix
+    size = (before.grey.shape[1], before.grey.shape[0])
+    film, there = flattened(before), on_first(flattened(after), coarse, size)
+    seen = on_first(_near_bone(after), coarse, size) > 0
+    mask = ((_near_bone(before) > 0) & seen).astype(np.uint8)
+    best: tuple[float, Matrix] | None = None
+    start = np.eye(2, 3, dtype=np.float32)
+    # stiff first: with all its freedom a map that is far off runs away
+    for motion in (cv2.MOTION_EUCLIDEAN, cv2.MOTION_AFFINE):
+        try:
+            score, found = cv2.findTransformECC(film, there, start.copy(), motion, _RULES, mask, 5)
+        except cv2.error:  # it diverges where the two have nothing in common
+            break
+        matrix = np.asarray(found, np.float64)
+        large, little = np.linalg.svd(matrix[:, :2], compute_uv=False)
+        if large > _MOST_STRETCH or little < 1.0 / _MOST_STRETCH:
+            break
+        best, start = (float(score), chained(coarse, matrix)), np.asarray(found, np.float32)
+    return best
