@@ -29,6 +29,7 @@ from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.files import RECORD_BYTES, read_bounded, sha256_of_file
 from lesionscan.radiograph import Notice
 from lesionscan.reading import UnreadableFileError
+from lesionscan.results.atomic import UnusableNameError
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import ResultPaths
 from lesionscan.results.sealed import is_sealed, sealed_json, sha256_of
@@ -120,6 +121,15 @@ def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
         yield _outcome(job, kept, resumed=True)
         return
     try:
+        yield _new_outcome(job, made_of)
+    except UnusableNameError as error:  # there is no place for its JSON either
+        taken = notice(ErrorCode.NAME_TAKEN, error.within(job.out))
+        yield PairOutcome(job.pair.name, "failed", taken)
+
+
+def _new_outcome(job: PairJob, made_of: str) -> PairOutcome:
+    """Compare two films and write what was found, or why they are not compared."""
+    try:
         comparison = compare(
             _film(job.pair.before, job),
             _film(job.pair.after, job),
@@ -127,18 +137,17 @@ def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
             made_of_sha256=made_of,
         )
     except RefusedPairError as error:
-        yield _failed(job, "refused", notice(error.code, str(error)), made_of)
+        return _failed(job, "refused", notice(error.code, str(error)), made_of)
     except UnreadableFileError as error:
-        yield _failed(job, "failed", Notice(error.code, error.message), made_of)
+        return _failed(job, "failed", Notice(error.code, error.message), made_of)
     except MemoryError:
         words = "memory ran out; use fewer jobs or a machine with more memory"
-        yield _failed(job, "failed", notice(ErrorCode.OUT_OF_MEMORY, words), made_of)
+        return _failed(job, "failed", notice(ErrorCode.OUT_OF_MEMORY, words), made_of)
     except Exception as error:  # noqa: BLE001 - one bad pair must not stop the other thousands
         # the class alone: the text of an exception may quote a file
         words = f"lesionscan failed on this pair ({type(error).__name__}); please report this"
-        yield _failed(job, "failed", notice(ErrorCode.INTERNAL_ERROR, words), made_of)
-    else:
-        yield _outcome(job, _written(job, comparison))
+        return _failed(job, "failed", notice(ErrorCode.INTERNAL_ERROR, words), made_of)
+    return _outcome(job, _written(job, comparison))
 
 
 def lost_pair(job: PairJob, error: Notice) -> PairOutcome:

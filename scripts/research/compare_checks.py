@@ -1,5 +1,4 @@
-"""How often is a change rightly told? compare_checks.py phantoms OUT --pairs 200
-compare_checks.py films TRUTH --every 10.
+"""How often is a change rightly told? compare_checks.py phantoms OUT, or films TRUTH --every 10.
 
 `phantoms` draws a person twice, with other exposure, place, turn and magnification and with a
 lesion that has grown, shrunk, stayed, come or gone; what is done is kept in OUT/pairs.jsonl, and a
@@ -14,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def main() -> int:
         return 2
     paths = [film.image for film in listed]
     done = [one for some in every_film(paths, with_itself, jobs=options.jobs) for one in some]
-    others = [*zip(paths, paths[1:], strict=False)]
+    others = [*pairwise(paths)]
     refused = [*every_film(others, refusal_of, jobs=options.jobs)]
     print_films(done, refused)
     return 0
