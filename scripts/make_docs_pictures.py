@@ -19,7 +19,7 @@ from contact_sheet import contact_sheet
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
-from lesionscan.comparison import compare, film_of_file
+from lesionscan.comparison import compare_films, film_of_file
 from lesionscan.comparison.picture import comparison_png
 from lesionscan.png import encode_png
 from lesionscan.reporting.conversion import ok_record
@@ -152,7 +152,7 @@ def comparison_picture() -> bytes:
             )
             write_dicom(path, phantom)
             films.append(film_of_file(path))
-    return comparison_png(compare(*films))
+    return comparison_png(compare_films(*films))
 
 
 def _grey(phantom: Phantom) -> NDArray[np.uint8]:

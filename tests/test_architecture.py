@@ -50,7 +50,7 @@ is the room ""."""
 
 MAY_WRITE = {"results", "simulation"}
 MAY_PRINT = {"cli"}
-READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine"}
+READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine", "comparison.page"}
 """Modules that read files which nobody else can have written, and so need no limit."""
 MAY_NAME_PYDICOM = re.compile(
     r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file|reporting\.dicom_\w+)"

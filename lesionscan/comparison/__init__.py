@@ -5,7 +5,7 @@ lies on the second, `matching` which candidates are the same, `change` how much 
 `compare` puts it together as a `record`.
 """
 
-from lesionscan.comparison.compare import Comparison, compare
+from lesionscan.comparison.compare import Comparison, compare_films
 from lesionscan.comparison.film import ComparedFilm, film_of_file, film_of_results
 from lesionscan.comparison.refusal import RefusedPairError
 
@@ -13,7 +13,7 @@ __all__ = [
     "ComparedFilm",
     "Comparison",
     "RefusedPairError",
-    "compare",
+    "compare_films",
     "film_of_file",
     "film_of_results",
 ]

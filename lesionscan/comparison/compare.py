@@ -51,7 +51,7 @@ class Comparison:
     matrix: Matrix
 
 
-def compare(
+def compare_films(
     before: ComparedFilm,
     after: ComparedFilm,
     *,

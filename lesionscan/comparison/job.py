@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lesionscan import __version__
 from lesionscan.codes import ErrorCode, notice
-from lesionscan.comparison.compare import COMPARISON, Comparison, compare
+from lesionscan.comparison.compare import COMPARISON, Comparison, compare_films
 from lesionscan.comparison.film import ComparedFilm, film_of_file, film_of_results
 from lesionscan.comparison.page import comparison_page
 from lesionscan.comparison.pairs import Pair, Source
@@ -52,7 +52,7 @@ class PairJob:
     settings, scorer
         As in `lesionscan scan`, for films that are read from files.
     ignore_headers
-        As in `compare`.
+        As in `compare_films`.
     resume
         Whether a comparison of the same films and settings is kept.
     """
@@ -130,7 +130,7 @@ def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
 def _new_outcome(job: PairJob, made_of: str) -> PairOutcome:
     """Compare two films and write what was found, or why they are not compared."""
     try:
-        comparison = compare(
+        comparison = compare_films(
             _film(job.pair.before, job),
             _film(job.pair.after, job),
             ignore_headers=job.ignore_headers,

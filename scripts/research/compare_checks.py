@@ -25,7 +25,7 @@ from scan_and_judge import every_film
 from scipy.stats import mannwhitneyu
 
 from lesionscan import Settings, read_radiograph
-from lesionscan.comparison import ComparedFilm, RefusedPairError, compare, film_of_file
+from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, film_of_file
 from lesionscan.evaluation.truth import TruthError, load_truth
 from lesionscan.png import encode_png
 from lesionscan.simulation.body.lesions import Lesion
@@ -112,7 +112,7 @@ def phantom_pair(job: Job) -> dict[str, Any]:
             write_dicom(path, phantom)
         try:
             films = [film_of_file(path) for path in paths]
-            comparison = compare(*films)
+            comparison = compare_films(*films)
         except RefusedPairError as error:
             return told | {"said": f"refused ({error.code})"}
     truth = first.lesions > 0, second.lesions > 0
@@ -250,7 +250,9 @@ def with_itself(path: Path) -> list[tuple[str, list[tuple[str, float | None]] | 
         before = film_of_file(path)
         for form, other, settings in _forms(path, Path(name)):
             try:
-                lesions = compare(before, film_of_file(other, settings=settings)).record.lesions
+                lesions = compare_films(
+                    before, film_of_file(other, settings=settings)
+                ).record.lesions
             except RefusedPairError as error:
                 said.append((form, str(error.code)))
                 continue
@@ -284,7 +286,7 @@ def _forms(path: Path, folder: Path) -> Iterator[tuple[str, Path, Settings]]:
 def refusal_of(pair: tuple[Path, Path]) -> str | None:
     """Return why films of two people are not compared; None where they are."""
     try:
-        compare(*map(film_of_file, pair))
+        compare_films(*map(film_of_file, pair))
     except RefusedPairError as error:
         return str(error.code)
     return None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lesionscan.comparison import ComparedFilm, RefusedPairError, compare
+from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films
 from lesionscan.radiograph import Fact
 from lesionscan.results.record import BoneRecord
 from tests.comparison.made import moved_film, sample, similarity, with_labels
@@ -41,7 +41,7 @@ def with_facts(film: ComparedFilm, **facts: Fact) -> ComparedFilm:
 
 def test_a_film_against_itself_is_stable() -> None:
     """Nothing changed, and the film lies on itself."""
-    record = compare(sample(), sample()).record
+    record = compare_films(sample(), sample()).record
     assert record.status == "ok"
     assert record.registration is not None
     assert record.registration.magnification == pytest.approx(1.0, abs=1e-3)
@@ -55,7 +55,7 @@ def test_a_film_against_itself_is_stable() -> None:
 
 def test_magnification_is_no_growth() -> None:
     """A tenth larger, as all the bones are: stable; places and sizes are those of the first."""
-    record = compare(sample(), moved_film(sample(), MOVED)).record
+    record = compare_films(sample(), moved_film(sample(), MOVED)).record
     (lesion,) = record.lesions
     assert lesion.state == "stable"
     assert lesion.diameter_change_percent == pytest.approx(0.0, abs=1.5)
@@ -70,8 +70,8 @@ def test_magnification_is_no_growth() -> None:
 def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
     """By a quarter of the diameter, in per cent, pixels and millimetres, on a film that moved."""
     large = changed(moved_film(sample(), MOVED), wider)
-    (grown,) = compare(sample(), large).record.lesions
-    (shrunk,) = compare(large, sample()).record.lesions
+    (grown,) = compare_films(sample(), large).record.lesions
+    (shrunk,) = compare_films(large, sample()).record.lesions
     assert (grown.state, shrunk.state) == ("grown", "shrunk")
     assert grown.diameter_change_percent == pytest.approx(25.0, abs=3.0)
     assert shrunk.diameter_change_percent == pytest.approx(-20.0, abs=3.0)
@@ -89,11 +89,11 @@ def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
 def test_what_is_on_one_film_only_is_new_or_gone() -> None:
     """Its place on the other film is told, without sizes there."""
     none = changed(moved_film(sample(), MOVED), np.zeros_like)
-    (gone,) = compare(sample(), none).record.lesions
+    (gone,) = compare_films(sample(), none).record.lesions
     assert (gone.state, gone.after_ids, gone.area_after_px) == ("gone", (), None)
     there = moved_film(sample(), MOVED).record.candidates[0].centroid_px
     assert gone.centroid_after_px == pytest.approx(there, abs=2.0)
-    (new,) = compare(none, sample()).record.lesions
+    (new,) = compare_films(none, sample()).record.lesions
     assert (new.state, new.before_ids, new.diameter_change_percent) == ("new", (), None)
 
 
@@ -104,7 +104,7 @@ def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
     row = round(film.record.candidates[0].centroid_px[0])
     field = none.field.copy()
     field[row - 9 : row + 9] = False
-    (lesion,) = compare(film, replace(none, field=field)).record.lesions
+    (lesion,) = compare_films(film, replace(none, field=field)).record.lesions
     assert lesion.state == "not_comparable"
     assert lesion.reason == "the other film does not show all of its place"
 
@@ -116,7 +116,7 @@ def test_one_at_the_border_is_not_comparable() -> None:
         sample().labels.astype(np.uint16),
         lambda one: replace(one, flags=("touches_image_border",)),
     )
-    (lesion,) = compare(sample(), flagged).record.lesions
+    (lesion,) = compare_films(sample(), flagged).record.lesions
     assert (lesion.state, lesion.reason) == (
         "not_comparable",
         "it reaches the border of a film",
@@ -136,9 +136,9 @@ def test_headers_that_differ_are_refused(fact: dict[str, Fact], code: str, words
     film = with_facts(sample(), body_part_examined="KNEE", view_position="AP", image_laterality="R")
     other = with_facts(film, **fact)
     with pytest.raises(RefusedPairError, match=words) as error:
-        compare(film, other)
+        compare_films(film, other)
     assert error.value.code == code
-    assert compare(film, other, ignore_headers=True).record.status == "ok"
+    assert compare_films(film, other, ignore_headers=True).record.status == "ok"
 
 
 def test_a_mirror_image_is_refused() -> None:
@@ -152,14 +152,14 @@ def test_a_mirror_image_is_refused() -> None:
         labels=np.ascontiguousarray(film.labels[:, ::-1]),
     )
     with pytest.raises(RefusedPairError, match="mirror image") as error:
-        compare(film, flipped, ignore_headers=True)
+        compare_films(film, flipped, ignore_headers=True)
     assert error.value.code == "flipped"
 
 
 def test_other_bones_are_refused() -> None:
     """Another body part does not fit, whatever the headers say."""
     with pytest.raises(RefusedPairError) as error:
-        compare(sample(), sample("ankle_sclerotic_rim"), ignore_headers=True)
+        compare_films(sample(), sample("ankle_sclerotic_rim"), ignore_headers=True)
     assert error.value.code in {"poor_fit", "little_common_bone"}
 
 
@@ -169,5 +169,5 @@ def test_bones_that_cannot_be_believed_are_refused() -> None:
     unsure = BoneRecord(confidence=0.1, assessed=False)
     other = replace(film, record=film.record.model_copy(update={"bone": unsure}))
     with pytest.raises(RefusedPairError, match="no bone could be outlined") as error:
-        compare(film, other)
+        compare_films(film, other)
     assert error.value.code == "no_bone"

@@ -8,7 +8,7 @@ import pytest
 
 from lesionscan.batch.job import process
 from lesionscan.batch.outcome import Job
-from lesionscan.comparison import RefusedPairError, compare, film_of_results
+from lesionscan.comparison import RefusedPairError, compare_films, film_of_results
 from lesionscan.comparison.film import film_of_file, image_of
 from lesionscan.results.paths import ResultPaths
 from lesionscan.settings import Settings
@@ -33,7 +33,7 @@ def test_results_stand_for_the_film(tmp_path: Path) -> None:
     assert np.mean(read.field != film.field) < 0.02
     assert read.record.candidates[0] == film.record.candidates[0]
     np.testing.assert_array_equal(read.labels == 1, film.labels == 1)
-    (lesion, *_) = compare(film, read).record.lesions
+    (lesion, *_) = compare_films(film, read).record.lesions
     assert lesion.state == "stable"
     assert lesion.diameter_change_percent == pytest.approx(0.0, abs=0.5)
     # altered since

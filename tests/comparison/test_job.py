@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, RefusalCode, notice
-from lesionscan.comparison import ComparedFilm, RefusedPairError, compare, job
+from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, job
 from lesionscan.comparison.job import PairJob, PairOutcome, compare_pair, lost_pair
 from lesionscan.comparison.page import comparison_page
 from lesionscan.comparison.pairs import Pair, Source
@@ -129,7 +129,7 @@ def test_the_page_needs_and_allows_nothing_else() -> None:
     record = film.record.model_copy(
         update={"input": film.record.input.model_copy(update={"file": name})}
     )
-    page = comparison_page(compare(replace(film, record=record), film)).decode("utf-8")
+    page = comparison_page(compare_films(replace(film, record=record), film)).decode("utf-8")
     assert "default-src 'none'" in page
     assert "http" not in page.replace("http-equiv", "")
     assert " style=" not in page
@@ -141,7 +141,7 @@ def test_the_page_needs_and_allows_nothing_else() -> None:
 
 def test_the_picture_shows_three_panels() -> None:
     """First, second and both, with outlines in two colours; the same bytes every time."""
-    comparison = compare(sample(), moved_film(sample(), MOVED))
+    comparison = compare_films(sample(), moved_film(sample(), MOVED))
     data = comparison_png(comparison)
     assert data == comparison_png(comparison)
     picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))

@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from lesionscan.comparison import compare
+from lesionscan.comparison import compare_films
 from lesionscan.comparison.record import (
     NUMBERS,
     SCHEMA_PATH,
@@ -26,7 +26,7 @@ def test_the_shipped_schema_is_that_of_the_record() -> None:
 
 def test_a_comparison_fits_its_schema_and_is_read_back() -> None:
     """With every field described, and a seal."""
-    record = compare(sample(), sample()).record
+    record = compare_films(sample(), sample()).record
     data = sealed_json(record)
     jsonschema.validate(json.loads(data), json.loads(schema_json()))
     assert is_sealed(data)
