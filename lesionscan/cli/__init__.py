@@ -17,6 +17,7 @@ import typer
 from lesionscan import __version__
 from lesionscan.cli import (
     calibrate,
+    compare,
     evaluate,
     exams,
     explain,
@@ -51,6 +52,7 @@ app.command()(merge.merge)
 app.command()(review.review)
 app.command()(inspect.inspect)
 app.command()(explain.explain)
+app.command()(compare.compare)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(exams.exams)
