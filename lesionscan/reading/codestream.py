@@ -20,13 +20,14 @@ from lesionscan.reading.limits import check_picture_size
 
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START, _JP2_SIGNATURE)
+"""First bytes of a codestream of any kind."""
 
 # JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
 
 _MAX_BOXES = 1000
-_STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _another_follows(data: bytes, body: int) -> bool:
     """Return whether an end marker, a byte of padding or none, and a start marker are there."""
     return any(
         data.find(_END_OF_CODESTREAM + pad + start, body) >= 0
-        for start in _STARTS
+        for start in STARTS
         for pad in (b"", b"\0")
     )
 

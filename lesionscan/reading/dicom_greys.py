@@ -89,6 +89,9 @@ def modality_transform(
     tags = file.tags
     item = tags.sequence_item("ModalityLUTSequence")
     try:
+        if layout.is_colour:
+            _check_colour(item, tags)
+            return Modality(stored)
         if item is not None:
             lut = read_lut(item, file, signed=layout.signed, name="modality LUT")
             return Modality(apply_modality_lut(stored, lut), lut)
@@ -99,6 +102,18 @@ def modality_transform(
             notice(NoticeCode.BAD_RESCALE, f"{fault}; stored values are used as they are")
         )
         return Modality(stored)
+
+
+def _check_colour(item: Tags | None, tags: Tags) -> None:
+    """Refuse a transform of colours: it is one of MONOCHROME1 and 2 only (PS3.3 C.11.1).
+
+    Raises
+    ------
+    ValueError
+        When there is one that would change values.
+    """
+    if item is not None or _linear(tags) != (1.0, 0.0):
+        raise ValueError("viewers do not apply a modality LUT, slope or intercept to colours")
 
 
 def _linear(tags: Tags) -> tuple[float, float]:

@@ -89,7 +89,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
             if values > _MOST_VALUES_OF_ALL or size > METADATA_BYTES:
                 raise _too_many("values")
             (at,) = _read(stream, order + next_form)
-    except struct.error:
+    except (struct.error, ValueError, OverflowError):  # also a place of 64 bits, beyond any file
         return  # the directories end here; tifffile says what of the file can be used
 
 
