@@ -5,6 +5,7 @@ a pixel measures: resolution tags describe printing and are 72 or 96 dpi by defa
 is None. A TIFF that says MinIsWhite is inverted; everywhere else bone is taken to be bright.
 """
 
+import errno
 import io
 import logging
 import warnings
@@ -136,8 +137,8 @@ def _decoding() -> Iterator[None]:
         except (UnreadableFileError, MemoryError):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk, not the content
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk, not the content, which may name places that no file has
             raise damaged() from None
 
 

@@ -3,6 +3,7 @@
 tifffile makes objects of every tag, value, strip and tile; their numbers are checked here first.
 """
 
+import io
 import struct
 from typing import BinaryIO
 
@@ -61,6 +62,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
     UnreadableFileError
         `too_large`.
     """
+    file_bytes = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -72,7 +74,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
         at = at if start is None else start
         values = size = 0
         for _ in range(pages):
-            if not at:
+            if not 0 < at < file_bytes:  # BigTIFF's places may lie beyond what can be sought
                 return
             stream.seek(at)
             (tags,) = _read(stream, order + count_form)
@@ -89,7 +91,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
             if values > _MOST_VALUES_OF_ALL or size > METADATA_BYTES:
                 raise _too_many("values")
             (at,) = _read(stream, order + next_form)
-    except (struct.error, ValueError, OverflowError):  # also a place of 64 bits, beyond any file
+    except struct.error:
         return  # the directories end here; tifffile says what of the file can be used
 
 
