@@ -83,15 +83,13 @@ class Decoded:
     another_follows: bool
 
 
-def decode_codestream(data: bytes, *, samples: int, max_megapixels: float) -> Decoded:
+def decode_codestream(data: bytes, *, max_megapixels: float) -> Decoded:
     """Decode a codestream, whose own size is checked before memory is taken for it.
 
     Parameters
     ----------
     data
         The codestream; what follows its end is no part of it.
-    samples
-        Samples of a pixel, which must be those of the image header.
     max_megapixels
         The setting.
 
@@ -107,12 +105,12 @@ def decode_codestream(data: bytes, *, samples: int, max_megapixels: float) -> De
             "the pixel compression is not RLE, JPEG, JPEG-LS or JPEG 2000; "
             "decompress the file first (dcmdjpeg, gdcmconv --raw)",
         )
-    rows, columns = header.rows, header.columns
-    if header.samples != samples or min(rows, columns) < 1:
+    rows, columns, samples = header.rows, header.columns, header.samples
+    if samples not in (1, 3) or min(rows, columns) < 1:
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE,
-            f"the compressed picture is {rows} x {columns} pixels of {header.samples} samples, "
-            f"SamplesPerPixel is {samples}; export it again",
+            f"the compressed picture is {rows} x {columns} pixels of {samples} samples; export it "
+            "again as grey",
         )
     check_picture_size(rows, columns, max_megapixels=max_megapixels)
     # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).

@@ -28,6 +28,7 @@ _STRUCTURE = 4
 """Times that noise: less is a row that any other would fit, as rows of a black border do."""
 
 _EDGE_ROWS = 3
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,14 @@ def native_extent(
         return fewer_frames(layout, held + (rest > 1))
     if _has_wide_cells(data, layout):
         return _other_cells(layout, 16, "twice as many bytes")
+    if rest <= 1 and held == _COLOURS * layout.frames and _has_colours(data, layout):
+        return replace(layout, samples=_COLOURS, planar=False), [
+            notice(
+                NoticeCode.HEADER_IRREGULAR,
+                f"SamplesPerPixel is {layout.samples}, but PixelData holds three equal samples of "
+                "each pixel, which were read",
+            )
+        ]
     if rest <= 1 and _is_interlaced(data, layout, held):
         columns = layout.columns * held
         check_picture_size(layout.rows, columns, max_megapixels=max_megapixels)
@@ -214,6 +223,16 @@ def _exchanged(data: _Data, layout: PixelFormat) -> tuple[PixelFormat, list[Noti
             f"{other.rows} rows of {other.columns} columns, which were read",
         )
     ]
+
+
+def _has_colours(data: _Data, layout: PixelFormat) -> bool:
+    """Return whether each value stands there three times, as grey does in colours."""
+    unit = _COLOURS * layout.cell_bytes
+    first = data.length // (2 * unit) * unit
+    cells = np.frombuffer(data.read(first, 100 * unit), f"<u{layout.cell_bytes}")
+    each = cells[: cells.size // _COLOURS * _COLOURS].reshape(-1, _COLOURS)
+    is_equal = each.min(axis=1) == each.max(axis=1)
+    return layout.samples == 1 and bool(is_equal.all()) and bool(np.ptp(each[:, 0]))
 
 
 def _other_cells(layout: PixelFormat, bits: int, found: str) -> tuple[PixelFormat, list[Notice]]:

@@ -18,7 +18,12 @@ from pydicom.uid import (
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reading.codestream import STARTS, decode_codestream
-from lesionscan.reading.colour import colour_ignored, from_channels, from_luma_chroma
+from lesionscan.reading.colour import (
+    MOST_COLOURED,
+    colour_ignored,
+    from_channels,
+    from_luma_chroma,
+)
 from lesionscan.reading.dicom_bits import bits_of, overlay_mask
 from lesionscan.reading.dicom_extent import (
     all_chroma,
@@ -148,7 +153,7 @@ def decode_pixels(
         else _native(file, pixels, layout, frame=frame)
     )
     cells, notices = decoded.cells, list(decoded.notices)
-    if layout.samples > 1:
+    if cells.ndim > 2:
         to_grey = from_luma_chroma if decoded.luma_chroma else from_channels
         merged = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
         cells = np.rint(merged.greys).astype(cells.dtype)
@@ -211,9 +216,17 @@ def _encapsulated(
             return _cells(data[: layout.frame_bytes], layout, little_endian=True)
         if is_rle or file.transfer_syntax == RLELossless:
             return _rle(data, layout)
-    decoded = decode_codestream(data, samples=layout.samples, max_megapixels=frames.max_megapixels)
+    decoded = decode_codestream(data, max_megapixels=frames.max_megapixels)
     cells, header = decoded.cells, decoded.header
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    if header.samples != layout.samples:
+        notices.append(
+            notice(
+                NoticeCode.HEADER_IRREGULAR,
+                f"SamplesPerPixel is {layout.samples}, but the compressed picture has "
+                f"{header.samples}, which were read",
+            )
+        )
     if decoded.another_follows:
         notices.append(
             notice(
@@ -294,12 +307,30 @@ def _cells(data: bytes, layout: PixelFormat, *, little_endian: bool) -> _Decoded
         cells = cells.reshape(shape[:2])
     elif layout.photometric == SHARED_CHROMA:
         cells = _with_own_chroma(cells, layout)
-    elif layout.planar:
-        cells = np.moveaxis(cells.reshape(shape[2], *shape[:2]), 0, -1)
     else:
-        cells = cells.reshape(shape)
-    is_luma_chroma = layout.photometric in ("YBR_FULL", SHARED_CHROMA)
+        return _channels(cells, layout)
+    is_luma_chroma = layout.photometric == SHARED_CHROMA
     return _Decoded(cells, layout.high_bit, luma_chroma=is_luma_chroma)
+
+
+def _channels(cells: NDArray[Any], layout: PixelFormat) -> _Decoded:
+    """Arrange colours, by pixel or by plane (PS3.3 C.7.6.3.1.3), as those of a grey film are."""
+    size = layout.rows * layout.columns
+    ways = (cells.reshape(size, layout.samples), cells.reshape(layout.samples, size).T)
+    # the last two channels of grey are equal, of RGB and of luma and chroma alike
+    alike = [float((way[:, -1] == way[:, -2]).mean()) for way in ways]
+    is_other = alike[not layout.planar] > max(alike[layout.planar], 1 - MOST_COLOURED)
+    said = notice(
+        NoticeCode.HEADER_IRREGULAR,
+        f"PlanarConfiguration is {int(layout.planar)}, but the picture is grey only the other way, "
+        "as which it was read",
+    )
+    return _Decoded(
+        ways[layout.planar != is_other].reshape(layout.rows, layout.columns, layout.samples),
+        layout.high_bit,
+        luma_chroma=layout.photometric == "YBR_FULL",
+        notices=(said,) if is_other else (),
+    )
 
 
 def _with_own_chroma(cells: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:

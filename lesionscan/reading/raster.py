@@ -257,7 +257,7 @@ def _jpeg(data: bytes, *, max_megapixels: float) -> Picture:
     check_size(header.rows, header.columns, max_megapixels=max_megapixels)
     if header.samples not in (1, 3):
         raise colour_photograph()
-    decoded = decode_codestream(data, samples=header.samples, max_megapixels=max_megapixels)
+    decoded = decode_codestream(data, max_megapixels=max_megapixels)
     return Picture(
         decoded.cells,
         float((1 << header.precision) - 1),
