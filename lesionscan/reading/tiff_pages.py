@@ -85,8 +85,8 @@ def _pages_of_pages(
     for page in pages:
         for offset in (page.subifds or ())[:most]:
             check_directories(stream, pages=most, start=offset)
-        if page.subifds and page.pages is not None:
-            yield from map(_page, page.pages)
+        if page.subifds and page.pages is not None:  # smaller ones are copies of the page
+            yield from (one for one in map(_page, page.pages) if _size(one) >= _size(page))
 
 
 def _size(page: tifffile.TiffPage) -> int:

@@ -119,7 +119,7 @@ def test_pages_of_a_page(tmp_path: Path) -> None:
     with tifffile.TiffWriter(path) as file:
         file.write(ONE, photometric="minisblack", subifds=2, metadata=None)
         file.write(STACK[1], photometric="minisblack", metadata=None)
-        file.write(ONE[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+        file.write(ONE[::2, ::2], photometric="minisblack", metadata=None)
     np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK[:2])
 
 
