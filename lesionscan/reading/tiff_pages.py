@@ -102,8 +102,9 @@ def _described(file: tifffile.TiffFile) -> int:
     if file.is_shaped:  # tifffile's own
         page = file.pages.first
         shapes = [one.get("shape") for one in file.shaped_metadata or ()]
-        if len(shapes) == 1 and isinstance(shapes[0], tuple | list) and math.prod(page.shape):
-            return _whole(math.prod(shapes[0]) // math.prod(page.shape))
+        values = math.prod(map(int, page.shape))
+        if len(shapes) == 1 and isinstance(shapes[0], tuple | list) and values:
+            return _whole(math.prod(map(int, shapes[0])) // values)
     return 1
 
 

@@ -76,9 +76,8 @@ def theirs(path: Path) -> list[NDArray[Any]]:
         with tifffile.TiffFile(path) as file:
             return [_grey(page.asarray(), file.pages.first) for page in file.pages]
     with Image.open(path) as picture:
-        if picture.mode == "P":
-            picture = picture.convert("RGBA")
-        return [_grey(np.asarray(picture), None)]
+        array = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
+    return [_grey(array, None)]
 
 
 def _grey(array: NDArray[Any], page: tifffile.TiffPage | None) -> NDArray[Any]:

@@ -184,7 +184,7 @@ def test_a_directory_beyond_any_file(tmp_path: Path, offset: int, pages: int) ->
     assert caught.value.code in ("undecodable", "truncated")
 
 
-def _end_of_directory(data: bytes) -> int:
+def _end_of_directory(data: bytearray) -> int:
     """Return where the first directory of a BigTIFF names the next one."""
     (start,) = struct.unpack_from("<Q", data, 8)
     (tags,) = struct.unpack_from("<Q", data, start)
