@@ -253,6 +253,15 @@ def test_a_presentation_table_is_said_and_not_applied(
     assert ("PresentationLUTSequence falls" in " ".join(film.polarity_steps)) == is_said
 
 
+@pytest.mark.parametrize(("entries", "share"), [(256, "94%"), (4000, "2%"), (4096, "")])
+def test_a_modality_table_that_ends_too_early(tmp_path: Path, entries: int, share: str) -> None:
+    """Values beyond it have its last entry, as in viewers, and it is said how many they are."""
+    film = read(tmp_path, FILM, **modality(table(UP[:entries])))
+    np.testing.assert_array_equal(film.pixels, np.minimum(FILM, entries - 1))
+    message = said(film, "bad_rescale")
+    assert message == "" if not share else f"for 0 to {entries - 1} only, and {share}" in message
+
+
 def test_a_presentation_table_that_is_none(tmp_path: Path) -> None:
     """It says nothing."""
     item = Dataset()
