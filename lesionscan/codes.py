@@ -139,7 +139,7 @@ class NoticeCode(Code):
     FOR_PROCESSING = "for_processing", "Raw detector values, not made for viewing."
     BAD_RESCALE = (
         "bad_rescale",
-        "A modality LUT or rescale tag cannot be used; stored values were taken instead.",
+        "A modality LUT or rescale tag cannot be used, or not for all of the stored values.",
     )
     BAD_WINDOW = (
         "bad_window",
