@@ -11,6 +11,8 @@ from lesionscan import __version__
 ROOT = Path(__file__).resolve().parent.parent
 CONDA = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
 CONDA_NAMES = {"opencv-python-headless": "py-opencv", "matplotlib": "matplotlib-base"}
+WHEELS_ALONE = "4.10.0.84"
+"""The fourth number counts the builds of OpenCV's wheels: conda-forge has 4.10.0."""
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -27,7 +29,7 @@ def test_conda_needs_what_the_package_needs() -> None:
     needed = {f"python {project['requires-python']}"}
     for requirement in project["dependencies"]:
         name, bounds = re.split(r"(?=[<>=])", requirement, maxsplit=1)
-        needed.add(f"{CONDA_NAMES.get(name, name)} {bounds}")
+        needed.add(f"{CONDA_NAMES.get(name, name)} {bounds.replace(WHEELS_ALONE, '4.10')}")
     run = CONDA[CONDA.index("  run:\n") : CONDA.index("\ntest:")]
     assert set(re.findall(r"^    - ([^#\n]*[^#\s])", run, flags=re.M)) == needed
 

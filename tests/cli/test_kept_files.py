@@ -42,6 +42,7 @@ def test_scanning_a_folder_into_itself_keeps_the_users_files(tmp_path: Path, nam
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVALUATION)
 def test_evaluate_keeps_files_of_others(tmp_path: Path, name: str) -> None:
     """Whether it is asked for the folder or chooses it."""
