@@ -199,6 +199,7 @@ print(hashlib.sha256(data).hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["hip", "hand"])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
