@@ -60,6 +60,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return learning_curve.main()
 
 
+@pytest.mark.slow
 def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
     truth: Path,
     trained: list[list[str]],
