@@ -141,6 +141,7 @@ def test_no_film_is_written_over(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
     """Unless that is allowed."""
     path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"

@@ -84,6 +84,7 @@ def test_a_log_takes_the_place_of_logs_only(tmp_path: Path) -> None:
     assert film.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["phantom", "plant"])
 def test_folders_for_films_must_be_empty(tmp_path: Path, command: str) -> None:
     """Films of two runs, or a user's files, do not mix with new ones."""

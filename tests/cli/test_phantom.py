@@ -29,6 +29,7 @@ def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -202,6 +202,7 @@ def test_wrong_usage_is_one_line(
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_without_films_is_one_line(tmp_path: Path) -> None:
     """An empty folder and one without a usable film are told, with status 2."""
     (tmp_path / "films").mkdir()

@@ -23,6 +23,7 @@ from tests.review.made import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

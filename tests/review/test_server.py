@@ -334,6 +334,7 @@ def test_two_servers_lose_nothing(tmp_path: Path) -> None:
     assert refused  # or nothing was raced for
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_whole_reviews(tmp_path: Path) -> None:
     """SIGKILL while a page saves without pause: what was answered, or the one after it, is kept."""
     results = page_folder(tmp_path / "results")
