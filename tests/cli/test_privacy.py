@@ -72,6 +72,7 @@ def test_a_scan_says_nothing(films: Path, tmp_path: Path) -> None:
     assert leaks == []
 
 
+@pytest.mark.slow
 def test_inspecting_says_nothing(films: Path) -> None:
     """Neither of films that can be read nor of those that cannot, whatever may be allowed."""
     for film in sorted(films.iterdir()):
@@ -80,6 +81,7 @@ def test_inspecting_says_nothing(films: Path) -> None:
         assert SENTINEL.lower() not in (done.stdout + done.stderr).lower(), film.name
 
 
+@pytest.mark.slow
 def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
     """Neither the terminal nor the bytes of the picture, of a film that can be read and another."""
     for name in ("explicit.dcm", "damaged.dcm"):

@@ -46,6 +46,7 @@ def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None
         assert lesion.area_mm2 == pytest.approx(lesion.area_px * phantom.spacing_mm**2, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body_part", list(BODY_PARTS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_body_part_is_made_of_every_person_at_every_size(body_part: str, seed: int) -> None:
@@ -199,6 +200,7 @@ print(hashlib.sha256(data).hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["hip", "hand"])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
