@@ -13,6 +13,7 @@ from lesionscan.detection.measurements import (
     PLACE_COLUMNS,
     TEXT_MEASUREMENTS,
 )
+from lesionscan.detection.place import LOCATION_COLUMNS
 from lesionscan.results.csv_text import Cell
 from lesionscan.results.record import TEXT_FACTS
 
@@ -88,6 +89,15 @@ def _best_score(result: Result) -> Cell:
     return max((candidate["score"] for candidate in result["candidates"]), default=None)
 
 
+_KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
+    "bone_id": int,
+    "along_bone": float,
+    "across_bone": float,
+    "long_bone": bool,
+    "near_joint": bool,
+}
+"""What the parts of a place are; the others are words."""
+
 _FILM = (
     Column("file", str, _in("input", "file")),
     Column("frame", int, _in("input", "frame")),
@@ -142,9 +152,10 @@ CANDIDATE_TABLE = (
         Column(name, str if name in TEXT_MEASUREMENTS else float, _of_candidate(name))
         for name in MEASUREMENTS
     ),
-    Column("bone_id", int, _in_location("bone_id")),
-    Column("along_bone", float, _in_location("along_bone")),
-    Column("across_bone", float, _in_location("across_bone")),
+    *(
+        Column(name, _KINDS.get(key, str), _in_location(key))
+        for name, key in LOCATION_COLUMNS.items()
+    ),
     Column("flags", str, lambda _, candidate: ";".join(candidate["flags"])),
     Column(
         "reasons",
