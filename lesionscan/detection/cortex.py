@@ -287,7 +287,7 @@ class _Side(NamedTuple):
         thickness = None
         if bright - marrow >= _CLEAR_CORTEX * (bright - soft):
             fallen = np.flatnonzero(usual[peak:] < 0.5 * (bright + marrow))
-            thickness = float(peak + fallen[0] - 8)
+            thickness = float(peak + fallen[0] - 8) - 0.5  # it falls between two samples
         return cls(found, expected, sign, profiles, thickness, step)
 
     def _reached(self, strip: _Strip) -> NDArray[np.intp]:
@@ -313,7 +313,7 @@ class _Side(NamedTuple):
         low = np.minimum.accumulate(inner[:, ::-1], axis=1)[:, -1]
         half = 0.5 * (top + low)
         behind = (np.arange(inner.shape[1]) > peak[:, None]) & (inner < half[:, None])
-        left = np.where(behind.any(axis=1), behind.argmax(axis=1), inner.shape[1])
+        left = np.where(behind.any(axis=1), behind.argmax(axis=1) - 0.5, inner.shape[1])
         return float(np.clip(1.0 - _ranked(left, 0.2) / self.thickness, 0.0, 1.0))
 
     def gap(self, strip: _Strip) -> int:

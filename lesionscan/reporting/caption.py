@@ -67,7 +67,9 @@ def reasons_of(candidate: Candidate | CandidateRecord, *, most: int = _MOST_SIGN
     most
         Largest number of signs.
     """
-    return "   ".join(f"{MARKS[sign.speaks]} {sign.text}" for sign in candidate.signs[:most])
+    return "   ".join(
+        f"{MARKS[sign.speaks]} {sign.text}".strip() for sign in candidate.signs[:most]
+    )
 
 
 def scale_bar(image: ImageRecord, scale: float, longest_px: float) -> tuple[float, str] | None:

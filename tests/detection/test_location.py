@@ -201,7 +201,7 @@ def test_what_the_file_says_of_the_place() -> None:
     spine = FilmWords.of({"body_part_examined": "LSPINE", "patient_orientation": "L\\F"})
 
     assert _words_of(_bar(), 200, words=knee).text == (
-        "right knee: long bone, third not determined, central, 41 % of its width"
+        "right knee: long bone, third not determined, central, 42 % of its width"
     )
     assert _words_of(_bar(), 200, words=spine).long_bone is False
     assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: no long bone, ")
