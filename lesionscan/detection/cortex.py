@@ -52,7 +52,7 @@ _DEEP = 28
 _CLEAR_CORTEX = 0.12
 """Least fall from cortex to marrow, as a share of the rise from soft tissue to cortex, by which
 the inner border of the cortex can be told."""
-_NO_CORTEX = 0.3
+_NO_CORTEX = 0.4
 """Share of the cortex's rise over soft tissue below which a place has none."""
 _NOTHING_TAKEN = 0.2
 """Scalloping below this cannot be told from the cortex's own unevenness."""
