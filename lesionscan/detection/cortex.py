@@ -40,6 +40,8 @@ _UNEVEN = 3.0
 outline cannot be trusted; a 20th of the width."""
 _SLIGHT = 0.3
 """Share of the usual rise at an edge below which there is none."""
+_SOLID, _GAPS = 0.95, 0.05
+"""Share of its width that a bone fills, and share of rows in which it may fill less."""
 _BEYOND = 2.0
 """Samples by which a region goes on beyond an edge that is its own inner one."""
 _WIDER = 1.6
@@ -72,7 +74,8 @@ class Cortex:
     break_px
         Length along the bone over which there is no cortex, in stored pixels; 0 for none.
     expansion
-        Width of the bone at the region / the width that it would have, led over from both sides.
+        Width of the bone at the region / the width that it would have, led over from both sides;
+        at most 1 where one side is wider still.
     unknown
         Why all of that is None; None where it is known.
     """
@@ -121,6 +124,8 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     edges = _edges(strip)
     if edges is None:
         return Cortex(unknown="no_bone_beside")
+    if edges.gaps > _GAPS:
+        return Cortex(unknown="outline_unclear")
     sides = [_Side.of(strip, edges, way) for way in (0, 1)]
     if any(side is None for side in sides):
         return Cortex(unknown="outline_unclear")
@@ -134,12 +139,15 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     lesion = np.flatnonzero(strip.region.any(axis=1))
     width = right.found[lesion] - left.found[lesion]
     expected = np.maximum(right.expected[lesion] - left.expected[lesion], 1.0)
+    expansion = _ranked(width / expected, 0.8)
+    if _ranked(width, 0.8) < max(widths):  # a flare, of which the steps are not known
+        expansion = min(expansion, 1.0)
     taken = [share for side in known if (share := side.scalloping(strip)) is not None]
     gap = max(side.gap(strip) for side in known) * _ALONG * strip.unit_px
     return Cortex(
         scalloping=max(taken) if taken else None,
         break_px=gap if gap >= _SHORTEST_BREAK * frame.width_px else 0.0,
-        expansion=_ranked(width / expected, 0.8),
+        expansion=expansion,
     )
 
 
@@ -198,13 +206,14 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
 
 
 class _Edges(NamedTuple):
-    """Both edges by row, the region's own, NaN where there is none, and which rows lie beside."""
+    """Both edges and the region's rims by row, NaN for none; rows beside; share with a gap."""
 
     columns: NDArray[np.float64]
     rims: NDArray[np.float64]
     before: NDArray[np.bool_]
     after: NDArray[np.bool_]
     smooth: NDArray[np.float32]
+    gaps: float
 
 
 def _edges(strip: _Strip) -> _Edges | None:
@@ -245,7 +254,10 @@ def _edges(strip: _Strip) -> _Edges | None:
         float
     )
     rims[:, ~region.any(axis=1)] = np.nan
-    return _Edges(columns, rims, before, after, np.asarray(smooth, np.float32))
+    # two bones in one piece of the mask leave a gap between them somewhere
+    parted = mask.sum(axis=1) < _SOLID * (ends[1] - ends[0] + 1.0)
+    gaps = float(parted[good].mean())
+    return _Edges(columns, rims, before, after, np.asarray(smooth, np.float32), gaps)
 
 
 class _Side(NamedTuple):

@@ -195,7 +195,8 @@ class Measurements:
         float | None,
         _field(
             "Width of the bone at the region / the width led over from both sides of it; about 1 "
-            "where it is not expanded; null where the edges cannot be followed."
+            "where it is not expanded, at most 1 where one side is wider still (a flare); null "
+            "where the edges cannot be followed."
         ),
     ]
     cortex_unknown: Annotated[

@@ -74,7 +74,8 @@ def _network(region: Region) -> tuple[Speaks, str]:
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     around = "the bone around it" if region.ring_in_bone >= 0.2 else "what surrounds it"
     if region.contrast <= 0 or region.contrast_to_noise < 0.5:
-        return "against", f"hardly darker than {around}"
+        # the ring of a large or expanded lesion may be thinned itself
+        return None if region.lucency >= 0.5 else ("against", f"hardly darker than {around}")
     if region.contrast_to_noise < 1.0:
         return None
     much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
@@ -112,12 +113,14 @@ def _rim(region: Region) -> tuple[Speaks, str] | None:
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
     if region.enclosure >= 0.9:
         return "for", "brighter bone on all sides"
-    if region.enclosure < 0.5:
+    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5:
         return "against", f"open on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
 
 
 def _shape(region: Region) -> tuple[Speaks, str] | None:
+    if Flag.TOO_SMALL_TO_SHAPE in region.flags:
+        return None
     if region.eccentricity > 0.97:
         return "against", "long and narrow, as canals, gaps and grooves are"
     if region.solidity > 0.9 and region.eccentricity < 0.9:
@@ -160,8 +163,9 @@ RULES = (
     ),
     Rule(
         "darkness",
-        "For: `contrast_to_noise` of 1 and more, much from 3 on. Against: under 0.5, or no "
-        "contrast. Against all that surrounds it where `ring_in_bone` is under 0.2.",
+        "For: `contrast_to_noise` of 1 and more, much from 3 on. Against: under 0.5, unless "
+        "`lucency` is 0.5 and more. Beside all that surrounds it where `ring_in_bone` is under "
+        "0.2.",
         _darkness,
     ),
     Rule(
@@ -170,10 +174,16 @@ RULES = (
         "half of its ring is bone.",
         _rim,
     ),
-    Rule("enclosure", "For: `enclosure` of 0.9 and more. Against: under 0.5.", _enclosed),
+    Rule(
+        "enclosure",
+        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 and "
+        "more.",
+        _enclosed,
+    ),
     Rule(
         "shape",
-        "For: `solidity` over 0.9 and `eccentricity` under 0.9. Against: `eccentricity` over 0.97.",
+        "For: `solidity` over 0.9 and `eccentricity` under 0.9. Against: `eccentricity` over 0.97. "
+        "Nothing with the flag `too_small_to_shape`.",
         _shape,
     ),
     Rule("outside_bone", "Against: `bone_fraction` under 0.5.", _outside),

@@ -52,9 +52,9 @@ def test_what_is_not_clear_is_not_said() -> None:
          "darker than the bone around it, 1.9 times its noise"),
         ({"contrast_to_noise": 3.0, "ring_in_bone": 0.1}, "darkness", "for",
          "much darker than what surrounds it, 3.0 times its noise"),
-        ({"contrast_to_noise": 0.4}, "darkness", "against",
+        ({"contrast_to_noise": 0.4, "lucency": 0.4}, "darkness", "against",
          "hardly darker than the bone around it"),
-        ({"contrast": -0.1, "contrast_to_noise": -2.0}, "darkness", "against",
+        ({"contrast": -0.1, "contrast_to_noise": -2.0, "lucency": 0.4}, "darkness", "against",
          "hardly darker than the bone around it"),
         ({"cortex_break_px": 12.0, "cortex_break_mm": 6.0}, "cortex_break", "for",
          "cortex broken over 6 mm"),
@@ -95,6 +95,8 @@ def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str,
         {"rim_contrast": 0.005, "contrast_to_noise": 0.8},
         {"rim_contrast": 0.02},  # of a region that is not clearly darker
         {"flags": (Flag.SATURATED,)},
+        {"contrast": -0.1, "contrast_to_noise": -2.0, "enclosure": 0.0},  # but the network sees it
+        {"solidity": 0.95, "eccentricity": 0.5, "flags": (Flag.TOO_SMALL_TO_SHAPE,)},
     ],
 )
 def test_what_is_not_there_is_not_said(facts: dict[str, object]) -> None:
