@@ -42,6 +42,8 @@ _SLIGHT = 0.3
 """Share of the usual rise at an edge below which there is none."""
 _SOLID, _GAPS = 0.95, 0.05
 """Share of its width that a bone fills, and share of rows in which it may fill less."""
+_SHELL = 8.0
+"""Thickest shell, in samples, that an expansile region has around it: an eighth of the width."""
 _BEYOND = 2.0
 """Samples by which a region goes on beyond an edge that is its own inner one."""
 _WIDER = 1.6
@@ -137,8 +139,8 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     if max(widths) > _WIDER * max(min(widths), 1.0):
         return Cortex(unknown="outline_unclear")
     lesion = np.flatnonzero(strip.region.any(axis=1))
-    width = right.found[lesion] - left.found[lesion]
     expected = np.maximum(right.expected[lesion] - left.expected[lesion], 1.0)
+    width = expected + left.pushed[lesion] + right.pushed[lesion]
     expansion = _ranked(width / expected, 0.8)
     if _ranked(width, 0.8) < max(widths):  # a flare, of which the steps are not known
         expansion = min(expansion, 1.0)
@@ -265,6 +267,7 @@ class _Side(NamedTuple):
 
     found: NDArray[np.float64]
     expected: NDArray[np.float64]
+    pushed: NDArray[np.float64]
     sign: int
     profiles: NDArray[np.float32]
     thickness: float | None
@@ -282,6 +285,9 @@ class _Side(NamedTuple):
         rim = edges.rims[way]
         beyond = sign * (found - rim) > _BEYOND
         outer = np.where(beyond, np.fmin(sign * rim, sign * expected) * sign, found)
+        # only a shell around the region is pushed out by it; a bone that is wide anyway is not
+        pushed = sign * (expected - found)
+        pushed[(pushed > 0) & ~(sign * (rim - found) <= _SHELL)] = 0.0
         inwards = np.arange(-8, _DEEP)
         at = (np.rint(outer)[:, None].astype(int) + sign * inwards).clip(0, strip.film.shape[1] - 1)
         profiles = np.take_along_axis(edges.smooth, at, axis=1)
@@ -300,7 +306,7 @@ class _Side(NamedTuple):
         if bright - marrow >= _CLEAR_CORTEX * (bright - soft):
             fallen = np.flatnonzero(usual[peak:] < 0.5 * (bright + marrow))
             thickness = float(peak + fallen[0] - 8) - 0.5  # it falls between two samples
-        return cls(found, expected, sign, profiles, thickness, step)
+        return cls(found, expected, pushed, sign, profiles, thickness, step)
 
     def _reached(self, strip: _Strip) -> NDArray[np.intp]:
         """Return the rows in which the region reaches the cortex."""

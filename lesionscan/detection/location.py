@@ -273,7 +273,7 @@ class BoneMap:
             axis = axis_of(*_connected(rows[near], cols[near], centre), elongated)
             if axis is not None:
                 return axis
-        return bone.axis
+        return None
 
 
 def _connected(
