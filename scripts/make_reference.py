@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from lesionscan import cli
 from lesionscan.codes import ErrorCode, NoticeCode, RefusalCode, State
 from lesionscan.detection.measurements import Flag
+from lesionscan.detection.signs import RULES
 from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
 
@@ -144,6 +145,9 @@ def _codes() -> Iterator[str]:
         yield from ("", f"## {title}", "", "| code | meaning |", "| --- | --- |")
         for code in codes:
             yield _row(f"`{code}`", code.meaning)
+    yield from ("", "## Signs of candidates", "", "| sign | when |", "| --- | --- |")
+    for rule in RULES:
+        yield _row(f"`{rule.name}`", rule.meaning)
 
 
 def _row(*cells: str) -> str:

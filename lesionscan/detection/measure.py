@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.cortex import Cortex, follow_cortex, scalloping_word
 from lesionscan.detection.grid import Footprint
-from lesionscan.detection.location import BoneMap, Location
+from lesionscan.detection.location import BoneMap, Placed
 from lesionscan.detection.measurements import Flag, Measurements
 from lesionscan.detection.mirels import mirels_width_band
+from lesionscan.detection.place import FilmWords, Location
 from lesionscan.detection.surroundings import Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
@@ -87,6 +89,7 @@ def measure_regions(
     lucency: FloatImage,
     spacing: Spacing | None,
     pixel_aspect: float,
+    words: FilmWords | None = None,
 ) -> tuple[Region, ...]:
     """Measure regions.
 
@@ -106,6 +109,8 @@ def measure_regions(
         Pixel spacing, or None.
     pixel_aspect
         Height of a pixel over its width, by which shapes are measured where there is no spacing.
+    words
+        What the file says of the place; nothing where None.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def measure_regions(
         In the order of the footprints; empty where there are none.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    film = _Film(image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm, pixel_aspect)
+    bone_map = BoneMap.of(bone, exposed=exposed, words=words)
+    film = _Film(image, bone, exposed, opaque, lucency, bone_map, pixel_mm, pixel_aspect)
     contours = [_contour(footprint.mask) for footprint in footprints]
     surroundings = look_around(
         footprints, contours, image=image, bone=bone, exposed=exposed, lucency=lucency
@@ -133,7 +139,8 @@ def _measure(
     centroid = np.array([moments["m01"], moments["m10"]]) / area + corner
     lucency = film.lucency[box]
     mean_lucency = cv2.mean(lucency, mask.view(np.uint8))[0]
-    location, width_ratio = film.bone_map.locate(mask, box, reach_px=radius)
+    placed = film.bone_map.locate(mask, box, reach_px=radius)
+    cortex = _cortex(film, footprint, placed)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
     mm = _Millimetres.none()
     if film.pixel_mm is not None:
@@ -179,11 +186,32 @@ def _measure(
         ),
         margin_width_px=around.margin_width_px,
         margin_width_mm=mm.margin_width,
-        lesion_to_bone_width=width_ratio,
-        mirels_width_band=mirels_width_band(width_ratio),
-        location=location,
+        lesion_to_bone_width=placed.lesion_to_bone_width,
+        mirels_width_band=mirels_width_band(placed.lesion_to_bone_width),
+        endosteal_scalloping=cortex.scalloping,
+        scalloping_band=scalloping_word(cortex.scalloping),
+        cortex_break_px=cortex.break_px,
+        cortex_break_mm=_along_bone_mm(film, placed, cortex.break_px),
+        bone_expansion=cortex.expansion,
+        cortex_unknown=cortex.unknown,
+        location=placed.location,
         flags=_flags(film, box, mask, around),
     )
+
+
+def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> Cortex:
+    """Follow the cortex of a long bone past a region."""
+    if placed.frame is None or placed.location is None or not placed.location.long_bone:
+        return Cortex(unknown="no_long_bone")
+    return follow_cortex(film.image, film.bone, footprint, placed.frame)
+
+
+def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> float | None:
+    """Bring a length along a region's bone from pixels to mm."""
+    if length_px is None or film.pixel_mm is None or placed.frame is None:
+        return None
+    axis = placed.frame.axis
+    return length_px * float(np.hypot(axis[0] * film.pixel_mm[0], axis[1] * film.pixel_mm[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from lesionscan.codes import Code
+from lesionscan.detection.cortex import CortexUnknown, Scalloping
 from lesionscan.detection.mirels import MirelsBand
 
 _GREY = "grey scale of 0 to 1"
@@ -151,7 +152,11 @@ class Measurements:
     ]
     lesion_to_bone_width: Annotated[
         float | None,
-        _field("Width across the bone's axis / local width of the bone; null without axis."),
+        _field(
+            "Width across the bone's axis / width of the bone there, at most 1: what the region "
+            "takes counts as bone, in a notch of the edge and in a balloon beside it; null "
+            "without axis."
+        ),
     ]
     mirels_width_band: Annotated[
         MirelsBand | None,
@@ -159,6 +164,48 @@ class Measurements:
             "That ratio in the bands of Mirels (Clin Orthop 1989;249:256): under 1/3, 1/3 "
             "to 2/3, over 2/3; one of the four items of the score, from one view; null "
             "without axis."
+        ),
+    ]
+    endosteal_scalloping: Annotated[
+        float | None,
+        _field(
+            "Share of the cortex's thickness beside it that is gone from inside where it reaches "
+            "the cortex, 0 to 1; null where the cortex has no inner border to be seen, or cannot "
+            "be followed (`cortex_unknown`)."
+        ),
+    ]
+    scalloping_band: Annotated[
+        Scalloping | None,
+        _field("That share in words: none (under 0.2, which is noise), under half, over half."),
+    ]
+    cortex_break_px: Annotated[
+        float | None,
+        _field(
+            "Length along the bone over which there is no cortex where it reaches the bone's "
+            "edge; 0 for none over 0.08 of the bone's width; null where the cortex cannot be "
+            "followed.",
+            "px",
+        ),
+    ]
+    cortex_break_mm: Annotated[
+        float | None,
+        _field("The same length; null without spacing.", "mm"),
+    ]
+    bone_expansion: Annotated[
+        float | None,
+        _field(
+            "Width of the bone at the region / the width led over from both sides of it; about 1 "
+            "where it is not expanded, at most 1 where one side is wider still (a flare); null "
+            "where the edges cannot be followed."
+        ),
+    ]
+    cortex_unknown: Annotated[
+        CortexUnknown | None,
+        _field(
+            "Why nothing is said of the cortex: no_long_bone (flat or small bones, no axis), "
+            "too_coarse (a bone under 20 px wide), no_bone_beside (less than a third of its width "
+            "to be seen on one side), outline_unclear (uneven edges, another bone in the way, or "
+            "no step at the edge); null where it could be followed."
         ),
     ]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Fact, Notice, Radiograph, Spacing
-from lesionscan.reading.acquisition import acquisition_facts, uids
+from lesionscan.reading.acquisition import acquisition_facts, orientation, uids
 from lesionscan.reading.dicom_file import DicomFile, PixelElement, open_dicom
 from lesionscan.reading.dicom_greys import (
     is_raw,
@@ -265,6 +265,7 @@ def _facts(file: DicomFile, layout: PixelFormat, notices: list[Notice]) -> dict[
     """Collect what may be shown about the exposure."""
     facts, found = acquisition_facts(file.tags.code, file.tags.number)
     notices.extend(found)
+    facts |= orientation(file.tags.codes)
     modality = (file.tags.code("Modality") or "").upper()
     if modality:  # one of the accepted ones, by _check_kind
         facts["modality"] = modality
