@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PIPELINE = 2
+PIPELINE = 3
 """Number of this program's way from film to candidates: results of another are searched again. It
 rises whenever the same film, settings and scorer give other candidates or other numbers."""
 

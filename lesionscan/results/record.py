@@ -28,7 +28,7 @@ from lesionscan.files import check_values
 from lesionscan.radiograph import Notice
 from lesionscan.results.names import is_result_name
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
@@ -246,8 +246,8 @@ class PicturesRecord(Record):
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.5"] = Field(
-        default="1.5", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.6"] = Field(
+        default="1.6", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")
