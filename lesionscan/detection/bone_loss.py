@@ -6,7 +6,7 @@ that should be there is taken from the same bone around the region, at the same 
 bone's surface, so that cortex is compared with cortex and marrow with marrow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -185,10 +185,9 @@ def bone_losses(
     if soft is None:
         return (None,) * len(footprints)
     seen = bone & usable
-    return tuple(
-        None if around is None else around.loss()
-        for around in (_Around.of(one, image, seen, bone_map, soft) for one in footprints)
-    )
+    around = [_Around.of(footprint, image, seen, bone_map, soft) for footprint in footprints]
+    losses = _losses([one for one in around if one is not None])
+    return tuple(None if one is None else next(losses) for one in around)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,27 +254,32 @@ class _Around:
             weight=weights,
         )
 
-    def loss(self) -> BoneLoss | None:
-        """Return the share that is missing, or None where it cannot be estimated."""
-        share = self._share(self.total.sum(axis=0), self.weight.sum(axis=0))
-        if share is None or share > _MOST:
-            return None
-        total, weight = (one.sum(axis=0) - one for one in (self.total, self.weight))
-        others = (self._share(*without) for without in zip(total, weight, strict=True))
-        known = np.array([one for one in others if one is not None])
-        spread = float(((known - known.mean()) ** 2).sum()) if known.size else 0.0
-        error = np.sqrt(spread * max(known.size - 1, 0))
-        return BoneLoss(float(np.clip(share, 0.0, 1.0)), float(error))
 
-    def _share(self, total: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
-        """Return the share that is missing, given sums by depth; it may lie beyond 0 and 1."""
-        if weight.sum() < _LEAST_SAMPLES * _FARTHEST:
-            return None
-        bone = (_ALIKE * total).sum(axis=1) / (_ALIKE * weight).sum(axis=1)
-        expected = float((self.inside * bone).sum() / self.inside.sum())
-        if expected - self.soft < _LEAST_SIGNAL:
-            return None
-        return (expected - self.level) / (expected - self.soft)
+def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
+    """Yield the share that is missing in each region, or None where it cannot be estimated."""
+    total, weight, inside = (
+        np.stack([getattr(one, name) for one in around]) for name in ("total", "weight", "inside")
+    )
+    level, soft = (np.array([[getattr(one, name)] for one in around]) for name in ("level", "soft"))
+    # of all quarters, then of all but one of them
+    total, weight = (
+        np.concatenate([one.sum(axis=1, keepdims=True), one.sum(axis=1, keepdims=True) - one], 1)
+        for one in (total, weight)
+    )
+    # not through BLAS, whose sums round otherwise with another number of threads
+    alike_total, alike_weight = ((one[:, :, None] * _ALIKE).sum(axis=3) for one in (total, weight))
+    bone = alike_total / np.maximum(alike_weight, 1e-9)
+    expected = (inside[:, None] * bone).sum(axis=2) / inside.sum(axis=1, keepdims=True)
+    signal = expected - soft
+    known = (weight.sum(axis=2) >= _LEAST_SAMPLES * _FARTHEST) & (signal >= _LEAST_SIGNAL)
+    share = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
+    for shares, sure in zip(share, known, strict=True):
+        if not sure[0] or shares[0] > _MOST:
+            yield None
+            continue
+        others = shares[1:][sure[1:]]
+        spread = ((others - others.mean()) ** 2).sum() * (others.size - 1) if others.size else 0.0
+        yield BoneLoss(float(np.clip(shares[0], 0.0, 1.0)), float(np.sqrt(spread)))
 
 
 def _depths_alike() -> NDArray[np.float64]:

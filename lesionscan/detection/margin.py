@@ -136,12 +136,12 @@ def margin_word(
 def profiles_across(
     film: FloatImage, contour: NDArray[np.float64], *, reach: float
 ) -> NDArray[np.float32]:
-    """Return the film along normals of a closed contour, from inside to outside.
+    """Return films along normals of a closed contour, from inside to outside.
 
     Parameters
     ----------
     film
-        float32 (rows, cols).
+        float32 (rows, cols), or (rows, cols, films).
     contour
         float64 (n, 2), points of the closed contour in order, as (row, col) of the film.
     reach
@@ -150,10 +150,11 @@ def profiles_across(
     Returns
     -------
     ndarray
-        float32 (NORMALS, OFFSETS); all 0, which rises nowhere, for a contour of a few points.
+        float32 (NORMALS, OFFSETS), or (NORMALS, OFFSETS, films); all 0, which rises nowhere, for a
+        contour of a few points.
     """
     if len(contour) < _LEAST_CONTOUR_PX:
-        return np.zeros((NORMALS, OFFSETS), np.float32)
+        return np.zeros((NORMALS, OFFSETS, *film.shape[2:]), np.float32)
     chosen = np.linspace(0, len(contour), NORMALS, endpoint=False).astype(int)
     # a tangent along a sixteenth of the contour: steps of pixels have no say
     half = max(1, len(contour) // 32)
@@ -225,16 +226,16 @@ def measure_margins(
     # where a normal leaves the bone, the cortex that it crosses is no rim
     whole = counted & (ends == OFFSETS - 1)
     numbers = counted.sum(axis=1)
-    least = round(_ENOUGH_NORMALS * NORMALS)
+    rims = (bright & whole).sum(axis=1) / np.maximum(
+        whole.sum(axis=1), round(_ENOUGH_NORMALS * NORMALS)
+    )
+    middle = _medians(widths, rising)
+    followed = rising.sum(axis=1) >= _ENOUGH_NORMALS * numbers
     return tuple(
-        Margin(
-            width_px=float(np.median(widths[n][rising[n]]))
-            if rising[n].sum() >= _ENOUGH_NORMALS * numbers[n]
-            else None,
-            sharp=float(sharp[n].sum() / numbers[n]),
-            rim=float((bright & whole)[n].sum() / max(int(whole[n].sum()), least)),
+        Margin(width_px=float(width) if known else None, sharp=float(share), rim=float(rim))
+        for width, known, share, rim in zip(
+            middle, followed, sharp.sum(axis=1) / numbers, rims, strict=True
         )
-        for n in range(len(profiles))
     )
 
 
@@ -261,9 +262,12 @@ def _fitted(
     return found, np.asarray(rising, np.bool_)
 
 
-def _medians(values: NDArray[np.float32], counted: BoolImage) -> NDArray[np.float64]:
-    """Return each row's median of the values that count, at least one."""
-    return np.array([np.median(row[kept]) for row, kept in zip(values, counted, strict=True)])
+def _medians(values: NDArray[np.floating], kept: BoolImage) -> NDArray[np.float64]:
+    """Return each row's median of the values that are kept; infinite where none is."""
+    ordered = np.sort(np.where(kept, values, np.inf), axis=1)
+    last = np.maximum(kept.sum(axis=1) - 1, 0)
+    both = np.stack([last // 2, (last + 1) // 2], axis=1)
+    return np.asarray(np.take_along_axis(ordered, both, axis=1).mean(axis=1), np.float64)
 
 
 def raggedness(

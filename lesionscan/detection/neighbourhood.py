@@ -87,7 +87,9 @@ class Patch:
         profile_reach = max(2.0, 0.6 * radius / factor)
         outline = (contour + corner + 0.5) / factor - 0.5
         in_bone = _mostly(cut.of(bone), factor)
-        bony = profiles_across(in_bone.astype(np.float32), outline, reach=profile_reach)
+        profiles = profiles_across(
+            np.dstack([film, in_bone.astype(np.float32)]), outline, reach=profile_reach
+        )
         return cls(
             factor=factor,
             film=film,
@@ -98,8 +100,8 @@ class Patch:
             distance=distance,
             depth=depth,
             edge_alignment=_alignment(film, distance, depth) if inside.any() else 0.0,
-            profiles=profiles_across(film, outline, reach=profile_reach),
-            profiles_in_bone=bony > 0.5,
+            profiles=profiles[:, :, 0],
+            profiles_in_bone=profiles[:, :, 1] > 0.5,
             profile_reach=profile_reach,
             radius=radius / factor,
             ragged=raggedness(film, inside, in_bone, distance, depth) if inside.any() else None,
