@@ -125,7 +125,7 @@ def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
 def _photometric(page: tifffile.TiffPage) -> tifffile.PHOTOMETRIC:
     """Return PhotometricInterpretation; where it is missing, high values are taken to be bright.
 
-    It has no default (TIFF 6.0 section 8), and programs differ: Pillow and tifffile take 0 as white.
+    It has no default (TIFF 6.0 section 8), and programs differ: tifffile takes it for 0, white.
     """
     if _PHOTOMETRIC in page.tags:
         return tifffile.PHOTOMETRIC(page.photometric)
