@@ -220,13 +220,7 @@ def _encapsulated(
     cells, header = decoded.cells, decoded.header
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
     if header.samples != layout.samples:
-        notices.append(
-            notice(
-                NoticeCode.HEADER_IRREGULAR,
-                f"SamplesPerPixel is {layout.samples}, but the compressed picture has "
-                f"{header.samples}, which were read",
-            )
-        )
+        notices.append(_other_samples(layout, header.samples))
     if decoded.another_follows:
         notices.append(
             notice(
@@ -250,8 +244,11 @@ def _encapsulated(
 
 def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
     """Decode an RLE frame, whose segments say how wide its cells are."""
-    decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=layout.samples)
+    samples = _rle_samples(data, layout)
+    decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=samples)
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    if samples != layout.samples:
+        notices.append(_other_samples(layout, samples))
     allocated = 8 * decoded.cells.dtype.itemsize
     if allocated != layout.bits_allocated:
         notices.append(
@@ -268,6 +265,20 @@ def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
         precision=allocated if allocated < layout.bits_stored else None,
         luma_chroma=layout.photometric == "YBR_FULL",
         notices=tuple(notices),
+    )
+
+
+def _rle_samples(data: bytes, layout: PixelFormat) -> int:
+    """Return how many samples there are: each has one, two or four segments (PS3.5 G.2)."""
+    segments = int.from_bytes(data[:4], "little")
+    return {1: 1, 2: 1, 4: 1, 3: 3, 6: 3, 12: 3}.get(segments, layout.samples)
+
+
+def _other_samples(layout: PixelFormat, samples: int) -> Notice:
+    return notice(
+        NoticeCode.HEADER_IRREGULAR,
+        f"SamplesPerPixel is {layout.samples}, but the compressed picture has {samples}, which "
+        "were read",
     )
 
 

@@ -351,7 +351,7 @@ def test_three_samples_that_are_called_one(tmp_path: Path, bits: int) -> None:
     assert "SamplesPerPixel is 1, but PixelData holds three" in said(read)["header_irregular"]
 
 
-@pytest.mark.parametrize("packing", ["jpeg_ls", "jpeg2000", "jpeg_lossless"])
+@pytest.mark.parametrize("packing", ["jpeg_ls", "jpeg2000", "jpeg_lossless", "rle"])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_samples_of_a_codestream(tmp_path: Path, packing: str, samples: int) -> None:
     """As many as the codestream has are read, and it is said; colours are refused as ever."""

@@ -131,3 +131,24 @@ def test_pixels_that_look_like_a_list_of_fragments(tmp_path: Path) -> None:
     stored[0, :2] = 0xFFFE, 0xE000
     radiograph = read_radiograph(save(dataset(stored, bits_stored=16), tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, stored)
+
+
+@pytest.mark.parametrize("packing", ["explicit", "implicit", "big_endian"])
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big_endian"])
+def test_the_header_shows_how_it_is_encoded(tmp_path: Path, packing: str, syntax: str) -> None:
+    """An uncompressed file whose transfer syntax is another's is read as it is, and it is said."""
+    parts = []
+    for one in (syntax, packing):
+        path = save(dataset(film(12), bits_stored=12, packing=one), tmp_path / "a.dcm")
+        data = path.read_bytes()
+        end = 144 + int.from_bytes(data[140:144], "little")  # of the meta information
+        parts.append((data[:end], data[end:]))
+    path.write_bytes(parts[0][0] + parts[1][1])
+    if {packing, syntax} == {"implicit", "big_endian"}:
+        with pytest.raises(UnreadableFileError):
+            read_radiograph(path)
+        return
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    is_told = "header_irregular" in {one.code for one in radiograph.notices}
+    assert is_told == (packing != syntax)
