@@ -5,6 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lesionscan.detection.measurements import MEASUREMENTS, PLACE_COLUMNS
+from lesionscan.detection.place import LOCATION_COLUMNS
 from lesionscan.detection.score import Candidate
 
 if TYPE_CHECKING:
@@ -35,13 +36,12 @@ def candidates_frame(candidates: Sequence[Candidate]) -> "DataFrame":
 
 
 _LEADING = ("id", "score", "shown")
-_IN_LOCATION = ("bone_id", "along_bone", "across_bone")
 
 
 def _columns() -> Iterator[str]:
     yield from _LEADING
     yield from chain.from_iterable(PLACE_COLUMNS.values())
-    yield from (*MEASUREMENTS, *_IN_LOCATION, "flags", "reasons")
+    yield from (*MEASUREMENTS, *LOCATION_COLUMNS, "flags", "reasons")
 
 
 def _cells(candidate: Candidate) -> Iterator[Any]:
@@ -52,6 +52,6 @@ def _cells(candidate: Candidate) -> Iterator[Any]:
         yield from getattr(region, name) or (None,) * len(parts)
     yield from (getattr(region, name) for name in MEASUREMENTS)
     # None has none of these attributes
-    yield from (getattr(region.location, name, None) for name in _IN_LOCATION)
+    yield from (getattr(region.location, name, None) for name in LOCATION_COLUMNS.values())
     yield ";".join(region.flags)
     yield ";".join(f"{one.term}={one.effect:.6g}" for one in candidate.reasons)

@@ -1,52 +1,77 @@
 """Bone mask -> where on its bone a region lies, and how wide the bone is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from lesionscan.detection.place import (
+    FilmWords,
+    Location,
+    Position,
+    place_text,
+    position_of,
+    third_of,
+)
+from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
 """Long side of the grid on which axes are found; an axis needs no more."""
-_ELONGATED = 3.0
-"""Least ratio of the second moments along and across for which an axis exists."""
 _MOST_POINTS = 2_500
 """Pixels of a region that are looked at, about."""
-_LARGE_BONE = 10_000
-"""Pixels of a bone from which on every second one each way gives its axis."""
-_MOST_PIECES = 2**31 - 1
-"""Labels are int32."""
-_NEIGHBOURHOOD = 3.0
-"""Radius, in half widths of the bone, of the piece whose axis is the local one."""
+_NEIGHBOURHOODS = ((3.0, ELONGATED), (2.0, 2.0))
+"""Radius, in half widths of the bone, of the piece whose axis is the local one, and how elongated
+it must be: a smaller one where the first takes in another bone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where a candidate lies on its bone."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """The bone around a region as a piece of a tube, in stored pixels.
 
-    bone_id: Annotated[
-        int,
-        Field(ge=1, le=_MOST_PIECES, description="Number of the connected piece of the bone mask."),
-    ]
-    along_bone: Annotated[
-        float | None,
-        Field(
-            description="Position along the bone's axis, 0 (top or left end) to 1; null without "
-            "axis."
-        ),
-    ]
-    across_bone: Annotated[
-        float | None,
-        Field(
-            description="Position across the bone in units of its half width, -1 to 1, 0 on the "
-            "axis; null without axis."
-        ),
-    ]
+    Attributes
+    ----------
+    bone_id
+        Number of its piece of the bone mask.
+    axis, across
+        Unit (row, col) vectors along the bone and across it.
+    centre
+        (row, col) of the middle of the bone's width there.
+    width_px
+        The bone's width there; the region counts as bone.
+    reach_px
+        Where the region begins and ends along the axis, from the centre on.
+    """
+
+    bone_id: int
+    axis: NDArray[np.float64]
+    across: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    width_px: float
+    reach_px: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A region's place.
+
+    Attributes
+    ----------
+    location
+        None where it lies on no bone.
+    lesion_to_bone_width
+        Width of the region across the local axis / width of the bone there, the region counted as
+        bone, so at most 1; None where no axis exists.
+    frame
+        The bone around it; None where no axis exists.
+    """
+
+    location: Location | None = None
+    lesion_to_bone_width: float | None = None
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,37 +89,65 @@ class BoneMap:
         Stored pixels per pixel of this grid.
     bones
         The pieces by their labels.
+    words
+        What the file says of the place.
     """
 
     pieces: NDArray[np.int32]
     half_width: NDArray[np.float32]
     row_scale: float
     column_scale: float
-    bones: Mapping[int, "_Bone"]
+    bones: Mapping[int, Shaft]
+    words: FilmWords
 
     @classmethod
-    def of(cls, bone: BoolImage) -> Self:
-        """Reduce and label a bone mask, bool (rows, cols)."""
+    def of(
+        cls, bone: BoolImage, *, exposed: BoolImage | None = None, words: FilmWords | None = None
+    ) -> Self:
+        """Reduce and label a bone mask.
+
+        Parameters
+        ----------
+        bone
+            bool (rows, cols).
+        exposed
+            bool (rows, cols); the exposed field, whose edge cuts bones; the picture's edge alone
+            where None.
+        words
+            What the file says of the place; nothing where None.
+        """
         rows, cols = bone.shape
         factor = max(1.0, max(rows, cols) / _GRID_PX)
         size = (max(1, round(cols / factor)), max(1, round(rows / factor)))
         small = cv2.resize(bone.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
         count, pieces = cv2.connectedComponents(small)
         padded = cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_5)
+        edge = _edge_of_field(exposed, size)
         return cls(
             bones={
-                label: _Bone.of(*(at.astype(np.float64) for at in np.nonzero(pieces == label)))
-                for label in range(1, count)
+                label: Shaft.of(*np.nonzero(pieces == label), edge) for label in range(1, count)
             },
             pieces=np.asarray(pieces, np.int32),
             half_width=np.asarray(padded[1:-1, 1:-1], np.float32),
             row_scale=rows / size[1],
             column_scale=cols / size[0],
+            words=words or FilmWords(),
         )
 
-    def locate(
-        self, mask: BoolImage, box: tuple[slice, slice], *, reach_px: float
-    ) -> tuple[Location | None, float | None]:
+    def depth_at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how deep the crossings of stored rows and columns lie in bone, in pixels here."""
+        at = (
+            np.minimum(((place + 0.5) / scale).astype(np.int64), side - 1)
+            for place, scale, side in zip(
+                (rows, cols),
+                (self.row_scale, self.column_scale),
+                self.half_width.shape,
+                strict=True,
+            )
+        )
+        return np.asarray(self.half_width[np.ix_(*at)])
+
+    def locate(self, mask: BoolImage, box: tuple[slice, slice], *, reach_px: float) -> Placed:
         """Place a region on its bone.
 
         Parameters
@@ -108,13 +161,65 @@ class BoneMap:
 
         Returns
         -------
-        location
-            None where the region lies on no bone.
-        lesion_to_bone_width
-            Width of the region across the local axis / width of the bone there; None where no
-            axis exists. Lengths are compared on the pixel grid, so pixels are taken as square.
+        Placed
+            Lengths are compared on the pixel grid, so pixels are taken as square.
         """
         scale = np.array([self.row_scale, self.column_scale])
+        rows, cols, step = self._points(mask, box)
+        nearest = tuple(
+            np.rint(at).astype(int).clip(0, side - 1)
+            for at, side in zip((rows, cols), self.pieces.shape, strict=True)
+        )
+        pieces = self.pieces[nearest]
+        under = np.bincount(pieces, minlength=2)
+        if under[1:].max() == 0:  # in a hole of the mask?
+            top, left = (max(at.min() - 2, 0) for at in nearest)
+            beside = self.pieces[top : nearest[0].max() + 3, left : nearest[1].max() + 3]
+            under = np.bincount(beside.ravel(), minlength=2)
+            if under[1:].max() == 0:
+                return Placed()
+        bone_id = 1 + int(np.argmax(under[1:]))
+        # what a lesion has taken was bone: a notch in the mask, a balloon beside it
+        bone = self._with_region(bone_id, mask, box)
+        # rounded: of pixels equally near, rounding errors must not choose
+        away = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
+        best = np.argmin(away)
+        centre = np.array([rows[best], cols[best]])
+        shaft = self.bones[bone_id]
+        local = self._local_axis(shaft, centre, reach=reach_px / float(scale.mean()))
+        along = shaft.fraction_along(centre)
+        if local is None:
+            return Placed(self._described(bone_id, along, None, None, None))
+        across = np.array([-local[1], local[0]])
+        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
+            across = -across
+        before, after = _march(bone, centre, -across), _march(bone, centre, across)
+        width = before + after
+        if width <= 0:
+            return Placed(self._described(bone_id, along, None, None, None))
+        offset = float(np.clip((before - after) / width, -1, 1))
+        extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
+        ratio = min(1.0, extent / width)
+        position = position_of(offset, ratio, float((pieces == bone_id).mean()))
+        middle = centre + 0.5 * (after - before) * across
+        run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
+        frame = Frame(
+            bone_id=bone_id,
+            axis=local,
+            across=across,
+            centre=(middle + 0.5) * scale - 0.5,
+            width_px=width * float(scale.mean()),
+            reach_px=(
+                float(run.min() * scale.mean()) - 0.5 * step,
+                float(run.max() * scale.mean()) + 0.5 * step,
+            ),
+        )
+        return Placed(self._described(bone_id, along, offset, ratio, position), ratio, frame)
+
+    def _points(
+        self, mask: BoolImage, box: tuple[slice, slice]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        """Return a region's pixels on the reduced grid, and of how many stored ones each is one."""
         # of a large region every second pixel each way, or every third, ...
         step = max(1, int(np.ceil(np.sqrt(mask.size / _MOST_POINTS))))
         places = [
@@ -124,126 +229,106 @@ class BoneMap:
             step, places = 1, list(np.nonzero(mask))
         rows, cols = (
             (at + (side.start + 0.5)) / part - 0.5
-            for at, side, part in zip(places, box, scale, strict=True)
+            for at, side, part in zip(places, box, (self.row_scale, self.column_scale), strict=True)
         )
-        nearest = tuple(
-            np.rint(at).astype(int).clip(0, side - 1)
-            for at, side in zip((rows, cols), self.pieces.shape, strict=True)
-        )
-        pieces = self.pieces[nearest]
-        under = np.bincount(pieces)
-        if under.size < 2 or under[1:].max() == 0:
-            return None, None
-        bone_id = 1 + int(np.argmax(under[1:]))
-        bone = self.bones[bone_id]
-        # from the region's pixel on this bone that is nearest to its centroid, which may lie in a
-        # notch that the lesion has eaten out of the bone's edge
-        # rounded: of pixels equally near, rounding errors must not choose
-        away = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
-        best = np.argmin(np.where(pieces == bone_id, away, np.inf))
-        centre = np.array([rows[best], cols[best]])
-        local = self._local_axis(bone, centre, reach=reach_px / float(scale.mean()))
-        along = bone.fraction_along(centre)
-        if local is None:
-            return Location(bone_id, along, None), None
-        across = np.array([-local[1], local[0]])
-        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
-            across = -across
-        before = self._march(bone_id, centre, -across)
-        after = self._march(bone_id, centre, across)
-        width = before + after
-        offset = (before - after) / width if width > 0 else 0.0
-        extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
-        ratio = extent / width if width > 0 else None
-        return Location(bone_id, along, float(np.clip(offset, -1, 1))), ratio
+        return rows, cols, step
+
+    def _with_region(
+        self, bone_id: int, mask: BoolImage, box: tuple[slice, slice]
+    ) -> NDArray[np.bool_]:
+        """Return a piece of bone and a region, as one."""
+        both = self.pieces == bone_id
+        places, sources = [], []
+        for side, scale, most in zip(
+            box, (self.row_scale, self.column_scale), both.shape, strict=True
+        ):
+            at = np.arange(int(side.start / scale), min(int(side.stop / scale) + 1, most))
+            source = np.rint((at + 0.5) * scale - 0.5).astype(int) - side.start
+            within = (source >= 0) & (source < side.stop - side.start)
+            places.append(at[within])
+            sources.append(source[within])
+        both[np.ix_(*places)] |= mask[np.ix_(*sources)]
+        return both
+
+    def _described(
+        self,
+        bone_id: int,
+        along: float | None,
+        across: float | None,
+        ratio: float | None,
+        position: Position | None,
+    ) -> Location:
+        """Return the location of these numbers, with its words."""
+        shaft, words = self.bones[bone_id], self.words
+        long_bone = (across is not None or None) if words.long_bones else False
+        third, near_joint = None, None
+        if long_bone and along is not None and shaft.axis is not None:
+            near_joint = shaft.near_end(along)
+            if shaft.whole:
+                axis = (float(shaft.axis[0]), float(shaft.axis[1]))
+                third = third_of(along, axis, words.feet)
+        location = Location(bone_id, along, across, long_bone, third, near_joint, position)
+        return replace(location, text=place_text(location, ratio, words))
 
     def _local_axis(
-        self, bone: "_Bone", centre: NDArray[np.float64], *, reach: float
+        self, bone: Shaft, centre: NDArray[np.float64], *, reach: float
     ) -> NDArray[np.float64] | None:
         """Return the unit axis of the bone around a point, or None where it has none."""
         top, left = (max(0, int(c - reach) - 2) for c in centre)
         bottom, right = (int(c + reach) + 3 for c in centre)
         around = self.half_width[top:bottom, left:right]
         half_width = float(around.max()) if around.size else 0.0
-        radius = max(_NEIGHBOURHOOD * half_width, 1.5 * reach, 4.0)
-        # a hair more: the distance transform's last bit varies, and pixels lie on the circle
-        rows, cols = bone.between(centre[0] - radius - 1, centre[0] + radius + 1)
-        near = (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius + 1e-3) ** 2
-        return _axis(rows[near], cols[near])
-
-    def _march(
-        self, bone_id: int, start: NDArray[np.float64], direction: NDArray[np.float64]
-    ) -> float:
-        """Return the distance from a point to the end of a bone's piece, in grid pixels."""
-        longest = int(np.hypot(*self.pieces.shape)) + 1
-        steps = np.arange(0, longest, 0.5)
-        rows, cols = (
-            np.rint(at + steps * part).astype(int)
-            for at, part in zip(start, direction, strict=True)
-        )
-        tall, wide = self.pieces.shape
-        beyond = np.flatnonzero((rows < 0) | (rows >= tall) | (cols < 0) | (cols >= wide))
-        inside = np.s_[: beyond[0] if beyond.size else steps.size]
-        off = np.flatnonzero(self.pieces[rows[inside], cols[inside]] != bone_id)
-        end = off[0] if off.size else min(inside.stop, steps.size - 1)
-        return float(steps[end])
-
-
-def _second_moments(rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (2, 2) second central moments of points.
-
-    Neither through BLAS nor einsum, whose sums round otherwise with another number of threads or
-    another place in memory.
-    """
-    rows, cols = rows - rows.mean(), cols - cols.mean()
-    mixed = (rows * cols).mean()
-    return np.array([[(rows * rows).mean(), mixed], [mixed, (cols * cols).mean()]])
-
-
-def _axis(rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return the unit (row, col) direction in which points spread most; None if none stands out."""
-    if len(rows) < 8:
+        for widths, elongated in _NEIGHBOURHOODS:
+            radius = max(widths * half_width, 1.5 * reach, 4.0)
+            # a hair more: the distance transform's last bit varies, and pixels lie on the circle
+            rows, cols = bone.between(centre[0] - radius - 1, centre[0] + radius + 1)
+            near = (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius + 1e-3) ** 2
+            axis = axis_of(*_connected(rows[near], cols[near], centre), elongated)
+            if axis is not None:
+                return axis
         return None
-    spread, directions = np.linalg.eigh(_second_moments(rows, cols))
-    if spread[1] < _ELONGATED * max(spread[0], 1e-9):
-        return None
-    # rounded: a path along it must not step aside for a rounding error
-    axis = np.round(directions[:, 1], 9)
-    # from top to bottom, or from left to right where it is level
-    upwards = axis[0] < 0 if abs(axis[0]) > 1e-9 else axis[1] < 0
-    return -axis if upwards else axis
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Bone:
-    """One piece of bone: its pixels in the order of rows, its axis if it has one, and its ends.
+def _connected(
+    rows: NDArray[np.float64], cols: NDArray[np.float64], centre: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Leave out pixels that hang together with those nearest to a point only by a way round.
 
-    Of a large piece a quarter of the pixels stands for all.
+    Radius and ulna are one piece where they meet at the wrist.
     """
+    if not rows.size:
+        return rows, cols
+    # of a large bone every second pixel is there
+    step = 1 if ((rows + cols) % 2 == 1).any() else 2
+    y, x = (((at - at.min()) / step).astype(np.intp) for at in (rows, cols))
+    picture = np.zeros((y.max() + 1, x.max() + 1), np.uint8)
+    picture[y, x] = 1
+    _, pieces = cv2.connectedComponents(picture)
+    nearest = int(np.argmin((rows - centre[0]) ** 2 + (cols - centre[1]) ** 2))
+    own = pieces[y, x] == pieces[y[nearest], x[nearest]]
+    return rows[own], cols[own]
 
-    rows: NDArray[np.float64]
-    cols: NDArray[np.float64]
-    axis: NDArray[np.float64] | None
-    ends: tuple[float, float]
 
-    @classmethod
-    def of(cls, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> Self:
-        if len(rows) > _LARGE_BONE:
-            even = (rows % 2 == 0) & (cols % 2 == 0)
-            rows, cols = rows[even], cols[even]
-        axis = _axis(rows, cols)
-        at = np.zeros(1) if axis is None else rows * axis[0] + cols * axis[1]
-        return cls(rows, cols, axis, (float(at.min()), float(at.max())))
+def _edge_of_field(exposed: BoolImage | None, size: tuple[int, int]) -> BoolImage:
+    """Return what lies at the edge of the exposed field, on a grid of (cols, rows)."""
+    edge = np.zeros(size[::-1], np.bool_)
+    if exposed is not None and not exposed.all():
+        small = cv2.resize(exposed.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
+        edge = cv2.erode(small, np.ones((5, 5), np.uint8)) == 0
+    edge[:2], edge[-2:], edge[:, :2], edge[:, -2:] = True, True, True, True
+    return edge
 
-    def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the rows and columns of its pixels in some rows."""
-        start, stop = np.searchsorted(self.rows, (first, last))
-        return self.rows[start:stop], self.cols[start:stop]
 
-    def fraction_along(self, centre: NDArray[np.float64]) -> float | None:
-        """Return a point's position along the axis, 0 to 1; None without one."""
-        if self.axis is None:
-            return None
-        low, high = self.ends
-        at = float(centre[0] * self.axis[0] + centre[1] * self.axis[1])
-        return float(np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0))
+def _march(bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
+    """Return the distance from a point to where bone ends, in grid pixels."""
+    longest = int(np.hypot(*bone.shape)) + 1
+    steps = np.arange(0, longest, 0.5)
+    rows, cols = (
+        np.rint(at + steps * part).astype(int) for at, part in zip(start, direction, strict=True)
+    )
+    tall, wide = bone.shape
+    beyond = np.flatnonzero((rows < 0) | (rows >= tall) | (cols < 0) | (cols >= wide))
+    inside = np.s_[: beyond[0] if beyond.size else steps.size]
+    off = np.flatnonzero(~bone[rows[inside], cols[inside]])
+    end = off[0] if off.size else min(inside.stop, steps.size - 1)
+    return float(steps[end])

@@ -13,11 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.bone_loss import BoneLoss, bone_losses
+from lesionscan.detection.cortex import Cortex, follow_cortex, scalloping_word
 from lesionscan.detection.grid import Footprint
-from lesionscan.detection.location import BoneMap, Location
+from lesionscan.detection.location import BoneMap, Placed
+from lesionscan.detection.margin import margin_word
 from lesionscan.detection.measurements import Flag, Measurements
 from lesionscan.detection.mirels import mirels_width_band
-from lesionscan.detection.surroundings import Surroundings, look_around
+from lesionscan.detection.place import FilmWords, Location
+from lesionscan.detection.surroundings import ENOUGH_BONE, Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
 _SMALL_RADIUS_PX = 5.0
@@ -87,6 +91,7 @@ def measure_regions(
     lucency: FloatImage,
     spacing: Spacing | None,
     pixel_aspect: float,
+    words: FilmWords | None = None,
 ) -> tuple[Region, ...]:
     """Measure regions.
 
@@ -106,6 +111,8 @@ def measure_regions(
         Pixel spacing, or None.
     pixel_aspect
         Height of a pixel over its width, by which shapes are measured where there is no spacing.
+    words
+        What the file says of the place; nothing where None.
 
     Returns
     -------
@@ -113,16 +120,24 @@ def measure_regions(
         In the order of the footprints; empty where there are none.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    film = _Film(image, bone, exposed, opaque, lucency, BoneMap.of(bone), pixel_mm, pixel_aspect)
+    bone_map = BoneMap.of(bone, exposed=exposed, words=words)
+    film = _Film(image, bone, exposed, opaque, lucency, bone_map, pixel_mm, pixel_aspect)
     contours = [_contour(footprint.mask) for footprint in footprints]
     surroundings = look_around(
         footprints, contours, image=image, bone=bone, exposed=exposed, lucency=lucency
     )
-    return tuple(map(partial(_measure, film), footprints, contours, surroundings))
+    losses = bone_losses(
+        footprints, image=image, bone=bone, usable=exposed & ~opaque, bone_map=film.bone_map
+    )
+    return tuple(map(partial(_measure, film), footprints, contours, surroundings, losses))
 
 
 def _measure(
-    film: _Film, footprint: Footprint, contour: NDArray[np.int32], around: Surroundings
+    film: _Film,
+    footprint: Footprint,
+    contour: NDArray[np.int32],
+    around: Surroundings,
+    loss: BoneLoss | None,
 ) -> Region:
     """Measure one region, given its boundary and what its surroundings say."""
     mask, box = footprint.mask, footprint.box
@@ -133,7 +148,8 @@ def _measure(
     centroid = np.array([moments["m01"], moments["m10"]]) / area + corner
     lucency = film.lucency[box]
     mean_lucency = cv2.mean(lucency, mask.view(np.uint8))[0]
-    location, width_ratio = film.bone_map.locate(mask, box, reach_px=radius)
+    placed = film.bone_map.locate(mask, box, reach_px=radius)
+    cortex = _cortex(film, footprint, placed)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
     mm = _Millimetres.none()
     if film.pixel_mm is not None:
@@ -172,18 +188,51 @@ def _measure(
         eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
         **around.measured,
+        bone_loss=None if loss is None else loss.share,
+        bone_loss_error=None if loss is None else loss.error,
         lucency=mean_lucency,
         lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
         lucency_contrast=(
             0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
         ),
-        margin_width_px=around.margin_width_px,
+        margin_width_px=around.margin.width_px,
         margin_width_mm=mm.margin_width,
-        lesion_to_bone_width=width_ratio,
-        mirels_width_band=mirels_width_band(width_ratio),
-        location=location,
-        flags=_flags(film, box, mask, around),
+        margin_sharp=around.margin.sharp,
+        margin_rim=around.margin.rim,
+        margin_raggedness=around.ragged,
+        margin=margin_word(
+            around.margin,
+            around.ragged,
+            diameter_px=2.0 * radius,
+            contrast_to_noise=around.measured["contrast_to_noise"],
+            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
+        ),
+        lesion_to_bone_width=placed.lesion_to_bone_width,
+        mirels_width_band=mirels_width_band(placed.lesion_to_bone_width),
+        endosteal_scalloping=cortex.scalloping,
+        scalloping_band=scalloping_word(cortex.scalloping),
+        cortex_break_px=cortex.break_px,
+        cortex_break_mm=_along_bone_mm(film, placed, cortex.break_px),
+        bone_expansion=cortex.expansion,
+        cortex_unknown=cortex.unknown,
+        location=placed.location,
+        flags=_flags(film, box, mask, around, loss),
     )
+
+
+def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> Cortex:
+    """Follow the cortex of a long bone past a region."""
+    if placed.frame is None or placed.location is None or not placed.location.long_bone:
+        return Cortex(unknown="no_long_bone")
+    return follow_cortex(film.image, film.bone, footprint, placed.frame)
+
+
+def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> float | None:
+    """Bring a length along a region's bone from pixels to mm."""
+    if length_px is None or film.pixel_mm is None or placed.frame is None:
+        return None
+    axis = placed.frame.axis
+    return length_px * float(np.hypot(axis[0] * film.pixel_mm[0], axis[1] * film.pixel_mm[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +258,7 @@ class _Millimetres:
         around: Surroundings,
     ) -> Self:
         area = area_px * pixel[0] * pixel[1]
-        margin = around.margin_width_px
+        margin = around.margin.width_px
         return cls(
             centroid=(float(centroid[0] * pixel[0]), float(centroid[1] * pixel[1])),
             area=area,
@@ -290,7 +339,11 @@ def _hull_area(contour: NDArray[np.int32]) -> float:
 
 
 def _flags(
-    film: _Film, box: tuple[slice, slice], mask: BoolImage, around: Surroundings
+    film: _Film,
+    box: tuple[slice, slice],
+    mask: BoolImage,
+    around: Surroundings,
+    loss: BoneLoss | None,
 ) -> tuple[Flag, ...]:
     """Collect the doubts about one region, in the order of the enumeration."""
     rows, cols = film.image.shape
@@ -310,5 +363,7 @@ def _flags(
         Flag.TOO_SMALL_TO_SHAPE: np.sqrt(area / np.pi) < _SMALL_RADIUS_PX,
         Flag.SATURATED: np.count_nonzero((film.image[box] <= 0.0) & mask) > 0.2 * area,
         Flag.NEAR_METAL: bool(film.opaque[near].any()),
+        Flag.LITTLE_BONE_AROUND: around.measured["ring_in_bone"] < ENOUGH_BONE,
+        Flag.BONE_LOSS_UNKNOWN: loss is None,
     }
     return tuple(flag for flag, doubted in doubts.items() if doubted)

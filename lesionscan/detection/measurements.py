@@ -13,6 +13,8 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from lesionscan.codes import Code
+from lesionscan.detection.cortex import CortexUnknown, Scalloping
+from lesionscan.detection.margin import MarginWord
 from lesionscan.detection.mirels import MirelsBand
 
 _GREY = "grey scale of 0 to 1"
@@ -37,6 +39,14 @@ class Flag(Code):
         "A fifth of it is black without detail: its contrast is underestimated.",
     )
     NEAR_METAL = "near_metal", "Markers or metal are near."
+    LITTLE_BONE_AROUND = (
+        "little_bone_around",
+        "Under a fifth of the ring around it is bone: contrasts are against all around it.",
+    )
+    BONE_LOSS_UNKNOWN = (
+        "bone_loss_unknown",
+        "The bone or the soft tissue around it cannot be believed: `bone_loss` is null.",
+    )
 
 
 def _field(
@@ -116,6 +126,23 @@ class Measurements:
         float,
         _field("Share of directions, 0 to 1, in which the surroundings are clearly brighter."),
     ]
+    bone_loss: Annotated[
+        float | None,
+        _field(
+            "Share of the bone's own signal (bone minus soft tissue) that is missing inside; null "
+            "with the flag `bone_loss_unknown`.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    bone_loss_error: Annotated[
+        float | None,
+        _field(
+            "Standard error of that share: how far the quarters of the bone around the region "
+            "differ from each other.",
+            ge=0,
+        ),
+    ]
     edge_alignment: Annotated[
         float, _field("Mean cosine between grey-level gradient and outward normal, -1 to 1.")
     ]
@@ -137,8 +164,8 @@ class Measurements:
         float | None,
         _field(
             "Width of the zone of transition: 10 to 90 % of a sigmoid fitted along the "
-            "normals (Xu and Napel, Med Phys 2012;39:5405); null where no edge can be "
-            "fitted.",
+            "normals that stay in bone (Xu and Napel, Med Phys 2012;39:5405); null where no edge "
+            "can be fitted.",
             "px",
         ),
     ]
@@ -149,9 +176,47 @@ class Measurements:
             "mm",
         ),
     ]
+    margin_sharp: Annotated[
+        float,
+        _field(
+            "Share of the margin in bone that is sharp: its transition is at most 0.3 of the "
+            "region's radius.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    margin_rim: Annotated[
+        float,
+        _field(
+            "Share of the margin in bone with a rim that is brighter than the bone farther out.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    margin_raggedness: Annotated[
+        float | None,
+        _field(
+            "Length of the lines of half brightness near the outline / length of the outline: "
+            "about 1 for a smooth margin, more where small holes break it up; null where the bone "
+            "around is no brighter.",
+            ge=0,
+        ),
+    ]
+    margin: Annotated[
+        MarginWord | None,
+        _field(
+            "The margin in a word, by the classes of Madewell (Radiol Clin North Am 1981;19:715) "
+            "and the rule of `docs/measures.md`; null under 20 px of equivalent diameter, on "
+            "pixels over 0.5 mm, or where contrast-to-noise is under 2.5."
+        ),
+    ]
     lesion_to_bone_width: Annotated[
         float | None,
-        _field("Width across the bone's axis / local width of the bone; null without axis."),
+        _field(
+            "Width across the bone's axis / width of the bone there, at most 1: what the region "
+            "takes counts as bone, in a notch of the edge and in a balloon beside it; null "
+            "without axis."
+        ),
     ]
     mirels_width_band: Annotated[
         MirelsBand | None,
@@ -159,6 +224,48 @@ class Measurements:
             "That ratio in the bands of Mirels (Clin Orthop 1989;249:256): under 1/3, 1/3 "
             "to 2/3, over 2/3; one of the four items of the score, from one view; null "
             "without axis."
+        ),
+    ]
+    endosteal_scalloping: Annotated[
+        float | None,
+        _field(
+            "Share of the cortex's thickness beside it that is gone from inside where it reaches "
+            "the cortex, 0 to 1; null where the cortex has no inner border to be seen, or cannot "
+            "be followed (`cortex_unknown`)."
+        ),
+    ]
+    scalloping_band: Annotated[
+        Scalloping | None,
+        _field("That share in words: none (under 0.2, which is noise), under half, over half."),
+    ]
+    cortex_break_px: Annotated[
+        float | None,
+        _field(
+            "Length along the bone over which there is no cortex where it reaches the bone's "
+            "edge; 0 for none over 0.08 of the bone's width; null where the cortex cannot be "
+            "followed.",
+            "px",
+        ),
+    ]
+    cortex_break_mm: Annotated[
+        float | None,
+        _field("The same length; null without spacing.", "mm"),
+    ]
+    bone_expansion: Annotated[
+        float | None,
+        _field(
+            "Width of the bone at the region / the width led over from both sides of it; about 1 "
+            "where it is not expanded, at most 1 where one side is wider still (a flare); null "
+            "where the edges cannot be followed."
+        ),
+    ]
+    cortex_unknown: Annotated[
+        CortexUnknown | None,
+        _field(
+            "Why nothing is said of the cortex: no_long_bone (flat or small bones, no axis), "
+            "too_coarse (a bone under 20 px wide), no_bone_beside (less than a third of its width "
+            "to be seen on one side), outline_unclear (uneven edges, another bone in the way, or "
+            "no step at the edge); null where it could be followed."
         ),
     ]
 

@@ -15,6 +15,7 @@ from lesionscan.detection.look import look
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
 from lesionscan.detection.normalise import grey_range, rescale, to_unit
+from lesionscan.detection.place import FilmWords
 from lesionscan.detection.polarity import looks_inverted
 from lesionscan.detection.regions import fill_outside, find_dark_regions
 from lesionscan.detection.score import Candidate, score_regions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PIPELINE = 2
+PIPELINE = 3
 """Number of this program's way from film to candidates: results of another are searched again. It
 rises whenever the same film, settings and scorer give other candidates or other numbers."""
 
@@ -267,6 +268,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         lucency=lucency,
         spacing=radiograph.spacing,
         pixel_aspect=radiograph.pixel_aspect,
+        words=FilmWords.of(radiograph.acquisition),
     )
 
     # score

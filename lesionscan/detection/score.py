@@ -10,6 +10,7 @@ from scipy.special import expit
 from lesionscan.detection.measure import Region
 from lesionscan.detection.scorer.scorer_file import Scorer
 from lesionscan.detection.scorer.terms import TERM_BY_NAME
+from lesionscan.detection.signs import Sign, signs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Candidate:
         Whether the score reaches `Settings.shown_score`.
     reasons
         What each of the scorer's terms added, the strongest first.
+    signs
+        The network's opinion and what a reader can check on the film, in words.
     """
 
     id: int
@@ -51,6 +54,7 @@ class Candidate:
     score: float
     shown: bool
     reasons: tuple[Reason, ...]
+    signs: tuple[Sign, ...]
 
 
 def score_regions(
@@ -84,6 +88,7 @@ def score_regions(
             score=score,
             shown=score >= shown_score,
             reasons=reasons,
+            signs=signs_of(region),
         )
         for number, (score, region, reasons) in enumerate(scored[:most], start=1)
     )

@@ -124,7 +124,9 @@ def lesion_to_bone_widths(pixels: Mapping[int, Pixels], bone: Mask) -> dict[int,
         reach_px = math.sqrt(len(places) / math.pi)
         on_bone = bone[tuple(around.T)].any()
         widths[number] = (
-            bones.locate(inside[1:-1, 1:-1], box, reach_px=reach_px)[1] if on_bone else None
+            bones.locate(inside[1:-1, 1:-1], box, reach_px=reach_px).lesion_to_bone_width
+            if on_bone
+            else None
         )
     return widths
 

@@ -119,6 +119,24 @@ def acquisition_facts(
     )
 
 
+_DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
+
+
+def orientation(codes: Callable[[str], tuple[str, ...]]) -> dict[str, Fact]:
+    """Return how the patient lies in the picture, where the file says it for rows and columns.
+
+    Parameters
+    ----------
+    codes
+        Returns all values of a DICOM keyword as texts.
+    """
+    # PS3.3 C.7.6.1.1.1: letters of anatomical directions; anything else may be a name
+    said = codes("PatientOrientation")
+    if len(said) != 2 or not all(_DIRECTIONS.fullmatch(one) for one in said):
+        return {}
+    return {"patient_orientation": "\\".join(said)}
+
+
 def whole_or_not(value: float) -> Fact:
     """Return a finite number as the integer that it is, if it is one and no huge one."""
     return int(value) if value.is_integer() and abs(value) < 1e9 else value

@@ -4,6 +4,7 @@ pydicom parses the data set; file meta, deflate and everything that takes memory
 because pydicom inflates without limit and accepts any bytes with `force`.
 """
 
+import errno
 import io
 import struct
 import zlib
@@ -135,8 +136,8 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     except UnreadableFileError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the content
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk, not the content, which may name places that no file has
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "the DICOM header is damaged; copy or export the file again"
         ) from None

@@ -3,21 +3,23 @@
 Nothing in it identifies the file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.score import Candidate
+from lesionscan.detection.signs import Speaks
 from lesionscan.reporting.drawing import INK, STRIP, broken, text_height, text_size, write_text
 from lesionscan.results.record import CandidateRecord, ImageRecord, ResultRecord
 
 NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
 
-_MOST_REASONS = 3
-"""Reasons told of a candidate; the JSON has all."""
+_MOST_SIGNS = 3
+"""Signs told of a candidate under its film; the JSON and the page have all."""
+MARKS: Mapping[Speaks, str] = {"for": "+", "against": "-", "neither": ""}
 
 _PLANES = {
     "patient": "in the patient",
@@ -47,17 +49,6 @@ def caption_words(
     return (found, "research use only, not a diagnosis")
 
 
-def told(terms: Sequence[str]) -> list[int]:
-    """Return which reasons are told, given their terms, the strongest first.
-
-    All terms of the lucency map say what the network says: the strongest of them speaks for all,
-    so that what was measured has its say too.
-    """
-    network = [number for number, term in enumerate(terms) if term.startswith("lucency")]
-    repeated = set(network[1:])
-    return [number for number in range(len(terms)) if number not in repeated][:_MOST_REASONS]
-
-
 def reason_words(candidates: Sequence[Candidate | CandidateRecord]) -> str:
     """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
     for candidate in candidates[:1]:
@@ -66,12 +57,18 @@ def reason_words(candidates: Sequence[Candidate | CandidateRecord]) -> str:
     return ""
 
 
-def reasons_of(candidate: Candidate | CandidateRecord) -> str:
-    """Return the reasons that are told of a candidate, with + for a lesion and - against."""
-    reasons = candidate.reasons
+def reasons_of(candidate: Candidate | CandidateRecord, *, most: int = _MOST_SIGNS) -> str:
+    """Return what is said of a candidate, with + for a lesion and - against.
+
+    Parameters
+    ----------
+    candidate
+        The candidate.
+    most
+        Largest number of signs.
+    """
     return "   ".join(
-        f"{'+' if reasons[n].effect >= 0 else '-'} {reasons[n].text}"
-        for n in told([reason.term for reason in reasons])
+        f"{MARKS[sign.speaks]} {sign.text}".strip() for sign in candidate.signs[:most]
     )
 
 

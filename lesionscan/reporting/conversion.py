@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from lesionscan import __version__
-from lesionscan.detection.location import Location
 from lesionscan.detection.measurements import MEASUREMENTS
 from lesionscan.detection.pipeline import PIPELINE, Findings
+from lesionscan.detection.place import Location
 from lesionscan.detection.score import Candidate
 from lesionscan.radiograph import Fact, Notice, Spacing
 from lesionscan.results.record import (
@@ -165,6 +165,7 @@ def _candidate(candidate: Candidate) -> CandidateRecord:
             replace(reason, value=rounded(reason.value), effect=rounded(reason.effect))
             for reason in candidate.reasons
         ),
+        signs=candidate.signs,
     )
 
 

@@ -22,6 +22,7 @@ from lesionscan.reporting.dicom_words import (
     FINDING,
     SCHEME,
     Maker,
+    evaluations,
     side,
     site,
     tracking_id,
@@ -69,6 +70,9 @@ _MEASURES = (
     _Measure(
         "lesion_to_bone_width", Code("width_ratio", SCHEME, "Width across bone / width of bone")
     ),
+    _Measure("endosteal_scalloping", Code("scalloping", SCHEME, "Share of cortex gone inside")),
+    _Measure("cortex_break", Code("cortex_break", SCHEME, "Length of break of cortex"), "length"),
+    _Measure("bone_expansion", Code("expansion", SCHEME, "Width of bone / width expected")),
 )
 _MM_SUFFIX = {"area": "mm2", "length": "mm"}
 _MM_UNIT = {"area": codes.UCUM.SquareMillimeter, "length": codes.UCUM.Millimeter}
@@ -199,10 +203,13 @@ def _group(
         finding_sites=[sr.FindingSite(site(film.tags), laterality=side(result))],
         algorithm_id=_algorithm(Maker.of(result)),
         measurements=list(_measurements(candidate)),
-        qualitative_evaluations=[sr.QualitativeEvaluation(_KIND, _LYTIC_CANDIDATE)],
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(_KIND, _LYTIC_CANDIDATE),
+            *(sr.QualitativeEvaluation(name, value) for name, value in evaluations(candidate)),
+        ],
     )
     # what the template foresees as text evaluations, highdicom has no argument for
-    group[0].ContentSequence.extend(_comment(text) for text in _doubts_and_reasons(candidate))
+    group[0].ContentSequence.extend(_comment(text) for text in _doubts_and_signs(candidate))
     return group
 
 
@@ -239,11 +246,11 @@ def _measurements(candidate: CandidateRecord) -> Iterator[Any]:
             yield sr.Measurement(measure.code, float(value), unit)
 
 
-def _doubts_and_reasons(candidate: CandidateRecord) -> Iterator[str]:
+def _doubts_and_signs(candidate: CandidateRecord) -> Iterator[str]:
     if candidate.flags:
         yield f"Doubts about these numbers: {', '.join(candidate.flags)}."
-    for reason in candidate.reasons:
-        yield f"{reason.term}: {reason.text} ({reason.effect:+.2f} log-odds)"
+    for sign in candidate.signs:
+        yield sign.text if sign.speaks == "neither" else f"{sign.speaks}: {sign.text}"
 
 
 def _comment(text: str) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ No code for a lytic lesion stands in the dictionaries at hand: a candidate is a 
 52988006), and a code of our own says what kind is meant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,26 @@ FINDING = Code("52988006", "SCT", "Lesion")
 BONE = Code("272673000", "SCT", "Bone")
 FAMILY: Code = codes.cid7162.ArtificialIntelligence
 
+_THIRD = Code("third_of_bone", SCHEME, "Third of the long bone")
+_THIRDS = {
+    "proximal_third": codes.SCT.Proximal,
+    "middle_third": Code("middle_third", SCHEME, "Middle third"),
+    "distal_third": codes.SCT.Distal,
+    "end_third": Code("end_third", SCHEME, "End third, direction not known"),
+}
+_POSITION = Code("across_bone", SCHEME, "Position across the bone")
+_POSITIONS = {
+    "central": codes.SCT.Central,
+    "eccentric": codes.SCT.Eccentric,
+    "cortical": Code("cortical", SCHEME, "In the cortex"),
+    "surface": codes.SCT.Surface,
+}
+_SCALLOPING = Code("endosteal_scall", SCHEME, "Endosteal scalloping")
+_SCALLOPINGS = {
+    "none": Code("none", SCHEME, "None"),
+    "under_half": Code("under_half", SCHEME, "Up to half of the cortex"),
+    "over_half": Code("over_half", SCHEME, "Over half of the cortex"),
+}
 _SIDES = {"R": Code("24028007", "SCT", "Right"), "L": Code("7771000", "SCT", "Left")}
 _ANATOMY_SCHEMES = ("SCT", "SRT", "FMA")
 
@@ -70,6 +90,21 @@ class Maker:
 def tracking_id(candidate: CandidateRecord) -> str:
     """Return the words by which a candidate is known in every object."""
     return f"candidate {candidate.id}"
+
+
+def evaluations(candidate: CandidateRecord) -> Iterator[tuple[Code, Code]]:
+    """Yield (what, which word) of a candidate's place and cortex; what is not known is left out.
+
+    SNOMED CT where its topographical modifiers (PS3.16 CID 2) have the word.
+    """
+    place = candidate.location
+    for name, words, word in (
+        (_THIRD, _THIRDS, None if place is None else place.third),
+        (_POSITION, _POSITIONS, None if place is None else place.position),
+        (_SCALLOPING, _SCALLOPINGS, candidate.scalloping_band),
+    ):
+        if word is not None:
+            yield name, words[word]
 
 
 def site(tags: Tags) -> Code:

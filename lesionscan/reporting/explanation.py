@@ -46,6 +46,8 @@ _LETTER_PX = 13
 """Height of a capital: a panel of 1900 px is read on a screen of 1300 too."""
 _REASONED = 3
 """Candidates whose reasons are told: the best."""
+_SIGNS = 12
+"""Signs told of each: all."""
 _NOT_SEARCHED = "not searched: no bone was outlined with confidence"
 
 
@@ -210,14 +212,15 @@ def _words(findings: Findings) -> Iterator[str]:
         yield f"! {notice.message}"
     best = findings.candidates[:_REASONED]
     if best:
-        yield "Why the best rank as they do (+ for a lesion, - against):"
+        yield "What is said of the best (+ for a lesion, - against):"
     for candidate in best:
         yield _reasoned(candidate)
 
 
 def _reasoned(candidate: Candidate) -> str:
     listed = "" if candidate.shown else ", not shown"
-    words = f"{candidate.id}  (score {candidate.score:.2f}{listed}):   {reasons_of(candidate)}"
+    words = reasons_of(candidate, most=_SIGNS)
+    words = f"{candidate.id}  (score {candidate.score:.2f}{listed}):   {words}"
     doubts = ", ".join(flag.replace("_", " ") for flag in candidate.region.flags)
     return f"{words}   doubts: {doubts}" if doubts else words
 

@@ -4,7 +4,7 @@ Columns keep their names and order within a `schema_version`; names are those of
 the parts of a pair spelled out; lists are joined by ";", a reason is its term and effect.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ from lesionscan.detection.measurements import (
     PLACE_COLUMNS,
     TEXT_MEASUREMENTS,
 )
+from lesionscan.detection.place import LOCATION_COLUMNS
 from lesionscan.results.csv_text import Cell
 from lesionscan.results.record import TEXT_FACTS, CandidateRecord, ResultRecord
 
@@ -100,6 +101,15 @@ def _part(name: str, place: int) -> Callable[[Listed], Cell]:
     return of
 
 
+_KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
+    "bone_id": int,
+    "along_bone": float,
+    "across_bone": float,
+    "long_bone": bool,
+    "near_joint": bool,
+}
+"""What the parts of a place are; the others are words."""
+
 _FILM: tuple[Column[ResultRecord], ...] = (
     Column("file", str, _in("input", "file")),
     Column("frame", int, _in("input", "frame")),
@@ -150,9 +160,10 @@ CANDIDATE_TABLE: tuple[Column[Listed], ...] = (
         Column(name, str if name in TEXT_MEASUREMENTS else float, _of_candidate(name))
         for name in MEASUREMENTS
     ),
-    Column("bone_id", int, _in_location("bone_id")),
-    Column("along_bone", float, _in_location("along_bone")),
-    Column("across_bone", float, _in_location("across_bone")),
+    *(
+        Column(name, _KINDS.get(key, str), _in_location(key))
+        for name, key in LOCATION_COLUMNS.items()
+    ),
     Column("flags", str, lambda listed: ";".join(listed[1].flags)),
     Column(
         "reasons",

@@ -20,14 +20,15 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from lesionscan.detection.location import Location
 from lesionscan.detection.measurements import Measurements
+from lesionscan.detection.place import Location
 from lesionscan.detection.score import Reason
+from lesionscan.detection.signs import Sign
 from lesionscan.files import check_values
 from lesionscan.radiograph import Notice
 from lesionscan.results.names import is_result_name
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
@@ -196,6 +197,14 @@ class CandidateRecord(Measurements, _Place):
         tuple[Reason, ...],
         Field(description="The terms that made the score, the strongest first."),
     ]
+    signs: Annotated[
+        tuple[Sign, ...],
+        Field(
+            description="The network's opinion, then what a reader can check on the film, for a "
+            "lytic lesion, against one and neither; the report, the pictures and the structured "
+            "report have these words."
+        ),
+    ]
 
 
 class BoneRecord(Record):
@@ -234,8 +243,8 @@ class PicturesRecord(Record):
 class ResultRecord(Record):
     """The result of one radiograph. Coordinates are (row, column), pixel centres at integers."""
 
-    schema_version: Literal["1.5"] = Field(
-        default="1.5", description="Version of this format; a new major number breaks readers."
+    schema_version: Literal["1.6"] = Field(
+        default="1.6", description="Version of this format; a new major number breaks readers."
     )
     tool: ToolRecord = Field(description="Which program with which settings and scorer.")
     input: InputRecord = Field(description="Which file.")

@@ -116,16 +116,16 @@ def _placed(
     rng: np.random.Generator, kind: Kind, bone: Bone, field_mm: tuple[float, float]
 ) -> Lesion:
     """Draw a lesion of a kind and place it along a bone."""
-    places = _places(bone, field_mm)
+    places = places_along(bone, field_mm)
     along = float(places[int(rng.integers(places.size))])
     ends = [end for end in (0.0, 1.0) if abs(float(places[int(-end)]) - end) < 0.05]
-    draft = kind(rng, _half_width(bone, along))
+    draft = kind(rng, half_width_at(bone, along))
     if draft.gap is not None and not ends:
-        draft = geographic(rng, _half_width(bone, along))
+        draft = geographic(rng, half_width_at(bone, along))
     elif draft.gap is not None:
         end = ends[int(rng.integers(len(ends)))]
         length = float(np.ptp(bone.reach())) * bone.scale
-        draft = kind(rng, _half_width(bone, abs(end - 0.08)))
+        draft = kind(rng, half_width_at(bone, abs(end - 0.08)))
         reach = 0.5 * draft.diameter * float(np.sqrt(draft.elongation)) + (draft.gap or 0.0)
         along = abs(end - min(reach / length, 0.5))
     return Lesion(
@@ -145,7 +145,7 @@ def _circle(bone: Bone) -> tuple[float, float, float]:
     return x, y, 0.6 * float(far.max())
 
 
-def _places(bone: Bone, field_mm: tuple[float, float]) -> Fractions:
+def places_along(bone: Bone, field_mm: tuple[float, float]) -> Fractions:
     """Return the fractions along a bone whose middle lies well inside the picture."""
     inset = 0.06 * max(field_mm)
     seen = [
@@ -157,7 +157,7 @@ def _places(bone: Bone, field_mm: tuple[float, float]) -> Fractions:
     return np.array(seen or [0.5], dtype=np.float64)
 
 
-def _half_width(bone: Bone, along: float) -> float:
+def half_width_at(bone: Bone, along: float) -> float:
     """Return the bone's half width in mm, at most 26 (where two parts of a bone are crossed)."""
     return min(bone.point_mm(along, 0.0)[2], 26.0)
 

@@ -1,7 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
-from lesionscan.detection.location import BoneMap, Location
+from lesionscan.detection.location import BoneMap
+from lesionscan.detection.place import FilmWords, Location, position_of
 from lesionscan.radiograph import BoolImage
 from tests.detection.made import disk
 
@@ -11,7 +14,8 @@ def _locate(
 ) -> tuple[Location | None, float | None]:
     rows, cols = np.nonzero(region)
     box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
-    return BoneMap.of(bone).locate(region[box], box, reach_px=reach_px)
+    placed = BoneMap.of(bone).locate(region[box], box, reach_px=reach_px)
+    return placed.location, placed.lesion_to_bone_width
 
 
 def _bar() -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -81,17 +85,159 @@ def test_a_region_off_the_bone_has_no_location() -> None:
 
 
 def test_the_width_ends_where_the_bone_ends() -> None:
-    """A hole at the edge of one limb of a U is compared with that limb, not with the whole U.
-
-    Limbs of 40 pixels, a region of 24: 0.6, wherever its centre lies.
-    """
+    """A hole in one limb of a U is compared with that limb, not with the whole U."""
     bone = np.zeros((400, 300), bool)
     bone[20:380, 60:100] = True
     bone[20:380, 200:240] = True
     bone[340:380, 60:240] = True
 
-    ratios = [
-        _locate(bone, disk(bone.shape, (150, col), 12), 12.0)[1] for col in (80.0, 93.0, 104.0)
-    ]
+    assert _locate(bone, disk(bone.shape, (150, 80.0), 12), 12.0)[1] == pytest.approx(0.6, abs=0.06)
 
-    assert ratios == [pytest.approx(0.6, abs=0.06)] * 3
+
+@pytest.mark.parametrize(("column", "expected"), [(99.5, 0.6), (112.0, 24 / 44), (124.0, 24 / 56)])
+def test_what_a_region_takes_counts_as_bone(column: float, expected: float) -> None:
+    """A disk of 24 px in a bar of 40, at its edge, beyond it: the bone is as wide as both."""
+    region = disk((400, 200), (200, column), 12)
+
+    ratio = _locate(_bar(), region, 12.0)[1]
+
+    assert ratio == pytest.approx(expected, abs=0.05)
+    # a mask that leaves the lesion out gives the same
+    assert _locate(_bar() & ~region, region, 12.0)[1] == pytest.approx(expected, abs=0.05)
+
+
+def test_a_balloon_takes_all_of_its_bone() -> None:
+    """A disk of 70 px on a bar of 40: ratio 1, not 1.75."""
+    assert _locate(_bar(), disk((400, 200), (200, 99.5), 35), 35.0)[1] == pytest.approx(
+        1.0, abs=0.02
+    )
+
+
+def test_the_frame_is_the_bone_around_the_region() -> None:
+    """Its middle, width and the region's reach, on a film four times the grid."""
+    bone = np.kron(_bar(), np.ones((4, 4), bool))
+    region = disk(bone.shape, (801.5, 380.0), 40)
+    rows, cols = np.nonzero(region)
+    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+
+    frame = BoneMap.of(bone).locate(region[box], box, reach_px=40.0).frame
+
+    assert frame is not None
+    assert frame.centre == pytest.approx((801.5, 399.5), abs=6)
+    assert frame.width_px == pytest.approx(160, abs=6)
+    assert frame.reach_px == pytest.approx((-40, 40), abs=6)
+    assert frame.axis == pytest.approx((1, 0), abs=1e-3)
+    assert frame.across == pytest.approx((0, 1), abs=1e-3)
+
+
+def _femur() -> BoolImage:
+    """Return a bone of 320 x 30 px with two ends of 60, all of it in the film."""
+    bone = np.zeros((400, 200), bool)
+    bone[40:360, 85:115] = True
+    bone[40:90, 70:130] = True
+    bone[310:360, 70:130] = True
+    return bone
+
+
+def _words_of(bone: BoolImage, row: int, radius: int = 8, **more: Any) -> Location:  # noqa: ANN401
+    region = disk(bone.shape, (row, 100), radius)
+    rows, cols = np.nonzero(region)
+    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+    location = BoneMap.of(bone, **more).locate(region[box], box, reach_px=float(radius)).location
+    assert location is not None
+    return location
+
+
+@pytest.mark.parametrize(
+    ("row", "feet", "third", "near"),
+    [
+        (60, None, "end_third", True),
+        (200, None, "middle_third", False),
+        (340, None, "end_third", True),
+        (60, (1.0, 0.0), "proximal_third", True),
+        (340, (1.0, 0.0), "distal_third", True),
+        (340, (-1.0, 0.0), "proximal_third", True),
+        (340, (0.0, 1.0), "end_third", True),
+    ],
+)
+def test_thirds_of_a_bone_that_is_all_in_the_film(
+    row: int, feet: tuple[float, float] | None, third: str, *, near: bool
+) -> None:
+    """Proximal and distal only where the file says where the feet are, along the bone."""
+    location = _words_of(_femur(), row, words=FilmWords(feet=feet))
+
+    assert (location.third, location.near_joint, location.long_bone) == (third, near, True)
+    assert location.text.startswith(third.replace("_", " ") + " of a long bone")
+
+
+def test_a_bone_that_the_film_cuts_has_no_thirds() -> None:
+    """Its end beyond the picture, or beyond the exposed field, is not known."""
+    bone = _femur()
+    cut = bone[:300]
+    exposed = np.ones_like(bone)
+    exposed[:, :] = True
+    exposed[300:] = False
+
+    assert _words_of(cut, 200).third is None
+    assert _words_of(bone & exposed, 200, exposed=exposed).third is None
+    assert _words_of(cut, 200).text.startswith("long bone, third not determined")
+
+
+def test_two_bones_that_meet_have_no_thirds() -> None:
+    """Femur and tibia in one piece are wide in the middle, so neither third nor end is said."""
+    bone = np.zeros((400, 200), bool)
+    bone[20:380, 85:115] = True
+    bone[150:250, 60:140] = True
+
+    location = _words_of(bone, 200)
+
+    assert location.third is None
+    assert location.near_joint is True  # where the bone flares
+
+
+def test_what_the_file_says_of_the_place() -> None:
+    """Side and body part as in the file; no long bone on a film of the spine."""
+    knee = FilmWords.of({"body_part_examined": "KNEE", "image_laterality": "R"})
+    spine = FilmWords.of({"body_part_examined": "LSPINE", "patient_orientation": "L\\F"})
+
+    assert _words_of(_bar(), 200, words=knee).text == (
+        "right knee: long bone, third not determined, central, 42 % of its width"
+    )
+    assert _words_of(_bar(), 200, words=spine).long_bone is False
+    assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: no long bone, ")
+    assert spine.feet is None  # no limb
+    assert FilmWords.of({}) == FilmWords()
+
+
+@pytest.mark.parametrize(
+    ("said", "feet"),
+    [
+        ("L\\F", (1.0, 0.0)),
+        ("L\\H", (-1.0, 0.0)),
+        ("F\\A", (0.0, 1.0)),
+        ("HL\\A", (0.0, -1.0)),
+        ("L\\P", None),
+        ("", None),
+    ],
+)
+def test_where_the_feet_are(said: str, feet: tuple[float, float] | None) -> None:
+    """PS3.3 C.7.6.1.1.1: direction of the rows, then of the columns."""
+    facts = {"body_part_examined": "FEMUR", "patient_orientation": said}
+    assert FilmWords.of(facts).feet == feet
+
+
+@pytest.mark.parametrize(
+    ("across", "ratio", "on_bone", "position"),
+    [
+        (0.2, 0.3, 1.0, "central"),
+        (0.5, 0.85, 1.0, "central"),
+        (-0.5, 0.4, 1.0, "eccentric"),
+        (0.8, 0.2, 1.0, "cortical"),
+        (0.6, 0.1, 1.0, "eccentric"),
+        (0.9, 0.3, 0.2, "surface"),
+        (0.1, 0.3, 0.2, "central"),
+    ],
+)
+def test_across_the_bone(across: float, ratio: float, on_bone: float, position: str) -> None:
+    """The four words, on paper."""
+    assert position_of(across, ratio, on_bone) == position

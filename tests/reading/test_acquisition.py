@@ -2,7 +2,7 @@
 
 import pytest
 
-from lesionscan.reading.acquisition import acquisition_facts
+from lesionscan.reading.acquisition import acquisition_facts, orientation
 
 
 def facts_of(codes: dict[str, str], numbers: dict[str, float]) -> tuple[dict[str, object], str]:
@@ -40,3 +40,19 @@ def test_numbers_in_range_only() -> None:
     assert "KVP" in text
     assert "1950" not in text
     assert facts_of({}, {"KVP": float("nan")})[0] == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "fact"),
+    [
+        (("L", "F"), {"patient_orientation": "L\\F"}),
+        (("HL", "AFR"), {"patient_orientation": "HL\\AFR"}),
+        (("L",), {}),
+        (("L", "F", "A"), {}),
+        (("L", "SMITH"), {}),
+        ((), {}),
+    ],
+)
+def test_the_orientation_is_two_directions(said: tuple[str, ...], fact: dict[str, object]) -> None:
+    """Letters of directions for rows and columns; whatever else stands there is left out."""
+    assert orientation({"PatientOrientation": said}.__getitem__) == fact

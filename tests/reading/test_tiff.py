@@ -182,3 +182,16 @@ def test_stacks_of_samples_are_refused(tmp_path: Path) -> None:
             photometric="minisblack",
             planarconfig="contig",
         )
+
+
+@pytest.mark.parametrize("claimed", [GREY.nbytes + 1, 35_711_440])
+def test_a_strip_that_claims_too_many_bytes(tmp_path: Path, claimed: int) -> None:
+    """Uncompressed pixels that are all there are read, whatever StripByteCounts says."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["StripByteCounts"].overwrite(claimed)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, GREY)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UnreadableFileError, match="ends before the picture"):
+        read_radiograph(path)

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.location import Location
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
 from lesionscan.detection.pipeline import Findings
+from lesionscan.detection.place import Location
 from lesionscan.detection.score import Candidate, Reason
+from lesionscan.detection.signs import Sign
 from lesionscan.radiograph import Notice, Radiograph, Spacing
 from lesionscan.reporting.overlay import displayed, grey_window
 from lesionscan.settings import Settings
@@ -68,6 +69,12 @@ def make_findings(film: Film | None = None) -> Findings:
                 reasons=(
                     Reason("enclosed", 0.8, 1.25, "brighter bone all round"),
                     Reason("rim", -0.1, -0.5, "no bright rim"),
+                ),
+                signs=(
+                    Sign("network", "for", "network: clearly for a lesion, 70 % lucent"),
+                    Sign("enclosure", "for", "brighter bone on all sides"),
+                    Sign("border", "against", "beside a marker or metal"),
+                    Sign("place", "neither", "place: middle third of a long bone"),
                 ),
             )
         )
@@ -134,6 +141,8 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         ring_spread=0.04,
         ring_in_bone=0.9,
         enclosure=1.0,
+        bone_loss=0.6,
+        bone_loss_error=0.05,
         edge_alignment=0.8,
         bone_fraction=1.0,
         lucency=0.7,
@@ -141,9 +150,28 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         lucency_contrast=0.6,
         margin_width_px=3.0,
         margin_width_mm=3.0 * mm if mm else None,
+        margin_sharp=0.9,
+        margin_rim=0.6,
+        margin_raggedness=1.1,
+        margin="sharp_with_rim",
         lesion_to_bone_width=0.42,
         mirels_width_band="one_to_two_thirds",
-        location=Location(bone_id=1, along_bone=0.5, across_bone=None),
+        endosteal_scalloping=0.3,
+        scalloping_band="under_half",
+        cortex_break_px=4.0,
+        cortex_break_mm=4.0 * mm if mm else None,
+        bone_expansion=1.2,
+        cortex_unknown=None,
+        location=Location(
+            bone_id=1,
+            along_bone=0.5,
+            across_bone=None,
+            long_bone=True,
+            third="middle_third",
+            near_joint=False,
+            position="eccentric",
+            text="middle third of a long bone, eccentric",
+        ),
         flags=(Flag.TOUCHES_BONE_EDGE,) if disk.radius < 10 else (),
     )
 

@@ -63,6 +63,9 @@ def test_every_number_comes_back(
             "Contrast on a grey scale of 0 to 1": (candidate["contrast"], "1"),
             "Contrast to noise": (candidate["contrast_to_noise"], "1"),
             "Width across bone / width of bone": (candidate["lesion_to_bone_width"], "1"),
+            "Share of cortex gone inside": (candidate["endosteal_scalloping"], "1"),
+            "Length of break of cortex": (candidate[f"cortex_break_{length}"], units[1]),
+            "Width of bone / width expected": (candidate["bone_expansion"], "1"),
         }
 
 
@@ -74,8 +77,41 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert names.isdisjoint({"Width of transition zone", "Width across bone / width of bone"})
 
 
+def test_place_and_cortex_are_coded(tmp_path: Path) -> None:
+    """In SNOMED CT where it has the word, else in our own; what is not known is left out."""
+    film = searched(tmp_path)
+    film.result["candidates"][1] |= {"location": None, "scalloping_band": None}
+    said = [
+        {
+            one.name.meaning: (one.value.scheme_designator, one.value.value)
+            for one in group.get_qualitative_evaluations()
+            if one.name.scheme_designator == "99LESIONSCAN"
+        }
+        for group in groups(film.report())
+    ]
+    kind = {"Kind of finding": ("99LESIONSCAN", "lytic_candidate")}
+    assert said[0] == {
+        **kind,
+        "Third of the long bone": ("99LESIONSCAN", "middle_third"),
+        "Position across the bone": ("SCT", "255380003"),
+        "Endosteal scalloping": ("99LESIONSCAN", "under_half"),
+    }
+    assert said[1] == kind
+
+
+@pytest.mark.parametrize(
+    ("third", "code"), [("proximal_third", "40415009"), ("distal_third", "46053002")]
+)
+def test_proximal_and_distal_have_codes(tmp_path: Path, third: str, code: str) -> None:
+    """Those of PS3.16 CID 2."""
+    film = searched(tmp_path)
+    film.result["candidates"][0]["location"]["third"] = third
+    evaluations = groups(film.report())[0].get_qualitative_evaluations()
+    assert code in {one.value.value for one in evaluations}
+
+
 def test_the_report_says_what_it_is(tmp_path: Path) -> None:
-    """Preliminary, unverified, for research, with the disclaimer, its maker, doubts and reasons."""
+    """Preliminary, unverified, for research, with the disclaimer, its maker, doubts and signs."""
     film = searched(tmp_path)
     report = read(film.report())
     assert report.SOPClassUID.name == "Comprehensive SR Storage"
@@ -92,8 +128,10 @@ def test_the_report_says_what_it_is(tmp_path: Path) -> None:
     group = groups(film.report())[1][0].ContentSequence
     assert comments(group) == [
         "Doubts about these numbers: touches_bone_edge.",
-        "enclosed: brighter bone all round (+1.25 log-odds)",
-        "rim: no bright rim (-0.50 log-odds)",
+        "for: network: clearly for a lesion, 70 % lucent",
+        "for: brighter bone on all sides",
+        "against: beside a marker or metal",
+        "place: middle third of a long bone",
     ]
     texts = {item.TextValue for item in group if item.ValueType == "TEXT"}
     tool = film.result["tool"]

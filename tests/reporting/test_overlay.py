@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.detection.pipeline import Findings
-from lesionscan.detection.score import Reason
+from lesionscan.detection.signs import Sign
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.caption import caption_words, reason_words, scale_bar
 from lesionscan.reporting.conversion import ok_record
@@ -120,12 +120,15 @@ def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
 
 
 def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
-    """Its strongest reasons, + for a lesion and - against; nothing where none is shown."""
+    """Its first signs, + for a lesion and - against; nothing where none is shown."""
     candidates = make_findings().candidates
-    assert reason_words(candidates) == "1:  + brighter bone all round   - no bright rim"
-    many = tuple(Reason("edge", 0.0, -1.0 / rank, f"reason {rank}") for rank in range(1, 6))
-    words = reason_words((replace(candidates[0], reasons=many),))
-    assert words == "1:  - reason 1   - reason 2   - reason 3"
+    assert reason_words(candidates) == (
+        "1:  + network: clearly for a lesion, 70 % lucent   + brighter bone on all sides   "
+        "- beside a marker or metal"
+    )
+    many = tuple(Sign("shape", "against", f"sign {rank}") for rank in range(1, 6))
+    words = reason_words((replace(candidates[0], signs=many),))
+    assert words == "1:  - sign 1   - sign 2   - sign 3"
     assert reason_words(make_findings(Film(disks=(Disk(150, 100, 14, 0.2),))).candidates) == ""
     assert reason_words(()) == ""
 

@@ -66,7 +66,7 @@ def validate(result: dict[str, Any]) -> None:
 def test_the_contract_holds() -> None:
     """Every key of the architecture's contract is there with its type."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
-    assert result["schema_version"] == "1.5"
+    assert result["schema_version"] == "1.6"
     assert result["tool"]["name"] == "lesionscan"
     assert result["tool"]["scorer_sha256"] == "5" * 64
     source = {"file": "a/knee.dcm", "frame": 1, "frames": 1, "sha256": "0" * 64}

@@ -13,7 +13,6 @@ from lesionscan.detection.measurements import MEASUREMENTS
 from lesionscan.detection.pipeline import Findings
 from lesionscan.files import check_values
 from lesionscan.radiograph import BoolImage
-from lesionscan.reporting.caption import told
 from lesionscan.reporting.overlay import Window, grey_window
 from lesionscan.reporting.page.script import call, parse_call
 from lesionscan.results.record import CandidateRecord, ResultRecord
@@ -41,8 +40,8 @@ class CandidateData:
         Row, column, row, column, ... of its outline, in stored pixels.
     measures
         By name: numbers, positions as (row, column), and the band of Mirels.
-    reasons
-        (effect, text) of the strongest terms.
+    signs
+        (for, against or neither; text) of each.
     """
 
     id: int
@@ -52,7 +51,7 @@ class CandidateData:
     flags: list[str]
     outline_px: list[int]
     measures: dict[str, float | list[float] | str]
-    reasons: list[tuple[float, str]]
+    signs: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,6 @@ def _said(record: ResultRecord, backdrop: Backdrop, shape: list[int] | None) -> 
 
 
 def _candidate(said: CandidateRecord, step: float) -> CandidateData:
-    strongest = told([reason.term for reason in said.reasons])
     points = np.asarray(said.contour_px, np.int32)[:, ::-1]
     return CandidateData(
         id=said.id,
@@ -249,7 +247,7 @@ def _candidate(said: CandidateRecord, step: float) -> CandidateData:
         flags=list(said.flags),
         outline_px=_simple(points.reshape(-1, 1, 2), step),
         measures=_measures(said),
-        reasons=[(said.reasons[place].effect, said.reasons[place].text) for place in strongest],
+        signs=[(sign.speaks, sign.text) for sign in said.signs],
     )
 
 

@@ -621,3 +621,58 @@ def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -
     page.goto(report.as_uri())
     page.wait_for_selector("text=is missing or not whole; scan again")
     context.close()
+
+
+GROUPED = (
+    "file,frame,exam,patient,copy\n"
+    '"a/knee.dcm",1,e2,p123456789,false\n"b/wrist.png",1,e1,p123456789,false\n"a/hip.dcm",1,,,false\n'
+)
+
+
+def test_films_are_grouped_by_patient_and_exam(
+    browser: "Browser", report: Path, tmp_path: Path
+) -> None:
+    """With the table of `lesionscan exams`: sorted, shown in the list, and one patient alone."""
+    (tmp_path / "films.csv").write_text("\ufeff" + GROUPED, encoding="utf-8")
+    with opened(browser, report) as page:
+        names = "[...document.querySelectorAll('#rows .name')].map((one) => one.textContent)"
+        assert not page.is_visible("#patient")
+        page.set_input_files("#load-exams", tmp_path / "films.csv")
+        page.wait_for_selector("#grouped:text-is('3 films are in the table of exams')")
+        assert page.evaluate(names) == ["b/wrist.png", "a/knee.dcm", "a/hip.dcm"]
+        words = page.locator("#rows .marks").all_inner_texts()
+        assert words == ["p123456 e1", "p123456 e2", ""]
+        page.fill("#search", "p123456789 e2")
+        assert page.evaluate(names) == ["a/knee.dcm"]
+        page.fill("#search", "")
+        page.select_option("#patient", "p123456789")
+        assert page.evaluate(names) == ["b/wrist.png", "a/knee.dcm"]
+        page.select_option("#patient", "-")
+        assert page.evaluate(names) == ["a/hip.dcm"]
+        page.click("#filters-reset")
+        assert len(page.evaluate(names)) == 3
+        assert page.input_value("#sort") == "score"
+
+
+@pytest.mark.parametrize("text", ["", "file,frame\n", "{}", '"file\n'])
+def test_another_table_is_not_used(
+    browser: "Browser", report: Path, tmp_path: Path, text: str
+) -> None:
+    """One line says so, and the list stays as it is."""
+    (tmp_path / "films.csv").write_text(text, encoding="utf-8")
+    with opened(browser, report) as page:
+        page.set_input_files("#load-exams", tmp_path / "films.csv")
+        page.wait_for_selector("#grouped:text-is('this is not the films.csv of lesionscan exams')")
+        assert page.input_value("#sort") == "score"
+        assert not page.is_visible("#patient")
+
+
+def test_cells_of_a_table_may_hold_anything(browser: "Browser", report: Path) -> None:
+    """Quotes, commas and line ends in a cell; empty cells; lines of other systems."""
+    with opened(browser, report) as page:
+        text = 'a,"b, ""c""\nd",\r\n,,\n"x"'
+        assert page.evaluate("(text) => exams.rows(text)", text) == [
+            ["a", 'b, "c"\nd', ""],
+            ["", "", ""],
+            ["x"],
+        ]

@@ -40,7 +40,7 @@ def test_a_name_cannot_leave_its_string() -> None:
 
 
 def test_the_script_of_a_film_says_what_the_json_says() -> None:
-    """Sizes, scores, reasons and flags are those of the record."""
+    """Sizes, scores, signs and flags are those of the record."""
     said = view_of(SPACED)
     record = as_json(SPACED)
     assert (said["rows"], said["columns"]) == (300, 200)
@@ -53,7 +53,12 @@ def test_the_script_of_a_film_says_what_the_json_says() -> None:
         assert first[name] == written[name]
     assert first["measures"]["feret_max_mm"] == written["feret_max_mm"]
     assert "feret_max_px" not in first["measures"]
-    assert first["reasons"] == [[1.25, "brighter bone all round"], [-0.5, "no bright rim"]]
+    assert first["signs"] == [
+        ["for", "network: clearly for a lesion, 70 % lucent"],
+        ["for", "brighter bone on all sides"],
+        ["against", "beside a marker or metal"],
+        ["neither", "place: middle third of a long bone"],
+    ]
 
 
 def test_without_spacing_sizes_are_in_pixels() -> None:

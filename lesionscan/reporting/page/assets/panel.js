@@ -37,12 +37,15 @@ const panel = (() => {
     return mm !== undefined ? `${mm.toFixed(mm < 10 ? 1 : 0)} mm` : `${Math.round(px)} px`;
   }
 
-  function reasons(one) {
-    const items = one.reasons.map(([effect, words]) => {
+  const marks = { for: ["\u25b2", "for a lesion:"], against: ["\u25bc", "against:"], neither: ["\u2022", "also:"] };
+
+  function signs(one) {
+    const items = one.signs.map(([speaks, words]) => {
       const item = element("li");
-      const mark = element("span", effect >= 0 ? "\u25b2" : "\u25bc", "mark");
+      const [letter, label] = marks[speaks];
+      const mark = element("span", letter, "mark");
       mark.setAttribute("role", "img");
-      mark.setAttribute("aria-label", effect >= 0 ? "for a lesion:" : "against:");
+      mark.setAttribute("aria-label", label);
       item.append(mark, ` ${words}`);
       return item;
     });
@@ -96,7 +99,7 @@ const panel = (() => {
       button.addEventListener("click", () => { light(one.id); review.decide(about, one.id, decision); });
       buttons.append(button);
     }
-    item.append(head, reasons(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates.has(one.id)) said.candidates.get(one.id).note = text; })));
+    item.append(head, signs(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates.has(one.id)) said.candidates.get(one.id).note = text; })));
     item.addEventListener("pointerenter", () => light(one.id));
     item.addEventListener("click", () => light(one.id));
     return item;

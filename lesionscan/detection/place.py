@@ -1,0 +1,222 @@
+"""Where a candidate lies on its bone, in a radiologist's words.
+
+Only geometry and the file speak: which bone it is, and which side, is taken from the file or left
+out, and so is which end of a bone is the proximal one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from lesionscan.radiograph import Fact
+
+Third: TypeAlias = Literal["proximal_third", "middle_third", "distal_third", "end_third"]
+Position: TypeAlias = Literal["central", "eccentric", "cortical", "surface"]
+
+MOST_PIECES = 2**31 - 1
+"""Labels are int32."""
+
+_CENTRAL = 1 / 3
+"""A centre in the middle third of the bone's width is central, and so is whatever takes most of
+that width."""
+_MOST_OF_THE_WIDTH = 0.8
+_IN_THE_CORTEX = 0.45
+"""A cortical lesion stays in the outer quarter of the width, about, and reaches the edge."""
+_AT_THE_EDGE = 0.85
+_ON_THE_SURFACE = 1 / 3
+"""A lesion of which less than that lies on the bone lies on its surface."""
+
+_WITHOUT_LONG_BONES = """
+    ABDOMEN ABDOMENPELVIS BACK BREAST CALCANEUS CHEST CHESTABDOMEN CHESTABDPELVIS COCCYX CSPINE
+    CTSPINE FACE HEAD HEADNECK HEART ILIUM JAW LSPINE LSSPINE LUNG MANDIBLE MAXILLA NECK NECKCHEST
+    NOSE ORBIT PATELLA PELVIS RIB SCAPULA SIJOINT SKULL SPINE SSPINE STERNUM TLSPINE TMJOINT TSPINE
+    ZYGOMA
+"""
+_NO_LONG_BONES = frozenset(_WITHOUT_LONG_BONES.split())
+"""Body parts (PS3.16 Annex L) on whose films what is long is a rib, a spine or a jaw."""
+_ARMS_AND_LEGS = """
+    ANKLE ARM CALF ELBOW FEMUR FIBULA FOREARM HIP HUMERUS KNEE LEG LOWERLEG LOWERLIMB RADIUS
+    RADIUSULNA SHOULDER THIGH TIBIA TIBIAFIBULA ULNA UPPERARM UPPERLIMB
+"""
+_LIMBS = frozenset(_ARMS_AND_LEGS.split())
+"""Body parts along which the way to the feet is the distal one; hands and feet lie otherwise."""
+_SIDES = {"R": "right", "L": "left"}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a candidate lies on its bone."""
+
+    bone_id: Annotated[
+        int,
+        Field(ge=1, le=MOST_PIECES, description="Number of the connected piece of the bone mask."),
+    ]
+    along_bone: Annotated[
+        float | None,
+        Field(
+            description="Position along the bone's axis, 0 (top or left end) to 1; null without "
+            "axis."
+        ),
+    ]
+    across_bone: Annotated[
+        float | None,
+        Field(
+            description="Position across the bone in units of its half width, -1 to 1, 0 on the "
+            "axis; null without axis."
+        ),
+    ]
+    long_bone: Annotated[
+        bool | None,
+        Field(
+            description="Whether the bone is a long one: true where its outline has a long axis, "
+            "false where the file names a body part without long bones, null where neither tells."
+        ),
+    ] = None
+    third: Annotated[
+        Third | None,
+        Field(
+            description="Third of the long bone's length; end_third where the file does not say "
+            "which end is the proximal one; null where the film does not show both ends of it, or "
+            "where its outline runs into another bone's."
+        ),
+    ] = None
+    near_joint: Annotated[
+        bool | None,
+        Field(
+            description="Whether it lies near a joint or growth plate: within the bone's greatest "
+            "width of its end (square of Heim: Müller et al., The comprehensive classification of "
+            "fractures of long bones, 1990), or where the bone flares to 1.5 times its shaft; null "
+            "where neither can be told."
+        ),
+    ] = None
+    position: Annotated[
+        Position | None,
+        Field(
+            description="Across the bone: central (centre in the middle third of the width, or "
+            "0.8 of the width taken), eccentric, cortical (in the outer quarter, at the edge), "
+            "surface (under a third of it on the bone); null without axis."
+        ),
+    ] = None
+    text: Annotated[
+        str, Field(description="All of this in one line; body part and side as the file has them.")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmWords:
+    """What a file says of the place.
+
+    Attributes
+    ----------
+    site
+        Side and body part, e.g. "right knee"; "" where it says neither.
+    long_bones
+        False where the body part has none.
+    feet
+        (row, column): unit step towards the patient's feet, which is distal on a limb; None where
+        the file does not say, or shows no limb.
+    """
+
+    site: str = ""
+    long_bones: bool = True
+    feet: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, acquisition: Mapping[str, Fact]) -> "FilmWords":
+        """Read what a radiograph's `acquisition` says."""
+        part = str(acquisition.get("body_part_examined", ""))
+        side = acquisition.get("image_laterality") or acquisition.get("laterality")
+        words = (_SIDES.get(str(side), ""), part.lower())
+        return cls(
+            site=" ".join(word for word in words if word),
+            long_bones=part not in _NO_LONG_BONES,
+            feet=_feet(str(acquisition.get("patient_orientation", ""))) if part in _LIMBS else None,
+        )
+
+
+def _feet(orientation: str) -> tuple[float, float] | None:
+    """Return the step towards the feet that a Patient Orientation gives, as (row, column)."""
+    # PS3.3 C.7.6.1.1.1: the direction of the rows, then that of the columns, each with the most
+    # important letter first
+    along_row, _, along_column = orientation.partition("\\")
+    steps = {"F": 1.0, "H": -1.0}
+    if along_column[:1] in steps:
+        return steps[along_column[0]], 0.0
+    if along_row[:1] in steps:
+        return 0.0, steps[along_row[0]]
+    return None
+
+
+def third_of(along: float, axis: tuple[float, float], feet: tuple[float, float] | None) -> Third:
+    """Name the third of a bone.
+
+    Parameters
+    ----------
+    along
+        0 to 1 from end to end.
+    axis
+        (row, column): unit vector in which `along` rises.
+    feet
+        As in `FilmWords`.
+    """
+    if 1 / 3 <= along <= 2 / 3:
+        return "middle_third"
+    towards = 0.0 if feet is None else axis[0] * feet[0] + axis[1] * feet[1]
+    if abs(towards) < 0.5:  # more across than along
+        return "end_third"
+    return "distal_third" if (along > 0.5) == (towards > 0) else "proximal_third"
+
+
+def position_of(across: float, width_ratio: float, on_bone: float) -> Position:
+    """Say how a region lies across its bone.
+
+    Parameters
+    ----------
+    across
+        Its centre, -1 to 1 in half widths of the bone.
+    width_ratio
+        Its width / the bone's.
+    on_bone
+        Share of it that lies on the bone mask.
+
+    References
+    ----------
+    Miller TT. Bone tumors and tumorlike conditions: analysis with conventional radiography.
+    Radiology 2008;246:662-674, for the four words.
+    """
+    off = abs(across)
+    if on_bone < _ON_THE_SURFACE and off > 0.5:
+        return "surface"
+    if off <= _CENTRAL or width_ratio >= _MOST_OF_THE_WIDTH:
+        return "central"
+    if off + width_ratio >= _AT_THE_EDGE and off - width_ratio >= _IN_THE_CORTEX:
+        return "cortical"
+    return "eccentric"
+
+
+def place_text(location: Location, width_ratio: float | None, words: FilmWords) -> str:
+    """Put a place into one line, e.g. "right femur: end third of a long bone, eccentric, ..."."""
+    if location.long_bone is None:
+        parts = ["long axis of the bone not seen"]
+    elif not location.long_bone:
+        parts = ["no long bone"]
+    elif location.third is None:
+        parts = ["long bone, third not determined"]
+    else:
+        parts = [f"{location.third.replace('_', ' ')} of a long bone"]
+    if location.near_joint:
+        parts.append("near a joint or growth plate")
+    if location.position is not None:
+        parts.append("on the surface" if location.position == "surface" else location.position)
+    if width_ratio is not None:
+        parts.append(f"{100 * width_ratio:.0f} % of its width")
+    line = ", ".join(parts)
+    return f"{words.site}: {line}" if words.site else line
+
+
+LOCATION_COLUMNS = {
+    {"text": "location_text"}.get(field.name, field.name): field.name for field in fields(Location)
+}
+"""What tables call the parts of a place."""

@@ -1,0 +1,193 @@
+"""Facts -> what a reader can check on the film, in words: the same in every output.
+
+The network's opinion comes first, as one line with its strength. After it stand the findings that
+speak for a lytic lesion and those that speak against one, each only where the film shows it
+clearly. They are no parts of the score; those are `reasons`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import Flag
+
+Speaks: TypeAlias = Literal["for", "against", "neither"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One line about a candidate."""
+
+    name: Annotated[str, Field(description="Stable name; `network` is always the first.")]
+    speaks: Annotated[
+        Speaks, Field(description="Whether it speaks for a lytic lesion, against one, or neither.")
+    ]
+    text: Annotated[str, Field(description="What is seen, in words; ASCII.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When something is said.
+
+    Attributes
+    ----------
+    name
+        Of the sign.
+    meaning
+        When it is said, for the reference.
+    sign
+        Region -> how it speaks and its text; None where nothing is clear enough to be said.
+    """
+
+    name: str
+    meaning: str
+    sign: Callable[[Region], tuple[Speaks, str] | None]
+
+
+def signs_of(region: Region) -> tuple[Sign, ...]:
+    """Return what is said of a region: the network, then for, then against, then neither."""
+    said = list(_said(region))
+    order = ("for", "against", "neither")
+    return (said[0], *sorted(said[1:], key=lambda sign: order.index(sign.speaks)))
+
+
+def _said(region: Region) -> Iterator[Sign]:
+    for rule in RULES:
+        found = rule.sign(region)
+        if found is not None:
+            yield Sign(rule.name, *found)
+
+
+def _network(region: Region) -> tuple[Speaks, str]:
+    percent = f"{100 * region.lucency:.0f} % lucent"
+    if region.lucency >= 0.5:
+        strength = "strongly" if region.lucency >= 0.75 else "clearly"
+        return "for", f"network: {strength} for a lesion, {percent}"
+    if region.lucency >= 0.2:
+        return "for", f"network: weakly for a lesion, {percent}"
+    return "against", f"network: sees no lesion, {percent}"
+
+
+def _darkness(region: Region) -> tuple[Speaks, str] | None:
+    around = "the bone around it" if region.ring_in_bone >= 0.2 else "what surrounds it"
+    if region.contrast <= 0 or region.contrast_to_noise < 0.5:
+        # the ring of a large or expanded lesion may be thinned itself
+        return None if region.lucency >= 0.5 else ("against", f"hardly darker than {around}")
+    if region.contrast_to_noise < 1.0:
+        return None
+    much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
+    return "for", f"{much} than {around}, {region.contrast_to_noise:.1f} times its noise"
+
+
+def _break(region: Region) -> tuple[Speaks, str] | None:
+    if not region.cortex_break_px:
+        return None
+    if region.cortex_break_mm is None:
+        return "for", f"cortex broken over {region.cortex_break_px:.0f} px"
+    return "for", f"cortex broken over {region.cortex_break_mm:.0f} mm"
+
+
+def _expansion(region: Region) -> tuple[Speaks, str] | None:
+    if region.bone_expansion is None or region.bone_expansion < 1.1:
+        return None
+    return "for", f"bone expanded to {region.bone_expansion:.1f} times its width"
+
+
+def _scalloping(region: Region) -> tuple[Speaks, str] | None:
+    if region.scalloping_band in (None, "none") or region.cortex_break_px:
+        return None
+    share = "over half" if region.scalloping_band == "over_half" else "less than half"
+    return "for", f"cortex thinned from inside by {share} of its thickness"
+
+
+def _rim(region: Region) -> tuple[Speaks, str] | None:
+    clear = region.contrast > 0 and region.contrast_to_noise >= 1.0
+    if not clear or region.rim_contrast < 0.1 * region.contrast or region.ring_in_bone < 0.5:
+        return None
+    return "for", "a rim brighter than the bone around it"
+
+
+def _enclosed(region: Region) -> tuple[Speaks, str] | None:
+    if region.enclosure >= 0.9:
+        return "for", "brighter bone on all sides"
+    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5:
+        return "against", f"open on {100 * (1 - region.enclosure):.0f} % of its sides"
+    return None
+
+
+def _shape(region: Region) -> tuple[Speaks, str] | None:
+    if Flag.TOO_SMALL_TO_SHAPE in region.flags:
+        return None
+    if region.eccentricity > 0.97:
+        return "against", "long and narrow, as canals, gaps and grooves are"
+    if region.solidity > 0.9 and region.eccentricity < 0.9:
+        return "for", "a compact round or oval outline"
+    return None
+
+
+def _border(region: Region) -> tuple[Speaks, str] | None:
+    flags = set(region.flags)
+    if flags & {Flag.TOUCHES_IMAGE_BORDER, Flag.TOUCHES_FIELD_BORDER}:
+        return "against", "at the edge of the film or of the exposed field"
+    if Flag.NEAR_METAL in flags:
+        return "against", "beside a marker or metal"
+    return None
+
+
+def _outside(region: Region) -> tuple[Speaks, str] | None:
+    if region.bone_fraction >= 0.5:
+        return None
+    return "against", f"{100 * (1 - region.bone_fraction):.0f} % of it and its ring outside bone"
+
+
+def _place(region: Region) -> tuple[Speaks, str] | None:
+    return None if region.location is None else ("neither", f"place: {region.location.text}")
+
+
+RULES = (
+    Rule(
+        "network",
+        "Mean inside of the lucency map: strongly from 0.75, clearly from 0.5, weakly from 0.2 "
+        "for a lesion, below that against one.",
+        _network,
+    ),
+    Rule("cortex_break", "For: `cortex_break_px` over 0.", _break),
+    Rule("expansion", "For: `bone_expansion` of 1.1 and more.", _expansion),
+    Rule(
+        "scalloping",
+        "For: `scalloping_band` under or over half, and no break.",
+        _scalloping,
+    ),
+    Rule(
+        "darkness",
+        "For: `contrast_to_noise` of 1 and more, much from 3 on. Against: under 0.5, unless "
+        "`lucency` is 0.5 and more. Beside all that surrounds it where `ring_in_bone` is under "
+        "0.2.",
+        _darkness,
+    ),
+    Rule(
+        "rim",
+        "For: `rim_contrast` of a tenth of the contrast and more, where the region is darker and "
+        "half of its ring is bone.",
+        _rim,
+    ),
+    Rule(
+        "enclosure",
+        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 and "
+        "more.",
+        _enclosed,
+    ),
+    Rule(
+        "shape",
+        "For: `solidity` over 0.9 and `eccentricity` under 0.9. Against: `eccentricity` over 0.97. "
+        "Nothing with the flag `too_small_to_shape`.",
+        _shape,
+    ),
+    Rule("outside_bone", "Against: `bone_fraction` under 0.5.", _outside),
+    Rule("border", "Against: a flag of the border, the field or metal.", _border),
+    Rule("place", "Neither: `location.text`.", _place),
+)
+"""All that can be said, in the order in which it is said within for, against and neither."""

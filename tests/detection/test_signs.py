@@ -1,0 +1,132 @@
+"""What is said of a candidate is what was measured, and nothing that is not clear."""
+
+from dataclasses import replace
+
+import pytest
+
+from lesionscan.detection.measure import Region
+from lesionscan.detection.measurements import Flag
+from lesionscan.detection.signs import RULES, signs_of
+from tests.reporting.made import make_findings
+
+SILENT: dict[str, object] = {
+    "lucency": 0.6,
+    "contrast": 0.1,
+    "contrast_to_noise": 0.8,
+    "cortex_break_px": None,
+    "cortex_break_mm": None,
+    "bone_expansion": None,
+    "scalloping_band": None,
+    "rim_contrast": 0.0,
+    "ring_in_bone": 1.0,
+    "enclosure": 0.7,
+    "solidity": 0.8,
+    "eccentricity": 0.93,
+    "bone_fraction": 1.0,
+    "flags": (),
+    "location": None,
+}
+"""Of such a region only the network has something to say."""
+
+
+def _region(**facts: object) -> Region:
+    region = make_findings().candidates[0].region
+    return replace(region, **{**SILENT, **facts})  # type: ignore[arg-type]
+
+
+def test_what_is_not_clear_is_not_said() -> None:
+    """The network alone."""
+    (sign,) = signs_of(_region())
+
+    assert (sign.name, sign.speaks) == ("network", "for")
+    assert sign.text == "network: clearly for a lesion, 60 % lucent"
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "speaks", "text"),
+    [
+        ({"lucency": 0.9}, "network", "for", "network: strongly for a lesion, 90 % lucent"),
+        ({"lucency": 0.3}, "network", "for", "network: weakly for a lesion, 30 % lucent"),
+        ({"lucency": 0.1}, "network", "against", "network: sees no lesion, 10 % lucent"),
+        ({"contrast_to_noise": 1.9}, "darkness", "for",
+         "darker than the bone around it, 1.9 times its noise"),
+        ({"contrast_to_noise": 3.0, "ring_in_bone": 0.1}, "darkness", "for",
+         "much darker than what surrounds it, 3.0 times its noise"),
+        ({"contrast_to_noise": 0.4, "lucency": 0.4}, "darkness", "against",
+         "hardly darker than the bone around it"),
+        ({"contrast": -0.1, "contrast_to_noise": -2.0, "lucency": 0.4}, "darkness", "against",
+         "hardly darker than the bone around it"),
+        ({"cortex_break_px": 12.0, "cortex_break_mm": 6.0}, "cortex_break", "for",
+         "cortex broken over 6 mm"),
+        ({"cortex_break_px": 12.0}, "cortex_break", "for", "cortex broken over 12 px"),
+        ({"bone_expansion": 1.31}, "expansion", "for", "bone expanded to 1.3 times its width"),
+        ({"scalloping_band": "over_half"}, "scalloping", "for",
+         "cortex thinned from inside by over half of its thickness"),
+        ({"scalloping_band": "under_half"}, "scalloping", "for",
+         "cortex thinned from inside by less than half of its thickness"),
+        ({"rim_contrast": 0.02, "contrast_to_noise": 1.0}, "rim", "for",
+         "a rim brighter than the bone around it"),
+        ({"enclosure": 0.95}, "enclosure", "for", "brighter bone on all sides"),
+        ({"enclosure": 0.25}, "enclosure", "against", "open on 75 % of its sides"),
+        ({"solidity": 0.95, "eccentricity": 0.5}, "shape", "for",
+         "a compact round or oval outline"),
+        ({"eccentricity": 0.98}, "shape", "against",
+         "long and narrow, as canals, gaps and grooves are"),
+        ({"bone_fraction": 0.4}, "outside_bone", "against",
+         "60 % of it and its ring outside bone"),
+        ({"flags": (Flag.TOUCHES_FIELD_BORDER,)}, "border", "against",
+         "at the edge of the film or of the exposed field"),
+        ({"flags": (Flag.NEAR_METAL,)}, "border", "against", "beside a marker or metal"),
+    ],
+)  # fmt: skip
+def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str, text: str) -> None:
+    """Words on paper."""
+    found = {sign.name: sign for sign in signs_of(_region(**facts))}[name]
+
+    assert (found.speaks, found.text) == (speaks, text)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"cortex_break_px": 0.0},
+        {"bone_expansion": 1.09},
+        {"scalloping_band": "none"},
+        {"rim_contrast": 0.005, "contrast_to_noise": 0.8},
+        {"rim_contrast": 0.02},  # of a region that is not clearly darker
+        {"flags": (Flag.SATURATED,)},
+        {"contrast": -0.1, "contrast_to_noise": -2.0, "enclosure": 0.0},  # but the network sees it
+        {"solidity": 0.95, "eccentricity": 0.5, "flags": (Flag.TOO_SMALL_TO_SHAPE,)},
+    ],
+)
+def test_what_is_not_there_is_not_said(facts: dict[str, object]) -> None:
+    """No finding is said to be absent where its measure is only below a threshold."""
+    assert [sign.name for sign in signs_of(_region(**facts))] == ["network"]
+
+
+def test_a_broken_cortex_is_not_thinned_too() -> None:
+    """One of them is said."""
+    facts = {"cortex_break_px": 9.0, "scalloping_band": "over_half"}
+    assert [sign.name for sign in signs_of(_region(**facts))] == ["network", "cortex_break"]
+
+
+def test_the_network_is_first_then_for_then_against_then_the_place() -> None:
+    """A reader finds the same order everywhere."""
+    place = make_findings().candidates[0].region.location
+    region = _region(lucency=0.1, location=place, enclosure=0.2, bone_expansion=1.5)
+
+    said = [(sign.name, sign.speaks) for sign in signs_of(region)]
+
+    assert said == [
+        ("network", "against"),
+        ("expansion", "for"),
+        ("enclosure", "against"),
+        ("place", "neither"),
+    ]
+
+
+def test_words_can_be_drawn_and_names_are_unique() -> None:
+    """ASCII, since OpenCV draws no other letters; every rule says when."""
+    assert all(sign.text.isascii() for sign in signs_of(_region(bone_expansion=1.5)))
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert all(rule.meaning.endswith(".") for rule in RULES)
