@@ -256,7 +256,9 @@ def with_itself(path: Path) -> list[tuple[str, list[tuple[str, float | None]] | 
             except RefusedPairError as error:
                 said.append((form, str(error.code)))
                 continue
-            said.append((form, [(one.state, one.diameter_change_percent) for one in lesions]))
+            said.append(
+                (form, [(one.state, one.diameter_change_percent) for one in record.lesions])
+            )
     return said
 
 

@@ -8,7 +8,7 @@ from scan_and_judge import in_words
 from lesionscan.evaluation.bootstrap import SEED
 from lesionscan.evaluation.froc import RATE_NAMES, RATES
 from lesionscan.evaluation.scores import FilmScores
-from lesionscan.evaluation.summary import Figure, Headline, SetFigures, summarise
+from lesionscan.evaluation.summary import Figure, Headline, SetFigures, compare, summarise
 from lesionscan.evaluation.truth import TruthFilm
 
 
@@ -72,9 +72,7 @@ def rows_of(
         Row(
             name,
             summarise(films, resamples=resamples, seed=SEED),
-            None
-            if name == baseline
-            else compare_films(films, columns[baseline], resamples=resamples),
+            None if name == baseline else compare(films, columns[baseline], resamples=resamples),
         )
         for name, films in columns.items()
     ]
