@@ -250,9 +250,7 @@ def with_itself(path: Path) -> list[tuple[str, list[tuple[str, float | None]] | 
         before = film_of_file(path)
         for form, other, settings in _forms(path, Path(name)):
             try:
-                lesions = compare_films(
-                    before, film_of_file(other, settings=settings)
-                ).record.lesions
+                record = compare_films(before, film_of_file(other, settings=settings)).record
             except RefusedPairError as error:
                 said.append((form, str(error.code)))
                 continue
