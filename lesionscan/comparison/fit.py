@@ -107,7 +107,7 @@ def _blocks(film: FloatImage, there: FloatImage, bone: BoolImage, reach: int) ->
             block = film[inner]
             if float(block.std()) < 0.05 or float(outer.std()) < 0.05:
                 continue
-            scores = cv2.matchTemplate(outer, block, cv2.TM_CCOEFF_NORMED)
+            scores = np.asarray(cv2.matchTemplate(outer, block, cv2.TM_CCOEFF_NORMED), np.float32)
             _, best, _, (x, y) = cv2.minMaxLoc(scores)
             at.append((col, row))
             found.append(
@@ -186,15 +186,16 @@ def _judged(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Mat
     spread = float(np.sqrt(((last.at[good] - last.at[good].mean(axis=0)) ** 2).sum(axis=1).mean()))
     # blocks overlap, so that about one in four speaks for itself
     error = float(np.sqrt((away[good] ** 2).mean() / 2)) / max(spread, 1.0)
-    error /= np.sqrt(max(np.count_nonzero(good) / 4.0, 1.0))
+    error /= float(np.sqrt(max(np.count_nonzero(good) / 4.0, 1.0)))
     area = abs(float(np.linalg.det(matrix[:, :2])))
-    smaller = min(np.count_nonzero(before.bone), np.count_nonzero(after.bone) / area)
+    bones = [float(np.count_nonzero(mask)) for mask in (ours, theirs, ours | theirs)]
+    smaller = min(float(np.count_nonzero(before.bone)), float(np.count_nonzero(after.bone)) / area)
     a, b = film[common], there[common]
+    if not (a.std() > 0 and b.std() > 0):
+        return None
     fit = Fit(
-        overlap=2.0
-        * np.count_nonzero(common)
-        / (np.count_nonzero(ours) + np.count_nonzero(theirs)),
-        common_bone=min(1.0, np.count_nonzero(ours | theirs) / max(smaller, 1.0)),
+        overlap=2.0 * float(np.count_nonzero(common)) / (bones[0] + bones[1]),
+        common_bone=min(1.0, bones[2] / max(smaller, 1.0)),
         correlation=float(np.corrcoef(a, b)[0, 1]),
         matched_blocks=float(good.mean()),
         residual=float(np.median(away[good])) / max(rows, cols),

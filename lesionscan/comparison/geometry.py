@@ -82,8 +82,9 @@ def flattened(picture: Picture, *, share: float = _LOCAL) -> FloatImage:
     def blurred(values: FloatImage) -> FloatImage:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
 
-    weight = np.maximum(blurred(seen), 1e-3)
-    away = (picture.grey - blurred(picture.grey * seen) / weight) * seen
+    weight = np.maximum(blurred(seen), np.float32(1e-3))
+    mean = blurred(picture.grey * seen) / weight
+    away = np.asarray((picture.grey - mean) * seen, np.float32)
     spread = np.sqrt(blurred(away * away) / weight)
     # a floor, or the noise of an even part would look like bone
     floor = 0.25 * float(np.median(spread[picture.field])) if picture.field.any() else 1.0

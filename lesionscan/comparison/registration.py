@@ -137,7 +137,9 @@ def _coarse(before: Picture, after: Picture) -> list[Matrix]:
             back = np.array(cv2.getRotationMatrix2D(middle, float(turn), 1.0 / scale), np.float64)
             back[:, 2] += (canvas - 1) / 2 - np.array(middle)
             picture, seen = (
-                cv2.warpAffine(part, back, (canvas, canvas), flags=cv2.INTER_LINEAR)
+                np.asarray(
+                    cv2.warpAffine(part, back, (canvas, canvas), flags=cv2.INTER_LINEAR), np.float32
+                )
                 for part in (other, other_mask)
             )
             if seen.sum() < 16:

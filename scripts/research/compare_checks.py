@@ -191,10 +191,13 @@ def _true(
         phantom.planted[0].equivalent_diameter_px if phantom.planted else None
         for phantom in (first, second)
     ]
-    percent = None
-    if diameters[0] is not None and diameters[1] is not None:
-        percent = 100.0 * (diameters[1] / diameters[0] / take.magnification - 1.0)
-    return {"whole": all(whole), "true_percent": percent}
+    if diameters[0] is None or diameters[1] is None:
+        return {"whole": all(whole), "true_percent": None}
+    percent = 100.0 * (diameters[1] / diameters[0] / take.magnification - 1.0)
+    wanted = second.planted[0].recipe.diameter_mm / first.planted[0].recipe.diameter_mm
+    # the second film's field may cut it, too; the edge of the bone takes less
+    cut = percent < 100.0 * (wanted - 1.0) - 12.0
+    return {"whole": all(whole) and not cut, "true_percent": percent}
 
 
 def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> bool:
@@ -250,13 +253,13 @@ def with_itself(path: Path) -> list[tuple[str, list[tuple[str, float | None]] | 
         before = film_of_file(path)
         for form, other, settings in _forms(path, Path(name)):
             try:
-                lesions = compare_films(
-                    before, film_of_file(other, settings=settings)
-                ).record.lesions
+                record = compare_films(before, film_of_file(other, settings=settings)).record
             except RefusedPairError as error:
                 said.append((form, str(error.code)))
                 continue
-            said.append((form, [(one.state, one.diameter_change_percent) for one in lesions]))
+            said.append(
+                (form, [(one.state, one.diameter_change_percent) for one in record.lesions])
+            )
     return said
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,15 +38,14 @@ def similarity(
     """Return a map about the middle of the sample; the shift is in its pixels, (column, row)."""
     rows, cols = sample().labels.shape
     matrix = cv2.getRotationMatrix2D(((cols - 1) / 2, (rows - 1) / 2), -turn_deg, magnification)
-    matrix[:, 2] += shift
-    return np.asarray(matrix, np.float64)
+    return np.asarray(matrix, np.float64) + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
 
 
 def moved_film(film: ComparedFilm, matrix: NDArray[np.float64]) -> ComparedFilm:
     """Return a film of the same size on which everything has moved."""
     rows, cols = film.picture.shape
 
-    def warped(array: NDArray[np.generic], interpolation: int) -> NDArray[np.generic]:
+    def warped(array: NDArray[Any], interpolation: int) -> NDArray[Any]:
         return np.asarray(cv2.warpAffine(array, matrix, (cols, rows), flags=interpolation))
 
     assert film.picture.shape == film.labels.shape

@@ -82,7 +82,7 @@ class Body:
 
         def thickness(array: Field) -> Field:
             moved = warped(np.ascontiguousarray(array), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-            return np.maximum(moved, 0.0)
+            return np.asarray(np.maximum(moved, 0.0), np.float64)
 
         def numbers(array: NDArray[np.uint16], border: int) -> NDArray[np.uint16]:
             return warped(np.ascontiguousarray(array), cv2.INTER_NEAREST, border)
