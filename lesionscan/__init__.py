@@ -8,7 +8,7 @@ The public names stand in `__init__.pyi`. They are loaded when they are first us
 
 from lazy_loader import attach_stub
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, _names = attach_stub(__name__, __file__)
 __all__ = [*_names, "__version__"]

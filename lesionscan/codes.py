@@ -199,8 +199,8 @@ class NoticeCode(Code):
     FRAMES_DISAGREE = (
         "frames_disagree",
         (
-            "NumberOfFrames, Rows or Columns contradicts the pixel data; the pictures that they "
-            "hold were read."
+            "NumberOfFrames, Rows or Columns, or the description of a TIFF, contradicts the pixel "
+            "data; the pictures that they hold were read."
         ),
     )
     PIXELS_LEFT_OVER = (

@@ -69,10 +69,11 @@ class ReadingSettings(_Part):
         description="Whether bone is bright or dark in the pictures as a viewer shows them; auto "
         "believes the file, and where it says nothing takes bone to be bright.",
     )
-    spacing_mm: tuple[Distance, Distance] | None = Field(
+    spacing_mm: Distance | tuple[Distance, Distance] | None = Field(
         default=None,
         description="Distance between the centres of neighbouring rows and of neighbouring "
-        "columns in mm, where you know better than the files.",
+        "columns in mm, where you know better than the files. One number is the shorter side of a "
+        "pixel where a file says that its pixels are not square; two are taken as they are.",
     )
     keep_uids: bool = Field(
         default=False,
@@ -230,6 +231,21 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
             return cls(**entries)
         except ValidationError as error:
             raise SettingsError(f"settings file {path}: {_in_words(error.errors()[0])}") from error
+
+    def to_toml(self) -> str:
+        """Return the lines of a TOML file from which `from_file` reads the same settings.
+
+        `shown_score` stands first; of the others, those that are not the defaults.
+        """
+        standard = type(self)()
+        given = self.model_dump(mode="json")
+        names = ["shown_score", *(name for name in given if name != "shown_score")]
+        # JSON and TOML write these values alike; there is no null, as None is always the default
+        return "".join(
+            f"{name} = {json.dumps(given[name])}\n"
+            for name in names
+            if name == "shown_score" or getattr(self, name) != getattr(standard, name)
+        )
 
     def sha256(self) -> str:
         """Return the hash of what changes the numbers: reading and search (hexadecimal SHA-256)."""

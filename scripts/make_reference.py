@@ -45,10 +45,15 @@ def _commands() -> Iterator[str]:
     yield from ("", "## Commands")
     group: Any = typer.main.get_command(cli.app)
     for name, command in group.commands.items():
-        yield from ("", f"### lesionscan {name}", "", command.help or "", "")
+        yield from ("", f"### lesionscan {name}", "", _plain(command.help or ""), "")
         yield from ("| argument or option | default | meaning |", "| --- | --- | --- |")
         for parameter in command.params:
             yield _row(*_parameter(parameter))
+
+
+def _plain(help_text: str) -> str:
+    """Undo what keeps rich from taking brackets for a style."""
+    return help_text.replace(r"\[", "[")
 
 
 def _parameter(said: Any) -> tuple[str, str, str]:  # noqa: ANN401 - of click, or of its copy in typer

@@ -4,8 +4,9 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv="$root/.venv"
 
-# set_up runtime|dev: make .venv and install lesionscan into it, where that is not done yet.
-# "dev" adds the tools of the dependency group "dev", and every extra but "train", which is large.
+# set_up runtime|dev|docs: make .venv and install lesionscan into it, where that is not done yet.
+# "dev" and "docs" add the tools of that dependency group; "dev" also adds every extra but "train",
+# which is large.
 set_up() {
     state=$(set_up_state)
     if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/$1.stamp" 2>/dev/null)" = "$state" ]; then
@@ -23,11 +24,13 @@ set_up() {
     package=$root
     if [ "$1" = dev ]; then
         package="$root[dask,parquet,dicom]"
+    fi
+    if [ "$1" != runtime ]; then
         # Read from pyproject.toml here, since pip itself does so only from version 25.1 on.
         "$venv/bin/python" -c 'import sys, tomllib
 with open(sys.argv[1], "rb") as file:
-    print("\n".join(tomllib.load(file)["dependency-groups"]["dev"]))' \
-            "$root/pyproject.toml" >"$venv/extra.txt"
+    print("\n".join(tomllib.load(file)["dependency-groups"][sys.argv[2]]))' \
+            "$root/pyproject.toml" "$1" >"$venv/extra.txt"
     fi
     # --no-user: a user-wide "install for me" setting would be an error inside an environment.
     if ! "$venv/bin/python" -m pip install --no-user --constraint "$root/constraints.txt" \
@@ -51,7 +54,7 @@ find_python() {
     if [ -n "${PYTHON:-}" ]; then
         set -- "$PYTHON"
     else
-        set -- python3.13 python3.12 python3.11 python3
+        set -- python3.14 python3.13 python3.12 python3.11 python3
     fi
     bare=
     for python in "$@"; do

@@ -1,8 +1,8 @@
 """The house: which way imports point, who may read, write and print, and what names no place.
 
 The rules are those of the architecture: six floors, `codes, files, radiograph, settings`
-<- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, evaluation, review,
-training` <- `cli`.
+<- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, evaluation, exams,
+review, training` <- `cli`.
 """
 
 import ast
@@ -35,6 +35,7 @@ MAY_IMPORT = {
     # evaluation reads result files and arrays, so that it can judge any other program's too; of the
     # detection it takes the one definition of a lesion's width across its bone
     "evaluation": {"files", "truth_names", "results", "detection.location"},
+    "exams": {*_GROUND, "reading", "results"},
     "review": {*_GROUND, "results", "reporting"},
     # of the evaluation it reads the truth folders, and of the results it writes whole files
     "training": {*_GROUND, "reading", "detection", "simulation", "evaluation.truth"}
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     # the public door: it shows what is on the floors below the reports
     "": {*_GROUND, "reading", "detection"},
     "cli": {*_GROUND, "reading", "detection", "simulation", "results", "reporting", "batch"}
-    | {"evaluation", "review", "training"},
+    | {"evaluation", "exams", "review", "training"},
 }
 """Each room, and the other rooms it may import, or the one module of a room; the package itself
 is the room ""."""

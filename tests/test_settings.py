@@ -71,6 +71,31 @@ def test_the_hashes_follow_the_values(change: dict[str, Any], hashes: str) -> No
     assert (one.output_sha256() != other.output_sha256()) == (hashes == "output")
 
 
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        (Settings(), ["shown_score = 0.5"]),
+        (
+            Settings(shown_score=0.25, overlay=False, search="quick", spacing_mm=(0.1, 0.25)),
+            [
+                "shown_score = 0.25",
+                "overlay = false",
+                'search = "quick"',
+                "spacing_mm = [0.1, 0.25]",
+            ],
+        ),
+    ],
+)
+def test_settings_as_a_file_are_read_back(
+    tmp_path: Path, settings: Settings, lines: list[str]
+) -> None:
+    """What is not the default, and shown_score always; the file gives the same settings."""
+    text = settings.to_toml()
+    assert text.splitlines()[0] == lines[0]
+    assert sorted(text.splitlines()) == sorted(lines)
+    assert Settings.from_file(_file(tmp_path, text)) == settings
+
+
 def test_every_setting_belongs_to_one_part() -> None:
     """A new one that none declares would change no hash."""
     parts = (Limits, ReadingSettings, SearchSettings, OutputSettings)

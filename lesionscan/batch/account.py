@@ -11,9 +11,9 @@ from lesionscan.batch.outcome import Outcome
 from lesionscan.codes import ErrorCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record, tool_record
-from lesionscan.results.folder import expected_paths, read_result, tool_of
+from lesionscan.results.folder import expected_paths, read_result
 from lesionscan.results.paths import FolderListing, ResultPaths
-from lesionscan.results.record import InputRecord, ToolRecord, result_name
+from lesionscan.results.record import InputRecord, ResultRecord, ToolRecord, result_name
 from lesionscan.settings import Settings
 
 _LOST = notice(
@@ -97,7 +97,7 @@ class DoneFilms:
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
 
-    def results(self, out: Path, tool: ToolRecord) -> Iterator[dict[str, Any]]:
+    def results(self, out: Path, tool: ToolRecord) -> Iterator[ResultRecord]:
         """Yield the results, read back; a failed one where it is gone, or is another run's by now.
 
         Parameters
@@ -115,22 +115,18 @@ class DoneFilms:
 
     def _result(
         self, out: Path, tool: ToolRecord, source: InputRecord, listing: FolderListing
-    ) -> dict[str, Any]:
+    ) -> ResultRecord:
         name = result_name(source.file, source.frame, source.frames)
         result = read_result(out, name)
         if (
             result is not None
-            and tool_of(result).made_alike(tool)
+            and result.tool.made_alike(tool)
             and all(
                 listing.holds(path) for path in expected_paths(ResultPaths.of(out, name), result)
             )
         ):
             return result
-        return failed_record(
-            source,
-            self._unwritten.get(name, _LOST),
-            tool,
-        ).model_dump(mode="json")
+        return failed_record(source, self._unwritten.get(name, _LOST), tool)
 
     def films(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
         """Yield what `add` has taken, with the films' names, in their order."""

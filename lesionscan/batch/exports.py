@@ -4,10 +4,9 @@ What is made of a film is made of its result, its labels picture and its file's 
 results kept from an earlier run get theirs too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,11 +21,10 @@ from lesionscan.results.exported import (
     is_as_exported,
     write_exports,
 )
-from lesionscan.results.folder import read_result
 from lesionscan.results.labels import Labels, LabelsError, read_labels
 from lesionscan.results.own_files import NotOwnError
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import name_of
+from lesionscan.results.record import ResultRecord
 
 
 class Export(StrEnum):
@@ -44,7 +42,7 @@ OF_FILMS = (Export.NRRD, Export.DICOM_SR, Export.DICOM_SEG)
 
 
 def film_exports(
-    film: Path, result: Mapping[str, Any], labels: Labels, wanted: frozenset[Export]
+    film: Path, result: ResultRecord, labels: Labels, wanted: frozenset[Export]
 ) -> tuple[dict[Export, bytes], Notice | None]:
     """Make the files of a film.
 
@@ -53,7 +51,7 @@ def film_exports(
     film
         The input.
     result
-        Its JSON, read back.
+        Its result.
     labels
         Its label image.
     wanted
@@ -67,9 +65,7 @@ def film_exports(
         Why the others could not.
     """
     makers: dict[Export, Callable[[], bytes | None]] = {
-        Export.NRRD: lambda: seg_nrrd(
-            result, labels, film_place(film, frame=result["input"]["frame"])
-        ),
+        Export.NRRD: lambda: seg_nrrd(result, labels, film_place(film, frame=result.input.frame)),
         Export.DICOM_SR: lambda: structured_report(film, result),
         Export.DICOM_SEG: lambda: segmentation(film, result, labels.astype(np.uint16)),
     }
@@ -109,7 +105,7 @@ def not_own(refused: Sequence[Path], out: Path) -> Notice | None:
 
 
 def add_exports(
-    film: Path, paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
+    film: Path, paths: ResultPaths, result: ResultRecord, wanted: frozenset[Export]
 ) -> Notice | None:
     """Write the files that a film whose results are kept lacks; return why some cannot be made.
 
@@ -122,7 +118,7 @@ def add_exports(
     paths
         Where its results stand.
     result
-        Its JSON, read back.
+        Its result.
     wanted
         Which.
 
@@ -136,14 +132,11 @@ def add_exports(
     missing = {export for export, path in expected.items() if not is_as_exported(path, written)}
     if not missing:
         return None
-    whole = read_result(paths.out, name_of(result), contours=True)
-    if whole is None:
-        return notice(NoticeCode.NOT_EXPORTED, "its results were removed meanwhile; scan again")
     try:
         labels = read_labels(paths.labels)
     except LabelsError as error:
         return notice(NoticeCode.NOT_EXPORTED, str(error))
-    files, trouble = film_exports(film, whole, labels, frozenset(missing))
+    files, trouble = film_exports(film, result, labels, frozenset(missing))
     refused = write_exports(
         paths,
         {expected[export]: data for export, data in files.items()},
@@ -153,7 +146,7 @@ def add_exports(
 
 
 def expected_exports(
-    paths: ResultPaths, result: Mapping[str, Any], wanted: frozenset[Export]
+    paths: ResultPaths, result: ResultRecord, wanted: frozenset[Export]
 ) -> dict[Export, Path]:
     """Return where the files of a film that are wanted stand, if all can be made.
 
@@ -162,16 +155,15 @@ def expected_exports(
     paths
         Where its results stand.
     result
-        Its JSON, read back.
+        Its result.
     wanted
         Which.
     """
-    if result["status"] != "ok":
+    if result.status != "ok":
         return {}
-    shown = any(candidate["shown"] for candidate in result["candidates"])
     return {
         export: path
         for export, path in export_paths(paths).items()
         if export in wanted
-        and (shown or export is not Export.DICOM_SEG)  # of nothing there is none
+        and (result.shown or export is not Export.DICOM_SEG)  # of nothing there is none
     }

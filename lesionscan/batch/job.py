@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lesionscan.batch.exports import not_own
 from lesionscan.batch.outcome import Job, Outcome, outcome_of
@@ -32,7 +32,7 @@ from lesionscan.reading import Frames, UnreadableFileError, open_radiographs
 from lesionscan.reporting.conversion import failed_record
 from lesionscan.results.atomic import NameTooLongError, UnusableNameError
 from lesionscan.results.folder import FoundResults, remove_others, write_result
-from lesionscan.results.record import InputRecord, result_name
+from lesionscan.results.record import InputRecord, ResultRecord, result_name
 from lesionscan.results.sealed import sealed_json
 
 DoneT = TypeVar("DoneT")
@@ -115,7 +115,7 @@ def _new_outcome(
         refused = write_result(
             job.out,
             _name(source),
-            record=rendered.record,
+            record=rendered.data,
             pictures=rendered.pictures,
             exports=rendered.exports,
         )
@@ -170,8 +170,8 @@ def _name(source: InputRecord) -> str:
     return result_name(source.file, source.frame, source.frames)
 
 
-def fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
-    """Write the JSON of a picture that failed, remove its older pictures, and return the JSON.
+def fail(job: Job, source: InputRecord, error: Notice) -> ResultRecord:
+    """Write the result of a picture that failed, remove its older pictures, and return it.
 
     Parameters
     ----------
@@ -187,8 +187,7 @@ def fail(job: Job, source: InputRecord, error: Notice) -> dict[str, Any]:
     lesionscan.results.atomic.OutputError
         When a file cannot be written or removed.
     """
-    record = failed_record(source, error, job.tool())
-    result = record.model_dump(mode="json")
+    result = failed_record(source, error, job.tool())
     with suppress(UnusableNameError):  # there is no place for it; the summaries name the film
         write_result(job.out, _name(source), record=sealed_json(result))
     return result

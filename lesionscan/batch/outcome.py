@@ -1,15 +1,14 @@
 """What is to be done with one file, and what became of its pictures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lesionscan.batch.exports import Export
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import tool_record
-from lesionscan.results.record import ToolRecord, name_of
+from lesionscan.results.record import ResultRecord, ToolRecord
 from lesionscan.settings import Settings
 
 
@@ -93,7 +92,7 @@ class Outcome:
 
 
 def outcome_of(
-    result: Mapping[str, Any],
+    result: ResultRecord,
     *,
     seconds: float = 0.0,
     resumed: bool = False,
@@ -104,18 +103,17 @@ def outcome_of(
     Parameters
     ----------
     result
-        Its JSON.
+        The result.
     seconds, resumed, altered
         As in `Outcome`.
     """
-    candidates, error = result["candidates"], result["error"]
     return Outcome(
-        name=name_of(result),
-        status=result["status"],
-        error=None if error is None else Notice(error["code"], error["message"]),
-        candidates=len(candidates),
-        shown=sum(candidate["shown"] for candidate in candidates),
-        best_score=max((candidate["score"] for candidate in candidates), default=None),
+        name=result.name,
+        status=result.status,
+        error=result.error,
+        candidates=len(result.candidates),
+        shown=len(result.shown),
+        best_score=max((candidate.score for candidate in result.candidates), default=None),
         seconds=seconds,
         resumed=resumed,
         altered=altered,

@@ -4,11 +4,9 @@ Where only the settings of the output have changed, the results of an earlier ru
 the search.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lesionscan.batch.exports import Export, export_paths, film_exports
 from lesionscan.batch.outcome import Job
@@ -30,7 +28,7 @@ from lesionscan.results.exported import exported, is_as_exported
 from lesionscan.results.labels import Labels, read_labels
 from lesionscan.results.paths import ResultPaths, read_file
 from lesionscan.results.record import PicturesRecord, ResultRecord, parse_record
-from lesionscan.results.sealed import sealed_json, sha256_of
+from lesionscan.results.sealed import seal_in, sealed_json, sha256_of
 
 _WITHHELD = notice(
     NoticeCode.OVERLAY_WITHHELD,
@@ -46,11 +44,9 @@ class Rendered:
     Attributes
     ----------
     result
-        The JSON as values.
-    name
-        Name of the results, without endings.
-    record
-        The JSON's bytes.
+        The result.
+    data
+        Its JSON.
     pictures
         By their names in `lesionscan.results.paths`; None where there is none.
     exports
@@ -59,9 +55,8 @@ class Rendered:
         Why the others could not be made, or None.
     """
 
-    result: dict[str, Any]
-    name: str
-    record: bytes
+    result: ResultRecord
+    data: bytes
     pictures: dict[str, bytes | None]
     exports: dict[Path, bytes]
     not_exported: Notice | None
@@ -190,16 +185,13 @@ def _rendered(
     view = film_view(record, found.backdrop, film)  # made of the rest
     of_page = {"view": view.script, "film": view.picture, "thumbnail": view.thumbnail}
     hashed = hashed.model_copy(update=_hashes(of_page))
-    result = record.model_copy(update={"pictures": hashed}).model_dump(mode="json")
-    data = sealed_json(result)
-    # exports name the seal, which only the bytes bear
-    files, trouble = (
-        film_exports(job.path, json.loads(data), labels(), exports) if exports else ({}, None)
-    )
-    places = export_paths(ResultPaths.of(job.out, record.name))
+    record = record.model_copy(update={"pictures": hashed})
+    data = sealed_json(record)
+    result = record.model_copy(update={"seal_sha256": seal_in(data)})
+    files, trouble = film_exports(job.path, result, labels(), exports) if exports else ({}, None)
+    places = export_paths(ResultPaths.of(job.out, result.name))
     return Rendered(
         result,
-        record.name,
         data,
         {**pictures, **of_page},
         {places[export]: file for export, file in files.items()},

@@ -1,10 +1,9 @@
 """Results of an earlier run: whether a file's can be kept, and what they then still lack."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from lesionscan.batch.exports import add_exports
 from lesionscan.batch.outcome import Job, Outcome, outcome_of
@@ -14,10 +13,9 @@ from lesionscan.results.folder import (
     Origin,
     earlier_results,
     remove_others,
-    tool_of,
 )
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import name_of, result_name
+from lesionscan.results.record import ResultRecord, result_name
 
 
 @contextmanager
@@ -57,10 +55,10 @@ def found_results(job: Job, sha256: str) -> FoundResults:
     return earlier_results(job.out, made, at_most=job.settings.max_frames)
 
 
-def all_kept(job: Job, found: FoundResults) -> Sequence[dict[str, Any]]:
+def all_kept(job: Job, found: FoundResults) -> Sequence[ResultRecord]:
     """Return the results of all of a file's pictures, if all can be kept."""
     kept = found.whole
-    count = next((result["input"]["frames"] for result in kept.values()), 0)
+    count = next((result.input.frames for result in kept.values()), 0)
     if len(kept) != count:
         return ()
     if kept:
@@ -68,14 +66,14 @@ def all_kept(job: Job, found: FoundResults) -> Sequence[dict[str, Any]]:
     return [kept[number] for number in sorted(kept)]
 
 
-def as_asked(job: Job, result: Mapping[str, Any]) -> bool:
+def as_asked(job: Job, result: ResultRecord) -> bool:
     """Say whether a result that can be kept has the pictures that the settings ask for."""
-    return tool_of(result).made_alike(job.tool())
+    return result.tool.made_alike(job.tool())
 
 
-def kept_outcome(job: Job, result: dict[str, Any]) -> Outcome:
+def kept_outcome(job: Job, result: ResultRecord) -> Outcome:
     """Return the outcome of a result that is kept, with the exports that it may have lacked."""
-    paths = ResultPaths.of(job.out, name_of(result))
+    paths = ResultPaths.of(job.out, result.name)
     trouble = add_exports(job.path, paths, result, job.exports)
     return replace(outcome_of(result, resumed=True), not_exported=trouble)
 

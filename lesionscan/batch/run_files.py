@@ -1,15 +1,17 @@
 """The files about a whole run: their names, and which of them are lesionscan's own."""
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from lesionscan.reporting.tables import CANDIDATE_TABLE, IMAGE_TABLE
+from lesionscan.reporting.tables import CANDIDATE_TABLE, IMAGE_TABLE, Column
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 
 RUN_NAME = "run.json"
-TABLES = {"images": IMAGE_TABLE, "candidates": CANDIDATE_TABLE}
+TABLES: Mapping[str, Sequence[Column[Any]]] = {"images": IMAGE_TABLE, "candidates": CANDIDATE_TABLE}
 """Names of the tables without endings, and their columns."""
 COCO_NAMES = ("coco.json", "coco_results.json")
 

@@ -44,6 +44,6 @@ def save(findings: Findings, folder: Path | str, *, film: Path | str) -> Path:
     except OSError:
         sha256 = None
     rendered = render_findings(job, findings, sha256)
-    name = rendered.name
-    write_result(out, name, record=rendered.record, pictures=rendered.pictures)
+    name = rendered.result.name
+    write_result(out, name, record=rendered.data, pictures=rendered.pictures)
     return ResultPaths.of(out, name).record

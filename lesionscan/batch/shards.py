@@ -22,7 +22,7 @@ from lesionscan.batch.summaries import write_summaries
 from lesionscan.files import INDEX_BYTES, bounded_lines, parse_json
 from lesionscan.radiograph import Notice
 from lesionscan.results.atomic import OutputError, UnusableNameError
-from lesionscan.results.folder import bring, is_whole, read_result, tool_of
+from lesionscan.results.folder import bring, is_whole, read_result
 from lesionscan.results.names import is_result_name
 from lesionscan.results.record import result_name
 
@@ -303,7 +303,7 @@ def _bring(part: _Part, name: str, into: Path) -> None:
     """Check a result, and link or copy it into the folder of the whole."""
     out = part.path.parent
     result = read_result(out, name)
-    if result is None or not tool_of(result).made_alike(part.run.tool) or not is_whole(out, name):
+    if result is None or not result.tool.made_alike(part.run.tool) or not is_whole(out, name):
         raise MergeError(
             f"the results of {name} in {out} are gone or changed; run that part again (--shard "
             f"{part.shard})"

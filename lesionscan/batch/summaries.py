@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.exports import Export, expected_exports
@@ -24,7 +23,7 @@ from lesionscan.results.csv_text import Cell, RowWriter, table_writer
 from lesionscan.results.labels import LabelsError, read_labels
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import INDEX, FolderListing, ResultPaths
-from lesionscan.results.record import DISCLAIMER, SCHEMA_VERSION, name_of
+from lesionscan.results.record import DISCLAIMER, SCHEMA_VERSION, ResultRecord
 
 
 def write_summaries(
@@ -114,7 +113,7 @@ def _write_tables(
         index.write(index_head(_run_facts(run)))
         for result in done.results(out, run.tool):
             tally.add(outcome_of(result))
-            expected = expected_exports(ResultPaths.of(out, name_of(result)), result, exports)
+            expected = expected_exports(ResultPaths.of(out, result.name), result, exports)
             tally.not_exported += not all(map(listing.holds, expected.values()))
             _write_row(written["images"], image_row(result))
             for row in candidate_rows(result):
@@ -123,10 +122,10 @@ def _write_tables(
     return tally
 
 
-def _with_labels(out: Path, results: Iterable[dict[str, Any]]) -> Iterator[Film]:
+def _with_labels(out: Path, results: Iterable[ResultRecord]) -> Iterator[Film]:
     for result in results:
-        paths = ResultPaths.of(out, name_of(result))
-        yield result, read_labels(paths.labels) if result["status"] == "ok" else None
+        paths = ResultPaths.of(out, result.name)
+        yield result, read_labels(paths.labels) if result.status == "ok" else None
 
 
 def _run_facts(run: RunRecord) -> RunFacts:

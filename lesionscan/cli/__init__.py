@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from lesionscan import __version__
-from lesionscan.cli import evaluate, explain, inspect, merge, phantom, plant, review, scan, train
+from lesionscan.cli import (
+    calibrate,
+    evaluate,
+    exams,
+    explain,
+    inspect,
+    merge,
+    phantom,
+    plant,
+    review,
+    scan,
+    train,
+)
 from lesionscan.cli.terminal import (
     GOES_ON,
     RefusedError,
@@ -40,6 +52,8 @@ app.command()(review.review)
 app.command()(inspect.inspect)
 app.command()(explain.explain)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
+app.command()(exams.exams)
 app.command()(phantom.phantom)
 app.command()(plant.plant)
 app.command()(train.train)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from lesionscan.evaluation.summary import Figure
     from lesionscan.evaluation.truth import TruthFilm
 
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups", help="films.csv of lesionscan exams: the bootstrap resamples its patients."
+    ),
+]
 _FAMILIES = {
     "lesion_to_bone_width": "lesion / bone width",
     "contrast_to_noise": "contrast-to-noise",
@@ -43,6 +49,7 @@ def evaluate(
         Path | None,
         typer.Option("--against", help="Results of another program or settings, same truth."),
     ] = None,
+    groups: GroupsOption = None,
     resamples: Annotated[
         int,
         typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
@@ -68,9 +75,10 @@ def evaluate(
                 results,
                 truth,
                 against=against,
+                groups=groups,
                 resamples=resamples,
                 seed=seed,
-                progress=_with_bar,
+                progress=with_bar,
             )
         except (TruthError, ResultsError) as error:
             raise RefusedError(one_line(str(error))) from error
@@ -85,7 +93,8 @@ def evaluate(
     raise typer.Exit(0 if evaluation.complete else 1)
 
 
-def _with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
+def with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
+    """Pass films on one by one, with a bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 

@@ -34,7 +34,8 @@ SpacingOption = Annotated[
     typer.Option(
         "--spacing",
         metavar="MM",
-        help="Your own pixel spacing in mm, as 0.143, or 0.143,0.150 for rows and columns.",
+        help="Your own pixel spacing in mm, as 0.143, or 0.143,0.150 for rows and columns. One "
+        "number is the shorter side where a file says that its pixels are not square.",
     ),
 ]
 KeepUidsOption = Annotated[
@@ -114,20 +115,20 @@ def chosen_settings(
     )
 
 
-def _spacing(text: str) -> tuple[float, float]:
+def _spacing(text: str) -> float | tuple[float, float]:
     """Read one distance, or two; whether they can be true the settings know."""
     from lesionscan.settings import Settings
 
     rows, comma, columns = text.partition(",")
     try:
-        row_mm, column_mm = float(rows), float(columns if comma else rows)
-        Settings(spacing_mm=(row_mm, column_mm))
+        mm = (float(rows), float(columns)) if comma else float(rows)
+        Settings(spacing_mm=mm)
     except ValueError:  # pydantic's error is one too
         raise RefusedError(
             f"--spacing {one_line(text)}: give mm from 0.005 to 10, as 0.143, or 0.143,0.150 for "
             "rows and columns"
         ) from None
-    return row_mm, column_mm
+    return mm
 
 
 def check_picture(option: str, picture: Path, film: Path) -> None:

@@ -180,14 +180,30 @@ def _shard(text: str) -> "Shard":
 
 def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
     """Return the paths of the list, if there is one; there must be something to scan."""
-    from lesionscan.batch.discover import InputError
-    from lesionscan.batch.listed import read_list
-    from lesionscan.files import INDEX_BYTES, read_bounded, read_stream
-
     if file_list is None:
         if not inputs:
             raise RefusedError("name films or folders to scan, or a list of films (--list)")
         return []
+    return listed_films(file_list)
+
+
+def listed_films(file_list: Path) -> list[Path]:
+    """Return the paths that a list names, at least one.
+
+    Parameters
+    ----------
+    file_list
+        The list; "-" is standard input.
+
+    Raises
+    ------
+    RefusedError
+        When it cannot be used.
+    """
+    from lesionscan.batch.discover import InputError
+    from lesionscan.batch.listed import read_list
+    from lesionscan.files import INDEX_BYTES, read_bounded, read_stream
+
     try:
         if str(file_list) == "-":
             text = read_stream(sys.stdin.buffer, file_list, max_bytes=INDEX_BYTES)

@@ -84,9 +84,9 @@ def train(
     ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Train a scorer, on from the shipped one or from nothing; needs the extra `train`.
+    r"""Train a scorer, on from the shipped one or from nothing; needs the extra `train`.
 
-    pip install 'lesionscan[train]' installs what it needs (PyTorch). A truth folder has
+    pip install 'lesionscan\[train]' installs what it needs (PyTorch). A truth folder has
     index.json, images and masks, as `evaluate` reads it and `review --apply` writes it. Rerun the
     command to resume a training that was stopped.
     """

@@ -68,7 +68,8 @@ def _network(region: Region) -> tuple[Speaks, str]:
         return "for", f"network: {strength} for a lesion, {percent}"
     if region.lucency >= 0.2:
         return "for", f"network: weakly for a lesion, {percent}"
-    return "against", f"network: sees no lesion, {percent}"
+    seen = "hardly sees a lesion" if region.lucency >= 0.05 else "sees no lesion"
+    return "against", f"network: {seen}, {percent}"
 
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
@@ -113,7 +114,7 @@ def _rim(region: Region) -> tuple[Speaks, str] | None:
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
     if region.enclosure >= 0.9:
         return "for", "brighter bone on all sides"
-    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5:
+    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
         return "against", f"open on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
 
@@ -151,7 +152,7 @@ RULES = (
     Rule(
         "network",
         "Mean inside of the lucency map: strongly from 0.75, clearly from 0.5, weakly from 0.2 "
-        "for a lesion, below that against one.",
+        "for a lesion, below that against one: hardly sees one, none from under 0.05.",
         _network,
     ),
     Rule("cortex_break", "For: `cortex_break_px` over 0.", _break),
@@ -176,8 +177,8 @@ RULES = (
     ),
     Rule(
         "enclosure",
-        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 and "
-        "more.",
+        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 "
+        "and more and a `lucency` under 0.5.",
         _enclosed,
     ),
     Rule(

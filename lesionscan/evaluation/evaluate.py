@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lesionscan.evaluation import froc
 from lesionscan.evaluation.bootstrap import RESAMPLES, SEED, resampled_weights
+from lesionscan.evaluation.groups import read_groups, regrouped
 from lesionscan.evaluation.judge import JudgedFilm, LesionOutcome, judge
-from lesionscan.evaluation.results import AGAIN, ResultsError, Tool, find_results, read_result
+from lesionscan.evaluation.results import Tool, find_results, one_tool, read_result
 from lesionscan.evaluation.strata import strata
 from lesionscan.evaluation.summary import (
     Figure,
@@ -160,6 +161,7 @@ def evaluate(
     truth: Path,
     *,
     against: Path | None = None,
+    groups: Path | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
     progress: Progress = iter,
@@ -174,6 +176,8 @@ def evaluate(
         Folder with `index.json`, `images` and `masks`.
     against
         Another folder of results for the same truth.
+    groups
+        `films.csv` of `lesionscan exams`: whose films they are, in place of what the index says.
     resamples, seed
         Of the bootstrap.
     progress
@@ -185,12 +189,17 @@ def evaluate(
         When truth or results cannot be used; nothing is guessed.
     """
     films = load_truth(truth)
+    if groups is not None:
+        films = regrouped(films, read_groups(groups))
     folders = [find_results(folder, films) for folder in (results, against) if folder is not None]
     programs: list[list[JudgedFilm]] = [[] for _ in folders]
     for film in progress(films):
         for folder, judged in zip(folders, programs, strict=True):
             judged.append(judge(film, read_result(folder, film)))
-    tools = [_tool(folder, judged) for folder, judged in zip(folders, programs, strict=True)]
+    tools = [
+        one_tool(folder, (one.result for one in judged))
+        for folder, judged in zip(folders, programs, strict=True)
+    ]
     return Evaluation(
         tool=tools[0],
         other_tool=tools[1] if len(tools) > 1 else None,
@@ -291,18 +300,3 @@ def _strata(judged: list[JudgedFilm], figures: SetFigures) -> Iterable[Stratum]:
             chance=known(froc.chance_sensitivity(shares[chosen], froc.RATES)),
             dice_median=float(np.median(outlines)) if outlines.size else None,
         )
-
-
-def _tool(folder: Path, judged: list[JudgedFilm]) -> Tool:
-    """Return the one program that made all results."""
-    tools = list(dict.fromkeys(one.result.tool for one in judged if one.result.tool is not None))
-    if len(tools) > 1:
-        raise ResultsError(
-            f"{folder} mixes results of two versions, settings or scorers (such as "
-            f"{_words(tools[0])} and {_words(tools[1])}); {AGAIN} with one"
-        )
-    return tools[0]
-
-
-def _words(tool: Tool) -> str:
-    return f"{tool.name} {tool.version} with {tool.made_with()}"

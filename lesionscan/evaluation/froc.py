@@ -201,6 +201,36 @@ def sensitivities(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
     )
 
 
+def false_positive_rates(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
+    """Return the false positives a lesion-free film whose score exceeds a cutoff.
+
+    Parameters
+    ----------
+    table
+        The set.
+    weights
+        (replicates, groups).
+    cutoff
+        (replicates,): minus infinity where every candidate counts.
+
+    Returns
+    -------
+    ndarray
+        float64 (replicates,); not a number without a lesion-free film or without a cutoff.
+    """
+    free = weights[:, table.free_groups].sum(axis=1)
+    above = np.searchsorted(-table.false_scores, -cutoff, side="left")
+    most = int(above.max(initial=0))
+    counts = np.zeros(len(weights))
+    step = max(1, _BATCH // max(most, 1))
+    for start in range(0, len(weights), step):
+        rows = slice(start, start + step)
+        running = np.zeros((len(weights[rows]), most + 1), np.int64)
+        np.cumsum(weights[rows][:, table.false_groups[:most]], axis=1, out=running[:, 1:])
+        counts[rows] = np.take_along_axis(running, above[rows, None], axis=1)[:, 0]
+    return _ratio(np.where(np.isnan(cutoff), np.nan, counts), free)
+
+
 def image_auc(table: Columns, weights: Counts) -> Floats:
     """Return the area under the ROC curve of the films' best scores, float64 (replicates,).
 

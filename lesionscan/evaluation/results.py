@@ -7,7 +7,7 @@ truth folder was scanned, the same files stand in `images/` below; where the ind
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -192,7 +192,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
             f"{SCHEMA_MAJOR}.x; {AGAIN} with this version"
         )
     try:
-        parsed = _parsed(record, result)
+        parsed = film_result(record, result)
         sha256 = result["input"]["sha256"]
     except _DAMAGED as error:
         cause = f"no {error}" if isinstance(error, KeyError) else error
@@ -211,7 +211,21 @@ def _record(folder: Path, film: TruthFilm) -> Path:
     return next((path for path in named if path.is_file()), named[0])
 
 
-def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
+def film_result(record: Path, result: Mapping[str, Any]) -> FilmResult:
+    """Return what a film's JSON says.
+
+    Parameters
+    ----------
+    record
+        Where it stands.
+    result
+        Its values.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError, OverflowError
+        When they are not what a result holds.
+    """
     made_by = result["tool"]
     scorer = made_by.get("scorer_sha256")
     tool = Tool(
@@ -246,6 +260,34 @@ def _parsed(record: Path, result: dict[str, Any]) -> FilmResult:
         assessed=bool((result.get("bone") or {}).get("assessed", True)),
         candidates=candidates,
     )
+
+
+def one_tool(folder: Path, results: Iterable[FilmResult]) -> Tool:
+    """Return the one program that made all results; at least one film has a result.
+
+    Parameters
+    ----------
+    folder
+        Where they stand.
+    results
+        Of every film.
+
+    Raises
+    ------
+    ResultsError
+        When there are two.
+    """
+    tools = list(dict.fromkeys(one.tool for one in results if one.tool is not None))
+    if len(tools) > 1:
+        raise ResultsError(
+            f"{folder} mixes results of two versions, settings or scorers (such as "
+            f"{_words(tools[0])} and {_words(tools[1])}); {AGAIN} with one"
+        )
+    return tools[0]
+
+
+def _words(tool: Tool) -> str:
+    return f"{tool.name} {tool.version} with {tool.made_with()}"
 
 
 def _candidate(entry: dict[str, Any]) -> ListedCandidate:

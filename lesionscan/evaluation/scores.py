@@ -96,6 +96,38 @@ class FilmScores:
         """The number of lesions on the film."""
         return self.hits.size
 
+    @classmethod
+    def unmeasured(
+        cls,
+        *,
+        group: str,
+        hits: Sequence[float] | Floats = (),
+        false_positives: Sequence[float] | Floats = (),
+        has_result: bool = True,
+    ) -> "FilmScores":
+        """Return the outcome of a film whose outlines and chances nobody has measured.
+
+        Parameters
+        ----------
+        group, hits, false_positives, has_result
+            As in `FilmScores`; without hits, a film without lesions.
+        """
+        found = np.asarray(hits, np.float64)
+        others = np.asarray(false_positives, np.float64)
+        unknown = np.full(found.size, np.nan)
+        return cls(
+            group=group,
+            hits=found,
+            false_positives=others,
+            best=float(max(found.max(initial=NOTHING), others.max(initial=NOTHING))),
+            chance_shares=np.zeros(found.size),
+            dice=unknown,
+            area_error=unknown,
+            diameter_error=unknown,
+            distance_px=unknown,
+            has_result=has_result,
+        )
+
 
 _PER_LESION = ("chance_shares", "dice", "area_error", "diameter_error", "distance_px")
 

@@ -16,6 +16,7 @@ from lesionscan.reading import jpeg2000_tiles
 from lesionscan.reading.errors import UnreadableFileError, damaged, truncated
 from lesionscan.reading.jpeg_limits import check_jpeg
 from lesionscan.reading.jpeg_scan import Cells, decode_jpeg
+from lesionscan.reading.limits import check_picture_size
 
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
@@ -81,13 +82,22 @@ class Decoded:
     another_follows: bool
 
 
-def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> Decoded:
-    """Decode a codestream whose size must be what the image header says.
+def decode_codestream(data: bytes, *, samples: int, max_megapixels: float) -> Decoded:
+    """Decode a codestream, whose own size is checked before memory is taken for it.
+
+    Parameters
+    ----------
+    data
+        The codestream; what follows its end is no part of it.
+    samples
+        Samples of a pixel, which must be those of the image header.
+    max_megapixels
+        The setting.
 
     Raises
     ------
     UnreadableFileError
-        `unsupported_transfer_syntax`, `truncated` or `undecodable`.
+        `unsupported_transfer_syntax`, `too_large`, `truncated` or `undecodable`.
     """
     header = codestream_header(data)
     if header is None:
@@ -96,12 +106,14 @@ def decode_codestream(data: bytes, *, rows: int, columns: int, samples: int) -> 
             "the pixel compression is not RLE, JPEG, JPEG-LS or JPEG 2000; "
             "decompress the file first (dcmdjpeg, gdcmconv --raw)",
         )
-    if (header.rows, header.columns, header.samples) != (rows, columns, samples):
+    rows, columns = header.rows, header.columns
+    if header.samples != samples or min(rows, columns) < 1:
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE,
-            f"the compressed picture is {header.rows} x {header.columns} x {header.samples}, the "
-            f"header says {rows} x {columns} x {samples}; export it again",
+            f"the compressed picture is {rows} x {columns} pixels of {header.samples} samples, "
+            f"SamplesPerPixel is {samples}; export it again",
         )
+    check_picture_size(rows, columns, max_megapixels=max_megapixels)
     # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).
     if data.rfind(_END_OF_CODESTREAM, header.body) < 0:
         raise truncated()

@@ -11,7 +11,7 @@ from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.limits import check_picture_size
-from lesionscan.reading.pixel_format import PixelFormat
+from lesionscan.reading.pixel_format import SHARED_CHROMA, PixelFormat
 
 _LOOKED_AT_BYTES = 1 << 20
 """Enough to tell cells of 16 bits from cells of 8."""
@@ -117,6 +117,28 @@ def native_extent(
     ]
 
 
+def all_chroma(length: int, layout: PixelFormat) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format of luma and chroma that do not share samples, whatever the header says.
+
+    Parameters
+    ----------
+    length
+        Bytes of PixelData.
+    layout
+        As the header says.
+    """
+    each = replace(layout, photometric="YBR_FULL")
+    if layout.photometric != SHARED_CHROMA or length < layout.frames * each.frame_bytes:
+        return layout, []
+    return each, [
+        notice(
+            NoticeCode.HEADER_IRREGULAR,
+            "PhotometricInterpretation is YBR_FULL_422, but PixelData is as long as YBR_FULL, as "
+            "which it was read",
+        )
+    ]
+
+
 def more_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Notice]]:
     """Return the format with the frames that the pixel data hold, more than NumberOfFrames.
 
@@ -151,6 +173,26 @@ def fewer_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Noti
             NoticeCode.FRAMES_DISAGREE,
             f"NumberOfFrames is {layout.frames}, but PixelData holds {held}, which were read; "
             "export the image again if some are missing",
+        )
+    ]
+
+
+def other_size(layout: PixelFormat, rows: int, columns: int) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with the size of the compressed picture, which is not the header's.
+
+    Parameters
+    ----------
+    layout
+        As the header says.
+    rows, columns
+        As the codestream says, which its decoder needs and the header's are not needed for.
+    """
+    return replace(layout, rows=rows, columns=columns), [
+        notice(
+            NoticeCode.FRAMES_DISAGREE,
+            f"Rows and Columns are {layout.rows} and {layout.columns}, but the compressed picture "
+            f"has {rows} rows and {columns} columns, which were read; check that the pixel spacing "
+            "is meant for them",
         )
     ]
 

@@ -8,6 +8,12 @@ from lesionscan.reading.dicom_file import DicomFile
 from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Lut
 
+_MOST_ENTRIES = 65536
+
+# Segments of a palette (PS3.3 C.7.9.2.1 to C.7.9.2.3).
+_DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
+_OFFSET_BITS = 32
+
 
 def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
     """Read a modality or VOI LUT (PS3.3 C.11.1.1.1, C.11.2.1.1).
@@ -37,7 +43,7 @@ def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
 
 
 def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
-    """Read one of the three tables of a palette (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6).
+    """Read one of the three tables of a palette, whole or in segments (PS3.3 C.7.6.3.1.5, C.7.9.2).
 
     Parameters
     ----------
@@ -54,14 +60,62 @@ def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
         When descriptor and data do not make a table.
     """
     keyword = f"{colour}PaletteColorLookupTable"
-    if f"Segmented{keyword}Data" in file.tags:
-        raise ValueError("the palette is stored in segments, which are not read")
-    return _table(
-        file.tags.numbers(f"{keyword}Descriptor") or (),
-        _lut_bytes(file.tags.raw(f"{keyword}Data"), little_endian=file.little_endian),
-        signed=signed,
-        name=f"{colour.lower()} palette",
-    )
+    descriptor = file.tags.numbers(f"{keyword}Descriptor") or ()
+    name = f"{colour.lower()} palette"
+    data = _lut_bytes(file.tags.raw(f"{keyword}Data"), little_endian=file.little_endian)
+    segments = file.tags.raw(f"Segmented{keyword}Data")
+    if not data and segments is not None:
+        words = _lut_bytes(segments, little_endian=file.little_endian)
+        narrow = len(descriptor) == 3 and descriptor[2] == 8
+        codes = np.frombuffer(words, np.uint8 if narrow else "<u2").tolist()
+        data = np.array(_expanded(codes, 8 if narrow else 16), "<u2").tobytes()
+    return _table(descriptor, data, signed=signed, name=name)
+
+
+def _expanded(codes: Sequence[int], code_bits: int) -> list[int]:
+    """Return the entries that the segments of a palette stand for (PS3.3 C.7.9.2).
+
+    Raises
+    ------
+    ValueError
+        When they are no segments.
+    """
+    entries: list[int] = []
+    at = 0
+    while at + 2 < len(codes) and len(entries) < _MOST_ENTRIES:  # not a byte of padding
+        if codes[at] != _INDIRECT:
+            at = _append_segment(entries, codes, at)
+            continue
+        parts = _OFFSET_BITS // code_bits  # the least significant one first
+        offset = sum(
+            code << code_bits * place for place, code in enumerate(codes[at + 2 :][:parts])
+        )
+        start = offset * 8 // code_bits  # it counts bytes
+        for _ in range(codes[at + 1]):
+            if len(entries) < _MOST_ENTRIES:
+                start = _append_segment(entries, codes, start)
+        at += 2 + parts
+    return entries[:_MOST_ENTRIES]
+
+
+def _append_segment(entries: list[int], codes: Sequence[int], at: int) -> int:
+    """Append what the segment at a place stands for; return where the next one starts.
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    kind, count, *_ = (*codes[at : at + 2], -1, 0)
+    values = codes[at + 2 : at + 2 + (count if kind == _DISCRETE else 1)]
+    if kind == _DISCRETE and len(values) == count > 0:
+        entries.extend(values)
+        return at + 2 + count
+    if kind == _LINEAR and count > 0 and values and entries:
+        steps = np.linspace(entries[-1], values[0], count + 1)[1:]
+        entries.extend(np.rint(steps).astype(int).tolist())
+        return at + 3
+    raise ValueError("the palette's segments are damaged")
 
 
 def _table(found: Sequence[float], data: bytes, *, signed: bool, name: str) -> Lut:
@@ -70,7 +124,7 @@ def _table(found: Sequence[float], data: bytes, *, signed: bool, name: str) -> L
     if len(descriptor) != 3:
         raise ValueError(f"the {name} has no usable descriptor")
     count, first, bits = descriptor
-    count = count % 65536 or 65536  # 0 stands for 65536
+    count = count % _MOST_ENTRIES or _MOST_ENTRIES  # 0 stands for 65536
     if not 8 <= bits <= 16:
         raise ValueError(f"the {name} is {bits} bits deep, not 8 to 16")
     # The first value has the pixels' sign, whichever VR it was written with.

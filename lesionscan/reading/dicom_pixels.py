@@ -18,19 +18,20 @@ from pydicom.uid import (
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice
 from lesionscan.reading.codestream import decode_codestream
-from lesionscan.reading.colour import (
-    colour_ignored,
-    colour_photograph,
-    from_channels,
-    from_luma_chroma,
-)
+from lesionscan.reading.colour import colour_ignored, from_channels, from_luma_chroma
 from lesionscan.reading.dicom_bits import bits_of, overlay_mask
-from lesionscan.reading.dicom_extent import fewer_frames, more_frames, native_extent
+from lesionscan.reading.dicom_extent import (
+    all_chroma,
+    fewer_frames,
+    more_frames,
+    native_extent,
+    other_size,
+)
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful, truncated
 from lesionscan.reading.fragments import Group, frame_bytes, frame_groups, list_fragments
 from lesionscan.reading.grayscale import Greys, stored_greys
-from lesionscan.reading.pixel_format import MAX_CELL_BYTES, PixelFormat
+from lesionscan.reading.pixel_format import MAX_CELL_BYTES, SHARED_CHROMA, PixelFormat
 from lesionscan.reading.rle import decode_rle
 
 _LOSSLESS = (
@@ -45,10 +46,11 @@ _LOSSLESS = (
 
 @dataclass(frozen=True, slots=True)
 class CompressedFrames:
-    """The fragments of each frame, and whether the end marker behind them was found."""
+    """The fragments of each frame, whether the end marker behind them was found, and the limit."""
 
     groups: tuple[Group, ...]
     complete: bool
+    max_megapixels: float
 
 
 def locate_pixels(
@@ -78,8 +80,9 @@ def locate_pixels(
         As `list_fragments`, `frame_groups` and `native_extent`.
     """
     if pixels.length is not None:
-        layout, notices = native_extent(file, pixels, layout, max_megapixels=max_megapixels)
-        return pixels, layout, notices
+        layout, notices = all_chroma(pixels.length, layout)
+        layout, found = native_extent(file, pixels, layout, max_megapixels=max_megapixels)
+        return pixels, layout, [*notices, *found]
     file.stream.seek(pixels.start)
     listed = list_fragments(file.stream)
     groups = frame_groups(listed, declared=layout.frames)
@@ -87,7 +90,7 @@ def locate_pixels(
     if len(groups) != layout.frames:
         correct = more_frames if len(groups) > layout.frames else fewer_frames
         layout, notices = correct(layout, len(groups))
-    return CompressedFrames(tuple(groups), listed.complete), layout, notices
+    return CompressedFrames(tuple(groups), listed.complete, max_megapixels), layout, notices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +102,7 @@ class Stored:
     greys
         The values.
     layout
-        How they are stored: bits and sign as the pixel data have them.
+        How they are stored: size, bits and sign as the pixel data have them.
     notices
         What of the header or the data does not add up.
     """
@@ -159,6 +162,9 @@ def decode_pixels(
         clip=decoded.lossy and bits.signed == (cells.dtype.kind == "i"),
     )
     layout = replace(layout, bits_stored=bits.stored, high_bit=bits.high_bit, signed=bits.signed)
+    if cells.shape != (layout.rows, layout.columns):
+        layout, said = other_size(layout, *cells.shape)
+        notices.extend(said)
     return Stored(greys, layout, (*notices, *bits.notices))
 
 
@@ -186,14 +192,12 @@ def _encapsulated(
     data = frame_bytes(
         file.stream,
         frames.groups[frame - 1],
-        max_bytes=layout.rows * layout.columns * MAX_CELL_BYTES + (1 << 20),
+        max_bytes=int(frames.max_megapixels * 1e6) * MAX_CELL_BYTES + (1 << 20),
         complete=frames.complete,
     )
     if file.transfer_syntax == RLELossless:
         return _rle(data, layout)
-    decoded = decode_codestream(
-        data, rows=layout.rows, columns=layout.columns, samples=layout.samples
-    )
+    decoded = decode_codestream(data, samples=layout.samples, max_megapixels=frames.max_megapixels)
     cells, header = decoded.cells, decoded.header
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
     if decoded.another_follows:
@@ -247,10 +251,8 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
             "the transfer syntax is compressed or private but the pixel data are not encapsulated; "
             "convert the file to Explicit VR Little Endian",
         )
-    if layout.photometric == "YBR_FULL_422":  # half the chroma samples: made for colour
-        raise colour_photograph()
     shape = (layout.rows, layout.columns, layout.samples)
-    size = layout.rows * layout.columns * layout.samples * layout.cell_bytes
+    size = layout.frame_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
     swapped = layout.cell_bytes == 1 and not file.little_endian and pixels.vr == "OW"
     first = (frame - 1) * size
@@ -270,8 +272,24 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
     cells = np.frombuffer(data, dtype=f"{order}u{layout.cell_bytes}")
     if layout.samples == 1:
         cells = cells.reshape(shape[:2])
+    elif layout.photometric == SHARED_CHROMA:
+        cells = _with_own_chroma(cells, layout)
     elif layout.planar:
         cells = np.moveaxis(cells.reshape(shape[2], *shape[:2]), 0, -1)
     else:
         cells = cells.reshape(shape)
-    return _Decoded(cells, layout.high_bit, luma_chroma=layout.photometric == "YBR_FULL")
+    is_luma_chroma = layout.photometric in ("YBR_FULL", SHARED_CHROMA)
+    return _Decoded(cells, layout.high_bit, luma_chroma=is_luma_chroma)
+
+
+def _with_own_chroma(cells: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
+    """Return (rows, columns, Y Cb Cr) of cells Y Y Cb Cr, each of which is two pixels."""
+    if layout.columns % 2:
+        raise UnreadableFileError(
+            ErrorCode.BAD_HEADER,
+            f"Columns is {layout.columns}, but in YBR_FULL_422 two columns share their chroma; "
+            "export the image again",
+        )
+    pairs = cells.reshape(layout.rows, layout.columns // 2, 4)
+    luma = pairs[..., :2].reshape(layout.rows, layout.columns, 1)
+    return np.concatenate([luma, np.repeat(pairs[..., 2:], 2, axis=1)], axis=2)

@@ -11,6 +11,8 @@ from lesionscan.reading.limits import check_picture_size
 _MOST_FRAMES = 2**31 - 1
 """What an IS can hold (PS3.5 6.2)."""
 
+SHARED_CHROMA = "YBR_FULL_422"
+
 MAX_CELL_BYTES = 6
 """Three samples of 16 bits: the most that a pixel read here takes in the file."""
 
@@ -38,7 +40,9 @@ class PixelFormat:
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in native data."""
-        return self.columns * self.samples * self.cell_bytes
+        # two pixels share their chroma samples (PS3.3 C.7.6.3.1.2)
+        samples = 2 if self.photometric == SHARED_CHROMA else self.samples
+        return self.columns * samples * self.cell_bytes
 
     @property
     def frame_bytes(self) -> int:
@@ -116,7 +120,7 @@ def _photometric(tags: Tags) -> str:
     samples = tags.integer("SamplesPerPixel") or 1
     if value in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") and samples == 1:
         return value
-    if value in ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT") and samples == 3:
+    if value in ("RGB", "YBR_FULL", SHARED_CHROMA, "YBR_ICT", "YBR_RCT") and samples == 3:
         return value
     if value in ("YBR_PARTIAL_420", "YBR_PARTIAL_422"):
         raise colour_photograph()

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from typing import Any, BinaryIO, Literal
 
 import imagecodecs
@@ -41,6 +40,7 @@ from lesionscan.reading.polarity import raster_steps
 from lesionscan.reading.raster_parts import check_png_chunks
 from lesionscan.reading.tiff import tiff_picture
 from lesionscan.reading.tiff_limits import check_directories
+from lesionscan.reading.tiff_pages import tiff_pictures
 from lesionscan.settings import Polarity, Settings
 
 EXIF_ORIENTATION = 0x0112
@@ -99,28 +99,28 @@ def _png_or_jpeg_file(
 
 
 def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
-    """List the pages of a TIFF, previews left out; only what is decoded is read."""
+    """List the pictures of a TIFF, previews left out; only what is decoded is read."""
     # as many as can be wanted, each with some previews beside it
     most = 4 * settings.max_frames + 16
     check_directories(stream, pages=most)
     stream.seek(0)
     with _decoding():
         file = tifffile.TiffFile(stream, is_lsm=False, is_ndpi=False, is_scanimage=False)
-        pages = [page for page in islice(file.pages, most) if not _is_preview(page)]
-    if not pages:
+        pictures = tiff_pictures(file, stream, most=most)
+    if not pictures:
         raise damaged()
     file_bytes = stream.seek(0, io.SEEK_END)
 
     def decoded(frame: int) -> Picture:
         with _decoding():
             return tiff_picture(
-                pages[frame - 1], file_bytes=file_bytes, max_megapixels=settings.max_megapixels
+                pictures[frame - 1], file_bytes=file_bytes, max_megapixels=settings.max_megapixels
             )
 
     def read_page(frame: int) -> Radiograph:
         return _radiograph(decoded(frame), settings.polarity)
 
-    return Frames(len(pages), read_page, _not_said)
+    return Frames(len(pictures), read_page, _not_said)
 
 
 def _not_said(_frame: int) -> None:
@@ -257,14 +257,21 @@ def _jpeg(data: bytes, *, max_megapixels: float) -> Picture:
     check_size(header.rows, header.columns, max_megapixels=max_megapixels)
     if header.samples not in (1, 3):
         raise colour_photograph()
-    decoded = decode_codestream(
-        data, rows=header.rows, columns=header.columns, samples=header.samples
-    )
+    decoded = decode_codestream(data, samples=header.samples, max_megapixels=max_megapixels)
     return Picture(
         decoded.cells,
         float((1 << header.precision) - 1),
         turned=_is_turned_jpeg(data),
         doubtful=decoded.doubtful,
+        notices=(_another(),) if decoded.another_follows else (),
+    )
+
+
+def _another() -> Notice:
+    return notice(
+        NoticeCode.PIXELS_LEFT_OVER,
+        "another picture follows the first in the file; it was not read, so save it as a file of "
+        "its own (a small one is a preview, perhaps)",
     )
 
 
@@ -281,7 +288,7 @@ def _is_turned(file: Image) -> bool:
 
 def _png(data: bytes, *, max_megapixels: float) -> Picture:
     """Decode by Pillow's format class, since `Image.open` adds a size limit of its own."""
-    check_png_chunks(data)
+    notices = (_another(),) if check_png_chunks(data) else ()
     file: Image = PngImagePlugin.PngImageFile(io.BytesIO(data))
     if getattr(file, "n_frames", 1) > 1:
         raise several_pictures()
@@ -297,8 +304,9 @@ def _png(data: bytes, *, max_megapixels: float) -> Picture:
     if data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
         # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
         deep = imagecodecs.png_decode(data)
-        return Picture(deep, 65535.0, has_alpha=deep.shape[-1] in (2, 4), turned=turned)
-    return replace(_pillow_picture(file), turned=turned)
+        has_alpha = deep.shape[-1] in (2, 4)
+        return Picture(deep, 65535.0, has_alpha=has_alpha, turned=turned, notices=notices)
+    return replace(_pillow_picture(file), turned=turned, notices=notices)
 
 
 def _pillow_picture(file: Image) -> Picture:
@@ -312,8 +320,3 @@ def _pillow_picture(file: Image) -> Picture:
     if file.mode not in ("L", "LA", "RGB", "RGBA"):
         raise colour_photograph()
     return Picture(np.asarray(file), 255.0, has_alpha=file.mode in ("LA", "RGBA"))
-
-
-def _is_preview(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
-    """Return whether a page is a smaller copy of another (TIFF 6.0 NewSubfileType bit 0)."""
-    return isinstance(page, tifffile.TiffPage) and bool(page.is_reduced)

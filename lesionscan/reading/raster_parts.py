@@ -25,8 +25,13 @@ _MOST_PADDING = 16
 """Rows and columns that a JPEG strip or tile may have above its own: a whole block of colour."""
 
 
-def check_png_chunks(data: bytes) -> None:
+def check_png_chunks(data: bytes) -> bool:
     """Compare the checksums of the chunks that the pixels depend on (PNG 5.3).
+
+    Returns
+    -------
+    bool
+        Whether another PNG follows.
 
     Raises
     ------
@@ -36,7 +41,7 @@ def check_png_chunks(data: bytes) -> None:
     at = _PNG_SIGNATURE_BYTES
     for _ in range(_MOST_CHUNKS):
         if at + 8 > len(data):
-            return
+            return False
         (length,) = unpack_from(">L", data, at)
         kind = data[at + 4 : at + 8]
         if not kind[0] & 0x20 or kind == b"tRNS":  # critical, or transparency
@@ -48,7 +53,7 @@ def check_png_chunks(data: bytes) -> None:
             if unpack_from(">L", data, at + 8 + length) != (check,):
                 raise damaged()
         if kind == b"IEND":
-            return
+            return data[at + 12 + length :].startswith(data[:_PNG_SIGNATURE_BYTES])
         at += 12 + length
     raise UnreadableFileError(
         ErrorCode.TOO_LARGE, "the PNG holds more parts than a radiograph's; save the picture again"

@@ -153,38 +153,41 @@ def choose_aspect(tags: SpacingTags, spacing: Spacing | None) -> tuple[float, tu
 
 
 def users_spacing(
-    mm: tuple[float, float], stated: Spacing | None, aspect: float
+    mm: float | tuple[float, float], stated: Spacing | None, aspect: float
 ) -> tuple[Spacing, tuple[Notice, ...]]:
     """Return the spacing that the user gives, in place of the file's.
 
-    One number, which stands for both distances, is the shorter side of a pixel where the file says
-    that pixels are not square: the other one comes from leaving out rows or columns.
+    One number is the shorter side of a pixel where the file says that pixels are not square: the
+    other one comes from leaving out rows or columns. Two are taken as they are.
 
     Parameters
     ----------
     mm
-        Distance of rows and of columns, in mm.
+        Distance of rows and of columns, in mm, or one number.
     stated
         The file's own spacing, or None.
     aspect
         Height of a pixel over its width, by the file.
     """
-    row_mm, column_mm = mm
     notices: list[Notice] = []
-    if stated is not None:
-        if not _same(mm, (stated.row_mm, stated.column_mm)):
-            said = f"{stated.row_mm:.4g} x {stated.column_mm:.4g} mm ({stated.source})"
-            notices.append(_overridden(said))
-    elif row_mm == column_mm and row_mm * max(aspect, 1.0 / aspect) <= MAX_SPACING_MM:
-        row_mm, column_mm = row_mm * max(aspect, 1.0), column_mm * max(1.0 / aspect, 1.0)
-        if aspect != 1.0:
+    is_square = math.isclose(aspect, 1.0, rel_tol=SAME_SHAPE)
+    row_mm, column_mm = mm if isinstance(mm, tuple) else (mm, mm)
+    if not (isinstance(mm, tuple) or is_square):
+        longer_mm = mm * max(aspect, 1.0 / aspect)
+        if longer_mm <= MAX_SPACING_MM:
+            row_mm, column_mm = (longer_mm, mm) if aspect > 1.0 else (mm, longer_mm)
+            source = "PixelAspectRatio" if stated is None else stated.source
             notices.append(
                 notice(
                     NoticeCode.PIXEL_ASPECT,
-                    f"PixelAspectRatio says that pixels are {aspect:.4g} times as tall as wide; "
-                    "your spacing was taken for their shorter side",
+                    f"{source} says that pixels are {aspect:.4g} times as tall as wide; your "
+                    "spacing was taken for their shorter side (two numbers are taken as they are)",
                 )
             )
+    if stated is not None:
+        if not _same((row_mm, column_mm), (stated.row_mm, stated.column_mm)):
+            said = f"{stated.row_mm:.4g} x {stated.column_mm:.4g} mm ({stated.source})"
+            notices.append(_overridden(said))
     elif aspect != 1.0 and not math.isclose(row_mm / column_mm, aspect, rel_tol=SAME_SHAPE):
         notices.append(_overridden(f"pixels {aspect:.4g} times as tall as wide (PixelAspectRatio)"))
     return Spacing(row_mm, column_mm, source="user", plane="undetermined"), tuple(notices)

@@ -1,5 +1,6 @@
 """One page of a TIFF -> a decoded picture: which samples of a pixel are grey, colour, opacity."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from lesionscan.reading.errors import UnreadableFileError, damaged
 from lesionscan.reading.picture import Picture, black_and_white, check_size, several_pictures
 from lesionscan.reading.raster_parts import check_tiff_segments
 from lesionscan.reading.tiff_limits import check_page
+from lesionscan.reading.tiff_pages import TiffPicture
 
 _ORIENTATION = 0x0112
 
@@ -31,15 +33,13 @@ _MOST_SAMPLES = 5
 """Colour, opacity, and one more; pages of more are stacks of pictures."""
 
 
-def tiff_picture(
-    page: tifffile.TiffPage | tifffile.TiffFrame, *, file_bytes: int, max_megapixels: float
-) -> Picture:
-    """Decode one page of a TIFF.
+def tiff_picture(one: TiffPicture, *, file_bytes: int, max_megapixels: float) -> Picture:
+    """Decode one picture of a TIFF.
 
     Parameters
     ----------
-    page
-        The page; the file is open.
+    one
+        Which; the file is open.
     file_bytes
         The file's length.
     max_megapixels
@@ -50,8 +50,7 @@ def tiff_picture(
     UnreadableFileError
         Where the page is no picture of a radiograph, or not whole.
     """
-    if isinstance(page, tifffile.TiffFrame):  # a page that is like the one before
-        page = page.aspage()
+    page = one.page
     check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
     if page.bitspersample == 1:
         raise black_and_white()
@@ -59,9 +58,25 @@ def tiff_picture(
         raise several_pictures()
     check_page(page, max_megapixels=max_megapixels)
     doubtful = check_tiff_segments(page, file_bytes)
-    picture = _sorted_out(page, _channels_last(page, page.asarray()))
+    array = page.asarray() if one.number == 0 else _behind(page, one.number)
+    picture = _sorted_out(page, _channels_last(page, array))
     orientation = page.tags.valueof(_ORIENTATION, default=1)
-    return replace(picture, turned=orientation not in (0, 1), doubtful=doubtful)
+    return replace(
+        picture,
+        turned=orientation not in (0, 1),
+        doubtful=doubtful,
+        notices=(*picture.notices, *one.notices),
+    )
+
+
+def _behind(page: tifffile.TiffPage, number: int) -> NDArray[Any]:
+    """Return an uncompressed picture that lies so many pictures behind that of a page."""
+    array: NDArray[Any] = page.parent.filehandle.read_array(
+        np.dtype(page.dtype).newbyteorder(page.parent.byteorder),
+        math.prod(page.shape),
+        page.dataoffsets[0] + number * page.nbytes,
+    )
+    return array.reshape(page.shape)
 
 
 def _channels_last(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:

@@ -44,7 +44,7 @@ _COMPRESSIONS = frozenset(
 JPEG or JPEG 2000 claims is compared with the segment's (`raster_parts`)."""
 
 
-def check_directories(stream: BinaryIO, *, pages: int) -> None:
+def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None) -> None:
     """Refuse directories that hold more than those of a radiograph, before they are parsed.
 
     Parameters
@@ -53,6 +53,8 @@ def check_directories(stream: BinaryIO, *, pages: int) -> None:
         The file; it is moved.
     pages
         How many directories will be looked at.
+    start
+        Where the first one is; None for that of the file.
 
     Raises
     ------
@@ -67,6 +69,7 @@ def check_directories(stream: BinaryIO, *, pages: int) -> None:
     entry_bytes = 20 if big else 12
     try:
         (at,) = struct.unpack_from(order + next_form, head, 8 if big else 4)
+        at = at if start is None else start
         values = size = 0
         for _ in range(pages):
             if not at:
@@ -76,8 +79,8 @@ def check_directories(stream: BinaryIO, *, pages: int) -> None:
             if tags > _MOST_TAGS:
                 raise _too_many("tags")
             entries = stream.read(tags * entry_bytes)
-            for start in range(0, len(entries), entry_bytes):
-                _tag, kind, count = struct.unpack_from(order + entry_form, entries, start)
+            for entry in range(0, len(entries), entry_bytes):
+                _tag, kind, count = struct.unpack_from(order + entry_form, entries, entry)
                 size += count * _TYPE_BYTES.get(kind, 1)
                 if kind not in _BYTE_TYPES:
                     values += count

@@ -23,10 +23,10 @@ import numpy as np
 from lesionscan import __version__
 from lesionscan.results.labels import Box, Labels, candidate_boxes
 from lesionscan.results.own_files import OwnFiles
-from lesionscan.results.record import DISCLAIMER, name_of
+from lesionscan.results.record import DISCLAIMER, ResultRecord
 
-Film: TypeAlias = tuple[Mapping[str, Any], Labels | None]
-"""A film's JSON, read back, and its label image; None for a film that failed."""
+Film: TypeAlias = tuple[ResultRecord, Labels | None]
+"""A film's result and its label image; None for a film that failed."""
 
 CATEGORY = {"id": 1, "name": "lytic lesion candidate"}
 
@@ -97,7 +97,7 @@ def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
         results.write("[")
         annotations, detections = _Items(dataset), _Items(results)
         for result, labels in films:
-            if labels is None or result["status"] != "ok":
+            if labels is None or result.status != "ok":
                 continue
             images.append(_image(len(images) + 1, result, _picture_name(result, used)))
             for found in _found(result, labels):
@@ -123,37 +123,37 @@ def _info() -> dict[str, str]:
     }
 
 
-def _picture_name(result: Mapping[str, Any], used: set[str]) -> str:
+def _picture_name(result: ResultRecord, used: set[str]) -> str:
     """Return what a film is called: as its file, with its number where that holds several.
 
     datumaro (CVAT's importer) takes the name without its ending for a picture's id, and refuses a
     data set that has one twice: so the ending stands behind the number, and once more behind a
     name that differs from another in its ending alone.
     """
-    source = result["input"]
-    ending = PurePosixPath(source["file"]).suffix or ".dcm"
-    name = name_of(result) + (ending if source["frames"] > 1 else "")
+    source = result.input
+    ending = PurePosixPath(source.file).suffix or ".dcm"
+    name = result.name + (ending if source.frames > 1 else "")
     while posixpath.splitext(name)[0] in used:
         name += ending
     used.add(posixpath.splitext(name)[0])
     return name
 
 
-def _image(number: int, result: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _image(number: int, result: ResultRecord, name: str) -> dict[str, Any]:
     return {
         "id": number,
         "file_name": name,
-        "width": result["image"]["columns"],
-        "height": result["image"]["rows"],
-        "frame": result["input"]["frame"],
+        "width": result.searched_image.columns,
+        "height": result.searched_image.rows,
+        "frame": result.input.frame,
     }
 
 
-def _found(result: Mapping[str, Any], labels: Labels) -> Iterator[dict[str, Any]]:
+def _found(result: ResultRecord, labels: Labels) -> Iterator[dict[str, Any]]:
     """Yield what an annotation says about each candidate, best first."""
     boxes = candidate_boxes(result, labels)
-    for candidate in result["candidates"]:
-        number = candidate["id"]
+    for candidate in result.candidates:
+        number = candidate.id
         rows, columns = boxes[number]
         lengths = run_lengths(labels, number, boxes[number])
         yield {
@@ -166,9 +166,9 @@ def _found(result: Mapping[str, Any], labels: Labels) -> Iterator[dict[str, Any]
                 rows.stop - rows.start,
             ],
             "iscrowd": 0,
-            "score": candidate["score"],
+            "score": candidate.score,
             "candidate_id": number,
-            "shown": candidate["shown"],
+            "shown": candidate.shown,
         }
 
 

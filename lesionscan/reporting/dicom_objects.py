@@ -4,20 +4,20 @@ They hold what the film's own header says of patient and study, since an archive
 nothing else that lesionscan writes does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.reporting.dicom_source import DicomObjectError, read_source
+from lesionscan.results.record import ResultRecord
 
 __all__ = ["DicomObjectError", "segmentation", "structured_report"]
 
 
-def structured_report(source: Path, result: Mapping[str, Any]) -> bytes:
+def structured_report(source: Path, result: ResultRecord) -> bytes:
     """Make a Comprehensive SR (TID 1500) of the candidates shown, each with outline and measures.
 
     A film without shown candidates gives a report that says so.
@@ -27,7 +27,7 @@ def structured_report(source: Path, result: Mapping[str, Any]) -> bytes:
     source
         The film, a DICOM file of one frame.
     result
-        Its result, as read back from the JSON.
+        Its result.
 
     Returns
     -------
@@ -45,9 +45,7 @@ def structured_report(source: Path, result: Mapping[str, Any]) -> bytes:
     return report_bytes(read_source(source, result), result)
 
 
-def segmentation(
-    source: Path, result: Mapping[str, Any], labels: NDArray[np.uint16]
-) -> bytes | None:
+def segmentation(source: Path, result: ResultRecord, labels: NDArray[np.uint16]) -> bytes | None:
     """Make a binary Segmentation with one segment for every candidate shown, best first.
 
     Parameters
@@ -55,7 +53,7 @@ def segmentation(
     source
         The film, a DICOM file of one frame.
     result
-        Its result, as read back from the JSON.
+        Its result.
     labels
         uint16 (rows, cols), the labels picture: 0 for background, else the number of a candidate.
 

@@ -3,7 +3,7 @@
 Imports highdicom, so it is imported only where a report is wanted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,11 +23,11 @@ from lesionscan.reporting.dicom_words import (
     SCHEME,
     Maker,
     evaluations,
-    shown,
     side,
     site,
     tracking_id,
 )
+from lesionscan.results.record import CandidateRecord, ResultRecord
 
 _SERIES_NUMBER = 9001
 """High, so that viewers list the series behind the films; an SR must have one."""
@@ -78,7 +78,7 @@ _MM_SUFFIX = {"area": "mm2", "length": "mm"}
 _MM_UNIT = {"area": codes.UCUM.SquareMillimeter, "length": codes.UCUM.Millimeter}
 
 
-def report_bytes(film: SourceFilm, result: Mapping[str, Any]) -> bytes:
+def report_bytes(film: SourceFilm, result: ResultRecord) -> bytes:
     """Return the report's file.
 
     Parameters
@@ -86,10 +86,10 @@ def report_bytes(film: SourceFilm, result: Mapping[str, Any]) -> bytes:
     film
         The film that the result is about.
     result
-        The result, as read back from its JSON.
+        The result.
     """
     maker = Maker.of(result)
-    outlines = [outline(candidate["contour_px"]) for candidate in shown(result)]
+    outlines = [outline(candidate.contour_px) for candidate in result.shown]
     longest = max((len(points) for points in outlines), default=0)
     report = sr.ComprehensiveSR(
         evidence=[film.anonymous()],
@@ -137,12 +137,12 @@ def outline(contour_px: Sequence[Sequence[int]]) -> NDArray[np.float64]:
 
 
 def _content(
-    film: SourceFilm, result: Mapping[str, Any], outlines: Sequence[NDArray[np.float64]]
+    film: SourceFilm, result: ResultRecord, outlines: Sequence[NDArray[np.float64]]
 ) -> Any:  # noqa: ANN401 - highdicom is not known to the type checker
     maker = Maker.of(result)
     groups = [
         _group(film, result, candidate, points)
-        for candidate, points in zip(shown(result), outlines, strict=True)
+        for candidate, points in zip(result.shown, outlines, strict=True)
     ]
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(
@@ -165,33 +165,33 @@ def _content(
     return report
 
 
-def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
+def _remarks(result: ResultRecord) -> Iterator[str]:
     """Say of the whole film what a reader of the report must know."""
-    yield result["disclaimer"]
-    yield f"{len(shown(result))} of {len(result['candidates'])} ranked candidates are reported."
-    if not result["bone"]["assessed"]:
+    yield result.disclaimer
+    yield f"{len(result.shown)} of {len(result.candidates)} ranked candidates are reported."
+    if result.bone is None or not result.bone.assessed:
         yield "The bone could not be outlined well enough, so the film was not searched."
-    image = result["image"]
-    if image["spacing_mm"] is None:
+    image = result.searched_image
+    if image.spacing_mm is None:
         yield "The film gives no spacing that can be believed: sizes are in pixels."
         return
-    calibrated = "calibrated" if image["spacing_calibrated"] else "not calibrated"
+    calibrated = "calibrated" if image.spacing_calibrated else "not calibrated"
     yield (
-        f"Millimetres hold in the plane: {image['spacing_plane']} "
-        f"({image['spacing_source']}, {calibrated} for magnification)."
+        f"Millimetres hold in the plane: {image.spacing_plane} "
+        f"({image.spacing_source}, {calibrated} for magnification)."
     )
 
 
 def _group(
     film: SourceFilm,
-    result: Mapping[str, Any],
-    candidate: Mapping[str, Any],
+    result: ResultRecord,
+    candidate: CandidateRecord,
     points: NDArray[np.float64],
 ) -> Any:  # noqa: ANN401
     """Return the measurement group of one candidate."""
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
-            uid=film.derived_uid("candidate", candidate["id"]), identifier=tracking_id(candidate)
+            uid=film.derived_uid("candidate", candidate.id), identifier=tracking_id(candidate)
         ),
         referenced_region=sr.ImageRegion(
             graphic_type="POLYLINE",
@@ -232,25 +232,25 @@ def _algorithm(maker: Maker) -> Any:  # noqa: ANN401
     )
 
 
-def _measurements(candidate: Mapping[str, Any]) -> Iterator[Any]:
+def _measurements(candidate: CandidateRecord) -> Iterator[Any]:
     """Yield what was measured, in mm where the result has mm, else in pixels; null is left out."""
     for measure in _MEASURES:
         if measure.kind == "ratio":
-            value, unit = candidate[measure.name], codes.UCUM.NoUnits
+            value, unit = getattr(candidate, measure.name), codes.UCUM.NoUnits
         else:
-            value = candidate[f"{measure.name}_{_MM_SUFFIX[measure.kind]}"]
+            value = getattr(candidate, f"{measure.name}_{_MM_SUFFIX[measure.kind]}")
             unit = _MM_UNIT[measure.kind]
             if value is None:
-                value, unit = candidate[f"{measure.name}_px"], _PIXELS
+                value, unit = getattr(candidate, f"{measure.name}_px"), _PIXELS
         if value is not None:
             yield sr.Measurement(measure.code, float(value), unit)
 
 
-def _doubts_and_signs(candidate: Mapping[str, Any]) -> Iterator[str]:
-    if candidate["flags"]:
-        yield f"Doubts about these numbers: {', '.join(candidate['flags'])}."
-    for sign in candidate["signs"]:
-        yield sign["text"] if sign["speaks"] == "neither" else f"{sign['speaks']}: {sign['text']}"
+def _doubts_and_signs(candidate: CandidateRecord) -> Iterator[str]:
+    if candidate.flags:
+        yield f"Doubts about these numbers: {', '.join(candidate.flags)}."
+    for sign in candidate.signs:
+        yield sign.text if sign.speaks == "neither" else f"{sign.speaks}: {sign.text}"
 
 
 def _comment(text: str) -> Any:  # noqa: ANN401

@@ -3,7 +3,6 @@
 Imports highdicom, so it is imported only where a segmentation is wanted.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,10 @@ from lesionscan.reporting.dicom_words import (
     FAMILY,
     FINDING,
     Maker,
-    shown,
     site,
     tracking_id,
 )
+from lesionscan.results.record import ResultRecord
 
 _SERIES_NUMBER = 9002
 """Behind the reports' (`dicom_report`)."""
@@ -47,7 +46,7 @@ _OF_THE_FILM = (
 
 
 def segmentation_bytes(
-    film: SourceFilm, result: Mapping[str, Any], labels: NDArray[np.uint16]
+    film: SourceFilm, result: ResultRecord, labels: NDArray[np.uint16]
 ) -> bytes | None:
     """Return the segmentation's file, None where no candidate is shown.
 
@@ -56,7 +55,7 @@ def segmentation_bytes(
     film
         The film that the result is about.
     result
-        The result, as read back from its JSON.
+        The result.
     labels
         uint16 (rows, cols), the labels picture.
 
@@ -91,7 +90,7 @@ def segmentation_bytes(
 
 
 def _segments(
-    film: SourceFilm, result: Mapping[str, Any], labels: NDArray[np.uint16]
+    film: SourceFilm, result: ResultRecord, labels: NDArray[np.uint16]
 ) -> NDArray[np.uint8] | None:
     """Return uint8 (rows, cols), the shown candidates numbered from 1 on; None without any."""
     if labels.shape != (film.rows, film.columns):
@@ -99,7 +98,7 @@ def _segments(
             f"{film.path}: the film has {film.rows} x {film.columns} pixels and the labels picture "
             f"{' x '.join(str(size) for size in labels.shape)}; scan the film again"
         )
-    ids = [candidate["id"] for candidate in shown(result)]
+    ids = [candidate.id for candidate in result.shown]
     number_of = np.zeros(max(int(labels.max()), *ids, 0) + 1, np.uint8)  # at most 100 candidates
     number_of[ids] = np.arange(1, len(ids) + 1)
     segments = number_of[labels]
@@ -112,7 +111,7 @@ def _segments(
     return segments if ids else None
 
 
-def _descriptions(film: SourceFilm, result: Mapping[str, Any], maker: Maker) -> list[Any]:
+def _descriptions(film: SourceFilm, result: ResultRecord, maker: Maker) -> list[Any]:
     algorithm = AlgorithmIdentificationSequence(
         name="lesionscan", family=FAMILY, version=maker.version, parameters=dict(maker.parameters)
     )
@@ -124,11 +123,11 @@ def _descriptions(film: SourceFilm, result: Mapping[str, Any], maker: Maker) -> 
             segmented_property_type=FINDING,
             algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
-            tracking_uid=film.derived_uid("candidate", candidate["id"]),
+            tracking_uid=film.derived_uid("candidate", candidate.id),
             tracking_id=tracking_id(candidate),
             anatomic_regions=[site(film.tags)],
         )
-        for number, candidate in enumerate(shown(result), start=1)
+        for number, candidate in enumerate(result.shown, start=1)
     ]
 
 

@@ -8,10 +8,8 @@ the object beside its film is therefore copied here, as it stands in the film, o
 import hashlib
 import io
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
@@ -32,6 +30,7 @@ from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.pixel_format import MAX_CELL_BYTES
 from lesionscan.reading.sniff import HEAD_BYTES, file_format
+from lesionscan.results.record import ResultRecord
 from lesionscan.results.sealed import sha256_of
 
 _FILM_CLASSES = (
@@ -163,7 +162,7 @@ def derived_uid(*parts: object) -> UID:
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
-def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
+def read_source(path: Path, result: ResultRecord) -> SourceFilm:
     """Read the header of the film that a result is about.
 
     Parameters
@@ -171,7 +170,7 @@ def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
     path
         Its file.
     result
-        The result, as read back from its JSON.
+        The result.
 
     Raises
     ------
@@ -179,7 +178,7 @@ def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
         When the film was not searched, is not the one that was, is no DICOM file, has several
         frames, or does not say which instance of what it is.
     """
-    if result["status"] != "ok":
+    if result.status != "ok":
         raise DicomObjectError(
             f"{path}: no DICOM object can be made of a film that could not be searched; "
             "see the error in its JSON"
@@ -191,7 +190,7 @@ def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
             f"{path}: the film cannot be read ({error.strerror or 'no reason given'}); "
             "DICOM objects need it beside its result, so bring it back"
         ) from error
-    if sha256_of(data) != result["input"]["sha256"]:
+    if sha256_of(data) != result.input.sha256:
         raise DicomObjectError(
             f"{path}: this is not the file that was searched, or it was changed since; "
             "scan it again"
@@ -204,15 +203,15 @@ def read_source(path: Path, result: Mapping[str, Any]) -> SourceFilm:
     return _film(path, _header(path, data, result), result)
 
 
-def _header(path: Path, data: bytes, result: Mapping[str, Any]) -> Tags:
-    image = result["image"]
+def _header(path: Path, data: bytes, result: ResultRecord) -> Tags:
+    image = result.searched_image
     irregular: list[str] = []
     try:
         with silenced_pydicom(irregular):
             file = open_dicom(
                 io.BytesIO(data),
                 irregular,
-                max_pixel_bytes=image["rows"] * image["columns"] * MAX_CELL_BYTES,
+                max_pixel_bytes=image.rows * image.columns * MAX_CELL_BYTES,
             )
     except UnreadableFileError as error:
         raise DicomObjectError(
@@ -221,12 +220,12 @@ def _header(path: Path, data: bytes, result: Mapping[str, Any]) -> Tags:
     return file.tags
 
 
-def _film(path: Path, tags: Tags, result: Mapping[str, Any]) -> SourceFilm:
+def _film(path: Path, tags: Tags, result: ResultRecord) -> SourceFilm:
     with silenced_pydicom(tags.irregular):
         frames = tags.integer("NumberOfFrames") or 1
         sop_class = tags.code("SOPClassUID")
         known = uids(tags.code)
-    if max(frames, result["input"]["frames"]) > 1:
+    if max(frames, result.input.frames) > 1:
         raise DicomObjectError(
             f"{path}: DICOM objects are made of films of one frame, and this file holds several; "
             "split it into single frames first"
@@ -250,9 +249,9 @@ def _film(path: Path, tags: Tags, result: Mapping[str, Any]) -> SourceFilm:
         series_uid=series_uid,
         study_uid=study_uid,
         sop_class=UID(sop_class),
-        rows=result["image"]["rows"],
-        columns=result["image"]["columns"],
-        seal=result["seal_sha256"],
+        rows=result.searched_image.rows,
+        columns=result.searched_image.columns,
+        seal=result.seal_sha256,
     )
 
 

@@ -12,6 +12,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
+from lesionscan.results.record import CandidateRecord, ResultRecord
 
 SCHEME = "99LESIONSCAN"
 """Designator of our own codes; private ones begin with 99 (PS3.16 8)."""
@@ -61,11 +62,11 @@ class Maker:
     parameters: Mapping[str, str]
 
     @classmethod
-    def of(cls, result: Mapping[str, Any]) -> "Maker":
-        """Return the maker that a JSON read back names."""
-        tool = result["tool"]
+    def of(cls, result: ResultRecord) -> "Maker":
+        """Return the maker that a result names."""
+        tool = result.tool
         names = ("settings_sha256", "scorer_sha256")
-        return cls(version=tool["version"], parameters={name: tool[name] for name in names})
+        return cls(version=tool.version, parameters={name: getattr(tool, name) for name in names})
 
     @property
     def serial(self) -> str:
@@ -86,27 +87,23 @@ class Maker:
         }
 
 
-def shown(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the candidates that objects are made of, best first."""
-    return [candidate for candidate in result["candidates"] if candidate["shown"]]
-
-
-def tracking_id(candidate: Mapping[str, Any]) -> str:
+def tracking_id(candidate: CandidateRecord) -> str:
     """Return the words by which a candidate is known in every object."""
-    return f"candidate {candidate['id']}"
+    return f"candidate {candidate.id}"
 
 
-def evaluations(candidate: Mapping[str, Any]) -> Iterator[tuple[Code, Code]]:
+def evaluations(candidate: CandidateRecord) -> Iterator[tuple[Code, Code]]:
     """Yield (what, which word) of a candidate's place and cortex; what is not known is left out.
 
-    SNOMED CT where its topographical modifiers (PS3.16 CID 2) have the word.
+    SNOMED CT where it has the word (PS3.16 CID 2 and CID 3491).
     """
-    place = candidate["location"] or {}
-    for name, words, word in (
-        (_THIRD, _THIRDS, place.get("third")),
-        (_POSITION, _POSITIONS, place.get("position")),
-        (_SCALLOPING, _SCALLOPINGS, candidate["scalloping_band"]),
-    ):
+    place = candidate.location
+    said: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
+        (_THIRD, _THIRDS, None if place is None else place.third),
+        (_POSITION, _POSITIONS, None if place is None else place.position),
+        (_SCALLOPING, _SCALLOPINGS, candidate.scalloping_band),
+    )
+    for name, words, word in said:
         if word is not None:
             yield name, words[word]
 
@@ -125,8 +122,6 @@ def site(tags: Tags) -> Code:
     return Code(value, scheme, meaning) if fits else BONE
 
 
-def side(result: Mapping[str, Any]) -> Code | None:
+def side(result: ResultRecord) -> Code | None:
     """Return right or left, None where the film says neither or both."""
-    facts = result["acquisition"]
-    stated = facts.get("image_laterality") or facts.get("laterality")
-    return _SIDES.get(stated)
+    return _SIDES.get(result.side or "")

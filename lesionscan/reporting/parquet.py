@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -38,7 +38,7 @@ class _ParquetTable:
 
 
 @contextmanager
-def parquet_writer(stream: BinaryIO, columns: Sequence[Column]) -> Iterator[RowWriter]:
+def parquet_writer(stream: BinaryIO, columns: Sequence[Column[Any]]) -> Iterator[RowWriter]:
     """Write a table as rows come.
 
     Parameters

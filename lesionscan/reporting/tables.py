@@ -6,7 +6,7 @@ the parts of a pair spelled out; lists are joined by ";", a reason is its term a
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from lesionscan.detection.measurements import (
     MEASUREMENTS,
@@ -15,16 +15,15 @@ from lesionscan.detection.measurements import (
 )
 from lesionscan.detection.place import LOCATION_COLUMNS
 from lesionscan.results.csv_text import Cell
-from lesionscan.results.record import TEXT_FACTS
+from lesionscan.results.record import TEXT_FACTS, CandidateRecord, ResultRecord
 
-Result: TypeAlias = Mapping[str, Any]
-"""One per-image result as read from its JSON."""
-Candidate: TypeAlias = Mapping[str, Any]
-"""One of its candidates."""
+Listed: TypeAlias = tuple[ResultRecord, CandidateRecord]
+"""A candidate with the result that lists it."""
+RowT = TypeVar("RowT", ResultRecord, Listed)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[RowT]):
     """A column of a table.
 
     Attributes
@@ -34,59 +33,49 @@ class Column:
     kind
         What its cells hold, where they are not empty.
     of
-        Result and candidate -> the cell; the candidate is empty in the table of films.
+        What the row is about -> the cell.
     """
 
     name: str
     kind: type[str] | type[bool] | type[int] | type[float]
-    of: Callable[[Result, Candidate], Cell]
+    of: Callable[[RowT], Cell]
 
 
-def image_row(result: Result) -> tuple[Cell, ...]:
+def image_row(result: ResultRecord) -> tuple[Cell, ...]:
     """Return the row of the table of films for one result."""
-    return tuple(column.of(result, _NOTHING) for column in IMAGE_TABLE)
+    return tuple(column.of(result) for column in IMAGE_TABLE)
 
 
-def candidate_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+def candidate_rows(result: ResultRecord) -> Iterator[tuple[Cell, ...]]:
     """Yield the rows of the table of candidates for one result, best candidate first."""
-    for candidate in result["candidates"]:
-        yield tuple(column.of(result, candidate) for column in CANDIDATE_TABLE)
+    for candidate in result.candidates:
+        yield tuple(column.of((result, candidate)) for column in CANDIDATE_TABLE)
 
 
-_NOTHING: Mapping[str, Any] = {}
-
-
-def _in(part: str, key: str) -> Callable[[Result, Candidate], Cell]:
+def _in(part: str, name: str) -> Callable[[ResultRecord], Cell]:
     """Return what reads a value in a part of the result that may be missing."""
-    return lambda result, _: (result[part] or _NOTHING).get(key)
+    return lambda result: getattr(getattr(result, part), name, None)
 
 
-def _of_candidate(key: str) -> Callable[[Result, Candidate], Cell]:
-    return lambda _, candidate: candidate[key]
+def _fact(name: str) -> Callable[[ResultRecord], Cell]:
+    return lambda result: result.acquisition.get(name)
 
 
-def _in_location(key: str) -> Callable[[Result, Candidate], Cell]:
-    return lambda _, candidate: (candidate["location"] or _NOTHING).get(key)
+def _spacing(place: int) -> Callable[[ResultRecord], Cell]:
+    def of(result: ResultRecord) -> Cell:
+        image = result.image
+        return None if image is None or image.spacing_mm is None else image.spacing_mm[place]
+
+    return of
 
 
-def _part(key: str, place: int) -> Callable[[Result, Candidate], Cell]:
-    """Return what reads one number of a candidate's position or box; empty where it is null."""
-    return lambda _, candidate: None if candidate[key] is None else candidate[key][place]
-
-
-def _spacing(place: int) -> Callable[[Result, Candidate], Cell]:
-    return lambda result, _: ((result["image"] or _NOTHING).get("spacing_mm") or (None, None))[
-        place
-    ]
-
-
-def _if_searched(of: Callable[[Result], Cell]) -> Callable[[Result, Candidate], Cell]:
+def _if_searched(of: Callable[[ResultRecord], Cell]) -> Callable[[ResultRecord], Cell]:
     """Return what leaves the cell of a failed film empty."""
-    return lambda result, _: of(result) if result["status"] == "ok" else None
+    return lambda result: of(result) if result.status == "ok" else None
 
 
-def _best_score(result: Result) -> Cell:
-    return max((candidate["score"] for candidate in result["candidates"]), default=None)
+def _best_score(result: ResultRecord) -> Cell:
+    return max((candidate.score for candidate in result.candidates), default=None)
 
 
 _KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
@@ -98,16 +87,40 @@ _KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
 }
 """What the parts of a place are; the others are words."""
 
-_FILM = (
+
+def _of_film(column: Column[ResultRecord]) -> Column[Listed]:
+    """Return a column of the table of films for the table of candidates."""
+    return Column(column.name, column.kind, lambda listed: column.of(listed[0]))
+
+
+def _of_candidate(name: str) -> Callable[[Listed], Cell]:
+    return lambda listed: getattr(listed[1], name)
+
+
+def _in_location(name: str) -> Callable[[Listed], Cell]:
+    return lambda listed: getattr(listed[1].location, name, None)
+
+
+def _part(name: str, place: int) -> Callable[[Listed], Cell]:
+    """Return what reads one number of a candidate's position or box; empty where it is null."""
+
+    def of(listed: Listed) -> Cell:
+        values = getattr(listed[1], name)
+        return None if values is None else values[place]
+
+    return of
+
+
+_FILM: tuple[Column[ResultRecord], ...] = (
     Column("file", str, _in("input", "file")),
     Column("frame", int, _in("input", "frame")),
 )
-_DISCLAIMER = Column("disclaimer", str, lambda result, _: result["disclaimer"])
+_DISCLAIMER: Column[ResultRecord] = Column("disclaimer", str, lambda result: result.disclaimer)
 
-IMAGE_TABLE = (
+IMAGE_TABLE: tuple[Column[ResultRecord], ...] = (
     *_FILM,
     Column("sha256", str, _in("input", "sha256")),
-    Column("status", str, lambda result, _: result["status"]),
+    Column("status", str, lambda result: result.status),
     Column("error_code", str, _in("error", "code")),
     Column("error_message", str, _in("error", "message")),
     Column("rows", int, _in("image", "rows")),
@@ -119,27 +132,23 @@ IMAGE_TABLE = (
     Column("spacing_calibrated", bool, _in("image", "spacing_calibrated")),
     Column("photometric_interpretation", str, _in("image", "photometric_interpretation")),
     Column("polarity", str, _in("image", "polarity")),
-    *(Column(name, str, _in("acquisition", name)) for name in TEXT_FACTS),
+    *(Column(name, str, _fact(name)) for name in TEXT_FACTS),
     Column("bone_confidence", float, _in("bone", "confidence")),
     Column("assessed", bool, _in("bone", "assessed")),
-    Column("candidates", int, _if_searched(lambda result: len(result["candidates"]))),
-    Column(
-        "candidates_shown",
-        int,
-        _if_searched(lambda result: sum(one["shown"] for one in result["candidates"])),
-    ),
+    Column("candidates", int, _if_searched(lambda result: len(result.candidates))),
+    Column("candidates_shown", int, _if_searched(lambda result: len(result.shown))),
     Column("best_score", float, _if_searched(_best_score)),
     Column(
         "warnings",
         str,
-        lambda result, _: ";".join(warning["code"] for warning in result["warnings"]),
+        lambda result: ";".join(warning.code for warning in result.warnings),
     ),
     _DISCLAIMER,
 )
 """Columns of images.csv."""
 
-CANDIDATE_TABLE = (
-    *_FILM,
+CANDIDATE_TABLE: tuple[Column[Listed], ...] = (
+    *map(_of_film, _FILM),
     Column("id", int, _of_candidate("id")),
     Column("score", float, _of_candidate("score")),
     Column("shown", bool, _of_candidate("shown")),
@@ -156,18 +165,15 @@ CANDIDATE_TABLE = (
         Column(name, _KINDS.get(key, str), _in_location(key))
         for name, key in LOCATION_COLUMNS.items()
     ),
-    Column("flags", str, lambda _, candidate: ";".join(candidate["flags"])),
+    Column("flags", str, lambda listed: ";".join(listed[1].flags)),
     Column(
         "reasons",
         str,
-        lambda _, candidate: ";".join(
-            f"{reason['term']}={reason['effect']}" for reason in candidate["reasons"]
-        ),
+        lambda listed: ";".join(f"{reason.term}={reason.effect}" for reason in listed[1].reasons),
     ),
-    _DISCLAIMER,
+    _of_film(_DISCLAIMER),
 )
 """Columns of candidates.csv."""
 
-IMAGE_COLUMNS, CANDIDATE_COLUMNS = (
-    tuple(column.name for column in table) for table in (IMAGE_TABLE, CANDIDATE_TABLE)
-)
+IMAGE_COLUMNS = tuple(column.name for column in IMAGE_TABLE)
+CANDIDATE_COLUMNS = tuple(column.name for column in CANDIDATE_TABLE)

@@ -153,6 +153,30 @@ def write_bytes(
             os.fsync(stream.fileno())
 
 
+def create_private(path: Path, data: bytes) -> None:
+    """Write a small new file that only its owner can read (mode 0600), such as a key.
+
+    Parameters
+    ----------
+    path
+        The file; whatever stands there already stays as it is.
+    data
+        What to write.
+
+    Raises
+    ------
+    OutputError
+        When it is there already, or cannot be written.
+    """
+    try:
+        with os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise explain(error, path, otherwise="name another file") from error
+
+
 def link_or_copy(
     source: Path,
     target: Path,

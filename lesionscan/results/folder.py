@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lesionscan.results.atomic import link_or_copy, refuse_links, remove, write_bytes
 from lesionscan.results.exported import (
@@ -19,7 +18,13 @@ from lesionscan.results.exported import (
 )
 from lesionscan.results.own_files import NotOwnError, claim_film, is_claimed
 from lesionscan.results.paths import ResultPaths, read_file
-from lesionscan.results.record import ToolRecord, name_of, parse_result, result_name
+from lesionscan.results.record import (
+    PicturesRecord,
+    ResultRecord,
+    ToolRecord,
+    parse_record,
+    result_name,
+)
 from lesionscan.results.sealed import is_sealed, sha256_of
 
 
@@ -47,12 +52,7 @@ class Origin:
         return all(one.encode("ascii") in data for one in hashes)
 
 
-def tool_of(result: Mapping[str, Any]) -> ToolRecord:
-    """Return what a JSON read back says that it was made with."""
-    return ToolRecord(**result["tool"])
-
-
-def read_result(out: Path, name: str, *, contours: bool = False) -> dict[str, Any] | None:
+def read_result(out: Path, name: str) -> ResultRecord | None:
     """Read a film's JSON back.
 
     Parameters
@@ -61,21 +61,19 @@ def read_result(out: Path, name: str, *, contours: bool = False) -> dict[str, An
         The output folder.
     name
         Name of its results, without endings.
-    contours
-        As for `parse_result`.
 
     Returns
     -------
-    dict or None
-        The JSON; None where there is none, or it does not fit the record or the name.
+    ResultRecord or None
+        None where there is none, or it does not fit the record or the name.
     """
     data = read_file(ResultPaths.of(out, name).record)
-    return None if data is None else _parsed(data, name, contours=contours)
+    return None if data is None else _parsed(data, name)
 
 
-def _parsed(data: bytes, name: str, *, contours: bool = False) -> dict[str, Any] | None:
-    result = parse_result(data, contours=contours)
-    return result if result is not None and name_of(result) == name else None
+def _parsed(data: bytes, name: str) -> ResultRecord | None:
+    result = parse_record(data)
+    return result if result is not None and result.name == name else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,12 @@ class FoundResults:
     Attributes
     ----------
     whole
-        Those that can be kept: the JSON as it was read back.
+        Those that can be kept.
     altered
         The numbers of those whose JSON or pictures are no longer what was written.
     """
 
-    whole: dict[int, dict[str, Any]]
+    whole: dict[int, ResultRecord]
     altered: set[int]
 
 
@@ -113,7 +111,7 @@ def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
     # any page's result says how many there are, also that of one which failed
     first = read_result(out, result_name(made.file, 1, 2))
     if first is not None:
-        for number in range(1, min(first["input"]["frames"], at_most) + 1):
+        for number in range(1, min(first.input.frames, at_most) + 1):
             _look(out, result_name(made.file, number, 2), made, number, found)
     return found
 
@@ -129,8 +127,8 @@ def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) 
         if made.is_named_in(data):
             found.altered.add(number)
         return
-    same = result["input"]["sha256"] == made.sha256 and made.tool.found_alike(tool_of(result))
-    if result["status"] != "ok" or not same:
+    same = result.input.sha256 == made.sha256 and made.tool.found_alike(result.tool)
+    if result.status != "ok" or not same:
         return
     if not (is_sealed(data) and _has(paths, result, _RESULTS)):
         found.altered.add(number)
@@ -157,15 +155,15 @@ def is_whole(out: Path, name: str) -> bool:
     result = None if data is None else _parsed(data, name)
     if data is None or result is None or not is_sealed(data):
         return False
-    return result["status"] != "ok" or _has(paths, result, (*_RESULTS, *_PAGE))
+    return result.status != "ok" or _has(paths, result, (*_RESULTS, *_PAGE))
 
 
-def _has(paths: ResultPaths, result: Mapping[str, Any], hashes: Sequence[str]) -> bool:
+def _has(paths: ResultPaths, result: ResultRecord, hashes: Sequence[str]) -> bool:
     """Say whether files are as the JSON says that they were written."""
-    pictures = result["pictures"]
-    for name in set(hashes).intersection(_expected(pictures)):
+    promised = _expected(result.pictures)
+    for name in set(hashes).intersection(promised):
         data = read_file(_picture_path(paths, name))
-        if data is None or sha256_of(data) != pictures[name]:
+        if data is None or sha256_of(data) != promised[name]:
             return False
     return True
 
@@ -174,7 +172,7 @@ def _picture_path(paths: ResultPaths, hash_name: str) -> Path:
     return paths.pictures[hash_name.removesuffix("_sha256")]
 
 
-def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
+def expected_paths(paths: ResultPaths, result: ResultRecord) -> list[Path]:
     """Return where the files of a film are that its JSON promises, exports apart.
 
     Parameters
@@ -182,15 +180,16 @@ def expected_paths(paths: ResultPaths, result: Mapping[str, Any]) -> list[Path]:
     paths
         Where its results stand.
     result
-        The JSON, read back.
+        The result.
     """
-    if result["status"] != "ok":
+    if result.status != "ok":
         return []
-    return [_picture_path(paths, name) for name in _expected(result["pictures"])]
+    return [_picture_path(paths, name) for name in _expected(result.pictures)]
 
 
-def _expected(pictures: Mapping[str, Any]) -> list[str]:
-    return [name for name in (*_RESULTS, *_PAGE) if pictures[name] is not None]
+def _expected(pictures: PicturesRecord | None) -> dict[str, str]:
+    """Return the hashes of the pictures that there are, by their names in the JSON."""
+    return {} if pictures is None else pictures.model_dump(exclude_none=True)
 
 
 def write_result(
@@ -301,7 +300,7 @@ def _claim(paths: ResultPaths, name: str) -> None:
     claim_film(paths.out, name)
 
 
-def _own_result(paths: ResultPaths, name: str) -> dict[str, Any] | None:
+def _own_result(paths: ResultPaths, name: str) -> ResultRecord | None:
     """Return the JSON where it is sealed, and so vouches for what stands under its name."""
     data = read_file(paths.record)
     return _parsed(data, name) if data is not None and is_sealed(data) else None
@@ -336,7 +335,7 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
     if data is None:
         return False
     result = _parsed(data, name)
-    if result is not None and result["input"]["file"] != file:
+    if result is not None and result.input.file != file:
         return False
     if not ((result is not None and is_sealed(data)) or is_claimed(out, name)):
         return False

@@ -4,7 +4,6 @@ A label image holds one number a pixel, so candidates never overlap in it: where
 the one found first has kept the ground (`lesionscan.detection.regions`).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lesionscan.results.pictures import PictureError, read_grey
-from lesionscan.results.record import name_of
+from lesionscan.results.record import ResultRecord
 
 Labels: TypeAlias = NDArray[np.integer[Any]]
 """(rows, cols), 0 background, value = candidate id."""
@@ -49,13 +48,13 @@ def read_labels(path: Path, data: bytes | None = None) -> NDArray[np.uint16]:
         raise LabelsError(f"{path} {error}; {_AGAIN}") from error
 
 
-def candidate_boxes(result: Mapping[str, Any], labels: Labels) -> dict[int, Box]:
+def candidate_boxes(result: ResultRecord, labels: Labels) -> dict[int, Box]:
     """Return where each listed candidate's pixels lie, by its id, best candidate first.
 
     Parameters
     ----------
     result
-        The JSON of a film that was read, read back.
+        The result of a film that was searched.
     labels
         The film's label image.
 
@@ -64,22 +63,21 @@ def candidate_boxes(result: Mapping[str, Any], labels: Labels) -> dict[int, Box]
     LabelsError
         When the two do not belong together: another size, or a candidate without a pixel.
     """
-    said = (result["image"]["rows"], result["image"]["columns"])
+    said = (result.searched_image.rows, result.searched_image.columns)
     if labels.shape != said:
         rows, columns = labels.shape
         raise LabelsError(
-            f"{name_of(result)}: its labels picture has {rows} x {columns} pixels and its JSON "
+            f"{result.name}: its labels picture has {rows} x {columns} pixels and its JSON "
             f"says {said[0]} x {said[1]}; {_AGAIN}"
         )
     found = ndimage.find_objects(labels)
     boxes: dict[int, Box] = {}
-    for candidate in result["candidates"]:
-        number = candidate["id"]
+    for candidate in result.candidates:
+        number = candidate.id
         box = found[number - 1] if number <= len(found) else None
         if box is None:
             raise LabelsError(
-                f"{name_of(result)}: its labels picture has no pixel of candidate {number}; "
-                f"{_AGAIN}"
+                f"{result.name}: its labels picture has no pixel of candidate {number}; {_AGAIN}"
             )
         boxes[number] = box
     return boxes

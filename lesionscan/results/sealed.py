@@ -36,16 +36,25 @@ def sealed_json(record: BaseModel | Mapping[str, Any]) -> bytes:
 
 def is_sealed(data: bytes) -> bool:
     """Say whether a JSON file's bytes are those that `sealed_json` has made."""
-    sealed = re.search(_seal(rb"([0-9a-f]{64})"), data)
+    sealed = _SEALED.search(data)
     if sealed is None:
         return False
     unsealed = data[: sealed.start()] + _seal(b"") + data[sealed.end() :]
     return sealed[1].decode("ascii") == sha256_of(unsealed)
 
 
+def seal_in(data: bytes) -> str:
+    """Return the seal in a JSON file's bytes; "" without one."""
+    sealed = _SEALED.search(data)
+    return "" if sealed is None else sealed[1].decode("ascii")
+
+
 def _seal(value: bytes) -> bytes:
     # its quotation marks stand nowhere else: inside a text they would be escaped
     return b'"seal_sha256": "' + value + b'"'
+
+
+_SEALED = re.compile(_seal(rb"([0-9a-f]{64})"))
 
 
 def sha256_of(data: bytes) -> str:

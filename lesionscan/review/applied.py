@@ -1,13 +1,12 @@
 """Which films of a review still fit their results: nothing is applied to what has changed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lesionscan.files import RECORD_BYTES, read_bounded
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import name_of, parse_result
+from lesionscan.results.record import ImageRecord, ResultRecord, parse_record
 from lesionscan.results.sealed import is_sealed
 from lesionscan.review.outline import DrawnOn
 from lesionscan.review.record import FilmReviewRecord, ReviewRecord
@@ -96,13 +95,13 @@ def _reviewed(
         data = read_bounded(ResultPaths.of(results, name).record, max_bytes=RECORD_BYTES)
     except OSError as error:
         raise _RefusedError(_NO_RESULT) from error
-    result = parse_result(data)
-    if result is None or name_of(result) != name:
+    result = parse_record(data)
+    if result is None or result.name != name:
         raise _RefusedError(_NO_RESULT)
     film = _film(name, review, result)
-    if result["seal_sha256"] != review.result_sha256 or not is_sealed(data):
+    if result.seal_sha256 != review.result_sha256 or not is_sealed(data):
         raise _RefusedError(_CHANGED)
-    ids = {candidate["id"] for candidate in result["candidates"]}
+    ids = {candidate.id for candidate in result.candidates}
     if not {int(number) for number in review.candidates} <= ids:
         raise _RefusedError("the review decides about a candidate that its result does not have")
     if film.drawn_on is None and review.missed:
@@ -112,26 +111,21 @@ def _reviewed(
     return film
 
 
-def _film(name: str, review: FilmReviewRecord, result: Mapping[str, Any]) -> ReviewedFilm:
-    image, source = result["image"], result["input"]
-    body_part = result["acquisition"].get("body_part_examined")
+def _film(name: str, review: FilmReviewRecord, result: ResultRecord) -> ReviewedFilm:
+    image, source = result.image, result.input
     return ReviewedFilm(
         name=name,
         review=review,
-        file=source["file"],
-        frame=source["frame"],
-        frames=source["frames"],
-        sha256=source["sha256"],
+        file=source.file,
+        frame=source.frame,
+        frames=source.frames,
+        sha256=source.sha256,
         drawn_on=None if image is None else _drawn_on(image),
-        shown=tuple(one["id"] for one in result["candidates"] if one["shown"]),
-        labels_sha256=(result["pictures"] or {}).get("labels_sha256"),
-        body_part=body_part if isinstance(body_part, str) and body_part else None,
+        shown=tuple(one.id for one in result.shown),
+        labels_sha256=None if result.pictures is None else result.pictures.labels_sha256,
+        body_part=result.text("body_part_examined"),
     )
 
 
-def _drawn_on(image: Mapping[str, Any]) -> DrawnOn:
-    spacing = image["spacing_mm"]
-    return DrawnOn(
-        shape=(image["rows"], image["columns"]),
-        spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
-    )
+def _drawn_on(image: ImageRecord) -> DrawnOn:
+    return DrawnOn(shape=(image.rows, image.columns), spacing_mm=image.spacing_mm)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.run import RunError, listed_pictures
 from lesionscan.review.applied import ReviewedFilm, reviewed_films
 from lesionscan.review.record import ReviewError, ReviewRecord
-from lesionscan.review.tables import TABLE_NAMES, listed_pictures, write_tables
+from lesionscan.review.tables import TABLE_NAMES, write_tables
 from lesionscan.review.truth import ReviewedTruth, TruthSource, write_truth
 from lesionscan.review.truth_names import truth_names
 
@@ -73,9 +74,12 @@ def apply_review(
         raise ReviewError(f"{out} holds the tables of the run itself; name another --out")
     own = OwnFiles(out, below=results)
     own.check(TABLE_NAMES)
-    listed = listed_pictures(results)
-    reviewed, refused = reviewed_films(results, review, listed)
-    write_tables(results, reviewed, own)
+    try:
+        listed = set(listed_pictures(results))
+        reviewed, refused = reviewed_films(results, review, listed)
+        write_tables(results, reviewed, own)
+    except RunError as error:
+        raise ReviewError(str(error)) from error
     truth = None
     if films is not None:
         names = truth_names({file for file, _ in listed})

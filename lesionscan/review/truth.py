@@ -128,6 +128,36 @@ def write_truth(
     return truth
 
 
+def decided_lesions(
+    films: Sequence[ReviewedFilm],
+) -> tuple[dict[str, tuple[frozenset[int], int]], list[tuple[str, str]]]:
+    """Return the lesions of reviewed films without their outlines.
+
+    Parameters
+    ----------
+    films
+        Those whose review fits their result.
+
+    Returns
+    -------
+    lesions : dict
+        By the name of a film's results: ids of the candidates that are lesions, and the number of
+        lesions that no candidate marks.
+    left_out : list
+        Names of reviewed films that cannot be counted either way, and why.
+    """
+    lesions: dict[str, tuple[frozenset[int], int]] = {}
+    left_out: list[tuple[str, str]] = []
+    for film in films:
+        if not film.review.reviewed:
+            continue
+        if doubt := _doubt(film):
+            left_out.append((film.name, doubt))
+        else:
+            lesions[film.name] = frozenset(film.decided("accepted")), len(film.review.missed)
+    return lesions, left_out
+
+
 def _doubt(film: ReviewedFilm) -> str:
     """Return why a reviewed film cannot be counted either way; nothing where it can."""
     if film.frames > 1:

@@ -1,12 +1,12 @@
 """Read thousands of damaged files: fuzz_reader.py [--count 20000] [--seed 1] [--first 1].
 
-Sources are the DICOM files that pydicom and pydicom-data ship, declared to be radiographs so that
-their pixels are reached, and small PNG, JPEG and TIFF files made here. Each case is one of them
-with bytes flipped, tags dropped, lengths and sizes lied about, parts cut, doubled or swapped with
-another file's; seed and number decide everything. Every picture of every file is read in a worker
-process. A case is a fault when the worker dies, takes over 20 s, or raises anything but the
-reader's own error; its file is kept (--keep FOLDER). Exit status 1 where there are faults, or where
-a worker's memory ever exceeded --most-mb.
+Half of the sources are the DICOM files that pydicom and pydicom-data ship, declared to be
+radiographs so that their pixels are reached; the others are small PNG, JPEG and TIFF files made
+here. `damaged_files.py` makes and damages both; seed and number decide everything. Every picture of
+every file is read in a worker process, and with --search every twentieth is searched as well. A
+case is a fault when the worker dies, takes over --seconds, or raises anything but the reader's own
+error; its file is kept (--keep FOLDER). Exit status 1 where there are faults, or where a worker's
+memory ever exceeded --most-mb.
 
     fuzz_reader.py --halves [--places 200] [--seed 1]
 
@@ -16,40 +16,33 @@ happens more often than the codec explains.
 """
 
 import argparse
-import io
 import resource
 import sys
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import half_films
 import numpy as np
-import pydicom
-import tifffile
-from PIL import Image
-from pydicom.data import get_testdata_files
-from pydicom.dataset import Dataset
+from damaged_files import damaged_file
 
 from lesionscan.batch.pool import Limits, Loss, Work, run_jobs
 from lesionscan.codes import ErrorCode
+from lesionscan.detection.pipeline import find_candidates
 from lesionscan.reading import UnreadableFileError, open_radiographs
+from lesionscan.reading.frames import Frames
+from lesionscan.settings import Settings
 
 DoneT = TypeVar("DoneT")
 
-LARGEST_SOURCE = 300_000
-"""Bytes; longer files say nothing more, slower."""
 SECONDS = 20
-_LIES = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
-_VRS = (b"US", b"SS", b"DS", b"IS", b"SQ", b"FD", b"OW", b"OB", b"UN", b"LO", b"CS", b"XX")
-_NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
-            "SamplesPerPixel", "NumberOfFrames", "PlanarConfiguration")  # fmt: skip
+SEARCHED = 20
+"""Every so many files, since a search takes a hundred times as long as reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +78,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder for the files that made a fault")
     parser.add_argument("--most-mb", type=float, default=1024.0)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="more on a busy machine")
+    parser.add_argument("--search", action="store_true", help="one of twenty films as well")
     parser.add_argument("--halves", action="store_true", help="cut and hole whole films instead")
     parser.add_argument("--places", type=int, default=200, help="of each film and damage")
     options = parser.parse_args()
@@ -94,7 +89,8 @@ def main() -> int:
     endings: Counter[str] = Counter()
     peak_mb = 0.0
     faults = 0
-    work = Work(read_case, lost, Limits(seconds=SECONDS))
+    read = partial(read_case, search=options.search)
+    work = Work(read, lost, Limits(seconds=options.seconds))
     for _, (outcome,) in run_jobs(work, cases, workers=options.jobs, stopped=lambda: False):
         endings[outcome.ending] += 1
         peak_mb = max(peak_mb, outcome.peak_mb)
@@ -130,17 +126,17 @@ def lost(case: Case, loss: Loss) -> Outcome:
     return Outcome(case, f"{loss.code} ({loss.detail})")
 
 
-def read_case(case: Case) -> Iterator[Outcome]:
-    """Make a case's file and read every picture in it."""
+def read_case(case: Case, *, search: bool = False) -> Iterator[Outcome]:
+    """Make a case's file and read every picture in it, and search it where that is its turn."""
     data = damaged(case)
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        ending = _ending(Path(file.name))
+        ending = _ending(Path(file.name), search=search and case.number % SEARCHED == 0)
     yield Outcome(case, ending, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _ending(path: Path) -> str:
+def _ending(path: Path, *, search: bool) -> str:
     """Read and show every picture; return the worst ending of any."""
     with ExitStack() as stack:
         frames = _tried(lambda: stack.enter_context(open_radiographs(path)))
@@ -149,10 +145,16 @@ def _ending(path: Path) -> str:
         endings = [
             ending
             for number in range(1, frames.count + 1)
-            for look in (frames.read, frames.show)
+            for look in (frames.read, frames.show, *_searches(frames, search=search))
             if isinstance(ending := _tried(partial(look, number)), str)
         ]
     return next((one for one in endings if one.startswith("raised")), (*endings, "ok")[0])
+
+
+def _searches(frames: Frames, *, search: bool) -> tuple[Callable[[int], object], ...]:
+    """Return what searches a picture of a file, if it is to be searched."""
+    quick = Settings(search="quick")
+    return (lambda number: find_candidates(frames.read(number), quick),) if search else ()
 
 
 def _tried(look: Callable[[], DoneT]) -> DoneT | str:
@@ -166,139 +168,7 @@ def _tried(look: Callable[[], DoneT]) -> DoneT | str:
 
 def damaged(case: Case) -> bytes:
     """Return the bytes of a case."""
-    rng = np.random.default_rng((case.seed, case.number))
-    files = sources()
-    data = bytearray(files[rng.integers(len(files))])
-    for _ in range(rng.integers(1, 4)):
-        data = _DAMAGES[rng.integers(len(_DAMAGES))](data, rng)
-    return bytes(data)
-
-
-def _flip(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Change some bytes, anywhere or in the first part, where headers are."""
-    end = len(data) if rng.random() < 0.5 else min(len(data), 2000)
-    for place in rng.integers(0, max(1, end), rng.integers(1, 30)):
-        if place < len(data):
-            data[place] ^= int(rng.integers(1, 256))
-    return data
-
-
-def _lie(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Write an extreme number where a length or a size may stand."""
-    end = len(data) if rng.random() < 0.3 else min(len(data), 2500)
-    size = int(rng.choice([2, 4]))
-    value = int(rng.choice(_LIES)) & (256**size - 1)
-    place = int(rng.integers(0, max(1, end)))
-    little = rng.random() < 0.7
-    data[place : place + size] = value.to_bytes(size, "little" if little else "big")
-    return data
-
-
-def _cut(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """End early: anywhere, or within the header."""
-    end = len(data) if rng.random() < 0.6 else min(len(data), 2500)
-    return data[: int(rng.integers(0, end + 1))]
-
-
-def _move(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Leave a piece out, double it, or blank it."""
-    start = int(rng.integers(0, len(data) + 1))
-    piece = data[start : start + int(rng.integers(1, 400))]
-    what = rng.integers(3)
-    instead = (bytearray(), piece + piece, bytearray(len(piece)))[what]
-    data[start : start + len(piece)] = instead
-    return data
-
-
-def _mix(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Go on as another file."""
-    files = sources()
-    other = files[rng.integers(len(files))]
-    return data[: int(rng.integers(0, len(data) + 1))] + other[int(rng.integers(0, len(other))) :]
-
-
-def _retype(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Give an element of an explicit header another value representation."""
-    found = [at for at in range(132, min(len(data), 4000)) if bytes(data[at : at + 2]) in _VRS]
-    if found:
-        place = found[rng.integers(len(found))]
-        data[place : place + 2] = _VRS[rng.integers(len(_VRS))]
-    return data
-
-
-def _edit(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Drop tags of a DICOM file, or make its numbers impossible; another file stays as it is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ds = pydicom.dcmread(io.BytesIO(data), force=True)
-            if rng.random() < 0.5 and len(ds):
-                for tag in rng.choice([int(tag) for tag in ds.keys()], rng.integers(1, 4)):  # noqa: SIM118
-                    ds.pop(int(tag), None)
-            else:
-                for name in rng.choice(_NUMBERS, rng.integers(1, 3)):
-                    setattr(ds, str(name), int(rng.choice([*_LIES[:8], 16, 512, 10_000, 40_000])))
-            out = io.BytesIO()
-            pydicom.dcmwrite(out, ds)
-        except Exception:  # noqa: BLE001 - damaged too much already for pydicom
-            return data
-    return bytearray(out.getvalue())
-
-
-_DAMAGES = (_flip, _flip, _lie, _lie, _cut, _move, _mix, _retype, _edit, _edit, _edit)
-
-
-@cache
-def sources() -> list[bytes]:
-    """Return whole files of every kind."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return [*_radiographs(), *_rasters()]
-
-
-def _radiographs() -> Iterator[bytes]:
-    found = [Path(name) for name in get_testdata_files()]
-    try:
-        import data_store
-    except ModuleNotFoundError:
-        pass
-    else:
-        found += list(Path(next(iter(data_store.__path__))).rglob("*"))
-    for path in sorted(found):
-        if not path.is_file() or path.stat().st_size > LARGEST_SOURCE:
-            continue
-        try:
-            ds: Dataset = pydicom.dcmread(path, force=True)
-            ds.Modality = "DX"
-            out = io.BytesIO()
-            pydicom.dcmwrite(out, ds)
-        except Exception:  # noqa: BLE001 - as it is must do
-            yield path.read_bytes()
-        else:
-            yield out.getvalue()
-
-
-def _rasters() -> Iterator[bytes]:
-    grey = np.add.outer(np.arange(50), np.arange(60)).astype(np.uint8) * 2
-    deep = grey.astype(np.uint16) * 257
-    colour = np.stack([grey] * 3, axis=2)
-    for array in (grey, deep, colour):
-        for kind in ("PNG", "JPEG", "TIFF"):
-            if kind == "JPEG" and array.dtype == np.uint16:
-                continue
-            out = io.BytesIO()
-            Image.fromarray(array).save(out, kind)
-            yield out.getvalue()
-    for options in ({"compression": "lzw"}, {"compression": "zlib", "tile": (16, 16)},
-                    {"compression": "jpeg"}, {"bigtiff": True}, {"byteorder": ">"}):  # fmt: skip
-        out = io.BytesIO()
-        pages = np.stack([grey, 255 - grey]) if "bigtiff" in options else grey
-        tifffile.imwrite(out, pages, photometric="minisblack", **options)
-        yield out.getvalue()
-    out = io.BytesIO()
-    tifffile.imwrite(out, deep.astype(np.float32), photometric="minisblack", predictor=True,
-                     compression="zlib")  # fmt: skip
-    yield out.getvalue()
+    return damaged_file(np.random.default_rng((case.seed, case.number)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ film. Needs the packages of the tests, and the program chromium.
 """
 
 import argparse
-import json
 import shutil
 import statistics
 import tempfile
@@ -18,6 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 from lesionscan.batch.pool import Limits
 from lesionscan.batch.run import Options, local_workers, make_plan, run_scan
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line
+from lesionscan.results.folder import read_result
 from lesionscan.results.paths import INDEX, PAGE_NAME, ResultPaths
 from lesionscan.settings import Settings
 
@@ -104,7 +104,8 @@ def _report(out: Path, films: int, jobs: int) -> Path:
         stopped=lambda: False,
     )
     names = [film.name for film in plan.found.films]
-    results = {name: json.loads(ResultPaths.of(out, name).record.read_bytes()) for name in names}
+    read = {name: read_result(out, name) for name in names}
+    results = {name: result for name, result in read.items() if result is not None}
     facts = RunFacts("0", "0" * 64, "0" * 64, shown_score=0.5, not_done=0)
     with (out / INDEX).open("wb") as index:
         index.write(index_head(facts))
@@ -113,8 +114,9 @@ def _report(out: Path, films: int, jobs: int) -> Path:
             result = results[source]
             copy = f"{number // 100:05d}/{number:06d}_{source}"
             seal = f"{number:064d}"
-            named = {**result["input"], "file": copy}
-            index.write(index_line({**result, "input": named, "seal_sha256": seal}))
+            named = result.input.model_copy(update={"file": copy})
+            renamed = result.model_copy(update={"input": named, "seal_sha256": seal})
+            index.write(index_line(renamed))
             have, want = ResultPaths.of(out, source), ResultPaths.of(out, copy)
             want.view.parent.mkdir(parents=True, exist_ok=True)
             want.view.write_text(have.view.read_text().replace(f'"{source}"', f'"{copy}"', 1))

@@ -65,8 +65,12 @@ def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
 
 def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
     """Beside the spacing that is not there."""
-    done = lesionscan("inspect", film(tmp_path, PixelAspectRatio=["2", "1"]))
+    path = film(tmp_path, PixelAspectRatio=["2", "1"])
+    done = lesionscan("inspect", path)
     assert "(--spacing MM gives one); pixels are 2 times as tall as wide\n" in done.stdout
+    for said, size in (("0.2", "0.4 x 0.2"), ("0.2,0.2", "0.2 x 0.2")):
+        done = lesionscan("inspect", path, "--spacing", said)
+        assert f"{size} mm (rows x columns) from user" in done.stdout
 
 
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:

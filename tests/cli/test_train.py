@@ -51,6 +51,14 @@ def test_options_reach_the_training(
     assert capsys.readouterr().out == "a line of progress\n"
 
 
+def test_the_help_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In full: rich would take the brackets for a style."""
+    assert run(monkeypatch, "--help") == 0
+    assert "pip install 'lesionscan[train]'" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "line"),
     [

@@ -10,7 +10,7 @@ from lesionscan.radiograph import Spacing
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, candidate_rows
 from lesionscan.results.csv_text import table_writer
 from tests.reporting.made import Film, make_findings
-from tests.results.test_record import as_json
+from tests.results.test_record import as_record
 
 SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
 
@@ -24,7 +24,7 @@ def test_it_is_the_table_of_candidates(film: Film) -> None:
     assert list(frame.columns) == columns
     stream = io.StringIO()
     writer = table_writer(stream, CANDIDATE_COLUMNS)
-    for row in candidate_rows(as_json(film)):
+    for row in candidate_rows(as_record(film)):
         writer.writerow(row)
     written = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert len(frame) == len(written) == 2

@@ -47,7 +47,8 @@ def test_what_is_not_clear_is_not_said() -> None:
     [
         ({"lucency": 0.9}, "network", "for", "network: strongly for a lesion, 90 % lucent"),
         ({"lucency": 0.3}, "network", "for", "network: weakly for a lesion, 30 % lucent"),
-        ({"lucency": 0.1}, "network", "against", "network: sees no lesion, 10 % lucent"),
+        ({"lucency": 0.1}, "network", "against", "network: hardly sees a lesion, 10 % lucent"),
+        ({"lucency": 0.01}, "network", "against", "network: sees no lesion, 1 % lucent"),
         ({"contrast_to_noise": 1.9}, "darkness", "for",
          "darker than the bone around it, 1.9 times its noise"),
         ({"contrast_to_noise": 3.0, "ring_in_bone": 0.1}, "darkness", "for",
@@ -67,7 +68,7 @@ def test_what_is_not_clear_is_not_said() -> None:
         ({"rim_contrast": 0.02, "contrast_to_noise": 1.0}, "rim", "for",
          "a rim brighter than the bone around it"),
         ({"enclosure": 0.95}, "enclosure", "for", "brighter bone on all sides"),
-        ({"enclosure": 0.25}, "enclosure", "against", "open on 75 % of its sides"),
+        ({"enclosure": 0.25, "lucency": 0.4}, "enclosure", "against", "open on 75 % of its sides"),
         ({"solidity": 0.95, "eccentricity": 0.5}, "shape", "for",
          "a compact round or oval outline"),
         ({"eccentricity": 0.98}, "shape", "against",
@@ -90,6 +91,7 @@ def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str,
     "facts",
     [
         {"cortex_break_px": 0.0},
+        {"enclosure": 0.25},  # but the network sees it
         {"bone_expansion": 1.09},
         {"scalloping_band": "none"},
         {"rim_contrast": 0.005, "contrast_to_noise": 0.8},

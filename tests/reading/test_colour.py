@@ -9,9 +9,10 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from lesionscan.radiograph import Radiograph
-from lesionscan.reading import UnreadableFileError, read_radiograph
+from lesionscan.reading import UnreadableFileError, open_radiographs, read_radiograph
 from lesionscan.reading.colour import MOST_COLOURED, from_channels, from_luma_chroma
 from tests.reading.dicom_maker import dataset, save
 
@@ -187,16 +188,81 @@ def test_colours_in_a_palette_of_dicom(tmp_path: Path) -> None:
 
 
 def test_a_palette_that_cannot_be_used(tmp_path: Path) -> None:
-    """One that is missing or in segments is a fault of the header, which is named."""
+    """One that is missing is a fault of the header, which is named."""
     path = tmp_path / "a.dcm"
     save(dataset(GREY, bits_stored=8, photometric="PALETTE COLOR"), path)
     with pytest.raises(UnreadableFileError, match="red palette has no usable descriptor") as caught:
         read_radiograph(path)
     assert caught.value.code == "bad_header"
-    segments: dict[str, Any] = {"SegmentedRedPaletteColorLookupTableData": b"\0\0\1\0\0\0"}
-    save(dataset(GREY, bits_stored=8, photometric="PALETTE COLOR", **segments), path)
-    with pytest.raises(UnreadableFileError, match="stored in segments, which are not read"):
-        read_radiograph(path)
+
+
+def segmented(bits: int, codes: list[int], entries: int = 256) -> dict[str, Any]:
+    """Return the tags of a grey palette in segments."""
+    tags: dict[str, Any] = {}
+    for name in ("Red", "Green", "Blue"):
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [entries, 0, bits]
+        data = np.array(codes, "<u2" if bits == 16 else np.uint8).tobytes()
+        tags[f"Segmented{name}PaletteColorLookupTableData"] = data + b"\0" * (len(data) % 2)
+    return tags
+
+
+@pytest.mark.parametrize("packing", ["explicit", "implicit", "big_endian"])
+@pytest.mark.parametrize(
+    ("bits", "codes", "expected"),
+    [
+        (16, [0, 1, 0, 1, 255, 65535], np.arange(256) * 257),
+        (16, [0, 2, 65535, 65278, 1, 254, 0], np.arange(256)[::-1] * 257),
+        (8, [0, 1, 0, 1, 255, 255], np.arange(256)),
+        # the two segments at bytes 6 and 10 once more: up from 100 to 227, twice
+        (8, [0, 1, 7, 0, 1, 9, 0, 1, 100, 1, 126, 226, 2, 2, 6, 0, 0, 0],
+         [7, 9, *range(100, 227), *range(100, 227)]),
+        (16, [0, 1, 7, 0, 1, 9, 0, 1, 100, 1, 126, 226, 2, 2, 12, 0],
+         [7, 9, *range(100, 227), *range(100, 227)]),
+    ],
+)  # fmt: skip
+def test_a_palette_in_segments(
+    tmp_path: Path,
+    packing: str,
+    bits: int,
+    codes: list[int],
+    expected: Any,  # noqa: ANN401
+) -> None:
+    """Discrete, linear and indirect segments, of either width, make the palette they stand for."""
+    ds = dataset(
+        GREY,
+        bits_stored=8,
+        photometric="PALETTE COLOR",
+        packing=packing,
+        **segmented(bits, codes, len(expected)),
+    )
+    if packing == "big_endian":
+        for name in ("Red", "Green", "Blue"):
+            element = ds[f"Segmented{name}PaletteColorLookupTableData"]
+            element.value = np.frombuffer(element.value, "<u2").astype(">u2").tobytes()
+    read = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    palette = np.asarray(expected)
+    np.testing.assert_array_equal(read.pixels, palette[np.minimum(GREY, palette.size - 1)])
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [[1, 3, 5, 0], [0, 9, 1], [3, 1, 1], [0, 0, 0], [0, 1, 1, 2, 1, 99, 0], [0, 1, 1, 2, 1, 6, 0]],
+)
+def test_what_is_no_palette_in_segments(tmp_path: Path, codes: list[int]) -> None:
+    """Nothing to start from, too few values, an unknown kind, no length, a copy of what is none."""
+    ds = dataset(GREY, bits_stored=8, photometric="PALETTE COLOR", **segmented(16, codes))
+    with pytest.raises(UnreadableFileError, match="the palette's segments are damaged") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"))
+    assert caught.value.code == "bad_header"
+
+
+def test_segments_of_too_few_entries(tmp_path: Path) -> None:
+    """What they make must be the whole palette."""
+    ds = dataset(
+        GREY, bits_stored=8, photometric="PALETTE COLOR", **segmented(16, [0, 1, 5, 1, 200, 9])
+    )
+    with pytest.raises(UnreadableFileError, match="red palette holds fewer than its 256 entries"):
+        read_radiograph(save(ds, tmp_path / "a.dcm"))
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
@@ -210,3 +276,46 @@ def test_a_marker_in_a_dicom_film(tmp_path: Path, photometric: str) -> None:
     read = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(read.pixels[4:], GREY[4:])
     assert "colour_ignored" in said(read)
+
+
+def shared_chroma(luma: NDArray[Any], chroma: int, packing: str = "explicit") -> Dataset:
+    """Return an uncompressed film of which two pixels share their chroma."""
+    film = np.dstack([luma] * 3)
+    ds = dataset(film, bits_stored=8, photometric="YBR_FULL_422", packing=packing)
+    pairs = np.full((*luma[:, ::2].shape, 4), chroma, np.uint8)
+    pairs[..., :2] = luma.reshape(*pairs.shape[:2], 2)
+    ds.PixelData = pairs.tobytes()
+    return ds
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_shared_chroma_without_jpeg(tmp_path: Path, frames: int) -> None:
+    """Grey chroma: the luma is the film, exactly; each frame is as long as it is."""
+    ds = shared_chroma(np.concatenate([GREY, 255 - GREY][:frames]), 128)
+    ds.Rows, ds.NumberOfFrames = GREY.shape[0], frames
+    with open_radiographs(save(ds, tmp_path / "a.dcm")) as opened:
+        assert opened.count == frames
+        read = opened.read(frames)
+    np.testing.assert_array_equal(read.pixels, GREY if frames == 1 else 255 - GREY)
+    assert said(read) == {"no_spacing": said(read)["no_spacing"]}
+
+
+def test_shared_chroma_that_is_coloured(tmp_path: Path) -> None:
+    """Real chroma is colour; an odd column would have none to share."""
+    path = save(shared_chroma(GREY, 190), tmp_path / "a.dcm")
+    with pytest.raises(UnreadableFileError, match="colour photograph is not a radiograph"):
+        read_radiograph(path)
+    ds = shared_chroma(GREY, 128)
+    ds.Columns -= 1
+    with pytest.raises(UnreadableFileError, match="Columns is 149, but in YBR_FULL_422") as caught:
+        read_radiograph(save(ds, path))
+    assert caught.value.code == "bad_header"
+
+
+def test_chroma_that_is_not_shared(tmp_path: Path) -> None:
+    """A tag left behind by a decompressor: as long as YBR_FULL, read as that, and said."""
+    film = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
+    ds = dataset(film, bits_stored=8, photometric="YBR_FULL_422")
+    read = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(read.pixels, GREY)
+    assert "PixelData is as long as YBR_FULL" in said(read)["header_irregular"]

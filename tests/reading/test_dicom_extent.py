@@ -202,10 +202,47 @@ def test_a_second_picture_in_the_same_fragment_is_told(tmp_path: Path, packing: 
     assert not said(read_radiograph(save(ds, tmp_path / "a.dcm")))
 
 
-def test_a_compressed_film_of_more_rows_is_refused_with_both_sizes(tmp_path: Path) -> None:
-    """Half a film is never shown for the whole."""
-    for packing in LOSSLESS:
-        ds = several(packing, stack(1), Rows=45)
-        with pytest.raises(UnreadableFileError, match="45") as caught:
-            read_radiograph(save(ds, tmp_path / "a.dcm"))
-        assert caught.value.code == "undecodable"
+@pytest.mark.parametrize("packing", sorted({*LOSSLESS} - {"rle"}))
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(45, 120), (90, 60), (120, 90), (1, 1), (91, 120), (4000, 3000)]
+)
+def test_a_compressed_film_has_the_size_of_its_codestream(
+    tmp_path: Path, packing: str, rows: int, columns: int
+) -> None:
+    """Rows and Columns too small, exchanged, too large: the whole film is read, and it is said."""
+    ds = several(packing, stack(1), Rows=rows, Columns=columns)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    (message,) = said(radiograph)
+    assert message == (
+        f"Rows and Columns are {rows} and {columns}, but the compressed picture has 90 rows and "
+        "120 columns, which were read; check that the pixel spacing is meant for them"
+    )
+
+
+def test_each_frame_has_the_size_of_its_own_codestream(tmp_path: Path) -> None:
+    """Films of different sizes in one file keep theirs."""
+    ds = several("jpeg_ls", stack(1), NumberOfFrames=2)
+    pictures = [film(12).astype(np.uint16), film(12)[:40, :50].astype(np.uint16)]
+    ds.PixelData = encapsulate([encode(one, 12, "jpeg_ls") for one in pictures])
+    read = read_all(save(ds, tmp_path / "a.dcm"))
+    for one, expected in zip(read, pictures, strict=True):
+        np.testing.assert_array_equal(one.pixels, expected)
+    assert [len(said(one)) for one in read] == [0, 1]
+
+
+@pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg2000"])
+def test_a_codestream_has_the_same_limit(tmp_path: Path, packing: str) -> None:
+    """A small header in front of a large picture does not get past the setting."""
+    ds = several(packing, stack(1), Rows=4, Columns=4)
+    with pytest.raises(UnreadableFileError, match="90 x 120 pixels are more") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"), settings=Settings(max_megapixels=0.006))
+    assert caught.value.code == "too_large"
+
+
+def test_an_rle_film_of_more_rows_is_refused_with_both_tags(tmp_path: Path) -> None:
+    """Its segments do not say how long a row is; half a film is never shown for the whole."""
+    ds = several("rle", stack(1), Rows=45)
+    with pytest.raises(UnreadableFileError, match="correct Rows and Columns") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"))
+    assert caught.value.code == "undecodable"

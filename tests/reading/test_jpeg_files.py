@@ -66,3 +66,20 @@ def test_lossless_colour_that_is_grey(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(imagecodecs.jpeg8_encode(np.dstack([film] * 3), lossless=True))
     np.testing.assert_array_equal(read_radiograph(path).pixels, film)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg_ls", "png"])
+def test_what_follows_the_picture(tmp_path: Path, kind: str) -> None:
+    """Another picture is told; other bytes are no picture."""
+    data = {
+        "jpeg": imagecodecs.jpeg8_encode(grey(8), lossless=True),
+        "jpeg_ls": imagecodecs.jpegls_encode(grey(8)),
+        "png": imagecodecs.png_encode(grey(8)),
+    }[kind]
+    path = tmp_path / "a.img"
+    for behind, is_told in ((b"", False), (bytes(9), False), (b"a" * 99, False), (data, True)):
+        path.write_bytes(bytes(data) + bytes(behind))
+        read = read_radiograph(path)
+        np.testing.assert_array_equal(read.pixels, grey(8))
+        told = {entry.code: entry.message for entry in read.notices}
+        assert ("another picture follows" in told.get("pixels_left_over", "")) == is_told

@@ -266,19 +266,24 @@ def test_an_aspect_beside_a_spacing() -> None:
 @pytest.mark.parametrize(
     ("mm", "aspect", "expected", "code"),
     [
+        (0.3, 1.0, (0.3, 0.3), None),
+        (0.3, 2.0, (0.6, 0.3), "pixel_aspect"),
+        (0.3, 0.5, (0.3, 0.6), "pixel_aspect"),
         ((0.3, 0.3), 1.0, (0.3, 0.3), None),
-        ((0.3, 0.3), 2.0, (0.6, 0.3), "pixel_aspect"),
-        ((0.3, 0.3), 0.5, (0.3, 0.6), "pixel_aspect"),
+        ((0.3, 0.3), 2.0, (0.3, 0.3), "spacing_overridden"),
         ((0.6, 0.3), 2.0, (0.6, 0.3), None),
         ((0.6, 0.3), 1.0, (0.6, 0.3), None),
         ((0.3, 0.6), 2.0, (0.3, 0.6), "spacing_overridden"),
-        ((9.0, 9.0), 4.0, (9.0, 9.0), "spacing_overridden"),
+        (9.0, 4.0, (9.0, 9.0), "spacing_overridden"),
     ],
 )
 def test_the_users_spacing_knows_the_aspect(
-    mm: tuple[float, float], aspect: float, expected: tuple[float, float], code: str | None
+    mm: float | tuple[float, float],
+    aspect: float,
+    expected: tuple[float, float],
+    code: str | None,
 ) -> None:
-    """One number is the shorter side of a pixel that the file says is not square."""
+    """One number is the shorter side of a pixel that the file says is not square; two are both."""
     spacing, notices = users_spacing(mm, None, aspect)
     assert (spacing.row_mm, spacing.column_mm) == expected
     assert [entry.code for entry in notices] == ([] if code is None else [code])
@@ -292,6 +297,12 @@ def test_the_users_spacing_beside_the_files() -> None:
     spacing, (said,) = users_spacing((0.3, 0.3), stated, 2.0)
     assert (spacing.row_mm, spacing.column_mm) == (0.3, 0.3)
     assert said.message == "the file states 0.2 x 0.1 mm (PixelSpacing); yours was taken"
+    spacing, notices = users_spacing(0.3, stated, 2.0)
+    assert (spacing.row_mm, spacing.column_mm) == (0.6, 0.3)
+    assert "PixelSpacing says that pixels are 2 times as tall as wide" in notices[0].message
+    assert users_spacing(0.1, stated, 2.0)[0] == users_spacing((0.2, 0.1), stated, 2.0)[0]
+    rounded = Spacing(0.1439, 0.144, source="PixelSpacing", plane="undetermined")
+    assert users_spacing(0.144, rounded, 0.1439 / 0.144)[1] == ()
 
 
 def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
@@ -300,7 +311,11 @@ def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
     path = save(ds, tmp_path / "a.dcm")
     film = read_radiograph(path)
     assert (film.spacing, film.pixel_aspect) == (None, 2.0)
-    film = read_radiograph(path, settings=Settings(spacing_mm=(0.15, 0.15)))
+    film = read_radiograph(path, settings=Settings(spacing_mm=0.15))
     assert film.spacing == Spacing(0.3, 0.15, source="user", plane="undetermined")
     assert film.pixel_aspect == 2.0
     assert [entry.code for entry in film.notices] == ["pixel_aspect"]
+    film = read_radiograph(path, settings=Settings(spacing_mm=(0.15, 0.15)))
+    assert film.spacing == Spacing(0.15, 0.15, source="user", plane="undetermined")
+    assert film.pixel_aspect == 1.0
+    assert [entry.code for entry in film.notices] == ["spacing_overridden"]

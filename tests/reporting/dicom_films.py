@@ -19,7 +19,7 @@ from lesionscan.reporting.dicom_objects import segmentation, structured_report
 from lesionscan.results.sealed import sha256_of
 from tests.reading.dicom_maker import dataset, ramp, save
 from tests.reporting.made import Disk, Film, make_findings
-from tests.results.test_record import as_json
+from tests.results.test_record import as_json, parsed
 
 THREE = Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 110, 7, 0.6), Disk(230, 90, 5, 0.2)))
 NONE_SHOWN = Film(disks=(Disk(150, 100, 14, 0.3),))
@@ -53,11 +53,11 @@ class Searched:
 
     def report(self) -> bytes:
         """Make the report."""
-        return structured_report(self.path, self.result)
+        return structured_report(self.path, parsed(self.result))
 
     def segmentation(self) -> bytes:
         """Make the segmentation, which there must be."""
-        made = segmentation(self.path, self.result, self.labels)
+        made = segmentation(self.path, parsed(self.result), self.labels)
         assert made is not None
         return made
 

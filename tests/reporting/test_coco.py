@@ -21,9 +21,10 @@ from lesionscan.evaluation.truth import TruthFilm, load_truth
 from lesionscan.reporting.coco import compressed, run_lengths, write_coco
 from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
 from lesionscan.results.own_files import OwnFiles
+from lesionscan.results.record import ResultRecord
 from tests.evaluation.made import Box, MadeFilm, make
 from tests.reporting.made import Disk, Film, make_findings
-from tests.results.test_record import as_json, failed_json
+from tests.results.test_record import as_json, as_record, failed_json, parsed
 
 # of pycocotools 2.0.11 with numpy 2, where it reads masks back
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -36,12 +37,12 @@ def written(out: Path, name: str = "coco.json") -> Any:  # noqa: ANN401 - any JS
     return json.loads((out / name).read_text(encoding="ascii"))
 
 
-def two_films() -> Iterator[tuple[dict[str, Any], Labels | None]]:
+def two_films() -> Iterator[tuple[ResultRecord, Labels | None]]:
     """Yield a film with two candidates, one that failed and one without candidates."""
-    yield as_json(), make_findings().labels
-    yield failed_json(), None
+    yield as_record(), make_findings().labels
+    yield parsed(failed_json()), None
     empty = Film(disks=(), rows=50)
-    yield as_json(empty, "b/größe.png"), make_findings(empty).labels
+    yield as_record(empty, "b/größe.png"), make_findings(empty).labels
 
 
 def random_labels(seed: int, shape: tuple[int, int]) -> Labels:
@@ -112,11 +113,11 @@ def test_no_two_pictures_share_a_name(
     """Nor, for datumaro, a name without its ending; the files load in both programs."""
     labels = make_findings().labels
 
-    def results() -> Iterator[tuple[dict[str, Any], Labels]]:
+    def results() -> Iterator[tuple[ResultRecord, Labels]]:
         for file, frame, frames in films:
             result = as_json(name=file)
             result["input"] |= {"frame": frame, "frames": frames}
-            yield result, labels
+            yield parsed(result), labels
 
     write_coco(OwnFiles(tmp_path), results())
     images = written(tmp_path)["images"]
@@ -152,7 +153,7 @@ def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_a_film_that_cannot_be_used(tmp_path: Path) -> None:
     """Labels of another film end the export, and neither file appears."""
-    films = [*two_films(), (as_json(), np.zeros((3, 3), np.uint16))]
+    films = [*two_films(), (as_record(), np.zeros((3, 3), np.uint16))]
     with pytest.raises(LabelsError, match="has 3 x 3 pixels and its JSON says 300 x 200"):
         write_coco(OwnFiles(tmp_path), films)
     assert list(tmp_path.iterdir()) == []
@@ -164,7 +165,7 @@ def test_memory_does_not_grow_with_the_films(tmp_path: Path) -> None:
         Disk(15 + 30 * row, 15 + 30 * col, 9, 0.9) for row in range(6) for col in range(6)
     )
     film = Film(rows=190, columns=190, disks=disks)
-    result, labels = as_json(film), make_findings(film).labels
+    result, labels = as_record(film), make_findings(film).labels
 
     def peak(count: int) -> int:
         tracemalloc.start()
@@ -193,11 +194,11 @@ cocoeval = pytest.importorskip("pycocotools.cocoeval")
 def test_run_lengths_are_those_of_pycocotools(shape: tuple[int, int], seed: int) -> None:
     """The same text, letter for letter, and the same pixels when read back."""
     labels = random_labels(seed, shape)
-    result = as_json(Film(disks=()))
+    result = as_json()
     numbers = [int(number) for number in np.unique(labels[labels > 0])]
     result["image"] |= {"rows": shape[0], "columns": shape[1]}
-    result["candidates"] = [{"id": number} for number in numbers]
-    for number, box in candidate_boxes(result, labels).items():
+    result["candidates"] = [result["candidates"][0] | {"id": number} for number in numbers]
+    for number, box in candidate_boxes(parsed(result), labels).items():
         text = compressed(run_lengths(labels, number, box))
         mask = np.asfortranarray(labels == number, np.uint8)
         assert text == mask_api.encode(mask)["counts"].decode("ascii")
@@ -314,11 +315,13 @@ def random_films(seed: int) -> list[MadeFilm]:
 def exported(results: Path, films: tuple[TruthFilm, ...], out: Path) -> dict[str, Any]:
     """Export results that stand beside each other, and return the dataset."""
 
-    def each() -> Iterator[tuple[dict[str, Any], Labels]]:
+    def each() -> Iterator[tuple[ResultRecord, Labels]]:
         for film in films:
-            result = json.loads((results / f"{film.image.name}.json").read_text("utf-8"))
-            result["input"] |= {"frame": 1, "frames": 1}
-            yield result, read_labels(results / f"{film.image.name}.labels.png")
+            made = json.loads((results / f"{film.image.name}.json").read_text("utf-8"))
+            result = as_json(name=film.image.name)  # for what `evaluate` does not need
+            result["image"] |= made["image"]
+            result["candidates"] = [result["candidates"][0] | one for one in made["candidates"]]
+            yield parsed(result), read_labels(results / f"{film.image.name}.labels.png")
 
     write_coco(OwnFiles(out), each())
     dataset: dict[str, Any] = written(out)

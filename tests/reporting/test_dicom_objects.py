@@ -26,6 +26,7 @@ from tests.reporting.dicom_films import (
     searched_header,
 )
 from tests.reporting.made import Film
+from tests.results.test_record import parsed
 
 pytest.importorskip("highdicom", reason="needs the extra dicom")
 from highdicom import sr
@@ -43,7 +44,7 @@ def test_a_candidate_is_the_same_in_both_objects(tmp_path: Path) -> None:
 def test_a_film_without_shown_candidates_has_a_report_and_no_segmentation(tmp_path: Path) -> None:
     """The report says that there are none; a segmentation cannot."""
     film = searched(tmp_path, NONE_SHOWN)
-    assert segmentation(film.path, film.result, film.labels) is None
+    assert segmentation(film.path, parsed(film.result), film.labels) is None
     report = sr.srread(io.BytesIO(film.report()))
     assert groups(film.report()) == []
     (group,) = report.content.get_image_measurement_groups()
@@ -207,7 +208,7 @@ def test_the_site_is_the_films(tmp_path: Path, region: list[Dataset] | None, sit
 def test_objects_keep_the_standard(tmp_path: Path, film: Film, tags: dict[str, Any]) -> None:
     """The validator finds no error, and warns of nothing but our own codes' scheme."""
     made = searched(tmp_path, film, **tags)
-    objects = [made.report(), segmentation(made.path, made.result, made.labels)]
+    objects = [made.report(), segmentation(made.path, parsed(made.result), made.labels)]
     for data in filter(None, objects):
         assert complaints(data, tmp_path / "made.dcm") == []
 

@@ -9,6 +9,7 @@ import pytest
 
 from lesionscan.reporting.dicom_objects import DicomObjectError, segmentation
 from tests.reporting.dicom_films import read, searched
+from tests.results.test_record import parsed
 
 pytest.importorskip("highdicom", reason="needs the extra dicom")
 from highdicom import seg
@@ -73,7 +74,7 @@ def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
     """The message gives both sizes."""
     film = searched(tmp_path)
     with pytest.raises(DicomObjectError, match="300 x 200 pixels and the labels picture 299 x 200"):
-        segmentation(film.path, film.result, film.labels[1:])
+        segmentation(film.path, parsed(film.result), film.labels[1:])
 
 
 def test_labels_of_another_result_are_refused(tmp_path: Path) -> None:
@@ -81,4 +82,4 @@ def test_labels_of_another_result_are_refused(tmp_path: Path) -> None:
     film = searched(tmp_path)
     labels = np.where(film.labels == 2, 0, film.labels).astype(np.uint16)
     with pytest.raises(DicomObjectError, match="lacks candidate 2, which its result names"):
-        segmentation(film.path, film.result, labels)
+        segmentation(film.path, parsed(film.result), labels)

@@ -8,19 +8,19 @@ import pytest
 from lesionscan.reporting.dicom_source import DicomObjectError, read_source
 from lesionscan.results.sealed import sha256_of
 from tests.reporting.dicom_films import searched
-from tests.results.test_record import as_json, failed_json
+from tests.results.test_record import as_json, as_record, failed_json, parsed
 
 
 def test_a_failed_film_is_refused(tmp_path: Path) -> None:
     """Of a film that could not be searched there is nothing to say."""
     with pytest.raises(DicomObjectError, match="could not be searched; see the error in its JSON"):
-        read_source(tmp_path / "x.dcm", failed_json())
+        read_source(tmp_path / "x.dcm", parsed(failed_json()))
 
 
 def test_a_film_that_is_gone_is_refused(tmp_path: Path) -> None:
     """The message says why it cannot be read."""
     with pytest.raises(DicomObjectError, match=r"gone\.dcm: .*No such file.*bring it back"):
-        read_source(tmp_path / "gone.dcm", as_json())
+        read_source(tmp_path / "gone.dcm", as_record())
 
 
 def test_another_film_is_refused(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_another_film_is_refused(tmp_path: Path) -> None:
     film = searched(tmp_path)
     film.path.write_bytes(film.path.read_bytes() + b"\0\0")
     with pytest.raises(DicomObjectError, match=r"not the file that was searched.*scan it again"):
-        read_source(film.path, film.result)
+        read_source(film.path, parsed(film.result))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_is_no_dicom_film_is_refused(tmp_path: Path, content: bytes, words:
     result = as_json()
     result["input"]["sha256"] = sha256_of(content)
     with pytest.raises(DicomObjectError, match=words):
-        read_source(path, result)
+        read_source(path, parsed(result))
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_films_that_cannot_be_referred_to_are_refused(
     """Several frames, another kind of object, and a film that does not say which it is."""
     film = searched(tmp_path, **tags)
     with pytest.raises(DicomObjectError, match=words):
-        read_source(film.path, film.result)
+        read_source(film.path, parsed(film.result))

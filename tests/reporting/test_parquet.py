@@ -7,16 +7,16 @@ import pytest
 from lesionscan.radiograph import Spacing
 from lesionscan.reporting.tables import CANDIDATE_TABLE, IMAGE_TABLE, candidate_rows, image_row
 from tests.reporting.made import Film
-from tests.results.test_record import as_json, failed_json
+from tests.results.test_record import as_record, failed_json, parsed
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
 parquet_module = pytest.importorskip("lesionscan.reporting.parquet")
 parquet_writer = parquet_module.parquet_writer
 
 RESULTS = (
-    as_json(Film(spacing=Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector"))),
-    as_json(name="=b.png"),
-    failed_json(),
+    as_record(Film(spacing=Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector"))),
+    as_record(name="=b.png"),
+    parsed(failed_json()),
 )
 
 

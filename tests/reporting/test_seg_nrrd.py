@@ -19,7 +19,7 @@ from lesionscan.reporting.seg_nrrd import seg_nrrd
 from lesionscan.results.labels import LabelsError
 from tests.reading.dicom_maker import dataset, save
 from tests.reporting.made import Disk, Film, make_findings
-from tests.results.test_record import as_json
+from tests.results.test_record import as_record
 
 SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
 FILM = Film(
@@ -43,7 +43,8 @@ def made(film: Film) -> tuple[bytes, NDArray[np.int32]]:
     """Return the file of a film, and the pixels that should be in it."""
     labels = make_findings(film).labels
     shown = [number for number, disk in enumerate(film.disks, start=1) if disk.score >= 0.5]
-    return seg_nrrd(as_json(film), labels, place(film)), np.where(np.isin(labels, shown), labels, 0)
+    expected = np.where(np.isin(labels, shown), labels, 0)
+    return seg_nrrd(as_record(film), labels, place(film)), expected
 
 
 def header(data: bytes) -> list[str]:
@@ -113,7 +114,7 @@ def test_colours_start_again_after_the_fifth() -> None:
 def test_a_film_without_candidates_gives_an_empty_segmentation(film: Film) -> None:
     """A file without segments, whose pixels are all 0."""
     findings = make_findings(film)
-    data = seg_nrrd(as_json(film), findings.labels, place(film))
+    data = seg_nrrd(as_record(film), findings.labels, place(film))
     assert not any(line.startswith("Segment0_") for line in header(data))
     assert not any(gzip.decompress(data.partition(b"\n\n")[2]))
 
@@ -128,7 +129,7 @@ def test_the_same_film_gives_the_same_bytes() -> None:
 def test_labels_of_another_film_are_refused() -> None:
     """Rows and columns exchanged are another film."""
     with pytest.raises(LabelsError, match="has 90 x 120 pixels and its JSON says 120 x 90"):
-        seg_nrrd(as_json(FILM), make_findings(FILM).labels.T, place(FILM))
+        seg_nrrd(as_record(FILM), make_findings(FILM).labels.T, place(FILM))
 
 
 @pytest.mark.parametrize("film", [FILM, Film(), Film(disks=())])
@@ -175,7 +176,7 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
     findings = make_findings(Film())
     grey = to_grey(findings.image, grey_window(findings.image, findings.exposed))
     (tmp_path / "film.png").write_bytes(encode_png(grey))
-    (tmp_path / "a.seg.nrrd").write_bytes(seg_nrrd(as_json(), findings.labels, FilmPlace()))
+    (tmp_path / "a.seg.nrrd").write_bytes(seg_nrrd(as_record(), findings.labels, FilmPlace()))
     film, volume = (sitk.ReadImage(str(tmp_path / name)) for name in ("film.png", "a.seg.nrrd"))
     labels = volume[:, :, 0]
     assert labels.GetSize() == film.GetSize()
@@ -232,7 +233,7 @@ def test_it_lies_on_the_film_whatever_was_measured_with(
     )
     film = replace(FILM, spacing=read_radiograph(path, frame=frame).spacing)
     labels = make_findings(film).labels
-    data = seg_nrrd(as_json(film), labels, film_place(path, frame=frame))
+    data = seg_nrrd(as_record(film), labels, film_place(path, frame=frame))
     assert f"lesionscan_length_unit:={unit}" in header(data)
     (tmp_path / "a.seg.nrrd").write_bytes(data)
     onto = sitk.Resample(

@@ -10,7 +10,7 @@ from lesionscan.radiograph import Spacing
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS, candidate_rows, image_row
 from lesionscan.results.csv_text import Cell, csv_line, table_writer
 from tests.reporting.made import Film
-from tests.results.test_record import as_json, failed_json
+from tests.results.test_record import as_json, as_record, failed_json, parsed
 
 SPACING = Spacing(0.2, 0.1, "ImagerPixelSpacing", "detector")
 
@@ -25,7 +25,7 @@ def as_csv(columns: Sequence[str], row: Sequence[Cell]) -> dict[str, str]:
 
 def test_an_image_row_has_the_columns_and_counts() -> None:
     """A film's row names its file, spacing and numbers of candidates."""
-    row = as_csv(IMAGE_COLUMNS, image_row(as_json(Film(spacing=SPACING))))
+    row = as_csv(IMAGE_COLUMNS, image_row(as_record(Film(spacing=SPACING))))
     assert row["file"] == "a/knee.dcm"
     assert (row["spacing_row_mm"], row["spacing_column_mm"]) == ("0.2", "0.1")
     assert (row["candidates"], row["candidates_shown"], row["best_score"]) == ("2", "1", "0.9")
@@ -36,7 +36,7 @@ def test_an_image_row_has_the_columns_and_counts() -> None:
 
 def test_a_failed_film_has_a_row_with_its_error() -> None:
     """A failed film's row has code and message, and empty cells instead of zeros."""
-    row = as_csv(IMAGE_COLUMNS, image_row(failed_json()))
+    row = as_csv(IMAGE_COLUMNS, image_row(parsed(failed_json())))
     assert (row["status"], row["error_code"]) == ("failed", "truncated")
     assert (row["candidates"], row["rows"], row["assessed"]) == ("", "", "")
 
@@ -44,7 +44,7 @@ def test_a_failed_film_has_a_row_with_its_error() -> None:
 @pytest.mark.parametrize("spacing", [None, SPACING])
 def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
     """Each listed candidate has one row, millimetres empty without spacing."""
-    rows = list(candidate_rows(as_json(Film(spacing=spacing))))
+    rows = list(candidate_rows(as_record(Film(spacing=spacing))))
     assert len(rows) == 2
     row = as_csv(CANDIDATE_COLUMNS, rows[1])
     assert (row["id"], row["shown"], row["flags"]) == ("2", "false", "touches_bone_edge")
@@ -61,7 +61,7 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
 )
 def test_a_file_name_cannot_become_a_formula(name: str) -> None:
     """Names that a spreadsheet would run are written as the same path, with "./" in front."""
-    assert as_csv(IMAGE_COLUMNS, image_row(as_json(name=name)))["file"] == f"./{name}"
+    assert as_csv(IMAGE_COLUMNS, image_row(as_record(name=name)))["file"] == f"./{name}"
 
 
 def test_every_text_is_quoted_so_that_a_row_stays_a_row() -> None:
@@ -75,11 +75,11 @@ def test_negative_numbers_stay_numbers() -> None:
     """Only text is guarded: a negative position across the bone is left alone."""
     result = as_json()
     result["candidates"][0]["location"]["across_bone"] = -0.25
-    row = as_csv(CANDIDATE_COLUMNS, next(candidate_rows(result)))
+    row = as_csv(CANDIDATE_COLUMNS, next(candidate_rows(parsed(result))))
     assert row["across_bone"] == "-0.25"
 
 
 def test_any_name_comes_back_from_the_table() -> None:
     """Quotes, commas, line breaks and foreign letters survive writing and reading."""
     name = 'a "b", c\nd/ünï膝.png'
-    assert as_csv(IMAGE_COLUMNS, image_row(as_json(name=name)))["file"] == name
+    assert as_csv(IMAGE_COLUMNS, image_row(as_record(name=name)))["file"] == name

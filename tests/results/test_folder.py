@@ -14,7 +14,7 @@ from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.detection import pipeline
 from lesionscan.results.folder import read_result
 from lesionscan.results.paths import ResultPaths
-from lesionscan.results.record import parse_result
+from lesionscan.results.record import parse_record
 from lesionscan.results.sealed import sealed_json
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
@@ -135,7 +135,7 @@ def test_a_forged_result_is_made_again(tmp_path: Path, form: str, *, sealed: boo
 )
 def test_what_is_no_json_is_no_result(data: bytes) -> None:
     """However it fails to be."""
-    assert parse_result(data) is None
+    assert parse_record(data) is None
 
 
 def test_random_damage_never_ends_a_run(tmp_path: Path) -> None:

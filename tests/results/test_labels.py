@@ -12,7 +12,7 @@ from lesionscan.png import encode_png
 from lesionscan.reporting.overlay import labels_png
 from lesionscan.results.labels import LabelsError, candidate_boxes, read_labels
 from tests.reporting.made import make_findings
-from tests.results.test_record import as_json
+from tests.results.test_record import as_json, as_record, parsed
 
 
 def test_a_labels_picture_comes_back(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_colour_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> 
 def test_boxes_just_hold_the_candidates() -> None:
     """They are those that the JSON states, by id, best first."""
     result, labels = as_json(), make_findings().labels
-    boxes = candidate_boxes(result, labels)
+    boxes = candidate_boxes(parsed(result), labels)
     assert list(boxes) == [1, 2]
     for candidate in result["candidates"]:
         rows, columns = boxes[candidate["id"]]
@@ -63,10 +63,10 @@ def test_labels_of_another_film_are_refused() -> None:
         LabelsError,
         match=r"a/knee\.dcm: its labels picture has 200 x 300 pixels and its JSON says 300 x 200",
     ):
-        candidate_boxes(as_json(), labels.T)
+        candidate_boxes(as_record(), labels.T)
     for gone in (1, 2):
         with pytest.raises(LabelsError, match=rf"has no pixel of candidate {gone}; scan the film"):
-            candidate_boxes(as_json(), np.where(labels == gone, 0, labels))
+            candidate_boxes(as_record(), np.where(labels == gone, 0, labels))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

@@ -17,6 +17,7 @@ from lesionscan.results.record import (
     CandidateRecord,
     InputRecord,
     PicturesRecord,
+    ResultRecord,
     schema_json,
 )
 from lesionscan.results.sealed import is_sealed, sealed_json, to_json
@@ -32,6 +33,16 @@ def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any
     hashes = PicturesRecord(labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64)
     result: dict[str, Any] = json.loads(sealed_json(record.model_copy(update={"pictures": hashes})))
     return result
+
+
+def parsed(result: dict[str, Any]) -> ResultRecord:
+    """Return a result as the program reads it back."""
+    return ResultRecord.model_validate_json(json.dumps(result), strict=True)
+
+
+def as_record(film: Film | None = None, name: str = "a/knee.dcm") -> ResultRecord:
+    """Return a film's result as the program reads it back."""
+    return parsed(as_json(film, name))
 
 
 def failed_json() -> dict[str, Any]:

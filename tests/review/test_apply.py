@@ -16,10 +16,10 @@ from PIL import Image
 
 from lesionscan.evaluation.truth import load_truth
 from lesionscan.reporting.tables import CANDIDATE_COLUMNS, IMAGE_COLUMNS
+from lesionscan.results import run
 from lesionscan.results.atomic import OutputError
 from lesionscan.results.own_files import NotOwnError
 from lesionscan.results.sealed import is_sealed
-from lesionscan.review import tables
 from lesionscan.review.apply import AppliedReview, apply_review
 from lesionscan.review.record import ReviewError
 from lesionscan.review.tables import COUNT_COLUMNS, DECISION_COLUMNS
@@ -304,7 +304,7 @@ def test_a_table_of_millions_of_rows_is_refused(
     copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No run has so many films."""
-    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    monkeypatch.setattr(run, "_MOST_ROWS", 2)
     with pytest.raises(ReviewError, match=r"images\.csv is not as the run wrote it"):
         applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
 

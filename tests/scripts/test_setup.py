@@ -127,7 +127,7 @@ def test_no_python_is_one_line(copy: Path) -> None:
     """Without Python there is one line that says what is needed."""
     done = demo(copy)
     assert done.returncode == 1
-    assert done.stderr.startswith("demo: no Python 3.11 or newer found (tried: python3.13 ")
+    assert done.stderr.startswith("demo: no Python 3.11 or newer found (tried: python3.14 ")
     assert done.stderr.count("\n") == 1
 
 

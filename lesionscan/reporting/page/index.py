@@ -1,17 +1,15 @@
 """The page's list of all films, and the page itself."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from lesionscan.detection.measurements import Flag
 from lesionscan.reporting.page.script import call
 from lesionscan.reporting.page.view import labels_mark, on_page
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import ASSETS_FOLDER, PAGE_NAME
-from lesionscan.results.record import DISCLAIMER, has_overlay, name_of
+from lesionscan.results.record import DISCLAIMER, ResultRecord
 
 FAILED_COLUMNS = ("name", "code", "message")
 
@@ -129,45 +127,48 @@ def index_head(run: RunFacts) -> bytes:
     return call("run", said)
 
 
-def index_line(result: Mapping[str, Any]) -> bytes:
+def index_line(result: ResultRecord) -> bytes:
     """Return the index's line of a film.
 
     Parameters
     ----------
     result
-        The film's JSON, read back.
+        The film's result.
     """
-    if result["status"] == "ok":
-        return call("film", astuple(film_line(result)))
-    error = result["error"]
-    return call("failed", [name_of(result), error["code"], error["message"]])
+    if result.error is not None:
+        return call("failed", [result.name, result.error.code, result.error.message])
+    return call("film", astuple(film_line(result)))
 
 
-def film_line(result: Mapping[str, Any]) -> FilmLine:
+def film_line(result: ResultRecord) -> FilmLine:
     """Return what the list needs of a film that was read.
 
     Parameters
     ----------
     result
-        The film's JSON, read back.
+        The film's result.
     """
-    acquisition, listed = result["acquisition"], result["candidates"]
-    candidates = listed[: on_page((one["score"], one["shown"]) for one in listed)]
-    lengths = [candidate["feret_max_mm"] for candidate in candidates]
+    listed, bone, pictures = result.candidates, result.bone, result.pictures
+    if bone is None or pictures is None:
+        raise ValueError("a film that failed has another line")
+    candidates = listed[: on_page((one.score, one.shown) for one in listed)]
+    lengths = [one.feret_max_mm for one in candidates if one.feret_max_mm is not None]
     return FilmLine(
-        name=name_of(result),
-        seal=result["seal_sha256"],
-        labels=labels_mark(result["pictures"]["labels_sha256"]),
-        assessed=int(result["bone"]["assessed"]),
-        picture=int(has_overlay(result)),
-        body_part=acquisition.get("body_part_examined"),
-        side=acquisition.get("image_laterality", acquisition.get("laterality")),
-        view=acquisition.get("view_position"),
-        warnings=len(result["warnings"]),
+        name=result.name,
+        seal=result.seal_sha256,
+        labels=labels_mark(pictures.labels_sha256),
+        assessed=int(bone.assessed),
+        picture=int(result.has_overlay),
+        body_part=result.text("body_part_examined"),
+        side=result.side,
+        view=result.text("view_position"),
+        warnings=len(result.warnings),
         listed=len(listed),
-        shown=sum(candidate["shown"] for candidate in listed),
-        flags=sorted({flag for one in candidates if one["shown"] for flag in one["flags"]}),
-        scores=[candidate["score"] for candidate in candidates],
-        lengths_mm=None if None in lengths else [round(length, 1) for length in lengths],
-        shares=[round(candidate["size"], 3) for candidate in candidates],
+        shown=len(result.shown),
+        flags=sorted({flag for one in candidates if one.shown for flag in one.flags}),
+        scores=[candidate.score for candidate in candidates],
+        lengths_mm=None
+        if len(lengths) < len(candidates)
+        else [round(length, 1) for length in lengths],
+        shares=[round(candidate.size, 3) for candidate in candidates],
     )

@@ -17,7 +17,7 @@ from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.paths import INDEX
 from tests.reporting.made import Disk, Film
 from tests.reporting.page.written import RUN, write_results
-from tests.results.test_record import as_json
+from tests.results.test_record import as_json, as_record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -563,12 +563,12 @@ def test_it_can_be_read_by_everybody(
 
 def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path) -> None:
     """Of 20,000 films a screenful stands in the page, at either end."""
-    result = as_json(SPACED)
+    result = as_record(SPACED)
     lines = [index_head(RUN)]
     for number in range(20_000):
-        result["input"]["file"] = f"film_{number:05d}.dcm"
-        result["seal_sha256"] = f"{number:064d}"
-        lines.append(index_line(result))
+        source = result.input.model_copy(update={"file": f"film_{number:05d}.dcm"})
+        update = {"input": source, "seal_sha256": f"{number:064d}"}
+        lines.append(index_line(result.model_copy(update=update)))
     write_bytes(tmp_path / INDEX, b"".join(lines), within=tmp_path)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()

@@ -12,7 +12,7 @@ from lesionscan.reporting.page.script import call, compact_json, parse_call
 from lesionscan.reporting.page.view import MOST_CANDIDATES, Backdrop, film_view, on_page
 from tests.reporting.made import Disk, Film, displayed_of, make_findings
 from tests.reporting.page.written import RUN, calls, recorded
-from tests.results.test_record import as_json, failed_json
+from tests.results.test_record import as_json, as_record, failed_json, parsed
 
 SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
 NASTY = "a b/</script><img src=x onerror=alert(1)>'\"\u2028\U0001f9b4.png"
@@ -133,7 +133,7 @@ def test_the_line_of_a_film_has_the_columns_that_the_head_names() -> None:
     assert head["film_columns"] == [part.name for part in fields(FilmLine)]
     assert head["not_done"] == 3
     assert head["disclaimer"] == "Research use only; not a diagnosis."
-    ((function, values),) = calls(index_line(as_json(SPACED)))
+    ((function, values),) = calls(index_line(as_record(SPACED)))
     assert function == "film"
     line = dict(zip(head["film_columns"], values, strict=True))
     assert line["name"] == "a/knee.dcm"
@@ -146,12 +146,12 @@ def test_the_line_of_a_film_has_the_columns_that_the_head_names() -> None:
 
 def test_a_film_without_spacing_has_no_lengths() -> None:
     """The list then knows shares of the film alone."""
-    assert film_line(as_json()).lengths_mm is None
+    assert film_line(as_record()).lengths_mm is None
 
 
 def test_the_line_of_a_failure_says_why() -> None:
     """Name, code and message."""
-    assert calls(index_line(failed_json())) == [
+    assert calls(index_line(parsed(failed_json()))) == [
         ("failed", ["x.dcm", "truncated", "the file ends early"])
     ]
 
@@ -159,7 +159,7 @@ def test_the_line_of_a_failure_says_why() -> None:
 def test_a_film_not_assessed_is_known_as_such() -> None:
     """In the list and in its script."""
     film = replace(SPACED, assessed=False)
-    assert film_line(as_json(film)).assessed == 0
+    assert film_line(as_record(film)).assessed == 0
     assert view_of(film)["assessed"] is False
 
 

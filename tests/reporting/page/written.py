@@ -21,7 +21,7 @@ from lesionscan.results.paths import FILMS_FOLDER, INDEX
 from lesionscan.results.record import PicturesRecord, ResultRecord
 from lesionscan.results.sealed import sealed_json
 from tests.reporting.made import Film, displayed_of, make_findings
-from tests.results.test_record import failed_json
+from tests.results.test_record import failed_json, parsed
 
 RUN = RunFacts(
     version="0.1.0",
@@ -57,11 +57,11 @@ def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int
             ("page-s.jpg", view.thumbnail),
         ):
             write_bytes(out / FILMS_FOLDER / f"{name}.{ending}", part, within=out)
-        lines.append(index_line(json.loads(data)))
+        lines.append(index_line(parsed(json.loads(data))))
     for number in range(failures):
         failed = failed_json()
         failed["input"]["file"] = f"broken_{number}.dcm"
-        lines.append(index_line(failed))
+        lines.append(index_line(parsed(failed)))
     write_bytes(out / INDEX, b"".join(lines), within=out)
     return write_page(OwnFiles(out))
 

@@ -1,0 +1,104 @@
+"""`lesionscan exams`: a run's results by exam and patient, under pseudonyms."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionscan.cli.terminal import RefusedError, note, one_line, say, stoppable
+
+if TYPE_CHECKING:
+    from lesionscan.exams.sources import Source
+
+
+def exams(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="Output folder of lesionscan scan.")
+    ],
+    id_key: Annotated[
+        Path,
+        typer.Option(
+            "--id-key",
+            help="File with the key of the pseudonyms, made at first use; keep it to yourself.",
+        ),
+    ],
+    films: Annotated[
+        Path | None,
+        typer.Option("--films", help="The folder that was scanned: patient and exam by DICOM."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="CSV file that names patient and exam by film instead."),
+    ] = None,
+    patient_column: Annotated[
+        str | None, typer.Option("--patient-column", help="With --table: its column of patients.")
+    ] = None,
+    exam_column: Annotated[
+        str | None, typer.Option("--exam-column", help="With --table: its column of exams.")
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--path-pattern",
+            metavar="PATTERN",
+            help="Patient and exam by the film's path instead, as '{patient}/{exam}/*'.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the tables; RESULTS/exams if unset."),
+    ] = None,
+) -> None:
+    """Write tables of a run by exam and patient, under pseudonyms that need a secret key."""
+    from lesionscan.exams.pseudonyms import KeyFileError, open_key
+    from lesionscan.exams.run import write_exams
+    from lesionscan.exams.sources import SourceError
+    from lesionscan.results.record import DISCLAIMER
+    from lesionscan.results.run import RunError
+
+    out = results / "exams" if out is None else out
+    with stoppable("stopped; call it again"):
+        try:
+            source = _source(films, table, patient_column, exam_column, pattern)
+            pseudonyms, is_new = open_key(id_key, apart_from=(results, out))
+            if is_new:
+                note(f"new key: {one_line(str(id_key))}; without it nobody makes these pseudonyms")
+            written = write_exams(results, source, pseudonyms, out=out)
+        except (KeyFileError, RunError, SourceError) as error:
+            raise RefusedError(one_line(str(error))) from error
+    say(
+        f"{written.films:,} films ({written.copies:,} copies of others): {written.exams:,} exams, "
+        f"{written.patients:,} patients, {written.pairs:,} pairs of films over time"
+    )
+    for count, words in (
+        (written.without_patient, "films of no known patient"),
+        (written.without_exam, "films of no known exam"),
+        (written.mixed, "exams with films of several patients"),
+    ):
+        if count:
+            note(f"warning: {count:,} {words}")
+    say(f"tables: {out / 'patients.csv'}, exams.csv, films.csv, bones.csv, pairs.csv")
+    say("candidates are counted per film: a lesion seen on two views counts twice")
+    say(DISCLAIMER)
+
+
+def _source(
+    films: Path | None,
+    table: Path | None,
+    patient_column: str | None,
+    exam_column: str | None,
+    pattern: str | None,
+) -> "Source":
+    from lesionscan.exams import sources
+
+    if sum(one is not None for one in (films, table, pattern)) != 1:
+        raise RefusedError("say whose films they are with one of --films, --table, --path-pattern")
+    if table is None and (patient_column or exam_column):
+        raise RefusedError("--patient-column and --exam-column belong to --table; name it too")
+    if films is not None:
+        return sources.headers(films)
+    if pattern is not None:
+        return sources.path_pattern(pattern)
+    if table is None or not (patient_column or exam_column):
+        raise RefusedError("--table needs --patient-column, --exam-column or both")
+    return sources.table(table, patient=patient_column, exam=exam_column)

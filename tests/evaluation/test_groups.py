@@ -1,0 +1,59 @@
+"""The bootstrap resamples what `lesionscan exams` says belongs together."""
+
+from pathlib import Path
+
+import pytest
+
+from lesionscan.evaluation.evaluate import evaluate
+from lesionscan.evaluation.groups import read_groups
+from lesionscan.evaluation.truth import TruthError
+from tests.evaluation.made import MadeFilm, make
+
+FILMS = [MadeFilm(name, facts={"patient": name}) for name in "abcd"]
+
+
+def table(folder: Path, text: str) -> Path:
+    """Write a table of groups."""
+    path = folder / "films.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_patient_then_exam_then_film(tmp_path: Path) -> None:
+    """What is known of a film, in this order; the guard before a name is no part of it."""
+    path = table(
+        tmp_path,
+        "file,frame,exam,patient,copy\n"
+        "./=a.png,1,e1,p1,false\nb.png,1,e2,,false\nc.png,1,,,false\n",
+    )
+    assert read_groups(path) == {
+        "=a.png": "patient p1",
+        "b.png": "exam e2",
+        "c.png": "film c.png",
+    }
+
+
+def test_an_evaluation_uses_them(tmp_path: Path) -> None:
+    """In place of the index's patients; films may be named as in a scan of the whole folder."""
+    results, truth = make(tmp_path, FILMS)
+    named = [("", "a", "p1"), ("images/", "b", "p1"), ("", "c", "p2"), ("", "d", "p2")]
+    lines = [f"{place}{name}.png,1,,{patient},false\n" for place, name, patient in named]
+    path = table(tmp_path, "file,frame,exam,patient,copy\n" + "".join(lines))
+    before = evaluate(results, truth, resamples=5)
+    after = evaluate(results, truth, groups=path, resamples=5)
+    assert before.sets[0].program.figures.groups == 4
+    assert after.sets[0].program.figures.groups == 2
+    table(tmp_path, "file,frame,exam,patient,copy\na.png,1,,p1,false\n")
+    with pytest.raises(TruthError, match=r"does not name the film b\.png; make it of these"):
+        evaluate(results, truth, groups=path, resamples=5)
+
+
+@pytest.mark.parametrize(
+    "text", ["file,frame\n", "file,patient,exam\n", "file,frame,patient\n", ""]
+)
+def test_another_table_is_refused(tmp_path: Path, text: str) -> None:
+    """It has not the columns."""
+    with pytest.raises(TruthError, match=r"films\.csv is no table that tells whose films they are"):
+        read_groups(table(tmp_path, text))
+    with pytest.raises(TruthError, match="is no table that tells"):
+        read_groups(tmp_path / "none.csv")

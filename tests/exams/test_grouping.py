@@ -1,0 +1,204 @@
+"""Films are put together by exam and patient; candidates count per film, copies once."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lesionscan.exams.grouping import GroupedFilm, grouped_films
+from lesionscan.exams.pseudonyms import Pseudonyms
+from lesionscan.exams.sources import Belonging
+from lesionscan.exams.tables import COLUMNS, ONE_PICTURE, PER_FILM, Written, write_tables
+from lesionscan.radiograph import Notice
+from lesionscan.reporting.conversion import failed_record, ok_record
+from lesionscan.results.own_files import NotOwnError, OwnFiles
+from lesionscan.results.record import BoneRecord, CandidateRecord, InputRecord, ResultRecord
+from tests.reporting.made import Film, make_findings
+
+MADE = ok_record(make_findings(Film()), file="knee.dcm", sha256=None)
+NAMES = Pseudonyms(bytes(32))
+P1, P2 = NAMES.patient("P1"), NAMES.patient("P2")
+E1, E2, E3 = (NAMES.exam(one) for one in ("E1", "E2", "E3"))
+
+
+def candidate(score: float, mm: float | None = None, bone: int | None = 1) -> CandidateRecord:
+    """Return a candidate, shown from a score of 0.5 on, with a size that is a tenth of it."""
+    found = MADE.candidates[0]
+    assert found.location is not None
+    return replace(
+        found,
+        score=score,
+        shown=score >= 0.5,
+        size=score / 10,
+        area_mm2=None if mm is None else mm * mm,
+        equivalent_diameter_mm=mm,
+        location=None if bone is None else replace(found.location, bone_id=bone),
+    )
+
+
+def result(
+    file: str,
+    *candidates: CandidateRecord,
+    view: tuple[str, ...] = ("KNEE", "AP", "R"),
+    sha256: str | None = None,
+    failed: bool = False,
+    frames: tuple[int, int] = (1, 1),
+    assessed: bool = True,
+) -> ResultRecord:
+    """Return the result of a film; of `frames`, the first is the number of its picture."""
+    names = ("body_part_examined", "view_position", "image_laterality")
+    source = InputRecord(file=file, frame=frames[0], frames=frames[1], sha256=sha256 or file)
+    if failed:
+        return failed_record(source, Notice("truncated", "half a file"), MADE.tool)
+    assert MADE.image is not None
+    return MADE.model_copy(
+        update={
+            "input": source,
+            "image": MADE.image.model_copy(update={"spacing_plane": "detector"}),
+            "bone": BoneRecord(confidence=0.5, assessed=assessed),
+            "acquisition": dict(zip(names, view, strict=False)),
+            "candidates": tuple(
+                replace(one, id=number) for number, one in enumerate(candidates, start=1)
+            ),
+        }
+    )
+
+
+WHO = {
+    "a1": Belonging("P1", "E1", "20200101000000", "1"),
+    "a2": Belonging("P1", "E1", "20200101000000", "2"),
+    "b1": Belonging("P1", "E2", "20210101000000", "3"),
+    "b1_again": Belonging("P1", "E2", "20210101000000", "3"),
+    "b2": Belonging("P1", "E2", "20210101000000", "4"),
+    "c1": Belonging("P2", "E3", None, None),
+    "c1_again": Belonging("P2", "E3", None, None),
+    "x": Belonging(),
+}
+RESULTS = (
+    result("a1", candidate(0.9, 4.0), candidate(0.6, 2.0, bone=2), candidate(0.2, 9.0)),
+    result("a2", candidate(0.7, bone=None), view=("KNEE", "LL", "R")),
+    result("b1", candidate(0.8, 5.0)),
+    result("b1_again", candidate(0.8, 5.0), sha256="another coding of it"),
+    result("b2", failed=True, view=()),
+    result("c1", candidate(0.5), sha256="c", view=("HAND",)),
+    result("c1_again", candidate(0.5), sha256="c", view=("HAND",)),
+    result("x", assessed=False),
+)
+
+
+def grouped(results: Sequence[ResultRecord] = RESULTS) -> list[GroupedFilm]:
+    """Group the films by what `WHO` says."""
+    return grouped_films(results, lambda film: WHO[film.file], NAMES)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Written, dict[str, list[dict[str, str]]]]:
+    """Write the tables; return what was written and their rows."""
+    said = write_tables(grouped(), OwnFiles(tmp_path))
+    tables = {}
+    for name in COLUMNS:
+        with (tmp_path / name).open(encoding="utf-8", newline="") as stream:
+            tables[name] = list(csv.DictReader(stream))
+    return said, tables
+
+
+Tables = tuple[Written, dict[str, list[dict[str, str]]]]
+
+
+def test_an_exam_counts_what_its_films_show(written: Tables) -> None:
+    """Two views, three shown candidates, two with mm; what is below the threshold is not there."""
+    exams = {row["exam"]: row for row in written[1]["exams.csv"]}
+    assert list(exams) == [E3, E1, E2] if P2 < P1 else [E1, E2, E3]
+    first = exams[E1]
+    assert first["patient"] == P1
+    assert (first["films"], first["copies"], first["failed"]) == ("2", "0", "0")
+    assert (first["body_parts"], first["views"], first["lateralities"]) == ("KNEE", "AP;LL", "R")
+    assert (first["candidates_shown"], first["shown_without_mm"]) == ("3", "1")
+    assert (float(first["area_mm2"]), float(first["largest_diameter_mm"])) == (20.0, 4.0)
+    assert (float(first["largest_size"]), float(first["best_score"])) == (0.09, 0.9)
+    assert first["films_with_shown"] == "2"
+    assert first["counted"] == PER_FILM
+
+
+def test_copies_of_a_picture_count_once(written: Tables) -> None:
+    """The same SOPInstanceUID, or the same file; failed films are counted apart."""
+    exams = {row["exam"]: row for row in written[1]["exams.csv"]}
+    second, third = exams[E2], exams[E3]
+    assert [second[name] for name in ("films", "copies", "failed")] == ["2", "1", "1"]
+    assert (second["candidates_shown"], float(second["area_mm2"])) == ("1", 25.0)
+    assert [third[name] for name in ("films", "copies", "counted")] == ["1", "1", ONE_PICTURE]
+    assert (third["candidates_shown"], third["area_mm2"]) == ("1", "")
+    copies = {row["file"] for row in written[1]["films.csv"] if row["copy"] == "true"}
+    assert copies == {"b1_again", "c1_again"}
+
+
+def test_exams_of_a_patient_are_numbered_by_date(written: Tables) -> None:
+    """Without a date there is no number; no date stands in a table."""
+    numbers = {row["exam"]: row["exam_number"] for row in written[1]["exams.csv"]}
+    assert numbers == {E1: "1", E2: "2", E3: ""}
+    patients = {row["patient"]: row for row in written[1]["patients.csv"]}
+    assert list(patients) == sorted([P1, P2])
+    assert (patients[P1]["exams"], patients[P1]["films"]) == ("2", "4")
+    assert patients[P1]["candidates_shown"] == "4"
+    assert "2020" not in str(written[1])
+
+
+def test_bones_are_those_of_one_film(written: Tables) -> None:
+    """A row for each bone with a shown candidate; what lies outside bone has no number."""
+    rows = [
+        (row["file"], row["bone_id"], row["candidates_shown"]) for row in written[1]["bones.csv"]
+    ]
+    assert rows == [
+        ("a1", "1", "1"),
+        ("a1", "2", "1"),
+        ("a2", "", "1"),
+        ("b1", "1", "1"),
+        ("c1", "1", "1"),
+    ]
+
+
+def test_pairs_show_the_same_from_the_same_side(written: Tables) -> None:
+    """One frontal knee in each of two exams that follow each other; a lateral one has no other."""
+    assert written[1]["pairs.csv"] == [{"before": "a1", "after": "b1"}]
+    two = [*RESULTS, result("a2", view=("KNEE", "AP", "R"), frames=(2, 2))]
+    films = grouped(two)
+    assert films[-1].name == "a2.frame002"
+    assert not films[-1].is_copy
+    assert [film.exam for film in films[:2]] == [E1, E1]
+
+
+def test_two_films_of_one_view_are_no_pair(tmp_path: Path) -> None:
+    """Nothing says which of them belongs to the other exam's."""
+    results = [
+        result("a1"), result("a2"), result("b1"), result("b2", view=("KNEE", "LL")),
+    ]  # fmt: skip
+    assert write_tables(grouped(results), OwnFiles(tmp_path)).pairs == 0
+
+
+def test_what_was_written_is_counted(written: Tables) -> None:
+    """Films of nobody known are named in no exam."""
+    assert written[0] == Written(
+        films=8, exams=3, patients=2, pairs=1, copies=2, without_exam=1, without_patient=1, mixed=0
+    )
+    assert [row["file"] for row in written[1]["films.csv"]] == [one.input.file for one in RESULTS]
+
+
+def test_an_exam_of_two_patients_is_told(tmp_path: Path) -> None:
+    """Both stand in its row, and it has no place among either's exams."""
+    who = {"a1": Belonging("P1", "E1", "20200101000000"), "b1": Belonging("P2", "E1")}
+    films = grouped_films([result("a1"), result("b1")], lambda film: who[film.file], NAMES)
+    assert write_tables(films, OwnFiles(tmp_path)).mixed == 1
+    with (tmp_path / "exams.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["patient"] == ";".join(sorted([P1, P2]))
+    assert row["exam_number"] == ""
+
+
+def test_a_table_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    """Nothing is replaced that lesionscan has not written."""
+    (tmp_path / "exams.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(NotOwnError, match=r"exams\.csv was not written by lesionscan"):
+        write_tables(grouped(), OwnFiles(tmp_path))
+    assert (tmp_path / "exams.csv").read_text("utf-8") == "mine"

@@ -1,0 +1,166 @@
+"""No picture of a TIFF is lost without a word, however its pages are kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+
+from lesionscan.radiograph import Radiograph
+from lesionscan.reading import UnreadableFileError, open_radiographs
+from lesionscan.settings import Settings
+
+ONE = np.linspace(0, 65535, 60 * 70).round().astype(np.uint16).reshape(60, 70)
+STACK = np.stack([ONE, ONE[::-1], ONE[:, ::-1]])
+
+
+def written(path: Path, array: NDArray[Any], **options: Any) -> Path:  # noqa: ANN401
+    """Write pictures as tifffile does."""
+    tifffile.imwrite(path, array, **{"photometric": "minisblack", **options})
+    return path
+
+
+def read_all(path: Path) -> list[Radiograph]:
+    """Read every picture of a file."""
+    with open_radiographs(path) as frames:
+        return [frames.read(number) for number in range(1, frames.count + 1)]
+
+
+def said(radiograph: Radiograph) -> dict[str, str]:
+    """Return what is said beside what is said of every TIFF."""
+    told = {entry.code: entry.message for entry in radiograph.notices}
+    return {code: told[code] for code in told if code not in ("no_spacing", "polarity_assumed")}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True},
+        {"imagej": True, "truncate": True},
+        {"imagej": True, "truncate": True, "byteorder": "<"},
+        {"truncate": True},
+        {"truncate": True, "byteorder": ">"},
+        {"truncate": True, "bigtiff": True},
+        {"compression": "zlib"},
+        {"ome": True},
+    ],
+)
+def test_a_stack_is_all_its_pictures(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Of as many directories, or of one that stands for all (ImageJ, tifffile's own)."""
+    path = written(tmp_path / "a.tif", STACK, **options)
+    with tifffile.TiffFile(path) as file:
+        assert (len(file.pages) == 1) == options.get("truncate", False)
+    read = read_all(path)
+    np.testing.assert_array_equal([one.pixels for one in read], STACK)
+    assert [said(one) for one in read] == [{}] * 3
+
+
+def test_a_stack_of_white_is_zero(tmp_path: Path) -> None:
+    """The page's tags hold for all that lie behind it."""
+    path = written(tmp_path / "a.tif", STACK, truncate=True, photometric="miniswhite")
+    np.testing.assert_array_equal([one.pixels for one in read_all(path)], 65535 - STACK)
+
+
+def test_a_stack_of_grey_channels(tmp_path: Path) -> None:
+    """A picture of three samples is one picture."""
+    colour = np.stack([STACK] * 3, axis=-1)
+    path = written(tmp_path / "a.tif", colour, truncate=True, photometric="rgb")
+    np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK)
+
+
+def test_a_stack_that_is_cut(tmp_path: Path) -> None:
+    """The whole pictures are read, and how many there should be is said."""
+    path = written(tmp_path / "a.tif", STACK, imagej=True, truncate=True)
+    path.write_bytes(path.read_bytes()[: -ONE.nbytes - 10])
+    (read,) = read_all(path)
+    np.testing.assert_array_equal(read.pixels, ONE)
+    assert "speaks of 3 pictures, but the file holds 1" in said(read)["frames_disagree"]
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("images", [3, 2_000_000_000])
+def test_a_description_of_more_pictures(
+    tmp_path: Path, compression: str | None, images: int
+) -> None:
+    """Where they are nowhere, what is there is read."""
+    description = f"ImageJ=1.53k\nimages={images}\n"
+    options: dict[str, Any] = {"metadata": None, "description": description}
+    path = written(tmp_path / "a.tif", ONE, compression=compression, **options)
+    (read,) = read_all(path)
+    np.testing.assert_array_equal(read.pixels, ONE)
+    assert f"{images} pictures, but the file holds 1" in said(read)["frames_disagree"]
+    with tifffile.TiffWriter(path) as file:
+        file.write(ONE, photometric="minisblack", compression=compression, **options)
+        file.write(ONE[::-1], photometric="minisblack", metadata=None)
+    read_both = read_all(path)
+    np.testing.assert_array_equal([one.pixels for one in read_both], STACK[:2])
+    assert all("holds 2" in said(one)["frames_disagree"] for one in read_both)
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_pictures_that_no_tag_describes(tmp_path: Path, behind: int) -> None:
+    """A file that goes on for a whole picture has one left over; other bytes are none."""
+    path = written(
+        tmp_path / "a.tif", ONE, metadata=None, extratags=[(65000, "B", 9000, b"a" * 9000, True)]
+    )
+    assert said(read_all(path)[0]) == {}
+    path.write_bytes(path.read_bytes() + ONE.tobytes() * behind)
+    (read,) = read_all(path)
+    np.testing.assert_array_equal(read.pixels, ONE)
+    assert f"goes on for {ONE.nbytes * behind} bytes" in said(read)["pixels_left_over"]
+
+
+def test_pages_of_a_page(tmp_path: Path) -> None:
+    """Whole pictures in SubIFDs are pictures; smaller copies there are not."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(ONE, photometric="minisblack", subifds=2, metadata=None)
+        file.write(STACK[1], photometric="minisblack", metadata=None)
+        file.write(ONE[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+    np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK[:2])
+
+
+def test_reduced_pages_that_are_none(tmp_path: Path) -> None:
+    """A page that is as large as any other is no preview, whatever it says."""
+    path = written(tmp_path / "a.tif", ONE, subfiletype=1, metadata=None)
+    np.testing.assert_array_equal(read_all(path)[0].pixels, ONE)
+    with tifffile.TiffWriter(path) as file:
+        for number, picture in enumerate(STACK):
+            file.write(picture, photometric="minisblack", subfiletype=number > 0, metadata=None)
+    np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK)
+
+
+def test_the_picture_may_stand_in_a_page_of_its_preview(tmp_path: Path) -> None:
+    """As in DNG: the first directory is a preview, and the film is a page of it."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        small: dict[str, Any] = {"subfiletype": 1, "subifds": 1}
+        file.write(ONE[::2, ::2], photometric="minisblack", metadata=None, **small)
+        file.write(ONE, photometric="minisblack", metadata=None)
+    (read,) = read_all(path)
+    np.testing.assert_array_equal(read.pixels, ONE)
+
+
+def test_a_long_stack_is_refused(tmp_path: Path) -> None:
+    """As many pages are."""
+    path = written(tmp_path / "a.tif", np.zeros((9, 8, 8), np.uint8), truncate=True)
+    with (
+        pytest.raises(UnreadableFileError, match="9 pictures, more than 5") as caught,
+        open_radiographs(path, settings=Settings(max_frames=5)),
+    ):
+        pass
+    assert caught.value.code == "multi_frame"
+
+
+def test_pages_of_pages_have_limits(tmp_path: Path) -> None:
+    """What a directory may hold is checked there as well."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(ONE, photometric="minisblack", subifds=1, metadata=None)
+        tags = [(65000, "H", 200_000, np.zeros(200_000, np.uint16).tobytes(), True)] * 30
+        file.write(ONE, photometric="minisblack", metadata=None, extratags=tags)
+    with pytest.raises(UnreadableFileError, match="more values than a radiograph's") as caught:
+        read_all(path)
+    assert caught.value.code == "too_large"

@@ -1,0 +1,49 @@
+"""What is stated twice for other tools agrees with pyproject.toml and the package."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lesionscan import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+CONDA = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
+CONDA_NAMES = {"opencv-python-headless": "py-opencv", "matplotlib": "matplotlib-base"}
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """CITATION.cff, CHANGELOG.md and the conda recipe speak of the package's version."""
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f'version = "{__version__}"' in CONDA
+
+
+def test_conda_needs_what_the_package_needs() -> None:
+    """The same packages with the same bounds, under their names in conda-forge."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {f"python {project['requires-python']}"}
+    for requirement in project["dependencies"]:
+        name, bounds = re.split(r"(?=[<>=])", requirement, maxsplit=1)
+        needed.add(f"{CONDA_NAMES.get(name, name)} {bounds}")
+    run = CONDA[CONDA.index("  run:\n") : CONDA.index("\ntest:")]
+    assert set(re.findall(r"^    - ([^#\n]*[^#\s])", run, flags=re.M)) == needed
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.14"])
+def test_supported_versions_of_python_are_tested(version: str) -> None:
+    """The workflow runs the lowest and the highest that the classifiers name."""
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert f'"{version}"' in workflow
+    named = re.findall(r"Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert sorted(named)[0] == "3.11"
+    assert sorted(named)[-1] == "3.14"
+
+
+def test_only_the_source_of_the_wheel_enters_the_image() -> None:
+    """The Dockerfile runs as a user without privileges, named by number."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert "USER 10001" in lines
+    assert (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()[1] == "*"
