@@ -135,6 +135,19 @@ class BoneMap:
             words=words or FilmWords(),
         )
 
+    def depth_at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how deep the crossings of stored rows and columns lie in bone, in pixels here."""
+        at = (
+            np.minimum(((place + 0.5) / scale).astype(np.int64), side - 1)
+            for place, scale, side in zip(
+                (rows, cols),
+                (self.row_scale, self.column_scale),
+                self.half_width.shape,
+                strict=True,
+            )
+        )
+        return np.asarray(self.half_width[np.ix_(*at)])
+
     def locate(self, mask: BoolImage, box: tuple[slice, slice], *, reach_px: float) -> Placed:
         """Place a region on its bone.
 

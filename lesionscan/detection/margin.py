@@ -1,11 +1,16 @@
-"""Zone of transition: how wide a region's margin is, from sigmoids fitted along its normals."""
+"""A region's margin: how wide its transition to bone is, how sharp, with a rim or broken up."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lesionscan.radiograph import FloatImage
+from lesionscan.radiograph import BoolImage, FloatImage
+
+MarginWord: TypeAlias = Literal["sharp_with_rim", "sharp", "ill_defined", "permeative"]
 
 NORMALS = 32
 """Normals sampled around a contour."""
@@ -19,19 +24,124 @@ _NARROWEST, _WIDEST, _LEAST_WIDEST = 0.15, 0.4, 0.3
 """Width parameters: the narrowest in pixels, the widest in reaches and at least in pixels."""
 _TEN_TO_NINETY = 4.394
 """10 to 90 % rise of a logistic curve, in units of its width parameter: 2 ln 9."""
+_EXPLAINED = 0.3
+"""Share of a profile's variance that the curve must explain."""
 _LEAST_CONTOUR_PX = 8
 """Shorter contours have no normals to speak of."""
+_OUTLINE = OFFSETS // 2
+"""The place on the outline."""
+_LEAST_OUTWARD = 4
+"""Places outside the outline that a normal must have in bone."""
+_ENOUGH_NORMALS = 0.25
+_FAR_INSIDE, _FAR_OUTSIDE = slice(0, 4), slice(OFFSETS - 3, OFFSETS)
+_AT_RIM, _PAST_RIM = slice(_OUTLINE - 1, _OUTLINE + 5), slice(_OUTLINE + 6, _OUTLINE + 11)
+"""Where a sclerotic rim is looked for, and where it has ended: up to a third of the reach outside,
+and from half of it on; what is broader is the bone's own."""
+_RIM_SHARE = 0.15
+"""A rim is brighter than the bone farther out by this share of the step from inside to there."""
+_LEAST_STEP = 0.02
+_BAND = (0.25, 0.5)
+"""Where an outline's surroundings begin, and end, in radii."""
+
+SHARP = 0.3
+"""A transition of at most this share of the region's radius is sharp."""
+LEAST_DIAMETER_PX = 20.0
+"""On smaller regions a film's own blur, of 3 pixels, is no narrower than that share."""
+COARSEST_MM = 0.5
+"""On larger pixels a rim or a hole of a millimetre cannot be seen."""
+LEAST_TO_NOISE = 2.5
+"""Contrast-to-noise from which on a margin can be followed."""
+_MOSTLY_SHARP = 0.65
+"""Share of the margin that is sharp, from which on it is not permeative."""
+_PARTLY_SHARP = 0.4
+"""Share of the margin that is sharp, from which on it is not ill-defined."""
+RIMMED = 0.4
+"""Share of the margin with a rim, from which on there is one."""
+_RAGGED = 1.35
+"""Raggedness from which on a margin is broken up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What is measured across a region's outline.
+
+    Attributes
+    ----------
+    width_px
+        10 to 90 % width of the transition, the median of the normals that rise, in pixels of the
+        profiles' film; None where fewer than a quarter of the normals in bone rise.
+    sharp, rim
+        Shares of the normals in bone, 0 to 1, whose transition is sharp (`SHARP`), and which cross
+        a rim that is brighter than the bone farther out.
+    """
+
+    width_px: float | None
+    sharp: float
+    rim: float
+
+    def enlarged(self, factor: int) -> "Margin":
+        """Return the margin in pixels that are `factor` times as small."""
+        width = self.width_px
+        return replace(self, width_px=None if width is None else width * factor)
+
+
+def margin_word(
+    margin: Margin,
+    ragged: float | None,
+    *,
+    diameter_px: float,
+    contrast_to_noise: float,
+    pixel_mm: float | None,
+) -> MarginWord | None:
+    """Put a margin into one of four words, by the classes of Madewell.
+
+    Sharp with a sclerotic rim, sharp without, ill-defined, and permeative are the margins that
+    radiologists tell apart (their IA, IB, IC and III). The limits of the rule are set on phantoms
+    and on lesions planted in films, whose margins are known; no reader's opinion is in them.
+
+    Parameters
+    ----------
+    margin
+        From `measure_margins`.
+    ragged
+        From `raggedness`.
+    diameter_px
+        Equivalent diameter of the region, in pixels of the film.
+    contrast_to_noise
+        Its contrast-to-noise.
+    pixel_mm
+        Longer side of a pixel of the film; None where it is not known.
+
+    Returns
+    -------
+    str or None
+        None where the film is too coarse for a word (`LEAST_DIAMETER_PX`, `COARSEST_MM`), or the
+        region too faint.
+
+    References
+    ----------
+    Madewell JE, Ragsdale BD, Sweet DE. Radiologic and pathologic analysis of solitary bone lesions.
+    Part I: internal margins. Radiol Clin North Am 1981;19:715.
+    """
+    coarse = diameter_px < LEAST_DIAMETER_PX or (pixel_mm is not None and pixel_mm > COARSEST_MM)
+    if coarse or contrast_to_noise < LEAST_TO_NOISE or ragged is None or margin.width_px is None:
+        return None
+    if margin.sharp < _MOSTLY_SHARP and ragged >= _RAGGED:
+        return "permeative"
+    if margin.sharp < _PARTLY_SHARP:
+        return "ill_defined"
+    return "sharp_with_rim" if margin.rim >= RIMMED else "sharp"
 
 
 def profiles_across(
     film: FloatImage, contour: NDArray[np.float64], *, reach: float
 ) -> NDArray[np.float32]:
-    """Return the film along normals of a closed contour, from inside to outside.
+    """Return films along normals of a closed contour, from inside to outside.
 
     Parameters
     ----------
     film
-        float32 (rows, cols).
+        float32 (rows, cols), or (rows, cols, films).
     contour
         float64 (n, 2), points of the closed contour in order, as (row, col) of the film.
     reach
@@ -40,10 +150,11 @@ def profiles_across(
     Returns
     -------
     ndarray
-        float32 (NORMALS, OFFSETS); all 0, which rises nowhere, for a contour of a few points.
+        float32 (NORMALS, OFFSETS), or (NORMALS, OFFSETS, films); all 0, which rises nowhere, for a
+        contour of a few points.
     """
     if len(contour) < _LEAST_CONTOUR_PX:
-        return np.zeros((NORMALS, OFFSETS), np.float32)
+        return np.zeros((NORMALS, OFFSETS, *film.shape[2:]), np.float32)
     chosen = np.linspace(0, len(contour), NORMALS, endpoint=False).astype(int)
     # a tangent along a sixteenth of the contour: steps of pixels have no say
     half = max(1, len(contour) // 32)
@@ -66,32 +177,72 @@ def profiles_across(
     return np.asarray(profiles, np.float32)
 
 
-def margin_widths(
-    profiles: NDArray[np.float32], reaches: NDArray[np.float64]
-) -> tuple[float | None, ...]:
-    """Return the widths of the transitions from dark to bright across contours.
+def measure_margins(
+    profiles: NDArray[np.float32],
+    in_bone: BoolImage,
+    *,
+    reaches: NDArray[np.float64],
+    radii: NDArray[np.float64],
+) -> tuple[Margin, ...]:
+    """Measure the transitions from dark to bright across contours.
 
     Along every normal a logistic curve is fitted by least squares (its place and width over a
-    grid, its two levels in closed form); the answer is the median over the normals that rise.
+    grid, its two levels in closed form). Where a normal leaves the bone its last value in bone goes
+    on, and normals that leave it at once have no say, unless nearly all do.
 
     Parameters
     ----------
     profiles
         float32 (regions, NORMALS, OFFSETS), from `profiles_across`.
-    reaches
-        float64 (regions,), with which each was sampled.
+    in_bone
+        bool, of the same shape; where they lie in bone.
+    reaches, radii
+        float64 (regions,), with which reach each was sampled, and the regions' equivalent radii,
+        in pixels.
 
     Returns
     -------
-    tuple of float or None
-        For each region its 10 to 90 % width in pixels of its film; None where fewer than a
-        quarter of the normals rise.
+    tuple of Margin
+        One for each region.
 
     References
     ----------
     Xu J, Napel S, Greenspan H, et al. Quantifying the margin sharpness of lesions on radiological
     images for content-based image retrieval. Med Phys 2012;39:5405.
     """
+    ends = _OUTLINE + np.cumprod(in_bone[:, :, _OUTLINE + 1 :], axis=2, dtype=np.int64).sum(axis=2)
+    counted = ends >= _OUTLINE + _LEAST_OUTWARD
+    few = counted.mean(axis=1) < _ENOUGH_NORMALS
+    counted[few], ends[few] = True, OFFSETS - 1
+    held = np.minimum(np.arange(OFFSETS), ends[:, :, None])
+    profiles = np.take_along_axis(profiles, held, axis=2)
+    widths, rising = _fitted(profiles, reaches)
+    rising &= counted
+    sharp = rising & (widths <= SHARP * radii[:, None])
+    levels = [profiles[:, :, side].mean(axis=2) for side in (_FAR_INSIDE, _FAR_OUTSIDE)]
+    step = _medians(levels[1] - levels[0], counted)
+    above = profiles[:, :, _AT_RIM].max(axis=2) - profiles[:, :, _PAST_RIM].mean(axis=2)
+    bright = above > _RIM_SHARE * np.maximum(step, _LEAST_STEP)[:, None]
+    # where a normal leaves the bone, the cortex that it crosses is no rim
+    whole = counted & (ends == OFFSETS - 1)
+    numbers = counted.sum(axis=1)
+    rims = (bright & whole).sum(axis=1) / np.maximum(
+        whole.sum(axis=1), round(_ENOUGH_NORMALS * NORMALS)
+    )
+    middle = _medians(widths, rising)
+    followed = rising.sum(axis=1) >= _ENOUGH_NORMALS * numbers
+    return tuple(
+        Margin(width_px=float(width) if known else None, sharp=float(share), rim=float(rim))
+        for width, known, share, rim in zip(
+            middle, followed, sharp.sum(axis=1) / numbers, rims, strict=True
+        )
+    )
+
+
+def _fitted(
+    profiles: NDArray[np.float32], reaches: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], BoolImage]:
+    """Return each normal's 10 to 90 % width in pixels, and whether it rises outwards."""
     widest = np.maximum(_WIDEST * reaches, _LEAST_WIDEST)
     widths = np.geomspace(_NARROWEST, widest, _WIDTHS, axis=1) if reaches.size else reaches[:, None]
     curves = _curves(widths / reaches[:, None])
@@ -106,12 +257,65 @@ def margin_widths(
     gain = product**2 / energy[:, None, :]
     best = gain.argmax(axis=2)
     gained = np.take_along_axis(gain, best[:, :, None], axis=2)[:, :, 0]
-    rising = gained > 0.3 * (centred**2).sum(axis=2)
-    found = np.take_along_axis(widths, best % _WIDTHS, axis=1)
-    return tuple(
-        float(np.median(width[rises]) * _TEN_TO_NINETY) if rises.mean() >= 0.25 else None
-        for width, rises in zip(found, rising, strict=True)
-    )
+    rising = gained > _EXPLAINED * (centred**2).sum(axis=2)
+    found = np.take_along_axis(widths, best % _WIDTHS, axis=1) * _TEN_TO_NINETY
+    return found, np.asarray(rising, np.bool_)
+
+
+def _medians(values: NDArray[np.floating], kept: BoolImage) -> NDArray[np.float64]:
+    """Return each row's median of the values that are kept; infinite where none is."""
+    ordered = np.sort(np.where(kept, values, np.inf), axis=1)
+    last = np.maximum(kept.sum(axis=1) - 1, 0)
+    both = np.stack([last // 2, (last + 1) // 2], axis=1)
+    return np.asarray(np.take_along_axis(ordered, both, axis=1).mean(axis=1), np.float64)
+
+
+def raggedness(
+    film: FloatImage,
+    inside: BoolImage,
+    in_bone: BoolImage,
+    distance: FloatImage,
+    depth: FloatImage,
+) -> float | None:
+    """Return how much longer the line of half height near an outline is than the outline.
+
+    A margin that small holes break up has many such lines; one that only fades has one.
+
+    Parameters
+    ----------
+    film
+        float32 (rows, cols).
+    inside, in_bone
+        bool (rows, cols); a region with at least one pixel, and where there is bone.
+    distance, depth
+        float32 (rows, cols); distances to the region, and to what lies outside of it, in pixels.
+
+    Returns
+    -------
+    float or None
+        About 1 for a smooth margin; None where the region is no darker than the bone around it, or
+        no bone is seen there.
+    """
+    radius = float(np.sqrt(np.count_nonzero(inside) / np.pi))
+    core = depth > _BAND[0] * radius
+    around = in_bone & (distance > _BAND[0] * radius + 1.0)
+    if not (core.any() and around.any()):
+        return None
+    dark, bright = float(film[core].mean()), float(film[around].mean())
+    if bright <= dark:
+        return None
+    # of a pixel: the grain of the film is no hole
+    smooth = cv2.GaussianBlur(film, (0, 0), 1.0)
+    band = (in_bone | inside) & (distance <= _BAND[1] * radius + 1.0) & (depth <= _BAND[1] * radius)
+    outline = _crossings(inside, band)
+    return _crossings(smooth < 0.5 * (dark + bright), band) / outline if outline else None
+
+
+def _crossings(mask: BoolImage, band: BoolImage) -> int:
+    """Return how many neighbouring pixels of a band differ in a mask."""
+    down = (mask[1:] != mask[:-1]) & band[1:] & band[:-1]
+    across = (mask[:, 1:] != mask[:, :-1]) & band[:, 1:] & band[:, :-1]
+    return int(np.count_nonzero(down) + np.count_nonzero(across))
 
 
 def _curves(widths: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.detection.bone_loss import BoneLoss, bone_losses
 from lesionscan.detection.cortex import Cortex, follow_cortex, scalloping_word
 from lesionscan.detection.grid import Footprint
 from lesionscan.detection.location import BoneMap, Placed
+from lesionscan.detection.margin import margin_word
 from lesionscan.detection.measurements import Flag, Measurements
 from lesionscan.detection.mirels import mirels_width_band
 from lesionscan.detection.place import FilmWords, Location
-from lesionscan.detection.surroundings import Surroundings, look_around
+from lesionscan.detection.surroundings import ENOUGH_BONE, Surroundings, look_around
 from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
 _SMALL_RADIUS_PX = 5.0
@@ -124,11 +126,18 @@ def measure_regions(
     surroundings = look_around(
         footprints, contours, image=image, bone=bone, exposed=exposed, lucency=lucency
     )
-    return tuple(map(partial(_measure, film), footprints, contours, surroundings))
+    losses = bone_losses(
+        footprints, image=image, bone=bone, usable=exposed & ~opaque, bone_map=film.bone_map
+    )
+    return tuple(map(partial(_measure, film), footprints, contours, surroundings, losses))
 
 
 def _measure(
-    film: _Film, footprint: Footprint, contour: NDArray[np.int32], around: Surroundings
+    film: _Film,
+    footprint: Footprint,
+    contour: NDArray[np.int32],
+    around: Surroundings,
+    loss: BoneLoss | None,
 ) -> Region:
     """Measure one region, given its boundary and what its surroundings say."""
     mask, box = footprint.mask, footprint.box
@@ -179,13 +188,25 @@ def _measure(
         eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
         **around.measured,
+        bone_loss=None if loss is None else loss.share,
+        bone_loss_error=None if loss is None else loss.error,
         lucency=mean_lucency,
         lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
         lucency_contrast=(
             0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
         ),
-        margin_width_px=around.margin_width_px,
+        margin_width_px=around.margin.width_px,
         margin_width_mm=mm.margin_width,
+        margin_sharp=around.margin.sharp,
+        margin_rim=around.margin.rim,
+        margin_raggedness=around.ragged,
+        margin=margin_word(
+            around.margin,
+            around.ragged,
+            diameter_px=2.0 * radius,
+            contrast_to_noise=around.measured["contrast_to_noise"],
+            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
+        ),
         lesion_to_bone_width=placed.lesion_to_bone_width,
         mirels_width_band=mirels_width_band(placed.lesion_to_bone_width),
         endosteal_scalloping=cortex.scalloping,
@@ -195,7 +216,7 @@ def _measure(
         bone_expansion=cortex.expansion,
         cortex_unknown=cortex.unknown,
         location=placed.location,
-        flags=_flags(film, box, mask, around),
+        flags=_flags(film, box, mask, around, loss),
     )
 
 
@@ -237,7 +258,7 @@ class _Millimetres:
         around: Surroundings,
     ) -> Self:
         area = area_px * pixel[0] * pixel[1]
-        margin = around.margin_width_px
+        margin = around.margin.width_px
         return cls(
             centroid=(float(centroid[0] * pixel[0]), float(centroid[1] * pixel[1])),
             area=area,
@@ -318,7 +339,11 @@ def _hull_area(contour: NDArray[np.int32]) -> float:
 
 
 def _flags(
-    film: _Film, box: tuple[slice, slice], mask: BoolImage, around: Surroundings
+    film: _Film,
+    box: tuple[slice, slice],
+    mask: BoolImage,
+    around: Surroundings,
+    loss: BoneLoss | None,
 ) -> tuple[Flag, ...]:
     """Collect the doubts about one region, in the order of the enumeration."""
     rows, cols = film.image.shape
@@ -338,5 +363,7 @@ def _flags(
         Flag.TOO_SMALL_TO_SHAPE: np.sqrt(area / np.pi) < _SMALL_RADIUS_PX,
         Flag.SATURATED: np.count_nonzero((film.image[box] <= 0.0) & mask) > 0.2 * area,
         Flag.NEAR_METAL: bool(film.opaque[near].any()),
+        Flag.LITTLE_BONE_AROUND: around.measured["ring_in_bone"] < ENOUGH_BONE,
+        Flag.BONE_LOSS_UNKNOWN: loss is None,
     }
     return tuple(flag for flag, doubted in doubts.items() if doubted)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from lesionscan.codes import Code
 from lesionscan.detection.cortex import CortexUnknown, Scalloping
+from lesionscan.detection.margin import MarginWord
 from lesionscan.detection.mirels import MirelsBand
 
 _GREY = "grey scale of 0 to 1"
@@ -38,6 +39,14 @@ class Flag(Code):
         "A fifth of it is black without detail: its contrast is underestimated.",
     )
     NEAR_METAL = "near_metal", "Markers or metal are near."
+    LITTLE_BONE_AROUND = (
+        "little_bone_around",
+        "Under a fifth of the ring around it is bone: contrasts are against all around it.",
+    )
+    BONE_LOSS_UNKNOWN = (
+        "bone_loss_unknown",
+        "The bone or the soft tissue around it cannot be believed: `bone_loss` is null.",
+    )
 
 
 def _field(
@@ -117,6 +126,23 @@ class Measurements:
         float,
         _field("Share of directions, 0 to 1, in which the surroundings are clearly brighter."),
     ]
+    bone_loss: Annotated[
+        float | None,
+        _field(
+            "Share of the bone's own signal (bone minus soft tissue) that is missing inside; null "
+            "with the flag `bone_loss_unknown`.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    bone_loss_error: Annotated[
+        float | None,
+        _field(
+            "Standard error of that share: how far the quarters of the bone around the region "
+            "differ from each other.",
+            ge=0,
+        ),
+    ]
     edge_alignment: Annotated[
         float, _field("Mean cosine between grey-level gradient and outward normal, -1 to 1.")
     ]
@@ -138,8 +164,8 @@ class Measurements:
         float | None,
         _field(
             "Width of the zone of transition: 10 to 90 % of a sigmoid fitted along the "
-            "normals (Xu and Napel, Med Phys 2012;39:5405); null where no edge can be "
-            "fitted.",
+            "normals that stay in bone (Xu and Napel, Med Phys 2012;39:5405); null where no edge "
+            "can be fitted.",
             "px",
         ),
     ]
@@ -148,6 +174,40 @@ class Measurements:
         _field(
             "Width of the zone of transition; null where no edge can be fitted or without spacing.",
             "mm",
+        ),
+    ]
+    margin_sharp: Annotated[
+        float,
+        _field(
+            "Share of the margin in bone that is sharp: its transition is at most 0.3 of the "
+            "region's radius.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    margin_rim: Annotated[
+        float,
+        _field(
+            "Share of the margin in bone with a rim that is brighter than the bone farther out.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    margin_raggedness: Annotated[
+        float | None,
+        _field(
+            "Length of the lines of half brightness near the outline / length of the outline: "
+            "about 1 for a smooth margin, more where small holes break it up; null where the bone "
+            "around is no brighter.",
+            ge=0,
+        ),
+    ]
+    margin: Annotated[
+        MarginWord | None,
+        _field(
+            "The margin in a word, by the classes of Madewell (Radiol Clin North Am 1981;19:715) "
+            "and the rule of `docs/measures.md`; null under 20 px of equivalent diameter, on "
+            "pixels over 0.5 mm, or where contrast-to-noise is under 2.5."
         ),
     ]
     lesion_to_bone_width: Annotated[

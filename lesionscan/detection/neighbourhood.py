@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.grid import Footprint, reduced, resized_mask
-from lesionscan.detection.margin import profiles_across
+from lesionscan.detection.margin import profiles_across, raggedness
 from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 
@@ -36,8 +36,12 @@ class Patch:
         Distance to the nearest pixel inside, and outside, in pixels of this grid.
     edge_alignment
         As in `Region`.
-    profiles, profile_reach
-        The film across the region's margin, and how far.
+    profiles, profiles_in_bone, profile_reach
+        The film across the region's margin, where that is in bone, and how far.
+    radius
+        Equivalent radius in pixels of this grid.
+    ragged
+        As `lesionscan.detection.margin.raggedness` has it.
     """
 
     factor: int
@@ -50,7 +54,10 @@ class Patch:
     depth: FloatImage
     edge_alignment: float
     profiles: NDArray[np.float32]
+    profiles_in_bone: BoolImage
     profile_reach: float
+    radius: float
+    ragged: float | None
 
     @classmethod
     def of(
@@ -78,20 +85,26 @@ class Patch:
             distance = distance_to(inside)
             depth = _depth(inside)
         profile_reach = max(2.0, 0.6 * radius / factor)
+        outline = (contour + corner + 0.5) / factor - 0.5
+        in_bone = _mostly(cut.of(bone), factor)
+        profiles = profiles_across(
+            np.dstack([film, in_bone.astype(np.float32)]), outline, reach=profile_reach
+        )
         return cls(
             factor=factor,
             film=film,
             lucency=reduced(cut.of(lucency), factor),
             inside=inside,
-            in_bone=_mostly(cut.of(bone), factor),
+            in_bone=in_bone,
             in_field=_mostly(cut.of(exposed, beyond=False), factor),
             distance=distance,
             depth=depth,
             edge_alignment=_alignment(film, distance, depth) if inside.any() else 0.0,
-            profiles=profiles_across(
-                film, (contour + corner + 0.5) / factor - 0.5, reach=profile_reach
-            ),
+            profiles=profiles[:, :, 0],
+            profiles_in_bone=profiles[:, :, 1] > 0.5,
             profile_reach=profile_reach,
+            radius=radius / factor,
+            ragged=raggedness(film, inside, in_bone, distance, depth) if inside.any() else None,
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.grid import Footprint
-from lesionscan.detection.margin import margin_widths
+from lesionscan.detection.margin import Margin, measure_margins
 from lesionscan.detection.neighbourhood import Patch
 from lesionscan.detection.pixel_table import (
     Groups,
@@ -29,7 +29,7 @@ _CLEARLY_BRIGHTER = 0.3
 """Share of a region's contrast that one direction must reach to count as enclosing."""
 _WEAK_SHARE = 0.2
 """Quantile of the directions that counts as the weakest side: the worst 3 of 16."""
-_ENOUGH_BONE = 0.2
+ENOUGH_BONE = 0.2
 """Share of a region's ring in bone from which on the region is compared with bone alone."""
 _LEAST_NOISE = 0.004
 """Noise is never taken to be smaller: about one grey level of 255."""
@@ -47,14 +47,17 @@ class Surroundings:
         Share of the pixels just outside the region that lie in the bone mask, 0 to 1.
     lucency_around
         Mean of the lucency map in the ring around, or None without exposed surroundings.
-    margin_width_px
-        10 to 90 % width of the margin in stored pixels, or None where no edge rises.
+    margin
+        What is measured across its outline, in stored pixels.
+    ragged
+        As `lesionscan.detection.margin.raggedness` has it.
     """
 
     measured: Mapping[str, float]
     rim_in_bone: float
     lucency_around: float | None
-    margin_width_px: float | None
+    margin: Margin
+    ragged: float | None
 
 
 def look_around(
@@ -90,14 +93,12 @@ def look_around(
         Patch.of(footprint, contour, image, bone, exposed, lucency)
         for footprint, contour in zip(footprints, contours, strict=True)
     ]
-    widths = margin_widths(
+    margins = measure_margins(
         np.stack([patch.profiles for patch in patches]),
-        np.array([patch.profile_reach for patch in patches]),
+        np.stack([patch.profiles_in_bone for patch in patches]),
+        reaches=np.array([patch.profile_reach for patch in patches]),
+        radii=np.array([patch.radius for patch in patches]),
     )
-    margins = [
-        None if width is None else width * patch.factor
-        for width, patch in zip(widths, patches, strict=True)
-    ]
     facts = _facts(Pixels.of(patches))
     facts["edge_alignment"] = np.array([patch.edge_alignment for patch in patches])
     surrounded = np.isfinite(facts["contrast"])
@@ -109,9 +110,10 @@ def look_around(
             measured={name: float(values[number]) for name, values in known.items()},
             rim_in_bone=float(rim_in_bone[number]),
             lucency_around=float(lucency_around[number]) if seen[number] else None,
-            margin_width_px=margins[number],
+            margin=margins[number].enlarged(patch.factor),
+            ragged=patch.ragged,
         )
-        for number in range(len(patches))
+        for number, patch in enumerate(patches)
     )
 
 
@@ -168,7 +170,7 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
 
 def _in_bone_where_enough(part: Part, in_bone: NDArray[np.float64]) -> Part:
     """Return the pixels of a part in bone, of regions whose ring is in bone far enough."""
-    little = in_bone < _ENOUGH_BONE
+    little = in_bone < ENOUGH_BONE
     kept = little[part.region] | part.pixels.in_bone[part.where]
     return Part(part.pixels, part.where[kept], part.region[kept])
 

@@ -1,66 +1,228 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from lesionscan.detection.margin import margin_widths, profiles_across
-from lesionscan.radiograph import FloatImage
+from lesionscan.detection.margin import (
+    NORMALS,
+    OFFSETS,
+    Margin,
+    MarginWord,
+    margin_word,
+    measure_margins,
+    profiles_across,
+    raggedness,
+)
+from lesionscan.detection.morphology import distance_to
+from lesionscan.radiograph import BoolImage, FloatImage
 from tests.detection.made import disk
+
+Contour = NDArray[np.int32]
+
+SHAPE = (160, 160)
+RADIUS = 40.0
+
+
+def _away() -> NDArray[np.float64]:
+    """Return the distance to the edge of a round hole, negative inside."""
+    rows, cols = np.mgrid[:160, :160]
+    return np.asarray(np.hypot(rows - 80, cols - 80) - RADIUS, np.float64)
 
 
 def _hole(width: float) -> FloatImage:
     """Return a round hole whose edge is a logistic of the given 10 to 90 % width."""
-    rows, cols = np.mgrid[:160, :160]
-    distance = np.hypot(rows - 80, cols - 80) - 40.0
-    return np.asarray(0.8 - 0.4 / (1.0 + np.exp(distance / (width / 4.394))), np.float32)
+    return np.asarray(0.8 - 0.4 / (1.0 + np.exp(_away() / (width / 4.394))), np.float32)
 
 
-def _width(
-    film: FloatImage, contour: np.ndarray[tuple[int, ...], np.dtype[np.int32]], reach: float
-) -> float | None:
-    profiles = profiles_across(film, contour.astype(np.float64), reach=reach)
-    return margin_widths(profiles[None], np.array([reach]))[0]
-
-
-def _contour() -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    mask = disk((160, 160), (80, 80), 40).astype(np.uint8)
+def _contour() -> Contour:
+    mask = disk(SHAPE, (80, 80), RADIUS).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(contours[0][:, 0, ::-1], np.int32)
+
+
+def _margin(
+    film: FloatImage,
+    *,
+    contour: Contour | None = None,
+    reach: float = 24.0,
+    bone: BoolImage | None = None,
+) -> Margin:
+    outline = (_contour() if contour is None else contour).astype(np.float64)
+    in_bone = np.ones(SHAPE, bool) if bone is None else bone
+    (margin,) = measure_margins(
+        profiles_across(film, outline, reach=reach)[None],
+        profiles_across(in_bone.astype(np.float32), outline, reach=reach)[None] > 0.5,
+        reaches=np.array([reach]),
+        radii=np.array([RADIUS]),
+    )
+    return margin
 
 
 @pytest.mark.parametrize("width", [3.0, 8.0, 16.0])
 def test_the_width_of_a_known_margin_comes_back(width: float) -> None:
     """Within a fifth, from punched-out to wide."""
-    assert _width(_hole(width), _contour(), 24.0) == pytest.approx(width, rel=0.2)
+    assert _margin(_hole(width)).width_px == pytest.approx(width, rel=0.2)
+
+
+def test_a_margin_is_sharp_up_to_a_share_of_the_radius() -> None:
+    """Of a radius of 40 px, 12 px."""
+    assert _margin(_hole(8.0)).sharp == 1.0
+    assert _margin(_hole(16.0)).sharp == 0.0
+
+
+def test_a_margin_that_is_sharp_on_one_side_is_so_by_half() -> None:
+    """Punched-out on the left, fading on the right."""
+    film = _hole(4.0)
+    film[:, 80:] = _hole(18.0)[:, 80:]
+    assert _margin(film).sharp == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_rim_is_seen_where_it_is() -> None:
+    """Four pixels of sclerosis around the left half."""
+    film, away = _hole(3.0), _away()
+    assert _margin(film).rim == 0.0
+    film[:, :80] += 0.2 * ((away > 1) & (away < 5))[:, :80]
+    assert _margin(film).rim == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_cortex_that_a_normal_crosses_is_no_rim() -> None:
+    """A bright band at the bone's edge, and soft tissue past it."""
+    film, bone = _hole(3.0), np.zeros(SHAPE, bool)
+    bone[:, :128] = True
+    film[:, 121:128] = 1.0
+    film[:, 128:] = 0.2
+    assert _margin(film, bone=bone).rim == 0.0
+
+
+def test_where_a_normal_leaves_the_bone_it_does_not_fall() -> None:
+    """Soft tissue beside the bone would hide that the margin rises."""
+    film, bone = _hole(6.0), np.zeros(SHAPE, bool)
+    bone[:, 30:130] = True
+    film[~bone] = 0.1
+    assert _margin(film, bone=bone).width_px == pytest.approx(6.0, rel=0.25)
+
+
+def test_outside_bone_all_normals_have_their_say() -> None:
+    """A hole in no bone has the margin that one sees."""
+    margin = _margin(_hole(8.0), bone=np.zeros(SHAPE, bool))
+    assert margin == _margin(_hole(8.0))
 
 
 def test_a_flat_film_has_no_margin() -> None:
     """No normal rises, so no width is invented."""
-    assert _width(np.full((160, 160), 0.5, np.float32), _contour(), 20.0) is None
+    margin = _margin(np.full(SHAPE, 0.5, np.float32))
+    assert margin == Margin(width_px=None, sharp=0.0, rim=0.0)
 
 
 def test_a_bright_spot_has_no_lucent_margin() -> None:
     """Edges that fall outwards do not count."""
-    assert _width(1.0 - _hole(5.0), _contour(), 20.0) is None
+    assert _margin(1.0 - _hole(5.0)).width_px is None
 
 
 def test_a_contour_of_a_few_pixels_has_no_normals() -> None:
     """Fewer than eight contour pixels give no width."""
-    assert _width(_hole(3.0), _contour()[:7], 5.0) is None
+    assert _margin(_hole(3.0), contour=_contour()[:7]).width_px is None
 
 
 def test_the_margins_of_many_do_not_depend_on_each_other() -> None:
-    """Three at once, of another reach each, have the widths that each has alone."""
+    """Three at once, of another reach each, are those that each has alone."""
     reaches = np.array([12.0, 20.0, 24.0])
+    outline = _contour().astype(np.float64)
     profiles = np.stack(
         [
-            profiles_across(_hole(width), _contour().astype(np.float64), reach=reach)
+            profiles_across(_hole(width), outline, reach=reach)
             for width, reach in zip((3.0, 8.0, 16.0), reaches, strict=True)
         ]
     )
-    alone = [margin_widths(profiles[i : i + 1], reaches[i : i + 1])[0] for i in range(3)]
-    assert list(margin_widths(profiles, reaches)) == alone
+    together = measure_margins(
+        profiles,
+        np.ones(profiles.shape, bool),
+        reaches=reaches,
+        radii=np.full(3, RADIUS),
+    )
+    alone = [
+        _margin(_hole(width), reach=reach)
+        for width, reach in zip((3.0, 8.0, 16.0), reaches, strict=True)
+    ]
+    assert list(together) == alone
 
 
 def test_no_regions_have_no_margins() -> None:
     """Nothing in, nothing out."""
-    assert margin_widths(np.zeros((0, 32, 25), np.float32), np.zeros(0)) == ()
+    nothing = np.zeros((0, NORMALS, OFFSETS), np.float32)
+    none = np.zeros(0)
+    assert measure_margins(nothing, nothing > 0, reaches=none, radii=none) == ()
+
+
+def _raggedness(film: FloatImage, bone: BoolImage | None = None) -> float | None:
+    inside = disk(SHAPE, (80, 80), RADIUS)
+    in_bone = np.ones(SHAPE, bool) if bone is None else bone
+    return raggedness(film, inside, in_bone, distance_to(inside), distance_to(~inside))
+
+
+def test_a_smooth_margin_is_as_long_as_its_outline() -> None:
+    """Sharp or fading."""
+    for width in (3.0, 16.0):
+        assert _raggedness(_hole(width)) == pytest.approx(1.0, abs=0.05)
+
+
+def test_small_holes_beside_a_margin_make_it_ragged() -> None:
+    """Twelve holes of four pixels' radius around one of forty add 12 x 4 / 40 to its length."""
+    film = _hole(3.0)
+    for turn in np.arange(12) * np.pi / 6:
+        film[disk(SHAPE, (80 + 49 * np.sin(turn), 80 + 49 * np.cos(turn)), 4)] = 0.3
+    assert _raggedness(film) == pytest.approx(2.2, abs=0.2)
+
+
+def test_a_region_that_is_not_darker_is_not_ragged() -> None:
+    """Nor is one without bone around it."""
+    assert _raggedness(1.0 - _hole(3.0)) is None
+    assert _raggedness(_hole(3.0), bone=np.zeros(SHAPE, bool)) is None
+
+
+SMOOTH = Margin(width_px=4.0, sharp=0.9, rim=0.1)
+
+
+def _word(
+    margin: Margin = SMOOTH,
+    ragged: float | None = 1.0,
+    *,
+    diameter_px: float = 40.0,
+    contrast_to_noise: float = 5.0,
+    pixel_mm: float | None = 0.2,
+) -> MarginWord | None:
+    return margin_word(
+        margin,
+        ragged,
+        diameter_px=diameter_px,
+        contrast_to_noise=contrast_to_noise,
+        pixel_mm=pixel_mm,
+    )
+
+
+def test_each_kind_of_margin_has_its_word() -> None:
+    """By the shares that are sharp and rimmed, and by raggedness where it is not mostly sharp."""
+    assert _word() == "sharp"
+    assert _word(replace(SMOOTH, rim=0.5)) == "sharp_with_rim"
+    assert _word(replace(SMOOTH, sharp=0.2)) == "ill_defined"
+    assert _word(replace(SMOOTH, sharp=0.2, rim=0.9)) == "ill_defined"
+    assert _word(replace(SMOOTH, sharp=0.5), ragged=1.6) == "permeative"
+    assert _word(ragged=1.6) == "sharp"
+
+
+def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
+    """Under 20 px across, on pixels over 0.5 mm, under a contrast-to-noise of 2.5, or no edge."""
+    assert _word(diameter_px=19.9) is None
+    assert _word(pixel_mm=0.51) is None
+    assert _word(pixel_mm=None) == "sharp"
+    assert _word(contrast_to_noise=2.4) is None
+    assert _word(replace(SMOOTH, width_px=None)) is None
+    assert _word(ragged=None) is None
+
+
+def test_a_margin_is_wider_in_smaller_pixels() -> None:
+    """Its shares stay."""
+    assert SMOOTH.enlarged(3) == replace(SMOOTH, width_px=12.0)
+    assert replace(SMOOTH, width_px=None).enlarged(3).width_px is None

@@ -67,7 +67,9 @@ def test_a_disk_has_the_place_and_size_of_a_disk() -> None:
     assert region.solidity > 0.95
     assert region.size == pytest.approx(30 / 160, rel=0.01)
     assert region.contrast == pytest.approx(0.3, abs=0.01)
-    assert region.flags == ()
+    # there is no soft tissue in a film that is bone all over
+    assert region.bone_loss is None
+    assert region.flags == (Flag.BONE_LOSS_UNKNOWN,)
 
 
 def test_a_bar_is_elongated_and_its_feret_is_its_diagonal() -> None:
@@ -189,7 +191,7 @@ def test_a_region_at_the_field_border_is_flagged() -> None:
 
     (region,) = _measure(_disk(), exposed=exposed)
 
-    assert region.flags == (Flag.TOUCHES_FIELD_BORDER,)
+    assert region.flags == (Flag.TOUCHES_FIELD_BORDER, Flag.BONE_LOSS_UNKNOWN)
 
 
 def test_a_region_at_the_bone_edge_is_flagged() -> None:
@@ -284,7 +286,7 @@ def test_a_region_near_metal_is_flagged() -> None:
 
     (region,) = _measure(_disk(), opaque=opaque)
 
-    assert region.flags == (Flag.NEAR_METAL,)
+    assert region.flags == (Flag.NEAR_METAL, Flag.BONE_LOSS_UNKNOWN)
 
 
 def test_the_arrays_of_a_region_cannot_be_changed() -> None:
@@ -310,3 +312,37 @@ def test_shapes_follow_the_aspect_without_a_spacing(aspect: float) -> None:
     assert region.circularity > 0.9
     assert region.area_mm2 is None
     assert _measure(labels)[0].eccentricity > 0.8
+
+
+def test_a_region_with_little_bone_around_is_flagged() -> None:
+    """It fills its bone: what it is compared with is soft tissue."""
+    (region,) = _measure(_disk(), bone=_disk() > 0)
+
+    assert Flag.LITTLE_BONE_AROUND in region.flags
+    assert Flag.LITTLE_BONE_AROUND not in _measure(_disk())[0].flags
+
+
+def test_what_is_missing_of_a_bone_is_measured() -> None:
+    """0.7 of bone on 0 of soft tissue, of which 0.4 is left: 3 of 7 parts are missing."""
+    bone = np.zeros(SHAPE, bool)
+    bone[:, 20:100] = True
+    image = np.where(bone, 0.7, 0.0).astype(np.float32)
+    image[_disk() > 0] = 0.4
+    (region,) = measure_regions(
+        _footprints(_disk()),
+        image,
+        bone,
+        exposed=np.ones(SHAPE, bool),
+        opaque=np.zeros(SHAPE, bool),
+        lucency=np.zeros(SHAPE, np.float32),
+        spacing=None,
+        pixel_aspect=1.0,
+    )
+
+    assert region.bone_loss == pytest.approx(3 / 7, abs=0.03)
+    assert region.bone_loss_error == pytest.approx(0.0, abs=0.02)
+    assert region.margin == "sharp"
+    assert region.margin_sharp == 1.0
+    assert region.margin_rim == 0.0
+    assert region.margin_raggedness == pytest.approx(1.0, abs=0.1)
+    assert region.flags == ()

@@ -142,7 +142,7 @@ def test_the_margin_is_in_stored_pixels_on_a_reduced_grid() -> None:
 
     (around,) = _look(film, distance <= 0)
 
-    assert around.margin_width_px == pytest.approx(12, rel=0.25)
+    assert around.margin.width_px == pytest.approx(12, rel=0.25)
 
 
 def test_a_region_without_exposed_surroundings_has_no_contrast() -> None:

@@ -305,7 +305,15 @@ def test_a_bone_number_without_a_name_is_refused() -> None:
 def test_a_lesion_without_pixels_cannot_be_measured() -> None:
     """A label that is not in the truth image is refused."""
     nothing = np.zeros((64, 64))
-    evidence = Evidence(nothing, nothing, nothing.astype(np.uint16), nothing > 0, 0.5)
+    evidence = Evidence(
+        log=nothing,
+        drop=nothing,
+        removed_mm=nothing,
+        intact_mm=nothing,
+        truth=nothing.astype(np.uint16),
+        bone=nothing > 0,
+        spacing_mm=0.5,
+    )
     with pytest.raises(ValueError, match="lesion 1 has no pixel"):
         measure(1, HOLE, evidence)
 

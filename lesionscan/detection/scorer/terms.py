@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lesionscan.detection.margin import RIMMED
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
 
@@ -29,6 +30,12 @@ class Term:
 
 _AT_BORDER = {Flag.TOUCHES_IMAGE_BORDER, Flag.TOUCHES_FIELD_BORDER, Flag.NEAR_METAL}
 _NOT_DARKER = "not darker than around it"
+_MARGIN_TEXTS = {
+    "sharp_with_rim": "a sharp margin with a bright rim",
+    "sharp": "a sharp margin without a rim",
+    "ill_defined": "an ill-defined margin",
+    "permeative": "a permeative margin",
+}
 
 
 def _share_of_contrast(region: Region, step: float) -> float:
@@ -78,7 +85,15 @@ def _clear_text(region: Region) -> str:
 def _contrast_text(region: Region) -> str:
     if region.contrast <= 0:
         return _NOT_DARKER
+    if region.bone_loss is not None:
+        return f"{100 * region.bone_loss:.0f} % of its bone's density is missing"
     return f"darker than around it by {100 * region.contrast:.0f} % of the film's range"
+
+
+def _margin_text(region: Region) -> str:
+    if region.margin is not None:
+        return _MARGIN_TEXTS[region.margin]
+    return "a margin on all sides" if _margin(region) > 0.2 else "fades out on some sides"
 
 
 def _enclosed_text(region: Region) -> str:
@@ -128,14 +143,16 @@ TERMS = (
     Term(
         "margin",
         _margin,
-        lambda region: (
-            "a margin on all sides" if _margin(region) > 0.2 else "fades out on some sides"
-        ),
+        _margin_text,
     ),
     Term(
         "rim",
         _rim,
-        lambda region: "a bright rim" if _rim(region) > 0.05 else "no bright rim",
+        lambda region: (
+            f"a bright rim on {100 * region.margin_rim:.0f} % of its margin"
+            if region.margin_rim >= RIMMED
+            else "no bright rim"
+        ),
     ),
     Term(
         "edge",

@@ -105,7 +105,15 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
         stored=quantise(picture, bits=film.bits, inverted=film.photometric == "MONOCHROME1"),
         lesions=truth,
         bone=seen,
-        evidence=Evidence(log, drop, truth, seen, grid.spacing_mm),
+        evidence=Evidence(
+            log=log,
+            drop=drop,
+            removed_mm=body.removed_mm,
+            intact_mm=body.bone_mm + body.removed_mm,
+            truth=truth,
+            bone=seen,
+            spacing_mm=grid.spacing_mm,
+        ),
         kv=kv,
     )
 

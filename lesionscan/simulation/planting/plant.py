@@ -240,6 +240,7 @@ def plant(
             recipe,
             film=work.now,
             removed=work.removed,
+            bone_signal=film.signal.bone_signal,
             truth=work.truth,
             bone=work.bone,
             spacing=film.spacing,

@@ -37,6 +37,8 @@ class PlantedLesion:
         Mean log attenuation that the lesion took away inside its mask over the same noise: what
         was planted, whatever the bone around looks like. Small for an expansile lesion, which
         takes little from a bone that its growth has thinned already.
+    bone_loss
+        Mineral that lesions took away inside the mask over what was there, 0 to 1.
     """
 
     label: int
@@ -49,6 +51,7 @@ class PlantedLesion:
     contrast: float
     contrast_to_noise: float
     removed_to_noise: float
+    bone_loss: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,8 @@ class Evidence:
         The log image, bone bright, before the tone curve.
     drop
         Log attenuation that lesions took away, scatter allowed for.
+    removed_mm, intact_mm
+        Mineral that lesions took away, and what there was, in mm.
     truth, bone
         Label image of the lesions; pixels with any bone.
     spacing_mm
@@ -69,6 +74,8 @@ class Evidence:
 
     log: Field
     drop: Field
+    removed_mm: Field
+    intact_mm: Field
     truth: NDArray[np.uint16]
     bone: Mask
     spacing_mm: float
@@ -103,6 +110,7 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(evidence.drop[mask].mean()) / noise, 3),
+        bone_loss=_share(evidence.removed_mm, evidence.intact_mm, mask),
     )
 
 
@@ -128,6 +136,9 @@ class PlantedFilmLesion:
         `contrast` over the noise (see `contrast_and_noise`).
     removed_to_noise
         Mean grey value taken away inside the mask over the same noise.
+    bone_loss
+        Grey values that lesions took away inside the mask over what the bone had added to the soft
+        tissue, 0 to 1.
     extent_to_bone_width
         Width of the mask across the bone's axis over the bone's width before planting.
     margin_px
@@ -144,6 +155,7 @@ class PlantedFilmLesion:
     contrast: float
     contrast_to_noise: float
     removed_to_noise: float
+    bone_loss: float
     extent_to_bone_width: float
     margin_px: float
 
@@ -154,6 +166,7 @@ def measure_in_film(
     *,
     film: Field,
     removed: Field,
+    bone_signal: NDArray[np.float32],
     truth: NDArray[np.uint16],
     bone: Mask,
     spacing: Spacing | None,
@@ -166,6 +179,8 @@ def measure_in_film(
         Which lesion.
     film, removed
         float64 (rows, cols); the planted film, and the grey values that lesions took away.
+    bone_signal
+        float32 (rows, cols); what the bone added to the soft tissue, in grey values.
     truth, bone
         Label image of the lesions; the bone with its balloons.
     spacing
@@ -202,6 +217,7 @@ def measure_in_film(
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(removed[mask].mean()) / noise, 3),
+        bone_loss=_share(removed, bone_signal, mask),
         extent_to_bone_width=round((float(np.ptp(across)) + 1.0) / (2.0 * recipe.half_width_px), 3),
         margin_px=round(recipe.margin_px, 3),
     )
@@ -226,6 +242,12 @@ def _place_and_size(mask: Mask) -> tuple[tuple[float, float], int, float]:
     row, col = ndimage.center_of_mass(mask)
     area = int(mask.sum())
     return (round(float(row), 2), round(float(col), 2)), area, _diameter(area)
+
+
+def _share(part: NDArray[np.floating], whole: NDArray[np.floating], mask: Mask) -> float:
+    """Return what a part has of a whole inside a mask, 0 to 1; 0 of nothing."""
+    total = float(whole[mask].sum())
+    return round(min(float(part[mask].sum()) / total, 1.0), 4) if total > 0 else 0.0
 
 
 def _diameter(area: float) -> float:
