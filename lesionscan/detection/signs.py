@@ -75,7 +75,7 @@ def _network(region: Region) -> tuple[Speaks, str]:
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_loss is not None and region.bone_loss >= 0.2:
-        missing = f"{100 * region.bone_loss:.0f} % of its brightness missing"
+        missing = f"{100 * region.bone_loss:.0f} % of its density missing"
         return "for", f"darker than its bone should be, {missing}"
     around = (
         "what surrounds it" if Flag.LITTLE_BONE_AROUND in region.flags else "the bone around it"

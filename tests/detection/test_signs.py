@@ -66,7 +66,7 @@ def test_what_is_not_clear_is_not_said() -> None:
         ({"scalloping_band": "under_half"}, "scalloping", "for",
          "cortex thinned from inside by less than half of its thickness"),
         ({"bone_loss": 0.45}, "darkness", "for",
-         "darker than its bone should be, 45 % of its brightness missing"),
+         "darker than its bone should be, 45 % of its density missing"),
         ({"margin": "sharp_with_rim"}, "margin", "for", "a sharp margin with a bright rim"),
         ({"margin": "sharp"}, "margin", "for", "a sharp margin"),
         ({"margin": "ill_defined"}, "margin", "neither", "an ill-defined margin"),
