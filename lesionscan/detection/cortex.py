@@ -6,7 +6,7 @@ is seen there is compared with what would be there.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -44,6 +44,8 @@ _SOLID, _GAPS = 0.95, 0.05
 """Share of its width that a bone fills, and share of rows in which it may fill less."""
 _SHELL = 8.0
 """Thickest shell, in samples, that an expansile region has around it: an eighth of the width."""
+_BLOWN_UP = 0.4
+"""Least share of its width that a region takes of a bone that it expands."""
 _BEYOND = 2.0
 """Samples by which a region goes on beyond an edge that is its own inner one."""
 _WIDER = 1.6
@@ -142,8 +144,9 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     expected = np.maximum(right.expected[lesion] - left.expected[lesion], 1.0)
     width = expected + left.pushed[lesion] + right.pushed[lesion]
     expansion = _ranked(width / expected, 0.8)
-    if _ranked(width, 0.8) < max(widths):  # a flare, of which the steps are not known
-        expansion = min(expansion, 1.0)
+    taken = strip.region.sum(axis=1).max() / _ACROSS
+    if taken < _BLOWN_UP or _ranked(width, 0.8) < max(widths):
+        expansion = min(expansion, 1.0)  # a knob or a flare, whose steps are not known
     taken = [share for side in known if (share := side.scalloping(strip)) is not None]
     gap = max(side.gap(strip) for side in known) * _ALONG * strip.unit_px
     return Cortex(
@@ -180,7 +183,7 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     # OpenCV counts columns first
     matrix = np.array([[across[1], along[1], origin[1]], [across[0], along[0], origin[0]]])
 
-    def laid(picture: NDArray[np.generic], how: int, beyond: float) -> NDArray[np.generic]:
+    def laid(picture: NDArray[Any], how: int, beyond: float) -> NDArray[Any]:
         flags = how | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(
             picture,
@@ -193,15 +196,17 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
 
     cut = film[near]
     if unit >= 2.0:  # so that no pixel is left out
-        cut = cv2.blur(cut, (int(unit), int(unit)))
+        cut = np.asarray(cv2.blur(cut, (int(unit), int(unit))), np.float32)
     own = np.zeros(cut.shape, np.uint8)
     box = footprint.box
     top, left = box[0].start - low[0], box[1].start - low[1]
     inside = footprint.mask[max(-top, 0) :, max(-left, 0) :]
     place = own[max(top, 0) :, max(left, 0) :][: inside.shape[0], : inside.shape[1]]
     place[:] = inside[: place.shape[0], : place.shape[1]]
-    region = laid(own, cv2.INTER_NEAREST, 0) > 0
-    bones = laid(np.ascontiguousarray(bone[near]).view(np.uint8), cv2.INTER_NEAREST, 0) > 0
+    region = np.asarray(laid(own, cv2.INTER_NEAREST, 0), np.bool_)
+    bones = np.asarray(
+        laid(np.ascontiguousarray(bone[near]).view(np.uint8), cv2.INTER_NEAREST, 0), np.bool_
+    )
     return _Strip(
         np.asarray(laid(cut, cv2.INTER_LINEAR, -1.0), np.float32), bones | region, region, unit
     )
@@ -315,7 +320,8 @@ class _Side(NamedTuple):
         first = region[rows].argmax(axis=1)
         outer = self.expected[rows]
         edge = outer if self.sign > 0 else region.shape[1] - 1 - outer
-        return rows[first <= edge + (self.thickness or 3.0) + 2.0]
+        near = first <= edge + (self.thickness or 3.0) + 2.0
+        return np.asarray(rows[near], np.intp)
 
     def scalloping(self, strip: _Strip) -> float | None:
         """Return the share of the cortex that is gone; None where it has no inner border."""

@@ -23,6 +23,8 @@ _GRID_PX = 400
 """Long side of the grid on which axes are found; an axis needs no more."""
 _MOST_POINTS = 2_500
 """Pixels of a region that are looked at, about."""
+_MOSTLY = 2 / 3
+"""Share of a region on the bone mask from which on the mask alone gives the bone's half width."""
 _NEIGHBOURHOODS = ((3.0, ELONGATED), (2.0, 2.0))
 """Radius, in half widths of the bone, of the piece whose axis is the local one, and how elongated
 it must be: a smaller one where the first takes in another bone."""
@@ -64,7 +66,7 @@ class Placed:
         None where it lies on no bone.
     lesion_to_bone_width
         Width of the region across the local axis / width of the bone there, the region counted as
-        bone, so at most 1; None where no axis exists.
+        bone, so at most 1; None where no axis is clear.
     frame
         The bone around it; None where no axis exists.
     """
@@ -121,14 +123,13 @@ class BoneMap:
         size = (max(1, round(cols / factor)), max(1, round(rows / factor)))
         small = cv2.resize(bone.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
         count, pieces = cv2.connectedComponents(small)
-        padded = cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_5)
         edge = _edge_of_field(exposed, size)
         return cls(
             bones={
-                label: Shaft.of(*np.nonzero(pieces == label), edge) for label in range(1, count)
+                label: Shaft.of(np.argwhere(pieces == label), edge) for label in range(1, count)
             },
             pieces=np.asarray(pieces, np.int32),
-            half_width=np.asarray(padded[1:-1, 1:-1], np.float32),
+            half_width=_half_widths(small.view(np.bool_)),
             row_scale=rows / size[1],
             column_scale=cols / size[0],
             words=words or FilmWords(),
@@ -183,24 +184,30 @@ class BoneMap:
         bone = self._with_region(bone_id, mask, box)
         # rounded: of pixels equally near, rounding errors must not choose
         away = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
-        best = np.argmin(away)
+        on_bone = pieces == bone_id
+        best = np.argmin(np.where(on_bone, away, np.inf) if on_bone.any() else away)
         centre = np.array([rows[best], cols[best]])
-        shaft = self.bones[bone_id]
-        local = self._local_axis(shaft, centre, reach=reach_px / float(scale.mean()))
+        shaft, reach = self.bones[bone_id], reach_px / float(scale.mean())
+        more = np.argwhere(bone & (self.pieces != bone_id)).astype(np.float64)
+        if shaft.thinned:
+            more = more[(more % 2 == 0).all(axis=1)]
+        half_width = self.half_width if on_bone.mean() > _MOSTLY else _half_widths(bone)
+        local, clear = _local_axis(shaft, more, half_width, centre, reach=reach)
         along = shaft.fraction_along(centre)
         if local is None:
-            return Placed(self._described(bone_id, along, None, None, None))
+            return Placed(self._described(bone_id, along, None, None, None, reach))
         across = np.array([-local[1], local[0]])
         if across[1] < 0 or (across[1] == 0 and across[0] < 0):
             across = -across
         before, after = _march(bone, centre, -across), _march(bone, centre, across)
         width = before + after
         if width <= 0:
-            return Placed(self._described(bone_id, along, None, None, None))
+            return Placed(self._described(bone_id, along, None, None, None, reach))
         offset = float(np.clip((before - after) / width, -1, 1))
         extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
-        ratio = min(1.0, extent / width)
-        position = position_of(offset, ratio, float((pieces == bone_id).mean()))
+        taken = min(1.0, extent / width)
+        ratio = taken if clear else None
+        position = position_of(offset, taken, float(on_bone.mean()))
         middle = centre + 0.5 * (after - before) * across
         run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
         frame = Frame(
@@ -214,7 +221,7 @@ class BoneMap:
                 float(run.max() * scale.mean()) + 0.5 * step,
             ),
         )
-        return Placed(self._described(bone_id, along, offset, ratio, position), ratio, frame)
+        return Placed(self._described(bone_id, along, offset, ratio, position, reach), ratio, frame)
 
     def _points(
         self, mask: BoolImage, box: tuple[slice, slice]
@@ -248,7 +255,7 @@ class BoneMap:
             places.append(at[within])
             sources.append(source[within])
         both[np.ix_(*places)] |= mask[np.ix_(*sources)]
-        return both
+        return np.asarray(both, np.bool_)
 
     def _described(
         self,
@@ -257,36 +264,62 @@ class BoneMap:
         across: float | None,
         ratio: float | None,
         position: Position | None,
+        reach: float,
     ) -> Location:
         """Return the location of these numbers, with its words."""
         shaft, words = self.bones[bone_id], self.words
         long_bone = (across is not None or None) if words.long_bones else False
         third, near_joint = None, None
         if long_bone and along is not None and shaft.axis is not None:
-            near_joint = shaft.near_end(along)
+            near_joint = shaft.near_end(along, reach)
             if shaft.whole:
                 axis = (float(shaft.axis[0]), float(shaft.axis[1]))
                 third = third_of(along, axis, words.feet)
+        if long_bone is False:
+            position = ratio = None
         location = Location(bone_id, along, across, long_bone, third, near_joint, position)
         return replace(location, text=place_text(location, ratio, words))
 
-    def _local_axis(
-        self, bone: Shaft, centre: NDArray[np.float64], *, reach: float
-    ) -> NDArray[np.float64] | None:
-        """Return the unit axis of the bone around a point, or None where it has none."""
-        top, left = (max(0, int(c - reach) - 2) for c in centre)
-        bottom, right = (int(c + reach) + 3 for c in centre)
-        around = self.half_width[top:bottom, left:right]
-        half_width = float(around.max()) if around.size else 0.0
-        for widths, elongated in _NEIGHBOURHOODS:
-            radius = max(widths * half_width, 1.5 * reach, 4.0)
-            # a hair more: the distance transform's last bit varies, and pixels lie on the circle
-            rows, cols = bone.between(centre[0] - radius - 1, centre[0] + radius + 1)
-            near = (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius + 1e-3) ** 2
-            axis = axis_of(*_connected(rows[near], cols[near], centre), elongated)
+
+def _half_widths(bone: BoolImage) -> NDArray[np.float32]:
+    """Return how far each pixel lies from the nearest one outside bone."""
+    padded = cv2.distanceTransform(np.pad(bone.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(padded[1:-1, 1:-1], np.float32)
+
+
+def _local_axis(
+    bone: Shaft,
+    more: NDArray[np.float64],
+    half_width: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    *,
+    reach: float,
+) -> tuple[NDArray[np.float64] | None, bool]:
+    """Return the unit axis of the bone around a point, None for none, and if it is clear.
+
+    `more` are pixels (n, 2) that count as bone too.
+    It is clear where all of the piece around the point is a tube. Where that is not so, as
+    beside another bone or near a joint, what hangs together may be.
+    """
+    top, left = (max(0, int(c - reach) - 2) for c in centre)
+    bottom, right = (int(c + reach) + 3 for c in centre)
+    around = half_width[top:bottom, left:right]
+    deepest = float(around.max()) if around.size else 0.0
+    for widths, elongated in _NEIGHBOURHOODS:
+        radius = max(widths * deepest, 1.5 * reach, 4.0)
+        # a hair more: the distance transform's last bit varies, and pixels lie on the circle
+        rows, cols = bone.between(centre[0] - radius - 1, centre[0] + radius + 1)
+        rows, cols = (np.concatenate(pair) for pair in zip((rows, cols), more.T, strict=True))
+        near = (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius + 1e-3) ** 2
+        rows, cols = rows[near], cols[near]
+        if widths == _NEIGHBOURHOODS[0][0]:
+            axis = axis_of(rows, cols, elongated)
             if axis is not None:
-                return axis
-        return None
+                return axis, True
+        axis = axis_of(*_connected(rows, cols, centre), elongated)
+        if axis is not None:
+            return axis, False
+    return None, False
 
 
 def _connected(

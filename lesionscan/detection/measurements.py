@@ -215,7 +215,7 @@ class Measurements:
         _field(
             "Width across the bone's axis / width of the bone there, at most 1: what the region "
             "takes counts as bone, in a notch of the edge and in a balloon beside it; null "
-            "without axis."
+            "where no axis is clear, as beside another bone."
         ),
     ]
     mirels_width_band: Annotated[

@@ -71,6 +71,8 @@ class Shaft:
         Whether the edge of the picture or of the exposed field cuts each end.
     widths
         How wide it is across the axis, for every pixel from end to end; empty without axis.
+    thinned
+        Whether a quarter of the pixels stands for all.
     """
 
     rows: NDArray[np.float64]
@@ -79,18 +81,20 @@ class Shaft:
     ends: tuple[float, float]
     cut: tuple[bool, bool]
     widths: NDArray[np.float64]
+    thinned: bool
 
     @classmethod
-    def of(cls, rows: NDArray[np.intp], cols: NDArray[np.intp], edge: BoolImage) -> Self:
+    def of(cls, pixels: NDArray[np.intp], edge: BoolImage) -> Self:
         """Measure a piece.
 
         Parameters
         ----------
-        rows, cols
-            Its pixels.
+        pixels
+            intp (n, 2), its pixels as (row, col) in the order of rows.
         edge
             bool (rows, cols); what lies at the edge of the exposed field.
         """
+        rows, cols = pixels.T
         at_edge = edge[rows, cols]
         share = 1
         if len(rows) > _LARGE:
@@ -99,7 +103,7 @@ class Shaft:
         y, x = rows.astype(np.float64), cols.astype(np.float64)
         axis = axis_of(y, x)
         if axis is None:
-            return cls(y, x, None, (0.0, 0.0), (False, False), np.empty(0))
+            return cls(y, x, None, (0.0, 0.0), (False, False), np.empty(0), share > 1)
         at = y * axis[0] + x * axis[1]
         low, high = float(at.min()), float(at.max())
         step = 2.0 if share > 1 else 1.0
@@ -112,6 +116,7 @@ class Shaft:
             (low, high),
             (bool((cuts <= low + _CUT).any()), bool((cuts >= high - _CUT).any())),
             np.repeat(counts, int(step)),
+            share > 1,
         )
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,13 +141,15 @@ class Shaft:
         waist = float(np.median(middle))
         return len(self.widths) >= _LONG * waist and waist <= 0.9 * min(first.max(), last.max())
 
-    def near_end(self, along: float) -> bool | None:
+    def near_end(self, along: float, reach: float) -> bool | None:
         """Say whether a place lies near one of its ends or in a flare.
 
         Parameters
         ----------
         along
             Position along the axis, 0 to 1.
+        reach
+            How far a lesion goes on to either side, which may have widened the bone itself.
 
         Returns
         -------
@@ -155,7 +162,8 @@ class Shaft:
         at = along * (length - 1)
         inner = self.widths[length // 10 : length - length // 10]
         shaft = float(np.quantile(inner, 0.2))
-        if float(self.widths[round(at)]) >= _FLARE * shaft:
+        beside = np.rint([at - reach - 2.0, at + reach + 2.0]).clip(0, length - 1)
+        if float(self.widths[beside.astype(np.intp)].max()) >= _FLARE * shaft:
             return True
         quarter = max(1, length // 4)
         away = (at, length - 1 - at)

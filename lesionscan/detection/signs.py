@@ -5,12 +5,13 @@ speak for a lytic lesion and those that speak against one, each only where the f
 clearly. They are no parts of the score; those are `reasons`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from lesionscan.detection.margin import MarginWord
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
 
@@ -68,18 +69,24 @@ def _network(region: Region) -> tuple[Speaks, str]:
         return "for", f"network: {strength} for a lesion, {percent}"
     if region.lucency >= 0.2:
         return "for", f"network: weakly for a lesion, {percent}"
-    return "against", f"network: sees no lesion, {percent}"
+    seen = "hardly sees a lesion" if region.lucency >= 0.05 else "sees no lesion"
+    return "against", f"network: {seen}, {percent}"
 
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
-    around = "the bone around it" if region.ring_in_bone >= 0.2 else "what surrounds it"
-    if region.contrast <= 0 or region.contrast_to_noise < 0.5:
-        # the ring of a large or expanded lesion may be thinned itself
-        return None if region.lucency >= 0.5 else ("against", f"hardly darker than {around}")
-    if region.contrast_to_noise < 1.0:
+    if region.bone_loss is not None and region.bone_loss >= 0.2:
+        missing = f"{100 * region.bone_loss:.0f} % of its density missing"
+        return "for", f"darker than its bone should be, {missing}"
+    around = (
+        "what surrounds it" if Flag.LITTLE_BONE_AROUND in region.flags else "the bone around it"
+    )
+    if region.contrast_to_noise >= 1.0:
+        much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
+        return "for", f"{much} than {around}, {region.contrast_to_noise:.1f} times its noise"
+    # the ring of a large or expanded lesion may be thinned itself
+    if region.contrast_to_noise >= 0.5 or region.lucency >= 0.5:
         return None
-    much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
-    return "for", f"{much} than {around}, {region.contrast_to_noise:.1f} times its noise"
+    return "against", f"hardly darker than {around}"
 
 
 def _break(region: Region) -> tuple[Speaks, str] | None:
@@ -103,17 +110,22 @@ def _scalloping(region: Region) -> tuple[Speaks, str] | None:
     return "for", f"cortex thinned from inside by {share} of its thickness"
 
 
-def _rim(region: Region) -> tuple[Speaks, str] | None:
-    clear = region.contrast > 0 and region.contrast_to_noise >= 1.0
-    if not clear or region.rim_contrast < 0.1 * region.contrast or region.ring_in_bone < 0.5:
-        return None
-    return "for", "a rim brighter than the bone around it"
+_MARGINS: Mapping[MarginWord, tuple[Speaks, str]] = {
+    "sharp_with_rim": ("for", "a sharp margin with a bright rim"),
+    "sharp": ("for", "a sharp margin"),
+    "ill_defined": ("neither", "an ill-defined margin"),
+    "permeative": ("neither", "a permeative margin"),
+}
+
+
+def _margin(region: Region) -> tuple[Speaks, str] | None:
+    return None if region.margin is None else _MARGINS[region.margin]
 
 
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
     if region.enclosure >= 0.9:
         return "for", "brighter bone on all sides"
-    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5:
+    if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
         return "against", f"open on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
 
@@ -151,7 +163,7 @@ RULES = (
     Rule(
         "network",
         "Mean inside of the lucency map: strongly from 0.75, clearly from 0.5, weakly from 0.2 "
-        "for a lesion, below that against one.",
+        "for a lesion, below that against one: hardly sees one, none from under 0.05.",
         _network,
     ),
     Rule("cortex_break", "For: `cortex_break_px` over 0.", _break),
@@ -163,21 +175,19 @@ RULES = (
     ),
     Rule(
         "darkness",
-        "For: `contrast_to_noise` of 1 and more, much from 3 on. Against: under 0.5, unless "
-        "`lucency` is 0.5 and more. Beside all that surrounds it where `ring_in_bone` is under "
-        "0.2.",
+        "For: `bone_loss` of 0.2 and more, else `contrast_to_noise` of 1 and more, much from 3 on. "
+        "Against: `contrast_to_noise` under 0.5 and `lucency` under 0.5.",
         _darkness,
     ),
     Rule(
-        "rim",
-        "For: `rim_contrast` of a tenth of the contrast and more, where the region is darker and "
-        "half of its ring is bone.",
-        _rim,
+        "margin",
+        "For: `margin` sharp, with rim or without. Neither: ill-defined, permeative.",
+        _margin,
     ),
     Rule(
         "enclosure",
-        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 and "
-        "more.",
+        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 "
+        "and more and a `lucency` under 0.5.",
         _enclosed,
     ),
     Rule(

@@ -95,14 +95,15 @@ def tracking_id(candidate: CandidateRecord) -> str:
 def evaluations(candidate: CandidateRecord) -> Iterator[tuple[Code, Code]]:
     """Yield (what, which word) of a candidate's place and cortex; what is not known is left out.
 
-    SNOMED CT where its topographical modifiers (PS3.16 CID 2) have the word.
+    SNOMED CT where it has the word (PS3.16 CID 2 and CID 3491).
     """
     place = candidate.location
-    for name, words, word in (
+    said: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
         (_THIRD, _THIRDS, None if place is None else place.third),
         (_POSITION, _POSITIONS, None if place is None else place.position),
         (_SCALLOPING, _SCALLOPINGS, candidate.scalloping_band),
-    ):
+    )
+    for name, words, word in said:
         if word is not None:
             yield name, words[word]
 

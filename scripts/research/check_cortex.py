@@ -143,21 +143,19 @@ def _expansion(bone: BoolImage, intact: BoolImage, frame: Frame) -> float:
 def shares(cases: Sequence[Case]) -> list[str]:
     """Return what is printed of all cases."""
     found = [case for case in cases if case.region is not None]
-    known = [
-        (case, case.region) for case in found if case.region and not case.region.cortex_unknown
-    ]
-    lines = [f"{len(cases)} lesions, {len(found)} found, cortex followed at {len(known)}"]
-    hits = {
-        "break": (
-            [r.cortex_break_px > 0 for c, r in known if c.break_px > 0],
-            [r.cortex_break_px > 0 for c, r in known if c.break_px == 0],
-        ),
-        "expansion": (
-            [r.bone_expansion >= SAID_EXPANDED for c, r in known if c.expansion >= EXPANDED],
-            [r.bone_expansion >= SAID_EXPANDED for c, r in known if c.expansion < NOT_EXPANDED],
-        ),
-    }
-    for name, (there, absent) in hits.items():
+    breaks: tuple[list[bool], list[bool]] = ([], [])
+    expansions: tuple[list[bool], list[bool]] = ([], [])
+    for case in found:
+        region = case.region
+        if region is None or region.cortex_break_px is None or region.bone_expansion is None:
+            continue
+        breaks[case.break_px == 0].append(region.cortex_break_px > 0)
+        if case.expansion >= EXPANDED or case.expansion < NOT_EXPANDED:
+            said = region.bone_expansion >= SAID_EXPANDED
+            expansions[case.expansion < NOT_EXPANDED].append(said)
+    followed = sum(map(len, breaks))
+    lines = [f"{len(cases)} lesions, {len(found)} found, cortex followed at {followed}"]
+    for name, (there, absent) in (("break", breaks), ("expansion", expansions)):
         lines.append(
             f"{name}: sensitivity {sum(there)} of {len(there)}, "
             f"specificity {len(absent) - sum(absent)} of {len(absent)}"

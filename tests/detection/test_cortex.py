@@ -147,7 +147,7 @@ def test_why_a_cortex_is_not_followed() -> None:
     narrow = np.zeros(SHAPE, np.bool_)
     narrow[:, 112:128] = True
     assert _followed(film, narrow, disk(SHAPE, (200, 120), 4)) == Cortex(unknown="too_coarse")
-    assert _followed(film, bone, disk(SHAPE, (385, 120), 14)) == Cortex(unknown="no_bone_beside")
+    assert _followed(film, bone, disk(SHAPE, (370, 120), 14)) == Cortex(unknown="no_bone_beside")
     flat = np.full(SHAPE, 0.5, np.float32)
     assert _followed(flat, bone, region) == Cortex(unknown="outline_unclear")
     wavy = bone.copy()
