@@ -1,7 +1,7 @@
-"""Are the measured numbers right? measure_checks.py FILMS [--phantoms N] [--planted N] [--repeat N].
+"""Are the measured numbers right? measure_checks.py FILMS [--phantoms N] [--planted N].
 
 FILMS is a truth folder. Lesions are planted in its films that may shape the program (`use: train`);
-phantoms are made. Each has a margin of one of four kinds (`known_cases`) and is scanned with default
+phantoms are made. Each has one of four margins (`known_cases`) and is scanned with default
 settings; what is measured on the candidate that hits the lesion is compared with what was planted.
 The first --repeat films of each kind are scanned again after small changes: turned by 2 degrees,
 exposed and developed otherwise, resampled to four fifths, and stored as a JPEG.
@@ -170,8 +170,12 @@ def margins(lesions: list[Measured]) -> Iterator[str]:
         if one.candidate is not None and one.case.contrast_to_noise >= CLEAR
     ]
     words = [pair for pair in clear if pair[1] is not None]
-    right = np.mean([planted == word for planted, word in words])
-    yield f"contrast-to-noise {CLEAR:g} or more: {len(clear)}, with a word {len(words)}, right {right:.2f}"
+    right = sum(planted == word for planted, word in words)
+    share = f"{right / len(words):.2f}" if words else "-"
+    yield (
+        f"contrast-to-noise {CLEAR:g} or more: {len(clear)}, with a word {len(words)}, "
+        f"right {share}"
+    )
     yield ""
     yield f"| planted | {' | '.join(MARGINS)} | no word |"
     yield f"| --- |{' --- |' * 5}"
