@@ -191,6 +191,13 @@ def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -
             f"{keyword} of a functional group differs from another of the same frame; the most "
             "specific one is believed",
         )
+    stored, allocated = tags.integer("BitsStored"), tags.integer("BitsAllocated")
+    if stored is not None and allocated is not None and stored > allocated:
+        yield notice(
+            NoticeCode.BITS_DISAGREE,
+            f"BitsStored is {stored}, more than BitsAllocated, {allocated}; {layout.bits_stored} "
+            "bits were read, as the pixel data have them",
+        )
     if layout.bits_stored > EXACT_BITS:
         yield notice(
             NoticeCode.PRECISION_REDUCED,

@@ -211,10 +211,11 @@ def _exchanged(data: _Data, layout: PixelFormat) -> tuple[PixelFormat, list[Noti
     other = replace(layout, rows=layout.columns, columns=layout.rows)
     if layout.rows == layout.columns or layout.samples > 1 or min(layout.rows, layout.columns) < 3:
         return layout, []
-    apart, otherwise = (
-        float(np.abs(np.diff(_middle_lines(data, one), axis=0)).mean()) for one in (layout, other)
-    )
-    if apart <= _SMOOTHER * otherwise:
+    lines = _middle_lines(data, other)
+    down, along = (float(np.abs(np.diff(lines, axis=axis)).mean()) for axis in (0, 1))
+    apart = float(np.abs(np.diff(_middle_lines(data, layout), axis=0)).mean())
+    # a film is about as smooth down as along; a ramp that goes on from row to row is not
+    if apart <= _SMOOTHER * down or down > _SMOOTHER * along:
         return layout, []
     return other, [
         notice(

@@ -75,9 +75,8 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
     samples = _samples(tags)
     if samples * allocated > 8 * MAX_CELL_BYTES:
         raise _bad_header(f"BitsAllocated is {allocated} in a picture of {samples} channels")
-    stored = _required(tags, "BitsStored")
-    if stored > allocated:
-        raise _bad_header(f"BitsStored is {stored}, more than BitsAllocated {allocated}")
+    # more bits than their cells have are those of other cells: the pixel data say which
+    stored = min(_required(tags, "BitsStored"), allocated)
     high_bit = tags.integer("HighBit")
     if high_bit is None or not stored - 1 <= high_bit < allocated:
         tags.irregular.append("HighBit")

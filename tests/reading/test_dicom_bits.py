@@ -11,7 +11,7 @@ from pydicom.encaps import encapsulate
 
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading import read_radiograph
-from tests.reading.dicom_maker import Array, dataset, encode, save
+from tests.reading.dicom_maker import LOSSLESS, Array, dataset, encode, save
 
 
 def film(bits: int) -> Array:
@@ -277,3 +277,20 @@ def test_signed_values_of_a_bit_more_are_no_sign(tmp_path: Path) -> None:
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, stored)
     assert "BitsStored is 12, but the pixel values take" in radiograph.notices[0].message
+
+
+@pytest.mark.parametrize("packing", ["explicit", "big_endian", "deflated", *LOSSLESS])
+@pytest.mark.parametrize(("allocated", "stored"), [(8, 12), (8, 16), (16, 17), (16, 32)])
+def test_more_bits_stored_than_allocated(
+    tmp_path: Path, packing: str, allocated: int, stored: int
+) -> None:
+    """Both cannot be true: the pixel data say how many there are, and both are named."""
+    tags = {"BitsAllocated": allocated, "BitsStored": stored, "HighBit": stored - 1}
+    ds = dataset(film(12), bits_stored=12, packing=packing)
+    for keyword, value in tags.items():
+        setattr(ds, keyword, value)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    messages = [one.message for one in radiograph.notices if one.code == "bits_disagree"]
+    named = f"BitsStored is {stored}, more than BitsAllocated, {allocated};"
+    assert any(message.startswith(named) for message in messages)

@@ -190,7 +190,7 @@ def test_a_strip_that_claims_too_many_bytes(tmp_path: Path, claimed: int) -> Non
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY, photometric="minisblack", metadata=None)
     with tifffile.TiffFile(path, mode="r+") as file:
-        file.pages[0].tags["StripByteCounts"].overwrite(claimed)
+        file.pages.first.tags["StripByteCounts"].overwrite(claimed)
     np.testing.assert_array_equal(read_radiograph(path).pixels, GREY)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UnreadableFileError, match="ends before the picture"):
