@@ -54,4 +54,6 @@ def test_a_wider_margin_is_less_sure() -> None:
     both = size_of([best, best], image)
     assert both.area_px == 2 * best.area_px
     assert both.feret_px is None
-    assert both.diameter_mm == pytest.approx(math.sqrt(2) * (best.equivalent_diameter_mm or 0.0))
+    single = best.equivalent_diameter_mm
+    assert single is not None
+    assert both.diameter_mm == pytest.approx(math.sqrt(2) * single, rel=1e-4)
