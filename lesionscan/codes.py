@@ -139,7 +139,7 @@ class NoticeCode(Code):
     FOR_PROCESSING = "for_processing", "Raw detector values, not made for viewing."
     BAD_RESCALE = (
         "bad_rescale",
-        "A modality LUT or rescale tag cannot be used; stored values were taken instead.",
+        "A modality LUT or rescale tag cannot be used, or not for all of the stored values.",
     )
     BAD_WINDOW = (
         "bad_window",
@@ -222,6 +222,38 @@ class NoticeCode(Code):
     NOT_EXPORTED = "not_exported", "A file for another program could not be made or written."
 
 
-def notice(code: NoticeCode | ErrorCode, message: str) -> Notice:
+class RefusalCode(Code):
+    """Why two films are not compared."""
+
+    NO_RESULT = (
+        "no_result",
+        "The film failed, has no whole result in the folder, or no picture to compare by.",
+    )
+    NO_BONE = "no_bone", "No bone could be outlined with confidence on one of the films."
+    OTHER_BODY_PART = "other_body_part", "The headers name different body parts."
+    OTHER_VIEW = "other_view", "The headers name different views."
+    OTHER_SIDE = "other_side", "The headers name different sides of the body."
+    FLIPPED = "flipped", "One film shows the mirror image of the other."
+    LITTLE_COMMON_BONE = "little_common_bone", "The films have too little bone in common."
+    POOR_FIT = "poor_fit", "The bones do not fit: another person, body part, view or position."
+
+
+class State(Code):
+    """What became of a lesion from one film to the next."""
+
+    STABLE = "stable", "It changed by less than the uncertainty."
+    GROWN = "grown", "It is larger by more than the uncertainty."
+    SHRUNK = "shrunk", "It is smaller by more than the uncertainty."
+    NEW = "new", "Nothing like it is at its place on the first film."
+    GONE = "gone", "Nothing like it is at its place on the second film."
+    MERGED = "merged", "Several of the first film are one on the second."
+    SPLIT = "split", "One of the first film is several on the second."
+    NOT_COMPARABLE = (
+        "not_comparable",
+        "Its place is not wholly seen on both films, or what is there cannot be told.",
+    )
+
+
+def notice(code: NoticeCode | ErrorCode | RefusalCode, message: str) -> Notice:
     """Return a notice with a plain-string code, as it goes into the results."""
     return Notice(code=code.value, message=message)

@@ -41,23 +41,23 @@ class Limits(_Part):
         default=50.0,
         gt=0,
         le=1000,
-        description="Largest picture read, in million pixels; a 43 x 43 cm detector at 0.1 mm has "
-        "18. Larger declared sizes are refused before memory is taken; searching a picture takes "
-        "about 26 bytes of memory per pixel.",
+        description="Largest image, in megapixels; a 43 x 43 cm detector at 0.1 mm has 18. Larger"
+        " images are refused before memory is allocated. Searching an image takes "
+        "about 26 bytes per pixel.",
     )
     max_file_mb: float = Field(
         default=2000.0,
         gt=0,
         le=1_000_000,
-        description="Largest file read, in million bytes; 50 uncompressed pictures of 18 "
-        "megapixels have 1,800. Larger files are refused before they are read or hashed.",
+        description="Largest file, in million bytes; 50 uncompressed images of 18 megapixels have"
+        " 1,800. Larger files are refused before they are read or hashed.",
     )
     max_frames: int = Field(
         default=50,
         ge=1,
         le=10_000,
-        description="Most pictures read from one file (frames of a DICOM file, pages of a TIFF); "
-        "more are a film run, not radiographs.",
+        description="Most images per file (frames of a DICOM file, pages of a TIFF); a file with "
+        "more is a film run, not radiographs.",
     )
 
 
@@ -66,19 +66,18 @@ class ReadingSettings(_Part):
 
     polarity: Polarity = Field(
         default="auto",
-        description="Whether bone is bright or dark in the pictures as a viewer shows them; auto "
-        "believes the file, and where it says nothing takes bone to be bright.",
+        description="Whether bone is bright or dark as displayed; auto follows the file, and "
+        "assumes bright bone where the file does not say.",
     )
     spacing_mm: Distance | tuple[Distance, Distance] | None = Field(
         default=None,
-        description="Distance between the centres of neighbouring rows and of neighbouring "
-        "columns in mm, where you know better than the files. One number is the shorter side of a "
-        "pixel where a file says that its pixels are not square; two are taken as they are.",
+        description="Pixel spacing (rows, columns) in mm, which replaces that of the files. A "
+        "single number is the shorter side of pixels that are not square.",
     )
     keep_uids: bool = Field(
         default=False,
-        description="Whether the results name the DICOM study, series and instance UIDs, which "
-        "lead back to a patient.",
+        description="Whether results contain the DICOM study, series and instance UIDs, which can"
+        " identify a patient.",
     )
 
 
@@ -87,16 +86,16 @@ class SearchSettings(_Part):
 
     search: Search = Field(
         default="full",
-        description="full looks at a film on every grid of the scorer; quick on the coarsest only, "
-        "in about half of the time, and misses more small lesions.",
+        description="full runs the network at every resolution of the scorer; quick runs it at "
+        "the lowest only, takes about half the time, and misses more small lesions.",
     )
     working_long_side_px: int = Field(
         default=640,
         ge=128,
         le=2048,
-        description="Long side of the grid on which lesions are sought, in pixels, at most 400 for "
-        "a quick search; smaller pictures are not enlarged. A lesion of 1 % of a film is 6 pixels "
-        "wide there.",
+        description="Long side of the search grid in pixels, at most 400 for a quick search; "
+        "smaller images are not enlarged. On this grid, a lesion of 1 % of a film is "
+        "6 pixels wide.",
     )
     dark_percent: float = Field(
         default=0.5,
@@ -108,41 +107,41 @@ class SearchSettings(_Part):
         default=99.7,
         gt=50,
         le=100,
-        description="Percentile of the exposed field that becomes white (densest cortex); letters "
-        "and metal are left out before.",
+        description="Percentile of the exposed field that becomes white (densest cortex); letters"
+        " and metal are excluded first.",
     )
     least_bone_confidence: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="Below this confidence of the bone mask a picture is 'not assessed'.",
+        description="Images whose bone mask has a lower confidence are not assessed.",
     )
     smallest_radius: float = Field(
         default=0.006,
         gt=0,
         lt=0.5,
-        description="Radius of the smallest region sought, as a share of the long side: 2.4 mm "
-        "on a 40 cm film.",
+        description="Radius of the smallest region, as a share of the long side: 2.4 mm on a 40 "
+        "cm film.",
     )
     largest_radius: float = Field(
         default=0.2,
         gt=0,
         le=0.5,
-        description="Radius of the largest region sought, as a share of the long side: a lesion "
-        "that fills a humerus on a film of the shoulder.",
+        description="Radius of the largest region, as a share of the long side: a lesion that "
+        "fills the humerus on a shoulder film.",
     )
     scales: int = Field(
         default=11,
         ge=2,
         le=32,
-        description="Number of sizes sought between the smallest and the largest.",
+        description="Number of sizes between the smallest and the largest.",
     )
     max_candidates: int = Field(
         default=50,
         ge=1,
         le=100,
-        description="Most candidates listed for one picture, best first. Of real lesions the "
-        "second fifty hold none, and every region takes time.",
+        description="Most candidates listed per image, best first. More cost time, and no real "
+        "lesion was found among the next fifty.",
     )
 
 
@@ -153,26 +152,26 @@ class OutputSettings(_Part):
         default=0.5,
         ge=0,
         le=1,
-        description="Candidates with at least this score are drawn and counted; the rest are "
-        "listed in the JSON only. A scorer's training puts 0.5 where half a candidate a "
-        "lesion-free film is left.",
+        description="Candidates with at least this score are shown; the others are listed in the "
+        "JSON only. Training sets the scale so that 0.5 shows half a candidate per "
+        "film without lesions.",
     )
     overlay: bool = Field(
         default=True,
-        description="Whether a picture of the film with its outlines is made; without, a film "
-        "takes a seventh less time and a quarter of the space.",
+        description="Whether an overlay is written per film; without overlays, a scan takes a "
+        "seventh less time and a quarter of the disk space.",
     )
     overlay_max_px: int = Field(
         default=1600,
         ge=256,
         le=8192,
-        description="Long side of the film in the largest such picture, in pixels: 1600 fill a "
-        "screen, and a 4000 pixel film stays under about 2 MB.",
+        description="Long side of the largest overlay in pixels: 1600 fill a screen, and the "
+        "overlay of a 4000 pixel film stays below about 2 MB.",
     )
     allow_burned_in: bool = Field(
         default=False,
-        description="Whether pictures are made of films that say of themselves that identifying "
-        "text is burned into them.",
+        description="Whether pictures are written of films that declare burned-in identifying "
+        "text.",
     )
 
 
@@ -196,7 +195,7 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
 
     @property
     def grid_long_side_px(self) -> int:
-        """Long side of the grid on which lesions are sought."""
+        """Long side of the search grid in pixels, at most; smaller images are not enlarged."""
         if self.search == "quick":
             return min(self.working_long_side_px, _QUICK_LONG_SIDE_PX)
         return self.working_long_side_px

@@ -10,25 +10,32 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from contact_sheet import contact_sheet
+from draw_calibration import draw_calibration
 from numpy.typing import NDArray
 
 from lesionscan import find_candidates, read_radiograph
+from lesionscan.comparison import compare_films, film_of_file
+from lesionscan.comparison.picture import comparison_png
 from lesionscan.png import encode_png
 from lesionscan.reporting.conversion import ok_record
 from lesionscan.reporting.overlay import displayed, grey_window, overlay_png
 from lesionscan.review.server import ReviewServer
+from lesionscan.simulation.body.lesions import Lesion
+from lesionscan.simulation.dicom_file import write_dicom
 from lesionscan.simulation.exposure.film import Film
-from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
+from lesionscan.simulation.phantom import BODY_PARTS, Phantom, Take, make_phantom
 from lesionscan.simulation.planting.plant import plant, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "femur_punched_out"
 HEIGHT_PX, COLUMNS = 230, 6
+VIEWS_SEED = 33
 OUTLINE = (0, 191, 255)
 """Amber, in cv2's order of blue, green, red."""
 
@@ -44,6 +51,9 @@ def main() -> None:
         "overlay": overlay_png(record, shown),
         "phantoms": encode_png(phantom_sheet()),
         "planting": encode_png(planting_sheet()),
+        "calibrate": calibration(),
+        "exams": encode_png(views_sheet()),
+        "compare": _smaller(comparison_picture()),
         **screens(),
     }
     (ROOT / "docs").mkdir(exist_ok=True)
@@ -51,6 +61,28 @@ def main() -> None:
         target = ROOT / "docs" / f"{name}.png"
         target.write_bytes(data)
         print(f"{target}: {len(data) / 1e3:.0f} kB")
+
+
+def calibration() -> bytes:
+    """Return what `calibrate` chooses on 150 phantoms, 49 of them without lesions."""
+    with tempfile.TemporaryDirectory() as name:
+        truth, results = Path(name) / "phantoms", Path(name) / "results"
+        _lesionscan("phantom", truth, "--count", 150, "--seed", 4000)
+        _lesionscan("scan", truth / "images", "--out", results, "--no-overlay")
+        return draw_calibration(results, truth)
+
+
+def views_sheet() -> NDArray[np.uint8]:
+    """Return a phantom knee from the front and one from the side, their lesions outlined."""
+    tiles = []
+    for part in ("knee", "knee_lateral"):
+        phantom = make_phantom(part, VIEWS_SEED, lesions=1, long_side_px=600, film=Film(bits=8))
+        outlined = cv2.cvtColor(_grey(phantom), cv2.COLOR_GRAY2BGR)
+        mask = (phantom.lesions > 0).astype(np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(outlined, contours, -1, OUTLINE, 2)
+        tiles.append(np.asarray(outlined, np.uint8))
+    return contact_sheet(tiles, height_px=2 * HEIGHT_PX, columns=2)
 
 
 def screens() -> dict[str, bytes]:
@@ -124,6 +156,29 @@ def planting_sheet() -> NDArray[np.uint8]:
         cv2.drawContours(outlined, contours, -1, OUTLINE, 2)
         tiles += [grey, after, np.asarray(outlined, dtype=np.uint8)]
     return contact_sheet(tiles, height_px=HEIGHT_PX, columns=COLUMNS)
+
+
+def comparison_picture() -> bytes:
+    """Return the picture of a comparison: a lesion that has grown, on a film taken differently."""
+    lesion = Lesion("femur", along=0.45, across=0.1, diameter_mm=18.0, removed=0.75)
+    takes = (
+        (lesion, Take(5), Film(dose=1.0)),
+        (
+            replace(lesion, diameter_mm=1.4 * lesion.diameter_mm),
+            Take(6, turn_deg=9.0, shift=(0.08, -0.05), magnification=1.1),
+            Film(dose=0.4, gamma=1.3, tone="detail", detail=0.8),
+        ),
+    )
+    films = []
+    with tempfile.TemporaryDirectory() as name:
+        for recipe, take, film in takes:
+            path = Path(name) / "film.dcm"
+            phantom = make_phantom(
+                "femur", 21, lesions=(recipe,), long_side_px=900, film=film, take=take
+            )
+            write_dicom(path, phantom)
+            films.append(film_of_file(path))
+    return comparison_png(compare_films(*films))
 
 
 def _grey(phantom: Phantom) -> NDArray[np.uint8]:

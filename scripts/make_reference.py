@@ -12,7 +12,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from lesionscan import cli
-from lesionscan.codes import ErrorCode, NoticeCode
+from lesionscan.codes import ErrorCode, NoticeCode, RefusalCode, State
 from lesionscan.detection.measurements import Flag
 from lesionscan.detection.signs import RULES
 from lesionscan.results.record import ResultRecord
@@ -139,6 +139,8 @@ def _codes() -> Iterator[str]:
         ("Error codes", ErrorCode),
         ("Codes of warnings", NoticeCode),
         ("Flags of candidates", Flag),
+        ("Codes of pairs that are not compared", RefusalCode),
+        ("States of lesions on two films", State),
     ):
         yield from ("", f"## {title}", "", "| code | meaning |", "| --- | --- |")
         for code in codes:

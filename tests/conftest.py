@@ -1,8 +1,10 @@
 """A real browser, where there is one; what was skipped, in one line."""
 
+import importlib.util
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,32 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+POSIX_NAMES = re.compile(
+    r"module '(?:os|signal)' has no attribute "
+    r"'(?:mkfifo|killpg|geteuid|alarm|SIGALRM|SIGKILL|SIGHUP)'"
+)
+"""What Python says on Windows of what tests use to make pipes, kill processes and stop hangs."""
+collect_ignore = (
+    []
+    if importlib.util.find_spec("resource")  # measures memory; Windows lacks it
+    else [
+        "scripts/test_benchmark.py",
+        "scripts/test_benchmark_batch.py",
+        "scripts/test_fuzz_reader.py",
+    ]
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test that needs what the system lacks; the package itself needs none of it."""
+    try:
+        return (yield)
+    except AttributeError as error:
+        if POSIX_NAMES.fullmatch(str(error)):
+            pytest.skip("the test needs POSIX")
+        raise
 
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:

@@ -1,8 +1,8 @@
 """The house: which way imports point, who may read, write and print, and what names no place.
 
 The rules are those of the architecture: six floors, `codes, files, radiograph, settings`
-<- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, evaluation, exams,
-review, training` <- `cli`.
+<- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, comparison, evaluation,
+exams, review, training` <- `cli`.
 """
 
 import ast
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lesionscan.codes import ErrorCode, NoticeCode
+from lesionscan.codes import ErrorCode, NoticeCode, RefusalCode, State
 from lesionscan.detection.measurements import Flag
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "results": {*_GROUND, "reading", "detection"},
     "reporting": {*_GROUND, "reading", "detection", "results"},
     "batch": {*_GROUND, "reading", "detection", "results", "reporting"},
+    "comparison": {*_GROUND, "reading", "detection", "results", "reporting"},
     # evaluation reads result files and arrays, so that it can judge any other program's too; of the
     # detection it takes the one definition of a lesion's width across its bone
     "evaluation": {"files", "truth_names", "results", "detection.location"},
@@ -43,14 +44,14 @@ MAY_IMPORT = {
     # the public door: it shows what is on the floors below the reports
     "": {*_GROUND, "reading", "detection"},
     "cli": {*_GROUND, "reading", "detection", "simulation", "results", "reporting", "batch"}
-    | {"evaluation", "exams", "review", "training"},
+    | {"comparison", "evaluation", "exams", "review", "training"},
 }
 """Each room, and the other rooms it may import, or the one module of a room; the package itself
 is the room ""."""
 
 MAY_WRITE = {"results", "simulation"}
 MAY_PRINT = {"cli"}
-READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine"}
+READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine", "comparison.page"}
 """Modules that read files which nobody else can have written, and so need no limit."""
 MAY_NAME_PYDICOM = re.compile(
     r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file|reporting\.dicom_\w+)"
@@ -255,6 +256,7 @@ def test_the_drawing_shows_every_room() -> None:
         ("training.bad", "path.write_bytes(b'')", "writes"),
         ("evaluation.bad", "from lesionscan.training.films import LESION", "not below it"),
         ("batch.bad", "from lesionscan.training.fit import fit", "not below it"),
+        ("comparison.bad", "from lesionscan.batch.pool import run_jobs", "not below it"),
         ("settings", "from lesionscan.radiograph import Notice", "not below it"),
         ("batch.bad", "from lesionscan import find_candidates", "public door"),
         ("reporting.bad", "import pydicom", "imports pydicom"),
@@ -345,7 +347,7 @@ def test_every_code_stands_in_the_table_and_is_used() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
-    for codes in (ErrorCode, NoticeCode, Flag):
+    for codes in (ErrorCode, NoticeCode, RefusalCode, State, Flag):
         assert [code.name for code in codes if (codes.__name__, code.name) not in used] == []
     made_by_hand = [
         f"{module}:{node.lineno}"

@@ -13,6 +13,7 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / ".github").rglob("*.md")),
     ROOT / "lesionscan/detection/scorer/MODEL_CARD.md",
+    ROOT / "sample_images/README.md",
 ]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 

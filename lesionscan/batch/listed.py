@@ -9,6 +9,9 @@ from lesionscan.files import as_utf8
 
 _MOST_LISTED = 1_000_000
 
+_SHORTEST_LINE = 8
+"""Bytes of UTF-16: `a.png` has ten."""
+
 
 def read_list(text: bytes) -> list[Path]:
     r"""Return the paths of a list: one a line, or (`find -print0`) between null bytes.
@@ -43,8 +46,13 @@ def read_list(text: bytes) -> list[Path]:
 def _marked(text: bytes) -> bytes:
     """Return UTF-16 without a mark with it: its first line ends with a null byte as well."""
     at = text.find(b"\n")
-    if at < 0 or text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return text
+    if at < 0:  # one line; names of one letter each, between null bytes, are no list of films
+        is_line = len(text) > _SHORTEST_LINE and len(text) % 2 == 0
+        if is_line and not any(text[1::2]):
+            return codecs.BOM_UTF16_LE + text
+        return codecs.BOM_UTF16_BE + text if is_line and not any(text[::2]) else text
     if at % 2 == 0 and text[at + 1 : at + 2] == b"\0":
         return codecs.BOM_UTF16_LE + text
     if at % 2 == 1 and text[at - 1 : at] == b"\0":

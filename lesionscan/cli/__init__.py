@@ -17,6 +17,7 @@ import typer
 from lesionscan import __version__
 from lesionscan.cli import (
     calibrate,
+    compare,
     evaluate,
     exams,
     explain,
@@ -38,7 +39,7 @@ from lesionscan.cli.terminal import (
 )
 
 app = typer.Typer(
-    help="Finds, places, measures and shows candidate lytic lesions in radiographs of bone. "
+    help="Find, locate, measure and show candidate lytic lesions in bone radiographs. "
     "Research use only; not a diagnosis.",
     no_args_is_help=True,
     add_completion=False,
@@ -51,6 +52,7 @@ app.command()(merge.merge)
 app.command()(review.review)
 app.command()(inspect.inspect)
 app.command()(explain.explain)
+app.command()(compare.compare)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(exams.exams)

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 def calibrate(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="Output folder of lesionscan scan.")
+        Path, typer.Argument(metavar="RESULTS", help="Output folder of `lesionscan scan`.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Settings file to write; its name ends in .toml.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Settings file to write (.toml).")],
     false_positives: Annotated[
         float,
         typer.Option(
@@ -27,34 +25,37 @@ def calibrate(
             "-f",
             min=0.001,
             max=100,
-            help="Candidates shown per film without lesions, at most.",
+            help="Highest number of candidates shown per film without lesions, on average.",
         ),
     ] = 0.5,
     truth: Annotated[
         Path | None,
-        typer.Option("--truth", help="Folder with index.json, images and masks of the films."),
+        typer.Option("--truth", help="Folder with index.json, images/ and masks/."),
     ] = None,
     set_name: Annotated[
-        str | None, typer.Option("--set", help="With --truth: the set of the index that is used.")
+        str | None, typer.Option("--set", help="With --truth: use only this set of the index.")
     ] = None,
     review: Annotated[
         Path | None,
-        typer.Option("--review", help="A review.json: its reviewed films are used."),
+        typer.Option("--review", help="Use the films that were reviewed in this review.json."),
     ] = None,
     normal: Annotated[
         Path | None,
         typer.Option(
-            "--normal", help="File that names the films without lesions as images.csv does."
+            "--normal",
+            help="Text file that lists the films without lesions, with names as in images.csv.",
         ),
     ] = None,
     groups: GroupsOption = None,
     resamples: Annotated[
         int,
-        typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
+        typer.Option("--resamples", min=0, max=20_000, help="Number of bootstrap resamples."),
     ] = 2000,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", "-s", min=0, help="Random seed of the bootstrap.")
+    ] = 0,
 ) -> None:
-    """Choose the shown_score for a rate of false positives per film, from films without lesions.
+    """Choose shown_score for a given rate of false positives per film, from films without lesions.
 
     Without --truth, --review or --normal, every film of RESULTS must be free of lesions.
     """

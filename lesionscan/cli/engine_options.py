@@ -21,13 +21,13 @@ JobsOption = Annotated[
         "-j",
         min=1,
         max=1024,
-        help="Films worked on at the same time; all cores if unset.",
+        help="Number of parallel processes (default: all cores).",
     ),
 ]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(
-        "--timeout", min=1, metavar="SECONDS", help="Time that one picture may take (600 if unset)."
+        "--timeout", min=1, metavar="SECONDS", help="Time limit per image (default: 600)."
     ),
 ]
 MemoryOption = Annotated[
@@ -36,21 +36,31 @@ MemoryOption = Annotated[
         "--max-memory",
         min=300,
         metavar="MB",
-        help="Memory that one film may take (4000 if unset).",
+        help="Memory limit per film (default: 4000).",
     ),
 ]
 DaskOption = Annotated[
     str | None,
-    typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster, as tcp://head:8786."),
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Run on the Dask cluster with this scheduler address, such as tcp://head:8786.",
+    ),
 ]
 DaskLocalOption = Annotated[
     int | None,
-    typer.Option("--dask-local", min=1, max=1024, metavar="N", help="Work on N Dask workers here."),
+    typer.Option(
+        "--dask-local",
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Run on a local Dask cluster with N workers.",
+    ),
 ]
 DaskReturnOption = Annotated[
     bool,
     typer.Option(
-        "--dask-return", help="Dask workers return their results, where they share no storage."
+        "--dask-return", help="Dask workers send results back instead of writing to shared storage."
     ),
 ]
 

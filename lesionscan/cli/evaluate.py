@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GroupsOption = Annotated[
     Path | None,
     typer.Option(
-        "--groups", help="films.csv of lesionscan exams: the bootstrap resamples its patients."
+        "--groups", help="films.csv of `lesionscan exams`: the bootstrap resamples its patients."
     ),
 ]
 _FAMILIES = {
@@ -35,28 +35,37 @@ _MOST_NAMES = 5
 
 def evaluate(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="What `scan` wrote for the truth's images.")
+        Path,
+        typer.Argument(
+            metavar="RESULTS", help="Output folder of `lesionscan scan` for the images of TRUTH."
+        ),
     ],
     truth: Annotated[
         Path,
-        typer.Argument(metavar="TRUTH", help="Folder with index.json, images and masks."),
+        typer.Argument(metavar="TRUTH", help="Folder with index.json, images/ and masks/."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder for the figures; RESULTS/evaluation if unset."),
+        typer.Option("--out", "-o", help="Output folder (default: RESULTS/evaluation)."),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="Results of another program or settings, same truth."),
+        typer.Option(
+            "--against",
+            help="Results of another program or of other settings on the same films, to "
+            "compare with.",
+        ),
     ] = None,
     groups: GroupsOption = None,
     resamples: Annotated[
         int,
-        typer.Option("--resamples", min=0, max=20_000, help="Bootstrap resamples (intervals)."),
+        typer.Option("--resamples", min=0, max=20_000, help="Number of bootstrap resamples."),
     ] = 2000,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", "-s", min=0, help="Random seed of the bootstrap.")
+    ] = 0,
 ) -> None:
-    """Judge results by films whose lesions are known: FROC, image AUC, outlines, intervals."""
+    """Compare results with known lesions: FROC, image AUC, outlines, confidence intervals."""
     from rich.console import Console
 
     from lesionscan.evaluation.evaluate import evaluate as judge

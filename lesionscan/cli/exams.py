@@ -13,43 +13,46 @@ if TYPE_CHECKING:
 
 def exams(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="Output folder of lesionscan scan.")
+        Path, typer.Argument(metavar="RESULTS", help="Output folder of `lesionscan scan`.")
     ],
     id_key: Annotated[
         Path,
         typer.Option(
             "--id-key",
-            help="File with the key of the pseudonyms, made at first use; keep it to yourself.",
+            help="File with the secret key of the pseudonyms; created at first use.",
         ),
     ],
     films: Annotated[
         Path | None,
-        typer.Option("--films", help="The folder that was scanned: patient and exam by DICOM."),
+        typer.Option(
+            "--films", help="Scanned folder, from whose DICOM headers patient and exam are read."
+        ),
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option("--table", help="CSV file that names patient and exam by film instead."),
+        typer.Option("--table", help="CSV file that gives the patient and exam of each film."),
     ] = None,
     patient_column: Annotated[
-        str | None, typer.Option("--patient-column", help="With --table: its column of patients.")
+        str | None,
+        typer.Option("--patient-column", help="With --table: name of the patient column."),
     ] = None,
     exam_column: Annotated[
-        str | None, typer.Option("--exam-column", help="With --table: its column of exams.")
+        str | None, typer.Option("--exam-column", help="With --table: name of the exam column.")
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
             "--path-pattern",
             metavar="PATTERN",
-            help="Patient and exam by the film's path instead, as '{patient}/{exam}/*'.",
+            help="Pattern that takes patient and exam from the path, such as '{patient}/{exam}/*'.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder for the tables; RESULTS/exams if unset."),
+        typer.Option("--out", "-o", help="Output folder (default: RESULTS/exams)."),
     ] = None,
 ) -> None:
-    """Write tables of a run by exam and patient, under pseudonyms that need a secret key."""
+    """Write tables by exam and patient, under pseudonyms made with a secret key."""
     from lesionscan.exams.pseudonyms import KeyFileError, open_key
     from lesionscan.exams.run import write_exams
     from lesionscan.exams.sources import SourceError

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One film.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write: each step as a tile.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Film file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write, one tile per step.")],
     frame: FrameOption = None,
     settings: SettingsOption = None,
     scorer: ScorerOption = None,
@@ -38,7 +38,7 @@ def explain(
     timeout: TimeoutOption = None,
     max_memory: MemoryOption = None,
 ) -> None:
-    """Draw how a film was searched: field, bone, what the network sees, candidates and reasons."""
+    """Draw the steps of the search: exposed field, bone, network, candidates and reasons."""
     chosen = chosen_settings(
         settings, polarity=polarity, spacing=spacing, allow_burned_in=allow_burned_in
     )

@@ -15,8 +15,8 @@ ExportOption = Annotated[
     typer.Option(
         "--export",
         metavar="FORMAT,...",
-        help="Write parquet, coco, nrrd (3D Slicer), dicom-sr, dicom-seg too. The DICOM "
-        "objects name the patient, as an archive needs it.",
+        help="Additional formats: parquet, coco, nrrd (3D Slicer), dicom-sr, dicom-seg. "
+        "DICOM objects contain the patient's identity, which archives need.",
     ),
 ]
 

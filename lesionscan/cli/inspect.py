@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One film.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Film file.")],
     frame: FrameOption = None,
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", help="PNG to write: the film as it is searched, and the field."),
+        typer.Option(
+            "--picture", help="PNG to write: the film as it is searched, with the exposed field."
+        ),
     ] = None,
     settings: SettingsOption = None,
     polarity: PolarityOption = None,
@@ -41,7 +43,7 @@ def inspect(
     timeout: TimeoutOption = None,
     max_memory: MemoryOption = None,
 ) -> None:
-    """Show on one screen how a file is read: the first thing to look at when results look wrong."""
+    """Show how a file is read: the first thing to check when results look wrong."""
     chosen = chosen_settings(
         settings,
         polarity=polarity,

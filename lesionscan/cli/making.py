@@ -19,9 +19,10 @@ JobT = TypeVar("JobT")
 Entry: TypeAlias = dict[str, object]
 """What index.json says about one film."""
 
-OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the films.")]
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New output folder.")]
 SeedOption = Annotated[
-    int, typer.Option("--seed", "-s", min=0, help="The same seed gives the same films.")
+    int,
+    typer.Option("--seed", "-s", min=0, help="Random seed; the same seed gives the same films."),
 ]
 
 

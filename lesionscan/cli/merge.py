@@ -18,17 +18,19 @@ from lesionscan.cli.terminal import RefusedError, one_line, say, stoppable
 def merge(
     outs: Annotated[
         list[Path],
-        typer.Argument(metavar="OUT...", help="Output folders of lesionscan scan --shard."),
+        typer.Argument(metavar="OUT...", help="Output folders of `lesionscan scan --shard`."),
     ],
     into: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Folder for the whole; that of the parts where they share one."
+            "--out",
+            "-o",
+            help="Output folder (default: the folder of the parts, if they share one).",
         ),
     ] = None,
     export: ExportOption = None,
 ) -> None:
-    """Make one run of parts (scan --shard): tables, report page, and all results in one folder."""
+    """Join the parts of a run (scan --shard): tables, report, and all results in one folder."""
     from lesionscan.batch.shards import MergeError, checked_parts, merge_shards
 
     if into is None:

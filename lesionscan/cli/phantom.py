@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 def phantom(
     out: OutArgument,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many films.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of films.")],
     seed: SeedOption,
     lesions: Annotated[
         tuple[int, int],
-        typer.Option("--lesions", metavar="MIN MAX", help="Lesions in a film, drawn evenly."),
+        typer.Option(
+            "--lesions", metavar="MIN MAX", help="Lowest and highest number of lesions per film."
+        ),
     ] = (0, 3),
     body_part: Annotated[
         list[str] | None,
-        typer.Option("--body-part", help="Draw only this one; may be given again."),
+        typer.Option("--body-part", help="Draw only this body part; may be repeated."),
     ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Make phantom radiographs (DICOM) with known lesions: truth for `evaluate`."""
+    """Make phantom radiographs (DICOM) with known lesions, as truth for `evaluate`."""
     from lesionscan.simulation.phantom import BODY_PARTS
     from lesionscan.simulation.phantom_folder import PhantomJob
 

@@ -45,37 +45,45 @@ def plant(
     seed: SeedOption,
     bone: Annotated[
         Path | None,
-        typer.Option("--bone", help="Folder with NAME.bone.png (not 0 = bone) for films NAME."),
+        typer.Option(
+            "--bone",
+            help="Folder with the bone mask NAME.bone.png (not 0 = bone) of each film NAME.",
+        ),
     ] = None,
     variants: Annotated[
-        int, typer.Option("--variants", min=1, max=999, help="Films with lesions from each film.")
+        int,
+        typer.Option(
+            "--variants", min=1, max=999, help="Films with planted lesions per normal film."
+        ),
     ] = 1,
     lesions: Annotated[
         tuple[int, int],
-        typer.Option("--lesions", metavar="MIN MAX", help="Lesions in a film, drawn evenly."),
+        typer.Option(
+            "--lesions", metavar="MIN MAX", help="Lowest and highest number of lesions per film."
+        ),
     ] = (1, 2),
     diameters: Annotated[
         tuple[float, float] | None,
         typer.Option(
             "--diameters",
             metavar="MIN MAX",
-            help="Diameters of the lesions in % of the film's long side, evenly by their "
-            "logarithm; without, sizes follow the bone.",
+            help="Lowest and highest lesion diameter in % of the film's long side, "
+            "log-uniform. By default, sizes follow the bone.",
         ),
     ] = None,
     only_set: Annotated[
-        str | None, typer.Option("--set", help="Of a truth folder, only this set.")
+        str | None, typer.Option("--set", help="Use only this set of a truth folder.")
     ] = None,
     originals: Annotated[
         bool,
         typer.Option(
             "--originals/--no-originals",
-            help="Keep the films without lesions too: false positives are counted on them.",
+            help="Also keep the films without lesions, on which false positives are counted.",
         ),
     ] = True,
     jobs: JobsOption = None,
 ) -> None:
-    """Plant lytic lesions in real films: bone removed where an outline says there is bone."""
+    """Plant simulated lytic lesions in normal films, inside given bone outlines."""
     if not 1 <= lesions[0] <= lesions[1]:
         raise RefusedError(
             f"lesions must be two rising numbers of 1 or more, got {lesions[0]} {lesions[1]}"

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from lesionscan.settings import Settings
 
 FrameOption = Annotated[
-    int | None, typer.Option("--frame", min=1, help="Which picture of a file with several.")
+    int | None,
+    typer.Option(
+        "--frame", min=1, help="Number of the image in a file with several images, from 1."
+    ),
 ]
 ScorerOption = Annotated[
     Path | None,
     typer.Option(
         "--scorer",
-        help="Scorer file made by `lesionscan train`; the shipped one if unset.",
+        help="Scorer file written by `lesionscan train` (default: the shipped scorer).",
     ),
 ]
 SettingsOption = Annotated[Path | None, typer.Option("--settings", help="TOML file with settings.")]
@@ -25,8 +28,8 @@ PolarityOption = Annotated[
     Literal["auto", "bone-bright", "bone-dark"] | None,
     typer.Option(
         "--polarity",
-        help="How bone looks in a viewer; auto believes the file, and takes bone to be bright "
-        "where it says nothing.",
+        help="Whether bone is bright or dark as displayed; auto follows the file, and "
+        "assumes bright bone where the file does not say.",
     ),
 ]
 SpacingOption = Annotated[
@@ -34,35 +37,35 @@ SpacingOption = Annotated[
     typer.Option(
         "--spacing",
         metavar="MM",
-        help="Your own pixel spacing in mm, as 0.143, or 0.143,0.150 for rows and columns. One "
-        "number is the shorter side where a file says that its pixels are not square.",
+        help="Pixel spacing in mm that replaces the file's: 0.143, or 0.143,0.150 for rows"
+        " and columns. A single number is the shorter side of pixels that are not "
+        "square.",
     ),
 ]
 KeepUidsOption = Annotated[
     bool | None,
     typer.Option(
-        "--keep-uids", help="Write study, series and instance UIDs, which lead to a patient."
+        "--keep-uids", help="Write study, series and instance UIDs, which can identify a patient."
     ),
 ]
 BurnedInOption = Annotated[
     bool | None,
     typer.Option(
         "--allow-burned-in",
-        help="Make pictures also of films that say that identifying text is burned into them.",
+        help="Also write pictures of films that declare burned-in identifying text.",
     ),
 ]
 SearchOption = Annotated[
     Literal["full", "quick"] | None,
     typer.Option(
         "--search",
-        help="full finds more small lesions; quick looks once, in about half of the time.",
+        help="full finds more small lesions; quick runs the network at one resolution, in "
+        "about half the time.",
     ),
 ]
 OverlayOption = Annotated[
     bool | None,
-    typer.Option(
-        "--overlay/--no-overlay", help="Make a picture of each film with its outlines, or none."
-    ),
+    typer.Option("--overlay/--no-overlay", help="Write an overlay per film."),
 ]
 OverlayMaxOption = Annotated[
     int | None,
@@ -71,7 +74,7 @@ OverlayMaxOption = Annotated[
         metavar="PX",
         min=256,
         max=8192,
-        help="Long side of the film in the largest such picture (1600 if unset).",
+        help="Long side of the largest overlay (default: 1600).",
     ),
 ]
 

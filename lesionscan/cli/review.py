@@ -16,29 +16,33 @@ if TYPE_CHECKING:
 
 def review(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="Output folder of lesionscan scan.")
+        Path, typer.Argument(metavar="RESULTS", help="Output folder of `lesionscan scan`.")
     ],
     port: Annotated[
         int | None,
-        typer.Option("--port", min=1024, max=65535, help="Of this machine; a free one if unset."),
+        typer.Option("--port", min=1024, max=65535, help="Local port (default: any free port)."),
     ] = None,
     open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+        bool, typer.Option("--open/--no-open", help="Open the report in a browser.")
     ] = False,
     apply: Annotated[
         Path | None,
-        typer.Option("--apply", metavar="REVIEW", help="Make tables and truth of a review.json."),
+        typer.Option(
+            "--apply", metavar="REVIEW", help="Write tables and truth masks from this review.json."
+        ),
     ] = None,
     films: Annotated[
         Path | None,
-        typer.Option("--films", help="With --apply: the folder that was scanned, for the truth."),
+        typer.Option("--films", help="With --apply: the scanned folder, needed for truth masks."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="With --apply: where to; RESULTS/reviewed if unset."),
+        typer.Option(
+            "--out", "-o", help="With --apply: output folder (default: RESULTS/reviewed)."
+        ),
     ] = None,
 ) -> None:
-    """Show a run's page on this machine and keep what a reviewer decides; --apply uses it."""
+    """Serve the report on this machine and save a reviewer's decisions; --apply applies them."""
     if apply is None:
         if films is not None or out is not None:
             raise RefusedError("--films and --out belong to --apply; name the review.json with it")

@@ -48,17 +48,19 @@ if TYPE_CHECKING:
 
 
 def scan(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="INPUT...",
-            help="Films, folders of films, patterns as 'films/**/*.dcm', a DICOMDIR.",
+            help="Film files, folders, patterns such as 'films/**/*.dcm', or a DICOMDIR.",
         ),
     ] = None,
     file_list: Annotated[
         Path | None,
-        typer.Option("--list", help="File that names films, one a line; - is standard input."),
+        typer.Option(
+            "--list", help="Text file with one input path per line; - reads standard input."
+        ),
     ] = None,
     settings: SettingsOption = None,
     scorer: ScorerOption = None,
@@ -67,7 +69,7 @@ def scan(
         bool,
         typer.Option(
             "--resume/--no-resume",
-            help="Keep results of the same file, search settings and scorer, or search all again.",
+            help="Keep results whose file, search settings and scorer are unchanged.",
         ),
     ] = True,
     polarity: PolarityOption = None,
@@ -79,12 +81,14 @@ def scan(
     export: ExportOption = None,
     log_json: Annotated[
         Path | None,
-        typer.Option("--log-json", help="File for what happens, one JSON object a line."),
+        typer.Option("--log-json", help="Log file to write, one JSON object per line."),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
-            "--shard", metavar="I/N", help="Do part I of N only; lesionscan merge unites the parts."
+            "--shard",
+            metavar="I/N",
+            help="Process only part I of N; `lesionscan merge` joins the parts.",
         ),
     ] = None,
     jobs: JobsOption = None,
@@ -94,7 +98,7 @@ def scan(
     dask_local: DaskLocalOption = None,
     dask_return: DaskReturnOption = False,
 ) -> None:
-    """Search films and folders for candidates; write pictures, tables, JSON and a report page."""
+    """Search films for candidate lytic lesions; write JSON, overlays, tables and a report."""
     from lesionscan.batch.run import Options
 
     with stoppable(), ExitStack() as stack:
@@ -127,12 +131,12 @@ def scan(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path(
         "lesionscan-demo"
     ),
     jobs: JobsOption = None,
 ) -> None:
-    """Scan sample films with planted lesions, and say which were found and where to look."""
+    """Scan sample films with planted lesions, and list which were found."""
     from lesionscan.batch.run import Options
     from lesionscan.evaluation.matching import compare_film
     from lesionscan.evaluation.truth import TruthError, load_truth

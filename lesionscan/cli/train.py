@@ -29,8 +29,8 @@ def train(
         Path | None,
         typer.Option(
             "--films",
-            help="Truth folder with normal films to plant lesions in; those whose entry says "
-            '"use": "train" or nothing are taken.',
+            help="Truth folder with normal films to plant lesions in; entries with another "
+            '"use" than "train" are skipped.',
         ),
     ] = None,
     start: Annotated[
@@ -38,30 +38,34 @@ def train(
         typer.Option(
             "--start",
             metavar="SCORER",
-            help="Scorer file to train on from, or 'shipped'; with --data alone, the shipped one.",
+            help="Scorer file to start from, or 'shipped' (the default if only --data is given).",
         ),
     ] = None,
     phantoms: Annotated[
         int | None,
         typer.Option(
-            min=0, help=f"Phantoms to make (default: {PHANTOMS}; with --data alone, none)."
+            min=0, help=f"Number of phantoms (default: {PHANTOMS}; 0 if only --data is given)."
         ),
     ] = None,
-    variants: Annotated[int, typer.Option(min=1, help="Plantings per normal film.")] = VARIANTS,
+    variants: Annotated[int, typer.Option(min=1, help="Planted films per normal film.")] = VARIANTS,
     bone_steps: Annotated[
-        int, typer.Option(min=1, help="Batches from which a new network learns bones.")
+        int,
+        typer.Option(min=1, help="Batches in which a new network first learns to segment bone."),
     ] = BONE_STEPS,
     steps: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help=f"Batches of the training after that (default: {LESION_STEPS}; on from a scorer, "
-            f"{STEPS_PER_FILM} per labelled film with lesions, from {LEAST_DATA_STEPS} to "
-            f"{LESION_STEPS}).",
+            help=f"Training batches after that (default: {LESION_STEPS}; from an existing "
+            f"scorer, {STEPS_PER_FILM} per labelled film with lesions, between "
+            f"{LEAST_DATA_STEPS} and {LESION_STEPS}).",
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", "-s", min=0, help="The same seed gives the same scorer.")
+        int,
+        typer.Option(
+            "--seed", "-s", min=0, help="Random seed; the same seed gives the same scorer."
+        ),
     ] = 1,
     work: Annotated[
         Path | None,
@@ -71,24 +75,24 @@ def train(
         str | None,
         typer.Option(
             metavar="K/N",
-            help="Leave part K (1 to N) of the --data and --films films out, to measure on them.",
+            help="Leave out part K of N of the --data and --films films, for testing.",
         ),
     ] = None,
     at_most: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Use only so many of the --data films with lesions, and as large a share of "
-            "those without.",
+            help="Use at most this many --data films with lesions, and the same share of those"
+            " without.",
         ),
     ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    r"""Train a scorer, on from the shipped one or from nothing; needs the extra `train`.
+    r"""Train a scorer, starting from the shipped one or from scratch; needs the extra `train`.
 
-    pip install 'lesionscan\[train]' installs what it needs (PyTorch). A truth folder has
-    index.json, images and masks, as `evaluate` reads it and `review --apply` writes it. Rerun the
-    command to resume a training that was stopped.
+    Install it with: pip install 'lesionscan\[train]' (PyTorch). A truth folder has index.json,
+    images/ and masks/, as `evaluate` reads it and `review --apply` writes it. Rerun the command to
+    resume a stopped training.
     """
     from concurrent.futures.process import BrokenProcessPool
 

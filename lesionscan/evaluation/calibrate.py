@@ -65,18 +65,20 @@ class Threshold:
         Lesion-free films with a result, and the patients (or films) that are resampled.
     shown_score
         The threshold: candidates of at least this score are shown.
+    score_interval
+        Ends of its 95 % interval; None where fewer than two groups say nothing about it.
     rate
         False positives per film on these films at this threshold.
     expected
-        Ends of the 95 % interval of that rate on as many further films like these; None where
-        fewer than two groups say nothing about it.
+        Ends of the 95 % interval of that rate on as many further films like these; None likewise.
     all_listed
         False positives per film where every listed candidate is shown.
     """
 
     films: int
     groups: int
-    shown_score: Figure
+    shown_score: float
+    score_interval: tuple[float, float] | None
     rate: float
     expected: tuple[float, float] | None
     all_listed: float
@@ -158,6 +160,11 @@ class Calibration:
                 f"only {found.films} films without lesions: the score is uncertain; use at least "
                 f"{FEWEST_FILMS}"
             )
+        elif 1 < found.groups < FEWEST_FILMS:
+            yield (
+                f"the films are of only {found.groups} patients: the intervals are too narrow; "
+                f"use at least {FEWEST_FILMS}"
+            )
         if found.expected is None:
             yield "one film or patient alone says nothing about how the rate varies"
         if found.all_listed < wanted:
@@ -222,8 +229,7 @@ def calibrate(
     draw = {"resamples": resamples, "seed": seed}
     scores = [film.scores for film in used]
     threshold = _threshold(scores, false_positives, **draw)
-    score = threshold.shown_score.value
-    assert score is not None  # noqa: S101 - there are films
+    score = threshold.shown_score
     table = froc.columns([film.scores for film in films])
     parts = Counter(film.body_part for film in used if film.body_part is not None)
     enough = sorted(part for part, count in parts.items() if count >= FEWEST_FILMS)
@@ -262,7 +268,8 @@ def _threshold(
     return Threshold(
         films=len(films),
         groups=len(table.groups),
-        shown_score=figure(score, _between(table, chosen)),
+        shown_score=score,
+        score_interval=interval(_between(table, chosen)),
         rate=_rate_at(table, score),
         expected=interval(further),
         all_listed=table.false_scores.size / len(films),

@@ -76,10 +76,7 @@ def figure_lines(calibration: Calibration) -> Iterator[str]:
         f"{found.films:,} films without lesions, {calibration.failed:,} more without a result, "
         f"{calibration.not_assessed:,} not assessed; {found.groups:,} patients or films resampled"
     )
-    yield (
-        f"shown_score {_score(found.shown_score)} for {calibration.wanted:g} false positives "
-        "per film"
-    )
+    yield (f"shown_score {_score(found)} for {calibration.wanted:g} false positives per film")
     yield f"false positives per film: {_rate(found)}"
     if calibration.lesions:
         yield (
@@ -95,7 +92,7 @@ def body_part_lines(calibration: Calibration) -> Iterator[str]:
     for name, part in calibration.body_parts.items():
         yield (
             f"{name}: {part.threshold.films:,} films, {part.common_rate:.2f} false positives per "
-            f"film at that score; alone, shown_score {_score(part.threshold.shown_score)}"
+            f"film at that score; alone, shown_score {_score(part.threshold)}"
         )
     if calibration.few:
         few = ", ".join(f"{name} {count}" for name, count in calibration.few.items())
@@ -111,9 +108,12 @@ def _comments(calibration: Calibration, tool: Tool) -> Iterator[str]:
     yield from (f"Warning: {line}" for line in calibration.warnings())
 
 
-def _score(figure: Figure) -> str:
-    ends = "" if figure.low is None else f" ({figure.low:.3f} to {figure.high:.3f})"
-    return f"{figure.value:.6g}{ends}"
+def _score(found: Threshold) -> str:
+    words = f"{found.shown_score:.6g}"
+    if found.score_interval is None:
+        return words
+    low, high = found.score_interval
+    return f"{words} ({low:.3f} to {high:.3f})"
 
 
 def _rate(found: Threshold) -> str:

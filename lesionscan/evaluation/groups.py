@@ -27,8 +27,7 @@ def read_groups(path: Path) -> dict[str, str]:
             groups[file] = next(said, f"film {file}")
     except (RunError, ValueError) as error:
         raise TruthError(
-            f"{path} is no table that tells whose films they are; give films.csv of lesionscan "
-            "exams"
+            f"{path} does not group films by patient and exam; use films.csv of lesionscan exams"
         ) from error
     return groups
 

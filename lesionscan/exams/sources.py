@@ -38,7 +38,7 @@ class Belonging:
     moment
         Date and time of the exam, "YYYYMMDDHHMMSS", which order those of a patient.
     instance
-        What tells a picture from all others.
+        What identifies the picture.
     """
 
     patient: str | None = field(default=None, repr=False)

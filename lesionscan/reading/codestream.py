@@ -20,13 +20,14 @@ from lesionscan.reading.limits import check_picture_size
 
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START, _JP2_SIGNATURE)
+"""First bytes of a codestream of any kind."""
 
 # JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
 _JPEG_LS_FRAME = 0xF7  # ITU-T T.87
 
 _MAX_BOXES = 1000
-_STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,13 @@ class Decoded:
     another_follows: bool
 
 
-def decode_codestream(data: bytes, *, samples: int, max_megapixels: float) -> Decoded:
+def decode_codestream(data: bytes, *, max_megapixels: float) -> Decoded:
     """Decode a codestream, whose own size is checked before memory is taken for it.
 
     Parameters
     ----------
     data
         The codestream; what follows its end is no part of it.
-    samples
-        Samples of a pixel, which must be those of the image header.
     max_megapixels
         The setting.
 
@@ -106,12 +105,12 @@ def decode_codestream(data: bytes, *, samples: int, max_megapixels: float) -> De
             "the pixel compression is not RLE, JPEG, JPEG-LS or JPEG 2000; "
             "decompress the file first (dcmdjpeg, gdcmconv --raw)",
         )
-    rows, columns = header.rows, header.columns
-    if header.samples != samples or min(rows, columns) < 1:
+    rows, columns, samples = header.rows, header.columns, header.samples
+    if samples not in (1, 3) or min(rows, columns) < 1:
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE,
-            f"the compressed picture is {rows} x {columns} pixels of {header.samples} samples, "
-            f"SamplesPerPixel is {samples}; export it again",
+            f"the compressed picture is {rows} x {columns} pixels of {samples} samples; export it "
+            "again as grey",
         )
     check_picture_size(rows, columns, max_megapixels=max_megapixels)
     # The end marker cannot occur inside entropy-coded data (T.81 B.1.1.5, T.87, T.800 A.1).
@@ -153,7 +152,7 @@ def _another_follows(data: bytes, body: int) -> bool:
     """Return whether an end marker, a byte of padding or none, and a start marker are there."""
     return any(
         data.find(_END_OF_CODESTREAM + pad + start, body) >= 0
-        for start in _STARTS
+        for start in STARTS
         for pad in (b"", b"\0")
     )
 

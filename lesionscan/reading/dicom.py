@@ -21,7 +21,7 @@ from lesionscan.reading.dicom_palette import palette_greys
 from lesionscan.reading.dicom_pixels import CompressedFrames, decode_pixels, locate_pixels
 from lesionscan.reading.dicom_shutter import open_field
 from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
-from lesionscan.reading.dicom_voi import find_voi, voi_course, voi_facts
+from lesionscan.reading.dicom_voi import find_voi, presentation_falls, voi_course, voi_facts
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful
 from lesionscan.reading.frames import Frames
 from lesionscan.reading.grayscale import EXACT_BITS, as_float_image, shown_grey
@@ -119,10 +119,11 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
         modality = modality_transform(file, seen.greys, layout, notices)
-        # the window of raw values belongs to another picture
-        voi = find_voi(file, modality.greys, [] if is_raw(tags) else notices)
+        # the window of raw values belongs to another picture, and colours have none
+        said = [] if is_raw(tags) else notices
+        voi = None if layout.is_colour else find_voi(file, modality.greys, said)
         claims = _claims(
-            tags,
+            file,
             layout.photometric,
             modality.course(seen.greys.values[valid]),
             voi_course(file, modality.greys, valid, voi),
@@ -152,12 +153,11 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
 def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
     """Decode a frame and apply the window or VOI LUT that the file states."""
     file = picture.of_frame(frame)
-    if is_raw(file.tags):
+    if is_raw(file.tags) or picture.layout.is_colour:
         return None
     with silenced_pydicom(file.tags.irregular):
         decoded = decode_pixels(file, picture.pixels, picture.layout, frame=frame)
-        greys = palette_greys(file, decoded).greys
-        greys = modality_transform(file, greys, decoded.layout, []).greys
+        greys = modality_transform(file, decoded.greys, decoded.layout, []).greys
         voi = find_voi(file, greys, [])
     if voi is None:
         return None
@@ -167,12 +167,14 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
 
 
 def _claims(
-    tags: Tags, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
+    file: DicomFile, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
 ) -> Claims:
     """Collect what a file says of bright and dark."""
+    tags = file.tags
     return Claims(
         photometric=photometric,
         presentation_shape=(tags.code("PresentationLUTShape") or "").upper(),
+        presentation_falls=presentation_falls(file),
         modality=modality,
         voi=voi[0],
         voi_choice=voi[1],
@@ -247,6 +249,8 @@ def _spacing(
         nominal_scanned_pixel_spacing=tags.numbers("NominalScannedPixelSpacing"),
         calibration_type=tags.code("PixelSpacingCalibrationType"),
         magnification=tags.number("EstimatedRadiographicMagnificationFactor"),
+        source_to_detector_mm=tags.number("DistanceSourceToDetector"),
+        source_to_patient_mm=tags.number("DistanceSourceToPatient"),
         pixel_aspect_ratio=tags.numbers("PixelAspectRatio"),
         unreadable=frozenset(tags.irregular),
         shape=(layout.rows, layout.columns),

@@ -28,6 +28,9 @@ _LEAST_TEARS = 64
 
 _BAND_ROWS = 256
 
+_FEWER_JUMPS = 2
+"""Times the jumps of a reading by more bits that one by fewer may have to be believed."""
+
 _FEWER = 10
 """Times fewer tears has the picture that is read rightly."""
 
@@ -123,6 +126,9 @@ def _placed(
         width = min(precision or _MOST_BITS, 8 * cells.dtype.itemsize) - shift
         if _is_sign_extended(values, stored, width):
             signed = True
+        elif layout.signed and _is_partly_extended(values, stored, width):
+            fault = f"bits above BitsStored, {stored}, repeat the sign in some cells only"
+            said.append(_disagree(fault, "dropped"))
         elif not (overshoots and int(values.max()) < (1 << stored) * (1 + _OVERSHOOT)):
             bits = width if precision and not overlays else used
             said.append(_other_bits(stored, bits, precision))
@@ -215,6 +221,28 @@ def _is_sign_extended(values: Cells, stored: int, width: int) -> bool:
     """Return whether all bits above a value repeat its sign."""
     above = np.right_shift(values, stored - 1)
     return bool(np.isin(above, (0, (1 << width - stored + 1) - 1)).all())
+
+
+def _is_partly_extended(values: Cells, stored: int, width: int) -> bool:
+    """Return whether the bits above a value repeat its sign or are 0, from cell to cell.
+
+    Values of more bits may look the same; read with fewer, they jump where their neighbours do not.
+    """
+    above = np.right_shift(values, stored - 1)
+    if not bool(np.isin(above, (0, 1, (1 << width - stored + 1) - 1)).all()):
+        return False
+    return _jumps(values, stored, stored) < _FEWER_JUMPS * _jumps(values, width, stored)
+
+
+def _jumps(values: Cells, bits: int, stored: int) -> int:
+    """Count neighbours half the range of the stored bits apart, in two's complement of `bits`."""
+    jumps = 0
+    for top in range(0, values.shape[0], _BAND_ROWS):
+        band = values[top : top + _BAND_ROWS + 1].astype(np.int64) & (1 << bits) - 1
+        band -= (band >> bits - 1) << bits
+        for axis in (0, 1):
+            jumps += int(np.count_nonzero(np.abs(np.diff(band, axis=axis)) >= 1 << stored - 1))
+    return jumps
 
 
 def _other_bits(stored: int, bits: int, precision: int | None) -> Notice:

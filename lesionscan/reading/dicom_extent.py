@@ -28,6 +28,7 @@ _STRUCTURE = 4
 """Times that noise: less is a row that any other would fit, as rows of a black border do."""
 
 _EDGE_ROWS = 3
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,25 @@ def native_extent(
     length = pixels.length or 0
     is_there = file.stream.seek(0, io.SEEK_END) >= pixels.start + length
     held, rest = divmod(length, layout.frame_bytes)
-    if not (is_there and file.is_native) or held == 0 or (held == layout.frames and rest <= 1):
+    if not (is_there and file.is_native):
+        return layout, []
+    data = _Data(file, pixels.start, length)
+    if held == layout.frames and rest <= 1:
+        return _exchanged(data, layout)
+    if _has_narrow_cells(length, layout):
+        return _other_cells(layout, layout.bits_allocated // 2, "half as many bytes")
+    if held == 0:
         return layout, []
     if held < layout.frames:
         return fewer_frames(layout, held + (rest > 1))
-    data = _Data(file, pixels.start, length)
     if _has_wide_cells(data, layout):
-        return replace(layout, bits_allocated=16), [
+        return _other_cells(layout, 16, "twice as many bytes")
+    if rest <= 1 and held == _COLOURS * layout.frames and _has_colours(data, layout):
+        return replace(layout, samples=_COLOURS, planar=False), [
             notice(
-                NoticeCode.BITS_DISAGREE,
-                "BitsAllocated is 8, but PixelData has twice as many bytes and they are cells of "
-                "16 bits, which were read",
+                NoticeCode.HEADER_IRREGULAR,
+                f"SamplesPerPixel is {layout.samples}, but PixelData holds three equal samples of "
+                "each pixel, which were read",
             )
         ]
     if rest <= 1 and _is_interlaced(data, layout, held):
@@ -197,6 +206,52 @@ def other_size(layout: PixelFormat, rows: int, columns: int) -> tuple[PixelForma
     ]
 
 
+def _exchanged(data: _Data, layout: PixelFormat) -> tuple[PixelFormat, list[Notice]]:
+    """Return the format with Rows and Columns exchanged, where only so rows are alike."""
+    other = replace(layout, rows=layout.columns, columns=layout.rows)
+    if layout.rows == layout.columns or layout.samples > 1 or min(layout.rows, layout.columns) < 3:
+        return layout, []
+    apart, otherwise = (
+        float(np.abs(np.diff(_middle_lines(data, one), axis=0)).mean()) for one in (layout, other)
+    )
+    if apart <= _SMOOTHER * otherwise:
+        return layout, []
+    return other, [
+        notice(
+            NoticeCode.FRAMES_DISAGREE,
+            f"Rows is {layout.rows} and Columns {layout.columns}, but the picture is one only with "
+            f"{other.rows} rows of {other.columns} columns, which were read",
+        )
+    ]
+
+
+def _has_colours(data: _Data, layout: PixelFormat) -> bool:
+    """Return whether each value stands there three times, as grey does in colours."""
+    unit = _COLOURS * layout.cell_bytes
+    first = data.length // (2 * unit) * unit
+    cells = np.frombuffer(data.read(first, 100 * unit), f"<u{layout.cell_bytes}")
+    each = cells[: cells.size // _COLOURS * _COLOURS].reshape(-1, _COLOURS)
+    is_equal = each.min(axis=1) == each.max(axis=1)
+    return layout.samples == 1 and bool(is_equal.all()) and bool(np.ptp(each[:, 0]))
+
+
+def _other_cells(layout: PixelFormat, bits: int, found: str) -> tuple[PixelFormat, list[Notice]]:
+    return replace(layout, bits_allocated=bits), [
+        notice(
+            NoticeCode.BITS_DISAGREE,
+            f"BitsAllocated is {layout.bits_allocated}, but PixelData has {found} and they are "
+            f"cells of {bits} bits, which were read",
+        )
+    ]
+
+
+def _has_narrow_cells(length: int, layout: PixelFormat) -> bool:
+    """Return whether there is half of the declared bytes, and the values need no more bits."""
+    expected, rest = divmod(layout.frames * layout.frame_bytes, 2)
+    is_half = rest == 0 and length - expected in (0, expected % 2)
+    return is_half and layout.high_bit < layout.bits_allocated // 2
+
+
 def _has_wide_cells(data: _Data, layout: PixelFormat) -> bool:
     """Return whether cells called 8 bit have 16: the high bytes of neighbours are alike."""
     twice = 2 * layout.frames * layout.frame_bytes
@@ -223,10 +278,15 @@ def _is_interlaced(data: _Data, layout: PixelFormat, parts: int) -> bool:
     """Return whether one picture was cut into rows that are too short: every second is alike."""
     if layout.frames > 1 or layout.samples > 1 or min(layout.rows, _LOOKED_AT_ROWS) <= 2 * parts:
         return False
-    count = min(layout.rows, _LOOKED_AT_ROWS)
-    lines = _lines(data, layout, (layout.rows - count) // 2, count)
+    lines = _middle_lines(data, layout)
     alike = float(np.abs(lines[parts:] - lines[:-parts]).mean())
     return alike * _SMOOTHER < float(np.abs(np.diff(lines, axis=0)).mean())
+
+
+def _middle_lines(data: _Data, layout: PixelFormat) -> NDArray[np.float32]:
+    """Return some rows around the middle of the first picture."""
+    count = min(layout.rows, _LOOKED_AT_ROWS)
+    return _lines(data, layout, (layout.rows - count) // 2, count)
 
 
 def _lines(data: _Data, layout: PixelFormat, first: int, count: int) -> NDArray[np.float32]:

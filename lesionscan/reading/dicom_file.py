@@ -4,6 +4,7 @@ pydicom parses the data set; file meta, deflate and everything that takes memory
 because pydicom inflates without limit and accepts any bytes with `force`.
 """
 
+import errno
 import io
 import struct
 import zlib
@@ -114,6 +115,8 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = _inflate(stream, max_bytes=max_pixel_bytes + METADATA_BYTES)
     implicit, little = _encoding(stream, syntax)
+    if syntax is not None and little != (syntax != ExplicitVRBigEndian):
+        irregular.append("TransferSyntaxUID")
 
     pixels: PixelElement | None = None
     last_end: int | None = None  # where the last element says that it ends
@@ -135,8 +138,8 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     except UnreadableFileError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the content
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk, not the content, which may name places that no file has
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "the DICOM header is damaged; copy or export the file again"
         ) from None
@@ -238,15 +241,13 @@ def _encoding(stream: BinaryIO, syntax: UID | None) -> tuple[bool, bool]:
     """Return (implicit VR, little endian), from the transfer syntax or by looking at the data."""
     if syntax == ImplicitVRLittleEndian:
         return True, True
-    if syntax == ExplicitVRBigEndian:
-        return False, False
-    if syntax is not None:  # all compressed syntaxes (PS3.5 A.4), private ones by custom
-        return False, True
     head = stream.read(6)
     stream.seek(-len(head), 1)
     explicit = head[4:6].isalpha() and head[4:6].isupper()
-    # A first group of 0008 reads as 0800 in the other byte order.
-    return not explicit, not (explicit and head[:1] == b"\x00")
+    if not explicit:  # all others are (PS3.5 A), private ones by custom; pydicom looks, too
+        return syntax is None, syntax != ExplicitVRBigEndian
+    # A first group of 0008 reads as 0800 in the other byte order, whatever the syntax says.
+    return False, head[:1] != b"\x00"
 
 
 def _plausible(tags: Tags, pixels: PixelElement | None) -> bool:

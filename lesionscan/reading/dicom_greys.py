@@ -1,8 +1,10 @@
 """Stored values of a DICOM file -> greys that mean something, by what its header says of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
@@ -20,6 +22,9 @@ from lesionscan.reading.grayscale import (
 )
 from lesionscan.reading.pixel_format import PixelFormat
 from lesionscan.reading.polarity import Course, RawRelation, lut_course
+
+_MOST_CLIPPED = 0.02
+"""Share of stored values that a modality LUT may leave to its ends: borders and markers."""
 
 
 def unpadded(tags: Tags, stored: Greys, layout: PixelFormat) -> BoolImage:
@@ -89,8 +94,12 @@ def modality_transform(
     tags = file.tags
     item = tags.sequence_item("ModalityLUTSequence")
     try:
+        if layout.is_colour:
+            _check_colour(item, tags)
+            return Modality(stored)
         if item is not None:
             lut = read_lut(item, file, signed=layout.signed, name="modality LUT")
+            notices.extend(_clipped(stored, lut))
             return Modality(apply_modality_lut(stored, lut), lut)
         slope, intercept = _linear(tags)
         return Modality(rescale(stored, slope=slope, intercept=intercept), falls=slope < 0)
@@ -99,6 +108,30 @@ def modality_transform(
             notice(NoticeCode.BAD_RESCALE, f"{fault}; stored values are used as they are")
         )
         return Modality(stored)
+
+
+def _clipped(stored: Greys, lut: Lut) -> Iterator[Notice]:
+    """Say where many stored values have no entry of their own, so that they all become one."""
+    last = lut.first + lut.entries.size - 1
+    share = float(np.mean((stored.values < lut.first) | (stored.values > last)))
+    if share > _MOST_CLIPPED:
+        yield notice(
+            NoticeCode.BAD_RESCALE,
+            f"ModalityLUTSequence has entries for {lut.first} to {last} only, and {share:.0%} of "
+            "the stored values lie beyond; they have the grey of its ends, as in viewers",
+        )
+
+
+def _check_colour(item: Tags | None, tags: Tags) -> None:
+    """Refuse a transform of colours: it is one of MONOCHROME1 and 2 only (PS3.3 C.11.1).
+
+    Raises
+    ------
+    ValueError
+        When there is one that would change values.
+    """
+    if item is not None or _linear(tags) != (1.0, 0.0):
+        raise ValueError("viewers do not apply a modality LUT, slope or intercept to colours")
 
 
 def _linear(tags: Tags) -> tuple[float, float]:

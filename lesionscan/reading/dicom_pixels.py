@@ -17,8 +17,13 @@ from pydicom.uid import (
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice
-from lesionscan.reading.codestream import decode_codestream
-from lesionscan.reading.colour import colour_ignored, from_channels, from_luma_chroma
+from lesionscan.reading.codestream import STARTS, decode_codestream
+from lesionscan.reading.colour import (
+    MOST_COLOURED,
+    colour_ignored,
+    from_channels,
+    from_luma_chroma,
+)
 from lesionscan.reading.dicom_bits import bits_of, overlay_mask
 from lesionscan.reading.dicom_extent import (
     all_chroma,
@@ -29,10 +34,16 @@ from lesionscan.reading.dicom_extent import (
 )
 from lesionscan.reading.dicom_file import DicomFile, PixelElement
 from lesionscan.reading.errors import UnreadableFileError, pixel_data_doubtful, truncated
-from lesionscan.reading.fragments import Group, frame_bytes, frame_groups, list_fragments
+from lesionscan.reading.fragments import (
+    Group,
+    frame_bytes,
+    frame_groups,
+    is_encapsulated,
+    list_fragments,
+)
 from lesionscan.reading.grayscale import Greys, stored_greys
 from lesionscan.reading.pixel_format import MAX_CELL_BYTES, SHARED_CHROMA, PixelFormat
-from lesionscan.reading.rle import decode_rle
+from lesionscan.reading.rle import decode_rle, is_rle_header
 
 _LOSSLESS = (
     HTJ2KLossless,
@@ -79,10 +90,13 @@ def locate_pixels(
     UnreadableFileError
         As `list_fragments`, `frame_groups` and `native_extent`.
     """
-    if pixels.length is not None:
-        layout, notices = all_chroma(pixels.length, layout)
+    length = pixels.length
+    if length is not None and not is_encapsulated(file.stream, pixels.start, length):
+        layout, notices = all_chroma(length, layout)
         layout, found = native_extent(file, pixels, layout, max_megapixels=max_megapixels)
         return pixels, layout, [*notices, *found]
+    if length is not None:
+        file.tags.irregular.append("PixelData")
     file.stream.seek(pixels.start)
     listed = list_fragments(file.stream)
     groups = frame_groups(listed, declared=layout.frames)
@@ -139,7 +153,7 @@ def decode_pixels(
         else _native(file, pixels, layout, frame=frame)
     )
     cells, notices = decoded.cells, list(decoded.notices)
-    if layout.samples > 1:
+    if cells.ndim > 2:
         to_grey = from_luma_chroma if decoded.luma_chroma else from_channels
         merged = to_grey(cells, full_scale=(1 << layout.bits_stored) - 1)
         cells = np.rint(merged.greys).astype(cells.dtype)
@@ -195,11 +209,18 @@ def _encapsulated(
         max_bytes=int(frames.max_megapixels * 1e6) * MAX_CELL_BYTES + (1 << 20),
         complete=frames.complete,
     )
-    if file.transfer_syntax == RLELossless:
-        return _rle(data, layout)
-    decoded = decode_codestream(data, samples=layout.samples, max_megapixels=frames.max_megapixels)
+    # the data's own first bytes choose, since the transfer syntax may be that of another file
+    if not data.startswith(STARTS):
+        is_rle = is_rle_header(data)
+        if not is_rle and len(data) - layout.frame_bytes in (0, 1):  # PS3.5 A.4.11
+            return _cells(data[: layout.frame_bytes], layout, little_endian=True)
+        if is_rle or file.transfer_syntax == RLELossless:
+            return _rle(data, layout)
+    decoded = decode_codestream(data, max_megapixels=frames.max_megapixels)
     cells, header = decoded.cells, decoded.header
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    if header.samples != layout.samples:
+        notices.append(_other_samples(layout, header.samples))
     if decoded.another_follows:
         notices.append(
             notice(
@@ -223,8 +244,11 @@ def _encapsulated(
 
 def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
     """Decode an RLE frame, whose segments say how wide its cells are."""
-    decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=layout.samples)
+    samples = _rle_samples(data, layout)
+    decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=samples)
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
+    if samples != layout.samples:
+        notices.append(_other_samples(layout, samples))
     allocated = 8 * decoded.cells.dtype.itemsize
     if allocated != layout.bits_allocated:
         notices.append(
@@ -238,8 +262,23 @@ def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
     return _Decoded(
         decoded.cells,
         layout.high_bit if is_inside else layout.bits_stored - 1,
+        precision=allocated if allocated < layout.bits_stored else None,
         luma_chroma=layout.photometric == "YBR_FULL",
         notices=tuple(notices),
+    )
+
+
+def _rle_samples(data: bytes, layout: PixelFormat) -> int:
+    """Return how many samples there are: each has one, two or four segments (PS3.5 G.2)."""
+    segments = int.from_bytes(data[:4], "little")
+    return {1: 1, 2: 1, 4: 1, 3: 3, 6: 3, 12: 3}.get(segments, layout.samples)
+
+
+def _other_samples(layout: PixelFormat, samples: int) -> Notice:
+    return notice(
+        NoticeCode.HEADER_IRREGULAR,
+        f"SamplesPerPixel is {layout.samples}, but the compressed picture has {samples}, which "
+        "were read",
     )
 
 
@@ -251,7 +290,6 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
             "the transfer syntax is compressed or private but the pixel data are not encapsulated; "
             "convert the file to Explicit VR Little Endian",
         )
-    shape = (layout.rows, layout.columns, layout.samples)
     size = layout.frame_bytes
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
     swapped = layout.cell_bytes == 1 and not file.little_endian and pixels.vr == "OW"
@@ -268,18 +306,42 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
     if swapped:
         data = np.frombuffer(data, dtype=">u2").astype("<u2").tobytes()
         data = data[first - start : first - start + size]
-    order = "<" if file.little_endian else ">"
-    cells = np.frombuffer(data, dtype=f"{order}u{layout.cell_bytes}")
+    return _cells(data, layout, little_endian=file.little_endian)
+
+
+def _cells(data: bytes, layout: PixelFormat, *, little_endian: bool) -> _Decoded:
+    """Arrange the uncompressed cells of a frame."""
+    shape = (layout.rows, layout.columns, layout.samples)
+    order = "<" if little_endian else ">"
+    cells: NDArray[Any] = np.frombuffer(data, dtype=f"{order}u{layout.cell_bytes}")
     if layout.samples == 1:
         cells = cells.reshape(shape[:2])
     elif layout.photometric == SHARED_CHROMA:
         cells = _with_own_chroma(cells, layout)
-    elif layout.planar:
-        cells = np.moveaxis(cells.reshape(shape[2], *shape[:2]), 0, -1)
     else:
-        cells = cells.reshape(shape)
-    is_luma_chroma = layout.photometric in ("YBR_FULL", SHARED_CHROMA)
+        return _channels(cells, layout)
+    is_luma_chroma = layout.photometric == SHARED_CHROMA
     return _Decoded(cells, layout.high_bit, luma_chroma=is_luma_chroma)
+
+
+def _channels(cells: NDArray[Any], layout: PixelFormat) -> _Decoded:
+    """Arrange colours, by pixel or by plane (PS3.3 C.7.6.3.1.3), as those of a grey film are."""
+    size = layout.rows * layout.columns
+    ways = (cells.reshape(size, layout.samples), cells.reshape(layout.samples, size).T)
+    # the last two channels of grey are equal, of RGB and of luma and chroma alike
+    alike = [float((way[:, -1] == way[:, -2]).mean()) for way in ways]
+    is_other = alike[not layout.planar] > max(alike[layout.planar], 1 - MOST_COLOURED)
+    said = notice(
+        NoticeCode.HEADER_IRREGULAR,
+        f"PlanarConfiguration is {int(layout.planar)}, but the picture is grey only the other way, "
+        "as which it was read",
+    )
+    return _Decoded(
+        ways[layout.planar != is_other].reshape(layout.rows, layout.columns, layout.samples),
+        layout.high_bit,
+        luma_chroma=layout.photometric == "YBR_FULL",
+        notices=(said,) if is_other else (),
+    )
 
 
 def _with_own_chroma(cells: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:

@@ -88,6 +88,23 @@ def voi_course(
     return course, False
 
 
+def presentation_falls(file: DicomFile) -> bool:
+    """Return whether the table of a PresentationLUTSequence (PS3.3 C.11.4) ends below its start.
+
+    Parameters
+    ----------
+    file
+        The file; a table that cannot be used falls nowhere.
+    """
+    item = file.tags.sequence_item("PresentationLUTSequence")
+    if item is None:
+        return False
+    with suppress(ValueError):
+        entries = read_lut(item, file, signed=False, name="presentation LUT").entries
+        return bool(entries[-1] < entries[0])
+    return False
+
+
 def _table(item: Tags, file: DicomFile, greys: Greys) -> Lut:
     return read_lut(item, file, signed=greys.low < 0, name="VOI LUT")
 

@@ -31,7 +31,7 @@ Vector = tuple[float, float, float]
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _UNPLACED = frozenset(f"{_SECONDARY_CAPTURE}.{number}" for number in (1, 2, 3, 4))
-"""Secondary captures of several frames, of which ITK takes no spacing."""
+"""Secondary captures of several frames, of which ITK takes no spacing and no position."""
 _INFLATED_BYTES = 1 << 30
 _MM_OF_UNIT = {2: 25.4, 3: 10.0}
 """TIFF's ResolutionUnit: inch, centimetre. JFIF counts from 1."""
@@ -94,7 +94,8 @@ def _of_dicom(stream: BinaryIO, frame: int) -> FilmPlace:
     irregular: list[str] = []
     with silenced_pydicom(irregular):
         tags = open_dicom(stream, irregular, max_pixel_bytes=_INFLATED_BYTES).tags
-        position = tags.numbers("ImagePositionPatient") or ()
+        is_placed = tags.code("SOPClassUID") not in _UNPLACED
+        position = (tags.numbers("ImagePositionPatient") or ()) if is_placed else ()
         orientation = tags.numbers("ImageOrientationPatient") or ()
         return _placed(
             _dicom_spacing(tags),

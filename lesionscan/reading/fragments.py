@@ -12,14 +12,13 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from lesionscan.codes import ErrorCode
-from lesionscan.reading import jpeg2000_tiles
+from lesionscan.reading.codestream import STARTS
 from lesionscan.reading.errors import UnreadableFileError, truncated
 from lesionscan.reading.rle import HEADER_BYTES, is_rle_header
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
-_CODESTREAM_STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START, b"\x00\x00\x00\x0cjP  ")
 
 _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
@@ -107,8 +106,30 @@ def _fragment(stream: BinaryIO, length: int, end: int) -> Fragment:
     stream.seek(max(start, min(start + length, end) - 3))
     last = stream.read(min(3, length))
     stream.seek(start + length)
-    starts = head.startswith(_CODESTREAM_STARTS) or is_rle_header(head)
+    starts = head.startswith(STARTS) or is_rle_header(head)
     return Fragment(start, length, starts, _END_OF_CODESTREAM in last)
+
+
+def is_encapsulated(stream: BinaryIO, start: int, length: int) -> bool:
+    """Return whether pixel data of a stated length are a list of fragments all the same.
+
+    Parameters
+    ----------
+    stream
+        The file; it is moved.
+    start, length
+        Where the data are.
+    """
+    stream.seek(start)
+    if stream.read(4) != _ITEM:
+        return False
+    stream.seek(start)
+    try:
+        last = list_fragments(stream).fragments[-1:]
+    except UnreadableFileError:
+        return False
+    # an end marker or a byte of padding may follow, or nothing
+    return any(start + length - (one.start + one.length) in (0, 1, 8) for one in last)
 
 
 Group = Sequence[Fragment]

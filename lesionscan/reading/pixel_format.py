@@ -33,6 +33,11 @@ class PixelFormat:
     frames: int
 
     @property
+    def is_colour(self) -> bool:
+        """Whether viewers show the values as colours, without modality and VOI transform."""
+        return not self.photometric.startswith("MONOCHROME")
+
+    @property
     def cell_bytes(self) -> int:
         """Bytes of one sample in native data."""
         return self.bits_allocated // 8

@@ -74,6 +74,8 @@ class Claims:
         PhotometricInterpretation; MONOCHROME1 shows high values dark.
     presentation_shape
         PresentationLUTShape in capitals, empty where it is not there.
+    presentation_falls
+        Whether the table of a PresentationLUTSequence falls; viewers do not apply it in a film.
     modality, voi
         Where the modality transform and the VOI LUT lead; None where there is none.
     voi_choice
@@ -86,6 +88,7 @@ class Claims:
 
     photometric: str
     presentation_shape: str = ""
+    presentation_falls: bool = False
     modality: Course | None = None
     voi: Course | None = None
     voi_choice: bool = False
@@ -236,6 +239,8 @@ def _steps(claims: Claims) -> Iterator[str]:
     if claims.presentation_shape in ("IDENTITY", "INVERSE"):
         agrees = (claims.presentation_shape == "INVERSE") == claims.dark_is_high
         yield "PresentationLUTShape agrees" if agrees else "PresentationLUTShape is not believed"
+    if claims.presentation_falls:
+        yield "PresentationLUTSequence falls, but viewers do not apply it in a film"
 
 
 def _doubts(claims: Claims) -> Iterator[Notice]:
@@ -244,6 +249,12 @@ def _doubts(claims: Claims) -> Iterator[Notice]:
         yield notice(
             NoticeCode.POLARITY_DISAGREEMENT,
             "PresentationLUTShape contradicts PhotometricInterpretation, which is believed",
+        )
+    if claims.presentation_falls:
+        yield notice(
+            NoticeCode.POLARITY_DISAGREEMENT,
+            "PresentationLUTSequence falls, which would turn the film round; it is not applied, as "
+            "viewers do not apply it either (--polarity says otherwise)",
         )
     if claims.raw:
         yield _raw_notice(claims.relation)

@@ -5,6 +5,7 @@ a pixel measures: resolution tags describe printing and are 72 or 96 dpi by defa
 is None. A TIFF that says MinIsWhite is inverted; everywhere else bone is taken to be bright.
 """
 
+import errno
 import io
 import logging
 import warnings
@@ -136,8 +137,8 @@ def _decoding() -> Iterator[None]:
         except (UnreadableFileError, MemoryError):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk, not the content
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk, not the content, which may name places that no file has
             raise damaged() from None
 
 
@@ -163,10 +164,9 @@ def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:
     array = picture.array
     valid = np.ones(array.shape[:2], dtype=np.bool_)
     if picture.has_alpha:
-        # signed samples end at half of their range
-        opaque = picture.full_scale // 2 if array.dtype.kind == "i" else picture.full_scale
-        valid = array[..., -1] >= opaque
-        array = array[..., :-1]
+        opacity, array = array[..., -1], array[..., :-1]
+        # of a picture that is nowhere fully opaque, such as one of 16 bits with an opacity of 8
+        valid = (opacity >= opacity.max()) & (opacity > 0)
         if not valid.any():
             raise UnreadableFileError(
                 ErrorCode.NO_PIXELS, "no pixel is opaque; save the picture without transparency"
@@ -257,7 +257,7 @@ def _jpeg(data: bytes, *, max_megapixels: float) -> Picture:
     check_size(header.rows, header.columns, max_megapixels=max_megapixels)
     if header.samples not in (1, 3):
         raise colour_photograph()
-    decoded = decode_codestream(data, samples=header.samples, max_megapixels=max_megapixels)
+    decoded = decode_codestream(data, max_megapixels=max_megapixels)
     return Picture(
         decoded.cells,
         float((1 << header.precision) - 1),
@@ -314,7 +314,11 @@ def _pillow_picture(file: Image) -> Picture:
     if file.mode == "1":
         raise black_and_white()
     if file.mode in ("I;16", "I;16B", "I"):
-        return Picture(np.asarray(file).astype(np.uint16), 65535.0)
+        deep = np.asarray(file).astype(np.uint16)
+        if "transparency" not in file.info:
+            return Picture(deep, 65535.0)
+        opacity = np.where(deep == file.info["transparency"], 0, 65535).astype(np.uint16)
+        return Picture(np.dstack([deep, opacity]), 65535.0, has_alpha=True)
     if "transparency" in file.info or file.mode in ("P", "PA"):
         file = file.convert("LA" if file.mode == "L" else "RGBA")
     if file.mode not in ("L", "LA", "RGB", "RGBA"):

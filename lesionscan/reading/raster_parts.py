@@ -104,10 +104,11 @@ def _segments(page: tifffile.TiffPage, length: int) -> list[slice]:
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         count *= page.samplesperpixel
     offsets, sizes = page.dataoffsets, page.databytecounts
-    if page.is_contiguous:  # read in one piece, whatever its parts are said to be
-        if sum(sizes) < page.nbytes:
+    if page.is_contiguous and offsets:  # read in one piece, whatever its parts are said to be
+        start, end = offsets[0], offsets[0] + page.nbytes
+        if sum(sizes) < page.nbytes or start < 1 or end > length:
             raise truncated()
-        count = len(offsets)
+        return [slice(start, end)]
     if min(len(offsets), len(sizes)) < count:
         raise truncated()
     found = []

@@ -27,6 +27,9 @@ SAME_SPACING = 0.005
 SAME_SHAPE = 0.02
 """Relative difference up to which two tags say the same of a pixel's shape: both are rounded."""
 
+_SAME_FACTOR = 0.05
+"""Relative difference up to which two tags state the same magnification: both are estimates."""
+
 _PLACEHOLDER = (1.0, 1.0)
 """Written by software that does not know; neither detectors nor film scanners are so coarse."""
 
@@ -53,6 +56,8 @@ class SpacingTags:
         (0028,0A02), "GEOMETRY" or "FIDUCIAL" when PixelSpacing was calibrated.
     magnification
         (0018,1114) EstimatedRadiographicMagnificationFactor.
+    source_to_detector_mm, source_to_patient_mm
+        (0018,1110), (0018,1111).
     pixel_aspect_ratio
         (0028,0034): height and width of a pixel, in any unit.
     unreadable
@@ -66,6 +71,8 @@ class SpacingTags:
     nominal_scanned_pixel_spacing: Millimetres | None = None
     calibration_type: str | None = None
     magnification: float | None = None
+    source_to_detector_mm: float | None = None
+    source_to_patient_mm: float | None = None
     pixel_aspect_ratio: tuple[float, ...] | None = None
     unreadable: frozenset[str] = frozenset()
     shape: tuple[int, int] | None = None
@@ -94,6 +101,9 @@ def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...
         "NominalScannedPixelSpacing", tags.nominal_scanned_pixel_spacing, tags.shape, notices
     )
 
+    if imager and film and not _same(imager, film):
+        fault = "NominalScannedPixelSpacing contradicts ImagerPixelSpacing; it is ignored"
+        notices.append(notice(NoticeCode.BAD_SPACING, fault))
     spacing = None
     uncalibrated = imager or film
     if pixel and uncalibrated:
@@ -110,6 +120,8 @@ def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...
         spacing = Spacing(*film, source="NominalScannedPixelSpacing", plane="film")
     elif pixel:
         spacing = Spacing(*pixel, source="PixelSpacing", plane="undetermined")
+    if spacing is not None and uncalibrated:
+        _compare_magnification(tags, uncalibrated[0] / spacing.row_mm, spacing.source, notices)
     if spacing is None:
         notices.append(
             notice(
@@ -285,6 +297,29 @@ def _in_patient(
         )
     )
     return None
+
+
+def _compare_magnification(
+    tags: SpacingTags, found: float, source: str, notices: list[Notice]
+) -> None:
+    """Say which tags state another magnification than the spacing that is believed has.
+
+    DistanceSourceToDetector over DistanceSourceToPatient is the same factor (PS3.3 C.8.11.5).
+    """
+    stated = {"EstimatedRadiographicMagnificationFactor": tags.magnification or 0.0}
+    if tags.source_to_detector_mm and tags.source_to_patient_mm:
+        factor = tags.source_to_detector_mm / tags.source_to_patient_mm
+        stated["DistanceSourceToDetector over DistanceSourceToPatient"] = factor
+    for name, factor in stated.items():
+        is_stated = 1.0 < factor <= MAX_MAGNIFICATION
+        if is_stated and found > 1.0 and not math.isclose(factor, found, rel_tol=_SAME_FACTOR):
+            notices.append(
+                notice(
+                    NoticeCode.BAD_SPACING,
+                    f"{name} is {factor:.3g}, but {source} means a magnification of {found:.3g}; "
+                    "the latter is believed",
+                )
+            )
 
 
 def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -18,6 +18,7 @@ from lesionscan.reading.tiff_limits import check_page
 from lesionscan.reading.tiff_pages import TiffPicture
 
 _ORIENTATION = 0x0112
+_PHOTOMETRIC = 0x0106
 
 _SAMPLES = {
     tifffile.PHOTOMETRIC.MINISWHITE: 1,
@@ -96,14 +97,15 @@ def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
         raise UnreadableFileError(
             ErrorCode.NOT_A_RADIOGRAPH, "the pixels are no grey values; save as 8 or 16 bit grey"
         )
-    photometric = tifffile.PHOTOMETRIC(page.photometric)
+    photometric = _photometric(page)
     used = _samples(page, photometric)
     opacity = _opacity(page, used)
     left_out = page.samplesperpixel - used - (opacity is not None)
     full_scale = float((1 << int(page.bitspersample)) - 1) if array.dtype.kind != "f" else 1.0
     alpha = array[..., opacity : opacity + 1] if opacity is not None else array[..., :0]
     array = array[..., :used]
-    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+    is_palette = photometric == tifffile.PHOTOMETRIC.PALETTE
+    if is_palette:
         array, alpha, full_scale = _looked_up(page, array, alpha, full_scale)
     return Picture(
         np.concatenate([array, alpha], axis=2) if alpha.size else array,
@@ -115,9 +117,20 @@ def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
             and page.compression != tifffile.COMPRESSION.JPEG
         ),
         white_is_zero=photometric == tifffile.PHOTOMETRIC.MINISWHITE,
-        photometric=None if photometric == tifffile.PHOTOMETRIC.PALETTE else photometric.name,
+        photometric=photometric.name if _PHOTOMETRIC in page.tags and not is_palette else None,
         notices=(_left_out(left_out),) if left_out else (),
     )
+
+
+def _photometric(page: tifffile.TiffPage) -> tifffile.PHOTOMETRIC:
+    """Return PhotometricInterpretation; where it is missing, high values are taken to be bright.
+
+    It has no default (TIFF 6.0 section 8), and programs differ: tifffile takes it for 0, white.
+    """
+    if _PHOTOMETRIC in page.tags:
+        return tifffile.PHOTOMETRIC(page.photometric)
+    is_grey = page.samplesperpixel < _SAMPLES[tifffile.PHOTOMETRIC.RGB]
+    return tifffile.PHOTOMETRIC.MINISBLACK if is_grey else tifffile.PHOTOMETRIC.RGB
 
 
 def _samples(page: tifffile.TiffPage, photometric: tifffile.PHOTOMETRIC) -> int:

@@ -3,6 +3,7 @@
 tifffile makes objects of every tag, value, strip and tile; their numbers are checked here first.
 """
 
+import io
 import struct
 from typing import BinaryIO
 
@@ -61,6 +62,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
     UnreadableFileError
         `too_large`.
     """
+    file_bytes = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -72,7 +74,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
         at = at if start is None else start
         values = size = 0
         for _ in range(pages):
-            if not at:
+            if not 0 < at < file_bytes:  # BigTIFF's places may lie beyond what can be sought
                 return
             stream.seek(at)
             (tags,) = _read(stream, order + count_form)

@@ -85,8 +85,8 @@ def _pages_of_pages(
     for page in pages:
         for offset in (page.subifds or ())[:most]:
             check_directories(stream, pages=most, start=offset)
-        if page.subifds and page.pages is not None:
-            yield from map(_page, page.pages)
+        if page.subifds and page.pages is not None:  # smaller ones are copies of the page
+            yield from (one for one in map(_page, page.pages) if _size(one) >= _size(page))
 
 
 def _size(page: tifffile.TiffPage) -> int:
@@ -102,8 +102,9 @@ def _described(file: tifffile.TiffFile) -> int:
     if file.is_shaped:  # tifffile's own
         page = file.pages.first
         shapes = [one.get("shape") for one in file.shaped_metadata or ()]
-        if len(shapes) == 1 and isinstance(shapes[0], tuple | list) and math.prod(page.shape):
-            return _whole(math.prod(shapes[0]) // math.prod(page.shape))
+        values = math.prod(map(int, page.shape))
+        if len(shapes) == 1 and isinstance(shapes[0], tuple | list) and values:
+            return _whole(math.prod(map(int, shapes[0])) // values)
     return 1
 
 

@@ -78,16 +78,6 @@ def _best_score(result: ResultRecord) -> Cell:
     return max((candidate.score for candidate in result.candidates), default=None)
 
 
-_KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
-    "bone_id": int,
-    "along_bone": float,
-    "across_bone": float,
-    "long_bone": bool,
-    "near_joint": bool,
-}
-"""What the parts of a place are; the others are words."""
-
-
 def _of_film(column: Column[ResultRecord]) -> Column[Listed]:
     """Return a column of the table of films for the table of candidates."""
     return Column(column.name, column.kind, lambda listed: column.of(listed[0]))
@@ -110,6 +100,15 @@ def _part(name: str, place: int) -> Callable[[Listed], Cell]:
 
     return of
 
+
+_KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
+    "bone_id": int,
+    "along_bone": float,
+    "across_bone": float,
+    "long_bone": bool,
+    "near_joint": bool,
+}
+"""What the parts of a place are; the others are words."""
 
 _FILM: tuple[Column[ResultRecord], ...] = (
     Column("file", str, _in("input", "file")),

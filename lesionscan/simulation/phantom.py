@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +111,47 @@ class Phantom:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One of several films of the same person: how the part lies on it, and its noise.
+
+    The same seed and variation give the same bones, lesions or not. A new take has its own noise.
+    Beyond the border of the first take the picture goes on as it is there.
+
+    Attributes
+    ----------
+    seed
+        Of the noise, the marker's place and the text.
+    turn_deg
+        Turn in the plane of the film about its middle, clockwise on the screen.
+    shift
+        Shift to the right and downwards, as shares of the picture's width and height.
+    magnification
+        Size over that on the first take.
+
+    Raises
+    ------
+    ValueError
+        When the magnification is not over 0.
+    """
+
+    seed: int
+    turn_deg: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    magnification: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.magnification > 0:
+            raise ValueError(f"magnification must be over 0, got {self.magnification!r}")
+
+    def matrix(self, grid: Grid) -> NDArray[np.float64]:
+        """Return where it puts a pixel of the first take, float64 (2, 3), for (column, row, 1)."""
+        middle = ((grid.cols - 1) / 2, (grid.rows - 1) / 2)
+        turn = cv2.getRotationMatrix2D(middle, -self.turn_deg, self.magnification)
+        turn[:, 2] += self.shift[0] * grid.cols, self.shift[1] * grid.rows
+        return np.asarray(turn, np.float64)
+
+
 def make_phantom(
     body_part: str,
     seed: int,
@@ -120,6 +162,7 @@ def make_phantom(
     growth_plates: bool | None = None,
     variation: Variation | None = TYPICAL,
     implant: ImplantKind | Literal["none"] | None = "none",
+    take: Take | None = None,
 ) -> Phantom:
     """Make one phantom radiograph; the same arguments give the same pixels.
 
@@ -143,6 +186,9 @@ def make_phantom(
     implant
         Kind of implant (see `implants.kinds_for`); when None, drawn from the seed for one phantom
         in twelve.
+    take
+        Which film of the person this is; None for the only one. Only films that are made with a
+        take show the same bones whatever their lesions.
 
     Returns
     -------
@@ -178,10 +224,12 @@ def make_phantom(
         if isinstance(lesions, int)
         else lesions
     )
-    body = assemble(seed, anatomy, grid, recipes)
+    body = assemble(seed, anatomy, grid, recipes, same_bones=take is not None)
     if chosen.laterality != anatomy.drawn_side:
         body = body.mirrored()
-    exposed = expose(seed, anatomy, grid, body, chosen)
+    if take is not None:
+        body = body.placed(take.matrix(grid))
+    exposed = expose(seed if take is None else take.seed, anatomy, grid, body, chosen)
     return Phantom(
         stored=exposed.stored,
         lesions=exposed.lesions,

@@ -12,11 +12,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
 import pydicom
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
@@ -89,11 +91,11 @@ Damage = Callable[[bytearray, np.random.Generator], bytearray]
 
 def _structural(data: bytearray) -> tuple[Damage, ...]:
     """Return the damages to parts of a file's own format."""
-    if data[:4] in (b"II*\0", b"MM\0*"):
+    if data.startswith((b"II*\0", b"MM\0*")):
         return (_retag,)
-    if data[:4] == b"\x89PNG":
+    if data.startswith(b"\x89PNG"):
         return (_rechunk,)
-    if data[:2] == b"\xff\xd8":
+    if data.startswith(b"\xff\xd8"):
         return (_remark,)
     return (_retype, _edit, _contradict, _contradict)
 
@@ -323,6 +325,7 @@ def _radiographs() -> Iterator[bytes]:
 
 _GREY = np.add.outer(np.arange(50), np.arange(60)).astype(np.uint8) * 2
 _DEEP = _GREY.astype(np.uint16) * 257
+_EXIF = b"Exif\0\0II*\0\x08" + bytes(9)
 
 
 def _rasters() -> Iterator[bytes]:
@@ -344,7 +347,7 @@ def _rasters() -> Iterator[bytes]:
     yield bytes(imagecodecs.jpegls_encode(_DEEP))
 
 
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN401
     out = io.BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
@@ -353,7 +356,7 @@ def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
 def _tiffs() -> Iterator[bytes]:
     colour = np.dstack([_GREY] * 3)
     floats = _DEEP.astype(np.float32)
-    for array, options in (
+    ways: tuple[tuple[NDArray[Any], dict[str, Any]], ...] = (
         (_GREY, {}),
         (_DEEP, {"byteorder": ">"}),
         (_GREY, {"compression": "lzw"}),
@@ -371,9 +374,10 @@ def _tiffs() -> Iterator[bytes]:
         (colour, {"photometric": "rgb"}),
         (colour, {"photometric": "ycbcr", "compression": "jpeg"}),
         (_GREY, {"photometric": "palette", "colormap": np.stack([np.arange(256)] * 3) * 257}),
-    ):
+    )
+    for array, options in ways:
         out = io.BytesIO()
-        described = {"photometric": "minisblack", **options}
+        described: dict[str, Any] = {"photometric": "minisblack", **options}
         if "colormap" in options:
             described["colormap"] = np.asarray(options["colormap"], np.uint16)
         tifffile.imwrite(out, array, **described)

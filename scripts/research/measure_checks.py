@@ -1,7 +1,7 @@
-"""Are the measured numbers right? measure_checks.py FILMS [--phantoms N] [--planted N] [--repeat N].
+"""Are the measured numbers right? measure_checks.py FILMS [--phantoms N] [--planted N].
 
 FILMS is a truth folder. Lesions are planted in its films that may shape the program (`use: train`);
-phantoms are made. Each has a margin of one of four kinds (`known_cases`) and is scanned with default
+phantoms are made. Each has one of four margins (`known_cases`) and is scanned with default
 settings; what is measured on the candidate that hits the lesion is compared with what was planted.
 The first --repeat films of each kind are scanned again after small changes: turned by 2 degrees,
 exposed and developed otherwise, resampled to four fifths, and stored as a JPEG.
@@ -30,6 +30,8 @@ from lesionscan.radiograph import BoolImage, FloatImage
 
 CLEAR = 3.0
 """Contrast-to-noise from which on margins are compared."""
+OUTLINED = 0.5
+"""Overlap (Dice) from which on a candidate has the lesion's outline, more or less."""
 REPEATED = (
     "equivalent_diameter_px",
     "feret_max_px",
@@ -52,12 +54,15 @@ class Measured:
         The film and its lesion.
     candidate
         What hits it; None where nothing does.
+    dice
+        Overlap of both, 0 to 1.
     again
         What hits it after each small change; empty where none was tried.
     """
 
     case: KnownCase
     candidate: Candidate | None
+    dice: float = 0.0
     again: tuple[Candidate | None, ...] = ()
 
 
@@ -106,7 +111,8 @@ def measured(cases: Iterable[KnownCase], repeat: int) -> list[Measured]:
     """Scan films whose lesions are known; the first `repeat` that are hit, again after changes."""
     done: list[Measured] = []
     for case in cases:
-        one = Measured(case, hit(case.radiograph, case.lesion))
+        candidate = hit(case.radiograph, case.lesion)
+        one = Measured(case, candidate, 0.0 if candidate is None else _dice(case, candidate))
         if one.candidate is not None and repeat > 0:
             one = replace(one, again=tuple(_again(case)))
             repeat -= 1
@@ -132,6 +138,7 @@ def _again(case: KnownCase) -> Iterator[Candidate | None]:
 def agreement(lesions: list[Measured]) -> Iterator[str]:
     """Yield how far each number is from what was planted."""
     hits = [(one.case, one.candidate.region) for one in lesions if one.candidate is not None]
+    outlined = {id(one.case) for one in lesions if one.dice >= OUTLINED}
     yield f"{len(lesions)} lesions of 10 px or more, {len(hits)} hit"
     yield ""
     yield "| number | n | median bias | median absolute error | 90 % within | correlation |"
@@ -139,6 +146,9 @@ def agreement(lesions: list[Measured]) -> Iterator[str]:
     known = [(case, region) for case, region in hits if region.bone_loss is not None]
     rows = {
         "bone_loss": [(region.bone_loss, case.bone_loss) for case, region in known],
+        f"bone_loss, Dice {OUTLINED:g} or more": [
+            (region.bone_loss, case.bone_loss) for case, region in known if id(case) in outlined
+        ],
         "equivalent diameter (log)": [
             (np.log(region.equivalent_diameter_px), np.log(_diameter(case.lesion)))
             for case, region in hits
@@ -148,6 +158,8 @@ def agreement(lesions: list[Measured]) -> Iterator[str]:
         ],
     }
     for name, pairs in rows.items():
+        if len(pairs) < 2:
+            continue
         found, truth = np.array(pairs, np.float64).T
         error = found - truth
         yield (
@@ -170,8 +182,12 @@ def margins(lesions: list[Measured]) -> Iterator[str]:
         if one.candidate is not None and one.case.contrast_to_noise >= CLEAR
     ]
     words = [pair for pair in clear if pair[1] is not None]
-    right = np.mean([planted == word for planted, word in words])
-    yield f"contrast-to-noise {CLEAR:g} or more: {len(clear)}, with a word {len(words)}, right {right:.2f}"
+    right = sum(planted == word for planted, word in words)
+    share = f"{right / len(words):.2f}" if words else "-"
+    yield (
+        f"contrast-to-noise {CLEAR:g} or more: {len(clear)}, with a word {len(words)}, "
+        f"right {share}"
+    )
     yield ""
     yield f"| planted | {' | '.join(MARGINS)} | no word |"
     yield f"| --- |{' --- |' * 5}"
@@ -221,6 +237,15 @@ def real(films: list[TruthFilm]) -> Iterator[str]:
     yield f"negative contrast: {100 * np.mean(contrast < 0):.1f} %"
     yield f"bone_loss known: {len(losses)}; median {np.median(losses):.2f}"
     yield f"margins: {Counter(str(region.margin) for region in shown).most_common()}"
+
+
+def _dice(case: KnownCase, candidate: Candidate) -> float:
+    """Return the overlap of a lesion and a candidate, whose outline is filled."""
+    own = np.zeros(case.lesion.shape, np.uint8)
+    outline = candidate.region.contour_px[:, None, ::-1].astype(np.int32)
+    cv2.drawContours(own, [outline], -1, 1, cv2.FILLED)
+    both = np.count_nonzero(case.lesion & (own > 0))
+    return 2.0 * both / (np.count_nonzero(case.lesion) + np.count_nonzero(own))
 
 
 def _diameter(mask: BoolImage) -> float:

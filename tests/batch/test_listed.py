@@ -24,6 +24,8 @@ def test_a_mark_of_the_other_byte_order() -> None:
     """UTF-16 with its big end first."""
     text = "\ufeff" + "\n".join(map(str, NAMES))
     assert read_list(text.encode("utf-16-be")) == NAMES
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert read_list("knee.dcm".encode(encoding)) == [Path("knee.dcm")]
 
 
 def test_names_between_null_bytes_stay_what_they_are() -> None:

@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_a_scan_uses_the_file_without_a_search(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """The films' results stay but for what is shown: pictures and tables are made anew."""
+    """The films' results stay but for what is shown: pictures and tables are updated."""
     films, results = run
     out = tmp_path / "my.toml"
     done = lesionscan("calibrate", results, "--out", out, "--false-positives", 0.25)
@@ -84,7 +84,7 @@ def test_the_file_has_the_settings_of_the_run(tmp_path: Path) -> None:
 
 
 def test_truth_of_any_program(tmp_path: Path) -> None:
-    """The file has one setting; sensitivity, its interval and the set are said."""
+    """The file has one setting; sensitivity, with its interval, is printed."""
     films = [
         MadeFilm("a", (BOX,), ((0.8, BOX),), {"set": "real", "patient": 1}),
         *(

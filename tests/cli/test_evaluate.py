@@ -68,6 +68,7 @@ def test_two_results_are_compared(tmp_path: Path) -> None:
     assert "other results: Films without result: 1 missing, 0 failed." in done.stdout
 
 
+@pytest.mark.slow
 def test_long_lists_of_films_are_cut(tmp_path: Path) -> None:
     """Five names and how many more."""
     failed = [MadeFilm(f"n{number}", status="failed") for number in range(7)]
@@ -75,6 +76,7 @@ def test_long_lists_of_films_are_cut(tmp_path: Path) -> None:
     assert "failed: n0, n1, n2, n3, n4 and 2 more" in done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_names_are_no_markup(tmp_path: Path) -> None:
     """Names with brackets or control characters come out as they are, on one line."""
     film = MadeFilm("k", lesions=A.lesions, facts={"set": "[red]a\nb", "body_part": "[bold]x"})
@@ -88,6 +90,7 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     assert any("[bold]x" in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
@@ -115,6 +118,7 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, break_it: str, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """A file in the way of --out: the line of every other command."""
     (tmp_path / "out").write_text("x")
@@ -123,6 +127,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert done.stderr.startswith("lesionscan: cannot write ")
 
 
+@pytest.mark.slow
 def test_a_scan_can_be_evaluated(tmp_path: Path) -> None:
     """Phantoms, their scan and their evaluation fit together, whichever folder was scanned."""
     truth = tmp_path / "truth"
@@ -141,6 +146,7 @@ def test_a_scan_can_be_evaluated(tmp_path: Path) -> None:
     assert record["sets"][name]["chance"]["search_areas"] == {"tool_bone": 2}
 
 
+@pytest.mark.slow
 def test_a_resized_mask_is_told_without_a_result_too(tmp_path: Path) -> None:
     """The mask of a film that has no result is held against the film itself."""
     missing = MadeFilm("b", A.lesions, status="missing")

@@ -56,11 +56,11 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_no_identity_and_no_key_gets_out(run: tuple[Path, Path], tmp_path: Path) -> None:
     """Text is in every tag: not in a result, a table, a settings file or on the terminal.
 
-    The key is sought as bytes, in hexadecimal and in base64, whole and in quarters.
+    The key must not appear as bytes, in hexadecimal (whole or in quarters) or in base64.
     """
     films, results = run
     key, out, toml = tmp_path / "key", tmp_path / "out", tmp_path / "my.toml"
-    told: dict[str, bytes] = {}
+    outputs: dict[str, bytes] = {}
     for command in (
         ["exams", results, "--films", films, "--id-key", key, "--out", out],
         ["exams", results, "--films", films, "--id-key", key, "--out", out],
@@ -70,19 +70,19 @@ def test_no_identity_and_no_key_gets_out(run: tuple[Path, Path], tmp_path: Path)
     ):
         done = lesionscan(*command)
         assert done.returncode == (2 if "none" in str(command) else 0)
-        told[str(len(told))] = (done.stdout + done.stderr).encode()
+        outputs[str(len(outputs))] = (done.stdout + done.stderr).encode()
     for folder in (results, out):
-        told |= {
+        outputs |= {
             str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
         }
-    told["my.toml"] = toml.read_bytes()
-    assert len(told) > 20
+    outputs["my.toml"] = toml.read_bytes()
+    assert len(outputs) > 20
     text = key.read_bytes().strip()
     secret = bytes.fromhex(text.decode())
-    sought = [SENTINEL.lower().encode(), secret, secret[::-1], base64.b64encode(secret).lower()]
-    sought += [text[start : start + 16] for start in range(0, 64, 16)]
-    for name, data in told.items():
-        assert not any(one in data.lower() for one in sought), name
+    secrets = [SENTINEL.lower().encode(), secret, secret[::-1], base64.b64encode(secret).lower()]
+    secrets += [text[start : start + 16] for start in range(0, 64, 16)]
+    for name, data in outputs.items():
+        assert not any(one in data.lower() for one in secrets), name
     assert [path.name for path in tmp_path.iterdir() if "key" in path.name] == ["key"]
 
 
@@ -110,7 +110,7 @@ def test_exams_and_patients(run: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_a_pattern_and_a_table_give_the_same_groups(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """What is not known is told, and is in no exam."""
+    """Films without a known patient or exam are counted in a warning, and are in no group."""
     results = run[1]
     (tmp_path / "list.csv").write_text("file,who\na1.dcm,a\na2.dcm,a\na3.dcm,a\n", encoding="utf-8")
     key = ["--id-key", tmp_path / "key"]

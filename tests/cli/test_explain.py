@@ -29,6 +29,7 @@ def test_a_film_is_explained(tmp_path: Path) -> None:
     assert min(picture.shape[:2]) > 700
 
 
+@pytest.mark.slow
 def test_the_settings_decide_what_is_shown(tmp_path: Path) -> None:
     """With another threshold another number is shown."""
     settings = tmp_path / "my.toml"
@@ -52,6 +53,7 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
     assert picture.exists()
 
 
+@pytest.mark.slow
 def test_a_film_without_bone_is_explained_too(tmp_path: Path) -> None:
     """A blank film is not searched, and the picture says so."""
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((200, 150), 90, np.uint8))
@@ -61,6 +63,7 @@ def test_a_film_without_bone_is_explained_too(tmp_path: Path) -> None:
     assert (tmp_path / "p.png").exists()
 
 
+@pytest.mark.slow
 def test_one_of_several_pictures(tmp_path: Path) -> None:
     """Without a number the file is refused."""
     path = tmp_path / "a.tif"
@@ -90,6 +93,7 @@ def test_a_place_that_cannot_be_meant_is_refused(tmp_path: Path, out: str, reaso
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     """File, code, cause and remedy, status 1; a scorer that is none is wrong usage."""
     path = tmp_path / "note.dcm"

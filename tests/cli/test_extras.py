@@ -84,6 +84,7 @@ def test_a_missing_extra_is_named_in_one_line(
     assert not list((folder / "out").rglob("*.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [options for _, options in OPTIONS])
 @pytest.mark.parametrize(("arguments", "message"), USAGE_ERRORS)
 def test_a_usage_error_is_reported_before_a_missing_extra(
@@ -97,6 +98,7 @@ def test_a_usage_error_is_reported_before_a_missing_extra(
     assert "is not installed" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -117,6 +119,7 @@ def test_options_that_contradict_each_other_are_reported_before_a_missing_extra(
     assert "is not installed" not in done.stderr
 
 
+@pytest.mark.slow
 def test_merge_reports_what_is_wrong_with_parts_before_a_missing_extra(folder: Path) -> None:
     """A part that is missing, a folder without parts, an export that merge cannot make; then it."""
     for arguments, message in (

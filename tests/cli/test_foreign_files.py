@@ -70,6 +70,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", COMMANDS)
 def test_a_pipe_is_refused_in_one_line(place: str, folder: Path) -> None:
     """At once, with its name."""
@@ -79,6 +80,7 @@ def test_a_pipe_is_refused_in_one_line(place: str, folder: Path) -> None:
     assert pipe.name in refused(place, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "number"), [(place, n) for place, texts in TEXTS.items() for n in range(len(texts))]
 )

@@ -50,6 +50,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert 120 < picture.shape[0] < 150
 
 
+@pytest.mark.slow
 def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
     """In a viewer's order, from the modality transform to what it means."""
     path = film(
@@ -63,6 +64,7 @@ def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
     assert "! polarity_turned " in done.stdout
 
 
+@pytest.mark.slow
 def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
     """Beside the spacing that is not there."""
     path = film(tmp_path, PixelAspectRatio=["2", "1"])
@@ -73,6 +75,7 @@ def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
         assert f"{size} mm (rows x columns) from user" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:
     """Polarity and spacing of the command line, over those of a settings file."""
     settings = tmp_path / "my.toml"
@@ -96,6 +99,7 @@ def test_nonsense_spacing_is_refused(tmp_path: Path, spacing: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_one_of_several_pictures(tmp_path: Path) -> None:
     """Without a number the file is refused, with one it is shown, with a wrong one refused."""
     path = tmp_path / "a.tif"
@@ -137,6 +141,7 @@ def test_no_film_is_written_over(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
     """Unless that is allowed."""
     path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"
@@ -149,6 +154,7 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
     assert picture.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(160, 50), (100, 40), (40, 300)])
 def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int]) -> None:
     """Titles that would be cut off are smaller, and the parts stay of one size."""

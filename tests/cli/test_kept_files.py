@@ -42,6 +42,7 @@ def test_scanning_a_folder_into_itself_keeps_the_users_files(tmp_path: Path, nam
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVALUATION)
 def test_evaluate_keeps_files_of_others(tmp_path: Path, name: str) -> None:
     """Whether it is asked for the folder or chooses it."""
@@ -83,6 +84,7 @@ def test_a_log_takes_the_place_of_logs_only(tmp_path: Path) -> None:
     assert film.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["phantom", "plant"])
 def test_folders_for_films_must_be_empty(tmp_path: Path, command: str) -> None:
     """Films of two runs, or a user's files, do not mix with new ones."""

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import COMMAND, ROOT, files, lesionscan
 
 
+@pytest.mark.slow
 def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
     """One worker or two: the same bytes, and an index with one entry a film."""
     for jobs in (1, 2):
@@ -28,6 +29,7 @@ def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -56,6 +58,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     assert list(files(tmp_path)) == ["note.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_a_whole_folder(
     tmp_path: Path, number: signal.Signals, status: int

@@ -61,6 +61,7 @@ def test_variants_stand_beside_their_originals(films: Path, tmp_path: Path) -> N
     assert done.stdout.endswith("Research use only; not a diagnosis.\n")
 
 
+@pytest.mark.slow
 def test_the_films_are_the_same_for_any_number_of_jobs(films: Path, tmp_path: Path) -> None:
     """One worker or two: the same bytes; without masks the program's own bone mask is recorded."""
     for jobs in (1, 2):
@@ -75,6 +76,7 @@ def test_the_films_are_the_same_for_any_number_of_jobs(films: Path, tmp_path: Pa
     assert all(entry["lesions"] > 0 for entry in entries)
 
 
+@pytest.mark.slow
 def test_a_truth_folder_hands_its_facts_on(films: Path, tmp_path: Path) -> None:
     """Set, patient and mask come from the index; films with lesions are left alone."""
     truth = tmp_path / "truth"
@@ -98,6 +100,7 @@ def test_a_truth_folder_hands_its_facts_on(films: Path, tmp_path: Path) -> None:
     assert "has no set 'b'; its sets are a" in refused.stderr
 
 
+@pytest.mark.slow
 def test_only_known_facts_are_handed_on(films: Path, tmp_path: Path) -> None:
     """A name, a date or a remark in the source's index never reaches the new one."""
     truth = tmp_path / "truth"
@@ -119,6 +122,7 @@ def test_only_known_facts_are_handed_on(films: Path, tmp_path: Path) -> None:
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_names_that_would_collide_are_refused(films: Path, tmp_path: Path) -> None:
     """A film called like another's variant, or two films of one joined name, end with one line."""
     for names in (("a.png", "a_planted_01.png"), ("a/b.png", "a_b.png")):
@@ -133,6 +137,7 @@ def test_names_that_would_collide_are_refused(films: Path, tmp_path: Path) -> No
         assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.slow
 def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> None:
     """An unreadable film and one whose mask has another size get a line each; the rest is made."""
     folder, masks = tmp_path / "films", tmp_path / "masks"
@@ -155,6 +160,7 @@ def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> 
     assert {entry["source"] for entry in made} == {"f1"}
 
 
+@pytest.mark.slow
 def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
     """Files that differ only in folder or ending get names that differ."""
     folder = tmp_path / "films"
@@ -196,6 +202,7 @@ def test_wrong_usage_is_one_line(
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_without_films_is_one_line(tmp_path: Path) -> None:
     """An empty folder and one without a usable film are told, with status 2."""
     (tmp_path / "films").mkdir()

@@ -72,6 +72,7 @@ def test_a_scan_says_nothing(films: Path, tmp_path: Path) -> None:
     assert leaks == []
 
 
+@pytest.mark.slow
 def test_inspecting_says_nothing(films: Path) -> None:
     """Neither of films that can be read nor of those that cannot, whatever may be allowed."""
     for film in sorted(films.iterdir()):
@@ -80,6 +81,7 @@ def test_inspecting_says_nothing(films: Path) -> None:
         assert SENTINEL.lower() not in (done.stdout + done.stderr).lower(), film.name
 
 
+@pytest.mark.slow
 def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
     """Neither the terminal nor the bytes of the picture, of a film that can be read and another."""
     for name in ("explicit.dcm", "damaged.dcm"):
@@ -87,3 +89,21 @@ def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
         assert done.returncode == (0 if name == "explicit.dcm" else 1)
         assert SENTINEL.lower() not in (done.stdout + done.stderr).lower(), name
         assert SENTINEL.encode() not in (tmp_path / "p.png").read_bytes()
+
+
+def test_comparing_says_nothing(films: Path, tmp_path: Path) -> None:
+    """Neither films that can be read nor those that cannot, compared as files and as results."""
+    out = tmp_path / "out"
+    said = []
+    for name in ("jpeg2000.dcm", "damaged.dcm", "a.tif"):
+        done = lesionscan("compare", films / "explicit.dcm", films / name, "--out", out,
+                          "--ignore-headers", "--allow-burned-in")  # fmt: skip
+        said.append(done.stdout + done.stderr)
+    lesionscan("scan", films, "--out", tmp_path / "results", "--jobs", 2, "--allow-burned-in")
+    both = [tmp_path / "results"] * 2
+    done = lesionscan("compare", *both, "--out", out, "--ignore-headers", "--jobs", 2)
+    said.append(done.stdout + done.stderr)
+    told = {"the terminal": "".join(said).encode(), **files(out)}
+    assert len(told) > 5
+    leaks = [name for name, data in told.items() if SENTINEL.lower().encode() in data.lower()]
+    assert leaks == []

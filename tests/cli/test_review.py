@@ -23,6 +23,7 @@ from tests.review.made import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -123,6 +124,7 @@ def test_a_review_is_applied(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["folders", "scanned again"])
 def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
     """Results in folders are found by the index; a scan of the truth's own images is, too."""

@@ -69,6 +69,7 @@ def test_all_is_well(films: Path, tmp_path: Path) -> None:
     assert lines[3] == "Research use only; not a diagnosis."
 
 
+@pytest.mark.slow
 def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path: Path) -> None:
     """Spacing and polarity stand in each JSON; with others than before the films are done again."""
     options = ("--spacing", "0.2,0.1", "--polarity", "bone-dark", "--jobs", 1)
@@ -139,6 +140,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
     assert len(tree(tmp_path / "1")) == (4 + 3) * 3 + 1 + 4 + len(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -188,6 +190,7 @@ def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) -> None:
     """That film fails with one line, the others are done; a full disk is tested below."""
     (tmp_path / "out" / "a" / "1.png.json").mkdir(parents=True)
@@ -207,6 +210,7 @@ def test_settings_are_used(films: Path, tmp_path: Path) -> None:
     assert facts["settings"]["shown_score"] == 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_scorer_is_used(films: Path, tmp_path: Path, jobs: int) -> None:
     """A scorer file reaches every worker, and each JSON and run.json have its hash."""
@@ -250,6 +254,7 @@ def wait_for_results(out: Path, count: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status", "jobs"),
     [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2)],
@@ -291,6 +296,7 @@ def test_a_stopped_run_is_valid_and_goes_on(
     assert tree(out) == tree(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
     """A second Ctrl-C abandons a film that takes long; the summaries are still written."""
     write_film(tmp_path / "in" / "slow.png")
@@ -337,6 +343,7 @@ def test_version_and_help_answer_at_once() -> None:
     assert "demo" in helped.stdout
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet(films: Path, tmp_path: Path) -> None:
     """`lesionscan scan ... | head -0` ends without a traceback."""
     process = subprocess.Popen(
@@ -489,6 +496,7 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "a.png: failed (truncated): cut" in stream.getvalue()
 
 
+@pytest.mark.slow
 def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -> None:
     """Over the time or memory allowed, a film fails with a code of its own; the rest is done."""
     write_film(films / "hang.png", HANG)
@@ -504,6 +512,7 @@ def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -
     assert "5 films: 3 ok, 2 failed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
     """A FIFO called like a film fails at once; the run goes on."""
     os.mkfifo(films / "x.dcm")
@@ -513,6 +522,7 @@ def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
     assert "4 films: 3 ok, 1 failed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
     """From a file or a pipe; a film that is gone fails, the others are done."""
     lines = "\n".join(["in/a/1.png", "in/gone.png"])
@@ -535,6 +545,7 @@ def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
     assert films.is_dir()
 
 
+@pytest.mark.slow
 def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
     """Parts say how to go on; merged they are the run; a missing one is told."""
     lesionscan("scan", films, "-o", tmp_path / "whole")
@@ -554,6 +565,7 @@ def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
     assert lesionscan("merge", out, tmp_path / "whole").returncode == 2
 
 
+@pytest.mark.slow
 def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
     """With --export parquet; the CSV tables are the same as without."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
@@ -585,6 +597,7 @@ def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Pat
     assert counts["not_exported"] == 3
 
 
+@pytest.mark.slow
 def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
     """A line for the start, each picture and the end."""
     write_film(films / "raise.png", RAISE)
@@ -598,6 +611,7 @@ def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
     assert "Smith" not in log.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> None:
     """As asked; all else is written."""
     lesionscan("scan", films, "-o", tmp_path / "none", "--no-overlay")
@@ -608,6 +622,7 @@ def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> N
         assert picture.height <= 400
 
 
+@pytest.mark.slow
 def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -> None:
     """And the user is told."""
     out = tmp_path / "out"
@@ -621,6 +636,7 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
     assert tree(out) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -667,6 +683,7 @@ def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None
     assert "name one for the whole (--out)" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) -> None:
     """Nothing half-written stays, and with more room a rerun resumes."""
     disk = tmp_path / "disk"
@@ -697,7 +714,9 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
         subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
 def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path) -> None:
     """One line, and what was done before is whole."""
     out = tmp_path / "out"

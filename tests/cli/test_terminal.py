@@ -32,6 +32,7 @@ def test_one_call_prints_one_line_without_control_characters(
     assert r"a\x1b[2Jb\rc\nlesionscan: all is well\x9b1md\u202ee\u2028f" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows forbids such names")
 @pytest.mark.parametrize(
     "command",

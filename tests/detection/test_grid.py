@@ -89,6 +89,7 @@ def test_a_turned_film_is_reduced_alike_and_to_its_last_row(shape: tuple[int, in
         assert reduced[2:-2].all()
 
 
+@pytest.mark.slow
 def test_a_map_comes_back_at_its_place() -> None:
     """A slope from left to right keeps its values at the same places of the film."""
     stored = np.tile(np.linspace(0, 1, 1280, dtype=np.float32), (900, 1))

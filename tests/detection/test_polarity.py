@@ -46,6 +46,7 @@ def test_a_sure_network_is_not_asked_again() -> None:
     assert not looks_inverted(sure(0.95), np.zeros((8, 8), np.float32), look)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SAMPLES[::3], ids=lambda path: path.name)
 def test_sample_films_are_told_apart_from_their_negatives(path: Path) -> None:
     """The warning stands in the findings of the negative only."""

@@ -40,7 +40,7 @@ def test_the_score_lies_between_the_last_shown_and_the_first_hidden() -> None:
     """Of the scores 0.9, 0.6, 0.4 and 0.2 on four films, a rate of 0.5 shows two."""
     films = [free(0.9, 0.2), free(0.6), free(0.4), free()]
     found = chosen(films, 0.5)
-    assert found.threshold.shown_score.value == 0.5
+    assert found.threshold.shown_score == 0.5
     assert found.threshold.rate == 0.5
     assert found.shown.shown_score == 0.5
     assert (found.threshold.films, found.threshold.groups) == (4, 1)
@@ -61,7 +61,7 @@ def test_the_rate_is_never_exceeded(rate: float, score: float, reached: float) -
     """The nearest rate below the wanted one is taken."""
     films = [free(0.9, 0.2), free(0.6), free(0.4), free()]
     found = chosen(films, rate).threshold
-    assert (found.shown_score.value, found.rate) == (score, reached)
+    assert (found.shown_score, found.rate) == (score, reached)
 
 
 @given(film_lists(), st.sampled_from([0.1, 0.25, 0.5, 1.0, 3.0]))
@@ -101,11 +101,10 @@ def test_the_intervals_hold_what_is_expected() -> None:
     others: the interval of the difference is 1.96 * sqrt(2) * 8.7 / 400 = 0.06 wide on each side.
     """
     found = calibrate(distinct(400), false_positives=0.25).threshold
-    assert found.shown_score.value == 0.75
+    assert found.shown_score == 0.75
     assert found.expected is not None
     assert found.expected == pytest.approx((0.19, 0.31), abs=0.012)
-    low, high = found.shown_score.low, found.shown_score.high
-    assert (low, high) == pytest.approx((0.75 - 0.042, 0.75 + 0.042), abs=0.01)
+    assert found.score_interval == pytest.approx((0.75 - 0.042, 0.75 + 0.042), abs=0.01)
 
 
 def test_films_of_one_patient_stay_together() -> None:
@@ -152,6 +151,11 @@ def test_failed_films_are_left_out_and_counted() -> None:
     [
         (distinct(29), 0.5, ["only 29 films without lesions: the score is uncertain"]),
         (distinct(30), 0.5, []),
+        (
+            [one for one in distinct(29) for _ in range(2)],
+            0.5,
+            ["of only 29 patients: the intervals are too narrow; use at least 30"],
+        ),
         (distinct(40), 1.5, ["1.5 false positives per film cannot be reached: all .* give 1;"]),
         (
             [free(1.0, 1.0, group=str(number)) for number in range(30)],

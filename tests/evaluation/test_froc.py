@@ -329,3 +329,21 @@ def test_operating_points_are_those_of_picai_eval(seed: int) -> None:
         allowed = np.asarray(theirs.lesion_TPR)[rates <= rate]
         assert level == pytest.approx(max([0.0, *allowed]))
     assert auc(films) == pytest.approx(theirs.auroc)
+
+
+@given(film_lists(), st.integers(1, 40))
+def test_false_positive_rates_are_counted_per_resample(films: list[FilmScores], batch: int) -> None:
+    """Each row of weights has its own cutoff; groups count as often as their weight says."""
+    table = froc.columns(films)
+    weights = np.array([[1, 0, 2, 1], [0, 3, 1, 0], [2, 2, 0, 1]])[:, : len(table.groups)]
+    cutoff = np.array([0.3, float("-inf"), float("nan")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(froc, "_BATCH", batch)
+        found = froc.false_positive_rates(table, weights, cutoff)
+    for row, limit, rate in zip(weights[:2], cutoff, found, strict=False):
+        times = dict(zip(table.groups, row.tolist(), strict=True))
+        free = [one for one in films if one.has_result and not one.lesions]
+        count = sum(times[one.group] * int((one.false_positives > limit).sum()) for one in free)
+        whole = sum(times[one.group] for one in free)
+        assert rate == pytest.approx(count / whole if whole else np.nan, nan_ok=True)
+    assert np.isnan(found[2])

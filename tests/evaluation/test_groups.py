@@ -53,7 +53,7 @@ def test_an_evaluation_uses_them(tmp_path: Path) -> None:
 )
 def test_another_table_is_refused(tmp_path: Path, text: str) -> None:
     """It has not the columns."""
-    with pytest.raises(TruthError, match=r"films\.csv is no table that tells whose films they are"):
+    with pytest.raises(TruthError, match=r"films\.csv does not group films by patient and exam"):
         read_groups(table(tmp_path, text))
-    with pytest.raises(TruthError, match="is no table that tells"):
+    with pytest.raises(TruthError, match="does not group films"):
         read_groups(tmp_path / "none.csv")

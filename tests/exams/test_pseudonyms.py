@@ -101,7 +101,7 @@ def test_no_key_stands_in_the_results(tmp_path: Path) -> None:
 
 
 def test_a_private_file_replaces_nothing(tmp_path: Path) -> None:
-    """What stands there stays; a folder that is not there is told."""
+    """An existing file is kept; a missing folder is an error."""
     (tmp_path / "key").write_bytes(b"mine")
     with pytest.raises(OutputError, match="key: File exists; name another file"):
         create_private(tmp_path / "key", b"x")

@@ -70,28 +70,27 @@ def test_no_header_is_none(data: bytes) -> None:
     """Bytes that are no codestream that can be decoded have no header."""
     assert codestream_header(data) is None
     with pytest.raises(UnreadableFileError, match="compression is not RLE, JPEG") as caught:
-        decode_codestream(data, samples=1, max_megapixels=1)
+        decode_codestream(data, max_megapixels=1)
     assert caught.value.code == "unsupported_transfer_syntax"
 
 
-def test_samples_must_agree_with_the_image_header() -> None:
-    """A codestream of other samples than the header's is refused before it is decoded."""
-    data = bytes(imagecodecs.jpegls_encode(PICTURE))
-    with pytest.raises(
-        UnreadableFileError, match="20 x 30 pixels of 1 samples, SamplesPerPixel is 3"
-    ):
-        decode_codestream(data, samples=3, max_megapixels=1)
+def test_two_samples_are_no_picture() -> None:
+    """A codestream of neither grey nor colours is refused before it is decoded."""
+    data = bytes(imagecodecs.jpeg2k_encode(np.dstack([PICTURE] * 2), codecformat="j2k"))
+    with pytest.raises(UnreadableFileError, match="20 x 30 pixels of 2 samples") as caught:
+        decode_codestream(data, max_megapixels=1)
+    assert caught.value.code == "undecodable"
 
 
 def test_the_size_of_a_codestream_is_checked_first() -> None:
     """One that is too large, or has none, is not decoded."""
     data = bytes(imagecodecs.jpegls_encode(PICTURE))
     with pytest.raises(UnreadableFileError, match="20 x 30 pixels are more") as caught:
-        decode_codestream(data, samples=1, max_megapixels=0.0005)
+        decode_codestream(data, max_megapixels=0.0005)
     assert caught.value.code == "too_large"
     at = data.index(b"\0\x14\0\x1e")
     with pytest.raises(UnreadableFileError, match="0 x 30 pixels") as caught:
-        decode_codestream(data[:at] + bytes(2) + data[at + 2 :], samples=1, max_megapixels=1)
+        decode_codestream(data[:at] + bytes(2) + data[at + 2 :], max_megapixels=1)
     assert caught.value.code == "undecodable"
 
 
@@ -101,12 +100,12 @@ def test_damaged_codestream_is_refused(family: str) -> None:
     encode = getattr(imagecodecs, f"{family}_encode")
     data = bytes(encode(PICTURE, codecformat="j2k") if family == "jpeg2k" else encode(PICTURE))
     with pytest.raises(UnreadableFileError, match="ends before the picture does"):
-        decode_codestream(data[:-2], samples=1, max_megapixels=1)
+        decode_codestream(data[:-2], max_megapixels=1)
     header = codestream_header(data)
     assert header is not None
     broken = data[: header.body] + b"\x00\xff\xd9"
     with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
-        decode_codestream(broken, samples=1, max_megapixels=1)
+        decode_codestream(broken, max_megapixels=1)
 
 
 NOISE = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype(np.uint16)
@@ -115,10 +114,10 @@ NOISE = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype(np.uint16)
 def test_a_hole_in_jpeg_2000_is_doubtful() -> None:
     """A run of zeros that no arithmetic coder writes shows a hole; zeros elsewhere do not."""
     data = bytes(imagecodecs.jpeg2k_encode(NOISE, level=0, codecformat="j2k"))
-    assert not decode_codestream(data + bytes(400), samples=1, max_megapixels=1).doubtful
+    assert not decode_codestream(data + bytes(400), max_megapixels=1).doubtful
     middle = len(data) // 2
     holed = data[:middle] + bytes(300) + data[middle + 300 :]
-    assert decode_codestream(holed, samples=1, max_megapixels=1).doubtful
+    assert decode_codestream(holed, max_megapixels=1).doubtful
 
 
 def test_zeros_may_stand_in_htj2k() -> None:
@@ -138,12 +137,12 @@ def tiled(**options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
 def test_every_tile_of_jpeg_2000_is_needed() -> None:
     """A codestream closed between two tiles is not filled up with grey."""
     data = tiled(tile_size=(32, 32))
-    assert not decode_codestream(data, samples=1, max_megapixels=1).doubtful
+    assert not decode_codestream(data, max_megapixels=1).doubtful
     starts = [at for at in range(len(data)) if data.startswith(b"\xff\x90\0\x0a", at)]
     assert len(starts) == 4
     for start in starts[1:]:
         with pytest.raises(UnreadableFileError, match="ends before the picture") as caught:
-            decode_codestream(data[:start] + b"\xff\xd9", samples=1, max_megapixels=1)
+            decode_codestream(data[:start] + b"\xff\xd9", max_megapixels=1)
         assert caught.value.code == "truncated"
 
 

@@ -319,3 +319,53 @@ def test_chroma_that_is_not_shared(tmp_path: Path) -> None:
     read = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(read.pixels, GREY)
     assert "PixelData is as long as YBR_FULL" in said(read)["header_irregular"]
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+@pytest.mark.parametrize("is_planar", [False, True])
+@pytest.mark.parametrize("says_planar", [False, True])
+def test_the_samples_of_grey_show_how_they_lie(
+    tmp_path: Path, photometric: str, *, is_planar: bool, says_planar: bool
+) -> None:
+    """A film is not three small ones because PlanarConfiguration is wrong."""
+    chroma = np.full_like(GREY, 128) if photometric == "YBR_FULL" else GREY
+    film = np.dstack([GREY, chroma, chroma])
+    film[:3, :3] = (250, 10, 200)
+    ds = dataset(film, bits_stored=8, photometric=photometric, PlanarConfiguration=int(says_planar))
+    if is_planar:
+        ds.PixelData = np.moveaxis(film, -1, 0).tobytes()
+    read = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(read.pixels[3:], GREY[3:])
+    is_told = f"PlanarConfiguration is {int(says_planar)}" in said(read).get("header_irregular", "")
+    assert is_told == (is_planar != says_planar)
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_three_samples_that_are_called_one(tmp_path: Path, bits: int) -> None:
+    """The film is not three times as wide."""
+    grey = (GREY.astype(np.uint16) << bits - 8).astype(np.uint8 if bits == 8 else np.uint16)
+    ds = dataset(np.dstack([grey] * 3), bits_stored=bits, photometric="RGB")
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    read = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(read.pixels, grey)
+    assert "SamplesPerPixel is 1, but PixelData holds three" in said(read)["header_irregular"]
+
+
+@pytest.mark.parametrize("packing", ["jpeg_ls", "jpeg2000", "jpeg_lossless", "rle"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_samples_of_a_codestream(tmp_path: Path, packing: str, samples: int) -> None:
+    """As many as the codestream has are read, and it is said; colours are refused as ever."""
+    says: dict[str, Any] = {"SamplesPerPixel": 4 - samples}
+    says["PhotometricInterpretation"] = "RGB" if samples == 1 else "MONOCHROME2"
+    film = GREY if samples == 1 else np.dstack([GREY] * 3)
+    ds = dataset(film, bits_stored=8, photometric="RGB", packing=packing, **says)
+    path = tmp_path / "a.dcm"
+    read = read_radiograph(save(ds, path))
+    np.testing.assert_array_equal(read.pixels, GREY)
+    message = said(read)["header_irregular"]
+    assert message.startswith(f"SamplesPerPixel is {4 - samples}, but the compressed picture has")
+    if samples == 3:
+        red = with_marker(100, 100)
+        save(dataset(red, bits_stored=8, photometric="RGB", packing=packing, **says), path)
+        with pytest.raises(UnreadableFileError, match="colour photograph"):
+            read_radiograph(path)

@@ -246,3 +246,34 @@ def test_rle_segments_say_how_many_bits_are_allocated(tmp_path: Path) -> None:
     radiograph, said = read(ds, tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
     assert "BitsAllocated is 8, but the RLE segments make cells of 16 bits" in said[0]
+
+
+def test_rle_segments_of_fewer_bits_than_stored(tmp_path: Path) -> None:
+    """The values end where their cells do: MONOCHROME1 is turned round in the cells' range."""
+    ds = dataset(255 - film(8), bits_stored=8, packing="rle", photometric="MONOCHROME1")
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(8))
+    messages = [one.message for one in radiograph.notices if one.code == "bits_disagree"]
+    assert "the RLE segments make cells of 8 bits" in messages[0]
+    assert messages[1].startswith("BitsStored is 12, but the codestream has 8 bits")
+
+
+def test_a_sign_that_goes_on_in_some_cells_only(tmp_path: Path) -> None:
+    """As in a public test file: the values are those of BitsStored, as other readers have them."""
+    stored = film(12) - 2048
+    cells = np.where(np.arange(120) % 2 == 0, stored, stored & 0xFFF)
+    ds = native(cells, BitsStored=12, HighBit=11, PixelRepresentation=1)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+    message = "bits above BitsStored, 12, repeat the sign in some cells only; they were dropped"
+    assert radiograph.notices[0].message.startswith(message)
+
+
+def test_signed_values_of_a_bit_more_are_no_sign(tmp_path: Path) -> None:
+    """Values beyond the range go on where it ends; they are not folded back to its other end."""
+    stored = film(12) - 500
+    ds = native(stored, BitsStored=12, HighBit=11, PixelRepresentation=1)
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+    assert "BitsStored is 12, but the pixel values take" in radiograph.notices[0].message

@@ -226,6 +226,7 @@ def test_tables_are_shown_as_dcmtk_shows_them(tmp_path: Path, bits: int, photome
     assert np.abs(theirs.astype(int) - ours).max() <= 1
 
 
+@pytest.mark.slow
 @needs_dcmtk
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/dicom is not here")
 def test_real_files_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:

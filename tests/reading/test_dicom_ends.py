@@ -8,7 +8,7 @@ from pydicom.encaps import encapsulate
 
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading import UnreadableFileError, read_radiograph
-from tests.reading.dicom_maker import LOSSLESS, dataset, encode, save
+from tests.reading.dicom_maker import LOSSLESS, SYNTAXES, dataset, encode, save
 from tests.reading.test_dicom_bits import film
 
 JPEG_FAMILY = ["jpeg_lossless", "jpeg_ls", "jpeg2000", "htj2k"]
@@ -100,3 +100,55 @@ def outcome(packing: str, data: bytes, folder: Path) -> str:
         return "doubtful" if read(packing, data, folder)[1] else "whole"
     except UnreadableFileError as error:
         return error.code
+
+
+@pytest.mark.parametrize("packing", LOSSLESS)
+@pytest.mark.parametrize("syntax", [*LOSSLESS, "jpeg_baseline", "explicit"])
+def test_the_data_choose_their_decoder(tmp_path: Path, packing: str, syntax: str) -> None:
+    """A transfer syntax that is another file's makes no difference, uncompressed neither."""
+    ds = dataset(film(12), bits_stored=12, packing=packing)
+    ds.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    codes = {one.code for one in radiograph.notices}
+    assert ("header_irregular" in codes) == (syntax == "explicit")
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("syntax", ["explicit", "rle"])
+def test_uncompressed_fragments(tmp_path: Path, syntax: str, bits: int) -> None:
+    """Encapsulated Uncompressed (PS3.5 A.4.11), and the same under a wrong transfer syntax."""
+    ds = dataset(film(bits), bits_stored=bits)
+    ds.PixelData = encapsulate([ds.PixelData])
+    ds.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
+    radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, film(bits))
+
+
+def test_pixels_that_look_like_a_list_of_fragments(tmp_path: Path) -> None:
+    """A film whose first cells are an item's tag is a film."""
+    stored = film(16)
+    stored[0, :2] = 0xFFFE, 0xE000
+    radiograph = read_radiograph(save(dataset(stored, bits_stored=16), tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+
+
+@pytest.mark.parametrize("packing", ["explicit", "implicit", "big_endian"])
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big_endian"])
+def test_the_header_shows_how_it_is_encoded(tmp_path: Path, packing: str, syntax: str) -> None:
+    """An uncompressed file whose transfer syntax is another's is read as it is, and it is said."""
+    parts = []
+    for one in (syntax, packing):
+        path = save(dataset(film(12), bits_stored=12, packing=one), tmp_path / "a.dcm")
+        data = path.read_bytes()
+        end = 144 + int.from_bytes(data[140:144], "little")  # of the meta information
+        parts.append((data[:end], data[end:]))
+    path.write_bytes(parts[0][0] + parts[1][1])
+    if {packing, syntax} == {"implicit", "big_endian"}:
+        with pytest.raises(UnreadableFileError):
+            read_radiograph(path)
+        return
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, film(12))
+    is_told = "header_irregular" in {one.code for one in radiograph.notices}
+    assert is_told == (packing != syntax)

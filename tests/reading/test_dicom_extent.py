@@ -94,6 +94,25 @@ def test_a_film_that_goes_on_without_a_seam_is_one(
     assert f"Rows is {rows}, but the picture goes on without a seam over 90" in said(radiograph)[0]
 
 
+@pytest.mark.parametrize("packing", ["explicit", "big_endian", "deflated"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_rows_and_columns_that_were_exchanged(tmp_path: Path, packing: str, frames: int) -> None:
+    """Their product fits either way; rows that are alike show which is right."""
+    ds = several(packing, stack(frames), NumberOfFrames=frames, Rows=120, Columns=90)
+    read = read_all(save(ds, tmp_path / "a.dcm"))
+    for one, expected in zip(read, stack(frames), strict=True):
+        np.testing.assert_array_equal(one.pixels, expected)
+        assert "with 90 rows of 120 columns, which were read" in said(one)[0]
+
+
+def test_noise_shows_no_rows(tmp_path: Path) -> None:
+    """Where no rows are alike, the tags are believed."""
+    noise = np.random.default_rng(0).integers(0, 4096, (90, 120))
+    radiograph = read_radiograph(save(dataset(noise, bits_stored=12), tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, noise)
+    assert not said(radiograph)
+
+
 @pytest.mark.parametrize("columns", [60, 40, 30])
 @pytest.mark.parametrize("packing", ["explicit", "big_endian"])
 def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, packing: str) -> None:
@@ -131,6 +150,33 @@ def test_cells_of_16_bits_called_8_are_found(tmp_path: Path, packing: str, frame
         messages = [entry.message for entry in one.notices if entry.code == "bits_disagree"]
         assert "BitsAllocated is 8, but PixelData has twice as many bytes" in messages[0]
         assert "BitsStored is 8, but the pixel values take 12 bits" in messages[1]
+
+
+@pytest.mark.parametrize(("called", "bits"), [(16, 8), (32, 8), (32, 16)])
+@pytest.mark.parametrize("packing", ["explicit", "big_endian"])
+def test_cells_that_are_called_wider_are_found(
+    tmp_path: Path, packing: str, called: int, bits: int
+) -> None:
+    """BitsAllocated too large: half of the bytes, which hold all of BitsStored, are the film."""
+    ds = dataset(film(bits), bits_stored=bits, packing=packing, BitsAllocated=called)
+    path = save(ds, tmp_path / "a.dcm")
+    if called == 4 * bits:
+        with pytest.raises(UnreadableFileError, match="ends before the picture"):
+            read_radiograph(path)
+        return
+    radiograph = read_radiograph(path)
+    np.testing.assert_array_equal(radiograph.pixels, film(bits))
+    (message,) = [one.message for one in radiograph.notices if one.code == "bits_disagree"]
+    assert f"BitsAllocated is {called}, but PixelData has half as many bytes" in message
+
+
+def test_half_a_film_is_not_called_one_of_8_bits(tmp_path: Path) -> None:
+    """Values of more bits than the narrow cells have need the whole length."""
+    ds = dataset(film(12), bits_stored=12)
+    ds.PixelData = ds.PixelData[: len(ds.PixelData) // 2]
+    with pytest.raises(UnreadableFileError, match="ends before the picture") as caught:
+        read_radiograph(save(ds, tmp_path / "a.dcm"))
+    assert caught.value.code == "truncated"
 
 
 def test_two_films_of_8_bits_are_not_called_one_of_16(tmp_path: Path) -> None:

@@ -70,6 +70,19 @@ def test_every_combination_of_the_spacing_tags(tmp_path: Path, kind: str) -> Non
         check(save(stored, tmp_path / "a.dcm"))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_position_and_orientation(tmp_path: Path, kind: str) -> None:
+    """ITK takes both, but no position of secondary captures of several frames."""
+    for tags in (
+        {"ImagePositionPatient": [1, 2, 3]},
+        {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]},
+        {"ImagePositionPatient": [1, 2, 3], "ImageOrientationPatient": [0, 1, 0, 0, 0, -1]},
+        {"PixelAspectRatio": ["2", "1"]},
+    ):
+        stored = dataset(GREY, bits_stored=8, SOPClassUID=kind, **tags)
+        check(save(stored, tmp_path / "a.dcm"))
+
+
 @pytest.mark.parametrize("value", [[0.0, 0.0], [0.2, 0.0], [0.2, 2.0], [5.0, 5.0]])
 def test_spacings_that_are_not_believed(tmp_path: Path, value: list[float]) -> None:
     """ITK takes them all the same, but for 0."""

@@ -239,6 +239,66 @@ def test_a_sign_that_contradicts_the_viewers_is_said() -> None:
     assert [one.code for one in decision.notices] == ["for_processing", "polarity_disagreement"]
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(("entries", "is_said"), [(DOWN, True), (UP, False), (UP[:1], False)])
+def test_a_presentation_table_is_said_and_not_applied(
+    tmp_path: Path, photometric: str, entries: NDArray[Any], *, is_said: bool
+) -> None:
+    """It belongs into a presentation state; DCMTK does not apply it either."""
+    stored = 4095 - FILM if photometric == "MONOCHROME1" else FILM
+    sequence = {"PresentationLUTSequence": voi(table(entries))["VOILUTSequence"]}
+    film = read(tmp_path, stored, photometric=photometric, **sequence)
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert ("PresentationLUTSequence falls" in said(film, "polarity_disagreement")) == is_said
+    assert ("PresentationLUTSequence falls" in " ".join(film.polarity_steps)) == is_said
+
+
+@pytest.mark.parametrize(("entries", "share"), [(256, "94%"), (4000, "2%"), (4096, "")])
+def test_a_modality_table_that_ends_too_early(tmp_path: Path, entries: int, share: str) -> None:
+    """Values beyond it have its last entry, as in viewers, and it is said how many they are."""
+    film = read(tmp_path, FILM, **modality(table(UP[:entries])))
+    np.testing.assert_array_equal(film.pixels, np.minimum(FILM, entries - 1))
+    message = said(film, "bad_rescale")
+    assert message == "" if not share else f"for 0 to {entries - 1} only, and {share}" in message
+
+
+def test_a_presentation_table_that_is_none(tmp_path: Path) -> None:
+    """It says nothing."""
+    item = Dataset()
+    item.LUTExplanation = "empty"
+    film = read(tmp_path, FILM, PresentationLUTSequence=[item])
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert said(film, "polarity_disagreement") == ""
+
+
+COLOURS = {
+    "slope": {"RescaleSlope": "-1", "RescaleIntercept": "255"},
+    "table": modality(table(DOWN)),
+}
+
+
+@pytest.mark.parametrize("transform", COLOURS)
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "PALETTE COLOR"])
+def test_colours_have_no_modality_and_voi_transform(
+    tmp_path: Path, photometric: str, transform: str
+) -> None:
+    """Viewers apply them to MONOCHROME1 and 2 only: bone stays what the colours show bright."""
+    grey = np.arange(256).reshape(16, 16)
+    chroma = np.full_like(grey, 128) if photometric == "YBR_FULL" else grey
+    tags: dict[str, Any] = COLOURS[transform] | voi(table(DOWN))
+    for name in ("Red", "Green", "Blue") if photometric == "PALETTE COLOR" else ():
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tags[f"{name}PaletteColorLookupTableData"] = np.arange(256).astype(np.uint8).tobytes()
+    stored = grey if photometric == "PALETTE COLOR" else np.dstack([grey, chroma, chroma])
+    ds = dataset(stored, bits_stored=8, photometric=photometric, **tags)
+    film = read_radiograph(save(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(film.pixels, grey)
+    assert "to colours; stored values are used as they are" in said(film, "bad_rescale")
+    assert film.polarity_steps[0] == f"{photometric}: not turned"
+    with open_radiographs(tmp_path / "a.dcm") as frames:
+        assert frames.show(1) is None
+
+
 def test_a_flat_table_leads_nowhere() -> None:
     """One of a single value cannot fall."""
     lut = Lut(0, 12, np.full(10, 7))

@@ -98,6 +98,34 @@ def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
     assert refused(path, "no pixel is opaque") == "no_pixels"
 
 
+@pytest.mark.parametrize("grey", [GREY8, GREY16])
+@pytest.mark.parametrize("most", [1, 254, 255])
+def test_a_picture_that_is_nowhere_fully_opaque(
+    tmp_path: Path, grey: NDArray[Any], most: int
+) -> None:
+    """Its most opaque pixels are the film: an opacity of 8 bits in 16, or one a little off."""
+    alpha = np.full_like(grey, most)
+    alpha[0, :5] = 0
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.dstack([grey, alpha])))
+    options: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig"}
+    stack = np.dstack([grey, alpha])
+    tifffile.imwrite(tmp_path / "a.tif", stack, extrasamples=["unassalpha"], **options)
+    for name in ("a.png", "a.tif"):
+        read = read_radiograph(tmp_path / name)
+        np.testing.assert_array_equal(read.pixels, grey)
+        np.testing.assert_array_equal(read.valid, alpha > 0)
+
+
+@pytest.mark.parametrize("grey", [GREY8, GREY16])
+def test_a_grey_that_is_called_transparent(tmp_path: Path, grey: NDArray[Any]) -> None:
+    """The tRNS chunk of a PNG names a grey that is no image data, of 8 and of 16 bits."""
+    path = tmp_path / "a.png"
+    Image.fromarray(grey).save(path, transparency=int(grey[3, 3]))
+    read = read_radiograph(path)
+    np.testing.assert_array_equal(read.pixels, grey)
+    np.testing.assert_array_equal(read.valid, grey != grey[3, 3])
+
+
 def test_palettes(tmp_path: Path) -> None:
     """A grey palette is looked up; a coloured one is a colour photograph."""
     image = Image.fromarray(GREY8[:, ::-1].copy(), mode=None).convert("P")

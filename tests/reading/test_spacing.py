@@ -146,7 +146,7 @@ def test_calibrated_spacing_is_not_magnified_again() -> None:
     )
     assert spacing is not None
     assert spacing.row_mm == 0.13
-    assert notices == ()
+    assert [one.code for one in notices] == ["bad_spacing"]  # they state two magnifications
 
 
 numbers = st.none() | st.lists(st.floats(), max_size=3).map(tuple)
@@ -319,3 +319,60 @@ def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
     assert film.spacing == Spacing(0.15, 0.15, source="user", plane="undetermined")
     assert film.pixel_aspect == 1.0
     assert [entry.code for entry in film.notices] == ["spacing_overridden"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "row_mm", "said"),
+    [
+        (SpacingTags(imager_pixel_spacing=SAME, magnification=1.5), 0.1, None),
+        (
+            SpacingTags(
+                imager_pixel_spacing=SAME,
+                magnification=1.5,
+                source_to_detector_mm=1050,
+                source_to_patient_mm=1000,
+            ),
+            0.1,
+            "DistanceSourceToDetector over DistanceSourceToPatient is 1.05, but ImagerPixelSpacing",
+        ),
+        (SpacingTags((0.1, 0.1), imager_pixel_spacing=SAME, magnification=1.52), 0.1, None),
+        (
+            SpacingTags((0.1, 0.1), imager_pixel_spacing=SAME, magnification=1.1),
+            0.1,
+            "EstimatedRadiographicMagnificationFactor is 1.1, but PixelSpacing means",
+        ),
+        (
+            SpacingTags(
+                (0.1, 0.1),
+                nominal_scanned_pixel_spacing=SAME,
+                source_to_detector_mm=1500,
+                source_to_patient_mm=1000,
+            ),
+            0.1,
+            None,
+        ),
+        # distances alone correct nothing: the patient's is that of the table, often
+        (
+            SpacingTags(
+                imager_pixel_spacing=SAME, source_to_detector_mm=1500, source_to_patient_mm=1000
+            ),
+            0.15,
+            None,
+        ),
+        (
+            SpacingTags(imager_pixel_spacing=SAME, nominal_scanned_pixel_spacing=OTHER),
+            0.15,
+            "NominalScannedPixelSpacing contradicts ImagerPixelSpacing; it is ignored",
+        ),
+    ],
+)
+def test_tags_that_contradict_the_spacing_are_named(
+    tags: SpacingTags, row_mm: float, said: str | None
+) -> None:
+    """Two magnifications, or two planes at once, cannot both be true."""
+    spacing, notices = choose_spacing(tags)
+    assert spacing is not None
+    assert spacing.row_mm == pytest.approx(row_mm)
+    messages = [one.message for one in notices if one.code == "bad_spacing"]
+    assert len(messages) == (said is not None)
+    assert said is None or messages[0].startswith(said)

@@ -182,3 +182,33 @@ def test_stacks_of_samples_are_refused(tmp_path: Path) -> None:
             photometric="minisblack",
             planarconfig="contig",
         )
+
+
+@pytest.mark.parametrize("claimed", [GREY.nbytes + 1, 35_711_440])
+def test_a_strip_that_claims_too_many_bytes(tmp_path: Path, claimed: int) -> None:
+    """Uncompressed pixels that are all there are read, whatever StripByteCounts says."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["StripByteCounts"].overwrite(claimed)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, GREY)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UnreadableFileError, match="ends before the picture"):
+        read_radiograph(path)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_tiff_that_does_not_say_what_is_white(tmp_path: Path, channels: int) -> None:
+    """Without PhotometricInterpretation nothing is stated: bright is assumed, and it is said."""
+    path = tmp_path / "a.tif"
+    film = GREY if channels == 1 else np.dstack([GREY] * 3)
+    photometric = "minisblack" if channels == 1 else "rgb"
+    tifffile.imwrite(path, film, photometric=photometric, metadata=None)
+    data = bytearray(path.read_bytes())
+    entry = data.index((262).to_bytes(2, "little") + (3).to_bytes(2, "little"))
+    data[entry : entry + 2] = (263).to_bytes(2, "little")  # Threshholding, which says nothing of it
+    path.write_bytes(data)
+    read = read_radiograph(path)
+    np.testing.assert_array_equal(read.pixels, GREY)
+    assert (read.polarity, read.photometric_interpretation) == ("assumed", None)
+    assert "polarity_assumed" in codes(read)

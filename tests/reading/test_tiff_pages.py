@@ -1,5 +1,6 @@
 """No picture of a TIFF is lost without a word, however its pages are kept."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_pages_of_a_page(tmp_path: Path) -> None:
     with tifffile.TiffWriter(path) as file:
         file.write(ONE, photometric="minisblack", subifds=2, metadata=None)
         file.write(STACK[1], photometric="minisblack", metadata=None)
-        file.write(ONE[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+        file.write(ONE[::2, ::2], photometric="minisblack", metadata=None)
     np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK[:2])
 
 
@@ -164,3 +165,27 @@ def test_pages_of_pages_have_limits(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="more values than a radiograph's") as caught:
         read_all(path)
     assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize("offset", [2**63, 2**64 - 1, 2**62, 2**40])
+@pytest.mark.parametrize("pages", [1, 2])
+def test_a_directory_beyond_any_file(tmp_path: Path, offset: int, pages: int) -> None:
+    """BigTIFF's places have 64 bits: what lies beyond the end is a page less, or a damaged file."""
+    path = written(tmp_path / "a.tif", STACK[:pages], bigtiff=True, metadata=None)
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<Q", 16), 8) if pages == 1 else _end_of_directory(data)
+    data[at : at + 8] = struct.pack("<Q", offset)
+    path.write_bytes(data)
+    if pages == 2:
+        np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK[:1])
+        return
+    with pytest.raises(UnreadableFileError) as caught:
+        read_all(path)
+    assert caught.value.code in ("undecodable", "truncated")
+
+
+def _end_of_directory(data: bytearray) -> int:
+    """Return where the first directory of a BigTIFF names the next one."""
+    (start,) = struct.unpack_from("<Q", data, 8)
+    (tags,) = struct.unpack_from("<Q", data, start)
+    return int(start + 8 + 20 * tags)

@@ -100,6 +100,7 @@ def scan(folder: Path, out: Path) -> tuple[dict[str, Outcome], dict[str, int]]:
     return outcomes, json.loads((out / "run.json").read_bytes())["counts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize("form", FORGED)
 def test_a_forged_result_is_made_again(tmp_path: Path, form: str, *, sealed: bool) -> None:

@@ -165,6 +165,7 @@ def test_what_a_killed_run_left_is_made_again(films: Path, tmp_path: Path) -> No
     assert tree(out) == before
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_time_can_be_resumed(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

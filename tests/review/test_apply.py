@@ -285,6 +285,7 @@ def test_a_result_without_seal_is_not_applied(scan: tuple[Path, Path], tmp_path:
     assert [name for name, _ in done.not_applied] == ["knee.png"]
 
 
+@pytest.mark.slow
 def test_films_that_could_not_be_read(tmp_path: Path) -> None:
     """They can be looked at and noted, not counted; an outline on nothing is not applied."""
     films = tmp_path / "films"
@@ -309,6 +310,7 @@ def test_a_table_of_millions_of_rows_is_refused(
         applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
 
 
+@pytest.mark.slow
 def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) -> None:
     """Truth is about files with one picture."""
     page = np.full((120, 80), 128, np.uint8)
@@ -379,6 +381,7 @@ def test_films_that_are_links_stay_films(copy: tuple[Path, Path], tmp_path: Path
     assert known.image.read_bytes() == film.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_film_without_ending_gets_one(tmp_path: Path) -> None:
     """By its content, since a truth folder's films have endings."""
     films, results = scanned(tmp_path, {"IM0001": SHOWN, "x.ima": HIDDEN})

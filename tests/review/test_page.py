@@ -92,6 +92,7 @@ def test_decisions_are_kept_in_the_folder_as_they_are_made(
         assert page.locator("#candidates > li.accepted").count() == 1
 
 
+@pytest.mark.slow
 def test_two_reviewers_of_different_films_are_both_kept(
     browser: "Browser", running: Served
 ) -> None:
@@ -110,6 +111,7 @@ def test_two_reviewers_of_different_films_are_both_kept(
         assert not other.is_visible("#banner")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("button", "kept"), [("first", "rejected"), ("second", "accepted")])
 def test_two_reviewers_of_one_film_are_asked(
     browser: "Browser", running: Served, button: str, kept: str
@@ -128,6 +130,7 @@ def test_two_reviewers_of_one_film_are_asked(
         assert other.locator(f"#candidates > li.{kept}").count() == 1
 
 
+@pytest.mark.slow
 def test_what_is_decided_while_the_question_stands_counts(
     browser: "Browser", running: Served
 ) -> None:
@@ -154,6 +157,7 @@ def test_what_is_decided_while_the_question_stands_counts(
         }
 
 
+@pytest.mark.slow
 def test_a_second_question_waits_for_the_first(
     browser: "Browser", running: Served, tmp_path: Path
 ) -> None:
@@ -174,6 +178,7 @@ def test_a_second_question_waits_for_the_first(
         assert decisions(running.results)["a/knee.dcm"] == {"1": "rejected"}
 
 
+@pytest.mark.slow
 def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Served) -> None:
     """Who made it does not bring it back by opening the page again."""
     with two_reviewers(browser, running.address) as (one, other):
@@ -191,6 +196,7 @@ def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Se
         assert one.locator("#candidates > li.accepted").count() == 0
 
 
+@pytest.mark.slow
 def test_what_could_not_be_saved_is_saved_the_next_time(
     browser: "Browser", running: Served
 ) -> None:
@@ -215,6 +221,7 @@ def test_what_could_not_be_saved_is_saved_the_next_time(
     context.close()
 
 
+@pytest.mark.slow
 def test_a_long_note_of_another_program_is_not_lost(browser: "Browser", running: Served) -> None:
     """The page takes what the file's rules allow."""
     review = plain_review(**{"a/knee.dcm": film_review("c" * 64, note="n" * 3999)})
@@ -225,6 +232,7 @@ def test_a_long_note_of_another_program_is_not_lost(browser: "Browser", running:
         assert load_review(running.results / "review.json").films["a/knee.dcm"].candidates
 
 
+@pytest.mark.slow
 def test_a_review_that_cannot_be_read_is_told(browser: "Browser", running: Served) -> None:
     """It is left alone, and the page says that nothing is saved."""
     (running.results / "review.json").write_text("{")
@@ -271,6 +279,7 @@ def test_a_stranger_s_data_run_no_program(browser: "Browser", running: Served) -
     context.close()
 
 
+@pytest.mark.slow
 def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Path) -> None:
     """Two reviewers, a conflict, and a reload: as with any other name."""
     results = tmp_path / "results"
@@ -298,6 +307,7 @@ def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Pat
         assert decisions(results) == {**everything, "__proto__": {"1": "rejected"}}
 
 
+@pytest.mark.slow
 def test_films_with_names_of_objects_that_could_not_be_saved_are_saved_the_next_time(
     browser: "Browser", tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import sys
@@ -280,6 +279,7 @@ def test_a_damaged_review_is_told_and_stays(own: Served) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of processes are POSIX")
 def test_what_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
     """A real write that fails half way: 500 with one line, the review before is whole."""
+    resource = pytest.importorskip("resource")
     results = page_folder(tmp_path / "results")
     limit = 20_000
 
@@ -334,6 +334,7 @@ def test_two_servers_lose_nothing(tmp_path: Path) -> None:
     assert refused  # or nothing was raced for
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_whole_reviews(tmp_path: Path) -> None:
     """SIGKILL while a page saves without pause: what was answered, or the one after it, is kept."""
     results = page_folder(tmp_path / "results")

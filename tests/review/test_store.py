@@ -147,6 +147,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_in_mid_save_the_file_is_whole(kept: ReviewStore) -> None:
     """SIGKILL at any moment leaves the old review or the new one, and a lock that is free."""
     texts, files = set(), []

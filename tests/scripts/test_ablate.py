@@ -185,6 +185,7 @@ def test_a_folder_gives_a_table_and_the_same_numbers_as_json(
     assert table[2][cpm].startswith(f"{rows[0]['cpm']['value']:.2f} (")
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_does(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_every_step_is_measured() -> None:
     """On a small phantom all steps have their line; a film that is not there is named."""
     command = [sys.executable, str(ROOT / "scripts" / "research" / "benchmark.py"), "no.dcm"]

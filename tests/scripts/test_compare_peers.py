@@ -58,6 +58,7 @@ def test_points_at_one_place_count_once() -> None:
     assert kept.tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_points_come_back_to_the_film(tmp_path: Path) -> None:
     """A hole in a film that is no multiple of 512 px is hit by a stock detector."""
     hole = Lesion("femur", 0.75, 0.0, 30.0, removed=0.95, margin_mm=0.5)
@@ -84,6 +85,7 @@ def test_sets_of_one_name_are_not_pooled(
     assert "two folders have a set of one name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_gives_one_table_a_set(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

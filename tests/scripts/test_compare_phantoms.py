@@ -89,6 +89,7 @@ def test_polarity_is_undone() -> None:
     assert np.array_equal(bright.pixels, dark.pixels)
 
 
+@pytest.mark.slow
 def test_the_table_is_printed(tmp_path: Path) -> None:
     """Phantoms made here stand beside a folder's films and overlap with them; errors are named."""
     films = (

@@ -60,6 +60,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return learning_curve.main()
 
 
+@pytest.mark.slow
 def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
     truth: Path,
     trained: list[list[str]],
@@ -127,6 +128,7 @@ def test_a_training_that_fails_ends_the_run_with_its_status(
     assert _run(monkeypatch, truth, "--out", tmp_path / "out") == 2
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_trainings_is_not_gone_on_with(
     truth: Path,
     trained: list[list[str]],
@@ -142,6 +144,7 @@ def test_a_folder_of_other_trainings_is_not_gone_on_with(
     assert "give another --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [("--folds", 1), ("--sizes", 0), ("--at-most", 3)])
 def test_options_that_would_not_count_are_refused(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[object, ...]

@@ -35,7 +35,7 @@ def copy(tmp_path: Path) -> Path:
     """Return a copy of the scripts, in a folder with a space, beside a path of few tools."""
     root = tmp_path / "a copy"
     (root / "scripts").mkdir(parents=True)
-    for name in ("demo", "test", "setup.sh"):
+    for name in ("demo", "docs", "test", "setup.sh"):
         shutil.copy2(ROOT / "scripts" / name, root / "scripts" / name)
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy2(ROOT / name, root / name)
@@ -55,8 +55,15 @@ def fake_python(copy: Path, name: str) -> None:
 
 def demo(copy: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run scripts/demo of the copy from another folder."""
+    return run(copy, "demo", *arguments, **variables)
+
+
+def run(
+    copy: Path, script: str, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of the copy from another folder."""
     return subprocess.run(
-        [copy / "scripts" / "demo", *arguments],
+        [copy / "scripts" / script, *arguments],
         env={"PATH": str(copy.parent / "bin"), "LOG": str(copy.parent / "log"), **variables},
         cwd=os.sep,
         capture_output=True,
@@ -83,19 +90,22 @@ def test_the_environment_is_made_once(copy: Path) -> None:
 def test_the_tests_install_every_extra_but_the_large_one(copy: Path) -> None:
     """scripts/test needs no further command; only PyTorch, hundreds of megabytes, is left out."""
     fake_python(copy, "python3")
-    done = subprocess.run(
-        [copy / "scripts" / "test", "-k", "nothing"],
-        env={"PATH": str(copy.parent / "bin"), "LOG": str(copy.parent / "log")},
-        cwd=os.sep,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(copy, "test", "-k", "nothing")
     assert done.returncode == 0, done.stderr
     (install,) = [
         line for line in (copy.parent / "log").read_text().splitlines() if "-m pip install" in line
     ]
     assert install.endswith(f"--editable {copy}[dask,parquet,dicom]")
+
+
+def test_the_documentation_is_built_with_warnings_as_errors(copy: Path) -> None:
+    """scripts/docs installs no extra; its arguments go to MkDocs."""
+    fake_python(copy, "python3")
+    done = run(copy, "docs", "--site-dir", "elsewhere")
+    assert done.returncode == 0, done.stderr
+    *_, install, build = (copy.parent / "log").read_text().splitlines()
+    assert install.endswith(f"--editable {copy}")
+    assert build == "-m mkdocs build --strict --quiet --site-dir elsewhere"
 
 
 def test_a_change_of_what_is_needed_installs_again(copy: Path) -> None:

@@ -142,6 +142,7 @@ def test_names_are_plain_and_differ(tmp_path: Path) -> None:
         write_truth_folder(tmp_path, twice)
 
 
+@pytest.mark.slow
 def test_sample_images_are_made_again(tmp_path: Path) -> None:
     """The committed ones are those that the recipes make: films by bytes, masks by pixels."""
     write_samples(tmp_path)

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.dicom_file import dicom_bytes
 from lesionscan.simulation.exposure.film import Film, draw_film
-from lesionscan.simulation.fields import generator
+from lesionscan.simulation.fields import Grid, generator
 from lesionscan.simulation.parts.lower_limb import knee
-from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
+from lesionscan.simulation.phantom import BODY_PARTS, Phantom, Take, make_phantom
 from lesionscan.simulation.planting.planted import Evidence, contrast_and_noise, measure
 from lesionscan.simulation.random_lesions import draw_lesions
 
@@ -46,6 +47,7 @@ def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None
         assert lesion.area_mm2 == pytest.approx(lesion.area_px * phantom.spacing_mm**2, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body_part", list(BODY_PARTS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_body_part_is_made_of_every_person_at_every_size(body_part: str, seed: int) -> None:
@@ -199,6 +201,7 @@ print(hashlib.sha256(data).hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["hip", "hand"])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
@@ -349,3 +352,44 @@ def test_no_lesion_is_longer_than_its_bone_and_no_vault_balloons() -> None:
                 long = lesion.diameter_mm * np.sqrt(lesion.elongation)
                 assert long <= np.ptp(bone.reach()) * bone.scale
                 assert bone.wall is None or not lesion.expansile
+
+
+LESION = replace(HOLE, along=0.5, diameter_mm=16.0)
+
+
+def test_two_takes_show_one_person() -> None:
+    """With or without a lesion the bones are the same; a take alone changes noise and place."""
+    film = Film(bits=12, dose=20.0, grain=0.0)
+    first, grown = (
+        make_phantom("femur", 3, lesions=lesions, long_side_px=320, film=film, take=Take(8))
+        for lesions in ((LESION,), (replace(LESION, diameter_mm=24.0),))
+    )
+    assert grown.planted[0].equivalent_diameter_mm == pytest.approx(
+        1.5 * first.planted[0].equivalent_diameter_mm, rel=0.05
+    )
+    outside = first.bone & (ndimage.binary_dilation(grown.lesions > 0, iterations=8) == 0)
+    one, other = (phantom.stored[outside].astype(float) for phantom in (first, grown))
+    assert np.corrcoef(one, other)[0, 1] > 0.995
+
+
+def test_a_take_puts_the_part_where_it_says() -> None:
+    """The lesion lies where the map puts it, and is as much larger."""
+    take = Take(9, turn_deg=10.0, shift=(0.05, -0.04), magnification=1.1)
+    first, second = (
+        make_phantom("femur", 3, lesions=(LESION,), long_side_px=320, take=one)
+        for one in (Take(8), take)
+    )
+    matrix = take.matrix(Grid(*first.stored.shape, first.spacing_mm))
+    row, column = first.planted[0].centroid_px
+    x, y = matrix @ [column, row, 1.0]
+    assert second.planted[0].centroid_px == pytest.approx((y, x), abs=1.0)
+    assert second.planted[0].area_px == pytest.approx(1.21 * first.planted[0].area_px, rel=0.04)
+
+
+def test_what_no_take_can_show_is_refused() -> None:
+    """A balloon changes its bone; and nothing is shown at no size."""
+    balloon = replace(LESION, expansile=True)
+    with pytest.raises(ValueError, match="an expansile lesion changes its bone"):
+        make_phantom("femur", 3, lesions=(balloon,), long_side_px=200, take=Take(8))
+    with pytest.raises(ValueError, match="magnification must be over 0"):
+        Take(8, magnification=0.0)

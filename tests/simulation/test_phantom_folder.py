@@ -27,6 +27,7 @@ def test_a_film_follows_from_the_seed_and_its_number() -> None:
     assert first.image != other.image
 
 
+@pytest.mark.slow
 def test_films_vary_within_what_was_asked_for() -> None:
     """Sizes and numbers of lesions stay in their ranges; parts and storage differ."""
     films = [random_film(_job(number, lesions=(0, 2))) for number in range(1, 25)]

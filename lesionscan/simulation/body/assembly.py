@@ -1,7 +1,9 @@
 """A whole body part: bones with their lesions in soft tissue, as thickness maps in mm."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from lesionscan.simulation.body.bones import Bone, bone_window, fill_bone, outli
 from lesionscan.simulation.body.lesions import Lesion, blown_up, lesion_field, remove_bone
 from lesionscan.simulation.body.metal import metal_mm
 from lesionscan.simulation.body.soft_tissue import soft_tissue_mm
-from lesionscan.simulation.fields import Field, Grid, generator
+from lesionscan.simulation.fields import Field, Grid, Window, generator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,21 +65,82 @@ class Body:
             bone_labels=self.bone_labels[:, ::-1],
         )
 
+    def placed(self, matrix: Field) -> "Body":
+        """Return the part as it lies on another film; what lay at the border goes on beyond it.
 
-def assemble(seed: int, anatomy: Anatomy, grid: Grid, recipes: tuple[Lesion, ...]) -> Body:
+        Parameters
+        ----------
+        matrix
+            float64 (2, 3), from a pixel (column, row, 1) to where it lies afterwards.
+        """
+
+        def warped(array: NDArray[Any], interpolation: int, border: int) -> NDArray[Any]:
+            size = array.shape[::-1]
+            return np.asarray(
+                cv2.warpAffine(array, matrix, size, flags=interpolation, borderMode=border)
+            )
+
+        def thickness(array: Field) -> Field:
+            moved = warped(np.ascontiguousarray(array), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+            return np.asarray(np.maximum(moved, 0.0), np.float64)
+
+        def numbers(array: NDArray[np.uint16], border: int) -> NDArray[np.uint16]:
+            return warped(np.ascontiguousarray(array), cv2.INTER_NEAREST, border)
+
+        return replace(
+            self,
+            bone_mm=thickness(self.bone_mm),
+            bone_volume_mm=thickness(self.bone_volume_mm),
+            removed_mm=thickness(self.removed_mm),
+            muscle_mm=thickness(self.muscle_mm),
+            fat_mm=thickness(self.fat_mm),
+            metal_mm=thickness(self.metal_mm),
+            truth=numbers(self.truth, cv2.BORDER_REPLICATE),
+            bone_labels=numbers(self.bone_labels, cv2.BORDER_REPLICATE),
+        )
+
+
+def assemble(
+    seed: int,
+    anatomy: Anatomy,
+    grid: Grid,
+    recipes: tuple[Lesion, ...],
+    *,
+    same_bones: bool = False,
+) -> Body:
     """Return the thickness maps of a part with its lesions, labelled 1, 2, ... in their order.
+
+    Parameters
+    ----------
+    seed
+        Of the person's texture.
+    anatomy
+        What is drawn.
+    grid
+        The picture.
+    recipes
+        The lesions.
+    same_bones
+        Whether the texture of a bone must not depend on its lesions, as on films of one person. No
+        lesion may be expansile then.
 
     Raises
     ------
     ValueError
-        When a lesion names a bone that the part does not have.
+        When a lesion names a bone that the part does not have, or is expansile where it must not
+        be.
     """
     for recipe in recipes:
         anatomy.bone(recipe.bone)
+        if recipe.expansile and same_bones:
+            raise ValueError("an expansile lesion changes its bone; films of one person cannot")
     bones = _Bones(grid)
     for number, bone in enumerate(anatomy.bones):
         own = tuple((i, r) for i, r in enumerate(recipes, start=1) if r.bone == bone.name)
-        _add_bone(seed, number, bone, own, bones)
+        # texture is drawn for a window: one that grew with a lesion would draw another
+        wide = [] if same_bones else [recipe.diameter_mm for _, recipe in own]
+        window = bone_window(bone, grid, margin_mm=max([3.0, *wide]))
+        _add_bone(seed, number, (bone, window), own, bones)
     muscle, fat = soft_tissue_mm(
         generator(seed, 4), anatomy.soft, anatomy.gas, grid,
         grain=anatomy.grain, planes=anatomy.planes,
@@ -114,11 +177,14 @@ class _Bones:
 
 
 def _add_bone(
-    seed: int, number: int, bone: Bone, own: tuple[tuple[int, Lesion], ...], total: _Bones
+    seed: int,
+    number: int,
+    place: tuple[Bone, Window],
+    own: tuple[tuple[int, Lesion], ...],
+    total: _Bones,
 ) -> None:
     """Add one bone with its own lesions (label, recipe) to the sums."""
-    margin = max([3.0, *(recipe.diameter_mm for _, recipe in own)])
-    window = bone_window(bone, total.grid, margin_mm=margin)
+    bone, window = place
     if min(window.shape) < 4:
         return
     distance = outline_distance_mm(bone, window)

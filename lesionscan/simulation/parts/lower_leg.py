@@ -7,6 +7,7 @@ import numpy as np
 from lesionscan.simulation.body.anatomy import Anatomy, Profiles, draw_bone, draw_soft
 from lesionscan.simulation.body.lucencies import Canal
 from lesionscan.simulation.body.outlines import Points
+from lesionscan.simulation.body.soft_tissue import SoftBody
 from lesionscan.simulation.fields import Knots
 from lesionscan.simulation.parts import lower_limb as limb
 
@@ -82,6 +83,20 @@ def lower_leg(rng: np.random.Generator) -> Anatomy:
         for name, points, dx in (("talus", limb.TALUS, -3.0), ("calcaneus", limb.CALCANEUS, -4.0),
                                  ("midfoot", limb.MIDFOOT, -1.0))
     )  # fmt: skip
+    calf, belly = _soft_parts(rng, x, y, size=size)
+    return Anatomy(
+        "LOWERLEG", "AP", (width, height), (tibia, fibula, femur, *foot), (calf, belly),
+        ("tibia", "fibula", "tibia"), scatter=0.26, planes=0.07, freedom=1.0, widest=0.92,
+        physes=(("femur", 183.0, 2.3), ("tibia", 17.0, 2.1), ("fibula", 14.0, 1.5)),
+        beyond_joint=("talus", "calcaneus", "midfoot"),
+        behind=(("fibula", 16.0), ("calcaneus", 22.0), ("midfoot", -30.0)),
+    )  # fmt: skip
+
+
+def _soft_parts(
+    rng: np.random.Generator, x: float, y: float, *, size: float
+) -> tuple[SoftBody, SoftBody]:
+    """Return the calf and its belly, given the middle of the knee."""
     bulk = float(rng.uniform(0.9, 1.12))
     calf = draw_soft(
         rng,
@@ -101,10 +116,4 @@ def lower_leg(rng: np.random.Generator) -> Anatomy:
             (48, 40), (0, 20))),
         depth_mm=22 * bulk, rounding_mm=38, fat_mm=0.0, fade_mm=16.0,
     )  # fmt: skip
-    return Anatomy(
-        "LOWERLEG", "AP", (width, height), (tibia, fibula, femur, *foot), (calf, belly),
-        ("tibia", "fibula", "tibia"), scatter=0.26, planes=0.07, freedom=1.0, widest=0.92,
-        physes=(("femur", 183.0, 2.3), ("tibia", 17.0, 2.1), ("fibula", 14.0, 1.5)),
-        beyond_joint=("talus", "calcaneus", "midfoot"),
-        behind=(("fibula", 16.0), ("calcaneus", 22.0), ("midfoot", -30.0)),
-    )  # fmt: skip
+    return calf, belly

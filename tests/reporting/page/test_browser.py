@@ -98,6 +98,7 @@ def test_it_opens_from_disk_without_a_complaint(browser: "Browser", report: Path
         assert page.evaluate("document.getElementById('picture').naturalWidth") > 0
 
 
+@pytest.mark.slow
 def test_outlines_stand_on_the_dark_places(browser: "Browser", report: Path) -> None:
     """On the screen, an outline surrounds the disk that was drawn there."""
     with opened(browser, report) as page:
@@ -144,6 +145,7 @@ def test_a_review_needs_the_keyboard_alone_and_outlives_a_reload(
     assert before["disclaimer"] == "Research use only; not a diagnosis."
 
 
+@pytest.mark.slow
 def test_keys_wait_for_the_film(browser: "Browser", tmp_path: Path) -> None:
     """While a film is on its way, a key decides about neither it nor the one in sight."""
     report = write_results(tmp_path, FILMS)
@@ -162,6 +164,7 @@ def test_keys_wait_for_the_film(browser: "Browser", tmp_path: Path) -> None:
         page.wait_for_timeout(200)
 
 
+@pytest.mark.slow
 def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
     """Writing ends with the click on something else, which is done all the same."""
     with opened(browser, report) as page:
@@ -190,6 +193,7 @@ def press(page: "Page", selector: str) -> None:
     page.mouse.up()
 
 
+@pytest.mark.slow
 def test_a_button_that_is_pressed_keeps_the_focus(browser: "Browser", report: Path) -> None:
     """Who goes by the Tab key goes on from there."""
     with opened(browser, report) as page:
@@ -199,6 +203,7 @@ def test_a_button_that_is_pressed_keeps_the_focus(browser: "Browser", report: Pa
         assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
 
 
+@pytest.mark.slow
 def test_what_the_filter_hides_is_not_decided_on(browser: "Browser", report: Path) -> None:
     """A candidate below the score asked for has no key."""
     with opened(browser, report) as page:
@@ -209,6 +214,7 @@ def test_what_the_filter_hides_is_not_decided_on(browser: "Browser", report: Pat
         assert kept(page)["films"] == {}
 
 
+@pytest.mark.slow
 def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> None:
     """A field shows two digits; another filter does not round what it shows."""
     report = write_results(tmp_path, (("a.png", Film(disks=(Disk(150, 100, 14, 0.456),))),))
@@ -220,6 +226,7 @@ def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> Non
         assert page.inner_text(".row .found") == "0.46 1 candidate"
 
 
+@pytest.mark.slow
 def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path) -> None:
     """That a smaller entry was kept later does not make up for the one that was not."""
     with opened(browser, report) as page:
@@ -238,6 +245,7 @@ def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path)
         assert "storage is full; save review.json" in page.inner_text("#saved")
 
 
+@pytest.mark.slow
 def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
     """A decision in one is in the other, which does not write over it."""
     from playwright.sync_api import expect
@@ -254,6 +262,7 @@ def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
     context.close()
 
 
+@pytest.mark.slow
 def test_a_stroke_is_no_outline(browser: "Browser", report: Path) -> None:
     """What encloses nothing is refused in words."""
     with opened(browser, report) as page:
@@ -269,6 +278,7 @@ def test_a_stroke_is_no_outline(browser: "Browser", report: Path) -> None:
         assert kept(page)["films"] == {}
 
 
+@pytest.mark.slow
 def test_a_film_scanned_again_is_not_shown_with_the_old_list(
     browser: "Browser", tmp_path: Path
 ) -> None:
@@ -285,6 +295,7 @@ def test_a_film_scanned_again_is_not_shown_with_the_old_list(
     context.close()
 
 
+@pytest.mark.slow
 def test_the_same_key_takes_a_decision_back(browser: "Browser", report: Path) -> None:
     """Then nothing is kept of it."""
     with opened(browser, report) as page:
@@ -318,6 +329,7 @@ def test_a_missed_lesion_is_where_it_was_drawn(browser: "Browser", report: Path)
         assert kept(page)["films"] == {}
 
 
+@pytest.mark.slow
 def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path) -> None:
     """What one browser saved, another one loads, and would save alike."""
     with opened(browser, report) as page:
@@ -338,6 +350,7 @@ def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path
         assert page.input_value("#film-note") == "a <b>note</b>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -366,6 +379,7 @@ def test_files_that_are_no_review_are_refused(
         assert kept(page)["films"] == {}
 
 
+@pytest.mark.slow
 def test_decisions_about_other_results_are_kept_but_not_shown(
     browser: "Browser", report: Path, tmp_path: Path
 ) -> None:
@@ -386,6 +400,7 @@ def test_decisions_about_other_results_are_kept_but_not_shown(
         assert kept(page)["films"] == said["films"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(NASTY)))
 def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: int) -> None:
     """Markup, quotes and emoji in a name are shown, its files are found, and no script runs."""
@@ -403,6 +418,7 @@ def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: i
         assert Path(unquote(urlsplit(address).path)).is_file()
 
 
+@pytest.mark.slow
 def test_names_of_objects_are_names(browser: "Browser", tmp_path: Path) -> None:
     """A film called "constructor" is decided on, kept, saved and loaded like any other."""
     names = ["__proto__", "constructor", "hasOwnProperty", "toString", "valueOf"]
@@ -428,6 +444,7 @@ def test_names_of_objects_are_names(browser: "Browser", tmp_path: Path) -> None:
         assert page.evaluate("JSON.stringify(review.file())") == text
 
 
+@pytest.mark.slow
 def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path) -> None:
     """Lowering it lists fainter candidates in the panel; raising it leaves fewer films."""
     with opened(browser, report) as page:
@@ -439,6 +456,7 @@ def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path
         assert page.inner_text("#found") == "3 films"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "names"),
     [
@@ -462,6 +480,7 @@ def test_the_list_is_filtered_and_sorted(
         assert page.locator(".row bdi").all_text_contents() == names
 
 
+@pytest.mark.slow
 def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) -> None:
     """Dragging over the upper end leaves the films that have such scores; a click takes it off."""
     with opened(browser, report) as page:
@@ -477,6 +496,7 @@ def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) 
         assert page.inner_text("#found") == "3 films"
 
 
+@pytest.mark.slow
 def test_films_without_candidates_and_failures_say_so(browser: "Browser", report: Path) -> None:
     """No empty panel: the threshold is named; a failure shows its code, cause and remedy."""
     with opened(browser, report) as page:
@@ -489,6 +509,7 @@ def test_films_without_candidates_and_failures_say_so(browser: "Browser", report
         assert page.locator(".row").count() == 3
 
 
+@pytest.mark.slow
 def test_a_film_not_assessed_says_so(browser: "Browser", tmp_path: Path) -> None:
     """In the list and in the panel."""
     report = write_results(tmp_path, [("a.dcm", replace(SPACED, assessed=False))])
@@ -497,6 +518,7 @@ def test_a_film_not_assessed_says_so(browser: "Browser", tmp_path: Path) -> None
         assert "not assessed" in page.inner_text("#no-candidates")
 
 
+@pytest.mark.slow
 def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None:
     """They come back when it is let go."""
     with opened(browser, report) as page:
@@ -508,6 +530,7 @@ def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None
         assert lines.count() == 2
 
 
+@pytest.mark.slow
 def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
     """Film, outlines, bone and field are switched; wheel, drag and right drag change the view."""
     with opened(browser, report) as page:
@@ -534,6 +557,7 @@ def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
         assert "contrast(100%)" in (page.locator("#picture").get_attribute("style") or "")
 
 
+@pytest.mark.slow
 def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Path) -> None:
     """Nothing is wider than the screen; films are chosen in a drawer."""
     with opened(browser, report, width=360, height=740) as page:
@@ -546,6 +570,7 @@ def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Pa
         assert "1" in kept(page)["films"]["a/hip.dcm"]["candidates"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1400, 360])
 def test_it_can_be_read_by_everybody(
@@ -561,6 +586,7 @@ def test_it_can_be_read_by_everybody(
         assert worst == {}
 
 
+@pytest.mark.slow
 def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path) -> None:
     """Of 20,000 films a screenful stands in the page, at either end."""
     result = as_record(SPACED)
@@ -585,6 +611,7 @@ def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path
     context.close()
 
 
+@pytest.mark.slow
 def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -> None:
     """Somebody took report.html alone along: the page itself still tells what is missing."""
     report = write_results(tmp_path, FILMS)
@@ -594,3 +621,58 @@ def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -
     page.goto(report.as_uri())
     page.wait_for_selector("text=is missing or not whole; scan again")
     context.close()
+
+
+GROUPED = (
+    "file,frame,exam,patient,copy\n"
+    '"a/knee.dcm",1,e2,p123456789,false\n"b/wrist.png",1,e1,p123456789,false\n"a/hip.dcm",1,,,false\n'
+)
+
+
+def test_films_are_grouped_by_patient_and_exam(
+    browser: "Browser", report: Path, tmp_path: Path
+) -> None:
+    """With the table of `lesionscan exams`: sorted, shown in the list, and one patient alone."""
+    (tmp_path / "films.csv").write_text("\ufeff" + GROUPED, encoding="utf-8")
+    with opened(browser, report) as page:
+        names = "[...document.querySelectorAll('#rows .name')].map((one) => one.textContent)"
+        assert not page.is_visible("#patient")
+        page.set_input_files("#load-exams", tmp_path / "films.csv")
+        page.wait_for_selector("#grouped:text-is('3 films are in the table of exams')")
+        assert page.evaluate(names) == ["b/wrist.png", "a/knee.dcm", "a/hip.dcm"]
+        words = page.locator("#rows .marks").all_inner_texts()
+        assert words == ["p123456 e1", "p123456 e2", ""]
+        page.fill("#search", "p123456789 e2")
+        assert page.evaluate(names) == ["a/knee.dcm"]
+        page.fill("#search", "")
+        page.select_option("#patient", "p123456789")
+        assert page.evaluate(names) == ["b/wrist.png", "a/knee.dcm"]
+        page.select_option("#patient", "-")
+        assert page.evaluate(names) == ["a/hip.dcm"]
+        page.click("#filters-reset")
+        assert len(page.evaluate(names)) == 3
+        assert page.input_value("#sort") == "score"
+
+
+@pytest.mark.parametrize("text", ["", "file,frame\n", "{}", '"file\n'])
+def test_another_table_is_not_used(
+    browser: "Browser", report: Path, tmp_path: Path, text: str
+) -> None:
+    """One line says so, and the list stays as it is."""
+    (tmp_path / "films.csv").write_text(text, encoding="utf-8")
+    with opened(browser, report) as page:
+        page.set_input_files("#load-exams", tmp_path / "films.csv")
+        page.wait_for_selector("#grouped:text-is('this is not the films.csv of lesionscan exams')")
+        assert page.input_value("#sort") == "score"
+        assert not page.is_visible("#patient")
+
+
+def test_cells_of_a_table_may_hold_anything(browser: "Browser", report: Path) -> None:
+    """Quotes, commas and line ends in a cell; empty cells; lines of other systems."""
+    with opened(browser, report) as page:
+        text = 'a,"b, ""c""\nd",\r\n,,\n"x"'
+        assert page.evaluate("(text) => exams.rows(text)", text) == [
+            ["a", 'b, "c"\nd', ""],
+            ["", "", ""],
+            ["x"],
+        ]

@@ -265,6 +265,7 @@ for tone in ("detail", "scanned"):
 """
 
 
+@pytest.mark.slow
 def test_threads_and_processors_change_no_byte() -> None:
     """One or two threads, wide or narrow SIMD in NumPy: the same stored pixels."""
     narrow = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX"}

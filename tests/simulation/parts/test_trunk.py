@@ -114,6 +114,7 @@ def test_gas_takes_soft_tissue_away_and_no_bone(part: str) -> None:
     assert lost.min() > -1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_random_lesions_can_be_drawn_on_every_part(part: str) -> None:
     """Lesions find places, in targets, and nearly all of them take bone away."""

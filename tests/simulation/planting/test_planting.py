@@ -291,6 +291,7 @@ print(hashlib.sha256(data).hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("narrow", [False, True])
 def test_another_process_makes_the_same_bytes(narrow: bool) -> None:
     """The same seeds give the same pixels in a new process, with wide or narrow SIMD in NumPy."""

@@ -30,6 +30,7 @@ def _check(path: Path, variants: int) -> None:
         assert 0 < planted.zone.mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILMS[::12], ids=lambda path: path.stem)
 def test_some_femora_carry_lesions(path: Path) -> None:
     """Each variant has a lesion, changes its zone only, and takes at most what bone gave."""

@@ -16,7 +16,7 @@ const list = (() => {
 
   function clear() {
     Object.assign(filter, {
-      words: [], least: lesionscan.facts.shown_score, most: 1, lengths: null, part: "", folder: null, kind: "all", flag: "", sort: "score",
+      words: [], least: lesionscan.facts.shown_score, most: 1, lengths: null, part: "", folder: null, patient: "", kind: "all", flag: "", sort: "score",
     });
   }
 
@@ -52,6 +52,7 @@ const list = (() => {
     return filter.words.every((word) => film.searched.includes(word)) &&
       (filter.part === "" || (film.body_part ?? "-") === filter.part) &&
       (filter.folder === null || film.folder === filter.folder) &&
+      (filter.patient === "" || (film.patient || "-") === filter.patient) &&
       (filter.flag === "" || film.flags.includes(filter.flag)) &&
       // a narrowed range of scores or sizes asks for candidates in it
       (!(filter.most < 1 || filter.lengths || filter.least > lesionscan.facts.shown_score) || passing(film) > 0) &&
@@ -73,7 +74,19 @@ const list = (() => {
 
   const ORDERS = new Map([["score", best], ["size", largest], ["count", passing]]);
 
+  /* Films of nobody known come last. */
+  function whose(film) {
+    return film.patient || film.exam ? `${film.patient || "-"} ${film.exam || "-"}` : "";
+  }
+
+  function by_patient(films) {
+    const keyed = films.map((film) => [whose(film) || "~", film]);
+    keyed.sort(([one, first], [other, second]) => (one < other ? -1 : one > other ? 1 : first.number - second.number));
+    return keyed.map(([, film]) => film);
+  }
+
   function sorted(films) {
+    if (filter.sort === "patient") return by_patient(films);
     const key = ORDERS.get(filter.sort);
     if (!key) return films;
     const keyed = films.map((film) => [key(film), film]);
@@ -123,6 +136,8 @@ const list = (() => {
     if (counts.unsure) words.push(`? ${counts.unsure}`);
     const open = review.undecided(film);
     if (entry.reviewed) words.push(open ? `reviewed, ${open} undecided` : "reviewed");
+    // the first digits tell them apart in a list; the search takes all of them
+    if (whose(film)) words.push(whose(film).split(" ").map((one) => one.slice(0, 7)).join(" "));
     return words.join("  ");
   }
 
@@ -225,6 +240,7 @@ const list = (() => {
     byId("most-score").value = filter.most.toFixed(2);
     byId("body-part").value = filter.part;
     byId("folder").value = filter.folder === null ? "" : `=${filter.folder}`;
+    byId("patient").value = filter.patient;
     byId("kind").value = filter.kind;
     byId("flag").value = filter.flag;
     byId("sort").value = filter.sort;
@@ -244,10 +260,21 @@ const list = (() => {
       words: byId("search").value.toLowerCase().split(/\s+/).filter(Boolean),
       part: byId("body-part").value,
       folder: folder === "" ? null : folder.slice(1),
+      patient: byId("patient").value,
       kind: byId("kind").value,
       flag: byId("flag").value,
       sort: byId("sort").value,
     });
+    change();
+  }
+
+  /* The films of a patient come together once it is known whose they are. */
+  function grouped() {
+    const patients = distinct(lesionscan.films.map((film) => film.patient || "-"));
+    options(byId("patient"), patients.map((one) => [one, one === "-" ? "not known" : one]), "all");
+    byId("sort").querySelector("[value=patient]").hidden = false;
+    Object.assign(filter, { patient: "", sort: "patient" });
+    show();
     change();
   }
 
@@ -265,6 +292,8 @@ const list = (() => {
     const folders = distinct(lesionscan.films.map((film) => film.folder));
     options(byId("folder"), folders.length > 1 ? folders.map((folder) => [`=${folder}`, folder === "" ? "(top)" : folder]) : [], "all");
     options(byId("flag"), distinct(lesionscan.films.flatMap((film) => film.flags)).map((flag) => [flag, flag.replaceAll("_", " ")]), "any or none");
+    options(byId("patient"), [], "all");
+    exams.start(grouped);
     show();
     byId("filters").addEventListener("input", taken);
     byId("filters").addEventListener("submit", (event) => event.preventDefault());

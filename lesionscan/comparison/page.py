@@ -1,0 +1,107 @@
+"""A page for one pair of films that needs nothing but itself: a slider between the two.
+
+The pictures stand in the page, and its policy allows the one style and the one script by their
+hashes: nothing else can be loaded or run.
+"""
+
+import base64
+import hashlib
+import re
+from html import escape
+from importlib.resources import files
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscan.comparison.compare import Comparison
+from lesionscan.comparison.picture import Views, views_of, words_of
+from lesionscan.comparison.record import ComparisonRecord
+from lesionscan.results.record import DISCLAIMER
+
+_MARK = re.compile("@([A-Z_]+)@")
+_QUALITY = 85
+_LONG_SIDE_PX = 1100
+
+
+def comparison_page(comparison: Comparison) -> bytes:
+    """Return the page of a pair.
+
+    Parameters
+    ----------
+    comparison
+        What was found.
+    """
+    record = comparison.record
+    views = views_of(comparison, long_side_px=_LONG_SIDE_PX)
+    style, script = _asset("compare.css"), _asset("compare.js")
+    rows, cols = views.before.shape
+    filled = {
+        "STYLE_HASH": _hash(style),
+        "SCRIPT_HASH": _hash(script),
+        "STYLE": style,
+        "SCRIPT": script,
+        "TITLE": f"{escape(record.before.name)} &rarr; {escape(record.after.name)}",
+        "FIT": _fit_words(record),
+        "COLUMNS": str(cols),
+        "ROWS": str(rows),
+        "BEFORE": _data_uri(views.before),
+        "AFTER": _data_uri(views.after),
+        "OUTLINES": _paths(views),
+        "LESIONS": _list_of(record),
+        "DISCLAIMER": escape(DISCLAIMER),
+    }
+    # in one pass: a mark in a film's name stays a name
+    page = _MARK.sub(lambda mark: filled[mark[1]], _asset("compare.html"))
+    return page.encode("utf-8")
+
+
+def _asset(name: str) -> str:
+    return (files("lesionscan.comparison") / "assets" / name).read_bytes().decode("utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return a source of a Content-Security-Policy that allows just this text (W3C CSP3, 2.3.1)."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _data_uri(film: NDArray[np.uint8]) -> str:
+    done, data = cv2.imencode(".jpg", film, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise ValueError(f"no JPEG can be made of an array {film.dtype} {film.shape}")
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+
+
+def _paths(views: Views) -> str:
+    """Return the outlines as paths of SVG, numbers beside them."""
+    parts = []
+    for number, outlines in enumerate(views.outlines, start=1):
+        for name, side in (("first", outlines[0]), ("second", outlines[1])):
+            for outline in side:
+                step = max(1, len(outline) // 120)
+                points = " ".join(f"{x:.1f},{y:.1f}" for y, x in outline[::step])
+                parts.append(f'<polygon class="{name}" points="{points}"/>')
+        place = next((outline for side in outlines for outline in side), None)
+        if place is not None:
+            y, x = place.min(axis=0)[0], place.max(axis=0)[1]
+            parts.append(f'<text x="{x + 6:.0f}" y="{y + 6:.0f}">{number}</text>')
+    return "".join(parts)
+
+
+def _fit_words(record: ComparisonRecord) -> str:
+    fit = record.registration
+    if fit is None:
+        return ""
+    return (
+        f"bones overlap {fit.overlap:.2f}, residual {fit.residual_px:.1f} px, magnification "
+        f"{fit.magnification:.3f}, turned by {fit.turn_deg:.0f}&deg;"
+    )
+
+
+def _list_of(record: ComparisonRecord) -> str:
+    if not record.lesions:
+        return "<li>no lesion is shown on either film</li>"
+    return "".join(
+        f'<li class="{one.state}">{escape(words_of(one))}</li>' for one in record.lesions
+    )

@@ -1,0 +1,95 @@
+"""Tables of a run: a row for each lesion (changes.csv), and one for each pair (pairs.csv)."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lesionscan.comparison.job import ENDINGS
+from lesionscan.comparison.record import (
+    ComparisonRecord,
+    LesionChange,
+    RegistrationRecord,
+    parse_comparison,
+)
+from lesionscan.files import RECORD_BYTES, read_bounded
+from lesionscan.results.csv_text import Cell, table_writer
+from lesionscan.results.own_files import OwnFiles
+
+CHANGES, PAIRS = "changes.csv", "pairs.csv"
+_FIT = tuple(name for name in RegistrationRecord.model_fields if name != "matrix")
+_PLACES = ("centroid_before_px", "centroid_after_px")
+_LISTS = ("before_ids", "after_ids")
+
+
+def change_columns() -> tuple[str, ...]:
+    """Return the columns of the table of lesions: the pair, then the fields of the JSON."""
+    columns = ["name", "before", "after"]
+    for name in LesionChange.model_fields:
+        if name in _PLACES:
+            stem = name.removesuffix("_px")
+            columns += [f"{stem}_row_px", f"{stem}_column_px"]
+        else:
+            columns.append(name)
+    return tuple(columns)
+
+
+def pair_columns() -> tuple[str, ...]:
+    """Return the columns of the table of pairs."""
+    return ("name", "before", "after", "status", "code", "message", "lesions", *_FIT)
+
+
+def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path]:
+    """Write both tables from the JSONs of the pairs, one after the other.
+
+    Parameters
+    ----------
+    own
+        Writes files of the output folder.
+    names
+        The pairs, in the order of the rows; one without a JSON has no row.
+
+    Returns
+    -------
+    changes, pairs : Path
+        Where they are.
+    """
+    changes, pairs = own.out / CHANGES, own.out / PAIRS
+    with own.open_text(changes) as lesions, own.open_text(pairs) as all_pairs:
+        lesion_rows = table_writer(lesions, change_columns())
+        pair_rows = table_writer(all_pairs, pair_columns())
+        for name in names:
+            record = _read(own.out / f"{name}{ENDINGS['record']}")
+            if record is None:
+                continue
+            pair_rows.writerow(_pair_row(name, record))
+            for lesion in record.lesions:
+                lesion_rows.writerow([*_names(name, record), *_cells(lesion)])
+    return changes, pairs
+
+
+def _read(path: Path) -> ComparisonRecord | None:
+    try:
+        return parse_comparison(read_bounded(path, max_bytes=RECORD_BYTES))
+    except OSError:
+        return None
+
+
+def _names(name: str, record: ComparisonRecord) -> list[Cell]:
+    return [name, record.before.name, record.after.name]
+
+
+def _pair_row(name: str, record: ComparisonRecord) -> list[Cell]:
+    error, fit = record.error, record.registration
+    told: list[Cell] = [None, None] if error is None else [error.code, error.message]
+    numbers: list[Cell] = [None if fit is None else getattr(fit, column) for column in _FIT]
+    return [*_names(name, record), record.status, *told, len(record.lesions), *numbers]
+
+
+def _cells(lesion: LesionChange) -> Iterator[Cell]:
+    for name in LesionChange.model_fields:
+        value = getattr(lesion, name)
+        if name in _PLACES:
+            yield from value
+        elif name in _LISTS:
+            yield ";".join(map(str, value))
+        else:
+            yield value

@@ -1,0 +1,318 @@
+"""How often is a change rightly told? compare_checks.py phantoms OUT, or films TRUTH --every 10.
+
+`phantoms` draws a person twice, with other exposure, place, turn and magnification and with a
+lesion that has grown, shrunk, stayed, come or gone; what is done is kept in OUT/pairs.jsonl, and a
+call that is repeated goes on there. `films` compares films with themselves, turned, rescaled,
+inverted, packed as JPEG and cropped, and with those of other people.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scan_and_judge import every_film
+from scipy.stats import mannwhitneyu
+
+from lesionscan import Settings, read_radiograph
+from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, film_of_file
+from lesionscan.evaluation.truth import TruthError, load_truth
+from lesionscan.png import encode_png
+from lesionscan.simulation.body.lesions import Lesion
+from lesionscan.simulation.dicom_file import write_dicom
+from lesionscan.simulation.exposure.film import draw_film
+from lesionscan.simulation.fields import Grid
+from lesionscan.simulation.phantom import BODY_PARTS, Phantom, Take, make_phantom
+from lesionscan.simulation.random_lesions import draw_lesions
+
+CHANGES = ("stable", "grown by 20 %", "shrunk", "new", "gone", "grown")
+LEAST_CONTRAST = 3.0
+"""Contrast-to-noise ratio of every lesion, on both films."""
+TRIES = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pair of phantoms."""
+
+    seed: int
+    number: int
+
+
+def main() -> int:
+    """Do what the first word says; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    phantoms = commands.add_parser("phantoms")
+    phantoms.add_argument("out", type=Path, help="folder for what is done")
+    phantoms.add_argument("--pairs", type=int, default=200)
+    phantoms.add_argument("--seed", type=int, default=1)
+    films = commands.add_parser("films")
+    films.add_argument("truth", type=Path, help="truth folder")
+    films.add_argument("--every", type=int, default=10, help="take every so manieth film only")
+    for command in (phantoms, films):
+        command.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    if options.command == "phantoms":
+        return check_phantoms(options.out, options.pairs, options.seed, options.jobs)
+    try:
+        listed = load_truth(options.truth)[:: options.every]
+    except (TruthError, OSError) as error:
+        print(f"compare_checks: {error}", file=sys.stderr)
+        return 2
+    paths = [film.image for film in listed]
+    done = [one for some in every_film(paths, with_itself, jobs=options.jobs) for one in some]
+    others = [*pairwise(paths)]
+    refused = [*every_film(others, refusal_of, jobs=options.jobs)]
+    print_films(done, refused)
+    return 0
+
+
+def check_phantoms(out: Path, pairs: int, seed: int, jobs: int) -> int:
+    """Make and compare pairs of phantoms, and print what came out."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "pairs.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    done = [json.loads(line) for line in lines]
+    known = {one["number"] for one in done}
+    left = [Job(seed, number) for number in range(pairs) if number not in known]
+    with path.open("a", encoding="utf-8") as stream:
+        for one in every_film(left, phantom_pair, jobs=jobs):
+            stream.write(json.dumps(one) + "\n")
+            stream.flush()
+            done.append(one)
+    print_phantoms(done)
+    return 0
+
+
+def phantom_pair(job: Job) -> dict[str, Any]:
+    """Make a pair and compare it; return what is true and what was said of the lesion."""
+    rng = np.random.default_rng([job.seed, job.number])
+    change = CHANGES[job.number % len(CHANGES)]
+    made = next(filter(None, (_phantoms(rng, change) for _ in range(TRIES))), None)
+    if made is None:
+        return {"number": job.number, "change": change, "said": "not made"}
+    first, second, take = made
+    told: dict[str, Any] = {"number": job.number, "change": change, "part": first.body_part}
+    with tempfile.TemporaryDirectory() as name:
+        paths = [Path(name) / "first.dcm", Path(name) / "second.dcm"]
+        for path, phantom in zip(paths, (first, second), strict=True):
+            write_dicom(path, phantom)
+        try:
+            films = [film_of_file(path) for path in paths]
+            comparison = compare_films(*films)
+        except RefusedPairError as error:
+            return told | {"said": f"refused ({error.code})"}
+    truth = first.lesions > 0, second.lesions > 0
+    matrix = take.matrix(Grid(*first.stored.shape, first.spacing_mm))
+    told |= _true(first, second, take, matrix)
+    fit = comparison.record.registration
+    told["magnification_error"] = None if fit is None else fit.magnification / take.magnification
+    others = Counter[str]()
+    for lesion in comparison.record.lesions:
+        ids = lesion.before_ids, lesion.after_ids
+        if any(map(_hits, films, ids, truth)):
+            told.setdefault("said", lesion.state)
+            told.setdefault("said_percent", lesion.diameter_change_percent)
+            told.setdefault("uncertainty_percent", lesion.diameter_uncertainty_percent)
+        else:
+            others[lesion.state] += 1
+    told.setdefault("said", "not shown")
+    return told | {"others": dict(others)}
+
+
+def _phantoms(rng: np.random.Generator, change: str) -> tuple[Phantom, Phantom, Take] | None:
+    """Draw one person twice; None where a lesion is too weak or none fits."""
+    part = [*BODY_PARTS][int(rng.integers(len(BODY_PARTS)))]
+    seed, side = int(rng.integers(2**31)), int(rng.integers(500, 901))
+    films = draw_film(rng), draw_film(rng)
+    films = films[0], replace(films[1], laterality=films[0].laterality)
+    take = Take(
+        seed + 1,
+        turn_deg=float(rng.uniform(-15, 15)),
+        shift=(float(rng.uniform(-0.2, 0.2)), float(rng.uniform(-0.2, 0.2))),
+        magnification=float(rng.uniform(0.9, 1.15)),
+    )
+    lesion = _lesion(rng, part, seed)
+    if lesion is None:
+        return None
+    factor = {
+        "grown": float(rng.uniform(1.2, 1.8)),
+        "shrunk": 1.0 / float(rng.uniform(1.2, 1.8)),
+        "grown by 20 %": 1.2,
+    }.get(change, 1.0)
+    recipes = (
+        () if change == "new" else (lesion,),
+        () if change == "gone" else (replace(lesion, diameter_mm=factor * lesion.diameter_mm),),
+    )
+    made = []
+    for film, recipe, one in zip(films, recipes, (Take(seed), take), strict=True):
+        phantom = make_phantom(part, seed, lesions=recipe, long_side_px=side, film=film, take=one)
+        weak = any(one.contrast_to_noise < LEAST_CONTRAST for one in phantom.planted)
+        if weak or len(phantom.planted) < len(recipe):
+            return None
+        made.append(phantom)
+    return made[0], made[1], take
+
+
+def _lesion(rng: np.random.Generator, part: str, seed: int) -> Lesion | None:
+    anatomy = BODY_PARTS[part](np.random.default_rng(seed))
+    for _ in range(TRIES):
+        for lesion in draw_lesions(rng, anatomy, count=1):
+            if not lesion.expansile and 6.0 < lesion.diameter_mm < 45.0:
+                return replace(lesion, removed=max(lesion.removed, 0.65), one_sided=0.0)
+    return None
+
+
+def _true(
+    first: Phantom, second: Phantom, take: Take, matrix: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return the true change of the diameter, and whether both films show all of the lesion."""
+    rows, cols = first.stored.shape
+    there = cv2.invertAffineTransform(matrix)
+    whole = []
+    for phantom, onto in ((first, matrix), (second, there)):
+        at = np.argwhere(phantom.lesions > 0)[:, ::-1] @ onto[:, :2].T + onto[:, 2]
+        inside = ((at >= 0) & (at <= [cols - 1, rows - 1])).all(axis=1)
+        whole.append(bool(inside.all()))
+    diameters = [
+        phantom.planted[0].equivalent_diameter_px if phantom.planted else None
+        for phantom in (first, second)
+    ]
+    if diameters[0] is None or diameters[1] is None:
+        return {"whole": all(whole), "true_percent": None}
+    percent = 100.0 * (diameters[1] / diameters[0] / take.magnification - 1.0)
+    wanted = second.planted[0].recipe.diameter_mm / first.planted[0].recipe.diameter_mm
+    # the second film's field may cut it, too; the edge of the bone takes less
+    cut = percent < 100.0 * (wanted - 1.0) - 12.0
+    return {"whole": all(whole) and not cut, "true_percent": percent}
+
+
+def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> bool:
+    """Say whether candidates lie on the planted lesion, half of them or of it."""
+    own = np.isin(film.labels, ids) if ids else np.zeros(truth.shape, np.bool_)
+    smaller = min(np.count_nonzero(own), np.count_nonzero(truth))
+    return smaller > 0 and np.count_nonzero(own & truth) >= 0.5 * smaller
+
+
+def print_phantoms(done: Sequence[dict[str, Any]]) -> None:
+    """Print what was said, by what is true."""
+    made = [one for one in done if one["said"] != "not made"]
+    print(f"{len(made)} pairs of phantoms")
+    for change in CHANGES:
+        said = Counter(one["said"] for one in made if one["change"] == change)
+        print(f"  {change}: {', '.join(f'{count} {word}' for word, count in said.most_common())}")
+    shown = [one for one in made if "whole" in one and one["said"] != "not shown"]
+    right = sum(_right(one) for one in shown)
+    print(f"right state: {right} of {len(shown)} lesions that were compared")
+    pairs = [one for one in shown if one.get("said_percent") is not None and one["whole"]]
+    pairs = [one for one in pairs if one["true_percent"] is not None]
+    if pairs:
+        errors = [abs(one["said_percent"] - one["true_percent"]) for one in pairs]
+        inside = np.mean(
+            [error <= one["uncertainty_percent"] for error, one in zip(errors, pairs, strict=True)]
+        )
+        print(
+            f"median error of the diameter's change: {np.median(errors):.1f} points of per cent "
+            f"({len(pairs)} lesions; {inside:.0%} within the stated uncertainty)"
+        )
+    groups = [
+        [one["said_percent"] for one in pairs if one["change"] == change]
+        for change in ("grown by 20 %", "stable")
+    ]
+    if all(groups):
+        area = mannwhitneyu(*groups).statistic / (len(groups[0]) * len(groups[1]))
+        print(f"20 % growth against none: AUC {area:.2f} ({len(groups[0])} and {len(groups[1])})")
+    others = Counter[str]()
+    for one in made:
+        others.update(one.get("others", {}))
+    print(f"other candidates: {', '.join(f'{n} {state}' for state, n in others.most_common())}")
+
+
+def _right(one: dict[str, Any]) -> bool:
+    true = "grown" if one["change"] == "grown by 20 %" else one["change"]
+    return bool(one["said"] == (true if one["whole"] else "not_comparable"))
+
+
+def with_itself(path: Path) -> list[tuple[str, list[tuple[str, float | None]] | str]]:
+    """Compare a film with itself in other forms; return states and changes, or the refusal."""
+    said: list[tuple[str, list[tuple[str, float | None]] | str]] = []
+    with tempfile.TemporaryDirectory() as name:
+        before = film_of_file(path)
+        for form, other, settings in _forms(path, Path(name)):
+            try:
+                record = compare_films(before, film_of_file(other, settings=settings)).record
+            except RefusedPairError as error:
+                said.append((form, str(error.code)))
+                continue
+            said.append(
+                (form, [(one.state, one.diameter_change_percent) for one in record.lesions])
+            )
+    return said
+
+
+def _forms(path: Path, folder: Path) -> Iterator[tuple[str, Path, Settings]]:
+    pixels = read_radiograph(path).pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    grey = np.asarray(np.rint(255 * (pixels - low) / max(high - low, 1e-6)), np.uint8)
+    rows, cols = grey.shape
+    turn = cv2.getRotationMatrix2D(((cols - 1) / 2, (rows - 1) / 2), -12.0, 1.0)
+    top, left = rows // 10, cols // 10
+    forms = {
+        "turned by 12 degrees": cv2.warpAffine(grey, turn, (cols, rows)),
+        "turned by 90 degrees": np.rot90(grey),
+        "rescaled to 0.7": cv2.resize(grey, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA),
+        "inverted": 255 - grey,
+        "cropped to 80 %": grey[top : rows - top, left : cols - left],
+    }
+    for form, picture in forms.items():
+        target = folder / f"{form.replace(' ', '_')}.png"
+        target.write_bytes(encode_png(np.ascontiguousarray(picture, np.uint8)))
+        yield form, target, Settings(polarity="bone-dark" if form == "inverted" else "bone-bright")
+    packed = folder / "packed.jpg"
+    Image.fromarray(grey).save(packed, quality=75)
+    yield "JPEG of quality 75", packed, Settings(polarity="bone-bright")
+
+
+def refusal_of(pair: tuple[Path, Path]) -> str | None:
+    """Return why films of two people are not compared; None where they are."""
+    try:
+        compare_films(*map(film_of_file, pair))
+    except RefusedPairError as error:
+        return str(error.code)
+    return None
+
+
+def print_films(
+    done: Sequence[tuple[str, list[tuple[str, float | None]] | str]], refused: Sequence[str | None]
+) -> None:
+    """Print states and changes of films compared with themselves, by form, and the refusals."""
+    for form in dict(done):
+        own = [said for name, said in done if name == form]
+        lesions = [lesion for said in own if not isinstance(said, str) for lesion in said]
+        states = Counter(state for state, _ in lesions)
+        changes = [abs(change) for _, change in lesions if change is not None]
+        within = sum(change <= 5.0 for change in changes)
+        print(
+            f"{form}: {len(own)} films, {sum(isinstance(said, str) for said in own)} refused; "
+            f"{', '.join(f'{count} {state}' for state, count in states.most_common())}; "
+            f"{within} of {len(changes)} changes within 5 %"
+        )
+    count = sum(one is not None for one in refused)
+    print(f"films of other people or parts: {count} of {len(refused)} refused")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

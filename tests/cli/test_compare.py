@@ -1,0 +1,75 @@
+"""`lesionscan compare` as users call it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import ROOT, files, lesionscan
+
+SAMPLES = ROOT / "sample_images" / "images"
+
+
+def test_two_films_are_compared(tmp_path: Path) -> None:
+    """Status 0; called again, what is there is kept, byte for byte."""
+    film = SAMPLES / "femur_punched_out.dcm"
+    shutil.copy(film, tmp_path / "later.dcm")
+    out = tmp_path / "out"
+    done = lesionscan("compare", film, tmp_path / "later.dcm", "--out", out, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1 pairs: 1 ok, 0 refused, 0 failed"
+    assert lines[1] == "1 lesions: 1 stable"
+    assert lines[-1] == "Research use only; not a diagnosis."
+    first = files(out)
+    assert sorted(first) == [
+        "changes.csv",
+        "femur_punched_out.dcm.compare.html",
+        "femur_punched_out.dcm.compare.json",
+        "femur_punched_out.dcm.compare.png",
+        "pairs.csv",
+    ]
+    again = lesionscan("compare", film, tmp_path / "later.dcm", "--out", out, "--jobs", 1)
+    assert (again.returncode, files(out)) == (0, first)
+
+
+def test_films_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
+    """One line, status 1, and the reason in the JSON and the table."""
+    out = tmp_path / "out"
+    names = ("knee_normal.dcm", "hand_enchondromas.dcm")
+    done = lesionscan("compare", *(SAMPLES / name for name in names), "--out", out)
+    assert done.returncode == 1
+    assert done.stderr.startswith("knee_normal.dcm: refused, other_body_part: the headers name")
+    assert len(done.stderr.splitlines()) == 1
+    record = json.loads((out / "knee_normal.dcm.compare.json").read_bytes())
+    assert record["status"] == "refused"
+    assert "other_body_part" in (out / "pairs.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("no.dcm", "no.dcm", "--out", "x"), "there is no such file or folder"),
+        ((SAMPLES, SAMPLES, "--out", "x"), "no film has results in both"),
+    ],
+)
+def test_what_cannot_be_paired_is_refused(
+    tmp_path: Path, arguments: tuple[object, ...], words: str
+) -> None:
+    """In one line, status 2, and nothing is written."""
+    *places, option, out = arguments
+    done = lesionscan("compare", *places, option, tmp_path / str(out))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert words in done.stderr
+    assert not (tmp_path / str(out)).exists()
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """Before a film is read."""
+    taken = tmp_path / "taken"
+    taken.touch()
+    film = SAMPLES / "knee_normal.dcm"
+    done = lesionscan("compare", film, film, "--out", taken)
+    assert done.returncode == 2
+    assert "is a file; name a folder (--out)" in done.stderr

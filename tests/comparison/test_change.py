@@ -1,0 +1,57 @@
+"""Changes and their uncertainty, on numbers worked out by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from lesionscan.codes import State
+from lesionscan.comparison.change import Change, Size, change_of, size_of
+from lesionscan.comparison.fit import Fit
+from tests.comparison.made import sample
+
+FIT = Fit(
+    overlap=0.9,
+    common_bone=1.0,
+    correlation=0.9,
+    matched_blocks=0.9,
+    residual=0.001,
+    magnification=1.1,
+    magnification_error=0.01,
+    turn_deg=0.0,
+)
+
+
+def size(diameter: float, error: float = 0.03) -> Size:
+    """Return the size of a disk."""
+    return Size(math.pi * diameter**2 / 4, None, diameter, error)
+
+
+def test_the_magnification_is_taken_out() -> None:
+    """10 pixels that are 11 on a film of a tenth more have not changed."""
+    change = change_of(size(10.0), size(11.0), FIT)
+    assert change.ratio == pytest.approx(0.0)
+    assert change.outline == pytest.approx(1.96 * math.hypot(0.03, 0.03))
+    assert change.registration == pytest.approx(0.0196)
+    assert change.uncertainty == pytest.approx(math.hypot(change.outline, change.registration))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "state"),
+    [(0.0, State.STABLE), (0.1, State.STABLE), (0.11, State.GROWN), (-0.11, State.SHRUNK)],
+)
+def test_a_change_must_exceed_the_uncertainty(ratio: float, state: State) -> None:
+    """One that equals it is none."""
+    assert Change(ratio, outline=0.1, registration=0.0).state is state
+
+
+def test_a_wider_margin_is_less_sure() -> None:
+    """And several candidates together have the sum of their areas, but no one largest distance."""
+    (best,), image = sample().record.candidates, sample().record.image
+    assert image is not None
+    sharp, faint = (size_of([replace(best, margin_width_px=width)], image) for width in (1.0, 30.0))
+    assert faint.error > 1.5 * sharp.error
+    both = size_of([best, best], image)
+    assert both.area_px == 2 * best.area_px
+    assert both.feret_px is None
+    assert both.diameter_mm == pytest.approx(math.sqrt(2) * (best.equivalent_diameter_mm or 0.0))

@@ -1,0 +1,173 @@
+"""A film against itself, moved, and with other lesions: what became of each is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films
+from lesionscan.radiograph import Fact
+from lesionscan.results.record import BoneRecord
+from tests.comparison.made import moved_film, sample, similarity, with_labels
+
+MOVED = similarity(7, 1.1, (20, -30))
+
+
+def changed(
+    film: ComparedFilm, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> ComparedFilm:
+    """Return a film whose one candidate has another mask; an empty one takes it away."""
+    mask = (film.labels > 0).astype(np.uint8)
+    number = int(film.labels.max())
+    return with_labels(film, (change(mask) * np.uint16(number)).astype(np.uint16))
+
+
+def wider(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a mask that is wider by a quarter of its diameter."""
+    reach = round(0.125 * 2 * float(np.sqrt(mask.sum() / np.pi)))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return np.asarray(cv2.dilate(mask, disk), np.uint8)
+
+
+def with_facts(film: ComparedFilm, **facts: Fact) -> ComparedFilm:
+    """Return a film whose header says something else."""
+    record = film.record
+    said = {**record.acquisition, **facts}
+    return replace(film, record=record.model_copy(update={"acquisition": said}))
+
+
+def test_a_film_against_itself_is_stable() -> None:
+    """Nothing changed, and the film lies on itself."""
+    record = compare_films(sample(), sample()).record
+    assert record.status == "ok"
+    assert record.registration is not None
+    assert record.registration.magnification == pytest.approx(1.0, abs=1e-3)
+    assert record.registration.magnification_mm == pytest.approx(1.0, abs=1e-3)
+    (lesion,) = record.lesions
+    assert (lesion.state, lesion.before_ids, lesion.after_ids) == ("stable", (1,), (1,))
+    assert lesion.diameter_change_percent == pytest.approx(0.0, abs=0.2)
+    assert lesion.feret_change_percent == pytest.approx(0.0, abs=0.2)
+    assert not lesion.looked_up
+
+
+def test_magnification_is_no_growth() -> None:
+    """A tenth larger, as all the bones are: stable; places and sizes are those of the first."""
+    record = compare_films(sample(), moved_film(sample(), MOVED)).record
+    (lesion,) = record.lesions
+    assert lesion.state == "stable"
+    assert lesion.diameter_change_percent == pytest.approx(0.0, abs=1.5)
+    assert lesion.area_after_px is not None
+    assert lesion.area_before_px is not None
+    assert lesion.area_after_px == pytest.approx(1.21 * lesion.area_before_px, rel=0.02)
+    assert lesion.diameter_after_px == pytest.approx(lesion.diameter_before_px, rel=0.015)
+    assert record.registration is not None
+    assert record.registration.magnification_mm == pytest.approx(1.1, rel=0.01)
+
+
+def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
+    """By a quarter of the diameter, in per cent, pixels and millimetres, on a film that moved."""
+    large = changed(moved_film(sample(), MOVED), wider)
+    (grown,) = compare_films(sample(), large).record.lesions
+    (shrunk,) = compare_films(large, sample()).record.lesions
+    assert (grown.state, shrunk.state) == ("grown", "shrunk")
+    assert grown.diameter_change_percent == pytest.approx(25.0, abs=3.0)
+    assert shrunk.diameter_change_percent == pytest.approx(-20.0, abs=3.0)
+    spacing = sample().record.image
+    assert spacing is not None
+    assert spacing.spacing_mm is not None
+    assert grown.diameter_change_mm == pytest.approx(
+        spacing.spacing_mm[0] * (grown.diameter_change_px or 0.0), rel=1e-4
+    )
+    assert grown.area_change_percent == pytest.approx(
+        100 * ((1 + (grown.diameter_change_percent or 0) / 100) ** 2 - 1), rel=1e-3
+    )
+
+
+def test_what_is_on_one_film_only_is_new_or_gone() -> None:
+    """Its place on the other film is told, without sizes there."""
+    none = changed(moved_film(sample(), MOVED), np.zeros_like)
+    (gone,) = compare_films(sample(), none).record.lesions
+    assert (gone.state, gone.after_ids, gone.area_after_px) == ("gone", (), None)
+    there = moved_film(sample(), MOVED).record.candidates[0].centroid_px
+    assert gone.centroid_after_px == pytest.approx(there, abs=2.0)
+    (new,) = compare_films(none, sample()).record.lesions
+    assert (new.state, new.before_ids, new.diameter_change_percent) == ("new", (), None)
+
+
+def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
+    """A lesion that the edge of the other film's exposed field cuts is neither new nor gone."""
+    film = sample()
+    none = changed(film, np.zeros_like)
+    row = round(film.record.candidates[0].centroid_px[0])
+    field = none.field.copy()
+    field[row - 9 : row + 9] = False
+    (lesion,) = compare_films(film, replace(none, field=field)).record.lesions
+    assert lesion.state == "not_comparable"
+    assert lesion.reason == "the other film does not show all of its place"
+
+
+def test_one_at_the_border_is_not_comparable() -> None:
+    """It may go on beyond the film."""
+    flagged = with_labels(
+        sample(),
+        sample().labels.astype(np.uint16),
+        lambda one: replace(one, flags=("touches_image_border",)),
+    )
+    (lesion,) = compare_films(sample(), flagged).record.lesions
+    assert (lesion.state, lesion.reason) == (
+        "not_comparable",
+        "it reaches the border of a film",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "code", "words"),
+    [
+        ({"body_part_examined": "FOOT"}, "other_body_part", "different body parts"),
+        ({"view_position": "LL"}, "other_view", "different views"),
+        ({"image_laterality": "L"}, "other_side", "different sides"),
+    ],
+)
+def test_headers_that_differ_are_refused(fact: dict[str, Fact], code: str, words: str) -> None:
+    """Unless they are to be ignored, or one says nothing."""
+    film = with_facts(sample(), body_part_examined="KNEE", view_position="AP", image_laterality="R")
+    other = with_facts(film, **fact)
+    with pytest.raises(RefusedPairError, match=words) as error:
+        compare_films(film, other)
+    assert error.value.code == code
+    assert compare_films(film, other, ignore_headers=True).record.status == "ok"
+
+
+def test_a_mirror_image_is_refused() -> None:
+    """It is told as such, not as a poor fit."""
+    film = sample()
+    flipped = replace(
+        film,
+        picture=np.ascontiguousarray(film.picture[:, ::-1]),
+        field=np.ascontiguousarray(film.field[:, ::-1]),
+        bone=np.ascontiguousarray(film.bone[:, ::-1]),
+        labels=np.ascontiguousarray(film.labels[:, ::-1]),
+    )
+    with pytest.raises(RefusedPairError, match="mirror image") as error:
+        compare_films(film, flipped, ignore_headers=True)
+    assert error.value.code == "flipped"
+
+
+def test_other_bones_are_refused() -> None:
+    """Another body part does not fit, whatever the headers say."""
+    with pytest.raises(RefusedPairError) as error:
+        compare_films(sample(), sample("ankle_sclerotic_rim"), ignore_headers=True)
+    assert error.value.code in {"poor_fit", "little_common_bone"}
+
+
+def test_bones_that_cannot_be_believed_are_refused() -> None:
+    """Without an outline of the bone there is nothing to lay on each other."""
+    film = sample()
+    unsure = BoneRecord(confidence=0.1, assessed=False)
+    other = replace(film, record=film.record.model_copy(update={"bone": unsure}))
+    with pytest.raises(RefusedPairError, match="no bone could be outlined") as error:
+        compare_films(film, other)
+    assert error.value.code == "no_bone"
