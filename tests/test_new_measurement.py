@@ -30,7 +30,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "\n\n\nMEASUREMENTS = ",
             f'\n    {NAME}: Annotated[float, _field("{TEXT}", "{UNIT}", ge=0)]',
         ),
-        "measure.py": ("        location=location,\n", f"        {NAME}=float(mask.size),\n"),
+        "measure.py": (
+            "        location=placed.location,\n",
+            f"        {NAME}=float(mask.size),\n",
+        ),
     }
     for name, (before, addition) in changes.items():
         path = folder / "lesionscan" / "detection" / name

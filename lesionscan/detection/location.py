@@ -181,14 +181,13 @@ class BoneMap:
                 return Placed()
         bone_id = 1 + int(np.argmax(under[1:]))
         # what a lesion has taken was bone: a notch in the mask, a balloon beside it
-        bone = self._with_region(bone_id, mask, box)
+        bone, more = self._with_region(bone_id, mask, box)
         # rounded: of pixels equally near, rounding errors must not choose
         away = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
         on_bone = pieces == bone_id
         best = np.argmin(np.where(on_bone, away, np.inf) if on_bone.any() else away)
         centre = np.array([rows[best], cols[best]])
         shaft, reach = self.bones[bone_id], reach_px / float(scale.mean())
-        more = np.argwhere(bone & (self.pieces != bone_id)).astype(np.float64)
         if shaft.thinned:
             more = more[(more % 2 == 0).all(axis=1)]
         half_width = self.half_width if on_bone.mean() > _MOSTLY else _half_widths(bone)
@@ -242,8 +241,8 @@ class BoneMap:
 
     def _with_region(
         self, bone_id: int, mask: BoolImage, box: tuple[slice, slice]
-    ) -> NDArray[np.bool_]:
-        """Return a piece of bone and a region, as one."""
+    ) -> tuple[BoolImage, NDArray[np.float64]]:
+        """Return a piece of bone and a region as one, and what the region adds, (n, 2)."""
         both = self.pieces == bone_id
         places, sources = [], []
         for side, scale, most in zip(
@@ -254,8 +253,12 @@ class BoneMap:
             within = (source >= 0) & (source < side.stop - side.start)
             places.append(at[within])
             sources.append(source[within])
-        both[np.ix_(*places)] |= mask[np.ix_(*sources)]
-        return np.asarray(both, np.bool_)
+        window = np.ix_(*places)
+        added = mask[np.ix_(*sources)] & ~both[window]
+        both[window] |= added
+        rows, cols = np.nonzero(added)
+        more = np.stack([places[0][rows], places[1][cols]], axis=1).astype(np.float64)
+        return np.asarray(both, np.bool_), more
 
     def _described(
         self,

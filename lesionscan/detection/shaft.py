@@ -73,6 +73,10 @@ class Shaft:
         How wide it is across the axis, for every pixel from end to end; empty without axis.
     thinned
         Whether a quarter of the pixels stands for all.
+    whole
+        Whether both ends are to be seen, of one long bone: with a waist in the middle.
+    narrow
+        Width of its shaft: a fifth of its length, the ends left out, is narrower.
     """
 
     rows: NDArray[np.float64]
@@ -82,6 +86,8 @@ class Shaft:
     cut: tuple[bool, bool]
     widths: NDArray[np.float64]
     thinned: bool
+    whole: bool
+    narrow: float
 
     @classmethod
     def of(cls, pixels: NDArray[np.intp], edge: BoolImage) -> Self:
@@ -103,21 +109,29 @@ class Shaft:
         y, x = rows.astype(np.float64), cols.astype(np.float64)
         axis = axis_of(y, x)
         if axis is None:
-            return cls(y, x, None, (0.0, 0.0), (False, False), np.empty(0), share > 1)
+            none = np.empty(0)
+            return cls(
+                y,
+                x,
+                None,
+                (0.0, 0.0),
+                (False, False),
+                none,
+                thinned=share > 1,
+                whole=False,
+                narrow=0.0,
+            )
         at = y * axis[0] + x * axis[1]
         low, high = float(at.min()), float(at.max())
         step = 2.0 if share > 1 else 1.0
         counts = np.bincount(((at - low) / step).astype(np.intp)) * (share / step)
         cuts = at[at_edge]
-        return cls(
-            y,
-            x,
-            axis,
-            (low, high),
-            (bool((cuts <= low + _CUT).any()), bool((cuts >= high - _CUT).any())),
-            np.repeat(counts, int(step)),
-            share > 1,
-        )
+        cut = (bool((cuts <= low + _CUT).any()), bool((cuts >= high - _CUT).any()))
+        widths = np.repeat(counts, int(step))
+        tenth = len(widths) // 10
+        narrow = float(np.quantile(widths[tenth : len(widths) - tenth], 0.2))
+        whole = not any(cut) and _has_waist(widths)
+        return cls(y, x, axis, (low, high), cut, widths, share > 1, whole, narrow)
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels in some rows."""
@@ -131,15 +145,6 @@ class Shaft:
         low, high = self.ends
         at = float(centre[0] * self.axis[0] + centre[1] * self.axis[1])
         return float(np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0))
-
-    @property
-    def whole(self) -> bool:
-        """Say whether both ends are to be seen, of one long bone: with a waist in the middle."""
-        if not self.widths.size or any(self.cut):
-            return False
-        first, middle, last = np.array_split(self.widths, 3)
-        waist = float(np.median(middle))
-        return len(self.widths) >= _LONG * waist and waist <= 0.9 * min(first.max(), last.max())
 
     def near_end(self, along: float, reach: float) -> bool | None:
         """Say whether a place lies near one of its ends or in a flare.
@@ -160,10 +165,8 @@ class Shaft:
         if length < 8:
             return None
         at = along * (length - 1)
-        inner = self.widths[length // 10 : length - length // 10]
-        shaft = float(np.quantile(inner, 0.2))
         beside = np.rint([at - reach - 2.0, at + reach + 2.0]).clip(0, length - 1)
-        if float(self.widths[beside.astype(np.intp)].max()) >= _FLARE * shaft:
+        if float(self.widths[beside.astype(np.intp)].max()) >= _FLARE * self.narrow:
             return True
         quarter = max(1, length // 4)
         away = (at, length - 1 - at)
@@ -171,4 +174,13 @@ class Shaft:
         if any(not cut and d <= w for d, w, cut in zip(away, ends, self.cut, strict=True)):
             return True
         # beyond the film's edge an end may be near
-        return False if all(d >= 2.0 * shaft for d in away) else None
+        return False if all(d >= 2.0 * self.narrow for d in away) else None
+
+
+def _has_waist(widths: NDArray[np.float64]) -> bool:
+    """Say whether a piece is that of one long bone: long, and narrower in the middle."""
+    if len(widths) < 3:
+        return False
+    first, middle, last = np.array_split(widths, 3)
+    waist = float(np.median(middle))
+    return len(widths) >= _LONG * waist and waist <= 0.9 * min(first.max(), last.max())
