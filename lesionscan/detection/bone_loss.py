@@ -119,12 +119,15 @@ def _pulled_and_pushed(value: FloatImage, weight: FloatImage) -> FloatImage:
     known = [(value, weight)]
     for _ in range(_HALVINGS):
         size = known[-1][0].shape[1] // 2, known[-1][0].shape[0] // 2
-        value, weight = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in known[-1])
+        value, weight = (
+            np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.float32)
+            for one in known[-1]
+        )
         known.append((value, weight))
     level = np.full(value.shape, value.sum() / weight.sum(), np.float32)
     for value, weight in reversed(known):
-        level = cv2.resize(level, value.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        level = (value + _LEAST_WEIGHT * level) / (weight + _LEAST_WEIGHT)
+        coarser = cv2.resize(level, value.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        level = (value + _LEAST_WEIGHT * coarser) / (weight + _LEAST_WEIGHT)
     return np.asarray(level, np.float32)
 
 
@@ -243,7 +246,9 @@ class _Around:
         group = quarter * _DEPTHS + step_of_depth[ring]
         weight = 1.0 - (1.0 - _FARTHEST) * (away[ring] - nearest) / (farthest - nearest)
         total, weights = (
-            np.bincount(group, values, _QUARTERS * _DEPTHS).reshape(_QUARTERS, _DEPTHS)
+            np.asarray(np.bincount(group, values, _QUARTERS * _DEPTHS), np.float64).reshape(
+                _QUARTERS, _DEPTHS
+            )
             for values in (weight * film[ring], weight)
         )
         return cls(

@@ -28,7 +28,7 @@ MARGINS = ("sharp_with_rim", "sharp", "ill_defined", "permeative")
 TRIES = 120
 """Drafts for one film before it is given up."""
 LEAST_DIAMETER_PX = 10.0
-_PHANTOM_SIDE_PX = 1000
+_PHANTOM_SIDE_PX = 640
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,6 +123,21 @@ def test_more_removed_bone_means_more_contrast() -> None:
     assert ratios[2] > 3 * ratios[0]
 
 
+def test_more_removed_bone_is_more_bone_loss() -> None:
+    """A hole that takes 0.9 of the bone in its middle has lost about that much of its signal."""
+    losses = [
+        make_phantom(
+            "knee", 4, lesions=(replace(HOLE, removed=fraction),), long_side_px=256, film=FILM
+        )
+        .planted[0]
+        .bone_loss
+        for fraction in (0.2, 0.5, 0.9)
+    ]
+    assert losses == sorted(losses)
+    assert losses[0] == pytest.approx(0.15, abs=0.1)
+    assert losses[2] == pytest.approx(0.75, abs=0.2)
+
+
 def test_polarities_are_complements() -> None:
     """The same film as MONOCHROME1 stores the complement of MONOCHROME2."""
     bright = make_phantom("hand", 5, long_side_px=256, film=FILM)
@@ -311,8 +326,7 @@ def test_a_lesion_without_pixels_cannot_be_measured() -> None:
     evidence = Evidence(
         log=nothing,
         drop=nothing,
-        removed_mm=nothing,
-        intact_mm=nothing,
+        intact=nothing,
         truth=nothing.astype(np.uint16),
         bone=nothing > 0,
         spacing_mm=0.5,

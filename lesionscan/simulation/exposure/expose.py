@@ -100,7 +100,7 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
     picture = _developed(log, grid, film, inside=inside, bone=bone & ~covered, flesh=primary < 0.75)
     picture, text = _stored_look(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
     truth = np.where(inside & ~covered & (text < 0.5), body.truth, 0).astype(np.uint16)
-    drop = _removed(body, kv, beam, signal=(primary, scatter))
+    drop, intact = _removed(body, kv, beam, signal=(primary, scatter))
     return Exposed(
         stored=quantise(picture, bits=film.bits, inverted=film.photometric == "MONOCHROME1"),
         lesions=truth,
@@ -108,8 +108,7 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
         evidence=Evidence(
             log=log,
             drop=drop,
-            removed_mm=body.removed_mm,
-            intact_mm=body.bone_mm + body.removed_mm,
+            intact=intact,
             truth=truth,
             bone=seen,
             spacing_mm=grid.spacing_mm,
@@ -188,23 +187,36 @@ def _stored_look(
     return np.clip(picture, 0.0, 1.0), text
 
 
-def _removed(body: Body, kv: int, beam: Field, *, signal: tuple[Field, Field]) -> Field:
-    """Return the log attenuation that lesions took away, hardening and scatter allowed for.
+def _removed(
+    body: Body, kv: int, beam: Field, *, signal: tuple[Field, Field]
+) -> tuple[Field, Field]:
+    """Return what lesions took away, and what the bone added before, in log attenuation.
 
+    Hardening and scatter are allowed for; what the bone added is counted from muscle in its place.
     `beam` is what reaches the body; `signal` the share that passes, and the scatter.
     """
     primary, scatter = signal
-    drop: Field = np.zeros(primary.shape)
+    drop, intact = np.zeros(primary.shape), np.zeros(primary.shape)
     rows, cols = np.nonzero(body.removed_mm > 0)
     if rows.size == 0:
-        return drop
+        return drop, intact
     box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
     removed = body.removed_mm[box]
     whole = {material: thickness[box] for material, thickness in _materials(body).items()}
+    marrow = np.maximum(body.bone_volume_mm[box] - whole["bone"] - removed, 0.0)
+    flesh = {
+        **whole,
+        "bone": np.zeros_like(removed),
+        "muscle": whole["muscle"] + whole["bone"] + marrow,
+        "fat": np.maximum(whole["fat"] - marrow, 0.0),
+    }
     # what was taken away is filled by tumour, as dense as muscle
     whole["bone"] = whole["bone"] + removed
     whole["muscle"] = np.maximum(whole["muscle"] - removed, 0.0)
-    before = transmission(whole, kv) * beam[box] + scatter[box]
-    after = primary[box] * beam[box] + scatter[box]
-    drop[box] = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9))
-    return drop
+    before, without = (
+        np.log(np.maximum(transmission(one, kv) * beam[box] + scatter[box], 1e-9))
+        for one in (whole, flesh)
+    )
+    after = np.log(np.maximum(primary[box] * beam[box] + scatter[box], 1e-9))
+    drop[box], intact[box] = after - before, without - before
+    return drop, intact

@@ -38,7 +38,8 @@ class PlantedLesion:
         was planted, whatever the bone around looks like. Small for an expansile lesion, which
         takes little from a bone that its growth has thinned already.
     bone_loss
-        Mineral that lesions took away inside the mask over what was there, 0 to 1.
+        Log attenuation that lesions took away inside the mask over what the bone had added to the
+        soft tissue, 0 to 1.
     """
 
     label: int
@@ -64,8 +65,8 @@ class Evidence:
         The log image, bone bright, before the tone curve.
     drop
         Log attenuation that lesions took away, scatter allowed for.
-    removed_mm, intact_mm
-        Mineral that lesions took away, and what there was, in mm.
+    intact
+        Log attenuation that the bone added before, where lesions are.
     truth, bone
         Label image of the lesions; pixels with any bone.
     spacing_mm
@@ -74,8 +75,7 @@ class Evidence:
 
     log: Field
     drop: Field
-    removed_mm: Field
-    intact_mm: Field
+    intact: Field
     truth: NDArray[np.uint16]
     bone: Mask
     spacing_mm: float
@@ -110,7 +110,7 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
         contrast=round(contrast, 4),
         contrast_to_noise=round(contrast / noise, 3),
         removed_to_noise=round(float(evidence.drop[mask].mean()) / noise, 3),
-        bone_loss=_share(evidence.removed_mm, evidence.intact_mm, mask),
+        bone_loss=_share(evidence.drop, evidence.intact, mask),
     )
 
 
