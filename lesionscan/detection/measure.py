@@ -149,7 +149,6 @@ def _measure(
     lucency = film.lucency[box]
     mean_lucency = cv2.mean(lucency, mask.view(np.uint8))[0]
     placed = film.bone_map.locate(mask, box, reach_px=radius)
-    cortex = _cortex(film, footprint, placed)
     perimeter_px, feret_px = _perimeter_and_feret(mask, contour, (1.0, 1.0))
     mm = _Millimetres.none()
     if film.pixel_mm is not None:
@@ -195,36 +194,48 @@ def _measure(
         lucency_contrast=(
             0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
         ),
-        margin_width_px=around.margin.width_px,
         margin_width_mm=mm.margin_width,
-        margin_sharp=around.margin.sharp,
-        margin_rim=around.margin.rim,
-        margin_raggedness=around.ragged,
-        margin=margin_word(
-            around.margin,
-            around.ragged,
-            diameter_px=2.0 * radius,
-            contrast_to_noise=around.measured["contrast_to_noise"],
-            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
-        ),
+        **_margin(film, around, radius),
         lesion_to_bone_width=placed.lesion_to_bone_width,
         mirels_width_band=mirels_width_band(placed.lesion_to_bone_width),
-        endosteal_scalloping=cortex.scalloping,
-        scalloping_band=scalloping_word(cortex.scalloping),
-        cortex_break_px=cortex.break_px,
-        cortex_break_mm=_along_bone_mm(film, placed, cortex.break_px),
-        bone_expansion=cortex.expansion,
-        cortex_unknown=cortex.unknown,
+        **_cortex(film, footprint, placed),
         location=placed.location,
         flags=_flags(film, box, mask, around, loss),
     )
 
 
-def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> Cortex:
-    """Follow the cortex of a long bone past a region."""
+def _margin(film: _Film, around: Surroundings, radius: float) -> dict[str, Any]:
+    """Return what is measured of a region's margin, but for its width in mm."""
+    margin = around.margin
+    return {
+        "margin_width_px": margin.width_px,
+        "margin_sharp": margin.sharp,
+        "margin_rim": margin.rim,
+        "margin_raggedness": around.ragged,
+        "margin": margin_word(
+            margin,
+            around.ragged,
+            diameter_px=2.0 * radius,
+            contrast_to_noise=around.measured["contrast_to_noise"],
+            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
+        ),
+    }
+
+
+def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> dict[str, Any]:
+    """Follow the cortex of a long bone past a region, and return what is measured of it."""
     if placed.frame is None or placed.location is None or not placed.location.long_bone:
-        return Cortex(unknown="no_long_bone")
-    return follow_cortex(film.image, film.bone, footprint, placed.frame)
+        cortex = Cortex(unknown="no_long_bone")
+    else:
+        cortex = follow_cortex(film.image, film.bone, footprint, placed.frame)
+    return {
+        "endosteal_scalloping": cortex.scalloping,
+        "scalloping_band": scalloping_word(cortex.scalloping),
+        "cortex_break_px": cortex.break_px,
+        "cortex_break_mm": _along_bone_mm(film, placed, cortex.break_px),
+        "bone_expansion": cortex.expansion,
+        "cortex_unknown": cortex.unknown,
+    }
 
 
 def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> float | None:
