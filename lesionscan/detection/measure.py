@@ -168,6 +168,7 @@ def _measure(
     if shape_perimeter is None:
         square = film.pixel_aspect == 1.0
         shape_perimeter = perimeter_px if square else _perimeter_and_feret(mask, contour, pixel)[0]
+    contrasts: Mapping[str, Any] = around.measured
     return Region(
         label=footprint.label,
         centroid_px=(float(centroid[0]), float(centroid[1])),
@@ -186,7 +187,7 @@ def _measure(
         circularity=min(1.0, 4 * np.pi * shape_area / max(shape_perimeter, 1e-9) ** 2),
         eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
-        **around.measured,
+        **contrasts,
         bone_loss=None if loss is None else loss.share,
         bone_loss_error=None if loss is None else loss.error,
         lucency=mean_lucency,
