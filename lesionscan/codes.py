@@ -27,70 +27,73 @@ class Code(StrEnum):
 class ErrorCode(Code):
     """Why a file failed; those up to `UNSUPPORTED_TRANSFER_SYNTAX` are the reader's."""
 
-    MISSING_FILE = "missing_file", "Nothing is at that path."
-    PERMISSION_DENIED = "permission_denied", "The file may not be read by this user."
-    IO_ERROR = "io_error", "The disk or the network failed while the file was read."
-    EMPTY_FILE = "empty_file", "The file has no bytes."
+    MISSING_FILE = "missing_file", "No file at this path."
+    PERMISSION_DENIED = "permission_denied", "The user has no permission to read the file."
+    IO_ERROR = "io_error", "Reading failed (disk or network error)."
+    EMPTY_FILE = "empty_file", "The file is empty."
     NOT_AN_IMAGE = (
         "not_an_image",
-        "The content is neither DICOM, PNG, JPEG nor TIFF, or the path is no ordinary file.",
+        "The file is not DICOM, PNG, JPEG or TIFF, or not a regular file.",
     )
     NOT_A_RADIOGRAPH = (
         "not_a_radiograph",
-        "An image, but of another kind (CT, MR, ultrasound, a black-and-white drawing ...).",
+        "An image of another kind (CT, MR, ultrasound, a black-and-white drawing ...).",
     )
-    COLOUR_PHOTOGRAPH = "colour_photograph", "The colour channels differ in many pixels."
+    COLOUR_PHOTOGRAPH = (
+        "colour_photograph",
+        "A colour photograph: the colour channels differ in many pixels.",
+    )
     MULTI_FRAME = (
         "multi_frame",
         (
-            "More frames or pages in one file than `Settings.max_frames`, several where one was "
-            "asked for, or planes that make no grey picture."
+            "More frames or pages than `Settings.max_frames`, several where one was "
+            "requested, or colour planes that do not form a grey image."
         ),
     )
     NO_PIXELS = (
         "no_pixels",
-        "The file describes a picture but holds none, or none of its pixels counts as image data.",
+        "The file contains no image, or none of its pixels is valid.",
     )
     BAD_HEADER = (
         "bad_header",
-        "A number that is needed to decode the pixels is missing or impossible.",
+        "A value that is needed to decode the pixels is missing or invalid.",
     )
     TOO_LARGE = (
         "too_large",
-        "More pixels than `Settings.max_megapixels`, or more than the memory holds.",
+        "More pixels than `Settings.max_megapixels`, or too many for the available memory.",
     )
-    TRUNCATED = "truncated", "The file ends before the picture does."
+    TRUNCATED = "truncated", "The file is truncated."
     UNDECODABLE = "undecodable", "The pixel data are damaged or contradict the header."
     UNSUPPORTED_TRANSFER_SYNTAX = (
         "unsupported_transfer_syntax",
-        "The pixels are packed in a way that lesionscan cannot unpack.",
+        "The compression (transfer syntax) is not supported.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",
-        "Memory ran out while the film was searched, or `--max-memory` was reached.",
+        "The search ran out of memory or reached `--max-memory`.",
     )
-    TIMED_OUT = "timed_out", "No result came within the time that `--timeout` allows."
-    CRASHED = "crashed", "The worker process died twice, mostly for want of memory."
+    TIMED_OUT = "timed_out", "The search exceeded `--timeout`."
+    CRASHED = "crashed", "The worker process died twice, usually because memory ran out."
     RESULT_LOST = (
         "result_lost",
         (
-            "The film was searched, but its results were gone, or another run's, when the tables "
-            "were written."
+            "The film was searched, but its results had been removed or replaced when the"
+            " tables were written."
         ),
     )
-    NAME_TOO_LONG = "name_too_long", "No result can be written under so long a name."
+    NAME_TOO_LONG = "name_too_long", "The file name is too long for result files."
     SCORER_FAILED = (
         "scorer_failed",
-        "The scorer's network fails on the film: a fault of the scorer.",
+        "The scorer's network fails on this film; the scorer is faulty.",
     )
     NAME_TAKEN = (
         "name_taken",
         (
-            "Where the results would stand is a file that lesionscan has not written, or a link; "
-            "what is there is kept."
+            "A file that lesionscan has not written, or a link, has the name of a result "
+            "file; it was kept."
         ),
     )
-    INTERNAL_ERROR = "internal_error", "A fault of lesionscan; please report it."
+    INTERNAL_ERROR = "internal_error", "A bug in lesionscan; please report it."
 
 
 class NoticeCode(Code):
@@ -98,52 +101,52 @@ class NoticeCode(Code):
 
     NO_SPACING = (
         "no_spacing",
-        "Present exactly when the radiograph's spacing is None: sizes are in pixels only.",
+        "No valid pixel spacing: sizes are in pixels only.",
     )
     BAD_SPACING = (
         "bad_spacing",
-        "A spacing or magnification tag holds something that cannot be true; it was ignored.",
+        "A spacing or magnification tag has an impossible value and was ignored.",
     )
     MAGNIFICATION_CORRECTED = (
         "magnification_corrected",
-        "Detector spacing was divided by the magnification that the file states.",
+        "The detector spacing was divided by the magnification stated in the file.",
     )
     PIXEL_ASPECT = (
         "pixel_aspect",
-        "Pixels are not square, and only their proportions are stated; shapes follow them.",
+        "The file states the aspect ratio of its pixels but no spacing; shapes use it.",
     )
     SPACING_OVERRIDDEN = (
         "spacing_overridden",
-        "The file states another pixel spacing than the user, whose was taken.",
+        "The pixel spacing given by the user replaced a different one in the file.",
     )
     MODALITY_NOT_STATED = (
         "modality_not_stated",
-        "The file does not say that it is a radiograph; it was read as one.",
+        "The file does not state that it is a radiograph; it was read as one.",
     )
     POLARITY_ASSUMED = (
         "polarity_assumed",
-        "The file format does not say which end of the scale is bone; bright was taken.",
+        "The file format does not state the polarity; bone was assumed to be bright.",
     )
     POLARITY_DISAGREEMENT = (
         "polarity_disagreement",
-        "Two tags contradict each other about which end of the scale is bright.",
+        "Two tags contradict each other about the polarity.",
     )
     POLARITY_TURNED = (
         "polarity_turned",
-        "A rescale slope or look-up table falls, which swaps dark and bright; it was followed.",
+        "A negative rescale slope or falling look-up table swaps dark and bright; it was applied.",
     )
     POLARITY_AMBIGUOUS = (
         "polarity_ambiguous",
-        "What the file says of bright and dark can be taken in two ways; one was assumed.",
+        "The polarity stated in the file is ambiguous; one reading was assumed.",
     )
-    FOR_PROCESSING = "for_processing", "Raw detector values, not made for viewing."
+    FOR_PROCESSING = "for_processing", "Raw detector values, not processed for viewing."
     BAD_RESCALE = (
         "bad_rescale",
-        "A modality LUT or rescale tag cannot be used, or not for all of the stored values.",
+        "A modality LUT or rescale tag is unusable, or covers only some of the stored values.",
     )
     BAD_WINDOW = (
         "bad_window",
-        "A display window or VOI LUT cannot be used; it concerns pictures for people only.",
+        "A display window or VOI LUT is unusable; it affects the display only.",
     )
     PRECISION_REDUCED = (
         "precision_reduced",
@@ -151,75 +154,75 @@ class NoticeCode(Code):
     )
     BURNED_IN_ANNOTATION = (
         "burned_in_annotation",
-        "The file says that identifying text is burned into the pixels.",
+        "The file declares identifying text burned into the pixels.",
     )
     NON_STANDARD_VALUE = (
         "non_standard_value",
-        "A coded tag holds none of the standard's terms; it was left out of the facts.",
+        "A coded tag has a value that the standard does not define; it was omitted.",
     )
     HEADER_IRREGULAR = (
         "header_irregular",
-        "The header breaks the DICOM standard somewhere but could be read.",
+        "The header violates the DICOM standard, but could be read.",
     )
     FIELD_STATED = (
         "field_stated",
-        "What lies outside the shutter or collimator that the file states is left out.",
+        "The area outside the shutter or collimator stated in the file is excluded.",
     )
     BAD_FIELD = (
         "bad_field",
-        "The shutter or collimator that the file states cannot be true; it was ignored.",
+        "The shutter or collimator stated in the file is impossible and was ignored.",
     )
     OVERLAYS_NOT_DRAWN = (
         "overlays_not_drawn",
-        "The file holds overlay planes; they are in no picture and no grey value.",
+        "The file contains overlay planes; they are not drawn and not part of the grey values.",
     )
     EXIF_ORIENTATION_IGNORED = (
         "exif_orientation_ignored",
-        "The file asks viewers to turn the picture; coordinates are those of the stored matrix.",
+        "The file requests rotation for display; coordinates refer to the stored matrix.",
     )
     COLOUR_IGNORED = (
         "colour_ignored",
-        "A few pixels of a grey picture are coloured (a marker, or noise); their grey was taken.",
+        "A few pixels of a grey image are coloured (a marker, or noise); their luminance was used.",
     )
     EXTRA_SAMPLES_IGNORED = (
         "extra_samples_ignored",
-        "A TIFF holds more numbers a pixel than its grey or colour; they were left out.",
+        "A TIFF has extra samples per pixel; they were ignored.",
     )
     PIXEL_DATA_DOUBTFUL = (
         "pixel_data_doubtful",
-        "The pixel data do not add up, as if some of them were damaged; look at the picture.",
+        "The pixel data seem to be partly damaged; check the image.",
     )
     BITS_DISAGREE = (
         "bits_disagree",
         (
-            "BitsAllocated, BitsStored, HighBit or PixelRepresentation contradicts the pixel data, "
-            "which were believed; the message names the tag."
+            "BitsAllocated, BitsStored, HighBit or PixelRepresentation contradicts the "
+            "pixel data; the data were followed, and the message names the tag."
         ),
     )
     FRAMES_DISAGREE = (
         "frames_disagree",
         (
-            "NumberOfFrames, Rows or Columns, or the description of a TIFF, contradicts the pixel "
-            "data; the pictures that they hold were read."
+            "NumberOfFrames, Rows or Columns, or a TIFF description, contradicts the "
+            "pixel data; the images in the data were read."
         ),
     )
     PIXELS_LEFT_OVER = (
         "pixels_left_over",
-        "Behind the picture lie pixel data that the header does not describe; they were not read.",
+        "The pixel data contain more than the header describes; the rest was not read.",
     )
     OVERLAY_WITHHELD = (
         "overlay_withheld",
         (
-            "No picture was made, since text that tells who the patient is may be burned into the "
-            "film (`--allow-burned-in` makes one)."
+            "No overlay was written, because identifying text may be burned into the film"
+            " (`--allow-burned-in` writes it)."
         ),
     )
     NOT_ASSESSED = (
         "not_assessed",
-        "No bone could be outlined with confidence, so no candidates were sought.",
+        "The bone mask is not reliable, so the film was not searched.",
     )
-    POLARITY_DOUBTFUL = "polarity_doubtful", "The film looks as if bone were dark in it."
-    NOT_EXPORTED = "not_exported", "A file for another program could not be made or written."
+    POLARITY_DOUBTFUL = "polarity_doubtful", "Bone seems to be dark in the film."
+    NOT_EXPORTED = "not_exported", "An export could not be made or written."
 
 
 class RefusalCode(Code):
@@ -227,9 +230,9 @@ class RefusalCode(Code):
 
     NO_RESULT = (
         "no_result",
-        "The film failed, has no whole result in the folder, or no picture to compare by.",
+        "One film failed, or its result or picture is missing or incomplete.",
     )
-    NO_BONE = "no_bone", "No bone could be outlined with confidence on one of the films."
+    NO_BONE = "no_bone", "The bone mask of one film is not reliable."
     OTHER_BODY_PART = "other_body_part", "The headers name different body parts."
     OTHER_VIEW = "other_view", "The headers name different views."
     OTHER_SIDE = "other_side", "The headers name different sides of the body."
@@ -244,13 +247,13 @@ class State(Code):
     STABLE = "stable", "It changed by less than the uncertainty."
     GROWN = "grown", "It is larger by more than the uncertainty."
     SHRUNK = "shrunk", "It is smaller by more than the uncertainty."
-    NEW = "new", "Nothing like it is at its place on the first film."
-    GONE = "gone", "Nothing like it is at its place on the second film."
-    MERGED = "merged", "Several of the first film are one on the second."
-    SPLIT = "split", "One of the first film is several on the second."
+    NEW = "new", "No matching lesion on the first film."
+    GONE = "gone", "No matching lesion on the second film."
+    MERGED = "merged", "Several lesions on the first film are one on the second."
+    SPLIT = "split", "One lesion on the first film is several on the second."
     NOT_COMPARABLE = (
         "not_comparable",
-        "Its place is not wholly seen on both films, or what is there cannot be told.",
+        "Its place is not fully visible on both films, or cannot be assessed.",
     )
 
 
