@@ -78,14 +78,14 @@ class ToolRecord(Record):
     name: Literal["lesionscan"] = Field(default="lesionscan", description="Name of the program.")
     version: str = Field(description="Version of the program.")
     pipeline: int = Field(
-        description="Number of the program's way from film to candidates; it rises when the same "
-        "film gives other numbers."
+        description="Version number of the detection pipeline; it rises when the same film gives "
+        "different numbers."
     )
     settings_sha256: str = Field(
-        description="SHA-256 (hexadecimal) of the settings of reading and search."
+        description="SHA-256 (hexadecimal) of the reading and search settings."
     )
-    output_sha256: str = Field(description="SHA-256 (hexadecimal) of the settings of the output.")
-    scorer_sha256: str = Field(description="SHA-256 (hexadecimal) of the scorer's file.")
+    output_sha256: str = Field(description="SHA-256 (hexadecimal) of the output settings.")
+    scorer_sha256: str = Field(description="SHA-256 (hexadecimal) of the scorer file.")
 
     def found_alike(self, other: Self) -> bool:
         """Say whether the same film gives the same candidates and numbers with another."""
@@ -101,16 +101,17 @@ class InputRecord(Record):
     """Which file was read."""
 
     file: ResultName = Field(
-        description="Path relative to the scanned folder, POSIX style; the result files stand at "
-        "the same place under the output folder."
+        description="Path relative to the scanned folder, POSIX style; result files have the same"
+        " relative path in the output folder."
     )
     frame: Count = Field(
-        description="Which picture of the file (frame, page), from 1 on. Of a file with several, "
-        "each has results of its own, whose names have '.frame002' and so on behind the file's.",
+        description="Number of the image in the file (frame, page), from 1. If a file has "
+        "several, each has its own results, with '.frame002' and so on after the file"
+        " name.",
     )
-    frames: Count = Field(description="Number of pictures in the file.")
+    frames: Count = Field(description="Number of images in the file.")
     sha256: str | None = Field(
-        description="SHA-256 (hexadecimal) of the file's bytes; null where they cannot be read."
+        description="SHA-256 (hexadecimal) of the file; null if it cannot be read."
     )
 
     @model_validator(mode="after")
@@ -126,25 +127,26 @@ class ImageRecord(Record):
     rows: Count = Field(description="Rows of the stored matrix, in pixels.")
     columns: Count = Field(description="Columns of the stored matrix, in pixels.")
     spacing_mm: tuple[float, float] | None = Field(
-        description="Distance between the centres of neighbouring (rows, columns), in mm; null "
-        "where the file gives none that can be believed."
+        description="Pixel spacing (rows, columns) in mm; null if the file states no plausible "
+        "spacing."
     )
     spacing_source: str | None = Field(
-        description="Where the spacing comes from, e.g. the DICOM keyword; null without spacing."
+        description="Source of the spacing, e.g. the DICOM keyword; null without spacing."
     )
     spacing_plane: Literal["patient", "detector", "film", "undetermined"] | None = Field(
-        description="Plane in which these millimetres hold; at the detector and on film, sizes "
-        "in the patient are smaller by the unknown magnification. Null without spacing."
+        description="Plane to which the millimetres refer. In the detector or film plane, sizes "
+        "are larger than in the patient by the unknown magnification. Null without "
+        "spacing."
     )
     spacing_calibrated: bool | None = Field(
-        description="Whether the file says that the spacing was calibrated for magnification; "
+        description="Whether the file states that the spacing is calibrated for magnification; "
         "null without spacing."
     )
     photometric_interpretation: str | None = Field(
-        description="DICOM PhotometricInterpretation as stored; null where the format has none."
+        description="DICOM PhotometricInterpretation as stored; null for formats without it."
     )
     polarity: Literal["stated", "assumed", "user"] = Field(
-        description="Who says which end of the grey scale is bright: the file, nobody, or the user."
+        description="Source of the polarity: stated in the file, assumed, or given by the user."
     )
 
 
@@ -152,31 +154,30 @@ class ImageRecord(Record):
 class _Place:
     """What stands before a candidate's measurements."""
 
-    id: Annotated[Count, Field(description="1 for the best; also the value in the labels picture.")]
+    id: Annotated[
+        Count, Field(description="1 for the best candidate; also its value in the label image.")
+    ]
     score: Annotated[
         Unit,
         Field(
-            description="0 to 1, the higher the more like a lytic lesion; not a probability of "
-            "disease."
+            description="0 to 1, higher for regions that look more like a lytic lesion; not a "
+            "probability of disease."
         ),
     ]
-    shown: Annotated[
-        bool, Field(description="Whether the score reaches the settings' shown_score.")
-    ]
+    shown: Annotated[bool, Field(description="Whether the score is at least `shown_score`.")]
     centroid_px: Annotated[
         PositionPx, Field(description="Mean (row, column) of its pixels, in pixels.")
     ]
     centroid_mm: Annotated[
         PositionPx | None,
         Field(
-            description="The same in mm from the centre of the top left pixel; null without "
-            "spacing."
+            description="The same in mm from the centre of the first pixel; null without spacing."
         ),
     ]
     bbox_px: Annotated[
         tuple[Whole, Whole, Whole, Whole],
         Field(
-            description="First row, first column, end row, end column, in pixels; ends excluded."
+            description="First row, first column, end row, end column in pixels; ends are exclusive."
         ),
     ]
     contour_px: Annotated[
@@ -191,11 +192,13 @@ class _Place:
 class CandidateRecord(Measurements, _Place):
     """A dark region inside bone that may be a lytic lesion."""
 
-    location: Annotated[Location | None, Field(description="Place on its bone; null outside bone.")]
-    flags: Annotated[tuple[str, ...], Field(description="Doubts about these numbers.")]
+    location: Annotated[
+        Location | None, Field(description="Location on its bone; null outside bone.")
+    ]
+    flags: Annotated[tuple[str, ...], Field(description="Reasons to doubt these measurements.")]
     reasons: Annotated[
         tuple[Reason, ...],
-        Field(description="The terms that made the score, the strongest first."),
+        Field(description="Terms of the score, strongest first."),
     ]
     signs: Annotated[
         tuple[Sign, ...],
@@ -210,33 +213,33 @@ class CandidateRecord(Measurements, _Place):
 class BoneRecord(Record):
     """The bone mask."""
 
-    confidence: Unit = Field(description="0 to 1, how far the bone mask can be believed; no unit.")
+    confidence: Unit = Field(description="Reliability of the bone mask, 0 to 1; no unit.")
     assessed: bool = Field(
-        description="False where that confidence is too low: then there are no candidates, which "
-        "does not mean that there is no lesion."
+        description="False if that confidence is too low: the film was not searched, so the "
+        "absence of candidates says nothing."
     )
 
 
 class PicturesRecord(Record):
     """The files that belong to this result, as they were written."""
 
-    labels_sha256: str = Field(description="SHA-256 (hexadecimal) of the labels picture.")
-    bone_sha256: str = Field(description="SHA-256 (hexadecimal) of the bone picture.")
+    labels_sha256: str = Field(description="SHA-256 (hexadecimal) of the label image.")
+    bone_sha256: str = Field(description="SHA-256 (hexadecimal) of the bone mask.")
     overlay_sha256: str | None = Field(
-        description="SHA-256 (hexadecimal) of the overlay; null where none was made."
+        description="SHA-256 (hexadecimal) of the overlay; null if none was written."
     )
     view_sha256: str | None = Field(
         default=None,
-        description="SHA-256 (hexadecimal) of the film's script of the report page.",
+        description="SHA-256 (hexadecimal) of the film's data script in the report.",
     )
     film_sha256: str | None = Field(
         default=None,
-        description="SHA-256 (hexadecimal) of the film's picture of the report page; null where "
-        "none was made.",
+        description="SHA-256 (hexadecimal) of the film's image in the report; null if none was "
+        "written.",
     )
     thumbnail_sha256: str | None = Field(
         default=None,
-        description="SHA-256 (hexadecimal) of its thumbnail; null where none was made.",
+        description="SHA-256 (hexadecimal) of its thumbnail; null if none was written.",
     )
 
 
@@ -246,29 +249,30 @@ class ResultRecord(Record):
     schema_version: Literal["1.6"] = Field(
         default="1.6", description="Version of this format; a new major number breaks readers."
     )
-    tool: ToolRecord = Field(description="Which program with which settings and scorer.")
-    input: InputRecord = Field(description="Which file.")
-    status: Literal["ok", "failed"] = Field(description="Whether the file could be searched.")
-    error: Notice | None = Field(description="Why it failed; null where status is ok.")
-    warnings: tuple[Notice, ...] = Field(description="What a user should know.")
-    image: ImageRecord | None = Field(description="The picture; null where status is failed.")
+    tool: ToolRecord = Field(description="Program, settings and scorer that made the result.")
+    input: InputRecord = Field(description="The input file.")
+    status: Literal["ok", "failed"] = Field(description="Whether the file was processed.")
+    error: Notice | None = Field(description="Reason of the failure; null if status is ok.")
+    warnings: tuple[Notice, ...] = Field(description="Warnings.")
+    image: ImageRecord | None = Field(description="The image; null if status is failed.")
     acquisition: dict[str, str | int | float | bool] = Field(
-        description="Technical facts from an allow-list of DICOM attributes, by keyword in "
-        "snake_case, in the attribute's own unit; no names, dates, ages, UIDs or free text."
+        description="Technical facts from an allow-list of DICOM attributes, by snake_case "
+        "keyword, in the unit of the attribute; no names, dates, ages, UIDs or free "
+        "text."
     )
     candidates: tuple[CandidateRecord, ...] = Field(
-        max_length=100, description="Every region that was ranked, best first."
+        max_length=100, description="All listed candidates, best first."
     )
-    bone: BoneRecord | None = Field(description="The bone mask; null where status is failed.")
+    bone: BoneRecord | None = Field(description="The bone mask; null if status is failed.")
     pictures: PicturesRecord | None = Field(
-        default=None, description="The pictures beside this file; null where status is failed."
+        default=None, description="The files written with this one; null if status is failed."
     )
     seal_sha256: str = Field(
         default="",
-        description="SHA-256 (hexadecimal) of this file with this value empty; another value says "
+        description="SHA-256 (hexadecimal) of this file with this value empty. A mismatch means "
         "that the file was changed after it was written.",
     )
-    disclaimer: str = Field(default=DISCLAIMER, description="What this result is not.")
+    disclaimer: str = Field(default=DISCLAIMER, description="Disclaimer.")
 
     @property
     def name(self) -> str:
