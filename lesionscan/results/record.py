@@ -177,7 +177,7 @@ class _Place:
     bbox_px: Annotated[
         tuple[Whole, Whole, Whole, Whole],
         Field(
-            description="First row, first column, end row, end column in pixels; ends are exclusive."
+            description="First row, first column, end row, end column in pixels, ends exclusive."
         ),
     ]
     contour_px: Annotated[
