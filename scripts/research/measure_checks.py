@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ from scan_and_judge import truth_films
 from lesionscan import Candidate, Radiograph, find_candidates, read_radiograph
 from lesionscan.evaluation.matching import match_candidates
 from lesionscan.evaluation.truth import TruthFilm
-from lesionscan.radiograph import BoolImage, FloatImage
+from lesionscan.radiograph import BoolImage
 
 CLEAR = 3.0
 """Contrast-to-noise from which on margins are compared."""
@@ -90,7 +91,7 @@ def changed(case: KnownCase) -> Iterator[tuple[Radiograph, BoolImage, float]]:
     low, high = float(pixels.min()), float(pixels.max())
     unit = (pixels - low) / (high - low)
     noise = np.random.default_rng(0).normal(0.0, 0.004, pixels.shape)
-    yield _film((unit**0.9 + noise).astype(np.float32)), lesion, 1.0
+    yield _film(unit**0.9 + noise), lesion, 1.0
     size = (round(SMALLER * cols), round(SMALLER * rows))
     yield (
         _film(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)),
@@ -99,12 +100,13 @@ def changed(case: KnownCase) -> Iterator[tuple[Radiograph, BoolImage, float]]:
     )
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     _, data = cv2.imencode(".jpg", np.rint(255 * unit).astype(np.uint8), quality)
-    stored = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-    yield _film(stored.astype(np.float32)), lesion, 1.0
+    yield _film(np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))), lesion, 1.0
 
 
-def _film(pixels: FloatImage) -> Radiograph:
-    return Radiograph(pixels=np.ascontiguousarray(pixels), valid=np.ones(pixels.shape, np.bool_))
+def _film(pixels: NDArray[Any]) -> Radiograph:
+    return Radiograph(
+        pixels=np.ascontiguousarray(pixels, np.float32), valid=np.ones(pixels.shape, np.bool_)
+    )
 
 
 def measured(cases: Iterable[KnownCase], repeat: int) -> list[Measured]:
@@ -143,11 +145,15 @@ def agreement(lesions: list[Measured]) -> Iterator[str]:
     yield ""
     yield "| number | n | median bias | median absolute error | 90 % within | correlation |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    known = [(case, region) for case, region in hits if region.bone_loss is not None]
+    known = [
+        (case, region.bone_loss, region.bone_loss_error)
+        for case, region in hits
+        if region.bone_loss is not None and region.bone_loss_error is not None
+    ]
     rows = {
-        "bone_loss": [(region.bone_loss, case.bone_loss) for case, region in known],
+        "bone_loss": [(found, case.bone_loss) for case, found, _ in known],
         f"bone_loss, Dice {OUTLINED:g} or more": [
-            (region.bone_loss, case.bone_loss) for case, region in known if id(case) in outlined
+            (found, case.bone_loss) for case, found, _ in known if id(case) in outlined
         ],
         "equivalent diameter (log)": [
             (np.log(region.equivalent_diameter_px), np.log(_diameter(case.lesion)))
@@ -166,17 +172,14 @@ def agreement(lesions: list[Measured]) -> Iterator[str]:
             f"| {name} | {len(pairs)} | {np.median(error):+.3f} | {np.median(np.abs(error)):.3f} | "
             f"{np.quantile(np.abs(error), 0.9):.3f} | {np.corrcoef(found, truth)[0, 1]:.2f} |"
         )
-    within = [
-        abs(region.bone_loss - case.bone_loss) <= 2.0 * region.bone_loss_error
-        for case, region in known
-    ]
+    within = [abs(found - case.bone_loss) <= 2.0 * error for case, found, error in known]
     yield ""
     yield f"bone_loss within two of its standard errors: {np.mean(within):.2f}"
 
 
 def margins(lesions: list[Measured]) -> Iterator[str]:
     """Yield how often the word for the margin is that of the planted margin."""
-    clear = [
+    clear: list[tuple[str, str | None]] = [
         (one.case.margin, one.candidate.region.margin)
         for one in lesions
         if one.candidate is not None and one.case.contrast_to_noise >= CLEAR
