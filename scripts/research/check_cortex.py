@@ -166,8 +166,8 @@ def shares(cases: Sequence[Case]) -> list[str]:
 def main() -> None:
     """Print one line for every phantom and the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=700, help="first seed")
-    parser.add_argument("--count", type=int, default=60, help="number of phantoms")
+    parser.add_argument("--seed", type=int, default=2000, help="first seed")
+    parser.add_argument("--count", type=int, default=120, help="number of phantoms")
     options = parser.parse_args()
     cases = []
     for seed in range(options.seed, options.seed + options.count):
