@@ -180,31 +180,40 @@ def _measure(
         circularity=min(1.0, 4 * np.pi * shape_area / max(shape_perimeter, 1e-9) ** 2),
         eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
-        **around.measured,
-        bone_loss=None if loss is None else loss.share,
-        bone_loss_error=None if loss is None else loss.error,
+        **_against_surroundings(film, around, loss, diameter_px=2.0 * radius),
         lucency=mean_lucency,
         lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
         lucency_contrast=(
             0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
         ),
-        margin_width_px=around.margin.width_px,
         margin_width_mm=mm.margin_width,
-        margin_sharp=around.margin.sharp,
-        margin_rim=around.margin.rim,
-        margin_raggedness=around.ragged,
-        margin=margin_word(
-            around.margin,
-            around.ragged,
-            diameter_px=2.0 * radius,
-            contrast_to_noise=around.measured["contrast_to_noise"],
-            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
-        ),
         lesion_to_bone_width=width_ratio,
         mirels_width_band=mirels_width_band(width_ratio),
         location=location,
         flags=_flags(film, box, mask, around, loss),
     )
+
+
+def _against_surroundings(
+    film: _Film, around: Surroundings, loss: BoneLoss | None, *, diameter_px: float
+) -> dict[str, Any]:
+    """Return what is measured against a region's surroundings, by its names."""
+    return {
+        **around.measured,
+        "bone_loss": None if loss is None else loss.share,
+        "bone_loss_error": None if loss is None else loss.error,
+        "margin_width_px": around.margin.width_px,
+        "margin_sharp": around.margin.sharp,
+        "margin_rim": around.margin.rim,
+        "margin_raggedness": around.ragged,
+        "margin": margin_word(
+            around.margin,
+            around.ragged,
+            diameter_px=diameter_px,
+            contrast_to_noise=around.measured["contrast_to_noise"],
+            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
+        ),
+    }
 
 
 @dataclass(frozen=True, slots=True)
