@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,8 +10,16 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import State
 from lesionscan.comparison.change import Change, Size, change_of, size_of
+from lesionscan.comparison.edges import bear_out
 from lesionscan.comparison.film import ComparedFilm, image_of
-from lesionscan.comparison.geometry import Matrix, inverse, moved, on_first
+from lesionscan.comparison.geometry import (
+    Matrix,
+    chained,
+    inverse,
+    moved,
+    on_first,
+    resizing,
+)
 from lesionscan.comparison.matching import Group
 from lesionscan.comparison.record import NUMBERS, LesionChange
 from lesionscan.comparison.registration import Registration
@@ -35,6 +44,15 @@ class RegisteredPair:
         labels = after.labels.astype(np.float32)
         moved_labels = on_first(labels, self._matrix, (cols, rows), cv2.INTER_NEAREST)
         self.labels_on_first: NDArray[np.uint16] = moved_labels.astype(np.uint16)
+        # both films as the first is displayed
+        size = before.picture.shape[1], before.picture.shape[0]
+        onto = resizing(after.labels.shape, after.picture.shape)
+        from_first = resizing(before.picture.shape, before.labels.shape)
+        there = chained(onto, chained(self._matrix, from_first))
+        self._pictures = (
+            before.picture.astype(np.float32),
+            on_first(after.picture.astype(np.float32), there, size),
+        )
 
     def change(self, number: int, group: Group) -> LesionChange:
         """Return what became of a lesion."""
@@ -46,7 +64,7 @@ class RegisteredPair:
         )
         change = None
         if sizes[0] is not None and sizes[1] is not None:
-            change = change_of(sizes[0], sizes[1], self._fit)
+            change = self._borne_out(change_of(sizes[0], sizes[1], self._fit), found)
         reason = self._doubt(found)
         state = _state(group, change, reason)
         places = self._places(found)
@@ -62,6 +80,21 @@ class RegisteredPair:
             centroid_after_px=places[1],
             **self._numbers(sizes[0], sizes[1], change),
         )
+
+    def _borne_out(self, change: Change, found: Sequence[Sequence[CandidateRecord]]) -> Change:
+        """Return a change; where the films do not bear it out, it is uncertain as a whole."""
+        if change.state is State.STABLE or max(map(len, found)) > 1:
+            return change
+        before = self._films[0]
+        onto = resizing(before.labels.shape, before.picture.shape)
+        maps = onto, chained(onto, inverse(self._matrix))
+        first, second = (
+            moved(matrix, np.array(some[0].contour_px, np.float64))
+            for matrix, some in zip(maps, found, strict=True)
+        )
+        if bear_out(self._pictures, (first, second)):
+            return change
+        return replace(change, outline=max(change.outline, abs(change.ratio)))
 
     def _doubt(self, found: Sequence[Sequence[CandidateRecord]]) -> str | None:
         """Return why a lesion cannot be compared, or None."""

@@ -128,7 +128,10 @@ class LesionChange(Record):
         description="Half of the 95 % interval of the diameter's change, in per cent: outlines and "
         "magnification. A larger change is called one."
     )
-    outline_uncertainty_percent: float | None = Field(description="Its part from the outlines.")
+    outline_uncertainty_percent: float | None = Field(
+        description="Its part from the outlines. Where both films have the same edges at both "
+        "outlines, it is at least their difference."
+    )
     registration_uncertainty_percent: float | None = Field(
         description="Its part from the magnification."
     )

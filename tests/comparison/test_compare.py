@@ -19,10 +19,12 @@ MOVED = similarity(7, 1.1, (20, -30))
 def changed(
     film: ComparedFilm, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 ) -> ComparedFilm:
-    """Return a film whose one candidate has another mask; an empty one takes it away."""
+    """Return a film whose one lesion has another mask; an empty one takes the candidate away."""
     mask = (film.labels > 0).astype(np.uint8)
-    number = int(film.labels.max())
-    return with_labels(film, (change(mask) * np.uint16(number)).astype(np.uint16))
+    number, picture, new = int(film.labels.max()), film.picture.copy(), change(mask)
+    picture[new > 0] = int(picture[mask > 0].mean())
+    film = replace(film, picture=picture)
+    return with_labels(film, (new * np.uint16(number)).astype(np.uint16))
 
 
 def wider(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -84,6 +86,18 @@ def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
     assert grown.area_change_percent == pytest.approx(
         100 * ((1 + (grown.diameter_change_percent or 0) / 100) ** 2 - 1), rel=1e-3
     )
+
+
+def test_another_outline_of_the_same_edges_is_no_growth() -> None:
+    """Where the film has not changed, the difference of two outlines is their uncertainty."""
+    large = replace(
+        changed(moved_film(sample(), MOVED), wider), picture=moved_film(sample(), MOVED).picture
+    )
+    (lesion,) = compare_films(sample(), large).record.lesions
+    assert lesion.state == "stable"
+    change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
+    assert change == pytest.approx(25.0, abs=3.0)
+    assert doubt == pytest.approx(change, abs=0.5)
 
 
 def test_what_is_on_one_film_only_is_new_or_gone() -> None:
