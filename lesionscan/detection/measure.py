@@ -168,7 +168,6 @@ def _measure(
     if shape_perimeter is None:
         square = film.pixel_aspect == 1.0
         shape_perimeter = perimeter_px if square else _perimeter_and_feret(mask, contour, pixel)[0]
-    contrasts: Mapping[str, Any] = around.measured
     return Region(
         label=footprint.label,
         centroid_px=(float(centroid[0]), float(centroid[1])),
@@ -187,40 +186,19 @@ def _measure(
         circularity=min(1.0, 4 * np.pi * shape_area / max(shape_perimeter, 1e-9) ** 2),
         eccentricity=_eccentricity(moments, pixel),
         solidity=min(1.0, area / _hull_area(contour)),
-        **contrasts,
-        bone_loss=None if loss is None else loss.share,
-        bone_loss_error=None if loss is None else loss.error,
+        **_against_surroundings(film, around, loss, diameter_px=2.0 * radius),
         lucency=mean_lucency,
         lucency_peak=cv2.minMaxLoc(lucency, mask.view(np.uint8))[1],
         lucency_contrast=(
             0.0 if around.lucency_around is None else mean_lucency - around.lucency_around
         ),
         margin_width_mm=mm.margin_width,
-        **_margin(film, around, radius),
         lesion_to_bone_width=placed.lesion_to_bone_width,
         mirels_width_band=mirels_width_band(placed.lesion_to_bone_width),
         **_cortex(film, footprint, placed),
         location=placed.location,
         flags=_flags(film, box, mask, around, loss),
     )
-
-
-def _margin(film: _Film, around: Surroundings, radius: float) -> dict[str, Any]:
-    """Return what is measured of a region's margin, but for its width in mm."""
-    margin = around.margin
-    return {
-        "margin_width_px": margin.width_px,
-        "margin_sharp": margin.sharp,
-        "margin_rim": margin.rim,
-        "margin_raggedness": around.ragged,
-        "margin": margin_word(
-            margin,
-            around.ragged,
-            diameter_px=2.0 * radius,
-            contrast_to_noise=around.measured["contrast_to_noise"],
-            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
-        ),
-    }
 
 
 def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> dict[str, Any]:
@@ -245,6 +223,28 @@ def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> floa
         return None
     axis = placed.frame.axis
     return length_px * float(np.hypot(axis[0] * film.pixel_mm[0], axis[1] * film.pixel_mm[1]))
+
+
+def _against_surroundings(
+    film: _Film, around: Surroundings, loss: BoneLoss | None, *, diameter_px: float
+) -> dict[str, Any]:
+    """Return what is measured against a region's surroundings, by its names."""
+    return {
+        **around.measured,
+        "bone_loss": None if loss is None else loss.share,
+        "bone_loss_error": None if loss is None else loss.error,
+        "margin_width_px": around.margin.width_px,
+        "margin_sharp": around.margin.sharp,
+        "margin_rim": around.margin.rim,
+        "margin_raggedness": around.ragged,
+        "margin": margin_word(
+            around.margin,
+            around.ragged,
+            diameter_px=diameter_px,
+            contrast_to_noise=around.measured["contrast_to_noise"],
+            pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),
+        ),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,8 @@ class Take:
         """Return where it puts a pixel of the first take, float64 (2, 3), for (column, row, 1)."""
         middle = ((grid.cols - 1) / 2, (grid.rows - 1) / 2)
         turn = cv2.getRotationMatrix2D(middle, -self.turn_deg, self.magnification)
-        turn[:, 2] += self.shift[0] * grid.cols, self.shift[1] * grid.rows
-        return np.asarray(turn, np.float64)
+        shift = np.array([self.shift[0] * grid.cols, self.shift[1] * grid.rows])
+        return np.hstack([turn[:, :2], turn[:, 2:] + shift[:, None]])
 
 
 def make_phantom(

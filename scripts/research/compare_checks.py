@@ -116,8 +116,7 @@ def phantom_pair(job: Job) -> dict[str, Any]:
         except RefusedPairError as error:
             return told | {"said": f"refused ({error.code})"}
     truth = first.lesions > 0, second.lesions > 0
-    matrix = take.matrix(Grid(*first.stored.shape, first.spacing_mm))
-    told |= _true(first, second, take, matrix)
+    told |= _true(first, second, take)
     fit = comparison.record.registration
     told["magnification_error"] = None if fit is None else fit.magnification / take.magnification
     others = Counter[str]()
@@ -176,11 +175,10 @@ def _lesion(rng: np.random.Generator, part: str, seed: int) -> Lesion | None:
     return None
 
 
-def _true(
-    first: Phantom, second: Phantom, take: Take, matrix: NDArray[np.float64]
-) -> dict[str, Any]:
+def _true(first: Phantom, second: Phantom, take: Take) -> dict[str, Any]:
     """Return the true change of the diameter, and whether both films show all of the lesion."""
     rows, cols = first.stored.shape
+    matrix = take.matrix(Grid(rows, cols, first.spacing_mm))
     there = cv2.invertAffineTransform(matrix)
     whole = []
     for phantom, onto in ((first, matrix), (second, there)):
@@ -204,7 +202,7 @@ def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> b
     """Say whether candidates lie on the planted lesion, half of them or of it."""
     own = np.isin(film.labels, ids) if ids else np.zeros(truth.shape, np.bool_)
     smaller = min(np.count_nonzero(own), np.count_nonzero(truth))
-    return smaller > 0 and np.count_nonzero(own & truth) >= 0.5 * smaller
+    return bool(smaller > 0 and np.count_nonzero(own & truth) >= 0.5 * smaller)
 
 
 def print_phantoms(done: Sequence[dict[str, Any]]) -> None:

@@ -42,8 +42,6 @@ REPEATED = (
 )
 TURN_DEG, SMALLER, JPEG_QUALITY = 2.0, 0.8, 85
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:

@@ -38,7 +38,9 @@ def similarity(
     """Return a map about the middle of the sample; the shift is in its pixels, (column, row)."""
     rows, cols = sample().labels.shape
     matrix = cv2.getRotationMatrix2D(((cols - 1) / 2, (rows - 1) / 2), -turn_deg, magnification)
-    return np.asarray(matrix, np.float64) + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
+    moved = np.array(matrix, np.float64)
+    moved[:, 2] += np.array(shift)
+    return moved
 
 
 def moved_film(film: ComparedFilm, matrix: NDArray[np.float64]) -> ComparedFilm:

@@ -49,7 +49,7 @@ def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
     outcome = done(one)
     assert (outcome.status, outcome.states, outcome.resumed) == ("ok", {"stable": 1}, False)
     record = json.loads(one.paths()["record"].read_bytes())
-    assert record["before"]["name"] == "first.png"
+    assert record["before"]["name"] == "knee_giant_cell.dcm"
     tables = write_tables(OwnFiles(one.out), ["knee", "not done"])
     rows = [list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) for path in tables]
     assert [len(table) for table in rows] == [1, 1]

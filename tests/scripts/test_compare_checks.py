@@ -9,7 +9,12 @@ import pytest
 
 def said(change: str, state: str, **more: object) -> dict[str, Any]:
     """Return what is kept of a pair."""
-    known = {"whole": True, "true_percent": None, "said_percent": None, "others": {}}
+    known: dict[str, Any] = {
+        "whole": True,
+        "true_percent": None,
+        "said_percent": None,
+        "others": {},
+    }
     return {"number": 0, "change": change, "said": state, **known, **more}
 
 

@@ -368,6 +368,11 @@ def test_no_lesion_is_longer_than_its_bone_and_no_vault_balloons() -> None:
                 assert bone.wall is None or not lesion.expansile
 
 
+def _grid(phantom: Phantom) -> Grid:
+    rows, cols = phantom.stored.shape
+    return Grid(rows, cols, phantom.spacing_mm)
+
+
 LESION = replace(HOLE, along=0.5, diameter_mm=16.0)
 
 
@@ -393,7 +398,7 @@ def test_a_take_puts_the_part_where_it_says() -> None:
         make_phantom("femur", 3, lesions=(LESION,), long_side_px=320, take=one)
         for one in (Take(8), take)
     )
-    matrix = take.matrix(Grid(*first.stored.shape, first.spacing_mm))
+    matrix = take.matrix(_grid(first))
     row, column = first.planted[0].centroid_px
     x, y = matrix @ [column, row, 1.0]
     assert second.planted[0].centroid_px == pytest.approx((y, x), abs=1.0)

@@ -120,6 +120,12 @@ def test_half_of_the_bone_goes_in_the_middle() -> None:
     assert planted.pixels[100, 95] == SOFT + BONE
 
 
+def test_bone_loss_is_the_share_of_the_signal_that_went() -> None:
+    """Half of 0.6 + 0.4 of a dome, whose mean is 2/3, is 0.43; the margin takes a little less."""
+    (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
+    assert lesion.bone_loss == pytest.approx(0.42, abs=0.02)
+
+
 def test_truth_is_the_circle_that_was_asked_for() -> None:
     """A lesion 24 px across has pi 12^2 = 452 px of truth within 3 %, about its centre."""
     (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
@@ -426,7 +432,14 @@ def test_wrong_requests_are_refused() -> None:
     labels = nothing.astype(np.uint16)
     with pytest.raises(ValueError, match="lesion 1 has no pixel"):
         measure_in_film(
-            1, PLAIN, film=nothing, removed=nothing, truth=labels, bone=labels > 0, spacing=None
+            1,
+            PLAIN,
+            film=nothing,
+            removed=nothing,
+            bone_signal=nothing.astype(np.float32),
+            truth=labels,
+            bone=labels > 0,
+            spacing=None,
         )
 
 
