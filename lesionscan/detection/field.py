@@ -21,6 +21,10 @@ _CONVEX_ENOUGH = 0.9
 """Least share of its convex hull that a blanked field fills; limbs in air fill 0.2 to 0.8."""
 _STEP = 0.15
 """Least brightness step across a collimator's edge, as a share of the picture's range."""
+_SMALL, _WHITE_OUTSIDE = 0.25, 0.8
+"""A field of less than so much of the picture must have a border as white as that (median): a trunk
+that fills the picture leaves a patch of air with steps to bright anatomy. Of 140 fields of real
+films the smallest is 0.33."""
 _EDGE_SHARE = 0.85
 """Least share of the field's edge that shows such a step; the rest is where bone crosses it."""
 _WHITE = 0.95
@@ -167,6 +171,8 @@ def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
         if not 0.04 < inside.mean() < 0.98 * exposed.mean():
             continue
         hull, corners = _convex_hull(inside)
+        if hull.mean() < _SMALL and np.median(smooth[exposed & ~hull]) < _WHITE_OUTSIDE:
+            continue  # air between body and border, not a field between shadows
         share = _share_with_step(smooth, exposed, corners)
         if share > best_share:
             best, best_share = hull, share

@@ -35,7 +35,8 @@ def test_it_is_the_table_of_candidates(film: Film) -> None:
                 assert float(other[name]) == pytest.approx(value, rel=1e-5)
             else:
                 missing = value is None or value != value
-                said = "" if missing else str(value).lower() if isinstance(value, bool) else str(value)
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                said = "" if missing else text
                 assert other[name] == said
 
 

@@ -128,3 +128,12 @@ def test_a_hull_is_that_of_all_pixels(seed: int) -> None:
     expected = cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8)))[:, 0]
     assert sorted(map(tuple, corners)) == sorted(map(tuple, expected))
     assert filled[mask].all()
+
+
+def test_air_beside_a_trunk_is_no_field() -> None:
+    """A body that fills the picture but for a corner is not the shadow of a collimator."""
+    film = np.full((256, 256), 0.4, np.float32)
+    film[:, 170:190] = 1.0  # spine
+    film[:80, :80] = 0.0
+
+    assert find_field(film, np.ones(film.shape, np.bool_)).exposed.mean() > 0.9
