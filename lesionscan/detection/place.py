@@ -200,9 +200,9 @@ def position_of(across: float, width_ratio: float, on_bone: float) -> Position:
 def place_text(location: Location, width_ratio: float | None, words: FilmWords) -> str:
     """Put a place into one line, e.g. "right femur: end third of a long bone, eccentric, ..."."""
     if location.long_bone is None:
-        parts = ["long axis of the bone not seen"]
+        parts = ["axis of the bone not determined"]
     elif not location.long_bone:
-        parts = ["no long bone"]
+        parts = ["not a long bone"]
     elif location.third is None:
         parts = ["long bone, third not determined"]
     else:

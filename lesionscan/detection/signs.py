@@ -63,26 +63,25 @@ def _said(region: Region) -> Iterator[Sign]:
 
 
 def _network(region: Region) -> tuple[Speaks, str]:
-    percent = f"{100 * region.lucency:.0f} % lucent"
+    mean = f"(mean {region.lucency:.2f})"
     if region.lucency >= 0.5:
         strength = "strongly" if region.lucency >= 0.75 else "clearly"
-        return "for", f"network: {strength} for a lesion, {percent}"
+        return "for", f"network: {strength} suggests a lesion {mean}"
     if region.lucency >= 0.2:
-        return "for", f"network: weakly for a lesion, {percent}"
-    seen = "hardly sees a lesion" if region.lucency >= 0.05 else "sees no lesion"
-    return "against", f"network: {seen}, {percent}"
+        return "for", f"network: weakly suggests a lesion {mean}"
+    sign = "hardly any sign of a lesion" if region.lucency >= 0.05 else "no sign of a lesion"
+    return "against", f"network: {sign} {mean}"
 
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_loss is not None and region.bone_loss >= 0.2:
-        missing = f"{100 * region.bone_loss:.0f} % of its density missing"
-        return "for", f"darker than its bone should be, {missing}"
+        return "for", f"about {100 * region.bone_loss:.0f} % of the bone's density is missing"
     around = (
-        "what surrounds it" if Flag.LITTLE_BONE_AROUND in region.flags else "the bone around it"
+        "its surroundings" if Flag.LITTLE_BONE_AROUND in region.flags else "the surrounding bone"
     )
     if region.contrast_to_noise >= 1.0:
         much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
-        return "for", f"{much} than {around}, {region.contrast_to_noise:.1f} times its noise"
+        return "for", f"{much} than {around} (contrast-to-noise {region.contrast_to_noise:.1f})"
     # the ring of a large or expanded lesion may be thinned itself
     if region.contrast_to_noise >= 0.5 or region.lucency >= 0.5:
         return None
@@ -107,7 +106,7 @@ def _scalloping(region: Region) -> tuple[Speaks, str] | None:
     if region.scalloping_band in (None, "none") or region.cortex_break_px:
         return None
     share = "over half" if region.scalloping_band == "over_half" else "less than half"
-    return "for", f"cortex thinned from inside by {share} of its thickness"
+    return "for", f"cortex thinned from the inside by {share} of its thickness"
 
 
 _MARGINS: Mapping[MarginWord, tuple[Speaks, str]] = {
@@ -126,7 +125,7 @@ def _enclosed(region: Region) -> tuple[Speaks, str] | None:
     if region.enclosure >= 0.9:
         return "for", "brighter bone on all sides"
     if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
-        return "against", f"open on {100 * (1 - region.enclosure):.0f} % of its sides"
+        return "against", f"no brighter bone on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
 
 
@@ -152,7 +151,10 @@ def _border(region: Region) -> tuple[Speaks, str] | None:
 def _outside(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_fraction >= 0.5:
         return None
-    return "against", f"{100 * (1 - region.bone_fraction):.0f} % of it and its ring outside bone"
+    return (
+        "against",
+        f"{100 * (1 - region.bone_fraction):.0f} % of it and its surroundings outside bone",
+    )
 
 
 def _place(region: Region) -> tuple[Speaks, str] | None:
@@ -162,8 +164,8 @@ def _place(region: Region) -> tuple[Speaks, str] | None:
 RULES = (
     Rule(
         "network",
-        "Mean inside of the lucency map: strongly from 0.75, clearly from 0.5, weakly from 0.2 "
-        "for a lesion, below that against one: hardly sees one, none from under 0.05.",
+        "Mean of the lucency map inside. For: strongly from 0.75, clearly from 0.5, weakly from "
+        "0.2. Against: hardly any sign from 0.05, no sign below.",
         _network,
     ),
     Rule("cortex_break", "For: `cortex_break_px` over 0.", _break),

@@ -205,7 +205,7 @@ def test_what_the_file_says_of_the_place() -> None:
         "right knee: long bone, third not determined, central, 42 % of its width"
     )
     assert _words_of(_bar(), 200, words=spine).long_bone is False
-    assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: no long bone")
+    assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: not a long bone")
     assert spine.feet is None  # no limb
     assert FilmWords.of({}) == FilmWords()
 

@@ -71,7 +71,7 @@ def make_findings(film: Film | None = None) -> Findings:
                     Reason("rim", -0.1, -0.5, "no bright rim"),
                 ),
                 signs=(
-                    Sign("network", "for", "network: clearly for a lesion, 70 % lucent"),
+                    Sign("network", "for", "network: clearly suggests a lesion (mean 0.70)"),
                     Sign("enclosure", "for", "brighter bone on all sides"),
                     Sign("border", "against", "beside a marker or metal"),
                     Sign("place", "neither", "place: middle third of a long bone"),

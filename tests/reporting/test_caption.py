@@ -9,7 +9,7 @@ def test_three_signs_are_told_with_their_marks() -> None:
     candidate = make_findings().candidates[0]
 
     assert reasons_of(candidate) == (
-        "+ network: clearly for a lesion, 70 % lucent   + brighter bone on all sides   "
+        "+ network: clearly suggests a lesion (mean 0.70)   + brighter bone on all sides   "
         "- beside a marker or metal"
     )
 

@@ -128,7 +128,7 @@ def test_the_report_says_what_it_is(tmp_path: Path) -> None:
     group = groups(film.report())[1][0].ContentSequence
     assert comments(group) == [
         "Doubts about these numbers: touches_bone_edge.",
-        "for: network: clearly for a lesion, 70 % lucent",
+        "for: network: clearly suggests a lesion (mean 0.70)",
         "for: brighter bone on all sides",
         "against: beside a marker or metal",
         "place: middle third of a long bone",

@@ -166,7 +166,7 @@ def test_every_step_has_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line in words.splitlines()
     said = "   ".join(words.splitlines())
     for number in ("1  (score 0.90)", "2  (score 0.20, not shown)"):
-        assert f"{number}:   + network: clearly for a lesion, 70 % lucent" in said
+        assert f"{number}:   + network: clearly suggests a lesion (mean 0.70)" in said
     assert "- beside a marker or metal" in said
     assert "place: middle third of a long bone" in said
     assert "doubts: touches bone edge" in said

@@ -123,7 +123,7 @@ def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
     """Its first signs, + for a lesion and - against; nothing where none is shown."""
     candidates = make_findings().candidates
     assert reason_words(candidates) == (
-        "1:  + network: clearly for a lesion, 70 % lucent   + brighter bone on all sides   "
+        "1:  + network: clearly suggests a lesion (mean 0.70)   + brighter bone on all sides   "
         "- beside a marker or metal"
     )
     many = tuple(Sign("shape", "against", f"sign {rank}") for rank in range(1, 6))

@@ -54,7 +54,7 @@ def test_the_script_of_a_film_says_what_the_json_says() -> None:
     assert first["measures"]["feret_max_mm"] == written["feret_max_mm"]
     assert "feret_max_px" not in first["measures"]
     assert first["signs"] == [
-        ["for", "network: clearly for a lesion, 70 % lucent"],
+        ["for", "network: clearly suggests a lesion (mean 0.70)"],
         ["for", "brighter bone on all sides"],
         ["against", "beside a marker or metal"],
         ["neither", "place: middle third of a long bone"],
