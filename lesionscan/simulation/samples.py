@@ -77,7 +77,7 @@ SAMPLES: tuple[Sample, ...] = (
     Sample(
         "wrist_expansile", "wrist", 46,
         Film("MONOCHROME1", bits=12, laterality="L", marker="ring", dose=0.8),
-        "The end of the radius blown up to a thin shell with septa, as a giant cell tumour.",
+        "The end of the radius expanded to a thin shell with septa, as a giant cell tumour.",
         (
             Lesion("radius", 0.12, 0.10, 34.0, elongation=1.15, removed=0.5, margin_mm=0.6,
                    wobble=0.07, septa=0.7, shell_mm=0.5, expansile=True),
@@ -111,7 +111,7 @@ SAMPLES: tuple[Sample, ...] = (
         "hip_permeative", "hip", 78,
         Film("MONOCHROME1", bits=12, laterality="L", marker="plain", collimation="shutter",
              border_mm=6.0, tilt_deg=-1.5, dose=0.9),
-        "A moth-eaten, badly outlined lesion of the upper shaft and a smaller one in the ischium, "
+        "A moth-eaten, poorly defined lesion of the upper shaft and a smaller one in the ischium, "
         "as metastases; bowel gas and the obturator foramen are normal.",
         (
             Lesion("femur", 0.47, 0.0, 34.0, elongation=1.7, angle_deg=6.0, removed=0.62,
@@ -129,8 +129,8 @@ SAMPLES: tuple[Sample, ...] = (
     Sample(
         "knee_child_fibula", "knee", 95,
         Film("MONOCHROME1", bits=12, laterality="R", marker="ring", compression=0.45),
-        "A thin-walled balloon of the fibula, as an aneurysmal bone cyst, and a small hole in the "
-        "tibia, among open growth plates.",
+        "A thin-walled expansile lesion of the fibula, as an aneurysmal bone cyst, and a small "
+        "hole in the tibia, among open growth plates.",
         (
             Lesion("fibula", 0.22, 0.0, 16.0, elongation=1.6, removed=0.9, margin_mm=0.5,
                    septa=0.3, shell_mm=0.9, expansile=True),
@@ -145,14 +145,14 @@ SAMPLES: tuple[Sample, ...] = (
 README = """# Sample images
 
 Ten phantom radiographs with known lytic lesions, to try lesionscan on. **They are computed: no
-patient, no X-ray.** Thickness maps of bone and soft tissue were drawn from textbook proportions,
-attenuated (Beer-Lambert), scattered, blurred, made noisy and toned like films.
+patient, no X-ray.** Thickness maps of bone and soft tissue were drawn from textbook proportions
+and exposed like films: attenuation (Beer-Lambert), scatter, blur, noise and a tone curve.
 
 - `images/NAME.dcm`: the radiographs (DICOM; native, RLE, JPEG-LS and JPEG 2000, all lossless)
-- `masks/NAME.lesions.png`: the truth, one number a lesion; `masks/NAME.bone.png`: 255 = bone
-- `index.json`: how each was made, and place, size and contrast of every lesion
+- `masks/NAME.lesions.png`: the truth, one number per lesion; `masks/NAME.bone.png`: 255 = bone
+- `index.json`: how each was made, and the position, size and contrast of every lesion
 
-| image | lesions | what to see |
+| image | lesions | what it shows |
 | --- | --- | --- |
 {rows}
 
