@@ -130,10 +130,11 @@ def test_no_two_pictures_share_a_name(
     datumaro: Any = pytest.importorskip("datumaro", reason="datumaro is not installed")
     place = tmp_path / "set" / "annotations"
     place.mkdir(parents=True)
+    (tmp_path / "set" / "images").mkdir()  # without it datumaro takes the folder for no data set
     shutil.copy(tmp_path / "coco.json", place / "instances_default.json")
     items = datumaro.Dataset.import_from(str(tmp_path / "set"), "coco_instances")
     assert {item.id for item in items} == {name.rpartition(".")[0] for name in expected}
-    assert all(len(item.annotations) == 2 for item in items)
+    assert all(len({one.id for one in item.annotations}) == 2 for item in items)
 
 
 def test_a_run_without_films_gives_files(tmp_path: Path) -> None:
