@@ -17,6 +17,9 @@ from lesionscan.detection.measurements import Flag
 
 Speaks: TypeAlias = Literal["for", "against", "neither"]
 
+_ENCLOSED = 0.9
+"""Share of a region's sides from which on brighter bone is said to be on all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -89,7 +92,7 @@ def _darkness(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _break(region: Region) -> tuple[Speaks, str] | None:
-    if not region.cortex_break_px:
+    if not region.cortex_break_px or region.enclosure >= _ENCLOSED:
         return None
     if region.cortex_break_mm is None:
         return "for", f"cortex broken over {region.cortex_break_px:.0f} px"
@@ -122,7 +125,7 @@ def _margin(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
-    if region.enclosure >= 0.9:
+    if region.enclosure >= _ENCLOSED:
         return "for", "brighter bone on all sides"
     if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
         return "against", f"no brighter bone on {100 * (1 - region.enclosure):.0f} % of its sides"
@@ -168,7 +171,12 @@ RULES = (
         "0.2. Against: hardly any sign from 0.05, no sign below.",
         _network,
     ),
-    Rule("cortex_break", "For: `cortex_break_px` over 0.", _break),
+    Rule(
+        "cortex_break",
+        "For: `cortex_break_px` over 0, and an `enclosure` under 0.9: brighter bone on all sides "
+        "contradicts a break.",
+        _break,
+    ),
     Rule("expansion", "For: `bone_expansion` of 1.1 and more.", _expansion),
     Rule(
         "scalloping",

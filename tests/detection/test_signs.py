@@ -137,3 +137,10 @@ def test_words_can_be_drawn_and_names_are_unique() -> None:
     assert all(sign.text.isascii() for sign in signs_of(_region(bone_expansion=1.5)))
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert all(rule.meaning.endswith(".") for rule in RULES)
+
+
+def test_a_break_is_not_said_of_what_bone_encloses() -> None:
+    """Brighter bone on all sides and a broken cortex contradict each other."""
+    region = _region(cortex_break_px=9.0, enclosure=0.95)
+
+    assert [sign.name for sign in signs_of(region)] == ["network", "enclosure"]
