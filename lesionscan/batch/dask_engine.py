@@ -131,7 +131,7 @@ def _has_keys() -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's own log lines from the user: what went wrong is told in the results."""
+    """Keep Dask's own log lines from the user: the results state what went wrong."""
     # each has a level of its own, from Dask's configuration
     names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
     levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}

@@ -309,7 +309,7 @@ def tally_lines(
     tally
         What became of them.
     settings
-        `shown_score` is told.
+        `shown_score` is printed.
     not_done
         Number of films that a stopped run did not reach.
     skipped

@@ -30,7 +30,7 @@ from lesionscan.results.record import DISCLAIMER, CandidateRecord
 _PANEL_PX = 1000
 """Long side of each of the three panels."""
 _MOST_LINES = 12
-"""Lesions told of below the films; the JSON has all."""
+"""Number of lesions listed below the films; the JSON has all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,7 +37,7 @@ _GAP, _REACH = 0.25, 1.3
 _FARTHEST = 0.2
 """Weight of the farthest bone, of 1 for the nearest."""
 _DEPTHS = 10
-"""Steps of depth under the bone's surface that are told apart."""
+"""Steps of depth under the bone's surface that are distinguished."""
 _LEAST_SAMPLES = 8
 _LEAST_SIGNAL = 0.03
 """Bone that adds less than 8 grey levels of 255 to the soft tissue cannot be divided by."""

@@ -28,7 +28,7 @@ _SIDE = 64
 _ALONG = 2
 """Samples across that one row along the bone takes."""
 _LEAST_WIDTH_PX = 20.0
-"""A narrower bone has a cortex of two or three pixels, of which no share can be told."""
+"""A narrower bone has a cortex of two or three pixels, of which no share can be measured."""
 _BESIDE, _GAP = 0.7, 0.12
 """Length beside the region that is compared, and the gap to it, in widths of the bone."""
 _LEAST_ROWS = 8
@@ -57,11 +57,11 @@ _DEEP = 28
 """Samples inwards in which the cortex is sought."""
 _CLEAR_CORTEX = 0.12
 """Least fall from cortex to marrow, as a share of the rise from soft tissue to cortex, by which
-the inner border of the cortex can be told."""
+the inner border of the cortex can be found."""
 _NO_CORTEX = 0.4
 """Share of the cortex's rise over soft tissue below which a place has none."""
 _NOTHING_TAKEN = 0.2
-"""Scalloping below this cannot be told from the cortex's own unevenness."""
+"""Scalloping below this is within the cortex's own unevenness."""
 _SHORTEST_BREAK = 0.08
 """Shortest gap in the cortex that is called a break, in widths of the bone."""
 
@@ -74,7 +74,7 @@ class Cortex:
     ----------
     scalloping
         Share of the cortex's thickness that is gone from inside where it is thinnest, 0 to 1; None
-        where the cortex cannot be told from what it encloses, or is broken through.
+        where the cortex cannot be distinguished from what it encloses, or is broken through.
     break_px
         Length along the bone over which there is no cortex, in stored pixels; 0 for none.
     expansion

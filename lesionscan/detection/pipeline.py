@@ -328,7 +328,7 @@ _FEWEST_REGIONS = 50
 """At least so many regions are measured and scored where they are found, so that the best of a
 shorter list are the best of these."""
 _LEAST_RADIUS_PX = 1.5
-"""Smaller spots on the working grid cannot be told from noise."""
+"""Smaller spots on the working grid are indistinguishable from noise."""
 _POLARITY_DOUBTFUL = notice(
     NoticeCode.POLARITY_DOUBTFUL,
     "the film looks as if bone were dark in it; look at it (lesionscan inspect --picture), "

@@ -88,7 +88,7 @@ class Location:
             description="Whether it lies near a joint or growth plate: within the bone's greatest "
             "width of its end (square of Heim: Müller et al., The comprehensive classification of "
             "fractures of long bones, 1990), or where the bone flares to 1.5 times its shaft; null "
-            "where neither can be told."
+            "where neither can be determined."
         ),
     ] = None
     position: Annotated[

@@ -1,7 +1,7 @@
 """Is bone bright? The network is surer of what is bone where it is.
 
 One tag in the file, or an assumption, decides which end of the grey scale is bone, and a film that
-is the wrong way round gives nonsense that looks like results. So a doubt is told; nothing is
+is the wrong way round gives nonsense that looks like results. So a doubt is reported; nothing is
 turned, since the file may be right.
 """
 

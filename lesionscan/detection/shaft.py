@@ -159,7 +159,7 @@ class Shaft:
         Returns
         -------
         bool or None
-            None where the film ends before that can be told.
+            None where the film ends before that can be determined.
         """
         length = len(self.widths)
         if length < 8:

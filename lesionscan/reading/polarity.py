@@ -43,7 +43,7 @@ class Course:
 
     @property
     def step(self) -> str:
-        """What is told of it."""
+        """The notices about it."""
         way = "falls, so that low values become high" if self.falls else "rises"
         return f"{self.tag} {'on the whole ' if self.mixed else ''}{way}"
 

@@ -18,7 +18,7 @@ NARROWEST_PX = 480
 """A strip narrower than this cannot hold its words; narrow films get black margins."""
 
 _MOST_SIGNS = 3
-"""Signs told of a candidate under its film; the JSON and the page have all."""
+"""Signs listed per candidate under its film; the JSON and the page have all."""
 MARKS: Mapping[Speaks, str] = {"for": "+", "against": "-", "neither": ""}
 
 _PLANES = {

@@ -45,9 +45,9 @@ _BROADEST = 1.7
 _LETTER_PX = 13
 """Height of a capital: a panel of 1900 px is read on a screen of 1300 too."""
 _REASONED = 3
-"""Candidates whose reasons are told: the best."""
+"""Number of candidates whose signs are listed, best first."""
 _SIGNS = 12
-"""Signs told of each: all."""
+"""Signs listed per candidate: all."""
 _NOT_SEARCHED = "not searched: no bone was outlined with confidence"
 
 
@@ -121,26 +121,26 @@ def _film_tile(grid: _Grid, findings: Findings, viewed: Picture | None) -> Pictu
 
 
 def _field_tile(film: Picture, left_out: BoolImage) -> Picture:
-    told = "blue: left out (collimator, markers, metal)" if left_out.any() else "nothing left out"
+    line = "blue: left out (collimator, markers, metal)" if left_out.any() else "nothing left out"
     picture = tinted(film, left_out, LEFT_OUT, 0.5)
-    return _tile(picture, "2  Exposed field, contrast adjusted", told)
+    return _tile(picture, "2  Exposed field, contrast adjusted", line)
 
 
 def _bone_tile(grid: _Grid, steps: Steps, film: Picture) -> Picture:
     bone = grid.mask(steps.bone.mask)
     picture = tinted(film, bone, BLUE, 0.15)
     _outline(picture, bone, BLUE)
-    told = f"blue: bone; confidence {steps.bone.confidence:.2f}"
+    line = f"blue: bone; confidence {steps.bone.confidence:.2f}"
     if not steps.assessed:
-        told += ", too little to search"
-    return _tile(picture, "3  Bone", told)
+        line += ", too little to search"
+    return _tile(picture, "3  Bone", line)
 
 
 def _network_tile(grid: _Grid, steps: Steps, film: Picture) -> Picture:
     lucency = grid.map(steps.maps.lucency)[..., None]
     picture = ((1 - lucency) * 0.6 * film + lucency * np.array(AMBER)).astype(np.uint8)
-    told = f"amber: looks lucent; highest {float(steps.maps.lucency.max()):.2f}"
-    return _tile(picture, "4  What the network sees", told)
+    line = f"amber: looks lucent; highest {float(steps.maps.lucency.max()):.2f}"
+    return _tile(picture, "4  What the network sees", line)
 
 
 def _regions_tile(grid: _Grid, steps: Steps, film: Picture) -> Picture:
@@ -156,8 +156,8 @@ def _regions_tile(grid: _Grid, steps: Steps, film: Picture) -> Picture:
         colour = AMBER if number <= steps.seen else BLUE
         cv2.polylines(picture, lines, isClosed=True, color=colour, thickness=1)
     others = int(steps.labels.max()) - steps.seen
-    told = f"amber: the network's ({steps.seen}); blue: other dark spots ({others})"
-    return _tile(picture, "5  Dark regions in bone", told)
+    line = f"amber: the network's ({steps.seen}); blue: other dark spots ({others})"
+    return _tile(picture, "5  Dark regions in bone", line)
 
 
 def _candidates_tile(findings: Findings, film: Picture) -> Picture:
@@ -169,15 +169,15 @@ def _candidates_tile(findings: Findings, film: Picture) -> Picture:
     rows, columns = findings.radiograph.shape
     scale = (picture.shape[0] / rows, picture.shape[1] / columns)
     shown = [candidate for candidate in findings.candidates if candidate.shown]
-    told = f"amber: shown, with number and score (from {findings.settings.shown_score:.2f} on)"
+    line = f"amber: shown, with number and score (from {findings.settings.shown_score:.2f} on)"
     scores = [f"{one.id}: {one.score:.2f}" for one in shown]
     draw_candidates(picture, [one.region.contour_px for one in shown], scale, scores)
     if not shown:
         best = findings.candidates[:_REASONED]
-        told = f"none reaches {findings.settings.shown_score:.2f}; grey: the best below it"
+        line = f"none reaches {findings.settings.shown_score:.2f}; grey: the best below it"
         texts = [f"{one.id}: {one.score:.2f}, not shown" for one in best]
         draw_candidates(picture, [one.region.contour_px for one in best], scale, texts, INK)
-    return _tile(picture, title, told)
+    return _tile(picture, title, line)
 
 
 def _outline(picture: Picture, mask: BoolImage, colour: tuple[int, int, int]) -> None:
@@ -186,10 +186,10 @@ def _outline(picture: Picture, mask: BoolImage, colour: tuple[int, int, int]) ->
     cv2.drawContours(picture, contours, -1, colour, 1, cv2.LINE_AA)
 
 
-def _tile(picture: Picture, title: str, told: str) -> Picture:
+def _tile(picture: Picture, title: str, line: str) -> Picture:
     missing = max(0, _NARROWEST_PX - picture.shape[1])
     sides = (missing // 2, missing - missing // 2)
-    return titled(np.pad(picture, ((0, 0), sides, (0, 0))), [title, told], _LETTER_PX)
+    return titled(np.pad(picture, ((0, 0), sides, (0, 0))), [title, line], _LETTER_PX)
 
 
 def _arranged(tiles: Sequence[Picture]) -> Picture:

@@ -116,10 +116,10 @@ def _field(radiograph: Radiograph, film: NormalisedFilm) -> Iterator[Fact]:
 
 
 def _facts(radiograph: Radiograph) -> Iterator[Fact]:
-    told = {"bits_stored", "transfer_syntax", "windows", "window_center", "window_width"}
-    told |= {"voi_lut_function", "voi_lut_entries", "voi_lut_bits"}
+    shown = {"bits_stored", "transfer_syntax", "windows", "window_center", "window_width"}
+    shown |= {"voi_lut_function", "voi_lut_entries", "voi_lut_bits"}
     for name, value in sorted(radiograph.acquisition.items()):
-        if name not in told:
+        if name not in shown:
             yield name.replace("_", " "), str(value)
 
 

@@ -69,5 +69,5 @@ def open_log(path: Path) -> Iterator[EventLog]:
     try:
         yield EventLog(stream, path)
     finally:
-        with suppress(OSError):  # every line was flushed; what could not be was told then
+        with suppress(OSError):  # every line was flushed; failures were reported then
             stream.close()

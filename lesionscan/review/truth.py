@@ -254,7 +254,7 @@ def _sha256(path: Path) -> str:
 def _ending_by_content(path: Path) -> str:
     """Return the ending for a film whose name has none that a truth folder knows."""
     head = b""
-    with suppress(OSError), open_ordinary(path) as stream:  # told when it is hashed
+    with suppress(OSError), open_ordinary(path) as stream:  # reported when it is hashed
         head = stream.read(4)
     for magic, ending in ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg")):
         if head.startswith(magic):

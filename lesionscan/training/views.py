@@ -19,7 +19,7 @@ _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PL
 _CLOSE = 1.15
 """From this zoom on a view is a window of the film, and not the film."""
 _SPECK_PX = 9
-"""A lesion of fewer pixels in a view is not asked for: it cannot be told from noise."""
+"""A lesion of fewer pixels in a view is not a target: it is indistinguishable from noise."""
 _NEAR_BONE = 9
 """Width, in pixels, of the neighbourhood about which the outline of one bone says something."""
 

@@ -2,8 +2,8 @@
 
 Grey values of a film are close to a logarithm, so bone adds to what the soft tissue gives. The
 level of the soft tissue is carried across the bone from beside it; what the bone adds is the
-picture minus that level. Grain of the film is told from trabeculae by measuring it where there is
-no bone.
+picture minus that level. Grain of the film is distinguished from trabeculae by measuring it where
+there is no bone.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from lesionscan.simulation.planting.film_bones import without_pinholes
 _BLOCKS_ACROSS = 10
 """Blocks over the half width of the widest bone on which the level is computed: it is smooth."""
 _ROUNDS = 4
-"""Rounds in which the soft tissue beside the bone is told from other bones; it settles in 3."""
+"""Rounds that separate the soft tissue beside the bone from other bones; it settles in 3."""
 _RELAXATIONS = 300
 """Steps of Laplace relaxation over 20 blocks: what is left to settle is under a grey value."""
 _SCATTER = 1.4826
