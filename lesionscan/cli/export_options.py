@@ -41,7 +41,7 @@ def chosen_exports(export: Sequence[str] | None) -> "frozenset[Export]":
     return frozenset(map(Export, names))
 
 
-def refuse_of_films(exports: "frozenset[Export]") -> None:
+def refuse_per_film_exports(exports: "frozenset[Export]") -> None:
     """Refuse what is made with each film's results, where there is no film at hand."""
     from lesionscan.batch.exports import OF_FILMS
 

@@ -8,7 +8,7 @@ import typer
 from lesionscan.cli.export_options import (
     ExportOption,
     chosen_exports,
-    refuse_of_films,
+    refuse_per_film_exports,
 )
 from lesionscan.cli.extras import require_for
 from lesionscan.cli.scan import print_end, tally_lines
@@ -38,7 +38,7 @@ def merge(
             raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
         into = outs[0]
     exports = chosen_exports(export)
-    refuse_of_films(exports)
+    refuse_per_film_exports(exports)
     with stoppable("stopped; merge again"):
         try:
             checked_parts(outs, into)

@@ -61,7 +61,7 @@ class Field:
         """Exposed and not covered: bool (rows, cols)."""
         return self.exposed & ~self.opaque
 
-    def taking_in(self, bone: BoolImage) -> "Field":
+    def extended_by(self, bone: BoolImage) -> "Field":
         """Return the field with what looks like bone beyond it: that was exposed as well.
 
         White anatomy that runs off the picture passes for a collimator's shadow, and only who knows

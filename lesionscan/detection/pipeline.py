@@ -218,7 +218,7 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     )
 
     # bone
-    field = field.taking_in((maps.bone >= BONE_FROM) & film.valid)
+    field = field.extended_by((maps.bone >= BONE_FROM) & film.valid)
     bone = find_bone(maps.bone, small, field.usable)
     assessed = bone.confidence >= s.least_bone_confidence
 

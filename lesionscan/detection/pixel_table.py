@@ -117,7 +117,7 @@ def means_of(
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def quantile_of_known(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def row_nanquantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """Return a quantile of each row's finite values, (rows,); NaN of a row without any."""
     ordered = np.sort(values, axis=1)  # NaN comes last
     at = np.maximum(np.isfinite(values).sum(axis=1) - 1, 0) * share

@@ -19,7 +19,7 @@ from lesionscan.detection.pixel_table import (
     Pixels,
     Places,
     means_of,
-    quantile_of_known,
+    row_nanquantile,
 )
 from lesionscan.radiograph import BoolImage, FloatImage
 
@@ -152,8 +152,8 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
     return {
         "contrast": contrast,
         "contrast_to_noise": contrast / noise,
-        "weakest_side_contrast": quantile_of_known(steps, _WEAK_SHARE),
-        "weakest_edge_step": np.nan_to_num(quantile_of_known(edge_steps, _WEAK_SHARE)),
+        "weakest_side_contrast": row_nanquantile(steps, _WEAK_SHARE),
+        "weakest_edge_step": np.nan_to_num(row_nanquantile(edge_steps, _WEAK_SHARE)),
         "rim_contrast": np.nan_to_num(
             _in_bone_where_enough(rim, in_bone).mean(pixels.film) - around
         ),

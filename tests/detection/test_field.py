@@ -111,7 +111,7 @@ def test_bone_beyond_the_field_is_taken_in_but_no_sliver_of_it() -> None:
     bone[60:100, 20:120] = True
     bone[150:190, 78:120] = True
 
-    field = Field(exposed=exposed, opaque=np.zeros_like(exposed)).taking_in(bone)
+    field = Field(exposed=exposed, opaque=np.zeros_like(exposed)).extended_by(bone)
 
     assert field.exposed[65:95, 25:].all()
     assert not field.exposed[150:190, :80].any()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lesionscan.detection.pixel_table import Groups, quantile_of_known
+from lesionscan.detection.pixel_table import Groups, row_nanquantile
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -29,4 +29,4 @@ def test_rows_have_the_quantiles_of_their_known_values(seed: int) -> None:
         np.quantile(row[np.isfinite(row)], 0.2) if np.isfinite(row).any() else np.nan
         for row in values
     ]
-    assert quantile_of_known(values, 0.2) == pytest.approx(expected, nan_ok=True)
+    assert row_nanquantile(values, 0.2) == pytest.approx(expected, nan_ok=True)
