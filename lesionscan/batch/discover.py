@@ -53,7 +53,7 @@ class InputError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class InputFile:
     """One input file; small, since there may be a hundred thousand.
 
     Attributes
@@ -90,7 +90,7 @@ class Discovery:
         Names of folders that could not be listed.
     """
 
-    films: tuple[Film, ...]
+    films: tuple[InputFile, ...]
     skipped: int
     unlistable: tuple[str, ...]
 
@@ -319,7 +319,7 @@ def _once(found: Iterable[_Found]) -> Iterator[_Found]:
             yield film
 
 
-def _name(found: Sequence[_Found]) -> tuple[Film, ...]:
+def _name(found: Sequence[_Found]) -> tuple[InputFile, ...]:
     while True:
         names = Counter(film.name() for film in found)
         clashing = [
@@ -335,7 +335,7 @@ def _name(found: Sequence[_Found]) -> tuple[Film, ...]:
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise InputError(f"two inputs share the name {twice[0]}; scan them one after the other")
-    return tuple(Film(film.root.path, film.place, film.name()) for film in found)
+    return tuple(InputFile(film.root.path, film.place, film.name()) for film in found)
 
 
 def _is_reserved(name: str, names: Mapping[str, int]) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lesionscan.batch.account import DoneFilms, RunRecord, Tally
-from lesionscan.batch.discover import Film
+from lesionscan.batch.discover import InputFile
 from lesionscan.batch.exports import Export
 from lesionscan.batch.run_files import SHARD_NAME, files_of_run, names_of_run
 from lesionscan.batch.summaries import write_summaries
@@ -84,7 +84,7 @@ def shard_path(out: Path, shard: Shard) -> Path:
 
 
 def write_shard(
-    out: Path, shard: Shard, films: Sequence[Film], done: DoneFilms, run: RunRecord
+    out: Path, shard: Shard, films: Sequence[InputFile], done: DoneFilms, run: RunRecord
 ) -> Path:
     """Write what a part has done, and return where.
 

@@ -15,7 +15,7 @@ from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.exports import Export, expected_exports
 from lesionscan.batch.outcome import outcome_of
 from lesionscan.batch.run_files import RUN_NAME, TABLES, files_of_run, names_of_run
-from lesionscan.reporting.coco import CocoPaths, Film, write_coco
+from lesionscan.reporting.coco import CocoPaths, LabelledResult, write_coco
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page
 from lesionscan.reporting.tables import candidate_rows, image_row
 from lesionscan.results.atomic import OutputError
@@ -122,7 +122,7 @@ def _write_tables(
     return tally
 
 
-def _with_labels(out: Path, results: Iterable[ResultRecord]) -> Iterator[Film]:
+def _with_labels(out: Path, results: Iterable[ResultRecord]) -> Iterator[LabelledResult]:
     for result in results:
         paths = ResultPaths.of(out, result.name)
         yield result, read_labels(paths.labels) if result.status == "ok" else None

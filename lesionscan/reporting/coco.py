@@ -25,7 +25,7 @@ from lesionscan.results.labels import Box, Labels, candidate_boxes
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.record import DISCLAIMER, ResultRecord
 
-Film: TypeAlias = tuple[ResultRecord, Labels | None]
+LabelledResult: TypeAlias = tuple[ResultRecord, Labels | None]
 """A film's result and its label image; None for a film that failed."""
 
 CATEGORY = {"id": 1, "name": "lytic lesion candidate"}
@@ -64,7 +64,7 @@ class _Items:
         self.count += 1
 
 
-def write_coco(own: OwnFiles, films: Iterable[Film]) -> CocoPaths:
+def write_coco(own: OwnFiles, films: Iterable[LabelledResult]) -> CocoPaths:
     """Write all listed candidates of a run as a COCO dataset and as COCO detections.
 
     Parameters
