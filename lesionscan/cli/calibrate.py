@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionscan.cli.evaluate import GroupsOption, with_bar
+from lesionscan.cli.evaluate import GroupsOption, ResamplesOption, SeedOption, with_bar
 from lesionscan.cli.scan import listed_films
 from lesionscan.cli.terminal import RefusedError, note, one_line, say, stoppable
 
@@ -47,13 +47,8 @@ def calibrate(
         ),
     ] = None,
     groups: GroupsOption = None,
-    resamples: Annotated[
-        int,
-        typer.Option("--resamples", min=0, max=20_000, help="Number of bootstrap resamples."),
-    ] = 2000,
-    seed: Annotated[
-        int, typer.Option("--seed", "-s", min=0, help="Random seed of the bootstrap.")
-    ] = 0,
+    resamples: ResamplesOption = 2000,
+    seed: SeedOption = 0,
 ) -> None:
     """Choose shown_score for a given rate of false positives per film, from films without lesions.
 

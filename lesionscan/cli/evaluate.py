@@ -23,6 +23,12 @@ GroupsOption = Annotated[
         "--groups", help="films.csv of `lesionscan exams`: the bootstrap resamples its patients."
     ),
 ]
+ResamplesOption = Annotated[
+    int, typer.Option("--resamples", min=0, max=20_000, help="Number of bootstrap resamples.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", "-s", min=0, help="Random seed of the bootstrap.")
+]
 _FAMILIES = {
     "lesion_to_bone_width": "lesion / bone width",
     "contrast_to_noise": "contrast-to-noise",
@@ -57,13 +63,8 @@ def evaluate(
         ),
     ] = None,
     groups: GroupsOption = None,
-    resamples: Annotated[
-        int,
-        typer.Option("--resamples", min=0, max=20_000, help="Number of bootstrap resamples."),
-    ] = 2000,
-    seed: Annotated[
-        int, typer.Option("--seed", "-s", min=0, help="Random seed of the bootstrap.")
-    ] = 0,
+    resamples: ResamplesOption = 2000,
+    seed: SeedOption = 0,
 ) -> None:
     """Compare results with known lesions: FROC, image AUC, outlines, confidence intervals."""
     from rich.console import Console
