@@ -4,16 +4,22 @@ Coordinates are as in the films' own results: (row, column) in the stored matrix
 named. The same two films and settings give the same bytes.
 """
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from lesionscan.codes import State
-from lesionscan.files import check_values
 from lesionscan.radiograph import Notice
-from lesionscan.results.record import DISCLAIMER, Count, PositionPx, Record, Unit
+from lesionscan.results.record import (
+    DISCLAIMER,
+    Count,
+    PositionPx,
+    Record,
+    Unit,
+    parsed_as,
+    schema_of,
+)
 
 SCHEMA_VERSION = "1.0"
 SCHEMA_PATH = Path(__file__).with_name("comparison.schema.json")
@@ -188,18 +194,9 @@ def parse_comparison(data: bytes) -> ComparisonRecord | None:
     data
         The file's bytes.
     """
-    try:
-        check_values(data)
-        return ComparisonRecord.model_validate_json(data, strict=True)
-    except ValueError:
-        return None
+    return parsed_as(ComparisonRecord, data)
 
 
 def schema_json() -> bytes:
     """Return the JSON Schema (2020-12) of a comparison, as it is shipped."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:lesionscan:comparison:{SCHEMA_VERSION}",
-        **ComparisonRecord.model_json_schema(mode="serialization"),
-    }
-    return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    return schema_of(ComparisonRecord, f"urn:lesionscan:comparison:{SCHEMA_VERSION}")

@@ -101,11 +101,10 @@ def films_of_run(
         found.append(one)
         # pictures of one file are of one patient
         group = f"film {file}" if group_by_file is None else group_of([file], group_by_file)
-        part = result.acquisition.get("body_part_examined")
         films.append(
             CalibrationFilm(
                 scores=_decided(one, known[name] if known else KnownLesions(), group),
-                body_part=_word(part),
+                body_part=result.text("body_part_examined"),
                 assessed=one.assessed,
             )
         )

@@ -9,7 +9,7 @@ input and settings give the same bytes: no clock, no absolute path.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -70,6 +70,9 @@ class Record(BaseModel):
     """What all records share: frozen, no unknown key, no NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 class ToolRecord(Record):
@@ -342,22 +345,40 @@ def parse_record(data: bytes) -> ResultRecord | None:
     ResultRecord or None
         None where they do not fit it, or are no JSON.
     """
-    try:
-        check_values(data)
-        record = ResultRecord.model_validate_json(data, strict=True)
-    except ValueError:
-        return None
-    if record.status == "ok" and record.pictures is None:
+    record = parsed_as(ResultRecord, data)
+    if record is None or (record.status == "ok" and record.pictures is None):
         return None  # as a record is before its pictures are made
     return record
 
 
+def parsed_as(kind: type[RecordT], data: bytes) -> RecordT | None:
+    """Read the bytes of a JSON file back as a kind of record; None where they do not fit it."""
+    try:
+        check_values(data)
+        return kind.model_validate_json(data, strict=True)
+    except ValueError:
+        return None
+
+
 def schema_json() -> bytes:
     """Return the JSON Schema (2020-12) of the per-image result, as it is shipped."""
+    return schema_of(ResultRecord, f"urn:lesionscan:result:{SCHEMA_VERSION}")
+
+
+def schema_of(kind: type[Record], identifier: str) -> bytes:
+    """Return the JSON Schema (2020-12) of a kind of record, as UTF-8.
+
+    Parameters
+    ----------
+    kind
+        The record.
+    identifier
+        The schema's `$id`.
+    """
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:lesionscan:result:{SCHEMA_VERSION}",
-        **ResultRecord.model_json_schema(mode="serialization"),
+        "$id": identifier,
+        **kind.model_json_schema(mode="serialization"),
     }
     return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
 
