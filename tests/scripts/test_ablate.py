@@ -128,13 +128,13 @@ def test_looking_once_leaves_the_mirror_image_out() -> None:
     film: FloatImage = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
     once = ablate.looking_once(scorer).network
 
-    straight = once.look(film, LONG_SIDE_PX).lucency
-    mirrored = once.look(np.ascontiguousarray(film[:, ::-1]), LONG_SIDE_PX).lucency[:, ::-1]
+    straight = once.run(film, LONG_SIDE_PX).lucency
+    mirrored = once.run(np.ascontiguousarray(film[:, ::-1]), LONG_SIDE_PX).lucency[:, ::-1]
 
     assert isinstance(scorer.network, Network)
     assert np.abs(straight - mirrored).max() > 0.1
     assert 0.5 * (straight + mirrored) == pytest.approx(
-        scorer.network.look(film, LONG_SIDE_PX).lucency, abs=1e-6
+        scorer.network.run(film, LONG_SIDE_PX).lucency, abs=1e-6
     )
 
 
