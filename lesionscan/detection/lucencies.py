@@ -54,7 +54,7 @@ _MIN_RADIUS_PX = 2.0
 
 
 def find_lucencies(
-    lucency: FloatImage, image: FloatImage, usable: BoolImage, *, most: int
+    lucency: FloatImage, image: FloatImage, usable: BoolImage, *, max_regions: int
 ) -> tuple[LabelImage, BoolImage]:
     """Find and outline the peaks of a lucency map.
 
@@ -66,7 +66,7 @@ def find_lucencies(
         float32 (rows, cols) in [0, 1], bone bright.
     usable
         bool (rows, cols); where regions may lie.
-    most
+    max_regions
         Largest number of regions returned.
 
     Returns
@@ -102,7 +102,7 @@ def find_lucencies(
         if level < 1.0:
             box, mask = _region_of_peak(smooth, row, col, level, scratch)
             slopes[box] |= mask
-        if label == most:
+        if label == max_regions:
             break
     refined = _refined(labels, image, lucency, usable)
     return refined, slopes & (refined == 0)

@@ -220,8 +220,8 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
     # the regions of the lucency map, then other dark regions in bone
     search = bone.search if assessed else np.zeros_like(bone.search)
     allowed = field.usable if assessed else search
-    most = max(s.max_candidates, _MIN_REGIONS)
-    lucencies, slopes = find_lucencies(maps.lucency, small, allowed, most=most)
+    max_regions = max(s.max_candidates, _MIN_REGIONS)
+    lucencies, slopes = find_lucencies(maps.lucency, small, allowed, max_regions=max_regions)
     inner = fill_outside(small, search)
     radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
     radii = np.unique(np.maximum(radii, _MIN_RADIUS_PX))
@@ -232,7 +232,7 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
         search & ~slopes,
         found=lucencies,
         radii_px=radii,
-        most=most,
+        max_regions=max_regions,
     )
     return Steps(
         film=film,
@@ -266,7 +266,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
     )
 
     candidates = score_regions(
-        regions, scorer=scorer, shown_score=s.shown_score, most=s.max_candidates
+        regions, scorer=scorer, shown_score=s.shown_score, max_candidates=s.max_candidates
     )
     return Findings(
         radiograph=radiograph,

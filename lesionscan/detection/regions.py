@@ -82,7 +82,7 @@ def find_dark_regions(
     *,
     found: LabelImage,
     radii_px: NDArray[np.float64],
-    most: int,
+    max_regions: int,
 ) -> LabelImage:
     """Find and outline further dark regions.
 
@@ -101,7 +101,7 @@ def find_dark_regions(
         their pixels.
     radii_px
         float64 (n,), blob radii, in pixels.
-    most
+    max_regions
         Largest number of regions returned, those in `found` included.
 
     Returns
@@ -114,14 +114,14 @@ def find_dark_regions(
     if not search.any():
         return labels
     label = int(found.max())
-    areas = np.bincount(labels.ravel(), minlength=most + 1)
+    areas = np.bincount(labels.ravel(), minlength=max_regions + 1)
     scales = [_rays(image, inner, lucency, search, float(radius)) for radius in radii_px]
     outlines = _outlines([rays for rays in scales if rays is not None])
     for box, mask in filled(outlines, image.shape):
-        if label >= most:
+        if label >= max_regions:
             break
         mask &= search[box]
-        covered = np.bincount(labels[box][mask], minlength=most + 1)
+        covered = np.bincount(labels[box][mask], minlength=max_regions + 1)
         area = covered.sum()
         covered[0] = 0
         if area < _SMALLEST_AREA_PX or covered.sum() > _OVERLAP * area:

@@ -58,7 +58,7 @@ class Candidate:
 
 
 def score_regions(
-    regions: tuple[Region, ...], *, scorer: Scorer, shown_score: float, most: int
+    regions: tuple[Region, ...], *, scorer: Scorer, shown_score: float, max_candidates: int
 ) -> tuple[Candidate, ...]:
     """Score regions and number them, best first.
 
@@ -73,7 +73,7 @@ def score_regions(
         Provides the offset and the terms with their effects.
     shown_score
         Candidates with at least this score are shown.
-    most
+    max_candidates
         Largest number of candidates returned.
     """
     with_reasons = [(region, _reasons(region, scorer)) for region in regions]
@@ -89,7 +89,7 @@ def score_regions(
             reasons=reasons,
             signs=signs_of(region),
         )
-        for number, (score, region, reasons) in enumerate(scored[:most], start=1)
+        for number, (score, region, reasons) in enumerate(scored[:max_candidates], start=1)
     )
 
 

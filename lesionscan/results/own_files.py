@@ -30,7 +30,7 @@ from lesionscan.results.atomic import (
 )
 
 _LIST_NAME = ".lesionscan-written-{}.jsonl"
-_MAX_BYTES, _LONGEST_LINE = 1 << 28, 1 << 16
+_MAX_BYTES, _MAX_LINE_BYTES = 1 << 28, 1 << 16
 """Larger lists are ignored; a million films take a fifth."""
 _APPEND = (
     os.O_WRONLY
@@ -237,7 +237,7 @@ def _lines(out: Path, *, containing: bytes) -> Iterator[bytes]:
             if path.is_symlink():
                 continue
             with open_ordinary(path, max_bytes=_MAX_BYTES) as stream:
-                while line := stream.readline(_LONGEST_LINE):
+                while line := stream.readline(_MAX_LINE_BYTES):
                     if containing in line:
                         yield line.strip()
         except OSError:

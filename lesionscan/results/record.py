@@ -32,12 +32,12 @@ SCHEMA_VERSION = "1.6"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
-MOST = 2**31 - 1
+MAX_INT = 2**31 - 1
 """Largest integer in a record, the limit of tables and other programs."""
 
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Whole: TypeAlias = Annotated[int, Field(ge=-MOST, le=MOST)]
-Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
+Whole: TypeAlias = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_INT)]
 PositionPx: TypeAlias = tuple[float, float]
 Pixel: TypeAlias = tuple[Whole, Whole]
 

@@ -18,7 +18,7 @@ from lesionscan.settings import Settings
 _NEEDED_COLUMNS = {"candidates.csv": {"file", "frame", "id"}}
 _NEEDED_ANYWHERE = {"file", "frame"}
 _FRAME = re.compile(r"[0-9]{1,9}")
-_LONGEST_LINE = 1 << 20
+_MAX_LINE_BYTES = 1 << 20
 _MAX_ROWS = 5_000_000
 
 Picture: TypeAlias = tuple[str, int]
@@ -85,7 +85,7 @@ def csv_rows(path: Path) -> Iterator[Row]:
     ValueError
         If it is not UTF-8 or not CSV, or has too many rows.
     """
-    lines = bounded_lines(path, max_line_bytes=_LONGEST_LINE)
+    lines = bounded_lines(path, max_line_bytes=_MAX_LINE_BYTES)
     # spreadsheet programs put a byte order mark before the first line
     rows = csv.reader(
         line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(lines)

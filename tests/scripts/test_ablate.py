@@ -152,10 +152,10 @@ def test_the_stand_ins_take_everything_and_add_nothing() -> None:
     assert (bone.mask == valid).all()
     assert (bone.search == valid).all()
     assert bone.confidence == 1.0
-    labels, slopes = ablate.no_lucencies(image, image, valid, most=9)
+    labels, slopes = ablate.no_lucencies(image, image, valid, max_regions=9)
     assert not labels.any()
     assert not slopes.any()
-    assert ablate.no_dark_regions(image, image, found=known, most=9) is known
+    assert ablate.no_dark_regions(image, image, found=known, max_regions=9) is known
 
 
 def test_a_folder_gives_a_table_and_the_same_numbers_as_json(

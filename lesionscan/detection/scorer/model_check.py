@@ -12,7 +12,7 @@ from typing import Final
 
 from lesionscan.detection.scorer.onnx_file import Graph, Node, OnnxError, read_onnx
 from lesionscan.detection.scorer.operators import (
-    MOST_KNOWN,
+    MAX_KNOWN,
     RULES,
     Inferred,
     Shape,
@@ -23,13 +23,13 @@ from lesionscan.detection.scorer.operators import (
 
 INPUT, OUTPUT = "image", "maps"
 
-MOST_BYTES: Final = 768 << 20
+MAX_BYTES: Final = 768 << 20
 """Tensors in memory at the same time; the shipped network needs 43 MB."""
-MOST_CONSTANT_BYTES: Final = 256 << 20
+MAX_CONSTANT_BYTES: Final = 256 << 20
 """Stored tensors and tensors computed from them alone; the shipped network has 16 MB."""
-MOST_OPERATIONS: Final = 100_000_000_000
+MAX_OPERATIONS: Final = 100_000_000_000
 """Multiplications and output elements for the largest input; the shipped network needs 2.6e9."""
-MOST_PROBE_OPERATIONS: Final = 10_000_000_000
+MAX_PROBE_OPERATIONS: Final = 10_000_000_000
 """The same for the small inputs on which a network is tried on loading; there, 4e8."""
 _PROBE_PIXELS = 1 << 15
 
@@ -79,9 +79,9 @@ def _output_shape(graph: Graph, shape: Shape) -> Shape:
             constants += value.bytes
         else:
             live += value.bytes
-        if live > MOST_BYTES or constants > MOST_CONSTANT_BYTES:
+        if live > MAX_BYTES or constants > MAX_CONSTANT_BYTES:
             raise OnnxError(f"needs too much memory ({node.operator})")
-        if operations > (MOST_PROBE_OPERATIONS if small else MOST_OPERATIONS):
+        if operations > (MAX_PROBE_OPERATIONS if small else MAX_OPERATIONS):
             raise OnnxError(f"needs too many operations ({node.operator})")
         live -= sum(
             values[used].bytes
@@ -112,7 +112,7 @@ def _step(node: Node, values: Mapping[str, Value]) -> tuple[str, Inferred, Value
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError) as error:
         raise OnnxError(f"has an inconsistent {node.operator}") from error
     constant = all(value is None or value.constant for value in inputs)
-    known = inferred.known if constant and math.prod(inferred.shape) <= MOST_KNOWN else None
+    known = inferred.known if constant and math.prod(inferred.shape) <= MAX_KNOWN else None
     element_bytes = (
         required(inputs, 0).element_bytes if inferred.element is None else inferred.element.itemsize
     )

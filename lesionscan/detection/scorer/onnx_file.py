@@ -28,14 +28,14 @@ ELEMENT_TYPES: Final[Mapping[int, ElementType]] = {
 
 _OPSETS = range(13, 18)
 """Versions of the operators that `operators` implements; training writes 13."""
-_MOST_NODES, _MOST_TENSORS = 4_000, 4_000
+_MAX_NODES, _MAX_TENSORS = 4_000, 4_000
 """The shipped network has 624 nodes and 292 tensors."""
-_MOST_DIMENSIONS = 8
-_MOST_NAMES, _MOST_ATTRIBUTES = 64, 16
+_MAX_DIMENSIONS = 8
+_MAX_NAMES, _MAX_ATTRIBUTES = 64, 16
 """Inputs or outputs of one node (a concatenation has many), and its attributes."""
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
-_MOST_VARINT_BYTES = 10
+_MAX_VARINT_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +127,26 @@ _MODEL = {
 }  # fmt: skip
 _OPSET = {1: _Field("domain", "bytes"), 2: _Field("version", "int")}
 _GRAPH = {
-    1: _Field("node", "bytes", _MOST_NODES), 2: _Field("name", "bytes"),
-    5: _Field("initializer", "bytes", _MOST_TENSORS), 10: _Field("doc_string", "bytes"),
+    1: _Field("node", "bytes", _MAX_NODES), 2: _Field("name", "bytes"),
+    5: _Field("initializer", "bytes", _MAX_TENSORS), 10: _Field("doc_string", "bytes"),
     11: _Field("input", "bytes"), 12: _Field("output", "bytes"),
 }  # fmt: skip
 _VALUE_INFO = {1: _Field("name", "bytes"), 2: _Field("type", "bytes")}
 _NODE = {
-    1: _Field("input", "bytes", _MOST_NAMES), 2: _Field("output", "bytes", _MOST_NAMES),
+    1: _Field("input", "bytes", _MAX_NAMES), 2: _Field("output", "bytes", _MAX_NAMES),
     3: _Field("name", "bytes"), 4: _Field("op_type", "bytes"),
-    5: _Field("attribute", "bytes", _MOST_ATTRIBUTES), 6: _Field("doc_string", "bytes"),
+    5: _Field("attribute", "bytes", _MAX_ATTRIBUTES), 6: _Field("doc_string", "bytes"),
     7: _Field("domain", "bytes"),
 }  # fmt: skip
 _ATTRIBUTE = {
     1: _Field("name", "bytes"), 2: _Field("f", "float"), 3: _Field("i", "int"),
     4: _Field("s", "bytes"), 5: _Field("t", "bytes"),
-    8: _Field("ints", "int", 2 * _MOST_DIMENSIONS), 20: _Field("type", "int"),
+    8: _Field("ints", "int", 2 * _MAX_DIMENSIONS), 20: _Field("type", "int"),
 }  # fmt: skip
 _ATTRIBUTE_VALUES = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints"}
 """AttributeProto.AttributeType, and the field that holds the value; subgraphs (5) are refused."""
 _TENSOR = {
-    1: _Field("dims", "int", _MOST_DIMENSIONS), 2: _Field("data_type", "int"),
+    1: _Field("dims", "int", _MAX_DIMENSIONS), 2: _Field("data_type", "int"),
     8: _Field("name", "bytes"), 9: _Field("raw_data", "bytes"),
 }  # fmt: skip
 
@@ -352,7 +352,7 @@ def _packed(data: memoryview, at_most: int) -> list[int | float | memoryview]:
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
     """Return an integer of variable length, at most 64 bits, and the position after it."""
     value = 0
-    for count, byte in enumerate(data[place : place + _MOST_VARINT_BYTES]):
+    for count, byte in enumerate(data[place : place + _MAX_VARINT_BYTES]):
         value |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
             if value >> 64:

@@ -20,9 +20,9 @@ from lesionscan.detection.scorer.onnx_file import (
     Tensor,
 )
 
-MOST_KNOWN = 64
+MAX_KNOWN = 64
 """Most elements of a tensor whose values are tracked; shapes and paddings have at most sixteen."""
-_MOST_SCALE = 64.0
+_MAX_SCALE = 64.0
 
 Shape: TypeAlias = tuple[int, ...]
 _Known: TypeAlias = NDArray[np.generic] | None
@@ -74,7 +74,7 @@ Attributes: TypeAlias = Mapping[str, Attribute]
 
 def stored(tensor: Tensor) -> Value:
     """Return the value of a stored tensor."""
-    few = math.prod(tensor.shape) <= MOST_KNOWN
+    few = math.prod(tensor.shape) <= MAX_KNOWN
     known = tensor.array() if few else None
     return Value(tensor.shape, known, constant=True, element_bytes=tensor.type.itemsize)
 
@@ -143,7 +143,7 @@ def _constant_of_shape(inputs: Inputs, attributes: Attributes) -> Inferred:
     tensor = attributes["value"]
     if not isinstance(tensor, Tensor) or tensor.shape != (1,) or min(shape, default=0) < 0:
         raise ValueError("the value is not a scalar, or the shape is invalid")
-    few = math.prod(shape) <= MOST_KNOWN
+    few = math.prod(shape) <= MAX_KNOWN
     known = np.full(shape, tensor.array()[0]) if few else None
     return Inferred(shape, known, element=tensor.type)
 
@@ -263,7 +263,7 @@ def _resize(inputs: Inputs, attributes: Attributes) -> Inferred:
         raise ValueError("the scales are invalid")
     # float32, as the operator computes it
     factors = scales.astype(np.float32)
-    if not ((factors > 0) & (factors <= _MOST_SCALE)).all():
+    if not ((factors > 0) & (factors <= _MAX_SCALE)).all():
         raise ValueError("a scale is too large or not positive")
     return _not_empty([int(size) for size in np.floor(np.array(value.shape, np.float32) * factors)])
 

@@ -31,10 +31,10 @@ FORMAT: Final = 2
 NETWORK_NAME, CARD_NAME = "network.onnx", "scorer.json"
 
 _SHIPPED = Path(__file__).with_name("lesionscan.scorer")
-_MOST_NETWORK_BYTES, _MOST_CARD_BYTES = 64_000_000, 1_000_000
-_MOST_FILE_BYTES = _MOST_NETWORK_BYTES + _MOST_CARD_BYTES
+_MAX_NETWORK_BYTES, _MAX_CARD_BYTES = 64_000_000, 1_000_000
+_MAX_FILE_BYTES = _MAX_NETWORK_BYTES + _MAX_CARD_BYTES
 """Larger members are refused before they are unpacked; the shipped network has 5 MB."""
-_ZIP_ENTRY, _MOST_ENTRIES = b"PK\1\2", 100
+_ZIP_ENTRY, _MAX_ENTRIES = b"PK\1\2", 100
 """Signature of an entry in a zip archive's directory (APPNOTE 4.3.12), and the most allowed;
 weights may contain it by chance."""
 _REMEDY = "make it with lesionscan train"
@@ -189,7 +189,7 @@ class Scorer:
         """
         source = f"scorer file {path}"
         try:
-            data = read_bounded(path, max_bytes=_MOST_FILE_BYTES)
+            data = read_bounded(path, max_bytes=_MAX_FILE_BYTES)
         except OSError as error:
             raise ScorerError(
                 f"{source} cannot be read ({error.strerror}); check the path"
@@ -212,7 +212,7 @@ class Scorer:
         ScorerError
             If they are not a scorer for this version.
         """
-        if data.count(_ZIP_ENTRY) > _MOST_ENTRIES:  # opening the archive reads all entries
+        if data.count(_ZIP_ENTRY) > _MAX_ENTRIES:  # opening the archive reads all entries
             raise ScorerError(f"{source} contains more files than a scorer; {_REMEDY}")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -305,7 +305,7 @@ def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _most_bytes(name: str) -> int:
-    return _MOST_CARD_BYTES if name == CARD_NAME else _MOST_NETWORK_BYTES
+    return _MAX_CARD_BYTES if name == CARD_NAME else _MAX_NETWORK_BYTES
 
 
 def _card(text: bytes, source: str) -> ScorerCard:

@@ -137,10 +137,10 @@ def test_files_that_are_too_large_are_refused_unread(
     """The file by its size on disk, a member by its stated size, before it is unpacked."""
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
-    monkeypatch.setattr(scorer_file, "_MOST_FILE_BYTES", 10)
+    monkeypatch.setattr(scorer_file, "_MAX_FILE_BYTES", 10)
     with pytest.raises(ScorerError, match=r"cannot be read \(larger than 1e-05 MB\)"):
         Scorer.from_file(path)
-    monkeypatch.setattr(scorer_file, "_MOST_NETWORK_BYTES", 100)
+    monkeypatch.setattr(scorer_file, "_MAX_NETWORK_BYTES", 100)
     with pytest.raises(ScorerError, match=r"network\.onnx is larger than 0.0001 MB"):
         Scorer.from_bytes(WHOLE)
 
