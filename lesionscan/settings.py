@@ -67,7 +67,7 @@ class ReadingSettings(_Part):
     polarity: Polarity = Field(
         default="auto",
         description="Whether bone is bright or dark as displayed; auto follows the file, and "
-        "assumes bright bone where the file does not say.",
+        "assumes bright bone if the file does not state it.",
     )
     spacing_mm: Distance | tuple[Distance, Distance] | None = Field(
         default=None,
