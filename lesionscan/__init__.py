@@ -1,9 +1,9 @@
-"""lesionscan: finds, places, measures and shows candidate lytic lesions in bone radiographs.
+"""Find and measure candidate lytic lesions in bone radiographs.
 
 Research use only; not a diagnosis.
 
-The public names stand in `__init__.pyi`. They are loaded when they are first used, so that
-`lesionscan --help`, which needs none of them, does not wait for the numerical libraries.
+The public names are declared in `__init__.pyi` and imported on first use, so that
+`lesionscan --help` does not wait for the numerical libraries.
 """
 
 from lazy_loader import attach_stub

@@ -1,7 +1,7 @@
-"""Every code that results can hold, once, with its meaning: failures and warnings.
+"""Codes of failures, warnings and comparisons in the results, with their meanings.
 
-Messages never repeat text or paths found in a file, since those may identify a patient; numbers
-and the standard's own terms are all that may be quoted.
+Messages never repeat text or paths found in a file, since those may identify a patient; only
+numbers and terms of the DICOM standard may be quoted.
 """
 
 from enum import StrEnum
@@ -11,13 +11,12 @@ from lesionscan.radiograph import Notice
 
 
 class Code(StrEnum):
-    """A stable name for programs, with its meaning for people."""
+    """A stable name, with a sentence that explains it."""
 
     meaning: str
-    """One sentence for people."""
 
     def __new__(cls, code: str, meaning: str) -> Self:
-        """Make a member of its code and its meaning."""
+        """Create a member whose value is the code."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -25,7 +24,7 @@ class Code(StrEnum):
 
 
 class ErrorCode(Code):
-    """Why a file failed; those up to `UNSUPPORTED_TRANSFER_SYNTAX` are the reader's."""
+    """Why a file failed; codes up to `UNSUPPORTED_TRANSFER_SYNTAX` come from the reader."""
 
     MISSING_FILE = "missing_file", "No file at this path."
     PERMISSION_DENIED = "permission_denied", "The user has no permission to read the file."
@@ -97,7 +96,7 @@ class ErrorCode(Code):
 
 
 class NoticeCode(Code):
-    """What a user should know about a picture and its results."""
+    """Warnings about a film and its results."""
 
     NO_SPACING = (
         "no_spacing",
@@ -242,7 +241,7 @@ class RefusalCode(Code):
 
 
 class State(Code):
-    """What became of a lesion from one film to the next."""
+    """Change of a lesion from the first film to the second."""
 
     STABLE = "stable", "It changed by less than the uncertainty."
     GROWN = "grown", "It is larger by more than the uncertainty."
@@ -258,5 +257,5 @@ class State(Code):
 
 
 def notice(code: NoticeCode | ErrorCode | RefusalCode, message: str) -> Notice:
-    """Return a notice with a plain-string code, as it goes into the results."""
+    """Return a notice whose code is a plain string, as the results hold it."""
     return Notice(code=code.value, message=message)

@@ -1,8 +1,4 @@
-"""The records that every reader produces and every step takes.
-
-A :class:`Radiograph` is one picture whose grey values mean the same whatever file it came from:
-after the modality transform, bone bright, not clipped by any display window.
-"""
+"""The film in memory: pixels, spacing and acquisition, independent of the file format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -21,11 +17,11 @@ Plane: TypeAlias = Literal["patient", "detector", "film", "undetermined"]
 Array = TypeVar("Array", bound=NDArray[np.generic])
 
 MAX_SPACING_MM = 10.0
-"""A radiograph whose pixels are wider than this is not a radiograph; the tag is wrong."""
+"""No radiograph has wider pixels; a larger value is an error in the file."""
 
 
 def read_only(array: Array) -> Array:
-    """Return a view of `array` that cannot be written to (records are frozen, arrays included)."""
+    """Return a read-only view, for the arrays of frozen records."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -33,10 +29,7 @@ def read_only(array: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a user should know about one picture: a stable code and one clear sentence.
-
-    `message` never repeats text found in the file, since that may identify a patient.
-    """
+    """A warning about one film."""
 
     code: Annotated[str, Field(description="Stable name, for programs.")]
     message: Annotated[
@@ -46,24 +39,24 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """Distance between pixel centres, and what that distance means.
+    """Distance between pixel centres, and the plane in which it was measured.
 
     Attributes
     ----------
     row_mm, column_mm
         Distance between the centres of neighbouring rows and of neighbouring columns, in mm.
     source
-        Where the numbers come from: a DICOM keyword ("ImagerPixelSpacing"), "TIFF" or "user".
+        Origin of the values: a DICOM keyword ("ImagerPixelSpacing"), "TIFF" or "user".
     plane
-        Where a millimetre is a millimetre (PS3.3 10.7.1): in the patient (calibrated or
-        corrected for magnification), at the detector, on the scanned film, or not stated.
+        Plane in which the spacing holds (PS3.3 10.7.1): in the patient (calibrated or corrected
+        for magnification), at the detector, on the scanned film, or not stated.
     calibrated
-        Whether the file says that the spacing was calibrated for magnification.
+        Whether the file states that the spacing was calibrated for magnification.
 
     Raises
     ------
     ValueError
-        When a distance is not a positive, finite, plausible number.
+        If a distance is not positive and finite, or exceeds `MAX_SPACING_MM`.
     """
 
     row_mm: float
@@ -85,38 +78,37 @@ class Spacing:
 class Radiograph:
     """One radiograph, ready for analysis.
 
+    Grey values are independent of the file format: after the modality transform, bone bright, not
+    clipped by a display window.
+
     Attributes
     ----------
     pixels
-        float32 (rows, cols), finite, after the modality transform, bone bright, not clipped by a
-        window; rows and columns are those of the stored matrix (never flipped or turned).
+        float32 (rows, cols), finite; in the stored matrix, never flipped or rotated.
     valid
-        bool (rows, cols); False where the file says that there is no image data (padding, shutter).
+        bool (rows, cols); False where the file declares no image data (padding, shutter).
     spacing
-        Pixel spacing, or None where the file does not give one that can be believed.
+        Pixel spacing, or None without a plausible one.
     pixel_aspect
-        Height of a pixel over its width (distance of rows over distance of columns): that of the
-        spacing, or what the file says of it where there is none.
+        Height of a pixel / its width: that of the spacing, or as the file states it without one.
     photometric_interpretation
-        As stored, e.g. "MONOCHROME1"; None for a file format that does not say.
+        As stored, e.g. "MONOCHROME1"; None if the file format does not state it.
     polarity
-        Who says which end of the scale is bright: the file ("stated"), the user, or nobody
-        ("assumed").
+        Origin of the polarity: the file ("stated"), the user, or neither ("assumed").
     polarity_steps
-        What was read and decided about bright and dark, one clause each, in the order in which a
-        viewer goes.
+        How the polarity was determined: one clause per step, in the order of the display pipeline.
     acquisition
-        Facts from an allow-list, keyed by the DICOM keyword in snake_case ("body_part_examined").
+        Values of an allow-list of tags, by DICOM keyword in snake_case ("body_part_examined").
     notices
-        What a user should know about how the file was read.
+        Warnings of the reader.
     frame, frames
-        Which of how many pictures in its file, from 1 on.
+        Number of this image in its file, from 1 on, and the number of images in the file.
 
     Raises
     ------
     ValueError
-        When the arrays are not two-dimensional, differ in shape, are empty or are not finite, or
-        the aspect is no ratio.
+        If the arrays are not two-dimensional, differ in shape, are empty or are not finite, or the
+        aspect is not positive and finite.
     """
 
     pixels: FloatImage
@@ -154,7 +146,7 @@ class Radiograph:
         object.__setattr__(self, "acquisition", MappingProxyType(dict(self.acquisition)))
 
     def __reduce__(self) -> tuple[type["Radiograph"], tuple[object, ...]]:
-        """Return how to rebuild it in another process: a read-only mapping cannot be sent."""
+        """Support pickling, which a read-only mapping does not."""
         values = (getattr(self, one.name) for one in fields(self))
         return Radiograph, tuple(
             dict(value) if isinstance(value, MappingProxyType) else value for value in values

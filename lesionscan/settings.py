@@ -1,8 +1,8 @@
-"""Every number a user may tune, once, with its unit, range and reason.
+"""Settings: every number that a user may tune, with its unit, range and reason.
 
-Steps take the few numbers they need as required keyword-only arguments, so a default exists only
-here. Lengths are fractions of the picture's long side where no unit is named: radiographs come
-from 256 to 4000 pixels and mostly without a usable spacing.
+Defaults are defined only here: functions take the numbers they need as required keyword-only
+arguments. Lengths without a unit are shares of the film's long side, because films have 256 to
+4000 pixels and mostly no usable spacing.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from lesionscan.files import as_utf8, read_bounded
 Polarity: TypeAlias = Literal["auto", "bone-bright", "bone-dark"]
 Search: TypeAlias = Literal["full", "quick"]
 Distance: TypeAlias = Annotated[float, Field(ge=0.005, le=10.0, allow_inf_nan=False)]
-"""Of pixels, in mm: dental sensors reach 0.02, and no radiograph is coarser than 10."""
+"""Pixel spacing in mm: 0.02 on dental sensors, and no radiograph is coarser than 10."""
 
 _QUICK_LONG_SIDE_PX = 400
-_MOST_FILE_BYTES = 20_000
-"""Of a settings file; dotted keys of hostile ones cost the square of their length."""
+_MAX_FILE_BYTES = 20_000
+"""Parsing dotted keys takes time that grows with the square of their length."""
 
 
 class SettingsError(ValueError):
-    """A settings file that cannot be used; the message names the file, the entry and the remedy."""
+    """Invalid settings file; the message names the file, the entry and the remedy."""
 
 
 class _Part(BaseModel):
@@ -35,7 +35,7 @@ class _Part(BaseModel):
 
 
 class Limits(_Part):
-    """Which files are read at all; what is found in those that are read does not depend on them."""
+    """Limits on the files that are read; they do not change results."""
 
     max_megapixels: float = Field(
         default=50.0,
@@ -50,7 +50,7 @@ class Limits(_Part):
         gt=0,
         le=1_000_000,
         description="Largest file, in million bytes; 50 uncompressed images of 18 megapixels have"
-        " 1,800. Larger files are refused before they are read or hashed.",
+        " 1,800. Larger files are refused before they are read.",
     )
     max_frames: int = Field(
         default=50,
@@ -62,12 +62,12 @@ class Limits(_Part):
 
 
 class ReadingSettings(_Part):
-    """How a file becomes a film."""
+    """Settings of the reader."""
 
     polarity: Polarity = Field(
         default="auto",
         description="Whether bone is bright or dark as displayed; auto follows the file, and "
-        "assumes bright bone where the file does not say.",
+        "assumes bright bone if the file does not state it.",
     )
     spacing_mm: Distance | tuple[Distance, Distance] | None = Field(
         default=None,
@@ -82,7 +82,7 @@ class ReadingSettings(_Part):
 
 
 class SearchSettings(_Part):
-    """How a film is searched."""
+    """Settings of the search."""
 
     search: Search = Field(
         default="full",
@@ -146,7 +146,7 @@ class SearchSettings(_Part):
 
 
 class OutputSettings(_Part):
-    """What is made of what was found; no film is searched again for it."""
+    """Settings of the output; changing them needs no new search."""
 
     shown_score: float = Field(
         default=0.5,
@@ -176,16 +176,16 @@ class OutputSettings(_Part):
 
 
 class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
-    """All tunables of one scan.
+    """All settings of a scan.
 
     Raises
     ------
     pydantic.ValidationError
-        When a value is out of its range or a name is unknown.
+        If a value is out of range or a name is unknown.
     """
 
     @model_validator(mode="after")
-    def _ranges_run_upwards(self) -> Self:
+    def _check_radii(self) -> Self:
         if self.smallest_radius >= self.largest_radius:
             raise ValueError(
                 f"smallest_radius must be less than largest_radius, got {self.smallest_radius} "
@@ -195,7 +195,7 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
 
     @property
     def grid_long_side_px(self) -> int:
-        """Long side of the search grid in pixels, at most; smaller images are not enlarged."""
+        """Largest long side of the search grid, in pixels; smaller films are not enlarged."""
         if self.search == "quick":
             return min(self.working_long_side_px, _QUICK_LONG_SIDE_PX)
         return self.working_long_side_px
@@ -207,10 +207,10 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
         Raises
         ------
         SettingsError
-            When the file cannot be read, is not TOML, or holds an unknown name or a bad value.
+            If the file cannot be read, is not TOML, or holds an unknown name or invalid value.
         """
         try:
-            entries = tomllib.loads(_text(read_bounded(path, max_bytes=_MOST_FILE_BYTES)))
+            entries = tomllib.loads(_text(read_bounded(path, max_bytes=_MAX_FILE_BYTES)))
         except OSError as error:
             raise SettingsError(
                 f"settings file {path} cannot be read ({error.strerror}); check the path"
@@ -229,29 +229,29 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
         try:
             return cls(**entries)
         except ValidationError as error:
-            raise SettingsError(f"settings file {path}: {_in_words(error.errors()[0])}") from error
+            raise SettingsError(f"settings file {path}: {_explain(error.errors()[0])}") from error
 
     def to_toml(self) -> str:
-        """Return the lines of a TOML file from which `from_file` reads the same settings.
+        """Return TOML lines from which `from_file` reads the same settings.
 
-        `shown_score` stands first; of the others, those that are not the defaults.
+        They hold `shown_score`, then every other setting that differs from its default.
         """
-        standard = type(self)()
-        given = self.model_dump(mode="json")
-        names = ["shown_score", *(name for name in given if name != "shown_score")]
+        default = type(self)()
+        values = self.model_dump(mode="json")
+        names = ["shown_score", *(name for name in values if name != "shown_score")]
         # JSON and TOML write these values alike; there is no null, as None is always the default
         return "".join(
-            f"{name} = {json.dumps(given[name])}\n"
+            f"{name} = {json.dumps(values[name])}\n"
             for name in names
-            if name == "shown_score" or getattr(self, name) != getattr(standard, name)
+            if name == "shown_score" or getattr(self, name) != getattr(default, name)
         )
 
     def sha256(self) -> str:
-        """Return the hash of what changes the numbers: reading and search (hexadecimal SHA-256)."""
+        """Return the SHA-256 of the settings of reading and search, hexadecimal."""
         return self._hash_of(ReadingSettings, SearchSettings)
 
     def output_sha256(self) -> str:
-        """Return the hash of what changes how they are shown (hexadecimal SHA-256)."""
+        """Return the SHA-256 of the settings of the output, hexadecimal."""
         return self._hash_of(OutputSettings)
 
     def _hash_of(self, *parts: type[_Part]) -> str:
@@ -261,17 +261,17 @@ class Settings(OutputSettings, SearchSettings, ReadingSettings, Limits):
 
 
 def _text(data: bytes) -> str:
-    """Decode UTF-8, or what a byte order mark says."""
+    """Decode UTF-8, or the encoding of a byte order mark."""
     text = as_utf8(data).decode("utf-8")
-    if "\0" in text:  # as in UTF-16 without a mark
+    if "\0" in text:  # UTF-16 without a byte order mark
         raise UnicodeError("a null character")
     return text
 
 
-def _in_words(error: ErrorDetails) -> str:
-    """Say what is wrong with one entry, and what would be right."""
+def _explain(error: ErrorDetails) -> str:
+    """Return a message about one invalid entry."""
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"there is no setting {name}; known are {', '.join(sorted(Settings.model_fields))}"
+        return f"unknown setting {name}; known are {', '.join(sorted(Settings.model_fields))}"
     reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{name} {reason}, got {error['input']!r}" if name else reason

@@ -29,7 +29,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nonsense = 1", "there is no setting nonsense; known are allow_burned_in"),
+        ("nonsense = 1", "unknown setting nonsense; known are allow_burned_in"),
         ("shown_score = 3", "shown_score should be less than or equal to 1, got 3"),
         ("shown_score = 'x'", "shown_score should be a valid number"),
         (

@@ -1,5 +1,5 @@
-"""Many files: find them, run them on local workers, resume, sum up.
+"""Runs over many films: finding files, workers, resuming, summaries.
 
-This module stays empty of imports: a worker process imports it before the numerical libraries may
+This module imports nothing, because worker processes import it before the numerical libraries may
 be loaded (see `lesionscan.batch.pool`).
 """

@@ -1,8 +1,8 @@
-"""The same job on a Dask cluster; the extra `dask`.
+"""Engine for Dask clusters (extra `dask`).
 
-Films travel in batches, a bounded number of them at a time. Dask does the rest: it sends the work
-to its workers and sends it again when one dies. A batch that has killed several workers is sent
-film by film, so that only the film is lost that is to blame.
+Films are sent in batches, of which a limited number is in flight. Dask distributes them to the
+workers, and resends a batch when a worker dies. A batch that has killed several workers is split
+into single films, so that only the film that causes it is lost.
 """
 
 import json
@@ -32,24 +32,24 @@ from lesionscan.results.folder import remove_others, write_result
 from lesionscan.results.paths import ResultPaths, probe
 from lesionscan.results.record import InputRecord
 
-_MOST_IN_BATCH = 8
-"""A message costs 2 ms, a film a hundred times that; a stopped run waits for batches in hand."""
-_BATCHES_A_WORKER = 3
-"""In flight: one in work and two waiting, so that no worker waits for the network."""
+_MAX_BATCH = 8
+"""A message takes 2 ms, a film a hundred times that; a stopped run waits for batches in flight."""
+_BATCHES_PER_WORKER = 3
+"""In flight: one running and two queued, so that no worker waits for the network."""
 _CONNECT_SECONDS = 30
-_LOOK_SECONDS = 1.0
-_PATIENCE_SECONDS = 600.0
-"""A cluster that grows with its work may have no worker for a while."""
+_POLL_SECONDS = 1.0
+_NO_WORKER_SECONDS = 600.0
+"""An adaptive cluster may have no worker for a while."""
 _NO_HTTP: dict[str, list[str]] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-"""A cluster on this machine shows nothing over HTTP, where everybody may ask."""
+"""No HTTP pages of a cluster on this machine, because any user could open them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a worker says of one film: its outcomes, and its files where they are returned."""
+    """The outcomes of a file, and its result files if workers return them."""
 
     outcomes: tuple[Outcome, ...]
     files: dict[str, bytes]
@@ -59,28 +59,28 @@ class _Done:
 def dask_engine(
     address: str | None, *, local_workers: int = 0, returned: bool = False
 ) -> Iterator[tuple[Engine, int]]:
-    """Connect to a cluster, or start one on this machine; yield an engine and its workers' number.
+    """Connect to a cluster or start one; yield an engine and the number of its workers.
 
     Parameters
     ----------
     address
-        The scheduler's, such as "tcp://head:8786"; None starts a cluster here.
+        Address of the scheduler, such as "tcp://head:8786"; None starts a cluster on this machine.
     local_workers
-        Its number of workers.
+        Number of workers of that cluster.
     returned
-        Whether the workers return the results, to be written here, instead of writing them to a
-        storage that they share with this machine.
+        Whether the workers return the results to this machine, which writes them, instead of
+        writing them to shared storage.
 
     Raises
     ------
     InputError
-        When no scheduler answers, it has no workers, or they cannot be used, or a cluster here
-        cannot be protected, because cryptography is not installed.
+        If no scheduler answers, it has no workers, or they cannot be used; or if a local cluster
+        cannot be protected because cryptography is not installed.
     """
     if address is None:
         security = _own_security()
         with _quiet(), dask.config.set(_NO_HTTP):
-            with signals_held_back():  # its threads and processes inherit that: the run stops them
+            with signals_held_back():  # inherited by its threads and processes
                 cluster = LocalCluster(
                     n_workers=local_workers,
                     threads_per_worker=1,
@@ -111,7 +111,7 @@ def dask_engine(
 
 
 def _own_security() -> Security:
-    """Return keys for one cluster: who connects to it without them could run code as this user."""
+    """Return keys for a local cluster; without them, anybody who connects could run code."""
     try:
         security: Security = Security.temporary()
     except ImportError as error:
@@ -122,17 +122,17 @@ def _own_security() -> Security:
 
 
 def _has_keys() -> bool:
-    """Say whether Dask's configuration names keys with which a client can connect by TLS."""
+    """Return whether Dask's configuration names usable keys for TLS."""
     try:
         return Security().get_connection_args("client").get("ssl_context") is not None
-    except OSError:  # a file is missing, or holds something else (ssl.SSLError is one too)
+    except OSError:  # a file is missing or invalid (ssl.SSLError is an OSError)
         return False
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's own log lines from the user: the results state what went wrong."""
-    # each has a level of its own, from Dask's configuration
+    """Suppress log messages of Dask; errors are in the results."""
+    # Dask's configuration sets the level of each logger
     names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
     levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
     for logger in levels:
@@ -145,7 +145,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _checked_workers(client: Client, address: str) -> int:
-    """Return how many workers there are; they must have one thread each and the same program."""
+    """Return the number of workers; check that they have one thread and the same version."""
     threads: dict[str, int] = client.nthreads()
     if not threads:
         raise InputError(f"the Dask scheduler at {address} has no workers; start some")
@@ -176,19 +176,19 @@ class _Engine:
         self._client = client
         self._workers = workers
         self._returned = returned
-        self._in_flight: dict[Any, Sequence[int]] = {}  # the numbers of the jobs, by future
+        self._in_flight: dict[Any, Sequence[int]] = {}  # indices of jobs by future
 
     def __call__(
         self, jobs: Sequence[Job], stopped: Callable[[], bool]
     ) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
-        """Do the jobs; see `lesionscan.batch.run.Engine`."""
+        """Process the jobs; see `lesionscan.batch.run.Engine`."""
         if len(jobs) and not self._returned:
             self._check_storage(jobs[0].out)
-        size = max(1, min(_MOST_IN_BATCH, len(jobs) // (4 * self._workers)))
+        size = max(1, min(_MAX_BATCH, len(jobs) // (4 * self._workers)))
         pending = (range(at, min(at + size, len(jobs))) for at in range(0, len(jobs), size))
         try:
             while True:
-                while len(self._in_flight) < _BATCHES_A_WORKER * self._workers and not stopped():
+                while len(self._in_flight) < _BATCHES_PER_WORKER * self._workers and not stopped():
                     batch = next(pending, None)
                     if batch is None:
                         break
@@ -203,47 +203,47 @@ class _Engine:
                 if not self._in_flight:
                     return
                 for future in self._finished(stopped):
-                    if future.status == "lost":  # its worker died; the scheduler runs it again
+                    if future.status == "lost":  # its worker died; the scheduler reruns it
                         continue
                     yield from self._outcomes(future, self._in_flight.pop(future), jobs)
         finally:
             self._client.cancel(list(self._in_flight))
 
     def _check_storage(self, out: Path) -> None:
-        """Let the workers look for a file: results that they write elsewhere would be lost."""
+        """Check that the workers see the output folder; otherwise their results would be lost."""
         with probe(out.absolute()) as path:
-            seen = self._client.run(_is_there, str(path))
-        if not all(seen.values()):
+            visible = self._client.run(_exists, str(path))
+        if not all(visible.values()):
             raise InputError(
                 f"Dask workers do not see the output folder {out}; name one on storage that they "
                 "share, or let them return the results (--dask-return)"
             )
 
     def _kept(self, job: Job) -> tuple[Outcome, ...]:
-        """Look for earlier results here where the workers do not see them."""
+        """Return the outcomes of earlier results if the workers do not see them."""
         return kept_outcomes(job) if self._returned and job.resume else ()
 
     def _submit(self, numbers: Sequence[int], jobs: Sequence[Job]) -> None:
         films = [_absolute(jobs[number]) for number in numbers]
-        # not pure: equal jobs are not the same, since the files may have changed
+        # not pure, because files may have changed since the same job ran
         future = self._client.submit(
-            _do, films, returned=self._returned, version=__version__, pure=False
+            _run_batch, films, returned=self._returned, version=__version__, pure=False
         )
         self._in_flight[future] = numbers
 
     def _finished(self, stopped: Callable[[], bool]) -> Sequence["Future[list[_Done]]"]:
-        """Wait until a batch is finished; give up where nobody is left to finish it."""
-        alone_since: float | None = None
+        """Wait until a batch is finished; raise EngineError if there is no worker for too long."""
+        no_worker_since: float | None = None
         while True:
             with suppress(TimeoutError):
-                done = wait(list(self._in_flight), _LOOK_SECONDS, return_when="FIRST_COMPLETED")
+                done = wait(list(self._in_flight), _POLL_SECONDS, return_when="FIRST_COMPLETED")
                 return list(done.done)
             if self._client.nthreads():
-                alone_since = None
+                no_worker_since = None
                 continue
             now = time.monotonic()
-            alone_since = alone_since or now
-            if stopped() or now - alone_since > _PATIENCE_SECONDS:
+            no_worker_since = no_worker_since or now
+            if stopped() or now - no_worker_since > _NO_WORKER_SECONDS:
                 raise EngineError("no Dask worker is left")
 
     def _outcomes(
@@ -266,12 +266,12 @@ class _Engine:
             yield numbers[0], (lost(jobs[numbers[0]], loss),)
 
 
-def _is_there(path: str) -> bool:
+def _exists(path: str) -> bool:
     return Path(path).is_file()
 
 
 def _absolute(job: Job) -> Job:
-    """Name places as a worker in another folder does."""
+    """Make paths absolute, because workers may run in another folder."""
     return replace(
         job,
         path=job.path.absolute(),
@@ -280,18 +280,18 @@ def _absolute(job: Job) -> Job:
     )
 
 
-def _do(jobs: Sequence[Job], *, returned: bool, version: str) -> list[_Done]:
-    """Do a batch, in a worker."""
+def _run_batch(jobs: Sequence[Job], *, returned: bool, version: str) -> list[_Done]:
+    """Process a batch in a worker."""
     if version != __version__:
         raise InputError(f"a Dask worker has lesionscan {__version__}, not {version}")
     settle_worker()
     if not returned:
         return [_Done(tuple(process(job)), {}) for job in jobs]
-    return [_do_and_return(job) for job in jobs]
+    return [_process_and_return(job) for job in jobs]
 
 
-def _do_and_return(job: Job) -> _Done:
-    # in the worker's own folder, which its nanny clears away where it is killed
+def _process_and_return(job: Job) -> _Done:
+    # in the worker's own folder, which its nanny removes if the worker is killed
     with tempfile.TemporaryDirectory(dir=get_worker().local_directory) as folder:
         out = Path(folder)
         outcomes = tuple(process(replace(job, out=out, resume=False)))
@@ -304,21 +304,21 @@ def _do_and_return(job: Job) -> _Done:
 
 
 def _written(job: Job, done: _Done) -> tuple[Outcome, ...]:
-    """Write what a worker has returned; return what became of it."""
+    """Write the results that a worker has returned; return their outcomes."""
     outcomes = tuple(_write(job, outcome, done.files) for outcome in done.outcomes)
     remove_others(job.out, job.name, pictures=len(outcomes))
     return outcomes
 
 
 def _write(job: Job, outcome: Outcome, files: Mapping[str, bytes]) -> Outcome:
-    """Write a picture's results; return its outcome, which may have become a failure."""
+    """Write the results of a film; return its outcome, which is a failure if that fails."""
     paths = ResultPaths.of(job.out, outcome.name)
 
     def returned(path: Path) -> bytes | None:
         return files.get(path.relative_to(job.out).as_posix())
 
     record = returned(paths.record)
-    if record is None:  # there is none under a name that is too long
+    if record is None:  # its name is too long
         return outcome
     exports = {path: returned(path) for path in paths.exports.values()}
     try:

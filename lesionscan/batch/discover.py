@@ -1,16 +1,14 @@
-"""Paths, folders, patterns, lists -> a stable list of films, each with its results' name.
+"""Find the films of files, folders, patterns, DICOMDIRs and lists, and name their results.
 
 Names:
 
-- one folder: its films are named relative to it ("a/knee.dcm"); so are those of a pattern
-  ("films/**/*.dcm", relative to "films"), of a DICOMDIR (to its folder) and of a list (to the
-  folder that all its files share);
-- a film named on the command line: its file name ("knee.dcm");
-- several inputs: a folder's films carry the folder's own name in front ("films/a/knee.dcm"), as
-  if all inputs had been copied into one folder, so that a name does not depend on what else is in
-  the folders;
-- where two films would still share a name, folders are put in front, one more at a time, until
-  they differ.
+- Films in a folder are named relative to it ("a/knee.dcm"). So are the films of a pattern
+  ("films/**/*.dcm": relative to "films"), of a DICOMDIR (to its folder) and of a list (to the
+  folder that all its files share).
+- A film given on the command line has its file name ("knee.dcm").
+- With several inputs, the name of the folder is prepended ("films/a/knee.dcm"), as if all inputs
+  had been copied into one folder. Names therefore do not depend on the other films.
+- If two films still share a name, parent folders are prepended until the names differ.
 """
 
 import glob
@@ -30,7 +28,7 @@ OWN_PRODUCTS = (
     *(ending for ending in ENDINGS.values() if ending.endswith((".png", ".jpg", ".dcm"))),
     *(LESIONS_ENDING, BONES_ENDING),
 )
-"""What lesionscan writes, and truth masks: never films when found in a folder."""
+"""Endings of lesionscan's own files and of truth masks, which are not films."""
 
 _RESERVED = re.compile(
     r"run(\.shard-\d+-of-\d+)?|review|coco(_results)?|"
@@ -39,31 +37,31 @@ _RESERVED = re.compile(
     r"report/(index\.js|page/[^/]+\.(css|js))/.*",
     re.DOTALL,
 )
-"""A film of this name would put its JSON, or its folder, where something about the run stands."""
+"""Names whose JSON or folder would collide with a file about the run."""
 
 _RESULT_AS_FOLDER = re.compile(rf"(.+?)({'|'.join(map(re.escape, ENDINGS.values()))})/", re.DOTALL)
-"""A film in a folder of this name may need it where another's result stands."""
+"""Names whose folder may collide with a result of another film."""
 
 _PAGE = re.compile(r"(.+)\.frame\d{3,}")
-"""How the results of one picture of a file with several are named (`records.result_name`)."""
+"""Names of the results of a file with several images (`record.result_name`)."""
 
 
 class InputError(Exception):
-    """Inputs that cannot be scanned; the message says which and what to do."""
+    """Inputs that cannot be scanned; the message names the input and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One input file; small, since there may be a hundred thousand.
+    """One input file; small, because there may be 100,000.
 
     Attributes
     ----------
     root
-        The folder under which it was found.
+        The folder in which it was found.
     place
-        Where it is under that folder, as the system writes it.
+        Path relative to that folder, in the style of the system.
     name
-        Name under which its results stand, POSIX style.
+        Name of its results, POSIX style.
     """
 
     root: Path
@@ -72,20 +70,20 @@ class InputFile:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Path of the file."""
         return self.root / self.place
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found.
+    """Input files found.
 
     Attributes
     ----------
     films
-        In a stable order, each file once.
+        The files in a stable order, without duplicates.
     skipped
-        Number of other files in the folders (not an image, hidden, or our own results).
+        Number of other files in the folders (not an image, hidden, or lesionscan's results).
     unlistable
         Names of folders that could not be listed.
     """
@@ -97,7 +95,7 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A folder under which films were found, and the real folders above them, its own name last."""
+    """A folder with films, and the names of its real parent folders, ending with its own."""
 
     path: Path
     parents: tuple[str, ...]
@@ -109,7 +107,7 @@ class _Root:
 
 @dataclass(slots=True)
 class _Found:
-    """A film whose name is not settled: `used` folders above it are part of it."""
+    """A film whose name has `used` parent folders prepended so far."""
 
     root: _Root
     place: str
@@ -117,14 +115,14 @@ class _Found:
 
     def name(self) -> str:
         if not self.used and os.sep == "/" and self.place.isprintable():
-            return self.place  # the same text, not another: there may be many
+            return self.place  # no copy, because there may be many
         parents = self.root.parents[len(self.root.parents) - self.used :]
         return _printable("/".join((*parents, *_parts(self.place))))
 
 
 @dataclass(slots=True)
 class _Walk:
-    """What walking one folder gives."""
+    """Result of walking a folder."""
 
     places: list[str]
     skipped: int
@@ -132,25 +130,25 @@ class _Walk:
 
 
 def discover(inputs: Sequence[Path], *, out: Path, listed: Sequence[Path] = ()) -> Discovery:
-    """List the films of files, folders, patterns and DICOMDIRs, and of a list.
+    """Find the films of files, folders, patterns, DICOMDIRs, and of a list.
 
     Parameters
     ----------
     inputs
-        Folders are walked to the bottom in sorted order, links included, each real folder once. A
-        file named here is always taken; one called DICOMDIR stands for the images that it names. A
-        path that does not exist but has `*`, `?` or `[` in it is a pattern, `**` for folders of
-        any depth.
+        Folders are walked recursively in sorted order, including links, each real folder once.
+        Files are always included; a file called DICOMDIR stands for the images that it names. A
+        path that does not exist and contains `*`, `?` or `[` is a pattern, in which `**` matches
+        folders of any depth.
     out
-        The output folder; it is not walked where it lies inside an input.
+        The output folder, which is skipped inside an input.
     listed
-        Files that a list names; always taken, also one that does not exist: a run of a hundred
-        thousand does not end for a film that was moved.
+        Files of a list; always included, even if they do not exist, so that a missing film does
+        not end a large run.
 
     Raises
     ------
     InputError
-        When an input does not exist or no film is found.
+        If an input does not exist or no film is found.
     """
     found: list[_Found] = []
     skipped, unlistable = 0, []
@@ -184,11 +182,11 @@ def discover(inputs: Sequence[Path], *, out: Path, listed: Sequence[Path] = ()) 
 
 
 def _walk(root: Path, out: Path) -> _Walk:
-    """Walk a folder; without recursion, since folders may be nested deeper than Python's stack."""
+    """Walk a folder iteratively, because folders may be nested deeper than Python's stack."""
     walk = _Walk([], 0, [])
     seen = {_identity(out)} if out.is_dir() and not out.samefile(root) else set()
-    links = [(str(root), "")]  # each with what stands before the places of its films
-    while links:  # linked folders last, so that a film's name is that of its real place
+    links = [(str(root), "")]  # each folder with the prefix of the paths in it
+    while links:  # links last, so that films are named after their real folders
         pending = [links.pop(0)]
         while pending:
             folder, prefix = pending.pop()
@@ -196,7 +194,7 @@ def _walk(root: Path, out: Path) -> _Walk:
                 identity = _identity(folder)
                 with os.scandir(folder) as listing:
                     entries = sorted(listing, key=lambda entry: entry.name)
-            except OSError:  # not permitted, or the path is longer than the system allows
+            except OSError:  # not permitted, or the path is too long
                 walk.unlistable.append(_printable(Path(folder).name))
                 continue
             if identity in seen:
@@ -220,15 +218,15 @@ def _walk(root: Path, out: Path) -> _Walk:
 
 
 def _identity(folder: Path | str) -> tuple[int, int] | str:
-    """Return what tells a real folder from others, by whatever path it was reached."""
-    facts = os.stat(folder)  # noqa: PTH116 - no object per folder
-    return (facts.st_dev, facts.st_ino) if facts.st_ino else os.path.realpath(folder)
+    """Return an identifier of a folder that does not depend on its path."""
+    status = os.stat(folder)  # noqa: PTH116 - no object per folder
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link in a circle
+    except OSError:  # a circular link
         return False
 
 
@@ -248,28 +246,28 @@ def _is_film(file: Path | os.DirEntry[str]) -> bool:
 
 
 def _directory_records(path: Path) -> list[str]:
-    """Return where the images are that a DICOMDIR names, under its folder."""
-    # imported here: reading it needs pydicom, which nothing else here does
+    """Return the paths of the images in a DICOMDIR, relative to its folder."""
+    # imported here, because nothing else in this module needs pydicom
     from lesionscan.reading.dicom_directory import UnreadableDirectoryError, image_places
 
     try:
         places = set(image_places(path))
     except UnreadableDirectoryError as error:
         raise InputError(f"input {path}: {error}; scan its folder instead") from error
-    # no results could stand under other names: "." is the folder, and none has a null character
+    # other names are not valid for results, such as "." and names with a null character
     return sorted(filter(is_result_name, places), key=_parts)
 
 
 def _matching(pattern: Path, out: Path) -> tuple[Path, list[str]]:
-    """Return the folder before the first wildcard, and the films under it that match."""
+    """Return the folder before the first wildcard, and the matching films in it."""
     fixed = 0
     while not glob.has_magic(pattern.parts[fixed]):
         fixed += 1
     if ".." in pattern.parts[fixed:]:
-        raise InputError(f"input {pattern}: write no .. behind a wildcard")
+        raise InputError(f"input {pattern}: do not use .. after a wildcard")
     folder = Path(*pattern.parts[:fixed])
     under = PurePath(*pattern.parts[fixed:])
-    # "films/**" alone would mean folders only
+    # "films/**" alone matches folders only
     found = folder.glob(str(under / "*" if under.name == "**" else under))
     places = [
         str(path.relative_to(folder))
@@ -284,8 +282,8 @@ def _matching(pattern: Path, out: Path) -> tuple[Path, list[str]]:
 
 
 def _listed(paths: Sequence[Path], *, used: int) -> Iterator[_Found]:
-    """Yield the films of a list, named relative to the folder that all of them share."""
-    # not resolved: a link is a film of its own
+    """Yield the films of a list, named relative to their common folder."""
+    # not resolved, because a link counts as a separate film
     places = sorted({os.path.abspath(path) for path in paths}, key=_parts)  # noqa: PTH100
     if not places:
         return
@@ -304,10 +302,10 @@ def _listed(paths: Sequence[Path], *, used: int) -> Iterator[_Found]:
 
 
 def _once(found: Iterable[_Found]) -> Iterator[_Found]:
-    """Yield each file once: two ways to one place are one file, two links to one file are two.
+    """Yield each file once: two paths to one file are the same, two links to one file are not.
 
-    Links are not followed here, because data stores (git-annex) keep equal files as links to one
-    object, and each of them is a film of its own.
+    Links are not followed, because data stores such as git-annex keep equal files as links to one
+    object, and each link is a separate film.
     """
     seen: set[str] = set()
     real: dict[str, str] = {}
@@ -339,7 +337,7 @@ def _name(found: Sequence[_Found]) -> tuple[InputFile, ...]:
 
 
 def _is_reserved(name: str, names: Mapping[str, int]) -> bool:
-    """Say whether a film's results would stand where others do: a summary's, or another's page."""
+    """Return whether the results of a film would collide with a summary or another result."""
     if _RESERVED.fullmatch(name):
         return True
     others = (_PAGE.fullmatch(name), _RESULT_AS_FOLDER.match(name))
@@ -347,5 +345,5 @@ def _is_reserved(name: str, names: Mapping[str, int]) -> bool:
 
 
 def _printable(name: str) -> str:
-    r"""Write bytes of a name that are no UTF-8 as "\udcff", so that every output can hold it."""
+    r"""Escape bytes of a name that are not UTF-8 as "\udcff", for output in any format."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")

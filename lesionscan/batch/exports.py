@@ -1,7 +1,7 @@
-"""Results for other programs: which there are, and those of one film.
+"""Exports for other programs.
 
-What is made of a film is made of its result, its labels picture and its file's header, so that
-results kept from an earlier run get theirs too.
+Exports of a film are made from its result, its label image and the header of its file, so that
+they can be added to results kept from an earlier run.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from lesionscan.results.record import ResultRecord
 
 
 class Export(StrEnum):
-    """Formats beside JSON, pictures and the tables as CSV, which are always written."""
+    """Formats in addition to JSON, pictures and CSV tables, which are always written."""
 
     PARQUET = "parquet"
     COCO = "coco"
@@ -38,31 +38,32 @@ class Export(StrEnum):
 
 
 OF_FILMS = (Export.NRRD, Export.DICOM_SR, Export.DICOM_SEG)
-"""Those with a file for each film; the others have one for the run."""
+"""Formats with one file per film; the others have one per run."""
 
 
 def film_exports(
     film: Path, result: ResultRecord, labels: Labels, wanted: frozenset[Export]
 ) -> tuple[dict[Export, bytes], Notice | None]:
-    """Make the files of a film.
+    """Make the exports of a film.
 
     Parameters
     ----------
     film
-        The input.
+        The input file.
     result
         Its result.
     labels
         Its label image.
     wanted
-        Which; those that are no film's are passed over.
+        Formats; those with one file per run are ignored.
 
     Returns
     -------
     files : dict
-        What could be made; a segmentation in DICOM has no file where no candidate is shown.
-    trouble : Notice or None
-        Why the others could not.
+        Contents by format, without those that failed; there is no DICOM segmentation if no
+        candidate is shown.
+    problem : Notice or None
+        The first failure.
     """
     makers: dict[Export, Callable[[], bytes | None]] = {
         Export.NRRD: lambda: seg_nrrd(result, labels, film_place(film, frame=result.input.frame)),
@@ -70,34 +71,34 @@ def film_exports(
         Export.DICOM_SEG: lambda: segmentation(film, result, labels.astype(np.uint16)),
     }
     files: dict[Export, bytes] = {}
-    trouble = None
+    problem = None
     for export in OF_FILMS:
         if export not in wanted:
             continue
         try:
             data = makers[export]()
         except (DicomObjectError, LabelsError, UnreadableFileError) as error:
-            trouble = trouble or notice(NoticeCode.NOT_EXPORTED, str(error))
+            problem = problem or notice(NoticeCode.NOT_EXPORTED, str(error))
             continue
         if data is not None:
             files[export] = data
-    return files, trouble
+    return files, problem
 
 
 def export_paths(paths: ResultPaths) -> dict[Export, Path]:
-    """Return where a film's files stand, by format."""
+    """Return the paths of a film's exports by format."""
     return {export: paths.exports[export.replace("-", "_")] for export in OF_FILMS}
 
 
 def not_own(refused: Sequence[Path], out: Path) -> Notice | None:
-    """Return what to say of exports that were not written; nothing where all were.
+    """Return a warning about exports that were not written, or None.
 
     Parameters
     ----------
     refused
-        Those where a file stands that lesionscan has not written.
+        Paths of existing files that lesionscan has not written.
     out
-        The output folder, which is not named.
+        The output folder, which the message does not contain.
     """
     if not refused:
         return None
@@ -107,25 +108,28 @@ def not_own(refused: Sequence[Path], out: Path) -> Notice | None:
 def add_exports(
     film: Path, paths: ResultPaths, result: ResultRecord, wanted: frozenset[Export]
 ) -> Notice | None:
-    """Write the files that a film whose results are kept lacks; return why some cannot be made.
-
-    A file that is damaged is lacking too.
+    """Write the missing or damaged exports of a film whose results are kept.
 
     Parameters
     ----------
     film
-        The input.
+        The input file.
     paths
-        Where its results stand.
+        Paths of its results.
     result
         Its result.
     wanted
-        Which.
+        Formats.
+
+    Returns
+    -------
+    Notice or None
+        The first failure.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When one cannot be written.
+        If a file cannot be written.
     """
     expected = expected_exports(paths, result, wanted)
     written = exported(paths) if expected else {}
@@ -136,28 +140,28 @@ def add_exports(
         labels = read_labels(paths.labels)
     except LabelsError as error:
         return notice(NoticeCode.NOT_EXPORTED, str(error))
-    files, trouble = film_exports(film, result, labels, frozenset(missing))
+    files, problem = film_exports(film, result, labels, frozenset(missing))
     refused = write_exports(
         paths,
         {expected[export]: data for export, data in files.items()},
         keep=True,
     )
-    return trouble or not_own(refused, paths.out)
+    return problem or not_own(refused, paths.out)
 
 
 def expected_exports(
     paths: ResultPaths, result: ResultRecord, wanted: frozenset[Export]
 ) -> dict[Export, Path]:
-    """Return where the files of a film that are wanted stand, if all can be made.
+    """Return the paths of the exports that a film should have, by format.
 
     Parameters
     ----------
     paths
-        Where its results stand.
+        Paths of its results.
     result
         Its result.
     wanted
-        Which.
+        Formats.
     """
     if result.status != "ok":
         return {}
@@ -165,5 +169,5 @@ def expected_exports(
         export: path
         for export, path in export_paths(paths).items()
         if export in wanted
-        and (result.shown or export is not Export.DICOM_SEG)  # of nothing there is none
+        and (result.shown or export is not Export.DICOM_SEG)  # which cannot be empty
     }

@@ -1,8 +1,8 @@
-"""One input -> its result files: read, find, report. The same for every way of running it.
+"""Process one input file: read, search, write the results.
 
-A file with several pictures (frames, pages) gives results for each, and each fails for itself.
-Order of writing: the pictures, the film's part of the report page, then the JSON, each whole or not
-at all. A JSON that exists therefore means that the rest is complete, which resuming relies on.
+Each image of a file (frame, page) has its own results, and its own errors. Pictures and the film's
+part of the report are written first and the JSON last, each atomically, so that the results are
+complete if the JSON exists; resuming relies on this.
 """
 
 import time
@@ -18,8 +18,8 @@ from lesionscan.batch.pool import Loss
 from lesionscan.batch.render import Rendered, render, rerender
 from lesionscan.batch.resume import (
     all_kept,
-    as_asked,
     found_results,
+    is_current,
     kept_outcome,
     sha256_or_none,
     silent,
@@ -35,58 +35,58 @@ from lesionscan.results.folder import FoundResults, remove_others, write_result
 from lesionscan.results.record import InputRecord, ResultRecord, result_name
 from lesionscan.results.sealed import sealed_json
 
-DoneT = TypeVar("DoneT")
+ResultT = TypeVar("ResultT")
 
 
 def process(job: Job) -> Iterator[Outcome]:
-    """Do one file: read, find, report. What fails gives an outcome, not an exception.
+    """Process one file; errors of a film are outcomes, not exceptions.
 
     Yields
     ------
     Outcome
-        One for each picture in the file, as it is done; one for a file that cannot be opened.
+        One per image in the file, as it is finished; one for a file that cannot be opened.
 
     Raises
     ------
     lesionscan.detection.scorer.errors.ScorerError
-        When the scorer cannot be used, which would happen to all other films too.
+        If the scorer cannot be used, which would affect all films.
     lesionscan.results.atomic.OutputError
-        When a result cannot be written, likewise.
+        If a result cannot be written, likewise.
     """
     with silent():
         yield from _outcomes(job)
 
 
 def lost(job: Job, loss: Loss) -> Outcome:
-    """Record a file whose worker process died or was ended."""
-    # without its hash: this process must not hang on the same file
-    result = fail(job, _source(job, None), notice(loss.code, loss.in_words()))
+    """Write the failed result of a file whose worker process died or was killed."""
+    # without the hash: reading the file could hang this process too
+    result = fail(job, _source(job, None), notice(loss.code, loss.message()))
     remove_others(job.out, job.name, pictures=1)
     return outcome_of(result)
 
 
 def _outcomes(job: Job) -> Iterator[Outcome]:
-    load_scorer(job.scorer)  # out here: without a scorer it is not this film that fails
+    load_scorer(job.scorer)  # not in `_attempt`, because a missing scorer affects all films
     started = time.perf_counter()
     sha256 = sha256_or_none(job)
     found = (
         found_results(job, sha256) if job.resume and sha256 is not None else FoundResults({}, set())
     )
-    if (kept := all_kept(job, found)) and all(as_asked(job, result) for result in kept):
+    if (kept := all_kept(job, found)) and all(is_current(job, result) for result in kept):
         for result in kept:
             yield kept_outcome(job, result)
         return
     with ExitStack() as stack:
         opening = open_radiographs(job.path, settings=job.settings)
-        frames = _tried(lambda: stack.enter_context(opening))
+        frames = _attempt(lambda: stack.enter_context(opening))
         if isinstance(frames, Notice):
             result = fail(job, _source(job, sha256), frames)
             remove_others(job.out, job.name, pictures=1)
             yield outcome_of(result, seconds=time.perf_counter() - started)
             return
         for number in range(1, frames.count + 1):
-            earlier = found.whole.get(number)
-            if earlier is not None and as_asked(job, earlier):
+            earlier = found.intact.get(number)
+            if earlier is not None and is_current(job, earlier):
                 outcome = kept_outcome(job, earlier)
             else:
                 outcome = _new_outcome(job, frames, number, sha256, kept=earlier is not None)
@@ -99,18 +99,18 @@ def _outcomes(job: Job) -> Iterator[Outcome]:
 def _new_outcome(
     job: Job, frames: Frames, number: int, sha256: str | None, *, kept: bool
 ) -> Outcome:
-    """Read, search and report one picture; what was found before is kept where it can be."""
+    """Read, search and write one image; a search that can be kept is not repeated."""
     source = _source(job, sha256, frame=number, frames=frames.count)
 
     def results() -> tuple[Rendered, bool]:
         radiograph = frames.read(number)
-        again = rerender(job, radiograph, _name(source)) if kept else None
-        return again or render(job, radiograph, sha256), again is not None
+        rerendered = rerender(job, radiograph, _name(source)) if kept else None
+        return rerendered or render(job, radiograph, sha256), rerendered is not None
 
-    tried = _tried(results)
-    if isinstance(tried, Notice):
-        return outcome_of(fail(job, source, tried))
-    rendered, resumed = tried
+    attempt = _attempt(results)
+    if isinstance(attempt, Notice):
+        return outcome_of(fail(job, source, attempt))
+    rendered, resumed = attempt
     try:
         refused = write_result(
             job.out,
@@ -126,14 +126,14 @@ def _new_outcome(
 
 
 def unusable_name(error: UnusableNameError, out: Path) -> Notice:
-    """Return why a picture fails whose results cannot stand under their name.
+    """Return the error of a film whose results cannot be written under their name.
 
     Parameters
     ----------
     error
-        What is wrong with the name.
+        The cause.
     out
-        The output folder, which is not named.
+        The output folder, which the message does not contain.
     """
     if isinstance(error, NameTooLongError):
         return notice(
@@ -142,10 +142,10 @@ def unusable_name(error: UnusableNameError, out: Path) -> Notice:
     return notice(ErrorCode.NAME_TAKEN, error.within(out))
 
 
-def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
-    """Do a part of the work on a film; return why it failed where it does."""
+def _attempt(step: Callable[[], ResultT]) -> ResultT | Notice:
+    """Run a step for a film; return its result, or the error if it fails."""
     try:
-        return work()
+        return step()
     except UnreadableFileError as error:
         return Notice(error.code, str(error))
     except MemoryError:
@@ -155,7 +155,7 @@ def _tried(work: Callable[[], DoneT]) -> DoneT | Notice:
     except ScorerError as error:
         return notice(ErrorCode.SCORER_FAILED, str(error))
     except Exception as error:  # noqa: BLE001 - one bad film must not stop the other thousands
-        # The class alone: the text of an exception may quote the file.
+        # only the class, because the text of an exception may quote the file
         return notice(
             ErrorCode.INTERNAL_ERROR,
             f"lesionscan failed on this film ({type(error).__name__}); please report this",
@@ -171,23 +171,23 @@ def _name(source: InputRecord) -> str:
 
 
 def fail(job: Job, source: InputRecord, error: Notice) -> ResultRecord:
-    """Write the result of a picture that failed, remove its older pictures, and return it.
+    """Write the result of a failed film, remove its old pictures, and return the result.
 
     Parameters
     ----------
     job
         The file.
     source
-        The picture.
+        The image in the file.
     error
-        Why it failed.
+        The cause.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When a file cannot be written or removed.
+        If a file cannot be written or removed.
     """
     result = failed_record(source, error, job.tool())
-    with suppress(UnusableNameError):  # there is no place for it; the summaries name the film
+    with suppress(UnusableNameError):  # cannot be written; the summaries list the film
         write_result(job.out, _name(source), record=sealed_json(result))
     return result

@@ -1,4 +1,4 @@
-"""Lists of films, as people and programs write them."""
+"""Read lists of films."""
 
 import codecs
 import os
@@ -7,35 +7,35 @@ from pathlib import Path
 from lesionscan.batch.discover import InputError
 from lesionscan.files import as_utf8
 
-_MOST_LISTED = 1_000_000
+_MAX_LISTED = 1_000_000
 
 _SHORTEST_LINE = 8
-"""Bytes of UTF-16: `a.png` has ten."""
+"""In bytes of UTF-16; `a.png` has ten."""
 
 
 def read_list(text: bytes) -> list[Path]:
-    r"""Return the paths of a list: one a line, or (`find -print0`) between null bytes.
+    r"""Return the paths of a list: one per line, or separated by null bytes (`find -print0`).
 
     Parameters
     ----------
     text
-        The list: UTF-8, or any Unicode with a byte order mark, or UTF-16 without. Relative paths
-        are those of the current folder; empty lines are left out. Quotation marks around a whole
-        line ("Copy as path" of Windows) are no part of it, unless there is such a file.
+        The list: UTF-8, Unicode with a byte order mark, or UTF-16 without one. Paths are relative
+        to the current folder; empty lines are skipped. Quotation marks around a line ("Copy as
+        path" of Windows) are removed, unless such a file exists.
 
     Raises
     ------
     InputError
-        When it names more films than a run may have, or is not what its byte order mark says.
+        If the list has too many entries, or cannot be decoded as its byte order mark says.
     """
     try:
         text = as_utf8(_marked(text))
     except UnicodeDecodeError as error:
-        raise InputError("the list is not the text it starts as; save it as UTF-8") from error
+        raise InputError("the list does not match its byte order mark; save it as UTF-8") from error
     separator = b"\0" if b"\0" in text else b"\n"
-    if text.count(separator) > _MOST_LISTED:
+    if text.count(separator) > _MAX_LISTED:
         raise InputError(
-            f"the list names more than {_MOST_LISTED:,} films; scan it in parts, or their folder"
+            f"the list names more than {_MAX_LISTED:,} films; scan it in parts, or their folder"
         )
     if separator == b"\0":
         return [Path(os.fsdecode(line)) for line in text.split(separator) if line.strip()]
@@ -44,11 +44,11 @@ def read_list(text: bytes) -> list[Path]:
 
 
 def _marked(text: bytes) -> bytes:
-    """Return UTF-16 without a mark with it: its first line ends with a null byte as well."""
+    """Add the byte order mark to UTF-16 without one, recognised by null bytes."""
     at = text.find(b"\n")
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return text
-    if at < 0:  # one line; names of one letter each, between null bytes, are no list of films
+    if at < 0:  # one line; names of one letter between null bytes are not expected
         is_line = len(text) > _SHORTEST_LINE and len(text) % 2 == 0
         if is_line and not any(text[1::2]):
             return codecs.BOM_UTF16_LE + text

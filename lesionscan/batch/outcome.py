@@ -1,4 +1,4 @@
-"""What is to be done with one file, and what became of its pictures."""
+"""The job for one file and the outcomes of its films."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from lesionscan.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know about one file.
+    """One input file and how to process it.
 
     Attributes
     ----------
@@ -25,13 +25,13 @@ class Job:
     out
         The output folder.
     settings
-        What to search with.
+        Settings of the run.
     scorer
         The scorer's file, or None for the shipped one; each worker reads it once.
     resume
-        Whether results of the same input, settings, scorer and version are kept.
+        Whether to keep results of the same input, settings, scorer and pipeline version.
     exports
-        What else is made of it.
+        Additional formats to write.
     """
 
     path: Path
@@ -43,38 +43,38 @@ class Job:
     exports: frozenset[Export] = frozenset()
 
     def tool(self) -> ToolRecord:
-        """Return what its results are made with.
+        """Return program, settings and scorer, as the results record them.
 
         Raises
         ------
         lesionscan.detection.scorer.errors.ScorerError
-            When the scorer cannot be used.
+            If the scorer cannot be used.
         """
         return tool_record(self.settings, load_scorer(self.scorer).sha256)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the run needs to know about one film that is done; small, so that it travels cheaply.
+    """Summary of a finished film; small, because workers send it to the run.
 
     Attributes
     ----------
     name
-        Name of its results under `out`, POSIX style, without their endings.
+        Name of the results, POSIX style, without endings.
     status
         As in the JSON.
     error
-        Code and one-line message where status is "failed".
+        Code and one-line message if status is "failed".
     candidates, shown
-        Numbers of listed and of shown candidates.
+        Numbers of listed and shown candidates.
     best_score
         Highest score, 0 to 1, or None without candidates.
     seconds
-        Wall time spent.
+        Wall time.
     resumed
-        Whether an earlier run's results were kept.
+        Whether earlier results were kept.
     altered
-        Whether an earlier run's results would have been kept, had they not been changed since.
+        Whether earlier results were not kept only because they had been changed.
     not_exported
         Why an export could not be made, or None.
     """
@@ -98,15 +98,7 @@ def outcome_of(
     resumed: bool = False,
     altered: bool = False,
 ) -> Outcome:
-    """Return what the run needs to know of a result.
-
-    Parameters
-    ----------
-    result
-        The result.
-    seconds, resumed, altered
-        As in `Outcome`.
-    """
+    """Return the outcome of a result; for the other parameters see `Outcome`."""
     return Outcome(
         name=result.name,
         status=result.status,

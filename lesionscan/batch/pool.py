@@ -1,10 +1,10 @@
-"""Supervised local workers: one function over many jobs, in processes that may die or hang.
+"""Run jobs in supervised worker processes, which may die or hang.
 
-The standard library's executor gives up all pending work when one worker dies, and does not say on
-which job. Here every worker has its own pipe and one job at a time, so a death, a hang or a lack of
-memory costs exactly that job. A job whose worker died or grew too large is tried once more, alone
-and at the end: it may not have been to blame, since a system short of memory kills whom it likes,
-and a worker keeps memory of the jobs before.
+When a worker dies, the executor of the standard library abandons all pending work and does not
+report the job. Here each worker has its own pipe and one job at a time, so a crash, a hang or a
+lack of memory affects only that job. A job whose worker died or used too much memory is tried once
+more, alone and at the end, because it may not have been the cause: a system short of memory kills
+any process, and a worker keeps memory of earlier jobs.
 """
 
 import ctypes
@@ -28,42 +28,43 @@ JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")
 
 Message: TypeAlias = tuple[Literal["taken", "outcome", "done", "raised"], Any]
-"""What a worker says: it has the job, one outcome of it, it is done with it, or what was raised."""
+"""Message of a worker: job received, one outcome, job finished, or an exception."""
 
 _POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
-"""How long a killed worker is waited for: one that hangs inside the kernel is left behind."""
+"""Time to wait for a killed worker; one that hangs in the kernel is left behind."""
 _SUSPENDED_SECONDS = 5.0
-"""A longer pause between two looks means that this process was held up: no worker is to blame."""
+"""A longer time between two polls means that this process was suspended, which no worker caused."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of these options in glibc's malloc.h."""
 _LARGEST_MMAP_THRESHOLD, _KEPT_BYTES = 32 << 20, 512 << 20
-"""Larger blocks go back to the system when they are freed; of the others so much is kept."""
+"""Larger blocks return to the system when freed; of the others, this many bytes are kept."""
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Why a job has no outcome of its own.
+    """Why a job has no outcome.
 
     Attributes
     ----------
     code
-        "crashed": its worker died; otherwise it was ended. Twice, but for "timed_out".
+        "crashed" if the worker died, otherwise it was killed; after two attempts, except for
+        "timed_out".
     detail
-        How the worker died, or the limit that it went over, in words.
+        How the worker died, or the limit that it exceeded.
     """
 
     code: ErrorCode
     detail: str
 
-    def in_words(self) -> str:
-        """Return what happened to a film, and what to do."""
+    def message(self) -> str:
+        """Return the cause and the remedy."""
         return {
             ErrorCode.CRASHED: f"its worker process died, more than once ({self.detail}); memory "
             "may have run out (use fewer jobs), or the file is damaged",
             ErrorCode.TIMED_OUT: f"no result came within {self.detail}; allow more time "
-            "(--timeout), or look whether the file can be read",
+            "(--timeout), or check whether the file can be read",
             ErrorCode.OUT_OF_MEMORY: f"more than {self.detail} of memory was needed; allow more "
             "(--max-memory) with fewer jobs",
         }[self.code]
@@ -71,17 +72,17 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one job may take; None is no limit.
+    """Limits for a job; None is no limit.
 
     Attributes
     ----------
     seconds
-        From the start to the first outcome, from each outcome to the next, and to the end. No
-        film takes ten minutes.
+        Time from the start to the first outcome, between outcomes, and to the end. No film takes
+        ten minutes.
     memory_mb
-        Resident memory of the job's worker in MB (10^6 bytes), looked at five times a second. The
-        same on every machine, so that the results are, too: a picture of the largest size that
-        is read by default, 50 megapixels, takes under 1,500.
+        Resident memory of the worker in MB (10^6 bytes), checked five times per second. The default
+        is the same on all machines, so that the results are too; a film of 50 megapixels, the
+        largest that is read by default, takes under 1,500.
     """
 
     seconds: float | None = 600.0
@@ -90,17 +91,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[JobT, OutcomeT]):
-    """What the workers do.
+    """The work of the processes.
 
     Attributes
     ----------
     function
-        Importable function from a job to its outcomes, one after the other; jobs and outcomes are
-        pickled.
+        Importable function that yields the outcomes of a job; both are pickled.
     on_loss
-        Gives the outcome of a job that was lost. Called in the parent.
+        Returns the outcome of a lost job; called in the parent.
     limits
-        What one job may take.
+        Limits for a job.
     """
 
     function: Callable[[JobT], Iterable[OutcomeT]]
@@ -115,23 +115,24 @@ def run_jobs(
     workers: int,
     stopped: Callable[[], bool],
 ) -> Iterator[tuple[int, tuple[OutcomeT, ...]]]:
-    """Yield (number of the job, its outcomes) as jobs get done.
+    """Yield (index of the job, its outcomes) as jobs are finished.
 
     Parameters
     ----------
     work
-        What to do.
+        The function to run.
     jobs
-        On what.
+        Its arguments.
     workers
         Number of processes.
     stopped
-        Asked between jobs; once true, no new job is started and those in hand are finished.
+        Called between jobs; once it returns True, no job is started, and jobs in progress are
+        finished.
 
     Raises
     ------
     Exception
-        What the function raised in a worker, raised here again.
+        Any exception of the function in a worker is raised here.
     """
     suspects = []
     for number, ending in _run(work, jobs, range(len(jobs)), workers, stopped):
@@ -156,127 +157,127 @@ def _run(
     workers: int,
     stopped: Callable[[], bool],
 ) -> Iterator[tuple[int, tuple[OutcomeT, ...] | Loss]]:
-    """Do some of the jobs; yield what they gave or why they were lost."""
+    """Run some of the jobs; yield their outcomes, or why they were lost."""
     pending = iter(numbers)
-    crew: list[_Worker[JobT, OutcomeT]] = []
-    looked = time.monotonic()
+    active: list[_Worker[JobT, OutcomeT]] = []
+    polled = time.monotonic()
     try:
         while True:
-            while len(crew) < workers and not stopped():
+            while len(active) < workers and not stopped():
                 number = next(pending, None)
                 if number is None:
                     break
-                crew.append(_Worker(work, number, jobs[number]))
-            if not crew:
+                active.append(_Worker(work, number, jobs[number]))
+            if not active:
                 return
-            # With a time limit, so that a signal's handler gets its turn on every system.
-            connection.wait([worker.pipe for worker in crew], _POLL_SECONDS)
-            pause, looked = time.monotonic() - looked, time.monotonic()
-            for worker in tuple(crew):
+            # with a timeout, so that signal handlers run on every system
+            connection.wait([worker.pipe for worker in active], _POLL_SECONDS)
+            pause, polled = time.monotonic() - polled, time.monotonic()
+            for worker in tuple(active):
                 if pause > _SUSPENDED_SECONDS:
-                    worker.allow(pause)
-                ending = worker.ending()
+                    worker.extend_time(pause)
+                ending = worker.poll()
                 if ending is None:
                     continue
-                done = worker.number
-                gone = stopped() or isinstance(ending, Loss)
-                following = None if gone else next(pending, None)
+                finished = worker.number
+                retire = stopped() or isinstance(ending, Loss)
+                following = None if retire else next(pending, None)
                 if following is None:
-                    crew.remove(worker)
+                    active.remove(worker)
                     worker.end()
                 else:
-                    worker.take(following, jobs[following])
-                yield done, ending
+                    worker.start(following, jobs[following])
+                yield finished, ending
     finally:
-        for worker in crew:
+        for worker in active:
             worker.end()
 
 
 class _Worker(Generic[JobT, OutcomeT]):
-    """A worker process with a job in hand.
+    """A worker process with a job.
 
     Parameters
     ----------
     work
-        What it does.
+        The function to run.
     number, job
-        Its first job.
+        Index and argument of the first job.
     """
 
     def __init__(self, work: Work[JobT, OutcomeT], number: int, job: JobT) -> None:
         # spawn: no copy of this process's threads and locks, and the same on every system
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
+        self.pipe, worker_end = context.Pipe()
         self._work = work
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(worker_end,), daemon=True)
         with signals_held_back():
             self._process.start()
-        theirs.close()
-        self._memory_due = 0.0
-        self.take(number, job)
+        worker_end.close()
+        self._next_memory_check = 0.0
+        self.start(number, job)
 
-    def take(self, number: int, job: JobT) -> None:
-        """Give it the next job."""
+    def start(self, number: int, job: JobT) -> None:
+        """Start the next job."""
         self.number = number
         self._outcomes: list[OutcomeT] = []
-        self._heard: float | None = None  # its clock starts when it has loaded what it needs
+        self._last_message: float | None = None  # the time counts from when it received the job
         try:
             self.pipe.send((self._work.function, job))
         except OSError:
-            return  # it is dead already; listening to it says so
+            return  # it has died, which `poll` detects
 
-    def allow(self, seconds: float) -> None:
-        """Give it more time: while the machine or the terminal was suspended, nothing was done."""
-        if self._heard is not None:
-            self._heard += seconds
+    def extend_time(self, seconds: float) -> None:
+        """Extend the time limit by a period in which the machine or terminal was suspended."""
+        if self._last_message is not None:
+            self._last_message += seconds
 
-    def ending(self) -> tuple[OutcomeT, ...] | Loss | None:
-        """Return the job's outcomes or its loss; None while the worker is at work.
+    def poll(self) -> tuple[OutcomeT, ...] | Loss | None:
+        """Return the outcomes of the job or its loss; None while it is running.
 
         Raises
         ------
         Exception
-            What the function raised.
+            Any exception of the function.
         """
         while True:
             try:
                 if not self.pipe.poll():
-                    return self._excess()
-                word, said = self.pipe.recv()
+                    return self._exceeded_limit()
+                kind, content = self.pipe.recv()
             except (EOFError, OSError):
                 self._process.join(_END_SECONDS)
-                return Loss(ErrorCode.CRASHED, _death(self._process.exitcode))
-            self._heard = time.monotonic()
-            if word == "raised":
-                raise said
-            if word == "done":
+                return Loss(ErrorCode.CRASHED, _cause_of_death(self._process.exitcode))
+            self._last_message = time.monotonic()
+            if kind == "raised":
+                raise content
+            if kind == "done":
                 return tuple(self._outcomes)
-            if word == "outcome":
-                self._outcomes.append(said)
+            if kind == "outcome":
+                self._outcomes.append(content)
 
-    def _excess(self) -> Loss | None:
-        """Return which limit it has gone over, if any."""
+    def _exceeded_limit(self) -> Loss | None:
+        """Return a loss if the job exceeds a limit."""
         limits, now = self._work.limits, time.monotonic()
         if (
             limits.seconds is not None
-            and self._heard is not None
-            and now - self._heard > limits.seconds
+            and self._last_message is not None
+            and now - self._last_message > limits.seconds
         ):
             return Loss(ErrorCode.TIMED_OUT, f"{limits.seconds:g} s")
-        if limits.memory_mb is not None and now >= self._memory_due:
-            self._memory_due = now + _POLL_SECONDS
+        if limits.memory_mb is not None and now >= self._next_memory_check:
+            self._next_memory_check = now + _POLL_SECONDS
             if _resident_mb(self._process.pid) > limits.memory_mb:
                 return Loss(ErrorCode.OUT_OF_MEMORY, f"{limits.memory_mb:g} MB")
         return None
 
     def end(self) -> None:
-        """Stop it at once; results are written atomically, so nothing half-done remains."""
+        """Kill the process; results are written atomically, so none is left incomplete."""
         self.pipe.close()
         self._process.kill()
         self._process.join(_END_SECONDS)
 
 
-def _death(exit_code: int | None) -> str:
+def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return f"signal {-exit_code}"
     return f"exit status {exit_code}"
@@ -286,20 +287,20 @@ def _resident_mb(process_id: int | None) -> float:
     try:
         return float(psutil.Process(process_id).memory_info().rss) / 1e6
     except psutil.Error:
-        return 0.0  # it has just died, which its pipe will say
+        return 0.0  # it has just died, which its pipe reports
 
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Block Ctrl-C and SIGTERM while a worker starts; the worker inherits the block for good.
+    """Block Ctrl-C and SIGTERM while a worker starts, which inherits the block.
 
-    A terminal sends Ctrl-C, and a batch system SIGTERM, to every process at once; the parent
-    alone decides what then happens to the work in hand.
+    Terminals and batch systems send these signals to all processes; only the parent decides what
+    happens to jobs in progress.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows: the worker ignores them once it runs
         yield
         return
-    # Started here because starting it would lift the block again.
+    # started before, because starting it would remove the block
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
@@ -309,12 +310,11 @@ def signals_held_back() -> Iterator[None]:
 
 
 def settle_worker() -> None:
-    """Prepare this process to do film after film.
+    """Configure this process for processing many films.
 
-    OpenCV keeps to one thread: more would round otherwise, and no result may depend on the number
-    of workers or cores. And memory that is freed stays here for the next film, where the C library
-    is glibc: to give megabytes back and fetch them anew, page by page, took a twentieth of the
-    time (mallopt(3)).
+    OpenCV uses one thread, because more round differently, and results must not depend on the
+    number of workers or cores. With glibc, freed memory is kept for the next film (mallopt(3));
+    returning it to the system and allocating it again took a twentieth of the time.
     """
     import cv2
 
@@ -327,11 +327,11 @@ def settle_worker() -> None:
 
 
 def _serve(pipe: connection.Connection) -> None:
-    """Work in a worker process until the parent closes the pipe or is gone."""
+    """Run jobs in a worker process until the parent closes the pipe or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # One thread a worker, or N workers on N cores start N x N threads. Set before the first job
-    # arrives, because unpickling it loads the numerical libraries, which read these once.
+    # One thread per worker; otherwise N workers on N cores start N x N threads. Set before the
+    # first job, because unpickling it loads the numerical libraries, which read these once.
     os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
     settle_worker()
     try:
@@ -341,7 +341,7 @@ def _serve(pipe: connection.Connection) -> None:
             for message in _messages(function, job):
                 pipe.send(message)
     except (EOFError, OSError):
-        return  # the parent is gone, or wants no more
+        return  # the parent has ended or closed the pipe
 
 
 def _messages(function: Callable[[JobT], Iterable[OutcomeT]], job: JobT) -> Iterator[Message]:
@@ -355,9 +355,9 @@ def _messages(function: Callable[[JobT], Iterable[OutcomeT]], job: JobT) -> Iter
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is killed, in the middle of a job too.
+    """End this process when its parent is killed, even during a job.
 
-    A run that is started again must not meet workers of the last one, which still write.
+    Otherwise it could still write while the run is resumed.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,7 +1,6 @@
-"""A picture -> its results in memory: search, record, pictures, page, exports.
+"""Search a film and render its results in memory: record, pictures, report, exports.
 
-Where only the settings of the output have changed, the results of an earlier run take the place of
-the search.
+If only the output settings have changed, earlier results are rendered again without a search.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +38,7 @@ _WITHHELD = notice(
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A picture's results in memory.
+    """The results of a film in memory.
 
     Attributes
     ----------
@@ -48,11 +47,11 @@ class Rendered:
     data
         Its JSON.
     pictures
-        By their names in `lesionscan.results.paths`; None where there is none.
+        Files by name (`lesionscan.results.paths.PICTURES`), or None.
     exports
-        Files for other programs, by path.
+        Exports by path.
     not_exported
-        Why the others could not be made, or None.
+        Why an export could not be made, or None.
     """
 
     result: ResultRecord
@@ -63,30 +62,30 @@ class Rendered:
 
 
 def render(job: Job, radiograph: Radiograph, sha256: str | None) -> Rendered:
-    """Search a picture and make its results.
+    """Search a film and render its results.
 
     Parameters
     ----------
     job
         The file.
     radiograph
-        The picture.
+        The film.
     sha256
-        Hash of the file, hexadecimal.
+        SHA-256 of the file, hexadecimal.
     """
     findings = pipeline.find_candidates(radiograph, job.settings, load_scorer(job.scorer))
     return render_findings(job, findings, sha256)
 
 
 def render_findings(job: Job, findings: Findings, sha256: str | None) -> Rendered:
-    """Make the results of what was found in a picture.
+    """Render the results of a search.
 
     Parameters
     ----------
     job, sha256
-        As for `render`.
+        As in `render`.
     findings
-        What was found.
+        Results of the search.
     """
     masks = {"labels": labels_png(findings), "bone": bone_png(findings)}
     record = ok_record(findings, file=job.name, sha256=sha256)
@@ -95,21 +94,21 @@ def render_findings(job: Job, findings: Findings, sha256: str | None) -> Rendere
 
 
 def rerender(job: Job, radiograph: Radiograph, name: str) -> Rendered | None:
-    """Make the results of a picture anew from those of an earlier run, without a search.
+    """Render the results of a film from those of an earlier run, without a search.
 
     Parameters
     ----------
     job
-        The file; its settings of the output are others than those of the earlier run.
+        The file; its output settings differ from those of the earlier run.
     radiograph
-        The picture.
+        The film.
     name
-        Name of its results, which were whole, without endings.
+        Name of the earlier results, without endings.
 
     Returns
     -------
     Rendered or None
-        None where they have changed meanwhile.
+        None if the earlier results were changed in the meantime.
     """
     paths = ResultPaths.of(job.out, name)
     data, view = read_file(paths.record), read_file(paths.view)
@@ -132,30 +131,30 @@ def rerender(job: Job, radiograph: Radiograph, name: str) -> Rendered | None:
     )
     image = pipeline.normalise_film(radiograph, job.settings).image
     written = exported(paths)
-    had = {kind for kind, path in export_paths(paths).items() if is_as_exported(path, written)}
+    existing = {kind for kind, path in export_paths(paths).items() if is_as_exported(path, written)}
     return _rendered(
         job,
         _Found(record, image, backdrop, masks),
         radiograph,
         lambda: read_labels(paths.labels),
-        job.exports | had,
+        job.exports | existing,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """What was found in a picture, now or in an earlier run.
+    """Results of a search, made now or in an earlier run.
 
     Attributes
     ----------
     record
-        The JSON, without its pictures' hashes and without what the output adds.
+        The record, without the hashes of the pictures and the warnings of the output.
     image
         float32 (rows, cols) in [0, 1], bone bright.
     backdrop
-        What lies behind the candidates.
+        The film's data for the report, without the candidates.
     masks
-        The pictures of labels and bone.
+        PNG files of labels and bone.
     """
 
     record: ResultRecord
@@ -171,31 +170,31 @@ def _rendered(
     labels: Callable[[], Labels],
     exports: frozenset[Export],
 ) -> Rendered:
-    """Make what the settings of the output ask for."""
-    record, may_be = found.record, may_be_drawn(radiograph, job.settings)
-    if not may_be:
+    """Render the results with the output settings."""
+    record, drawable = found.record, may_be_drawn(radiograph, job.settings)
+    if not drawable:
         record = record.model_copy(update={"warnings": (*record.warnings, _WITHHELD)})
     film = None
-    if may_be and job.settings.overlay:
+    if drawable and job.settings.overlay:
         film = displayed(found.image, found.backdrop.window, at_most_px=job.settings.overlay_max_px)
     overlay = None if film is None else overlay_png(record, film)
     pictures = {**found.masks, "overlay": overlay}
     hashed = PicturesRecord.model_validate(_hashes(pictures))
     record = record.model_copy(update={"pictures": hashed})
-    view = film_view(record, found.backdrop, film)  # made of the rest
-    of_page = {"view": view.script, "film": view.picture, "thumbnail": view.thumbnail}
-    hashed = hashed.model_copy(update=_hashes(of_page))
+    view = film_view(record, found.backdrop, film)
+    report = {"view": view.script, "film": view.picture, "thumbnail": view.thumbnail}
+    hashed = hashed.model_copy(update=_hashes(report))
     record = record.model_copy(update={"pictures": hashed})
     data = sealed_json(record)
     result = record.model_copy(update={"seal_sha256": seal_in(data)})
-    files, trouble = film_exports(job.path, result, labels(), exports) if exports else ({}, None)
-    places = export_paths(ResultPaths.of(job.out, result.name))
+    files, problem = film_exports(job.path, result, labels(), exports) if exports else ({}, None)
+    paths = export_paths(ResultPaths.of(job.out, result.name))
     return Rendered(
         result,
         data,
-        {**pictures, **of_page},
-        {places[export]: file for export, file in files.items()},
-        trouble,
+        {**pictures, **report},
+        {paths[export]: file for export, file in files.items()},
+        problem,
     )
 
 

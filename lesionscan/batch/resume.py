@@ -1,4 +1,4 @@
-"""Results of an earlier run: whether a file's can be kept, and what they then still lack."""
+"""Decide which results of an earlier run can be kept, and add missing exports."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ from lesionscan.results.record import ResultRecord, result_name
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Show no warnings: pydicom's and others' quote header values, which may identify a patient.
+    """Suppress warnings, because some quote header values, which may identify a patient.
 
-    What matters to a user is in the radiograph's notices.
+    Relevant warnings are in the notices of the radiograph.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -30,16 +30,16 @@ def silent() -> Iterator[None]:
 
 
 def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
-    """Return a file's outcomes where all its earlier results can be kept, otherwise none.
+    """Return the outcomes of a file if all its earlier results can be kept, otherwise none.
 
-    Results of another count of pictures then go, and exports that are lacking are made.
+    If so, outdated results of the file are removed, and missing exports are made.
     """
     names = (result_name(job.name, 1, count) for count in (1, 2))
     if not any(read_file(ResultPaths.of(job.out, name).record) for name in names):
-        return ()  # before the file is read to its end
+        return ()  # without hashing the file
     sha256 = sha256_or_none(job)
     kept = () if sha256 is None else all_kept(job, found_results(job, sha256))
-    if not all(as_asked(job, result) for result in kept):
+    if not all(is_current(job, result) for result in kept):
         return ()
     with silent():
         return tuple(kept_outcome(job, result) for result in kept)
@@ -47,17 +47,13 @@ def kept_outcomes(job: Job) -> tuple[Outcome, ...]:
 
 def found_results(job: Job, sha256: str) -> FoundResults:
     """Return the earlier results of a file whose hash is known."""
-    made = Origin(
-        file=job.name,
-        sha256=sha256,
-        tool=job.tool(),
-    )
-    return earlier_results(job.out, made, at_most=job.settings.max_frames)
+    origin = Origin(file=job.name, sha256=sha256, tool=job.tool())
+    return earlier_results(job.out, origin, at_most=job.settings.max_frames)
 
 
 def all_kept(job: Job, found: FoundResults) -> Sequence[ResultRecord]:
-    """Return the results of all of a file's pictures, if all can be kept."""
-    kept = found.whole
+    """Return the results of all images in a file if all can be kept, otherwise none."""
+    kept = found.intact
     count = next((result.input.frames for result in kept.values()), 0)
     if len(kept) != count:
         return ()
@@ -66,20 +62,20 @@ def all_kept(job: Job, found: FoundResults) -> Sequence[ResultRecord]:
     return [kept[number] for number in sorted(kept)]
 
 
-def as_asked(job: Job, result: ResultRecord) -> bool:
-    """Say whether a result that can be kept has the pictures that the settings ask for."""
-    return result.tool.made_alike(job.tool())
+def is_current(job: Job, result: ResultRecord) -> bool:
+    """Return whether a result that can be kept was made with the same output settings too."""
+    return result.tool.same_results_as(job.tool())
 
 
 def kept_outcome(job: Job, result: ResultRecord) -> Outcome:
-    """Return the outcome of a result that is kept, with the exports that it may have lacked."""
+    """Add missing exports to a result that is kept, and return its outcome."""
     paths = ResultPaths.of(job.out, result.name)
-    trouble = add_exports(job.path, paths, result, job.exports)
-    return replace(outcome_of(result, resumed=True), not_exported=trouble)
+    problem = add_exports(job.path, paths, result, job.exports)
+    return replace(outcome_of(result, resumed=True), not_exported=problem)
 
 
 def sha256_or_none(job: Job) -> str | None:
-    """Return the hash of a job's file; None for one that the reader refuses, and says why."""
+    """Return the hash of a job's file; None if it cannot be read, which the reader reports."""
     try:
         return sha256_of_file(job.path, max_bytes=round(job.settings.max_file_mb * 1e6))
     except OSError:

@@ -1,8 +1,7 @@
-"""The run: discover, resume, work, sum up.
+"""Run a scan: find films, process or resume them, write the summaries.
 
-What works on the films, processes of this machine or a cluster's, is an `Engine`; everything else
-is the same for all of them, and so are the bytes of the results. run.json alone tells how this run
-went.
+Films are processed by an `Engine`: local worker processes, or a cluster. Everything else, and the
+bytes of the results, are the same for all engines; only run.json describes the run itself.
 """
 
 import time
@@ -12,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from lesionscan import __version__
-from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import Discovery, InputError, discover
 from lesionscan.batch.exports import Export
 from lesionscan.batch.job import lost, process
@@ -21,6 +19,7 @@ from lesionscan.batch.pool import Limits, Work, run_jobs
 from lesionscan.batch.run_files import files_of_run, names_of_run
 from lesionscan.batch.shards import Shard, shard_path, write_shard
 from lesionscan.batch.summaries import write_summaries
+from lesionscan.batch.tally import DoneFilms, RunRecord, Tally
 from lesionscan.detection.scorer.scorer_file import load_scorer
 from lesionscan.radiograph import Notice
 from lesionscan.results.atomic import OutputError, remove_leftovers
@@ -31,26 +30,26 @@ from lesionscan.settings import Settings
 Engine: TypeAlias = Callable[
     [Sequence[Job], Callable[[], bool]], Iterator[tuple[int, tuple[Outcome, ...]]]
 ]
-"""Does jobs, until asking the function says that the run is stopped; yields (number of the job,
-outcomes of its pictures) as they get done."""
+"""Process jobs until the function returns True; yield (index of the job, outcomes of its images) as
+they are finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How films are searched and what is written.
+    """Options of a scan.
 
     Attributes
     ----------
     settings
-        What to search with.
+        Settings of the run.
     scorer
         The scorer's file, or None for the shipped one.
     resume
-        Whether results of the same input, settings, scorer and version are kept.
+        Whether to keep results of the same input, settings, scorer and pipeline version.
     shard
-        Which part of the films, or None for all.
+        The part of the films to scan, or None for all.
     exports
-        What else is made of the films and of the run.
+        Additional formats to write.
     """
 
     settings: Settings
@@ -62,18 +61,18 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done.
+    """Plan of a scan.
 
     Attributes
     ----------
     out
-        The output folder; it exists.
+        The output folder, which exists.
     options
-        How.
+        Options of the scan.
     found
-        All films, and what was passed over.
+        All input files, and the number of skipped ones.
     numbers
-        Which of the films are to be done: their places among them.
+        Indices of the files to scan.
     """
 
     out: Path
@@ -84,20 +83,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What was done.
+    """Summary of a scan.
 
     Attributes
     ----------
     tally
-        What became of the pictures.
+        Counts of films and candidates.
     not_done
-        Number of files that a stopped run did not reach.
+        Number of input files that a stopped run did not reach.
     interrupted
         Whether the run was stopped.
     report
-        The report page; of a shard, the file that `merge` reads.
+        The report page; for a shard, the file that `merge` reads.
     trouble
-        Why the engine gave up, if it did.
+        Why the engine failed, or "".
     """
 
     tally: Tally
@@ -108,11 +107,11 @@ class RunSummary:
 
 
 class EngineError(Exception):
-    """An engine that cannot go on; the message says why. What is done is kept."""
+    """Failure of an engine; the message is the cause. Finished films are kept."""
 
 
 class _Jobs(Sequence[Job]):
-    """The jobs of a plan, made one by one: a hundred thousand would fill memory."""
+    """The jobs of a plan, created on access, because 100,000 would take much memory."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -137,7 +136,7 @@ class _Jobs(Sequence[Job]):
 def make_plan(
     inputs: Sequence[Path], out: Path, options: Options, *, listed: Sequence[Path] = ()
 ) -> Plan:
-    """Try the scorer, find the films and make the output folder.
+    """Load the scorer, find the films and create the output folder.
 
     Parameters
     ----------
@@ -146,15 +145,15 @@ def make_plan(
     out
         The output folder.
     options
-        How films will be searched.
+        Options of the scan.
 
     Raises
     ------
     lesionscan.detection.scorer.errors.ScorerError
-        When the scorer cannot be used.
+        If the scorer cannot be used.
     lesionscan.batch.discover.InputError
-        When an input does not exist, no film is found, or `out` is a file, cannot be written or
-        holds files under the names of a run's that lesionscan has not written.
+        If an input does not exist, no film is found, `out` is a file or cannot be written, or a
+        file about the run would replace one that lesionscan has not written.
     """
     load_scorer(options.scorer)
     if out.exists() and not out.is_dir():
@@ -166,7 +165,7 @@ def make_plan(
     except OutputError as error:
         raise InputError(str(error)) from error
     found = discover(inputs, out=out, listed=listed)
-    # Tried now: a scan of hours must not learn at its end that it cannot write.
+    # so that a long scan does not fail at its end
     try:
         with probe(out):
             pass
@@ -183,7 +182,7 @@ def make_plan(
 
 
 def local_workers(workers: int, limits: Limits) -> Engine:
-    """Return what works on the films in processes of this machine."""
+    """Return an engine that uses worker processes on this machine."""
 
     def engine(
         jobs: Sequence[Job], stopped: Callable[[], bool]
@@ -201,32 +200,33 @@ def run_scan(
     on_done: Callable[[tuple[Outcome, ...]], None],
     stopped: Callable[[], bool],
 ) -> RunSummary:
-    """Do every film of a plan and write the summaries, also when it is stopped half way.
+    """Process the films of a plan and write the summaries, even if it is stopped.
 
     Parameters
     ----------
     plan
-        What to do.
+        The plan.
     engine
-        What works on the films.
+        Processes the films.
     workers
         Number of its processes, for run.json.
     on_done
-        Called for each file as it gets done, in no certain order, with its pictures' outcomes.
+        Called with the outcomes of each finished file, in any order.
     stopped
-        Asked between films; once true, the films in hand are finished and the rest is left.
+        Called between films; once it returns True, films in progress are finished, and the others
+        are not started.
 
     Raises
     ------
     lesionscan.detection.scorer.errors.ScorerError
-        When the scorer's file is changed or taken away meanwhile.
+        If the scorer's file is changed or removed during the scan.
     lesionscan.results.atomic.OutputError
-        When a result cannot be written.
+        If a result cannot be written.
     """
     started = time.perf_counter()
     done = DoneFilms([film.name for film in plan.found.films])
     tally = Tally()
-    abandoned, trouble = False, ""
+    aborted, trouble = False, ""
     try:
         for place, outcomes in engine(_Jobs(plan), stopped):
             done.add(plan.numbers[place], len(outcomes), _unwritten(plan.out, outcomes))
@@ -234,15 +234,15 @@ def run_scan(
                 tally.add(outcome)
             on_done(outcomes)
     except KeyboardInterrupt:
-        abandoned = True  # what is written is whole; the summaries tell of it
+        aborted = True  # the results written so far are complete
     except EngineError as error:
         trouble = str(error)
-    # of runs that were killed, and of this run's workers that died
+    # temporary files of killed runs and workers
     names = (plan.found.films[number].name for number in plan.numbers)
     parents = {PurePosixPath(name).parent for name in names}
-    of_the_page = {PurePosixPath(FILMS_FOLDER, parent) for parent in parents}
-    of_all = (PurePosixPath(FOLDER), PurePosixPath(ASSETS_FOLDER))
-    for folder in (*parents, *of_the_page, *of_all):
+    in_report = {PurePosixPath(FILMS_FOLDER, parent) for parent in parents}
+    shared = (PurePosixPath(FOLDER), PurePosixPath(ASSETS_FOLDER))
+    for folder in (*parents, *in_report, *shared):
         remove_leftovers(plan.out / folder, within=plan.out)
     not_done = len(plan.numbers) - len(done)
     record = RunRecord(
@@ -253,7 +253,7 @@ def run_scan(
         not_done=not_done,
         skipped=plan.found.skipped,
         workers=workers,
-        interrupted=abandoned or not_done > 0,
+        interrupted=aborted or not_done > 0,
         seconds=time.perf_counter() - started,
         tally=tally,
     )
@@ -265,7 +265,7 @@ def run_scan(
 
 
 def _unwritten(out: Path, outcomes: Sequence[Outcome]) -> dict[str, Notice]:
-    """Return those whose names cannot be used for a JSON, and why they failed."""
+    """Return the names of the results that have no JSON, with their errors."""
     return {
         outcome.name: outcome.error
         for outcome in outcomes

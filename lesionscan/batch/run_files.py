@@ -1,4 +1,4 @@
-"""The files about a whole run: their names, and which of them are lesionscan's own."""
+"""Names of the files about a whole run."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from lesionscan.results.paths import ASSETS_FOLDER, FOLDER, INDEX, PAGE_NAME
 
 RUN_NAME = "run.json"
 TABLES: Mapping[str, Sequence[Column[Any]]] = {"images": IMAGE_TABLE, "candidates": CANDIDATE_TABLE}
-"""Names of the tables without endings, and their columns."""
+"""Columns of the tables, by name without ending."""
 COCO_NAMES = ("coco.json", "coco_results.json")
 
 SHARD_NAME = re.compile(r"run\.shard-(\d+)-of-(\d+)\.jsonl")
@@ -34,11 +34,5 @@ def names_of_run() -> list[str]:
 
 
 def files_of_run(out: Path) -> OwnFiles:
-    """Return what writes and removes files about a run.
-
-    Parameters
-    ----------
-    out
-        The output folder.
-    """
+    """Return the writer of the files about a run in an output folder."""
     return OwnFiles(out, private=f"{FOLDER}/")

@@ -1,4 +1,4 @@
-"""Findings of a notebook or a program of one's own -> the files that a scan writes."""
+"""Save findings as a scan does, for use from Python."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from lesionscan.results.paths import ResultPaths
 
 
 def save(findings: Findings, folder: Path | str, *, film: Path | str) -> Path:
-    """Write what was found in a film as `lesionscan scan` writes it.
+    """Write findings to files, as `lesionscan scan` does.
 
-    The files are those of one film: JSON, overlay, labels, bone, and its part of the report page.
-    `lesionscan scan FILM --out FOLDER` keeps them, and adds the tables and the page.
+    The files are JSON, overlay, label image, bone mask, and the film's part of the report.
+    `lesionscan scan FILM --out FOLDER` keeps them, and adds the tables and the report page.
 
     Parameters
     ----------
     findings
         From `find_candidates`.
     folder
-        The output folder; it is made where it does not exist.
+        The output folder; created if it does not exist.
     film
-        The film's file. Its name, without its folders, is the results' name, and its hash stands
-        in the JSON where it can be read.
+        The film's file. The results are named after it, without its folder; the JSON holds its
+        SHA-256 if it can be read.
 
     Returns
     -------
@@ -34,8 +34,7 @@ def save(findings: Findings, folder: Path | str, *, film: Path | str) -> Path:
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When a file cannot be written, or one of the names is taken by a file that lesionscan has
-        not written.
+        If a file cannot be written, or would replace one that lesionscan has not written.
     """
     film, out = Path(film), Path(folder)
     job = Job(film, film.name, out, findings.settings, scorer=None, resume=False)

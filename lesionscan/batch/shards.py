@@ -1,9 +1,9 @@
-"""A run in parts: which films a part does, what it leaves behind, and how parts become one run.
+"""Split a run into parts ("shards") and merge them.
 
-A part ("shard") needs no contact with the others, since a film's part follows from its name. What
-it has done stands in `run.shard-2-of-4.jsonl`: a line about the run, then a line a film. Merging
-reads these, checks that all parts are there, saw the same films and worked alike, and writes what
-one run would have written.
+Parts need no communication, because the name of a film determines its part. A part writes
+`run.shard-2-of-4.jsonl`: one line about the run, then one line per input file. Merging checks that
+all parts exist and agree in their inputs, settings and scorer, and writes what a single run would
+have written.
 """
 
 import hashlib
@@ -14,38 +14,38 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.discover import InputFile
 from lesionscan.batch.exports import Export
 from lesionscan.batch.run_files import SHARD_NAME, files_of_run, names_of_run
 from lesionscan.batch.summaries import write_summaries
+from lesionscan.batch.tally import DoneFilms, RunRecord, Tally
 from lesionscan.files import INDEX_BYTES, bounded_lines, parse_json
 from lesionscan.radiograph import Notice
 from lesionscan.results.atomic import OutputError, UnusableNameError
-from lesionscan.results.folder import bring, is_whole, read_result
+from lesionscan.results.folder import copy_result, is_whole, read_result
 from lesionscan.results.names import is_result_name
 from lesionscan.results.record import result_name
 
-_LONGEST_LINE = 1 << 20
+_MAX_LINE_BYTES = 1 << 20
 
 
 class MergeError(Exception):
-    """Parts that cannot be merged; the message says which, why and what to do."""
+    """Parts that cannot be merged; the message names the part, the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of the parts of a run.
+    """A part of a run.
 
     Attributes
     ----------
     number, of
-        Which part, from 1 on, and of how many.
+        Number of the part, from 1 on, and number of parts.
 
     Raises
     ------
     ValueError
-        When there is no such part.
+        If there is no such part.
     """
 
     number: int
@@ -60,12 +60,12 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "2/4".
+        """Parse a text such as "2/4".
 
         Raises
         ------
         ValueError
-            When the text is none.
+            If it has another form.
         """
         number, slash, of = text.partition("/")
         if not (slash and number.isdecimal() and of.isdecimal()):
@@ -73,38 +73,38 @@ class Shard:
         return cls(int(number), int(of))
 
     def holds(self, name: str) -> bool:
-        """Say whether a film of this name is one of the part's; other films have no say in it."""
+        """Return whether this part includes the film of a name, whatever the other films are."""
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8]) % self.of == self.number - 1
 
 
 def shard_path(out: Path, shard: Shard) -> Path:
-    """Return where a part's account stands."""
+    """Return the path of a part's file."""
     return out / f"run.shard-{shard.number}-of-{shard.of}.jsonl"
 
 
 def write_shard(
     out: Path, shard: Shard, films: Sequence[InputFile], done: DoneFilms, run: RunRecord
 ) -> Path:
-    """Write what a part has done, and return where.
+    """Write the file of a part, and return its path.
 
     Parameters
     ----------
     out
         The output folder.
     shard
-        Which part.
+        The part.
     films
-        All films of the inputs, those of other parts too.
+        All input files, including those of other parts.
     done
-        Those of them that are done.
+        The finished ones.
     run
-        Facts about the part's run.
+        Record of the part's run.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When it cannot be written.
+        If it cannot be written.
     """
     names = hashlib.sha256()
     for film in films:
@@ -118,14 +118,14 @@ def write_shard(
     with files_of_run(out).open_text(path) as stream:
         stream.write(json.dumps(head) + "\n")
         for number, name, pictures, unwritten in done.films():
-            why = {one: [notice.code, notice.message] for one, notice in unwritten.items()}
-            stream.write(json.dumps([number, name, pictures, why]) + "\n")
+            errors = {one: [notice.code, notice.message] for one, notice in unwritten.items()}
+            stream.write(json.dumps([number, name, pictures, errors]) + "\n")
     return path
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part's account, its films not yet read."""
+    """The first line of a part's file."""
 
     shard: Shard
     path: Path
@@ -134,17 +134,17 @@ class _Part:
     run: RunRecord
 
     def lines(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
-        """Yield its films: number among all, name, pictures, and those without a JSON."""
+        """Yield the other lines: index of the file, name, number of images, unwritten results."""
         count = 0
         lines = _lines(self.path)
         next(lines)
         for line in lines:
-            number, name, pictures, why = parse_json(line)
-            unwritten = {one: Notice(*said) for one, said in why.items()}
+            number, name, pictures, errors = parse_json(line)
+            unwritten = {one: Notice(*error) for one, error in errors.items()}
             if not (0 <= number < self.films and pictures > 0 and self.shard.holds(name)):
-                raise ValueError("no film of this part")
+                raise ValueError("not a film of this part")
             if not is_result_name(name):
-                raise ValueError("a name that leads out of the folder")
+                raise ValueError("a name outside the folder")
             yield number, name, pictures, unwritten
             count += 1
         if count != self.run.found - self.run.not_done:
@@ -154,37 +154,37 @@ class _Part:
 def merge_shards(
     outs: Sequence[Path], into: Path, *, exports: frozenset[Export] = frozenset()
 ) -> tuple[Path, RunRecord]:
-    """Write the summaries of all parts together, as one run would have written them.
+    """Write the summaries of all parts, as a single run would have written them.
 
     Parameters
     ----------
     outs
-        The parts' output folders, or the one that they share.
+        The output folders of the parts, or the one that they share.
     into
-        The folder of the whole. Where it is another, the results are linked or copied there.
+        The folder of the merged run; results in other folders are linked or copied there.
     exports
-        What else is made of the whole.
+        Additional formats to write for the run.
 
     Returns
     -------
     report : Path
         The report page.
     run : RunRecord
-        Facts about all parts together.
+        Record of the merged run.
 
     Raises
     ------
     MergeError
-        When a part is missing, there twice, unfinished, or does not belong to the others.
+        If a part is missing, duplicated, unfinished, or does not fit the others.
     lesionscan.results.atomic.OutputError
-        When a file cannot be written.
+        If a file cannot be written.
     """
     parts = checked_parts(outs, into)
     listed = []
     for part in parts:
         with _unreadable(part.path):
             listed.append(list(part.lines()))
-    # known by now to be as many as the lines that were read
+    # the lines have been read, so this number is known to be right
     names = [""] * parts[0].films
     done = DoneFilms(names)
     for part, lines in zip(parts, listed, strict=True):
@@ -193,14 +193,14 @@ def merge_shards(
             done.add(number, pictures, unwritten)
             for picture in range(1, pictures + 1):
                 if (one := result_name(name, picture, pictures)) not in unwritten:
-                    _bring(part, one, into)
-    run = _together([part.run for part in parts])
+                    _copy(part, one, into)
+    run = _merged([part.run for part in parts])
     report, tally = write_summaries(into, done, run, exports=exports)
     return report, replace(run, tally=tally)
 
 
 def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
-    """Find the parts of a run, and check that they can be merged; nothing is written.
+    """Find the parts of a run and check that they can be merged, without writing anything.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
     Raises
     ------
     MergeError
-        As there.
+        As in `merge_shards`.
     """
     parts = _parts(outs)
     _check(parts)
@@ -222,12 +222,12 @@ def checked_parts(outs: Sequence[Path], into: Path) -> list["_Part"]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    return bounded_lines(path, max_bytes=INDEX_BYTES, max_line_bytes=_LONGEST_LINE)
+    return bounded_lines(path, max_bytes=INDEX_BYTES, max_line_bytes=_MAX_LINE_BYTES)
 
 
 @contextmanager
 def _unreadable(path: Path) -> Iterator[None]:
-    """Tell of an account that is damaged: cut off in a copy, or changed."""
+    """Raise a MergeError for a damaged file of a part."""
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
@@ -235,7 +235,7 @@ def _unreadable(path: Path) -> Iterator[None]:
 
 
 def _parts(outs: Sequence[Path]) -> list[_Part]:
-    """Find the parts' accounts."""
+    """Find and read the files of the parts."""
     parts = []
     for out in outs:
         try:
@@ -244,7 +244,7 @@ def _parts(outs: Sequence[Path]) -> list[_Part]:
             raise MergeError(f"{out} cannot be read ({error.strerror}); check the path") from error
         if not paths:
             raise MergeError(
-                f"{out} holds no part of a run; make parts with lesionscan scan --shard"
+                f"{out} contains no part of a run; make parts with lesionscan scan --shard"
             )
         parts += [_read(path) for path in paths]
     return sorted(parts, key=lambda part: part.shard.number)
@@ -252,7 +252,7 @@ def _parts(outs: Sequence[Path]) -> list[_Part]:
 
 def _read(path: Path) -> _Part:
     named = SHARD_NAME.fullmatch(path.name)
-    assert named is not None  # noqa: S101 - only such paths come here
+    assert named is not None  # noqa: S101 - `_parts` checks the names
     with _unreadable(path):
         head: dict[str, Any] = parse_json(next(_lines(path)))
         return _Part(
@@ -265,12 +265,14 @@ def _read(path: Path) -> _Part:
 
 
 def _check(parts: Sequence[_Part]) -> None:
-    """Raise a MergeError where these parts are no whole run."""
+    """Raise a MergeError if these parts are not a complete run."""
     first = parts[0]
     counts = {part.shard.of for part in parts}
     if len(counts) > 1:
-        said = " and ".join(str(count) for count in sorted(counts))
-        raise MergeError(f"there are parts of {said}; remove those of the other run")
+        numbers_of_parts = " and ".join(str(count) for count in sorted(counts))
+        raise MergeError(
+            f"there are runs in {numbers_of_parts} parts; remove those of the other run"
+        )
     numbers = [part.shard.number for part in parts]
     for number in range(1, first.shard.of + 1):
         if number not in numbers:
@@ -279,17 +281,17 @@ def _check(parts: Sequence[_Part]) -> None:
                 f"{number}/{first.shard.of})"
             )
         if numbers.count(number) > 1:
-            raise MergeError(f"part {number}/{first.shard.of} is there twice; name one of them")
+            raise MergeError(f"part {number}/{first.shard.of} exists twice; name one of them")
     for part in parts:
         if part.films_sha256 != first.films_sha256:
             raise MergeError(
-                f"parts {first.shard} and {part.shard} saw other films ({first.films:,} and "
+                f"parts {first.shard} and {part.shard} had different films ({first.films:,} and "
                 f"{part.films:,}): the folder changed in between; run all parts again"
             )
-        if not part.run.tool.made_alike(first.run.tool):
+        if not part.run.tool.same_results_as(first.run.tool):
             raise MergeError(
-                f"parts {first.shard} and {part.shard} had another version, settings or scorer; "
-                "run all with the same"
+                f"parts {first.shard} and {part.shard} had different versions, settings or scorers;"
+                " run all with the same"
             )
         if part.run.interrupted or part.run.not_done:
             raise MergeError(
@@ -299,23 +301,23 @@ def _check(parts: Sequence[_Part]) -> None:
         raise MergeError("the parts do not add up to all films; run all parts again")
 
 
-def _bring(part: _Part, name: str, into: Path) -> None:
-    """Check a result, and link or copy it into the folder of the whole."""
+def _copy(part: _Part, name: str, into: Path) -> None:
+    """Check a result, and link or copy it into the folder of the merged run."""
     out = part.path.parent
     result = read_result(out, name)
-    if result is None or not result.tool.made_alike(part.run.tool) or not is_whole(out, name):
+    if result is None or not result.tool.same_results_as(part.run.tool) or not is_whole(out, name):
         raise MergeError(
-            f"the results of {name} in {out} are gone or changed; run that part again (--shard "
+            f"the results of {name} in {out} are missing or changed; run that part again (--shard "
             f"{part.shard})"
         )
     if out.resolve() != into.resolve():
         try:
-            bring(out, name, into)
+            copy_result(out, name, into)
         except UnusableNameError as error:
             raise MergeError(str(error)) from error
 
 
-def _together(runs: Sequence[RunRecord]) -> RunRecord:
+def _merged(runs: Sequence[RunRecord]) -> RunRecord:
     return RunRecord(
         version=runs[0].version,
         settings=runs[0].settings,
@@ -326,7 +328,7 @@ def _together(runs: Sequence[RunRecord]) -> RunRecord:
         workers=sum(run.workers for run in runs),
         interrupted=False,
         seconds=sum(run.seconds for run in runs),
-        # the rest is counted where the tables are written
+        # `write_summaries` counts the rest
         tally=Tally(
             resumed=sum(run.tally.resumed for run in runs),
             altered=sum(run.tally.altered for run in runs),

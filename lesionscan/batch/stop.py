@@ -1,9 +1,8 @@
-"""Ctrl-C and SIGTERM as a question that is asked between films.
+"""Handle Ctrl-C and SIGTERM between films.
 
-A signal that raises wherever the program happens to be would leave every file half a chance of
-being half done. So the first signal only takes a note: films in hand are finished, the summaries
-are written. A second one does not wait: it raises KeyboardInterrupt, and from then on there is
-nothing more to ask for. Programs that start others (`uv run`, `srun`) may hand one signal on twice.
+The first signal only sets a flag: films in progress are finished, and the summaries are written. A
+second one raises KeyboardInterrupt, after which signals are ignored. Programs that start others
+(`uv run`, `srun`) may deliver one signal twice.
 """
 
 import signal
@@ -16,7 +15,7 @@ _ONE_SIGNAL_SECONDS = 0.5
 
 
 class StopSignals:
-    """Handles SIGINT and SIGTERM while it is entered (main thread only).
+    """Context manager that handles SIGINT and SIGTERM (main thread only).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""The files about a whole run: images.csv, candidates.csv (Parquet too), run.json, report.html.
+"""Write the files about a whole run: tables (CSV, Parquet), run.json, report, COCO.
 
-Tables and the page's list are built from the per-image JSON files, read back one at a time in the
-films' order: so they have the same bytes for every number of workers and for every way of running,
-and memory does not grow with the results.
+Tables and the report's list are built from the JSON files of the films, read one at a time in the
+order of the films. They therefore have the same bytes for any number of workers and any engine, and
+memory does not grow with the number of films.
 """
 
 import json
@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from lesionscan.batch.account import DoneFilms, RunRecord, Tally
 from lesionscan.batch.exports import Export, expected_exports
 from lesionscan.batch.outcome import outcome_of
 from lesionscan.batch.run_files import RUN_NAME, TABLES, files_of_run, names_of_run
+from lesionscan.batch.tally import DoneFilms, RunRecord, Tally
 from lesionscan.reporting.coco import CocoPaths, LabelledResult, write_coco
 from lesionscan.reporting.page.index import RunFacts, index_head, index_line, write_page
 from lesionscan.reporting.tables import candidate_rows, image_row
@@ -29,72 +29,72 @@ from lesionscan.results.record import DISCLAIMER, SCHEMA_VERSION, ResultRecord
 def write_summaries(
     out: Path, done: DoneFilms, run: RunRecord, *, exports: frozenset[Export] = frozenset()
 ) -> tuple[Path, Tally]:
-    """Write the summaries.
+    """Write the summaries of a run.
 
     Parameters
     ----------
     out
         The output folder.
     done
-        The films to tell of.
+        The finished files.
     run
-        What else to say.
+        Record of the run.
     exports
-        What else is made of the run.
+        Additional formats to write for the run.
 
     Returns
     -------
     report : Path
         The report page.
     tally : Tally
-        What the tables list, which is what run.json counts.
+        Counts of the tables, as in run.json.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When a file cannot be written.
+        If a file cannot be written.
     """
     own = files_of_run(out)
     tally = _write_tables(out, own, done, run, exports)
-    for name in ("resumed", "altered"):  # no result tells of these
+    for name in ("resumed", "altered"):  # results do not record these
         setattr(tally, name, getattr(run.tally, name))
     tally.not_exported = max(tally.not_exported, run.tally.not_exported)
     report = write_page(own)
     _write_coco(out, own, done, run, wanted=Export.COCO in exports)
-    # last: one of an earlier version says that the others are lesionscan's own
+    # last, because an older run.json marks the other files as lesionscan's
     own.write(out / RUN_NAME, _run_json(replace(run, tally=tally)))
     _check_written(out, exports)
     return report, tally
 
 
 def _check_written(out: Path, exports: frozenset[Export]) -> None:
-    """Make sure that nobody has removed what was just written."""
+    """Check that no file was removed while the others were written."""
     optional = {".parquet": Export.PARQUET in exports, "coco": Export.COCO in exports}
     for name in names_of_run():
-        wanted = all(told for mark, told in optional.items() if mark in name)
+        wanted = all(requested for mark, requested in optional.items() if mark in name)
         if wanted and not (out / name).is_file():
             raise OutputError(
-                f"{out / name} was removed while the run ended; the same command makes it again"
+                f"{out / name} was removed while the run ended; run the command again"
             )
 
 
 def _write_coco(out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, *, wanted: bool) -> None:
     if not wanted:
         paths = CocoPaths.of(out)
-        # of an earlier run, which had other films; the dataset last: it says whose the other is
+        # left by an earlier run with other films; the dataset last, because it lists the other
         for path in (paths.results, paths.dataset):
             own.remove(path)
         return
     try:
         write_coco(own, _with_labels(out, done.results(out, run.tool)))
-    except LabelsError as error:  # somebody tidies up while the run ends
+    except LabelsError as error:  # removed or changed while the run ends
         raise OutputError(str(error)) from error
 
 
 def _write_tables(
     out: Path, own: OwnFiles, done: DoneFilms, run: RunRecord, exports: frozenset[Export]
 ) -> Tally:
-    """Write the tables and the page's list; return what they list."""
+    """Write the tables and the report's list; return their counts."""
     tally, listing = Tally(), FolderListing()
     with ExitStack() as stack:
         written: dict[str, list[RowWriter]] = {}
@@ -108,7 +108,7 @@ def _write_tables(
                 data = stack.enter_context(own.open_bytes(as_parquet))
                 written[name].append(stack.enter_context(parquet_writer(data, columns)))
             else:
-                own.remove(as_parquet)  # of an earlier run, which had other films
+                own.remove(as_parquet)  # left by an earlier run with other films
         index = stack.enter_context(own.open_bytes(out / INDEX))
         index.write(index_head(_run_facts(run)))
         for result in done.results(out, run.tool):

@@ -1,10 +1,10 @@
 """The command line: arguments, printing, exit status; no logic.
 
-Exit status: 0 every file read, 1 some file failed or was left out (the others are done), 2 wrong
-usage or a place that cannot be written, 130 stopped with Ctrl-C, 143 stopped with SIGTERM (128 +
-the signal's number, as shells have it).
+Exit status: 0 all files were processed; 1 some files failed or were left out; 2 usage error, or
+output that cannot be written; 130 stopped with Ctrl-C, 143 with SIGTERM (128 + signal number, as in
+shells).
 
-Heavy imports stand inside the commands, so that `lesionscan --help` answers at once.
+Large packages are imported inside the commands, so that `lesionscan --help` is fast.
 """
 
 import io
@@ -30,11 +30,11 @@ from lesionscan.cli import (
     train,
 )
 from lesionscan.cli.terminal import (
-    GOES_ON,
+    RESUME_HINT,
     RefusedError,
     StoppedError,
     complain,
-    os_error_in_words,
+    os_error_message,
     say,
 )
 
@@ -65,15 +65,15 @@ def main() -> None:
     """Run the command line; a user never sees a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a letter of a file name shows an escape instead of failing.
+            # characters that the terminal cannot encode are escaped
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (KeyboardInterrupt, StoppedError) as stop:
-        complain(str(stop) or GOES_ON)
+        complain(str(stop) or RESUME_HINT)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output is gone (`lesionscan ... | head`); there is nobody to tell.
+        # the reader of the output has ended (`lesionscan ... | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except RefusedError as error:
@@ -81,7 +81,7 @@ def main() -> None:
     except MemoryError:
         complain("memory ran out; use fewer jobs (--jobs 1)")
     except OSError as error:
-        complain(os_error_in_words(error))
+        complain(os_error_message(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence
         complain(f"internal error ({type(error).__name__}); please report this")
     sys.exit(2)
@@ -99,7 +99,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Accept the options before a command."""
 
 
 def _show_version(*, wanted: bool) -> None:

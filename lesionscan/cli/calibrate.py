@@ -1,4 +1,4 @@
-"""`lesionscan calibrate`: the shown_score for a wanted rate of false positives, as settings."""
+"""`lesionscan calibrate`: shown_score for a given rate of false positives, as settings."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,19 +69,19 @@ def calibrate(
     from lesionscan.settings import Settings
 
     if sum(one is not None for one in (truth, review, normal)) > 1:
-        raise RefusedError("--truth, --review and --normal exclude each other; give one of them")
+        raise RefusedError("--truth, --review and --normal cannot be combined; give one of them")
     if set_name is not None and truth is None:
-        raise RefusedError("--set belongs to --truth; give both or none")
+        raise RefusedError("--set needs --truth")
     with stoppable("stopped; nothing was written"):
         try:
-            check_target(out)  # before the work is done
+            check_target(out)  # before the work starts
             found = _films(results, truth, set_name, review, normal, groups)
-            ours = found.tool.name == "lesionscan"
-            settings = run_settings(results, found.tool.settings_sha256) if ours else Settings()
+            own = found.tool.name == "lesionscan"
+            settings = run_settings(results, found.tool.settings_sha256) if own else Settings()
             calibration = threshold(
                 found.films,
                 false_positives=false_positives,
-                before=settings.shown_score if ours else None,
+                before=settings.shown_score if own else None,
                 resamples=resamples,
                 seed=seed,
             )
@@ -118,7 +118,7 @@ def _films(
 
 
 def _reviewed(results: Path, review: Path) -> "dict[str, KnownLesions]":
-    """Return what a review says of its films, and name those that it does not decide."""
+    """Return the lesions decided in a review by film, and report the undecided films."""
     from lesionscan.evaluation.calibration_films import KnownLesions
     from lesionscan.results.run import listed_pictures
     from lesionscan.review.applied import reviewed_films

@@ -1,4 +1,4 @@
-"""`lesionscan compare`: two films, or two folders of results, lesion by lesion."""
+"""`lesionscan compare`: compare two films, or two folders of results, lesion by lesion."""
 
 from collections import Counter
 from pathlib import Path
@@ -48,20 +48,21 @@ def compare(
         Path | None,
         typer.Option(
             "--pairs",
-            help="CSV with columns before,after: which results belong together; equal names if "
-            "unset.",
+            help="CSV file with columns before,after that pairs results (default: equal names).",
         ),
     ] = None,
     ignore_headers: Annotated[
         bool,
         typer.Option(
             "--ignore-headers",
-            help="Compare also where the headers name different body parts, views or sides.",
+            help="Also compare films whose headers name different body parts, views or sides.",
         ),
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume/--no-resume", help="Keep comparisons of the same, or make all new."),
+        typer.Option(
+            "--resume/--no-resume", help="Keep comparisons whose inputs and settings are unchanged."
+        ),
     ] = True,
     settings: SettingsOption = None,
     scorer: ScorerOption = None,
@@ -72,7 +73,7 @@ def compare(
     timeout: TimeoutOption = None,
     max_memory: MemoryOption = None,
 ) -> None:
-    """Say of each lesion whether it is new, gone, larger or smaller than on an earlier film."""
+    """Report whether each lesion is new, gone, larger or smaller than on an earlier film."""
     from lesionscan.comparison.job import PairJob
     from lesionscan.comparison.pairs import PairsError, pairs_of
 
@@ -92,7 +93,7 @@ def compare(
 def _run(
     work: "list[PairJob]", out: Path, workers: int, timeout: float | None, max_memory: float | None
 ) -> int:
-    """Compare all pairs, write the tables, say what came out; return the exit status."""
+    """Compare all pairs, write the tables and print the results; return the exit status."""
     from rich.console import Console
     from rich.progress import track
 
@@ -107,10 +108,10 @@ def _run(
     if out.exists() and not out.is_dir():
         raise RefusedError(f"output {one_line(str(out))} is a file; name a folder (--out)")
     own, stop = OwnFiles(out), StopSignals(announce_stop)
-    with probe(out):  # a run of hours must not learn at its end that it cannot write
+    with probe(out):  # so that a long run does not fail at its end
         own.check([CHANGES, PAIRS])
     console = Console(stderr=True)
-    states, told = Counter[str](), Counter[str]()
+    states, statuses = Counter[str](), Counter[str]()
     tasks = Work(compare_pair, _lost, chosen_limits(timeout, max_memory))
     try:
         with stop:
@@ -119,7 +120,7 @@ def _run(
             for _, (one,) in track(
                 done, "comparing films", total=len(work), console=console, disable=quiet
             ):
-                told[one.status] += 1
+                statuses[one.status] += 1
                 states.update(one.states)
                 if one.error is not None:
                     note(
@@ -128,22 +129,22 @@ def _run(
     except ScorerError as error:
         raise RefusedError(one_line(str(error))) from error
     changes, pairs = write_tables(OwnFiles(out), (job.pair.name for job in work))
-    _print_end(work, states, told)
+    _print_end(work, states, statuses)
     say(f"lesions: {changes}")
     say(f"pairs:   {pairs}")
     print_disclaimer()
     if stop.signal_number is not None:
         note("stopped; rerun the command to resume")
         return 128 + stop.signal_number
-    return 0 if told["ok"] == len(work) else 1
+    return 0 if statuses["ok"] == len(work) else 1
 
 
-def _print_end(work: "list[PairJob]", states: Counter[str], told: Counter[str]) -> None:
-    counts = ", ".join(f"{told[status]:,} {status}" for status in ("ok", "refused", "failed"))
+def _print_end(work: "list[PairJob]", states: Counter[str], statuses: Counter[str]) -> None:
+    counts = ", ".join(f"{statuses[status]:,} {status}" for status in ("ok", "refused", "failed"))
     say(f"{len(work):,} pairs: {counts}")
     found = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
     say(f"{states.total():,} lesions{f': {found}' if found else ''}".replace("_", " "))
-    if len(work) == 1 and told["ok"]:
+    if len(work) == 1 and statuses["ok"]:
         paths = work[0].paths()
         say(f"picture: {paths['picture']}")
         say(f"page:    {paths['page']}")
@@ -153,4 +154,4 @@ def _lost(job: "PairJob", loss: "Loss") -> "PairOutcome":
     from lesionscan.codes import notice
     from lesionscan.comparison.job import lost_pair
 
-    return lost_pair(job, notice(loss.code, loss.in_words()))
+    return lost_pair(job, notice(loss.code, loss.message()))

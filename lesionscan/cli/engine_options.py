@@ -1,4 +1,4 @@
-"""Options that say what works on the films: processes here, or a Dask cluster."""
+"""Options of the engine: local processes, or a Dask cluster."""
 
 import os
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ DaskReturnOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What the command line says about how films are worked on; each as its option says."""
+    """The values of the engine options."""
 
     jobs: int | None = None
     timeout: float | None = None
@@ -78,7 +78,7 @@ class EngineOptions:
 
     @property
     def uses_dask(self) -> bool:
-        """Whether a Dask cluster does the work."""
+        """Whether to use a Dask cluster."""
         return self.dask is not None or self.dask_local is not None
 
     def check(self) -> None:
@@ -87,7 +87,7 @@ class EngineOptions:
         Raises
         ------
         RefusedError
-            When they do.
+            If they do.
         """
         if self.dask is not None and self.dask_local is not None:
             raise RefusedError("give --dask or --dask-local, not both")
@@ -95,24 +95,24 @@ class EngineOptions:
             raise RefusedError("--dask-return needs --dask or --dask-local")
         if self.uses_dask and (self.jobs, self.timeout, self.max_memory) != (None, None, None):
             raise RefusedError(
-                "--jobs, --timeout and --max-memory are for processes here; a Dask cluster has its "
-                "own number of workers and limits"
+                "--jobs, --timeout and --max-memory are for local processes; a Dask cluster has "
+                "its own number of workers and limits"
             )
 
 
 @contextmanager
 def chosen_engine(options: EngineOptions) -> "Iterator[tuple[Engine, int]]":
-    """Yield what works on the films, and the number of its processes.
+    """Yield the engine and the number of its processes.
 
     Parameters
     ----------
     options
-        Checked before; where they use Dask, `extras.require_for` has seen that it is installed.
+        Options that were checked, also by `extras.require_for`.
 
     Raises
     ------
     RefusedError
-        When the cluster cannot be used.
+        If the cluster cannot be used.
     """
     if not options.uses_dask:
         from lesionscan.batch.run import local_workers
@@ -133,7 +133,7 @@ def chosen_engine(options: EngineOptions) -> "Iterator[tuple[Engine, int]]":
 
 
 def chosen_limits(timeout: float | None, max_memory: float | None) -> "Limits":
-    """Return what one film may take: as the command line says, else the defaults."""
+    """Return the limits per film from the command line, or the defaults."""
     from lesionscan.batch.pool import Limits
 
     default = Limits()
@@ -144,7 +144,7 @@ def chosen_limits(timeout: float | None, max_memory: float | None) -> "Limits":
 
 
 def cores() -> int:
-    """Return the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # a batch system gives a job fewer than the machine has
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # batch systems may limit a job to some of the cores
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

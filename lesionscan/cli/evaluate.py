@@ -1,4 +1,4 @@
-"""`lesionscan evaluate`: results against truth, as tables on the terminal and files."""
+"""`lesionscan evaluate`: compare results with truth; print tables and write files."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,8 +35,8 @@ _FAMILIES = {
     "size": "diameter / long side",
     "body_part": "body part",
 }
-"""Strata on the terminal; the files have all."""
-_MOST_NAMES = 5
+"""Strata printed; the files have all."""
+_MAX_NAMES = 5
 
 
 def evaluate(
@@ -75,11 +75,11 @@ def evaluate(
     from lesionscan.evaluation.truth import TruthError
     from lesionscan.results.record import DISCLAIMER
 
-    # matplotlib tells that it makes its font cache: nothing a user must know
+    # suppress the message that matplotlib builds its font cache
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     out = results / "evaluation" if out is None else out
     with stoppable("stopped; nothing was written"):
-        own = own_files(results, out)  # before the work is done
+        own = own_files(results, out)  # before the work starts
         try:
             evaluation = judge(
                 results,
@@ -104,7 +104,7 @@ def evaluate(
 
 
 def with_bar(films: "Sequence[TruthFilm]") -> "Iterable[TruthFilm]":
-    """Pass films on one by one, with a bar on a terminal."""
+    """Iterate over films, with a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
@@ -122,32 +122,32 @@ def _print_set(console: "Console", one: "SetEvaluation") -> None:
     )
     if figures.curve is not None:
         console.print(_figures_table(one))
-    said = (*_lines(one.program), *notes(one.program))
-    for line in said:
+    lines = (*_lines(one.program), *notes(one.program))
+    for line in lines:
         say(line)
     for line in () if one.other is None else notes(one.other):
-        if line not in said:
+        if line not in lines:
             say(f"other results: {line}")
     for what, names in (
         ("missing", one.program.missing),
         ("failed", tuple(name for name, _ in one.program.failed)),
     ):
         if names:
-            more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-            say(f"{what}: {', '.join(one_line(name) for name in names[:_MOST_NAMES])}{more}")
+            more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+            say(f"{what}: {', '.join(one_line(name) for name in names[:_MAX_NAMES])}{more}")
     if figures.curve is not None:
         console.print(_strata_table(one))
     say("")
 
 
 def _figures_table(one: "SetEvaluation") -> "Table":
-    """Return the set's sensitivities with intervals, chance beside, and the other program's."""
+    """Return the sensitivities with intervals, by chance, and those of the other program."""
     from rich.table import Table
 
     from lesionscan.evaluation.froc import RATE_NAMES
 
     figures = one.program.figures
-    table = Table(title="sensitivity by false positives a lesion-free film", title_justify="left")
+    table = Table(title="sensitivity by false positives per lesion-free film", title_justify="left")
     table.add_column("")
     for rate in (*RATE_NAMES, "CPM"):
         table.add_column(rate, justify="right")
@@ -163,7 +163,7 @@ def _figures_table(one: "SetEvaluation") -> "Table":
 
 
 def _add(table: "Table", name: str, figures: "Sequence[Figure]") -> None:
-    """Add a row of figures, and the ends of their intervals where there are any."""
+    """Add a row of figures, and rows with their intervals if there are any."""
     table.add_row(name, *(_two(one.value) for one in figures))
     if any(one.low is not None for one in figures):
         table.add_row("  95 % from", *(_two(one.low) for one in figures), style="dim")
@@ -171,7 +171,7 @@ def _add(table: "Table", name: str, figures: "Sequence[Figure]") -> None:
 
 
 def _lines(program: "ProgramOnSet") -> Iterator[str]:
-    """Yield the other figures of a program, a line each."""
+    """Yield the other figures of a program, one per line."""
     figures, shown = program.figures, program.shown
     if figures.image_auc.value is not None:
         yield f"image AUC: {_words(figures.image_auc)}"
@@ -181,14 +181,14 @@ def _lines(program: "ProgramOnSet") -> Iterator[str]:
             f"of these hits: Dice {_words(figures.on_hits['dice_median'])}, "
             f"area error {_words(figures.on_hits['area_error_median'])}"
         )
-    own = f"{_words(shown.false_positives_per_film)} false positives a lesion-free film"
+    own = f"{_words(shown.false_positives_per_film)} false positives per lesion-free film"
     if figures.lesions:
         own = f"sensitivity {_words(shown.sensitivity)}, {own}, Dice {_words(shown.dice_median)}"
     yield f"shown candidates: {own}"
 
 
 def _strata_table(one: "SetEvaluation") -> "Table":
-    """Return a short table of the strata; the JSON has all of them at all rates."""
+    """Return a short table of strata; the JSON has all of them at all rates."""
     from rich.table import Table
     from rich.text import Text
 

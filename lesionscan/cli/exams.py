@@ -1,4 +1,4 @@
-"""`lesionscan exams`: a run's results by exam and patient, under pseudonyms."""
+"""`lesionscan exams`: tables of a run by exam and patient, under pseudonyms."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,12 +60,12 @@ def exams(
     from lesionscan.results.run import RunError
 
     out = results / "exams" if out is None else out
-    with stoppable("stopped; call it again"):
+    with stoppable("stopped; run the command again"):
         try:
             source = _source(films, table, patient_column, exam_column, pattern)
             pseudonyms, is_new = open_key(id_key, apart_from=(results, out))
             if is_new:
-                note(f"new key: {one_line(str(id_key))}; without it nobody makes these pseudonyms")
+                note(f"new key: {one_line(str(id_key))}; pseudonyms cannot be made without it")
             written = write_exams(results, source, pseudonyms, out=out)
         except (KeyFileError, RunError, SourceError) as error:
             raise RefusedError(one_line(str(error))) from error
@@ -74,8 +74,8 @@ def exams(
         f"{written.patients:,} patients, {written.pairs:,} pairs of films over time"
     )
     for count, words in (
-        (written.without_patient, "films of no known patient"),
-        (written.without_exam, "films of no known exam"),
+        (written.without_patient, "films without a known patient"),
+        (written.without_exam, "films without a known exam"),
         (written.mixed, "exams with films of several patients"),
     ):
         if count:
@@ -95,9 +95,9 @@ def _source(
     from lesionscan.exams import sources
 
     if sum(one is not None for one in (films, table, pattern)) != 1:
-        raise RefusedError("say whose films they are with one of --films, --table, --path-pattern")
+        raise RefusedError("give one source of patient and exam: --films, --table, --path-pattern")
     if table is None and (patient_column or exam_column):
-        raise RefusedError("--patient-column and --exam-column belong to --table; name it too")
+        raise RefusedError("--patient-column and --exam-column need --table")
     if films is not None:
         return sources.headers(films)
     if pattern is not None:

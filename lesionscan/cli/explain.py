@@ -1,4 +1,4 @@
-"""`lesionscan explain`: how one film was searched, step by step, in one picture."""
+"""`lesionscan explain`: draw the steps of the search of a film in one picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def explain(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is explained, and how."""
+    """Arguments of `_explained`."""
 
     image: Path
     frame: int | None
@@ -67,7 +67,7 @@ def _explained(job: _Job) -> Iterator[Answer]:
     from lesionscan.reporting.overlay import may_be_drawn
 
     try:
-        weights = load_scorer(job.scorer)
+        scorer = load_scorer(job.scorer)
         with open_radiographs(job.image, settings=job.settings) as frames:
             number = chosen_frame(job.image, job.frame, frames.count)
             radiograph, viewed = frames.read(number), frames.show(number)
@@ -75,7 +75,7 @@ def _explained(job: _Job) -> Iterator[Answer]:
             withheld = "no picture: identifying text may be burned in (--allow-burned-in makes one)"
             yield Answer(failure=withheld)
             return
-        steps, findings = find_in_steps(radiograph, job.settings, weights)
+        steps, findings = find_in_steps(radiograph, job.settings, scorer)
     except ScorerError as error:
         raise RefusedError(one_line(str(error))) from error
     except UnreadableFileError as error:

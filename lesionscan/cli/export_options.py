@@ -22,14 +22,14 @@ ExportOption = Annotated[
 
 
 def chosen_exports(export: Sequence[str] | None) -> "frozenset[Export]":
-    """Return what else is wanted; refuse what is unknown.
+    """Return the requested exports; refuse unknown ones.
 
     Parameters
     ----------
     export
-        Names, several in one text with commas between.
+        Names, possibly several in one text, separated by commas.
     """
-    if not export:  # saves the time to load what makes them
+    if not export:  # saves the import
         return frozenset()
     from lesionscan.batch.exports import Export
 
@@ -37,23 +37,23 @@ def chosen_exports(export: Sequence[str] | None) -> "frozenset[Export]":
     known = [one.value for one in Export]
     for name in names:
         if name not in known:
-            raise RefusedError(f"--export: {one_line(name)!r} is none of {', '.join(known)}")
+            raise RefusedError(f"--export: {one_line(name)!r} is not one of {', '.join(known)}")
     return frozenset(map(Export, names))
 
 
 def refuse_per_film_exports(exports: "frozenset[Export]") -> None:
-    """Refuse what is made with each film's results, where there is no film at hand."""
+    """Refuse exports with one file per film, for commands that do not read films."""
     from lesionscan.batch.exports import OF_FILMS
 
     for export in OF_FILMS:
         if export in exports:
-            raise RefusedError(f"{export} is made with each film: give it to scan")
+            raise RefusedError(f"{export} is written per film: use it with scan")
 
 
 def refuse_in_parts(exports: "frozenset[Export]") -> None:
-    """Refuse what is made of a whole run, where only a part of it is done."""
+    """Refuse exports with one file per run, for a part of a run."""
     from lesionscan.batch.exports import Export
 
     for export in (Export.PARQUET, Export.COCO):
         if export in exports:
-            raise RefusedError(f"{export} is made of a whole run: give it to merge")
+            raise RefusedError(f"{export} is written for a whole run: use it with merge")

@@ -1,4 +1,4 @@
-"""Packages that only some options need: asked for last, after every other mistake is reported."""
+"""Check for packages that only some options need, after all other checks."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,17 +18,17 @@ def require_for(exports: "frozenset[Export]", *, dask: bool = False) -> None:
     Parameters
     ----------
     exports
-        What else is written.
+        Additional formats to write.
     dask
-        Whether a Dask cluster does the work.
+        Whether a Dask cluster is used.
 
     Raises
     ------
     RefusedError
-        When a package is missing; the message says how to install it.
+        If a package is missing; the message says how to install it.
     """
     needed = ["distributed"] if dask else []
-    if exports:  # saves the time to load what makes them
+    if exports:  # saves the import
         from lesionscan.batch.exports import Export
 
         if Export.PARQUET in exports:

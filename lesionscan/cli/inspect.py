@@ -1,4 +1,4 @@
-"""`lesionscan inspect`: what was read from one file, decided and assumed."""
+"""`lesionscan inspect`: show how a file is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def inspect(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is inspected, and how."""
+    """Arguments of `_inspected`."""
 
     file: Path
     frame: int | None

@@ -1,4 +1,4 @@
-"""What `phantom` and `plant` share: a new folder, workers, the index, the last lines."""
+"""Shared code of `phantom` and `plant`: output folder, workers, index, summary."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 JobT = TypeVar("JobT")
 Entry: TypeAlias = dict[str, object]
-"""What index.json says about one film."""
+"""Entry of a film in index.json."""
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New output folder.")]
 SeedOption = Annotated[
@@ -28,14 +28,14 @@ SeedOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of one job: films for the index, or why there is none."""
+    """Result of a job: entries for the index, or the reason why there are none."""
 
     entries: list[Entry]
     trouble: str = ""
 
 
 def start(out: Path) -> None:
-    """Make the folder; refuse one that holds something: films of two runs must not mix."""
+    """Create the output folder; refuse one that is not empty, so that runs do not mix."""
     from lesionscan.simulation.truth_folder import make_folder
 
     try:
@@ -43,15 +43,15 @@ def start(out: Path) -> None:
     except ValueError as error:
         raise RefusedError(str(error)) from error
     except OSError as error:
-        raise RefusedError(f"{out} cannot be made ({error.strerror}); name another") from error
+        raise RefusedError(f"{out} cannot be created ({error.strerror}); name another") from error
 
 
 def make(
     out: Path, function: Callable[[JobT], Made], work: Sequence[JobT], jobs: int | None
 ) -> None:
-    """Do the work with a bar on a terminal, write the index and say what to do next.
+    """Run the jobs with a progress bar, write the index and print what to do next.
 
-    Exit status: 0 all is done, 1 some films were left out, 128 + signal when stopped.
+    Exit status: 0 all films were made, 1 some were left out, 128 + signal number if stopped.
     """
     from rich.console import Console
     from rich.progress import track
@@ -66,8 +66,8 @@ def make(
     stop = StopSignals(announce_stop)
     with stoppable("stopped at once; there is no index.json, name a new folder"), stop:
         workers = min(jobs or cores(), len(work))
-        alone = Work(partial(_alone, function), _lost)
-        done = run_jobs(alone, work, workers=workers, stopped=stop.requested)
+        tasks = Work(partial(_as_iterator, function), _lost)
+        done = run_jobs(tasks, work, workers=workers, stopped=stop.requested)
         quiet = not console.is_terminal
         for number, (one,) in track(
             done, "making films", total=len(work), console=console, disable=quiet
@@ -82,8 +82,8 @@ def make(
         raise RefusedError(f"no film could be made ({left_out:,} left out)")
     if stop.signal_number is not None:
         note(
-            f"stopped after {len(made):,} of {len(work):,}; {out} is a whole truth folder of "
-            "these; to make all, name a new one"
+            f"stopped after {len(made):,} of {len(work):,}; {out} is a complete truth folder with "
+            "these; to make all, name a new folder"
         )
         raise typer.Exit(128 + stop.signal_number)
     if index is not None:
@@ -91,15 +91,15 @@ def make(
     raise typer.Exit(1 if left_out else 0)
 
 
-def _alone(function: Callable[[JobT], Made], job: JobT) -> Iterator[Made]:
-    """Do a job that has one outcome."""
+def _as_iterator(function: Callable[[JobT], Made], job: JobT) -> Iterator[Made]:
+    """Adapt a function with one outcome to `run_jobs`."""
     yield function(job)
 
 
 def _lost(_job: object, loss: "Loss") -> Made:
     raise RefusedError(
-        f"a worker process was lost ({loss.code}, {loss.detail}); often memory ran out: use fewer "
-        "jobs"
+        f"a worker process was lost ({loss.code}, {loss.detail}); memory may have run out: use "
+        "fewer jobs"
     )
 
 
@@ -108,8 +108,8 @@ def _print_end(index: Path, entries: list[Entry], left_out: int) -> None:
 
     lesions = sum(int(str(entry["lesions"])) for entry in entries)
     normal = sum(not entry["lesions"] for entry in entries)
-    said = f", {left_out:,} left out" if left_out else ""
-    say(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{said}: {index}")
+    more = f", {left_out:,} left out" if left_out else ""
+    say(f"{len(entries):,} films, {lesions:,} lesions, {normal:,} films without{more}: {index}")
     results = shlex.quote(f"{index.parent}-results")
     say(f"next: lesionscan scan {shlex.quote(str(index.parent / 'images'))} --out {results}")
     say(f"      lesionscan evaluate {results} {shlex.quote(str(index.parent))}")

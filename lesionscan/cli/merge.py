@@ -1,4 +1,4 @@
-"""`lesionscan merge`: make one run of its parts."""
+"""`lesionscan merge`: join the parts of a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,11 +35,11 @@ def merge(
 
     if into is None:
         if len({out.resolve() for out in outs}) > 1:
-            raise RefusedError("the parts stand in several folders; name one for the whole (--out)")
+            raise RefusedError("the parts are in several folders; give an output folder (--out)")
         into = outs[0]
     exports = chosen_exports(export)
     refuse_per_film_exports(exports)
-    with stoppable("stopped; merge again"):
+    with stoppable("stopped; run the command again"):
         try:
             checked_parts(outs, into)
             require_for(exports)

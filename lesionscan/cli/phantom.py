@@ -1,4 +1,4 @@
-"""`lesionscan phantom`: computed radiographs whose lesions are known."""
+"""`lesionscan phantom`: make computed radiographs with known lesions."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""`lesionscan plant`: lesions planted in real films, as truth for `evaluate`."""
+"""`lesionscan plant`: plant lesions in real films, as truth for `evaluate`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 NamedFilm: TypeAlias = tuple[Path, str, Mapping[str, object]]
-"""A film's file, its name in the truth folder, and what is known about it."""
+"""File of a film, its name in the truth folder, and its facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlantJob:
-    """One film to plant lesions in."""
+    """A film and how to plant lesions in it."""
 
     path: Path
     name: str
@@ -86,20 +86,20 @@ def plant(
     """Plant simulated lytic lesions in normal films, inside given bone outlines."""
     if not 1 <= lesions[0] <= lesions[1]:
         raise RefusedError(
-            f"lesions must be two rising numbers of 1 or more, got {lesions[0]} {lesions[1]}"
+            f"lesions must be two ascending numbers of at least 1, got {lesions[0]} {lesions[1]}"
         )
     if diameters is not None and not 0 < diameters[0] <= diameters[1] <= 100:
         raise RefusedError(
-            "diameters must be two rising numbers over 0 and at most 100 (% of the film's long "
-            f"side), got {diameters[0]:g} {diameters[1]:g}"
+            "diameters must be two ascending numbers above 0 and at most 100 (% of the film's "
+            f"long side), got {diameters[0]:g} {diameters[1]:g}"
         )
     if bone is not None and not bone.is_dir():
-        raise RefusedError(f"{bone} is no folder; --bone names the folder of the bone masks")
+        raise RefusedError(f"{bone} is not a folder; give the folder of the bone masks (--bone)")
     if (images / "index.json").is_file():
         masks: Path | None = images / "masks" if bone is None else bone
         films = _normal_films(images, only_set)
     elif only_set is not None:
-        raise RefusedError(f"{images} has no index.json, and so no sets; leave --set out")
+        raise RefusedError(f"{images} has no index.json and therefore no sets; omit --set")
     else:
         masks, films = bone, _found_films(images, out)
     work = [
@@ -116,8 +116,8 @@ def plant(
     without = sum(job.bone is None for job in work)
     if without:
         note(
-            f"{without:,} of {len(work):,} films have no bone mask; lesionscan's own serves there, "
-            "and lesions may cross joints"
+            f"{without:,} of {len(work):,} films have no bone mask; lesionscan's own is used, so "
+            "lesions may cross joints"
         )
     make(out, _plant_in, work, jobs)
 
@@ -144,7 +144,7 @@ def _normal_films(truth: Path, only_set: str | None) -> list[NamedFilm]:
 
 
 def _found_films(images: Path, out: Path) -> list[NamedFilm]:
-    """Return the films of a folder, with plain names that differ."""
+    """Return the films of a folder, with unique names without folders."""
     from lesionscan.batch.discover import InputError, discover
 
     try:
@@ -153,9 +153,9 @@ def _found_films(images: Path, out: Path) -> list[NamedFilm]:
         raise RefusedError(str(error)) from error
     whole = [film.name.replace("/", "_").lstrip(".") for film in films]
     short = [name.rpartition(".")[0] or name for name in whole]
-    seen = Counter(short)
-    # knee.png and knee.dcm keep their endings, or they would be one film
-    names = [b if seen[b] == 1 else a for a, b in zip(whole, short, strict=True)]
+    counts = Counter(short)
+    # knee.png and knee.dcm keep their endings, because they would have the same name
+    names = [b if counts[b] == 1 else a for a, b in zip(whole, short, strict=True)]
     return [(film.path, name, {}) for film, name in zip(films, names, strict=True)]
 
 
@@ -169,13 +169,13 @@ def _check_names(work: list[PlantJob]) -> None:
             if name in owners:
                 raise RefusedError(
                     f"{one_line(job.path.name)} and {one_line(owners[name])} would both be written "
-                    f"as {one_line(name)}; rename one, or leave films out that were planted before"
+                    f"as {one_line(name)}; rename one, or omit films with planted lesions"
                 )
             owners[name] = job.path.name
 
 
 def _mask_of(masks: Path | None, name: str) -> Path | None:
-    """Return the film's bone mask, if there is one."""
+    """Return the path of a film's bone mask, if it exists."""
     if masks is None:
         return None
     from lesionscan.truth_names import BONE_ENDING
@@ -185,7 +185,7 @@ def _mask_of(masks: Path | None, name: str) -> Path | None:
 
 
 def _plant_in(job: PlantJob) -> Made:
-    """Read a film, find its bone where no mask says, plant, and write."""
+    """Read a film, find its bone if it has no mask, plant lesions, and write the films."""
     from lesionscan.reading import UnreadableFileError, read_radiograph
     from lesionscan.simulation.planted_folder import NormalFilm, plant_variants
     from lesionscan.simulation.truth_folder import write_film
@@ -213,7 +213,7 @@ def _plant_in(job: PlantJob) -> Made:
 
 
 def _bone(radiograph: "Radiograph", mask: Path | None) -> "BoolImage":
-    """Return the bone mask from its file, or the program's own."""
+    """Return the bone mask from its file, or lesionscan's own."""
     from lesionscan.detection.pipeline import find_candidates
     from lesionscan.results.pictures import PictureError, read_grey
 

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, failed films as lines, and a log for programs."""
+"""Progress of a run: a bar on a terminal, lines for failed films, and an event log."""
 
 import time
 from typing import TYPE_CHECKING, Self
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from rich import progress as bars
 from rich.console import Console
 
-from lesionscan.batch.account import Tally
+from lesionscan.batch.tally import Tally
 from lesionscan.cli.terminal import one_line
 
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Tells how far the run is: a bar on a terminal, otherwise failed films only.
+    """Show the progress of a run: a bar on a terminal, otherwise failed films only.
 
     Parameters
     ----------
     console
-        Where.
+        Output.
     total
-        Number of films.
+        Number of input files.
     log
-        Where else, one event a picture.
+        Event log, one event per film.
     """
 
     def __init__(self, console: Console, total: int, log: "EventLog | None" = None) -> None:
@@ -51,25 +51,25 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def tell(self, outcomes: "tuple[Outcome, ...]") -> None:
-        """Count a film that is done, and name its pictures that failed."""
+    def add(self, outcomes: "tuple[Outcome, ...]") -> None:
+        """Count a finished file, and print its films that failed."""
         for outcome in outcomes:
             self._tally.add(outcome)
             if self._log is not None:
                 self._log.write("picture", **_facts(outcome))
-            trouble, what = outcome.error, "failed"
+            problem, what = outcome.error, "failed"
             if outcome.not_exported is not None:
-                trouble, what = outcome.not_exported, "ok, but"
-            if trouble is not None:
-                line = f"{one_line(outcome.name)}: {what} ({trouble.code}): "
+                problem, what = outcome.not_exported, "ok, but"
+            if problem is not None:
+                line = f"{one_line(outcome.name)}: {what} ({problem.code}): "
                 self._console.print(
-                    line + one_line(trouble.message), markup=False, highlight=False, soft_wrap=True
+                    line + one_line(problem.message), markup=False, highlight=False, soft_wrap=True
                 )
         tally, seconds = self._tally, time.monotonic() - self._started
         self._bar.update(
             self._task,
             advance=1,
-            # what was kept from before took no time, and says nothing about the rest
+            # resumed films took no time
             rate=round(3600 * (tally.pictures - tally.resumed) / max(seconds, 1e-3)),
             shown=tally.shown,
             failed=tally.failed,

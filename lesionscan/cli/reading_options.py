@@ -1,4 +1,4 @@
-"""Options that say how films are read and shown, shared by the commands that read them."""
+"""Options of the commands that read films."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,7 +29,7 @@ PolarityOption = Annotated[
     typer.Option(
         "--polarity",
         help="Whether bone is bright or dark as displayed; auto follows the file, and "
-        "assumes bright bone where the file does not say.",
+        "assumes bright bone if the file does not state it.",
     ),
 ]
 SpacingOption = Annotated[
@@ -90,12 +90,12 @@ def chosen_settings(
     overlay_max: int | None = None,
     search: str | None = None,
 ) -> "Settings":
-    """Return the settings of a file, or the defaults, with what the command line says on top.
+    """Return the settings of a file, or the defaults, overridden by command-line options.
 
     Raises
     ------
     RefusedError
-        When the file or the spacing cannot be used.
+        If the file or the spacing cannot be used.
     """
     from lesionscan.settings import Settings, SettingsError
 
@@ -103,10 +103,10 @@ def chosen_settings(
         settings = Settings() if file is None else Settings.from_file(file)
     except SettingsError as error:
         raise RefusedError(one_line(str(error))) from error
-    said = {
+    options = {
         "polarity": polarity,
         "spacing_mm": None if spacing is None else _spacing(spacing),
-        # an option that is not given leaves what the file says
+        # without the option, the file's value is kept
         "keep_uids": keep_uids or None,
         "allow_burned_in": allow_burned_in or None,
         "overlay": overlay,
@@ -114,19 +114,19 @@ def chosen_settings(
         "search": search,
     }
     return settings.model_copy(
-        update={name: value for name, value in said.items() if value is not None}
+        update={name: value for name, value in options.items() if value is not None}
     )
 
 
 def _spacing(text: str) -> float | tuple[float, float]:
-    """Read one distance, or two; whether they can be true the settings know."""
+    """Parse one or two distances; `Settings` checks their range."""
     from lesionscan.settings import Settings
 
     rows, comma, columns = text.partition(",")
     try:
         mm = (float(rows), float(columns)) if comma else float(rows)
         Settings(spacing_mm=mm)
-    except ValueError:  # pydantic's error is one too
+    except ValueError:  # pydantic's error is a ValueError too
         raise RefusedError(
             f"--spacing {one_line(text)}: give mm from 0.005 to 10, as 0.143, or 0.143,0.150 for "
             "rows and columns"
@@ -135,51 +135,51 @@ def _spacing(text: str) -> float | tuple[float, float]:
 
 
 def check_picture(option: str, picture: Path, film: Path) -> None:
-    """Refuse to write over anything but a picture of an earlier call.
+    """Refuse an unsuitable path for a picture.
 
     Parameters
     ----------
     option
-        Name of the option that gave the picture.
+        Name of the option.
     picture
-        Where a PNG is to be written.
+        Path of the PNG to write.
     film
         The film that is read.
 
     Raises
     ------
     RefusedError
-        When the name is no PNG's, its folder is not there, or it is the film.
+        If the name does not end in .png, the folder does not exist, or it is the film's own path.
     """
     if picture.suffix.lower() != ".png":
         raise RefusedError(f"{option} {one_line(str(picture))}: give a name that ends in .png")
     if not picture.parent.is_dir():
-        raise RefusedError(f"{option} {one_line(str(picture))}: there is no such folder")
+        raise RefusedError(f"{option} {one_line(str(picture))}: the folder does not exist")
     if picture.exists() and film.exists() and picture.samefile(film):
         raise RefusedError(f"{option} {one_line(str(picture))} is the film itself; give another")
 
 
 def chosen_frame(file: Path, frame: int | None, count: int) -> int:
-    """Return which picture of a file is meant.
+    """Return the number of the image to read, from 1 on.
 
     Parameters
     ----------
     file
         The file.
     frame
-        What the user says, from 1 on; None for nothing.
+        Value of `--frame`, or None.
     count
-        How many pictures it holds.
+        Number of images in the file.
 
     Raises
     ------
     RefusedError
-        When there are several and none was named, or there is no such one.
+        If there are several images and none was chosen, or there is no such image.
     """
     name = one_line(str(file))
     if frame is None and count > 1:
-        raise RefusedError(f"{name} holds {count} pictures; say which with --frame 1 to {count}")
+        raise RefusedError(f"{name} contains {count} images; choose one with --frame 1 to {count}")
     if frame is not None and frame > count:
-        pictures = "one picture" if count == 1 else f"{count} pictures"
-        raise RefusedError(f"--frame {frame}: {name} holds {pictures}")
+        images = "one image" if count == 1 else f"{count} images"
+        raise RefusedError(f"--frame {frame}: {name} contains {images}")
     return frame or 1

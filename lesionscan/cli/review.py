@@ -1,4 +1,4 @@
-"""`lesionscan review`: look at a run's page and decide, or make tables and truth of decisions."""
+"""`lesionscan review`: serve the report for a reviewer's decisions, or apply these decisions."""
 
 import logging
 import shlex
@@ -45,10 +45,10 @@ def review(
     """Serve the report on this machine and save a reviewer's decisions; --apply applies them."""
     if apply is None:
         if films is not None or out is not None:
-            raise RefusedError("--films and --out belong to --apply; name the review.json with it")
+            raise RefusedError("--films and --out need --apply with a review.json")
         _serve(results, port or 0, open_page=open_page)
     elif port is not None or open_page:
-        raise RefusedError("--port and --open show the page, --apply does not; call it twice")
+        raise RefusedError("--port and --open are for serving the report; omit them with --apply")
     else:
         _apply(results, apply, films, results / "reviewed" if out is None else out)
 
@@ -57,16 +57,16 @@ def _serve(results: Path, port: int, *, open_page: bool) -> None:
     from lesionscan.review.record import ReviewError
     from lesionscan.review.server import ReviewServer
 
-    # it would tell of clients that hang up, and of queues
+    # suppress messages about closed connections and queues
     logging.getLogger("waitress").setLevel(logging.CRITICAL)
     with stoppable("stopped"):
         try:
             server = ReviewServer(results, port=port)
         except ReviewError as error:
             raise RefusedError(one_line(str(error))) from error
-        with suppress(KeyboardInterrupt):  # the way to end it, however early
+        with suppress(KeyboardInterrupt):  # the regular way to end it
             say(f"report: {server.address}")
-            say("for this machine only; Ctrl-C ends it, decisions are saved as you go")
+            say("for this machine only; Ctrl-C ends it; decisions are saved immediately")
             if open_page:
                 import webbrowser
 
@@ -77,7 +77,7 @@ def _serve(results: Path, port: int, *, open_page: bool) -> None:
     if server.kept_at.is_file():
         say(f"decisions: {one_line(str(server.kept_at))}")
         apply = f"lesionscan review {_quoted(results)} --apply {_quoted(server.kept_at)}"
-        say(f"next: {apply} --films FOLDER (the one that was scanned)")
+        say(f"next: {apply} --films FOLDER (the scanned folder)")
     else:
         say("no decision was saved")
 
@@ -87,7 +87,7 @@ def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
     from lesionscan.review.record import ReviewError, load_review
 
     if films is not None and not films.is_dir():
-        raise RefusedError(f"--films {one_line(str(films))}: there is no such folder")
+        raise RefusedError(f"--films {one_line(str(films))}: the folder does not exist")
     with stoppable("stopped; apply the review again"):
         try:
             applied = apply_review(results, load_review(review), films=films, out=out)
@@ -105,7 +105,7 @@ def _apply(results: Path, review: Path, films: Path | None, out: Path) -> None:
 
 
 def _name_others(applied: "AppliedReview") -> None:
-    """Name on stderr, a line each, the films that are not where one might look for them."""
+    """Print the films that were not applied or are not in the truth, on stderr."""
     for name, reason in applied.not_applied:
         complain(f"{one_line(name)}: not applied: {one_line(reason)}")
     if applied.truth is not None:

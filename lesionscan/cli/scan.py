@@ -1,4 +1,4 @@
-"""`lesionscan scan` and `lesionscan demo`: search films, show progress, say what came out."""
+"""`lesionscan scan` and `lesionscan demo`: search films, show progress, print a summary."""
 
 import sys
 from collections.abc import Sequence
@@ -39,9 +39,9 @@ from lesionscan.cli.reading_options import (
 from lesionscan.cli.terminal import RefusedError, announce_stop, note, one_line, say, stoppable
 
 if TYPE_CHECKING:
-    from lesionscan.batch.account import Tally
     from lesionscan.batch.run import Engine, Options, Plan, RunSummary
     from lesionscan.batch.shards import Shard
+    from lesionscan.batch.tally import Tally
     from lesionscan.evaluation.matching import FilmComparison
     from lesionscan.results.event_log import EventLog
     from lesionscan.settings import Settings
@@ -155,10 +155,10 @@ def demo(
 
 
 def _samples(out: Path) -> Path:
-    """Return the sample films of the repository, or make them where the package is installed."""
-    beside = Path(__file__).resolve().parents[2] / "sample_images"
-    if (beside / "index.json").is_file():
-        return beside
+    """Return the folder of the sample films: the repository's, or made in an installation."""
+    in_repository = Path(__file__).resolve().parents[2] / "sample_images"
+    if (in_repository / "index.json").is_file():
+        return in_repository
     made = out / "sample_images"
     if not (made / "index.json").is_file():
         from lesionscan.simulation.samples import write_samples
@@ -183,7 +183,7 @@ def _shard(text: str) -> "Shard":
 
 
 def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]:
-    """Return the paths of the list, if there is one; there must be something to scan."""
+    """Return the paths of the list, if any; refuse a command without any input."""
     if file_list is None:
         if not inputs:
             raise RefusedError("name films or folders to scan, or a list of films (--list)")
@@ -192,7 +192,7 @@ def _listed(file_list: Path | None, inputs: Sequence[Path] | None) -> list[Path]
 
 
 def listed_films(file_list: Path) -> list[Path]:
-    """Return the paths that a list names, at least one.
+    """Return the paths in a list, at least one.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def listed_films(file_list: Path) -> list[Path]:
     Raises
     ------
     RefusedError
-        When it cannot be used.
+        If it cannot be used.
     """
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.listed import read_list
@@ -222,7 +222,7 @@ def listed_films(file_list: Path) -> list[Path]:
     except InputError as error:
         raise RefusedError(str(error)) from error
     if not paths:
-        raise RefusedError(f"list {one_line(str(file_list))} names no film; write one path a line")
+        raise RefusedError(f"list {one_line(str(file_list))} is empty; write one path per line")
     return paths
 
 
@@ -266,9 +266,9 @@ def _run(
     try:
         with Progress(Console(stderr=True), len(plan.numbers), log) as progress, stop:
             summary = run_scan(
-                plan, engine, workers=workers, on_done=progress.tell, stopped=stop.requested
+                plan, engine, workers=workers, on_done=progress.add, stopped=stop.requested
             )
-    except ScorerError as error:  # taken away since the plan was made
+    except ScorerError as error:  # removed since the plan was made
         raise RefusedError(one_line(str(error))) from error
     if log is not None:
         tally = summary.tally
@@ -302,22 +302,22 @@ def _print_summary(plan: "Plan", summary: "RunSummary") -> None:
 def tally_lines(
     tally: "Tally", settings: "Settings", *, not_done: int = 0, skipped: int = 0
 ) -> list[str]:
-    """Return what became of the films, in two lines.
+    """Return a summary of a run in two lines.
 
     Parameters
     ----------
     tally
-        What became of them.
+        Counts of films and candidates.
     settings
-        `shown_score` is printed.
+        Settings, for `shown_score`.
     not_done
-        Number of films that a stopped run did not reach.
+        Number of input files that a stopped run did not reach.
     skipped
         Number of other files.
     """
     words = [f"{tally.pictures:,} films: {tally.ok:,} ok"]
     if tally.resumed:
-        words[0] += f" ({tally.resumed:,} from before)"
+        words[0] += f" ({tally.resumed:,} kept)"
     words.append(f"{tally.failed:,} failed")
     if tally.codes:
         codes = (f"{code} {count:,}" for code, count in tally.codes.most_common())
@@ -325,7 +325,7 @@ def tally_lines(
     if tally.not_exported:
         words.append(f"{tally.not_exported:,} not exported")
     if tally.altered:
-        words.append(f"{tally.altered:,} done again, since their results had been changed")
+        words.append(f"{tally.altered:,} searched again because their results had been changed")
     if not_done:
         words.append(f"{not_done:,} not done")
     if skipped:
@@ -335,13 +335,13 @@ def tally_lines(
 
 
 def print_end(report: Path) -> None:
-    """Say where the report is, and what it is not."""
+    """Print the path of the report, and the disclaimer."""
     say(f"report: {report}")
     print_disclaimer()
 
 
 def print_disclaimer() -> None:
-    """Say what the results are not."""
+    """Print the disclaimer."""
     from lesionscan.results.record import DISCLAIMER
 
     say(DISCLAIMER)

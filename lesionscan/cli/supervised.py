@@ -1,4 +1,4 @@
-"""What `inspect` and `explain` share: one film, read in a worker with the limits of a scan."""
+"""Shared code of `inspect` and `explain`: process a film in a worker, with a scan's limits."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ JobT = TypeVar("JobT")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a worker has to say of a film; it writes and prints nothing itself.
+    """Output of a worker, which neither writes nor prints itself.
 
     Attributes
     ----------
     lines
-        For standard output.
+        Lines for standard output.
     picture
-        The PNG that was asked for, if it was made.
+        The requested PNG, if it was made.
     note
-        A line for standard error, or empty.
+        A line for standard error, or "".
     failure
-        Why there is nothing to say, code and message; then the rest is empty.
+        Code and message if the film failed, or ""; then the rest is empty.
     """
 
     lines: tuple[str, ...] = ()
@@ -44,32 +44,32 @@ def answer_about(
     timeout: float | None,
     max_memory: float | None,
 ) -> None:
-    """Have a film looked at in a worker process, write the picture and print the answer.
+    """Process a film in a worker process, write the picture and print the answer.
 
     Parameters
     ----------
     film
         The file, for messages.
     function
-        Importable function from the job to one answer.
+        Importable function that yields one answer to a job.
     job
-        What to do; pickled.
+        Argument of the function; pickled.
     picture
-        Where the answer's picture is written.
+        Path of the picture, or None.
     timeout, max_memory
-        As given on the command line; None for the defaults of a scan.
+        Values of the options; None for the defaults of a scan.
 
     Raises
     ------
     typer.Exit
-        With status 1 when the film cannot be read, or the worker was lost.
+        With status 1 if the film cannot be read, or the worker was lost.
     """
     from lesionscan.batch.pool import Loss, Work, run_jobs
     from lesionscan.results.atomic import write_bytes
     from lesionscan.results.record import DISCLAIMER
 
     def lost(_job: JobT, loss: Loss) -> Answer:
-        return Answer(failure=f"{loss.code}: {loss.in_words()}")
+        return Answer(failure=f"{loss.code}: {loss.message()}")
 
     work = Work(function, lost, chosen_limits(timeout, max_memory))
     with stoppable("stopped"):

@@ -1,4 +1,4 @@
-"""What every command says to the terminal: notes, complaints, errors in words."""
+"""Printing and error messages of all commands."""
 
 import os
 import sys
@@ -7,19 +7,19 @@ from contextlib import contextmanager
 
 
 class RefusedError(Exception):
-    """A command that cannot start; the message is for the user."""
+    """A command that cannot run as given; the message is for the user."""
 
 
 class StoppedError(Exception):
-    """Ctrl-C where no command listens for it (typer would end without a word)."""
+    """Ctrl-C; unlike KeyboardInterrupt, typer passes it on, so that a message can be printed."""
 
 
-GOES_ON = "stopped; rerun the command to resume"
+RESUME_HINT = "stopped; rerun the command to resume"
 
 
 @contextmanager
-def stoppable(message: str = GOES_ON) -> Iterator[None]:
-    """Turn Ctrl-C into a `StoppedError` that says what is left."""
+def stoppable(message: str = RESUME_HINT) -> Iterator[None]:
+    """Turn Ctrl-C into a `StoppedError` with a message."""
     try:
         yield
     except KeyboardInterrupt:
@@ -27,13 +27,13 @@ def stoppable(message: str = GOES_ON) -> Iterator[None]:
 
 
 def one_line(name: str) -> str:
-    """Show control characters of a file name as escapes, so that one film stays one line."""
+    """Escape control characters, so that a file name does not break a line."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
-def os_error_in_words(error: OSError) -> str:
-    """Return what failed where."""
-    if error.errno is None:  # one of ours: its message says it all
+def os_error_message(error: OSError) -> str:
+    """Return a message with the path and the cause."""
+    if error.errno is None:  # raised by lesionscan, with a complete message
         return str(error)
     where = "the terminal or pipe" if error.filename is None else error.filename
     return f"{where}: {error.strerror}; results written so far are kept"
@@ -42,8 +42,7 @@ def os_error_in_words(error: OSError) -> str:
 def say(line: str) -> None:
     """Print one line on stdout.
 
-    Whatever a name holds, it stays one line and no command to the terminal: everything that is
-    printed passes here or through `note`.
+    All output passes through here or `note`, so that names cannot contain terminal commands.
     """
     print(one_line(line), flush=True)
 
@@ -54,11 +53,11 @@ def note(line: str) -> None:
 
 
 def announce_stop() -> None:
-    """Say, from inside a signal handler, that the run ends with the films in hand."""
-    # not print: the handler may have interrupted one, and streams cannot be entered twice
-    os.write(2, b"stopping after the films in hand; once more to stop now\n")
+    """Announce, from a signal handler, that the run stops after the films in progress."""
+    # not print, because the handler may have interrupted one, and streams are not reentrant
+    os.write(2, b"stopping after the films in progress; press Ctrl-C again to stop now\n")
 
 
 def complain(text: str) -> None:
-    """Print what went wrong, under the program's name, on stderr."""
+    """Print an error with the program's name on stderr."""
     note(f"lesionscan: {text}")

@@ -1,4 +1,4 @@
-"""`lesionscan train`: a scorer of one's own."""
+"""`lesionscan train`: train a scorer."""
 
 from pathlib import Path
 from typing import Annotated
@@ -127,5 +127,5 @@ def train(
     except (TrainingError, TruthError, ScorerError) as error:
         raise RefusedError(str(error)) from error
     except BrokenProcessPool:
-        complain("one of the processes died, most likely for want of memory; give fewer --jobs")
+        complain("a worker process died, most likely because memory ran out; use fewer --jobs")
         raise typer.Exit(1) from None

@@ -1,1 +1,1 @@
-"""Radiograph -> candidates: no file, no clock, no network."""
+"""Find candidates in a radiograph; pure computation without files."""

@@ -1,43 +1,47 @@
-"""Bone map -> bone mask with a confidence, for any body part.
+"""Compute the bone mask from the network's bone map, with a confidence.
 
-The network says how much every pixel looks like bone. What stands here makes a mask of it, opens it
-where a lesion may have taken the bone's edge along, and asks the film whether to believe it: bone
-is brighter than what lies beside it. Where it is not, nothing is scored.
+The confidence comes from the film: bone is brighter than its surroundings. Where it is not, the
+film is not searched.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lesionscan.detection.morphology import close_disk, dilate_disk, fill_holes, without_specks
+from lesionscan.detection.morphology import (
+    close_disk,
+    dilate_disk,
+    fill_holes,
+    without_small_components,
+)
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
 BONE_FROM = 0.5
-"""What the bone map has at the edge of a bone."""
+"""Threshold of the bone map."""
 _LARGEST_HOLE = 0.03
 """Side of the largest hole filled, as a share of the long side; larger ones are openings of the
-pelvis, or lie between two bones."""
+pelvis, or gaps between bones."""
 _SMALLEST_PIECE = 0.0004
-"""Smallest piece of bone kept, as a share of the picture: a sesamoid bone of the hand."""
+"""Smallest piece of bone kept, as a share of the film's area: a sesamoid bone of the hand."""
 _CLOSING = 0.02
-"""Radius of the closing, as a share of the long side: bridges most lesions at a bone's edge."""
+"""Radius of the closing, as a share of the long side: bridges most lesions at the edge of bone."""
 _CLEAR_STEP = 0.08
-"""Brightness step across the mask's edge that gives full confidence (share of the range)."""
+"""Brightness step across the mask's edge that gives full confidence, as a share of the range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bone:
-    """A bone mask and how far it can be believed.
+    """A bone mask and its confidence.
 
     Attributes
     ----------
     mask
-        bool (rows, cols); what looks like bone, its holes filled.
+        bool (rows, cols); the bone mask, holes filled.
     search
-        bool (rows, cols); the same with notches and narrow gaps closed: where a lesion may lie
-        that has taken the bone's edge with it.
+        bool (rows, cols); the mask with notches and narrow gaps closed, so that it includes lesions
+        that destroyed the edge of the bone.
     confidence
-        0 to 1; near 0 for pictures without bone.
+        0 to 1; near 0 for images without bone.
     """
 
     mask: BoolImage
@@ -50,27 +54,27 @@ class Bone:
 
 
 def find_bone(bone_map: FloatImage, image: FloatImage, usable: BoolImage) -> Bone:
-    """Find the bones of a normalised radiograph.
+    """Find the bones in a normalised radiograph.
 
     Parameters
     ----------
     bone_map
-        float32 (rows, cols) in [0, 1]; how much each pixel looks like bone.
+        float32 (rows, cols) in [0, 1]; output of the network.
     image
         float32 (rows, cols) in [0, 1], bone bright.
     usable
-        bool (rows, cols); the exposed field without markers and metal.
+        bool (rows, cols); `Field.usable`.
     """
     long_side = max(image.shape)
     likely = fill_holes(bone_map >= BONE_FROM, (_LARGEST_HOLE * long_side) ** 2) & usable
-    mask = without_specks(likely, _SMALLEST_PIECE * image.size)
+    mask = without_small_components(likely, _SMALLEST_PIECE * image.size)
     search = close_disk(mask, _CLOSING * long_side) & usable
     return Bone(mask=mask, search=search, confidence=_confidence(image, mask, usable))
 
 
 def _confidence(image: FloatImage, mask: BoolImage, usable: BoolImage) -> float:
-    """Return how clearly the mask stands out at its edge, if it covers a plausible share."""
-    reach = max(0.015 * max(mask.shape), 1.0)  # the nearest pixel on a small film
+    """Return how clear the edge of the mask is, lowered if it covers an implausible share."""
+    reach = max(0.015 * max(mask.shape), 1.0)  # at least one pixel on a small film
     outside = usable & ~mask
     inner = mask & dilate_disk(outside, reach)
     outer = outside & dilate_disk(mask, reach)

@@ -1,4 +1,4 @@
-"""Candidates -> one row each, with the columns of candidates.csv, for those who work in pandas."""
+"""Candidates as a pandas DataFrame with the columns of candidates.csv."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 def candidates_frame(candidates: Sequence[Candidate]) -> "DataFrame":
     """Return a pandas DataFrame with one row per candidate.
 
-    Parameters
-    ----------
-    candidates
-        Best first.
-
     Raises
     ------
     ModuleNotFoundError
-        When pandas is not installed; lesionscan needs it for nothing else.
+        If pandas is not installed; lesionscan needs it for nothing else.
     """
     try:
         import pandas as pd
@@ -45,13 +40,13 @@ def _columns() -> Iterator[str]:
 
 
 def _cells(candidate: Candidate) -> Iterator[Any]:
-    """Yield a candidate's cells, in the order of the columns."""
+    """Yield the cells of a row, in the order of the columns."""
     region = candidate.region
     yield from (getattr(candidate, name) for name in _LEADING)
     for name, parts in PLACE_COLUMNS.items():
         yield from getattr(region, name) or (None,) * len(parts)
     yield from (getattr(region, name) for name in MEASUREMENTS)
-    # None has none of these attributes
+    # the location may be None
     yield from (getattr(region.location, name, None) for name in LOCATION_COLUMNS.values())
     yield ";".join(region.flags)
     yield ";".join(f"{one.term}={one.effect:.6g}" for one in candidate.reasons)

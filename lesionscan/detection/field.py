@@ -1,9 +1,8 @@
-"""Pixels -> exposed field: what was irradiated, without collimator, shutter, markers and metal.
+"""Find the exposed field: the film without collimator, shutter, markers and metal.
 
-Collimated borders turn white once bone is bright (nothing reached the detector there) and black
-where the vendor's software blanked them. Both ruin every percentile and every ranking, so they are
-found first. A collimator leaves a convex field; bones and soft tissue that run off the picture do
-not, which is what tells them apart.
+Collimated borders are white when bone is bright (unexposed), or black where software blanked them.
+They would distort all percentiles, so they are found first. A collimator leaves a convex field;
+bones and soft tissue that reach the border of the film do not.
 """
 
 from collections.abc import Callable
@@ -17,36 +16,36 @@ from lesionscan.detection.grid import reduced, resized_mask
 from lesionscan.detection.morphology import dilate_disk, distance_to
 from lesionscan.radiograph import BoolImage, FloatImage, read_only
 
-_CONVEX_ENOUGH = 0.9
-"""Least share of its convex hull that a blanked field fills; limbs in air fill 0.2 to 0.8."""
+_MIN_SOLIDITY = 0.9
+"""Least share of its convex hull that a field inside a shutter fills; limbs in air: 0.2 to 0.8."""
 _STEP = 0.15
-"""Least brightness step across a collimator's edge, as a share of the picture's range."""
+"""Least brightness step across a collimator's edge, as a share of the film's range."""
 _SMALL, _WHITE_OUTSIDE = 0.25, 0.8
-"""A field of less than so much of the picture must have a border as white as that (median): a trunk
-that fills the picture leaves a patch of air with steps to bright anatomy. Of 140 fields of real
-films the smallest is 0.33."""
+"""Outside a field that covers a smaller share of the film, the median must be this bright. A trunk
+that fills the film leaves a patch of air with steps to bright anatomy; of 140 fields of real films
+the smallest covers 0.33."""
 _EDGE_SHARE = 0.85
-"""Least share of the field's edge that shows such a step; the rest is where bone crosses it."""
+"""Least share of the field's edge with such a step; bone crosses the rest."""
 _WHITE = 0.95
-"""Brightness, as a share of the picture's range, of a border that nothing reached."""
+"""Brightness of an unexposed border, as a share of the film's range."""
 _WHITE_RUN = 0.4
-"""Length along the picture's border, in long sides, from which so bright a patch is no bone."""
+"""Least length of an unexposed patch along the border, in long sides; bone is shorter."""
 _COARSE_PX = 256
-"""Long side of the largest picture whose border is sought on all of its pixels."""
+"""Larger films are searched for white borders at half their resolution."""
 _PLATEAU = 0.004
-"""Pixels within this share of the range from the darkest value count as blanked."""
+"""Pixels within this share of the range above the darkest value count as blanked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """Which pixels carry anatomy.
+    """The exposed field and what covers it.
 
     Attributes
     ----------
     exposed
         bool (rows, cols); inside the collimated field.
     opaque
-        bool (rows, cols); lead markers, letters and metal inside it.
+        bool (rows, cols); lead markers, letters and metal in the field.
     """
 
     exposed: BoolImage
@@ -62,23 +61,23 @@ class Field:
         return self.exposed & ~self.opaque
 
     def extended_by(self, bone: BoolImage) -> "Field":
-        """Return the field with what looks like bone beyond it: that was exposed as well.
+        """Return the field extended by bone outside it.
 
-        White anatomy that runs off the picture passes for a collimator's shadow, and only who knows
-        bones can tell. Slivers along the field's edge stay out: there the edge bleeds.
+        Bright anatomy that reaches the border of the film resembles an unexposed border. Slivers
+        along the field's edge are left out, because that edge is blurred.
 
         Parameters
         ----------
         bone
-            bool (rows, cols); what looks like bone, valid pixels only.
+            bool (rows, cols); bone, valid pixels only.
         """
-        beyond = bone & ~self.exposed
-        if not beyond.any():
+        outside = bone & ~self.exposed
+        if not outside.any():
             return self
-        margin = _margin(beyond)
-        core = beyond & (distance_to(~beyond) > margin)
-        taken = beyond & dilate_disk(core, margin)
-        return Field(exposed=self.exposed | taken, opaque=self.opaque)
+        margin = _margin(outside)
+        core = outside & (distance_to(~outside) > margin)
+        added = outside & dilate_disk(core, margin)
+        return Field(exposed=self.exposed | added, opaque=self.opaque)
 
 
 def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
@@ -87,15 +86,15 @@ def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
     Parameters
     ----------
     scaled
-        float32 (rows, cols), bone bright, stretched so that the 0.5th and 99.5th percentile of the
-        valid pixels are 0 and 1 and not clipped; best at a long side of 256 to 1024.
+        float32 (rows, cols), bone bright; the 0.5th and 99.5th percentiles of the valid pixels are
+        scaled to 0 and 1, without clipping. Best at a long side of 256 to 1024.
     valid
-        bool (rows, cols); False where the file says that there is no image data.
+        bool (rows, cols); False where the file declares no image data.
 
     Returns
     -------
     Field
-        Masks of the same shape. Where no collimation is recognised, all valid pixels are exposed.
+        Without a recognised collimation, all valid pixels are exposed.
     """
     exposed = valid & _without_dark_shutter(scaled, valid)
     exposed &= _at_half_size(_without_white_border, scaled, exposed)
@@ -107,7 +106,7 @@ def find_field(scaled: FloatImage, valid: BoolImage) -> Field:
 def _at_half_size(
     find: Callable[[FloatImage, BoolImage], BoolImage], scaled: FloatImage, exposed: BoolImage
 ) -> BoolImage:
-    """Find a mask on half of a larger picture's rows and columns: its edges are straight."""
+    """Find a mask at half the resolution on larger films; its edges are straight."""
     rows, columns = scaled.shape
     if max(rows, columns) <= _COARSE_PX:
         return find(scaled, exposed)
@@ -116,25 +115,25 @@ def _at_half_size(
 
 
 def _margin(mask: BoolImage) -> int:
-    """Return how many pixels a blanked or white edge may bleed into the field."""
+    """Return the width, in pixels, over which the edge of the field may be blurred."""
     return max(1, round(0.01 * float(max(mask.shape))))
 
 
 def _erode_inside(mask: BoolImage, margin: int) -> BoolImage:
-    """Erode a mask by `margin` pixels, but not from the picture's own border."""
+    """Erode a mask by `margin` pixels, but not from the border of the film."""
     return ~dilate_disk(~mask, margin)
 
 
-def _sizeable_components(mask: BoolImage) -> BoolImage:
-    """Keep the components of a mask that cover at least 2 % of the picture."""
+def _large_components(mask: BoolImage) -> BoolImage:
+    """Keep the components of a mask that cover at least 2 % of the film."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    sizeable = stats[:, cv2.CC_STAT_AREA] >= 0.02 * mask.size
-    sizeable[0] = False
-    return np.asarray(sizeable[labels])
+    large = stats[:, cv2.CC_STAT_AREA] >= 0.02 * mask.size
+    large[0] = False
+    return np.asarray(large[labels])
 
 
 def _touching_border(mask: BoolImage, *, run: float = 1) -> BoolImage:
-    """Keep the components of a mask that cover at least `run` pixels of the picture's border."""
+    """Keep the components of a mask that cover at least `run` pixels of the film's border."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     touching = np.bincount(edge, minlength=int(labels.max()) + 1) >= run
@@ -146,33 +145,33 @@ def _without_dark_shutter(scaled: FloatImage, valid: BoolImage) -> BoolImage:
     """Find the field inside a border that software blanked to one dark value."""
     darkest = float(scaled[valid].min()) if valid.any() else 0.0
     blank = _touching_border((scaled <= darkest + _PLATEAU) | ~valid)
-    inside = _sizeable_components(~blank)
+    inside = _large_components(~blank)
     if not 0.04 < inside.mean() < 0.995:
         return np.ones_like(valid)
     hull, _ = _convex_hull(inside)
-    # air that is clipped to black also leaves only the limb, which is far from convex
-    convex = inside.sum() >= _CONVEX_ENOUGH * hull.sum()
+    # where air is clipped to black, the limb remains, which is far from convex
+    convex = inside.sum() >= _MIN_SOLIDITY * hull.sum()
     return hull if convex else np.ones_like(valid)
 
 
 def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
-    """Find the field inside a border that no radiation reached (white once bone is bright).
+    """Find the field inside an unexposed border, which is white when bone is bright.
 
-    Every level between tissue and white leaves some inner part free; the field is the one whose
-    convex hull has a step to white along most of its edge. Where none has (bright anatomy runs
-    into the border), only the white patches themselves are left out.
+    Of the regions below several thresholds, the field is the one whose convex hull has a step to
+    white along most of its edge. If none has (bright anatomy meets the border), only the white
+    patches are excluded.
     """
     sigma = max(0.8, 0.002 * max(scaled.shape))
     smooth = np.asarray(cv2.GaussianBlur(scaled, (0, 0), sigma), np.float32)
     best, best_share = np.ones_like(exposed), _EDGE_SHARE
     for level in np.linspace(0.3, 0.9, 7):
         white = _touching_border((smooth > level) | ~exposed)
-        inside = _sizeable_components(~white)
+        inside = _large_components(~white)
         if not 0.04 < inside.mean() < 0.98 * exposed.mean():
             continue
         hull, corners = _convex_hull(inside)
         if hull.mean() < _SMALL and np.median(smooth[exposed & ~hull]) < _WHITE_OUTSIDE:
-            continue  # air between body and border, not a field between shadows
+            continue  # air between body and border
         share = _share_with_step(smooth, exposed, corners)
         if share > best_share:
             best, best_share = hull, share
@@ -182,8 +181,8 @@ def _without_white_border(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
 
 
 def _convex_hull(mask: BoolImage) -> tuple[BoolImage, NDArray[np.float64]]:
-    """Return the filled convex hull of a mask and its corners as (n, 2) rows of (col, row)."""
-    # every row's first and last pixel: the others cannot be corners
+    """Return the filled convex hull of a mask and its corners, (n, 2) as (col, row)."""
+    # only the first and the last pixel of a row can be corners
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
@@ -195,9 +194,9 @@ def _convex_hull(mask: BoolImage) -> tuple[BoolImage, NDArray[np.float64]]:
 
 
 def _share_with_step(smooth: FloatImage, exposed: BoolImage, corners: NDArray[np.float64]) -> float:
-    """Return the share of a convex polygon's edge, off the picture's border, that steps to white.
+    """Return the share of a convex polygon's edge, inside the film, with a step to white outside.
 
-    Returns 0 where less than a tenth of the polygon runs inside the picture.
+    Returns 0 if less than a tenth of the edge lies inside the film.
     """
     rows, cols = smooth.shape
     reach = 0.03 * max(rows, cols)  # penumbra: 30 of 768 pixels in a Fuji CR tibia
@@ -235,17 +234,17 @@ def _doubled_area(corners: NDArray[np.float64]) -> float:
 
 
 def _find_opaque(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
-    """Find letters, lead markers and metal: small, bright, sharp, and standing alone or blinding.
+    """Find letters, lead markers and metal: small, sharp, and isolated or brighter than bone.
 
-    A letter stands in air or soft tissue with nothing bright around it; a phalanx of the same
-    size continues beyond its joint. Metal inside bone is brighter than any bone.
+    A letter lies in air or soft tissue with nothing bright around it; a phalanx of the same size
+    continues beyond its joint. Metal in bone is brighter than any bone.
     """
     long_side = max(scaled.shape)
     clipped = np.clip(scaled, 0.0, 1.6)
     tophat = cv2.morphologyEx(clipped, cv2.MORPH_TOPHAT, _disk(max(3, round(0.018 * long_side))))
     gradient = cv2.morphologyEx(clipped, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     bright = ((tophat > 0.3) & (gradient > 0.0) & exposed).astype(np.uint8)
-    # the strokes of one marker, its ring included, belong together
+    # join the strokes of a marker and its ring
     groups = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, _disk(max(2, round(0.012 * long_side))))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(groups)
     opaque = np.zeros(scaled.shape, np.uint8)
@@ -262,13 +261,13 @@ def _find_opaque(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
         rim = strokes & ~cv2.erode(
             strokes.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0
         ).astype(bool)
-        # closing scattered pixels can leave a group that holds none of them
+        # closing scattered pixels can give a group without any of them
         if not strokes.any() or np.median(gradient[box][rim]) < 0.25:
             continue
         around = (cv2.dilate(group.astype(np.uint8), _disk(reach)) > 0) & ~group
         level = float(np.median(clipped[box][strokes]))
-        alone = float(np.percentile(clipped[box][around], 97)) < level - 0.25
-        if alone or level > 1.15:
+        isolated = float(np.percentile(clipped[box][around], 97)) < level - 0.25
+        if isolated or level > 1.15:
             opaque[box][group] = 1
     if opaque.any():
         opaque = np.asarray(cv2.dilate(opaque, _disk(max(1, round(0.006 * long_side)))), np.uint8)
@@ -276,6 +275,6 @@ def _find_opaque(scaled: FloatImage, exposed: BoolImage) -> BoolImage:
 
 
 def _disk(radius: int) -> NDArray[np.uint8]:
-    """Return a filled disk as a structuring element of 2 radius + 1 pixels."""
+    """Return a disk as a structuring element, 2 radius + 1 pixels wide."""
     size = 2 * radius + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

@@ -1,7 +1,7 @@
-"""Stored matrix <-> the smaller grid on which the search runs.
+"""Convert between the stored matrix and the smaller working grid of the search.
 
-A lesion worth finding is several pixels wide at a long side of 400, whatever the detector's pitch;
-searching there makes the time independent of the film's size.
+Relevant lesions are several pixels wide on the working grid, and the time of the search does not
+depend on the size of the film.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from lesionscan.detection.morphology import largest_component
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, read_only
 
 _SQUARE = 0.02
-"""Rounded tags may make square pixels differ by as much."""
+"""Deviation of the aspect ratio of square pixels, due to rounded tags."""
 
 
 def reduced(image: FloatImage, factor: int) -> FloatImage:
-    """Average float32 (rows, cols), `factor` pixels a side; the sides are rounded up."""
+    """Average float32 (rows, cols) over blocks of `factor` pixels; the sides are rounded up."""
     if factor == 1:
         return np.ascontiguousarray(image)
     rows, cols = (-(-side // factor) for side in image.shape)
@@ -28,22 +28,22 @@ def reduced(image: FloatImage, factor: int) -> FloatImage:
 
 
 def resized_mask(mask: BoolImage, shape: tuple[int, int], interpolation: int) -> BoolImage:
-    """Bring a bool mask to (rows, cols): True where that gives a half or more."""
-    whole = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
-    return np.asarray(cv2.resize(whole, shape[::-1], interpolation=interpolation) > 127, np.bool_)
+    """Resize a bool mask to (rows, cols); True where the result is at least half."""
+    grey = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(grey, shape[::-1], interpolation=interpolation) > 127, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingGrid:
-    """Two grids over the same picture.
+    """The stored and the working grid of a film.
 
     Attributes
     ----------
     stored
         (rows, cols) of the stored matrix.
     working
-        (rows, cols) of the reduced grid; equal to `stored` for small pictures, since enlarging
-        adds nothing to find.
+        (rows, cols) of the reduced grid; equal to `stored` for small films, because enlarging adds
+        no information.
     """
 
     stored: tuple[int, int]
@@ -53,16 +53,16 @@ class WorkingGrid:
     def of(
         cls, shape: tuple[int, int], *, long_side_px: int, pixel_aspect: float = 1.0
     ) -> "WorkingGrid":
-        """Make the grid of square pixels whose long side has at most `long_side_px` of them.
+        """Create a grid of square pixels with at most `long_side_px` per side.
 
         Parameters
         ----------
         shape
             (rows, cols) of the stored matrix.
         long_side_px
-            The most that either side of the grid has.
+            Largest side of the working grid, in pixels.
         pixel_aspect
-            Height of a stored pixel over its width: a scorer has learned from square ones.
+            Height of a stored pixel / its width; scorers are trained on square pixels.
         """
         sides: tuple[float, float] = shape
         if abs(pixel_aspect - 1.0) > _SQUARE:
@@ -75,29 +75,29 @@ class WorkingGrid:
         """Average float32 (rows, cols) of the stored matrix onto the working grid."""
         if self.working == self.stored:
             return image
-        # by whole pixels first where the sides allow it: OpenCV does that in a quarter of the time
-        for shape in (self._wholly_reduced(), self.working):
+        # first by an integer factor, if there is one: OpenCV does that in a quarter of the time
+        for shape in (self._reduced_by_integer(), self.working):
             if image.shape != shape:
                 image = np.asarray(
                     cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA), np.float32
                 )
         return image
 
-    def _wholly_reduced(self) -> tuple[int, int]:
-        """Return the stored sides over the largest whole number that divides both of them."""
+    def _reduced_by_integer(self) -> tuple[int, int]:
+        """Return the stored shape divided by the largest suitable common factor."""
         most = int(min(s / w for s, w in zip(self.stored, self.working, strict=True)))
         common = gcd(*self.stored)
         factor = max(factor for factor in range(1, most + 1) if common % factor == 0)
         return self.stored[0] // factor, self.stored[1] // factor
 
     def reduce_mask(self, mask: BoolImage) -> BoolImage:
-        """Reduce a bool mask; True where the whole pixel is covered."""
-        if mask.all():  # as most files are valid
+        """Reduce a bool mask; True where a pixel is fully covered."""
+        if mask.all():  # shortcut for most films
             return np.ones(self.working, np.bool_)
         return np.asarray(self.reduce(mask.astype(np.float32)) > 0.999)
 
     def restore(self, image: FloatImage) -> FloatImage:
-        """Bring float32 (rows, cols) of the working grid to the stored matrix, linear between."""
+        """Interpolate float32 (rows, cols) from the working grid to the stored matrix, linearly."""
         if self.working == self.stored:
             return image
         return np.asarray(
@@ -105,17 +105,18 @@ class WorkingGrid:
         )
 
     def restore_mask(self, mask: BoolImage) -> BoolImage:
-        """Bring a bool mask of the working grid to the stored matrix, with smooth edges."""
+        """Resize a bool mask from the working grid to the stored matrix, with smooth edges."""
         if self.working == self.stored:
             return mask
-        if mask.all() or not mask.any():  # as metal and the field mostly are
+        if mask.all() or not mask.any():  # shortcut for most masks of metal and the field
             return np.full(self.stored, mask.all(), np.bool_)
         return resized_mask(mask, self.stored, cv2.INTER_LINEAR)
 
     def restore_regions(self, labels: LabelImage) -> tuple["Footprint", ...]:
-        """Bring int32 labels of the working grid to the stored matrix, each with smooth edges.
+        """Resize int32 labels from the working grid to the stored matrix, with smooth edges.
 
-        No pixel belongs to two; a region that has no pixel left, since others took them, falls out.
+        Regions do not overlap: the lower label has precedence, and a region without any pixel left
+        is dropped.
         """
         scale = np.array(self.stored) / np.array(self.working)
         taken = np.zeros(self.stored, np.bool_)
@@ -146,13 +147,13 @@ class WorkingGrid:
         """Return a region of the working grid in a box of the stored matrix."""
         if self.working == self.stored:
             return np.asarray(labels[near] == label, np.bool_)
-        # the pixels around it count: the edge runs between them and the region's
+        # with a margin of one pixel, as the edge is interpolated between the pixels
         top, left = (max(side.start - 1, 0) for side in box)
         own = labels[top : box[0].stop + 1, left : box[1].stop + 1] == label
         scale = [
             stored / working for stored, working in zip(self.stored, self.working, strict=True)
         ]
-        # pixel centres: working = (stored + 0.5) / scale - 0.5
+        # pixel centres are at integers: working = (stored + 0.5) / scale - 0.5
         first = [(side.start + 0.5) / f - 0.5 for side, f in zip(near, scale, strict=True)]
         matrix = np.array([[1 / scale[1], 0, first[1] - left], [0, 1 / scale[0], first[0] - top]])
         soft = cv2.warpAffine(
@@ -167,16 +168,16 @@ class WorkingGrid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footprint:
-    """The pixels of the stored matrix that a region covers.
+    """The pixels of a region in the stored matrix.
 
     Attributes
     ----------
     label
-        The region's number.
+        Label of the region.
     box
-        Slices of its bounding box in the stored matrix.
+        Slices of its bounding box.
     mask
-        bool, of the size of that box.
+        bool, with the shape of the box.
     """
 
     label: int
@@ -188,7 +189,7 @@ class Footprint:
 
     @classmethod
     def of(cls, label: int, near: tuple[slice, slice], mask: BoolImage) -> Self:
-        """Trim a mask that has at least one pixel, and the box it fills, to its bounding box."""
+        """Crop a non-empty mask that fills a box to its bounding box."""
         rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         tight = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
         box = tuple(

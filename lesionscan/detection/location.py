@@ -1,4 +1,4 @@
-"""Bone mask -> where on its bone a region lies, and how wide the bone is there."""
+"""Locate a region on its bone, and measure the width of the bone there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,32 +20,32 @@ from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
-"""Long side of the grid on which axes are found; an axis needs no more."""
-_MOST_POINTS = 2_500
-"""Pixels of a region that are looked at, about."""
+"""Long side of the grid on which axes are found."""
+_MAX_POINTS = 2_500
+"""Approximate number of pixels sampled per region."""
 _MOSTLY = 2 / 3
-"""Share of a region on the bone mask from which on the mask alone gives the bone's half width."""
+"""If a larger share of the region is on the bone mask, the mask alone gives the half width."""
 _NEIGHBOURHOODS = ((3.0, ELONGATED), (2.0, 2.0))
-"""Radius, in half widths of the bone, of the piece whose axis is the local one, and how elongated
-it must be: a smaller one where the first takes in another bone."""
+"""Radius, in half widths of the bone, of the piece that gives the local axis, and its least
+elongation; the smaller one is used if the larger includes another bone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """The bone around a region as a piece of a tube, in stored pixels.
+    """Local coordinates along and across the bone around a region, in stored pixels.
 
     Attributes
     ----------
     bone_id
-        Number of its piece of the bone mask.
+        Label of the piece of the bone mask.
     axis, across
-        Unit (row, col) vectors along the bone and across it.
+        Unit vectors (row, col) along and across the bone.
     centre
-        (row, col) of the middle of the bone's width there.
+        (row, col) of the middle of the bone's width.
     width_px
-        The bone's width there; the region counts as bone.
+        Width of the bone, the region included.
     reach_px
-        Where the region begins and ends along the axis, from the centre on.
+        Start and end of the region along the axis, relative to the centre.
     """
 
     bone_id: int
@@ -58,17 +58,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A region's place.
+    """Location of a region.
 
     Attributes
     ----------
     location
-        None where it lies on no bone.
+        None if the region is not on bone.
     lesion_to_bone_width
-        Width of the region across the local axis / width of the bone there, the region counted as
-        bone, so at most 1; None where no axis is clear.
+        Width of the region across the local axis / width of the bone, the region included, so at
+        most 1; None without a reliable axis.
     frame
-        The bone around it; None where no axis exists.
+        None without an axis.
     """
 
     location: Location | None = None
@@ -85,14 +85,14 @@ class BoneMap:
     pieces
         int32 (rows, cols) labels, 0 = no bone.
     half_width
-        float32 (rows, cols), distance to the nearest pixel outside bone, in pixels of this grid,
-        2 % off at most.
+        float32 (rows, cols), distance to the nearest pixel outside bone, in pixels of this grid;
+        error at most 2 %.
     row_scale, column_scale
         Stored pixels per pixel of this grid.
     bones
-        The pieces by their labels.
+        The pieces by label.
     words
-        What the file says of the place.
+        Body part and orientation from the header.
     """
 
     pieces: NDArray[np.int32]
@@ -113,10 +113,10 @@ class BoneMap:
         bone
             bool (rows, cols).
         exposed
-            bool (rows, cols); the exposed field, whose edge cuts bones; the picture's edge alone
-            where None.
+            bool (rows, cols); the exposed field, whose edge cuts bones. If None, only the border
+            of the film does.
         words
-            What the file says of the place; nothing where None.
+            Body part and orientation from the header; unknown if None.
         """
         rows, cols = bone.shape
         factor = max(1.0, max(rows, cols) / _GRID_PX)
@@ -136,34 +136,29 @@ class BoneMap:
         )
 
     def depth_at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return how deep the crossings of stored rows and columns lie in bone, in pixels here."""
-        at = (
-            np.minimum(((place + 0.5) / scale).astype(np.int64), side - 1)
-            for place, scale, side in zip(
+        """Return `half_width` at the crossings of stored rows and columns, (rows, cols)."""
+        indices = (
+            np.minimum(((stored + 0.5) / scale).astype(np.int64), side - 1)
+            for stored, scale, side in zip(
                 (rows, cols),
                 (self.row_scale, self.column_scale),
                 self.half_width.shape,
                 strict=True,
             )
         )
-        return np.asarray(self.half_width[np.ix_(*at)])
+        return np.asarray(self.half_width[np.ix_(*indices)])
 
     def locate(self, mask: BoolImage, box: tuple[slice, slice], *, reach_px: float) -> Placed:
-        """Place a region on its bone.
+        """Locate a region on its bone; pixels are taken as square.
 
         Parameters
         ----------
         mask
-            bool; the region inside its bounding box.
+            bool; the region in its bounding box.
         box
             Slices of that box in the stored matrix.
         reach_px
             Equivalent radius of the region in stored pixels.
-
-        Returns
-        -------
-        Placed
-            Lengths are compared on the pixel grid, so pixels are taken as square.
         """
         scale = np.array([self.row_scale, self.column_scale])
         rows, cols, step = self._points(mask, box)
@@ -180,33 +175,33 @@ class BoneMap:
             if under[1:].max() == 0:
                 return Placed()
         bone_id = 1 + int(np.argmax(under[1:]))
-        # what a lesion has taken was bone: a notch in the mask, a balloon beside it
-        bone, more = self._with_region(bone_id, mask, box)
-        # rounded: of pixels equally near, rounding errors must not choose
-        away = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
+        # the region counts as bone: a notch in the mask, or an expansion beside it
+        bone, added = self._with_region(bone_id, mask, box)
+        # rounded, so that rounding errors do not choose among equally near pixels
+        squared = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
         on_bone = pieces == bone_id
-        best = np.argmin(np.where(on_bone, away, np.inf) if on_bone.any() else away)
+        best = np.argmin(np.where(on_bone, squared, np.inf) if on_bone.any() else squared)
         centre = np.array([rows[best], cols[best]])
         shaft, reach = self.bones[bone_id], reach_px / float(scale.mean())
         if shaft.thinned:
-            more = more[(more % 2 == 0).all(axis=1)]
+            added = added[(added % 2 == 0).all(axis=1)]
         half_width = self.half_width if on_bone.mean() > _MOSTLY else _half_widths(bone)
-        local, clear = _local_axis(shaft, more, half_width, centre, reach=reach)
+        local, reliable = _local_axis(shaft, added, half_width, centre, reach=reach)
         along = shaft.fraction_along(centre)
         if local is None:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         across = np.array([-local[1], local[0]])
         if across[1] < 0 or (across[1] == 0 and across[0] < 0):
             across = -across
-        before, after = _march(bone, centre, -across), _march(bone, centre, across)
+        before, after = (_distance_to_edge(bone, centre, way) for way in (-across, across))
         width = before + after
         if width <= 0:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         offset = float(np.clip((before - after) / width, -1, 1))
         extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
-        taken = min(1.0, extent / width)
-        ratio = taken if clear else None
-        position = position_of(offset, taken, float(on_bone.mean()))
+        share = min(1.0, extent / width)
+        ratio = share if reliable else None
+        position = position_of(offset, share, float(on_bone.mean()))
         middle = centre + 0.5 * (after - before) * across
         run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
         frame = Frame(
@@ -225,13 +220,12 @@ class BoneMap:
     def _points(
         self, mask: BoolImage, box: tuple[slice, slice]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-        """Return a region's pixels on the reduced grid, and of how many stored ones each is one."""
-        # of a large region every second pixel each way, or every third, ...
-        step = max(1, int(np.ceil(np.sqrt(mask.size / _MOST_POINTS))))
+        """Sample the pixels of a region: rows and columns on this grid, and the step."""
+        step = max(1, int(np.ceil(np.sqrt(mask.size / _MAX_POINTS))))
         places = [
             at * step + step // 2 for at in np.nonzero(mask[step // 2 :: step, step // 2 :: step])
         ]
-        if not places[0].size:  # thin, between the steps
+        if not places[0].size:  # a thin region between the samples
             step, places = 1, list(np.nonzero(mask))
         rows, cols = (
             (at + (side.start + 0.5)) / part - 0.5
@@ -242,13 +236,13 @@ class BoneMap:
     def _with_region(
         self, bone_id: int, mask: BoolImage, box: tuple[slice, slice]
     ) -> tuple[BoolImage, NDArray[np.float64]]:
-        """Return a piece of bone and a region as one, and what the region adds, (n, 2)."""
+        """Return the union of a piece of bone and a region, and the pixels added, (n, 2)."""
         both = self.pieces == bone_id
         places, sources = [], []
-        for side, scale, most in zip(
+        for side, scale, length in zip(
             box, (self.row_scale, self.column_scale), both.shape, strict=True
         ):
-            at = np.arange(int(side.start / scale), min(int(side.stop / scale) + 1, most))
+            at = np.arange(int(side.start / scale), min(int(side.stop / scale) + 1, length))
             source = np.rint((at + 0.5) * scale - 0.5).astype(int) - side.start
             within = (source >= 0) & (source < side.stop - side.start)
             places.append(at[within])
@@ -257,8 +251,8 @@ class BoneMap:
         added = mask[np.ix_(*sources)] & ~both[window]
         both[window] |= added
         rows, cols = np.nonzero(added)
-        more = np.stack([places[0][rows], places[1][cols]], axis=1).astype(np.float64)
-        return np.asarray(both, np.bool_), more
+        points = np.stack([places[0][rows], places[1][cols]], axis=1).astype(np.float64)
+        return np.asarray(both, np.bool_), points
 
     def _described(
         self,
@@ -269,7 +263,7 @@ class BoneMap:
         position: Position | None,
         reach: float,
     ) -> Location:
-        """Return the location of these numbers, with its words."""
+        """Return the location with its text."""
         shaft, words = self.bones[bone_id], self.words
         long_bone = (across is not None or None) if words.long_bones else False
         third, near_joint = None, None
@@ -285,24 +279,24 @@ class BoneMap:
 
 
 def _half_widths(bone: BoolImage) -> NDArray[np.float32]:
-    """Return how far each pixel lies from the nearest one outside bone."""
+    """Return the distance of each pixel to the nearest pixel outside bone."""
     padded = cv2.distanceTransform(np.pad(bone.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_5)
     return np.asarray(padded[1:-1, 1:-1], np.float32)
 
 
 def _local_axis(
     bone: Shaft,
-    more: NDArray[np.float64],
+    added: NDArray[np.float64],
     half_width: NDArray[np.float32],
     centre: NDArray[np.float64],
     *,
     reach: float,
 ) -> tuple[NDArray[np.float64] | None, bool]:
-    """Return the unit axis of the bone around a point, None for none, and if it is clear.
+    """Return the unit axis of the bone around a point or None, and whether it is reliable.
 
-    `more` are pixels (n, 2) that count as bone too.
-    It is clear where all of the piece around the point is a tube. Where that is not so, as
-    beside another bone or near a joint, what hangs together may be.
+    It is reliable if all bone around the point is elongated. Otherwise, as beside another bone or
+    near a joint, only the bone connected to the point is used. `added` are further pixels of bone,
+    (n, 2).
     """
     top, left = (max(0, int(c - reach) - 2) for c in centre)
     bottom, right = (int(c + reach) + 3 for c in centre)
@@ -310,9 +304,9 @@ def _local_axis(
     deepest = float(around.max()) if around.size else 0.0
     for widths, elongated in _NEIGHBOURHOODS:
         radius = max(widths * deepest, 1.5 * reach, 4.0)
-        # a hair more: the distance transform's last bit varies, and pixels lie on the circle
+        # tolerance: the last bit of the distance transform varies, and pixels lie on the circle
         rows, cols = bone.between(centre[0] - radius - 1, centre[0] + radius + 1)
-        rows, cols = (np.concatenate(pair) for pair in zip((rows, cols), more.T, strict=True))
+        rows, cols = (np.concatenate(pair) for pair in zip((rows, cols), added.T, strict=True))
         near = (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius + 1e-3) ** 2
         rows, cols = rows[near], cols[near]
         if widths == _NEIGHBOURHOODS[0][0]:
@@ -328,13 +322,13 @@ def _local_axis(
 def _connected(
     rows: NDArray[np.float64], cols: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Leave out pixels that hang together with those nearest to a point only by a way round.
+    """Keep the pixels that are connected, within this set, to the one nearest to a point.
 
-    Radius and ulna are one piece where they meet at the wrist.
+    Radius and ulna form one piece where they meet at the wrist.
     """
     if not rows.size:
         return rows, cols
-    # of a large bone every second pixel is there
+    # large bones have every second pixel only
     step = 1 if ((rows + cols) % 2 == 1).any() else 2
     y, x = (((at - at.min()) / step).astype(np.intp) for at in (rows, cols))
     picture = np.zeros((y.max() + 1, x.max() + 1), np.uint8)
@@ -346,7 +340,7 @@ def _connected(
 
 
 def _edge_of_field(exposed: BoolImage | None, size: tuple[int, int]) -> BoolImage:
-    """Return what lies at the edge of the exposed field, on a grid of (cols, rows)."""
+    """Return the mask of the edge of the exposed field; `size` is (cols, rows)."""
     edge = np.zeros(size[::-1], np.bool_)
     if exposed is not None and not exposed.all():
         small = cv2.resize(exposed.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
@@ -355,8 +349,10 @@ def _edge_of_field(exposed: BoolImage | None, size: tuple[int, int]) -> BoolImag
     return edge
 
 
-def _march(bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
-    """Return the distance from a point to where bone ends, in grid pixels."""
+def _distance_to_edge(
+    bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]
+) -> float:
+    """Return the distance from a point to the edge of the bone, in grid pixels."""
     longest = int(np.hypot(*bone.shape)) + 1
     steps = np.arange(0, longest, 0.5)
     rows, cols = (

@@ -1,4 +1,4 @@
-"""The width of a lesion beside that of its bone, in the bands of Mirels."""
+"""Mirels' bands of the width of a lesion relative to its bone."""
 
 from typing import Literal, TypeAlias
 
@@ -6,7 +6,7 @@ MirelsBand: TypeAlias = Literal["under_one_third", "one_to_two_thirds", "over_tw
 
 
 def mirels_width_band(lesion_to_bone_width: float | None) -> MirelsBand | None:
-    """Put a width ratio (no unit) into the bands of Mirels; None stays None."""
+    """Return the band of a width ratio (no unit); None gives None."""
     if lesion_to_bone_width is None:
         return None
     # Mirels, Clin Orthop 1989;249:256-264, table 1: size under 1/3, 1/3 to 2/3, over 2/3.

@@ -1,6 +1,6 @@
-"""Masks grown and shrunk by disks, through distance transforms.
+"""Morphology with disks, by distance transforms.
 
-So the result is the same after a flip or a quarter turn, and the time independent of the radius.
+The results do not depend on flips or rotations by 90 degrees, nor the time on the radius.
 """
 
 import cv2
@@ -10,10 +10,10 @@ from lesionscan.radiograph import BoolImage, FloatImage
 
 
 def distance_to(mask: BoolImage) -> FloatImage:
-    """Return every pixel's distance to the nearest True pixel, in pixels; needs one True pixel.
+    """Return the distance of each pixel to the nearest True pixel, in pixels; one must be True.
 
-    It is 2 % off at most (Borgefors, Comput Vis Graph Image Process 1986;34:344), in half of the
-    time of the exact one.
+    The error is at most 2 % (Borgefors, Comput Vis Graph Image Process 1986;34:344); the exact
+    transform takes twice as long.
     """
     distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return np.asarray(distance, np.float32)
@@ -25,7 +25,7 @@ def dilate_disk(mask: BoolImage, radius: float) -> BoolImage:
 
 
 def close_disk(mask: BoolImage, radius: float) -> BoolImage:
-    """Close by a disk of `radius` pixels; the outside of the picture counts as it is."""
+    """Close by a disk of `radius` pixels; outside the image, the mask counts as False."""
     pad = int(radius) + 2
     padded = np.pad(mask, pad)
     closed = ~dilate_disk(~dilate_disk(padded, radius), radius)
@@ -33,7 +33,7 @@ def close_disk(mask: BoolImage, radius: float) -> BoolImage:
 
 
 def fill_holes(mask: BoolImage, largest_area: float) -> BoolImage:
-    """Fill the holes of a mask up to an area in pixels; what reaches the border is no hole."""
+    """Fill holes up to an area in pixels; background that touches the border is not a hole."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
     rows, cols = mask.shape
     inside = (stats[:, cv2.CC_STAT_LEFT] > 0) & (stats[:, cv2.CC_STAT_TOP] > 0)
@@ -44,16 +44,16 @@ def fill_holes(mask: BoolImage, largest_area: float) -> BoolImage:
     return np.asarray(mask | hole[labels], np.bool_)
 
 
-def without_specks(mask: BoolImage, least_area: float) -> BoolImage:
-    """Drop the connected pieces of a mask that have fewer pixels."""
+def without_small_components(mask: BoolImage, least_area: float) -> BoolImage:
+    """Remove connected components with fewer than `least_area` pixels."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    sizeable = stats[:, cv2.CC_STAT_AREA] >= least_area
-    sizeable[0] = False
-    return np.asarray(sizeable[labels])
+    large = stats[:, cv2.CC_STAT_AREA] >= least_area
+    large[0] = False
+    return np.asarray(large[labels])
 
 
 def largest_component(mask: BoolImage) -> BoolImage:
-    """Keep the largest connected piece of a mask; the first one where several are as large."""
+    """Keep the largest connected component; the first of several equally large ones."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     if count <= 2:
         return mask

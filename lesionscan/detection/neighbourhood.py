@@ -1,7 +1,7 @@
-"""A region and what surrounds it, cut out of the film on a reduced grid.
+"""Crop a region and its surroundings from the film, on a reduced grid.
 
-It is reduced until the region is at most 48 pixels across: that bounds the work on large films and
-averages quantum noise as an eye does.
+On this grid a region is at most 48 pixels wide, which bounds the time on large films and averages
+quantum noise.
 """
 
 from dataclasses import dataclass
@@ -24,24 +24,27 @@ _AnyT = TypeVar("_AnyT", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """One region and what surrounds it, on the reduced grid; all arrays are (rows, cols) of it.
+    """A region and its surroundings on a reduced grid; images are (rows, cols) of that grid.
 
     Attributes
     ----------
     factor
         Stored pixels per pixel of this grid.
-    film, lucency, inside, in_bone, in_field
-        The full arrays here, and the region.
+    film, lucency, in_bone, in_field
+        Film, lucency map, bone mask and exposed field.
+    inside
+        Mask of the region.
     distance, depth
-        Distance to the nearest pixel inside, and outside, in pixels of this grid.
+        Distance to the nearest pixel inside and outside the region, in pixels of this grid.
     edge_alignment
         As in `Region`.
     profiles, profiles_in_bone, profile_reach
-        The film across the region's margin, where that is in bone, and how far.
+        Grey values across the margin, whether they are in bone, and the reach to each side; see
+        `lesionscan.detection.margin.profiles_across`.
     radius
         Equivalent radius in pixels of this grid.
     ragged
-        As `lesionscan.detection.margin.raggedness` has it.
+        From `lesionscan.detection.margin.raggedness`.
     """
 
     factor: int
@@ -69,34 +72,34 @@ class Patch:
         exposed: BoolImage,
         lucency: FloatImage,
     ) -> Self:
-        """Cut a region out; parameters as of `lesionscan.detection.surroundings.look_around`."""
+        """Crop a region; for parameters see `lesionscan.detection.surroundings.look_around`."""
         mask, box = footprint.mask, footprint.box
         radius = float(np.sqrt(np.count_nonzero(mask) / np.pi))
         factor = max(1, round(2.0 * radius / _ACROSS_PX))
         reach = int(np.ceil(0.6 * radius)) + 4 * factor
-        cut = _Cut.around(box, image.shape, reach=reach, factor=factor)
-        own = np.zeros(cut.shape, np.bool_)
-        corner = cut.place(box)
+        crop = _Crop.around(box, image.shape, reach=reach, factor=factor)
+        own = np.zeros(crop.shape, np.bool_)
+        corner = crop.corner_of(box)
         own[corner[0] :, corner[1] :][: mask.shape[0], : mask.shape[1]] = mask
-        inside = _mostly(own, factor)
-        film = reduced(cut.of(image), factor)
+        inside = _reduced_mask(own, factor)
+        film = reduced(crop.of(image), factor)
         distance, depth = np.full(film.shape, np.inf, np.float32), np.zeros_like(film)
         if inside.any():
             distance = distance_to(inside)
             depth = _depth(inside)
         profile_reach = max(2.0, 0.6 * radius / factor)
         outline = (contour + corner + 0.5) / factor - 0.5
-        in_bone = _mostly(cut.of(bone), factor)
+        in_bone = _reduced_mask(crop.of(bone), factor)
         profiles = profiles_across(
             np.dstack([film, in_bone.astype(np.float32)]), outline, reach=profile_reach
         )
         return cls(
             factor=factor,
             film=film,
-            lucency=reduced(cut.of(lucency), factor),
+            lucency=reduced(crop.of(lucency), factor),
             inside=inside,
             in_bone=in_bone,
-            in_field=_mostly(cut.of(exposed, beyond=False), factor),
+            in_field=_reduced_mask(crop.of(exposed, repeat_edge=False), factor),
             distance=distance,
             depth=depth,
             edge_alignment=_alignment(film, distance, depth) if inside.any() else 0.0,
@@ -109,61 +112,61 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """A piece of the stored matrix whose sides are whole multiples of a factor.
+class _Crop:
+    """A box of the stored matrix whose sides are multiples of a factor.
 
     Attributes
     ----------
     near
-        What of it lies in the matrix.
-    beyond
-        Rows above and below, columns to the left and right that do not.
+        Slices of its part in the matrix.
+    padding
+        Rows above and below, columns to the left and right outside the matrix.
     """
 
     near: tuple[slice, slice]
-    beyond: tuple[int, int, int, int]
+    padding: tuple[int, int, int, int]
 
     @classmethod
     def around(
         cls, box: tuple[slice, slice], shape: tuple[int, ...], *, reach: int, factor: int
     ) -> Self:
         near: list[slice] = []
-        beyond: list[int] = []
-        for side, whole in zip(box, shape, strict=True):
-            low, high = max(side.start - reach, 0), min(side.stop + reach, whole)
+        padding: list[int] = []
+        for side, length in zip(box, shape, strict=True):
+            low, high = max(side.start - reach, 0), min(side.stop + reach, length)
             missing = -(high - low) % factor
-            # evenly on both sides, so that a film turned round is cut alike
+            # evenly on both sides, so that a rotated film is cropped alike
             low, high = low - missing // 2, high + missing - missing // 2
-            near.append(slice(max(low, 0), min(high, whole)))
-            beyond += [max(-low, 0), max(high - whole, 0)]
-        return cls((near[0], near[1]), (beyond[0], beyond[1], beyond[2], beyond[3]))
+            near.append(slice(max(low, 0), min(high, length)))
+            padding += [max(-low, 0), max(high - length, 0)]
+        return cls((near[0], near[1]), (padding[0], padding[1], padding[2], padding[3]))
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         rows, cols = (side.stop - side.start for side in self.near)
-        return rows + sum(self.beyond[:2]), cols + sum(self.beyond[2:])
+        return rows + sum(self.padding[:2]), cols + sum(self.padding[2:])
 
-    def place(self, box: tuple[slice, slice]) -> tuple[int, int]:
-        """Return the row and column here at which a box of the matrix begins."""
+    def corner_of(self, box: tuple[slice, slice]) -> tuple[int, int]:
+        """Return the row and column of a box's corner in this crop."""
         rows, cols = (
             inner.start - outer.start for inner, outer in zip(box, self.near, strict=True)
         )
-        return rows + self.beyond[0], cols + self.beyond[2]
+        return rows + self.padding[0], cols + self.padding[2]
 
-    def of(self, array: NDArray[_AnyT], *, beyond: bool = True) -> NDArray[_AnyT]:
-        """Cut it out; beyond the matrix its last pixels go on, or all is zero."""
+    def of(self, array: NDArray[_AnyT], *, repeat_edge: bool = True) -> NDArray[_AnyT]:
+        """Crop an array; outside the matrix its edge pixels are repeated, or zero."""
         inside = array[self.near]
-        if not any(self.beyond):
+        if not any(self.padding):
             return inside
-        top, bottom, left, right = self.beyond
+        top, bottom, left, right = self.padding
         widths = ((top, bottom), (left, right))
-        padded = np.pad(inside, widths, mode="edge") if beyond else np.pad(inside, widths)
+        padded = np.pad(inside, widths, mode="edge") if repeat_edge else np.pad(inside, widths)
         return np.asarray(padded, array.dtype)
 
 
-def _mostly(mask: BoolImage, factor: int) -> BoolImage:
-    """Return where half of the pixels or more are True, `factor` a side, of which it is made."""
+def _reduced_mask(mask: BoolImage, factor: int) -> BoolImage:
+    """Reduce a mask by a factor; True where at least half of the pixels are True."""
     if factor == 1:
         return np.ascontiguousarray(mask)
     rows, cols = (side // factor for side in mask.shape)
@@ -171,7 +174,7 @@ def _mostly(mask: BoolImage, factor: int) -> BoolImage:
 
 
 def _depth(inside: BoolImage) -> FloatImage:
-    """Return the distance to the nearest pixel outside; beyond the picture all is outside."""
+    """Return the distance to the nearest pixel outside the region; the border counts as outside."""
     rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     padded = cv2.copyMakeBorder(

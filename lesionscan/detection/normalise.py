@@ -1,7 +1,7 @@
-"""Raw values -> a scale on which bone lies between 0 and 1, whatever the film.
+"""Normalise grey values so that bone lies between 0 and 1.
 
-White borders, black shutters and lead letters would otherwise decide the contrast of the bone, so
-only the pixels under a mask have a say.
+Only the pixels of a mask are used; otherwise white borders, black shutters and lead letters would
+determine the contrast of bone.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ def grey_range(
     pixels
         float32 (rows, cols), bone bright, any unit.
     mask
-        bool (rows, cols); the pixels that have a say.
+        bool (rows, cols); the pixels to use.
     low_percent, high_percent
         The percentiles, 0 to 100.
 
     Returns
     -------
     tuple of float
-        Their darkest and brightest value where the percentiles coincide; (0, 1) for an empty mask.
+        The minimum and maximum if the percentiles coincide; (0, 1) for an empty mask.
     """
     values = pixels[mask]
     if values.size == 0:
@@ -38,11 +38,11 @@ def grey_range(
 
 
 def rescale(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
-    """Map a grey range linearly to 0 and 1; values beyond are kept. An empty range gives 0."""
+    """Map a grey range linearly to [0, 1] without clipping. An empty range gives 0."""
     low, high = grey
     if high <= low:
         return np.zeros_like(pixels)
-    # halves, since the range of float32 extremes is no float32
+    # halves, since the difference of extreme float32 values overflows
     half = 0.5 * high - 0.5 * low
     scaled: FloatImage = 0.5 * pixels
     scaled /= np.float32(half)
@@ -51,6 +51,6 @@ def rescale(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
 
 
 def to_unit(pixels: FloatImage, grey: tuple[float, float]) -> FloatImage:
-    """Map a grey range linearly to 0 and 1, and cut what lies beyond. An empty range gives 0."""
+    """Map a grey range linearly to [0, 1] and clip. An empty range gives 0."""
     scaled = rescale(pixels, grey)
     return np.clip(scaled, 0.0, 1.0, out=scaled)

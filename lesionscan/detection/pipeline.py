@@ -1,4 +1,4 @@
-"""The product in one function: a radiograph in, candidates out."""
+"""The detection pipeline: find candidates in a radiograph."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from lesionscan.detection.bone import BONE_FROM, Bone, find_bone
 from lesionscan.detection.dataframe import candidates_frame
 from lesionscan.detection.field import Field, find_field
 from lesionscan.detection.grid import Footprint, WorkingGrid
-from lesionscan.detection.look import look
 from lesionscan.detection.lucencies import find_lucencies
 from lesionscan.detection.measure import measure_regions
+from lesionscan.detection.multiscale import compute_maps
 from lesionscan.detection.normalise import grey_range, rescale, to_unit
 from lesionscan.detection.place import FilmWords
 from lesionscan.detection.polarity import looks_inverted
@@ -29,41 +29,40 @@ if TYPE_CHECKING:
 
 
 PIPELINE = 3
-"""Number of this program's way from film to candidates: results of another are searched again. It
-rises whenever the same film, settings and scorer give other candidates or other numbers."""
+"""Version of the detection pipeline. Results made by another version are not reused. Increase it
+whenever the same film, settings and scorer yield different candidates or measurements."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Everything found in one radiograph. All arrays have the stored matrix's rows and columns.
+    """Results of a search. All arrays are (rows, cols) of the stored matrix.
 
     Attributes
     ----------
     radiograph
-        What was read.
+        The film.
     settings
-        What it was searched with.
+        Settings of the search.
     scorer_sha256
-        Hash of the scorer's file, hexadecimal.
+        SHA-256 of the scorer's file, hexadecimal.
     image
-        float32 (rows, cols) in [0, 1], bone bright; the range of the exposed field is stretched to
-        it, and what lies outside the field is stretched alike.
+        float32 in [0, 1], bone bright; scaled by percentiles of the exposed field and clipped.
     exposed
-        bool; inside the collimated field (markers and metal in it included).
+        bool; the exposed field, markers and metal included.
     lucency
-        float32 (rows, cols) in [0, 1]; how much each pixel looks lucent to the scorer's network.
+        float32 in [0, 1]; lucency map: output of the network per pixel.
     bone
         bool; the bone mask.
     bone_confidence
-        0 to 1, how far the bone mask can be believed.
+        0 to 1; confidence of the bone mask.
     assessed
-        False where that confidence is too low: then there are no candidates.
+        False if that confidence is too low; then there are no candidates.
     labels
-        int32, 0 = background, otherwise the candidate's id.
+        int32; 0 = background, otherwise the id of the candidate.
     candidates
         Best first.
     notices
-        What the detection has to say about this picture, besides the reader's notices.
+        Warnings of the detection; those of the reader are in `radiograph`.
     """
 
     radiograph: Radiograph
@@ -84,26 +83,26 @@ class Findings:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def to_dataframe(self) -> "DataFrame":
-        """Return a pandas DataFrame: a row a candidate, best first, columns as in candidates.csv.
+        """Return a pandas DataFrame, one row per candidate, with the columns of candidates.csv.
 
         Raises
         ------
         ModuleNotFoundError
-            When pandas is not installed.
+            If pandas is not installed.
         """
         return candidates_frame(self.candidates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalisedFilm:
-    """A radiograph on a grey scale that all films share.
+    """A radiograph with normalised grey values.
 
     Attributes
     ----------
     grid
-        Its stored and its working grid.
+        The stored and the working grid.
     valid
-        Where the file has image data, on the working grid.
+        bool; the pixels with image data, on the working grid.
     field
         The exposed field, on the working grid.
     image
@@ -121,25 +120,24 @@ class NormalisedFilm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """What the search made of a radiograph on the way, on the working grid.
+    """Intermediate results of a search, on the working grid.
 
     Attributes
     ----------
     film
-        The normalised film; its field is the one found first.
+        The normalised film, with the exposed field as first found.
     maps
-        What the trained network makes of it.
+        Output of the network.
     field
-        The exposed field that was searched: with the bone that the network saw beyond it.
+        The exposed field, extended by the bone that the network found outside it.
     bone
-        The bone mask, and where a lesion may lie that has taken the bone's edge with it.
+        The bone mask and the area searched.
     labels
-        int32 (rows, cols), 0 = background; the dark regions that were measured. Those that the
-        network sees come first.
-    seen
-        Number of the last region that the network sees; 0 where it sees none.
+        int32 (rows, cols), 0 = background; the measured regions, those of the lucency map first.
+    network_regions
+        Number of regions of the lucency map.
     assessed, inverted
-        Whether the bone mask can be believed, and whether bone looks dark.
+        Whether the bone mask is reliable, and whether bone seems to be dark.
     """
 
     film: NormalisedFilm
@@ -147,7 +145,7 @@ class Steps:
     field: Field
     bone: Bone
     labels: LabelImage
-    seen: int
+    network_regions: int
     assessed: bool
     inverted: bool
 
@@ -163,21 +161,21 @@ def find_candidates(
     Parameters
     ----------
     radiograph
-        From `lesionscan.read_radiograph`, or built from arrays.
+        From `lesionscan.read_radiograph`, or created from arrays.
     settings
-        Tunables; the defaults where None.
+        The defaults if None.
     scorer
-        From `Scorer.from_file`; the shipped one where None.
+        From `Scorer.from_file`; the shipped one if None.
 
     Returns
     -------
     Findings
-        Candidates best first; none where the bone mask cannot be believed (`assessed` is False).
+        Candidates, best first; none if the bone mask is not reliable (`assessed` is False).
 
     Raises
     ------
     lesionscan.detection.scorer.errors.ScorerError
-        When the scorer's network fails on this radiograph, or makes numbers that are not finite.
+        If the network fails on this radiograph or its output is not finite.
     """
     return find_in_steps(radiograph, settings, scorer)[1]
 
@@ -185,19 +183,19 @@ def find_candidates(
 def find_in_steps(
     radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
 ) -> tuple[Steps, Findings]:
-    """Find candidates as `find_candidates` does, and say what was made on the way.
+    """Find candidates as `find_candidates` does, and return the intermediate results too.
 
     Parameters
     ----------
     radiograph, settings, scorer
-        As there.
+        As in `find_candidates`.
 
     Returns
     -------
     steps : Steps
-        What the search made of the film.
+        Intermediate results.
     findings : Findings
-        What came out.
+        Results.
     """
     s, scorer = settings or Settings(), scorer or shipped_scorer()
     steps = _search(radiograph, s, scorer)
@@ -205,39 +203,36 @@ def find_in_steps(
 
 
 def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
-    """Find the regions, step by step."""
-    # exposed field, normalise
+    """Find the regions on the working grid."""
     film = normalise_film(radiograph, s)
     grid, field, small = film.grid, film.field, film.small
 
-    # look with the trained network
     network = scorer.network
-    maps = look(small, network, once=s.search == "quick")
+    maps = compute_maps(small, network, coarsest_only=s.search == "quick")
     inverted = looks_inverted(
-        maps.bone, small, lambda image: network.look(image, network.long_sides_px[0]).bone
+        maps.bone, small, lambda image: network.run(image, network.long_sides_px[0]).bone
     )
 
-    # bone
     field = field.extended_by((maps.bone >= BONE_FROM) & film.valid)
     bone = find_bone(maps.bone, small, field.usable)
     assessed = bone.confidence >= s.least_bone_confidence
 
-    # dark regions: those that the network sees, then whatever else is dark inside bone
+    # the regions of the lucency map, then other dark regions in bone
     search = bone.search if assessed else np.zeros_like(bone.search)
     allowed = field.usable if assessed else search
-    most = max(s.max_candidates, _FEWEST_REGIONS)
-    seen, slopes = find_lucencies(maps.lucency, small, allowed, most=most)
+    max_regions = max(s.max_candidates, _MIN_REGIONS)
+    lucencies, slopes = find_lucencies(maps.lucency, small, allowed, max_regions=max_regions)
     inner = fill_outside(small, search)
     radii = np.geomspace(s.smallest_radius, s.largest_radius, s.scales) * max(grid.working)
-    radii = np.unique(np.maximum(radii, _LEAST_RADIUS_PX))
+    radii = np.unique(np.maximum(radii, _MIN_RADIUS_PX))
     labels = find_dark_regions(
         small,
         inner,
         maps.lucency,
         search & ~slopes,
-        found=seen,
+        found=lucencies,
         radii_px=radii,
-        most=most,
+        max_regions=max_regions,
     )
     return Steps(
         film=film,
@@ -245,17 +240,16 @@ def _search(radiograph: Radiograph, s: Settings, scorer: Scorer) -> Steps:
         field=field,
         bone=bone,
         labels=labels,
-        seen=int(seen.max()),
+        network_regions=int(lucencies.max()),
         assessed=assessed,
         inverted=inverted,
     )
 
 
 def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer) -> Findings:
-    """Bring the regions to the stored matrix, measure and score them."""
+    """Restore the regions to the stored matrix, measure and score them."""
     film, grid, field = steps.film, steps.film.grid, steps.field
 
-    # measure
     footprints = grid.restore_regions(steps.labels)
     lucency = grid.restore(steps.maps.lucency)
     bone_mask, exposed = grid.restore_mask(steps.bone.mask), grid.restore_mask(field.exposed)
@@ -271,9 +265,8 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         words=FilmWords.of(radiograph.acquisition),
     )
 
-    # score
     candidates = score_regions(
-        regions, scorer=scorer, shown_score=s.shown_score, most=s.max_candidates
+        regions, scorer=scorer, shown_score=s.shown_score, max_candidates=s.max_candidates
     )
     return Findings(
         radiograph=radiograph,
@@ -292,14 +285,14 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
 
 
 def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm:
-    """Find the exposed field of a radiograph and bring its grey values to a common scale.
+    """Find the exposed field of a radiograph and normalise its grey values.
 
     Parameters
     ----------
     radiograph
-        As read.
+        The film.
     settings
-        Give the working grid and the percentiles.
+        Used for the working grid and the percentiles.
     """
     grid = WorkingGrid.of(
         radiograph.shape,
@@ -324,20 +317,20 @@ def normalise_film(radiograph: Radiograph, settings: Settings) -> NormalisedFilm
     )
 
 
-_FEWEST_REGIONS = 50
-"""At least so many regions are measured and scored where they are found, so that the best of a
-shorter list are the best of these."""
-_LEAST_RADIUS_PX = 1.5
+_MIN_REGIONS = 50
+"""Regions to measure and score even if fewer candidates are listed, so that a shorter list holds
+the first entries of the longer one."""
+_MIN_RADIUS_PX = 1.5
 """Smaller spots on the working grid are indistinguishable from noise."""
 _POLARITY_DOUBTFUL = notice(
     NoticeCode.POLARITY_DOUBTFUL,
-    "the film looks as if bone were dark in it; look at it (lesionscan inspect --picture), "
-    "and say how it is where the file is wrong (--polarity)",
+    "bone seems to be dark in this film; check it with lesionscan inspect --picture, and set "
+    "--polarity if the file is wrong",
 )
 _NOT_ASSESSED = notice(
     NoticeCode.NOT_ASSESSED,
-    "no bone could be outlined with confidence, so no candidates were sought; "
-    "check that the picture is a bone radiograph with bone bright",
+    "no bone could be outlined with confidence, so the film was not searched; "
+    "check that it is a bone radiograph with bright bone",
 )
 
 
@@ -353,7 +346,7 @@ def _numbered_by_candidate(
     footprints: tuple[Footprint, ...],
     candidates: tuple[Candidate, ...],
 ) -> LabelImage:
-    """Draw the label image in which a candidate's pixels carry its id."""
+    """Return the label image in which the pixels of each candidate have its id."""
     labels: LabelImage = np.zeros(shape, np.int32)
     by_label = {footprint.label: footprint for footprint in footprints}
     for candidate in candidates:

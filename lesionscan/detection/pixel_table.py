@@ -1,7 +1,7 @@
-"""The pixels of many neighbourhoods in one table, and sums over every region's share of it.
+"""Tables of the pixels around all regions, and statistics per region.
 
-Every fact is then taken of all regions at once: the same region by region, a hundred small sums
-each, was half of the time of a search.
+Each statistic is computed for all regions at once; region by region, it took half of the time of a
+search.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from lesionscan.detection.neighbourhood import Patch
 from lesionscan.radiograph import BoolImage, FloatImage
 
 Places: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Rows and columns, (regions,) each, in every region's own patch."""
+"""Rows and columns, (regions,) each, in the patch of each region."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """The pixels of all patches, a row a pixel.
+    """The pixels of all patches, one row per pixel.
 
     Attributes
     ----------
     count
         Number of regions.
     region
-        int64 (n,), which one's neighbourhood a pixel belongs to.
+        int64 (n,), index of the region whose patch contains the pixel.
     row, col
-        float32 (n,), its place in the patch.
+        float32 (n,), position in the patch.
     film, lucency, inside, in_bone, in_field, distance, depth
         (n,), as in `Patch`.
     """
@@ -48,7 +48,7 @@ class Pixels:
 
     @classmethod
     def of(cls, patches: Sequence[Patch]) -> Self:
-        """Put the pixels of patches, at least one, into a table."""
+        """Collect the pixels of at least one patch."""
         shapes = [patch.film.shape for patch in patches]
         names = ("film", "lucency", "inside", "in_bone", "in_field", "distance", "depth")
         return cls(
@@ -67,23 +67,23 @@ class Pixels:
         )
 
     def part(self, chosen: BoolImage) -> "Part":
-        """Return some of the pixels."""
+        """Select pixels by a mask, bool (n,)."""
         where = np.flatnonzero(chosen)
         return Part(self, where, self.region[where])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Some of the pixels.
+    """A selection of the pixels.
 
     Attributes
     ----------
     pixels
-        All of them.
+        All pixels.
     where
-        int64 (n,), which ones.
+        int64 (n,), indices of the selected pixels.
     region
-        int64 (n,), whose neighbourhood each belongs to.
+        int64 (n,), index of the region of each.
     """
 
     pixels: Pixels
@@ -91,16 +91,16 @@ class Part:
     region: NDArray[np.int64]
 
     def mean(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Return every region's mean of these pixels' values; NaN without any."""
+        """Return the mean of the selected values per region; NaN without any."""
         return means_of(values[self.where], self.region, self.pixels.count)
 
     def spread(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return every region's standard deviation of these pixels' film, given its mean."""
+        """Return the standard deviation of the film per region, from its means."""
         residual = self.pixels.film[self.where] - means.astype(np.float32)[self.region]
         return np.sqrt(means_of(residual * residual, self.region, self.pixels.count))
 
     def directions(self, middle: Places, number: int) -> NDArray[np.int64]:
-        """Return region * number + direction as seen from its middle, 0 to number - 1."""
+        """Return region * number + the sector, 0 to number - 1, around the region's middle."""
         rows = self.pixels.row[self.where] - middle[0][self.region]
         cols = self.pixels.col[self.where] - middle[1][self.region]
         turn = (np.arctan2(rows, cols) + np.float32(np.pi)) * np.float32(number / (2 * np.pi))
@@ -111,14 +111,14 @@ class Part:
 def means_of(
     values: NDArray[np.generic], group: NDArray[np.int64], groups: int
 ) -> NDArray[np.float64]:
-    """Return the mean of each group of values; NaN of an empty one."""
+    """Return the mean of each group of values; NaN for an empty group."""
     total = np.bincount(group, weights=values, minlength=groups)
-    number = np.bincount(group, minlength=groups)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    count = np.bincount(group, minlength=groups)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def row_nanquantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return a quantile of each row's finite values, (rows,); NaN of a row without any."""
+    """Return a quantile of the finite values of each row, (rows,); NaN for a row without any."""
     ordered = np.sort(values, axis=1)  # NaN comes last
     at = np.maximum(np.isfinite(values).sum(axis=1) - 1, 0) * share
     below = at.astype(np.int64)
@@ -131,16 +131,16 @@ def row_nanquantile(values: NDArray[np.float64], share: float) -> NDArray[np.flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Values of many groups, sorted within each; groups without any are left out.
+    """Values sorted by group; empty groups are left out.
 
     Attributes
     ----------
     values
-        float32 (n,), group by group.
+        float32 (n,), group by group, ascending within each.
     group
-        int64 (groups,), their numbers, rising.
+        int64 (groups,), numbers of the groups, ascending.
     starts, counts
-        int64 (groups,), where each one's values begin, and how many they are.
+        int64 (groups,), index of the first value of each group, and number of its values.
     """
 
     values: NDArray[np.float32]
@@ -150,9 +150,9 @@ class Groups:
 
     @classmethod
     def of(cls, values: NDArray[np.float32], group: NDArray[np.int64]) -> Self:
-        """Sort values, float32 of at least 0, by their group."""
-        # One number holds both, since floats that are not negative are in the order of their bits:
-        # an eighth of the time of sorting by two keys. Adding 0 turns -0 into 0.
+        """Sort non-negative float32 values by group."""
+        # Non-negative floats sort like their bits, so one integer holds group and value, which
+        # takes an eighth of the time of sorting by two keys. Adding 0 turns -0 into 0.
         bits = (values + np.float32(0)).view(np.uint32)
         ordered = np.sort((group.astype(np.uint64) << np.uint64(32)) | bits)
         counts = np.bincount(group)
@@ -166,13 +166,13 @@ class Groups:
         )
 
     def quantile(self, share: float) -> NDArray[np.float32]:
-        """Return each group's quantile, between values linearly, as numpy has it."""
+        """Return a quantile of each group, interpolated linearly as in numpy."""
         at = (self.counts - 1) * share
         below = at.astype(np.int64)
         low = self.values[self.starts + below]
         high = self.values[self.starts + np.minimum(below + 1, self.counts - 1)]
         part, step = at - below, high - low
-        # from the nearer end, so that the last value is reached exactly
-        nearer = part < 0.5
+        # from the nearer end, so that the last value is exact
+        lower_half = part < 0.5
         up, down = step * part.astype(np.float32), step * (1 - part).astype(np.float32)
-        return np.asarray(np.where(nearer, low + up, high - down), np.float32)
+        return np.asarray(np.where(lower_half, low + up, high - down), np.float32)

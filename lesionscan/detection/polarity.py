@@ -1,8 +1,7 @@
-"""Is bone bright? The network is surer of what is bone where it is.
+"""Detect films with inverted polarity, on which the network is less certain about bone.
 
-One tag in the file, or an assumption, decides which end of the grey scale is bone, and a film that
-is the wrong way round gives nonsense that looks like results. So a doubt is reported; nothing is
-turned, since the file may be right.
+The polarity comes from a tag or an assumption, and a wrong one gives nonsense that looks like
+results. A doubt is therefore reported; the film is not inverted, because the file may be right.
 """
 
 from collections.abc import Callable
@@ -11,30 +10,30 @@ import numpy as np
 
 from lesionscan.radiograph import FloatImage
 
-_SURE = 0.8
-"""A network as sure of its bones is not asked again."""
-_SURER = 0.08
-"""By so much it must be surer of the film turned round."""
+_CERTAIN = 0.8
+"""Certainty from which the inverted film is not tried."""
+_MIN_GAIN = 0.08
+"""Least gain in certainty on the inverted film."""
 
 
 def looks_inverted(
-    bone_map: FloatImage, image: FloatImage, look: Callable[[FloatImage], FloatImage]
+    bone_map: FloatImage, image: FloatImage, find_bone_map: Callable[[FloatImage], FloatImage]
 ) -> bool:
-    """Say whether a film looks as if bone were dark in it.
+    """Return whether bone seems to be dark in a film.
 
     Parameters
     ----------
     bone_map
-        float32 (rows, cols), 0 to 1: what the network takes for bone.
+        float32 (rows, cols), 0 to 1; the network's bone map of the image.
     image
         float32 (rows, cols) in [0, 1], in which bone should be bright.
-    look
-        What gives the bone map of an image; asked only where the first is unsure.
+    find_bone_map
+        Returns the bone map of an image; called only if the given one is uncertain.
     """
     certainty = _certainty(bone_map)
-    return certainty < _SURE and _certainty(look(1.0 - image)) > certainty + _SURER
+    return certainty < _CERTAIN and (_certainty(find_bone_map(1.0 - image)) > certainty + _MIN_GAIN)
 
 
 def _certainty(bone_map: FloatImage) -> float:
-    """Return how far a map is from half and half, 0 to 1."""
+    """Return the mean distance of a map from 0.5, scaled to [0, 1]."""
     return float(np.abs(2.0 * bone_map - 1.0).mean())

@@ -1,9 +1,9 @@
-"""Image + bone -> labelled dark regions: blobs at every scale, each with its own outline.
+"""Find and outline dark regions in bone: blobs at several scales.
 
-A blob is a place that is darker than its surroundings in every direction: a maximum, over place
-and scale, of the smaller eigenvalue of the Hessian (Lindeberg, IJCV 1998;30:79). Lines such as the
-medullary canal have one eigenvalue near 0 and drop out. The outline is the closed path around the
-blob with the steepest steps from dark to bright (`outlines`).
+A blob is darker than its surroundings in all directions: a maximum, over place and scale, of the
+smaller eigenvalue of the Hessian (Lindeberg, IJCV 1998;30:79). Lines such as the medullary canal
+have one eigenvalue near 0 and are not found. The outline is the closed path around the blob with
+the steepest steps from dark to bright (`outlines`).
 """
 
 from dataclasses import dataclass
@@ -28,31 +28,31 @@ from lesionscan.detection.outlines import (
 from lesionscan.radiograph import BoolImage, FloatImage, LabelImage
 
 _NEAREST, _FARTHEST = 0.35, 2.2
-"""Range of these radii, in blob radii."""
+"""Range of the outline's radius, in blob radii."""
 _BEND = 0.2
 """Cost of a change of radius by one step between neighbouring directions, in mean edge steps."""
 _SMALLEST_AREA_PX = 6
 """Smaller regions are noise."""
-_WEAKEST_BLOB = 0.002
-"""Least scale-normalised eigenvalue, in units of the image's range: below it is rounding."""
-_MOST_PER_SCALE = 40
-"""Blobs outlined at one scale."""
-_FINEST = 0.25
-"""Pixels in which a scale is looked at, in blob radii, where these are larger than the image's."""
+_MIN_STRENGTH = 0.002
+"""Least scale-normalised eigenvalue, in units of the image's range; less is rounding."""
+_MAX_PER_SCALE = 40
+"""Largest number of blobs outlined per scale."""
+_PIXEL_SIZE = 0.25
+"""Size of the pixels at a scale, in blob radii, if larger than the image's."""
 _UNEVEN = 0.3
-"""What unevenness inside takes from a region's salience, in standard deviations: without it two
+"""Weight of the standard deviation inside, which lowers the salience of a region; without it, two
 neighbouring holes are outlined as one."""
 _WEAK_SHARE = 0.15
 """Quantile of the directions that counts as the weakest side: 7 of 48 may be open."""
-_UNSEEN = 0.002
-"""Lucency that every place has: the network's say in the order is no more than that."""
+_BASE_LUCENCY = 0.002
+"""Added to the lucency, so that blobs missed by the network are ranked too."""
 _OVERLAP = 0.3
-"""Share of the smaller region that two regions may have in common; beyond it the weaker goes."""
+"""Largest share of the smaller of two regions that they may have in common."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rays:
-    """Blobs of one scale: where their rays start and end, and what they meet.
+    """The blobs of one scale and the profiles along their rays.
 
     Attributes
     ----------
@@ -61,10 +61,10 @@ class _Rays:
     radii
         float64 (STEPS,), in pixels.
     edge, film
-        float32 (blobs, ANGLES, STEPS): steps of the continued bone's brightness, and brightness of
-        the image.
+        float32 (blobs, ANGLES, STEPS): edge steps in the image continued outside bone, and
+        brightness of the image.
     lucency
-        float32 (blobs,): the lucency map there.
+        float32 (blobs,): mean lucency at the centre.
     """
 
     centres: NDArray[np.float64]
@@ -82,9 +82,9 @@ def find_dark_regions(
     *,
     found: LabelImage,
     radii_px: NDArray[np.float64],
-    most: int,
+    max_regions: int,
 ) -> LabelImage:
-    """Find and outline dark regions beside those that are known.
+    """Find and outline further dark regions.
 
     Parameters
     ----------
@@ -93,41 +93,40 @@ def find_dark_regions(
     inner
         The same, continued smoothly outside bone (`fill_outside`).
     lucency
-        float32 (rows, cols) in [0, 1]; the scorer's lucency map, which has a say in what comes
-        first, however faint it is.
+        float32 (rows, cols) in [0, 1]; the lucency map, which influences the order of the regions.
     search
         bool (rows, cols); where regions may lie.
     found
-        int32 (rows, cols); regions found already, numbered from 1. They keep their numbers and
-        their ground.
+        int32 (rows, cols); the regions found before, numbered from 1. They keep their labels and
+        their pixels.
     radii_px
-        float64 (n,), radii looked for, in pixels.
-    most
-        Largest number of regions returned, the known ones included.
+        float64 (n,), blob radii, in pixels.
+    max_regions
+        Largest number of regions returned, those in `found` included.
 
     Returns
     -------
     ndarray
-        int32 (rows, cols); 0 = background, then the known regions, then the most salient new one,
-        and so on.
+        int32 (rows, cols); 0 = background, then the regions in `found`, then the new ones, the
+        most salient first.
     """
     labels: LabelImage = found.copy()
     if not search.any():
         return labels
     label = int(found.max())
-    areas = np.bincount(labels.ravel(), minlength=most + 1)
+    areas = np.bincount(labels.ravel(), minlength=max_regions + 1)
     scales = [_rays(image, inner, lucency, search, float(radius)) for radius in radii_px]
     outlines = _outlines([rays for rays in scales if rays is not None])
     for box, mask in filled(outlines, image.shape):
-        if label >= most:
+        if label >= max_regions:
             break
         mask &= search[box]
-        covered = np.bincount(labels[box][mask], minlength=most + 1)
+        covered = np.bincount(labels[box][mask], minlength=max_regions + 1)
         area = covered.sum()
         covered[0] = 0
         if area < _SMALLEST_AREA_PX or covered.sum() > _OVERLAP * area:
             continue
-        if (covered > _OVERLAP * areas).any():  # it would hold too much of one that is there
+        if (covered > _OVERLAP * areas).any():  # covers too much of an earlier region
             continue
         label += 1
         own = largest_component(mask & (labels[box] == 0))
@@ -137,17 +136,17 @@ def find_dark_regions(
 
 
 def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
-    """Continue the bone's brightness beyond its edge.
+    """Continue the brightness of bone smoothly outside it.
 
-    Air and soft tissue would otherwise be the darkest regions of all, and a lesion that reaches
-    the bone's edge would run out into them.
+    Otherwise air and soft tissue would be the darkest regions, and a lesion at the edge of bone
+    would leak into them.
 
     Parameters
     ----------
     image
         float32 (rows, cols) in [0, 1], bone bright.
     search
-        bool (rows, cols); what to keep as it is.
+        bool (rows, cols); the pixels to keep.
     """
     if not search.any():
         return image
@@ -174,7 +173,7 @@ def fill_outside(image: FloatImage, search: BoolImage) -> FloatImage:
 
 
 def _outlines(scales: list[_Rays]) -> NDArray[np.float64]:
-    """Return the corners of all blobs' outlines, (outlines, ANGLES, 2), the most salient first."""
+    """Return the vertices of all outlines, (outlines, ANGLES, 2), the most salient first."""
     if not scales:
         return np.empty((0, ANGLES, 2))
     paths = steepest_path(np.concatenate([rays.edge for rays in scales]), bend=_BEND)
@@ -188,22 +187,22 @@ def _outlines(scales: list[_Rays]) -> NDArray[np.float64]:
         np.sqrt((rays.radii[path] ** 2).mean(axis=1))
         for rays, path in zip(scales, by_scale, strict=True)
     ]
-    # the whole lesion rather than its darkest spot: contrast times size
+    # contrast times size prefers the whole lesion to its darkest spot
     film = np.concatenate([rays.film for rays in scales])
     salience = _weakest_side(film, paths) * np.concatenate(size)
-    salience *= _UNSEEN + np.concatenate([rays.lucency for rays in scales])
+    salience *= _BASE_LUCENCY + np.concatenate([rays.lucency for rays in scales])
     return np.concatenate(corners)[np.argsort(-salience, kind="stable")]
 
 
 def _rays(
     image: FloatImage, inner: FloatImage, lucency: FloatImage, search: BoolImage, radius: float
 ) -> _Rays | None:
-    """Find the blobs of one scale and look along the rays around them; None without any."""
-    # what is finer than the scale needs costs time and adds noise
-    factor = max(1, int(_FINEST * radius))
+    """Find the blobs of one scale and sample the rays around them; None without any."""
+    # details finer than the scale only add noise and time
+    factor = max(1, int(_PIXEL_SIZE * radius))
     image, inner, lucency = (reduced(one, factor) for one in (image, inner, lucency))
     scale = np.array(search.shape) / np.array(inner.shape)
-    centres, seen = _find_blobs(inner, lucency, search, scale, radius=radius / factor)
+    centres, lucent = _find_blobs(inner, lucency, search, scale, radius=radius / factor)
     if not centres.size:
         return None
     radii = radius * np.linspace(_NEAREST, _FARTHEST, STEPS)
@@ -215,7 +214,7 @@ def _rays(
         )
     bone, film = (sample(blur_to_scale(one, radius / factor), rows, cols) for one in (inner, image))
     edge = edge_steps(bone, nearest=_NEAREST, farthest=_FARTHEST)
-    return _Rays(centres, radii, edge, film, seen)
+    return _Rays(centres, radii, edge, film, lucent)
 
 
 def _find_blobs(
@@ -235,30 +234,30 @@ def _find_blobs(
     search
         bool (rows, cols), not reduced.
     scale
-        Pixels of `search` per pixel of `inner`, down the rows and along them.
+        (rows, cols), pixels of `search` per pixel of `inner`.
     radius
-        Of the scale, in pixels of `inner`.
+        Blob radius in pixels of `inner`.
 
     Returns
     -------
     centres
         float64 (blobs, 2), (row, col) in pixels of `search`.
-    seen
-        float32 (blobs,), the lucency there as far as a blob of this scale reaches.
+    lucent
+        float32 (blobs,), mean lucency over the size of a blob.
     """
-    # a disk of this radius answers most at this sigma
+    # the response to a disk is strongest at this sigma
     strength = _smaller_eigenvalue(inner, sigma=radius / np.sqrt(2.0))
     peak = strength >= cv2.dilate(strength, np.ones((3, 3), np.uint8))
-    peak &= strength > _WEAKEST_BLOB
+    peak &= strength > _MIN_STRENGTH
     centres = (np.argwhere(peak) + 0.5) * scale - 0.5
     rows, cols = np.rint(centres).astype(int).T
     inside = search[rows, cols]
-    across = 2 * round(0.5 * radius) + 1
-    seen = cv2.blur(lucency, (across, across))[peak][inside]
-    # the best of one scale are enough; of equally good ones the upper, left one is first
-    worth = strength[peak][inside] * (_UNSEEN + seen)
-    best = np.argsort(-worth, kind="stable")[:_MOST_PER_SCALE]
-    return centres[inside][best], seen[best]
+    width = 2 * round(0.5 * radius) + 1
+    lucent = cv2.blur(lucency, (width, width))[peak][inside]
+    # a stable sort: the upper left one of equally good blobs is first
+    rank = strength[peak][inside] * (_BASE_LUCENCY + lucent)
+    best = np.argsort(-rank, kind="stable")[:_MAX_PER_SCALE]
+    return centres[inside][best], lucent[best]
 
 
 def _smaller_eigenvalue(inner: FloatImage, sigma: float) -> FloatImage:
@@ -273,13 +272,13 @@ def _smaller_eigenvalue(inner: FloatImage, sigma: float) -> FloatImage:
 
 
 def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how much brighter the surroundings are on the sides where they are so least.
+    """Return the brightness of the surroundings minus the inside, on the least bright sides.
 
-    A hole is enclosed on all sides; a canal, a joint gap or a notch in the outline is not.
+    A hole is enclosed on all sides; a canal, a joint space or a notch in the outline is not.
     """
     relative = np.linspace(_NEAREST, _FARTHEST, STEPS, dtype=np.float32)
     reach = relative[best][:, :, None]
-    # every radius stands for a ring of pixels
+    # the area of a ring grows with its radius
     weight = np.where(relative < np.float32(0.9) * reach, relative, np.float32(0))
     total = np.maximum(weight.sum(axis=(1, 2)), 1e-6)
     weighted = film * weight
@@ -289,7 +288,7 @@ def _weakest_side(film: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray
     ring = relative <= np.maximum(np.float32(1.5) * reach, reach + np.float32(0.25))
     ring &= relative > np.float32(1.05) * reach
     ring[:, :, -1] |= ~ring.any(axis=2)
-    # the brightest just outside: a thin cortex encloses as well as thick bone does
+    # the maximum just outside, because a thin cortex encloses as well as thick bone does
     around = np.where(ring, film, -np.inf).max(axis=2)
     weakest = np.quantile(around, _WEAK_SHARE, axis=1) - level
     return np.asarray(weakest - _UNEVEN * spread, np.float64)

@@ -153,10 +153,10 @@ def _regions_tile(grid: _Grid, steps: Steps, film: Picture) -> Picture:
         contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         corner = np.array([box[1].start - 1, box[0].start - 1])
         lines = [np.rint((c + corner + 0.5) * scale - 0.5).astype(np.int32) for c in contours]
-        colour = AMBER if number <= steps.seen else BLUE
+        colour = AMBER if number <= steps.network_regions else BLUE
         cv2.polylines(picture, lines, isClosed=True, color=colour, thickness=1)
-    others = int(steps.labels.max()) - steps.seen
-    line = f"amber: the network's ({steps.seen}); blue: other dark spots ({others})"
+    others = int(steps.labels.max()) - steps.network_regions
+    line = f"amber: the network's ({steps.network_regions}); blue: other dark spots ({others})"
     return _tile(picture, "5  Dark regions in bone", line)
 
 

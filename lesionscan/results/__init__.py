@@ -1,5 +1,5 @@
-"""Results on disk: a film's record, its files, writing them whole, reading them back.
+"""Results on disk: names, records, atomic writing, and reading back.
 
-Nobody else names a result's file, and nothing that is read here is trusted: a folder may have been
-half copied, edited, or made by somebody else.
+Only this package names result files. Nothing read here is trusted: a folder may have been copied in
+part, edited, or made by somebody else.
 """

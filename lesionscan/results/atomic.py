@@ -1,9 +1,8 @@
-"""Whole files or none: write beside the target, then rename over it.
+"""Write files atomically: to a temporary file in the same folder, which is then renamed.
 
-A reader, or a run that resumes after a kill, never sees half a file. Temporary files have names
-that nobody can predict and are never opened through a link, and nothing is written or removed
-through a link below the output folder: that folder may be a stranger's. The output folder itself
-may be reached through links.
+Neither a reader nor a resumed run ever sees an incomplete file. The output folder may contain files
+of other people, so temporary files have unpredictable names, and nothing is written or removed
+through a link below that folder. The path of the output folder itself may contain links.
 """
 
 import errno
@@ -24,11 +23,11 @@ import psutil
 
 from lesionscan.files import open_ordinary
 
-_LEFTOVER = re.compile(r"\.lesionscan-[0-9a-f]{16}-([0-9a-f]{8})-(\d+)\.tmp")
-"""Name of a temporary file: random, hash of the machine's name, process."""
+_TEMPORARY = re.compile(r"\.lesionscan-[0-9a-f]{16}-([0-9a-f]{8})-(\d+)\.tmp")
+"""Name of a temporary file: random, hash of the machine's name, process id."""
 
-_SURELY_LEFT_SECONDS = 24 * 3600
-"""No file is written for so long, on whatever machine."""
+_ABANDONED_SECONDS = 24 * 3600
+"""Age from which a temporary file of another machine counts as abandoned."""
 
 _NEW_FILE = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -36,11 +35,11 @@ _NEW_FILE = (
 
 
 class OutputError(OSError):
-    """A result that cannot be written; the message names the file, the cause and the remedy."""
+    """Failure to write a result; the message names the file, the cause and the remedy."""
 
 
 class UnusableNameError(OutputError):
-    """A result that cannot stand under its name, while others can under theirs.
+    """A result whose name cannot be used; results of other films are not affected.
 
     Parameters
     ----------
@@ -58,41 +57,41 @@ class UnusableNameError(OutputError):
         return type(self), (self.path,)  # it may come from a worker process
 
     def within(self, out: Path) -> str:
-        """Return the message for results, which name no place outside the output folder."""
+        """Return the message for results, with the path relative to the output folder."""
         return f"{self.path.relative_to(out).as_posix()} in the output folder {self.cause}"
 
 
 class NameTooLongError(UnusableNameError):
-    """A result whose name the file system refuses because it is too long."""
+    """A result whose name is too long for the file system."""
 
     cause = "has a name that is too long; shorten it"
 
 
 class LinkError(UnusableNameError):
-    """A result that could only be reached through a link below the output folder."""
+    """A result whose path contains a link below the output folder."""
 
-    cause = "is a link, and nothing is written through links there; remove the link"
+    cause = "is a link, which is not followed; remove the link"
 
 
 @contextmanager
 def open_atomic(
     path: Path, *, within: Path, on_complete: Callable[[Path], None] | None = None
 ) -> Iterator[TextIO]:
-    r"""Open a text file (UTF-8, ``\n``) that appears under its name only when it is complete.
+    r"""Open a text file (UTF-8, ``\n``) that gets its name only when it is complete.
 
     Parameters
     ----------
     path
-        The file to write. Its folder is made where it does not exist.
+        The file to write. Its folder is created if it does not exist.
     within
-        The output folder: a link below it is not followed. `path.parent` where there is none.
+        The output folder, below which links are not followed; otherwise `path.parent`.
     on_complete
-        Called with the complete temporary file before it takes the name `path`.
+        Called with the complete temporary file before it is renamed to `path`.
 
     Raises
     ------
     OutputError
-        When the folder or the file cannot be written.
+        If the folder or the file cannot be written.
     """
     with (
         open_atomic_bytes(path, within=within, on_complete=on_complete) as stream,
@@ -105,7 +104,7 @@ def open_atomic(
 def open_atomic_bytes(
     path: Path, *, within: Path, on_complete: Callable[[Path], None] | None = None
 ) -> Iterator[BinaryIO]:
-    """Open a binary file that appears under its name only when it is complete.
+    """Open a binary file that gets its name only when it is complete.
 
     Parameters
     ----------
@@ -115,9 +114,9 @@ def open_atomic_bytes(
     Raises
     ------
     OutputError
-        When the folder or the file cannot be written.
+        If the folder or the file cannot be written.
     """
-    with _replacing(path, within, on_complete) as temporary, _created(temporary) as stream:
+    with _replacing(path, within, on_complete) as temporary, _create(temporary) as stream:
         yield stream
 
 
@@ -129,22 +128,22 @@ def write_bytes(
     durable: bool = False,
     on_complete: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write `data` to `path`, whole or not at all.
+    """Write `data` to `path` atomically.
 
     Parameters
     ----------
     path, within, on_complete
         As in `open_atomic`.
     data
-        What to write.
+        Content of the file.
     durable
-        Whether it is on the disk before it takes the place of what was there, so that even a power
-        cut leaves one of the two. That costs time: it is for what cannot be made again.
+        Whether to flush it to the disk before it replaces the old file, so that a power failure
+        leaves one of the two. This takes time; use it for data that cannot be made again.
 
     Raises
     ------
     OutputError
-        When the folder or the file cannot be written.
+        If the folder or the file cannot be written.
     """
     with open_atomic_bytes(path, within=within, on_complete=on_complete) as stream:
         stream.write(data)
@@ -154,19 +153,12 @@ def write_bytes(
 
 
 def create_private(path: Path, data: bytes) -> None:
-    """Write a small new file that only its owner can read (mode 0600), such as a key.
-
-    Parameters
-    ----------
-    path
-        The file; whatever stands there already stays as it is.
-    data
-        What to write.
+    """Create a file that only its owner can read (mode 0600), such as a key.
 
     Raises
     ------
     OutputError
-        When it is there already, or cannot be written.
+        If the file exists, or cannot be written.
     """
     try:
         with os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb") as stream:
@@ -184,9 +176,9 @@ def link_or_copy(
     within: Path,
     on_complete: Callable[[Path], None] | None = None,
 ) -> None:
-    """Give a file a second name, or copy it where the file system has no such thing.
+    """Create a hard link to a file, or a copy if the file system does not support links.
 
-    A target that is the same file already is left alone.
+    A target that already is the same file is left unchanged.
 
     Parameters
     ----------
@@ -198,102 +190,102 @@ def link_or_copy(
     Raises
     ------
     OutputError
-        When that cannot be done.
+        If neither is possible.
     """
     if target.exists() and source.exists() and target.samefile(source):
-        return  # renaming one name of a file to another of its names would do nothing
+        return  # renaming a hard link to another one of the same file does nothing
     with _replacing(target, within, on_complete) as temporary:
         try:
-            # of the file itself: a second name of a link may lead to nothing
+            # resolved, because a hard link to a symbolic link may be dangling
             os.link(source.resolve(), temporary)
         except OSError:
-            with open_ordinary(source) as original, _created(temporary) as stream:
+            with open_ordinary(source) as original, _create(temporary) as stream:
                 shutil.copyfileobj(original, stream, 1 << 20)
 
 
 def remove_leftovers(folder: Path, *, within: Path) -> None:
-    """Remove what killed runs have left half written in a folder.
+    """Remove the temporary files of killed runs from a folder.
 
     Parameters
     ----------
     folder
-        One that results are written to. What another machine may still be writing stays.
+        A folder with results. Files that another machine may still be writing are kept.
     within
-        The output folder: a link below it is not followed.
+        The output folder, below which links are not followed.
     """
-    if _link_on_the_way(folder / "file", within) is not None:
+    if _find_link(folder / "file", within) is not None:
         return
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            left = _LEFTOVER.fullmatch(entry.name)
-            if left is None:
+            name = _TEMPORARY.fullmatch(entry.name)
+            if name is None:
                 continue
-            with suppress(OSError):  # gone, or not ours to remove; it harms nobody
-                old = time.time() - entry.stat(follow_symlinks=False).st_mtime
-                dead = left[1] == machine() and not psutil.pid_exists(int(left[2]))
-                if dead or old > _SURELY_LEFT_SECONDS:
+            with suppress(OSError):  # gone, or not permitted; the file does no harm
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                dead = name[1] == machine() and not psutil.pid_exists(int(name[2]))
+                if dead or age > _ABANDONED_SECONDS:
                     Path(entry.path).unlink()
 
 
 def remove(path: Path, *, within: Path) -> None:
-    """Remove a result if it is there.
+    """Remove a result if it exists.
 
     Parameters
     ----------
     path
-        The file; where it is a link, the link goes and what it names stays.
+        The file; if it is a link, only the link is removed.
     within
-        The output folder: a link below it is not followed.
+        The output folder, below which links are not followed.
 
     Raises
     ------
     OutputError
-        When it is there and cannot be removed.
+        If it exists and cannot be removed.
     """
     refuse_links(path, within=within)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # then there is none
+        if error.errno != errno.ENAMETOOLONG:  # no such file can exist
             raise explain(error, path) from error
 
 
 def refuse_links(path: Path, *, within: Path) -> None:
-    """Refuse a file that can only be reached through a link below the output folder.
+    """Refuse a path that contains a link below the output folder.
 
     Parameters
     ----------
     path
-        The file, there or not.
+        The file, which need not exist.
     within
         The output folder.
 
     Raises
     ------
     LinkError
-        When a folder between the two is a link.
+        If a folder between the two is a link.
     """
-    link = _link_on_the_way(path, within)
+    link = _find_link(path, within)
     if link is not None:
         raise LinkError(link)
 
 
 def temporary_name() -> str:
-    """Return a name for a temporary file; hidden, so that no scan reads it.
+    """Return a name for a temporary file, hidden so that no scan reads it.
 
-    It is short, so that it fits wherever the target's name does, and random: two runs into one
-    folder never write the same file, and nobody can put a link there beforehand.
+    It is short, to fit the limits of file systems, and random, so that simultaneous runs do not
+    write the same file and nobody can put a link there beforehand.
     """
     return f".lesionscan-{secrets.token_hex(8)}-{machine()}-{os.getpid()}.tmp"
 
 
 def machine() -> str:
-    """Return what tells this machine from others that write to the same folder."""
+    """Return an identifier of this machine, among those that write to the same folder."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def _link_on_the_way(path: Path, within: Path) -> Path | None:
-    """Return the first folder below `within` on the way to the file that is a link."""
+def _find_link(path: Path, within: Path) -> Path | None:
+    """Return the first folder between `within` and the file that is a link."""
     folder = within
     for part in path.relative_to(within).parts[:-1]:
         folder = folder / part
@@ -303,17 +295,17 @@ def _link_on_the_way(path: Path, within: Path) -> Path | None:
 
 
 def _is_junction(folder: Path) -> bool:
-    """Say whether a folder is one of Windows that leads elsewhere, which Python 3.12 can tell."""
-    tell = getattr(os.path, "isjunction", None)
-    return tell is not None and bool(tell(folder))
+    """Return whether a folder is a junction of Windows (known from Python 3.12 on)."""
+    isjunction = getattr(os.path, "isjunction", None)
+    return isjunction is not None and bool(isjunction(folder))
 
 
 @contextmanager
 def _replacing(
     path: Path, within: Path, on_complete: Callable[[Path], None] | None
 ) -> Iterator[Path]:
-    """Give the name of a temporary file that takes the target's name at the end, or is removed."""
-    # in the same folder, because a rename is atomic only inside one file system
+    """Yield the path of a temporary file, which is then renamed, or removed after an error."""
+    # in the same folder, because renaming is atomic only within a file system
     temporary = path.with_name(temporary_name())
     refuse_links(path, within=within)
     try:
@@ -329,29 +321,29 @@ def _replacing(
         raise
 
 
-def _created(temporary: Path) -> BinaryIO:
-    """Open a file that nobody else has made."""
+def _create(temporary: Path) -> BinaryIO:
+    """Create a file that must not exist."""
     return os.fdopen(os.open(temporary, _NEW_FILE, 0o666), "wb")
 
 
 def _discard(temporary: Path) -> None:
-    with suppress(OSError):  # the error that brought us here says more
+    with suppress(OSError):  # the original error is more useful
         temporary.unlink(missing_ok=True)
 
 
 def explain(
     error: OSError, path: Path, *, otherwise: str = "choose another output folder (--out)"
 ) -> OutputError:
-    """Return the error for the user: which file, why, and what to do.
+    """Return the error for the user, with the file, the cause and the remedy.
 
     Parameters
     ----------
     error
-        What happened.
+        The original error.
     path
-        To which file.
+        The file.
     otherwise
-        What to do where it is not room that is missing.
+        The remedy, unless the disk is full.
     """
     if isinstance(error, OutputError):
         return error
@@ -360,6 +352,6 @@ def explain(
         return NameTooLongError(path)
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     remedy = (
-        "make room; finished films are kept; rerun the command to resume" if full else otherwise
+        "make room; finished films are kept; run the command again to resume" if full else otherwise
     )
     return OutputError(f"cannot write {path}: {cause}; {remedy}")

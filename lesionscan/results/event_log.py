@@ -1,4 +1,4 @@
-"""What happens in a run, as it happens, for programs: one JSON object a line."""
+"""Event log of a run for other programs: one JSON object per line."""
 
 import json
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from typing import TextIO
 from lesionscan.files import open_ordinary
 from lesionscan.results.atomic import OutputError, explain
 
-_BEGINNING = b'{"time": "'
+_FIRST_BYTES = b'{"time": "'
 _REMEDY = "name another file (--log-json)"
 
 
 class EventLog:
-    """Appends events to an open file.
+    """Write events to an open file.
 
     Parameters
     ----------
     stream
         The file.
     path
-        Its name, for what cannot be written.
+        Its path, for error messages.
     """
 
     def __init__(self, stream: TextIO, path: Path) -> None:
@@ -30,12 +30,12 @@ class EventLog:
         self._path = path
 
     def write(self, event: str, **facts: str | float | bool | None) -> None:
-        """Write one event with the time (ISO 8601, UTC); readers see it at once.
+        """Write an event with the time (ISO 8601, UTC), and flush.
 
         Raises
         ------
         lesionscan.results.atomic.OutputError
-            When it cannot be written.
+            If it cannot be written.
         """
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": time, "event": event, **facts}, ensure_ascii=False)
@@ -48,26 +48,26 @@ class EventLog:
 
 def _is_log(path: Path) -> bool:
     with open_ordinary(path) as stream:
-        return stream.read(len(_BEGINNING)) == _BEGINNING
+        return stream.read(len(_FIRST_BYTES)) == _FIRST_BYTES
 
 
 @contextmanager
 def open_log(path: Path) -> Iterator[EventLog]:
-    """Open a log, an older one of that name is written over.
+    """Open a log; an existing log is overwritten.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When it cannot be opened, or a file of that name is no log.
+        If it cannot be opened, or the file exists and is not a log.
     """
     try:
         if path.is_file() and path.stat().st_size and not _is_log(path):
-            raise OutputError(f"{path} is no log of lesionscan; {_REMEDY}")
+            raise OutputError(f"{path} is not a log of lesionscan; {_REMEDY}")
         stream = path.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
         raise explain(error, path, otherwise=_REMEDY) from error
     try:
         yield EventLog(stream, path)
     finally:
-        with suppress(OSError):  # every line was flushed; failures were reported then
+        with suppress(OSError):  # each line was flushed, and failures were reported
             stream.close()

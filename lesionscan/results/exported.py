@@ -1,8 +1,8 @@
-"""A film's files for other programs, and the account of them beside its page.
+"""Write the exports of a film, and a sealed list of their hashes.
 
-They are made of the JSON and name its seal, so that the JSON cannot name them: a small sealed file
-has their hashes. It is written before they are, so that one that is there is as it was written, or
-damaged, or somebody else's; only the last is never replaced.
+The hashes cannot be in the film's JSON, because the exports contain its seal. The list is written
+before the exports, so that an interrupted run leaves no export without a hash. A file that is not
+in the list was not written by lesionscan, and is never replaced.
 """
 
 import os
@@ -17,26 +17,26 @@ from lesionscan.results.sealed import is_sealed, sealed_json, sha256_of
 
 
 def exported(paths: ResultPaths) -> dict[str, str]:
-    """Return the hashes of a film's exports as they were written, by the path's name.
+    """Return the hashes of a film's exports when they were written, by file name.
 
     Parameters
     ----------
     paths
-        Where its results stand.
+        Paths of the film's results.
     """
     data = read_file(paths.exported)
     if data is None or not is_sealed(data):
         return {}
     with suppress(ValueError):
-        said = parse_json(data)
-        files = said.get("files") if isinstance(said, dict) else None
+        content = parse_json(data)
+        files = content.get("files") if isinstance(content, dict) else None
         if isinstance(files, dict):
             return {name: sha256 for name, sha256 in files.items() if isinstance(sha256, str)}
     return {}
 
 
 def is_as_exported(path: Path, written: Mapping[str, str]) -> bool:
-    """Say whether an export is there as it was written.
+    """Return whether an export exists and is unchanged.
 
     Parameters
     ----------
@@ -50,26 +50,26 @@ def is_as_exported(path: Path, written: Mapping[str, str]) -> bool:
 
 
 def write_exports(paths: ResultPaths, files: Mapping[Path, bytes], *, keep: bool) -> list[Path]:
-    """Write a film's exports.
+    """Write the exports of a film.
 
     Parameters
     ----------
     paths
-        Where its results stand.
+        Paths of the film's results.
     files
-        What to write, by path.
+        Contents by path.
     keep
-        Whether other exports stay; otherwise they are of an earlier result, and are removed.
+        Whether other exports are kept; otherwise they are removed as outdated.
 
     Returns
     -------
     list of Path
-        What was not written, since a file stands there that lesionscan has not written.
+        Exports that were not written, because the file exists and is not lesionscan's.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When one cannot be written.
+        If one cannot be written.
     """
     before = exported(paths)
     own = {path for path in paths.exports.values() if path.name in before}
@@ -80,21 +80,21 @@ def write_exports(paths: ResultPaths, files: Mapping[Path, bytes], *, keep: bool
     ]
     written = {path: data for path, data in files.items() if path not in refused}
     hashes = {path.name: sha256_of(data) for path, data in written.items()}
-    if hashes.items() - before.items():  # before the files: whatever is there is accounted for
-        _account(paths, {**before, **hashes})
+    if hashes.items() - before.items():
+        _write_list(paths, {**before, **hashes})
     for path in paths.exports.values():
         if path in written:
             write_bytes(path, written[path], within=paths.out)
         elif path in own and not keep:
             remove(path, within=paths.out)
     if not keep and before.keys() - hashes.keys():
-        _account(paths, hashes)
+        _write_list(paths, hashes)
     return refused
 
 
-def _account(paths: ResultPaths, hashes: Mapping[str, str]) -> None:
+def _write_list(paths: ResultPaths, hashes: Mapping[str, str]) -> None:
     if hashes:
-        said = {"files": dict(sorted(hashes.items())), "seal_sha256": ""}
-        write_bytes(paths.exported, sealed_json(said), within=paths.out)
+        content = {"files": dict(sorted(hashes.items())), "seal_sha256": ""}
+        write_bytes(paths.exported, sealed_json(content), within=paths.out)
     else:
         remove(paths.exported, within=paths.out)

@@ -1,8 +1,8 @@
-"""Results of films in the output folder, read back: whether they can be kept, or go.
+"""Read, write and remove the results of films in an output folder.
 
-Nothing there is trusted: a result may be half of a file's, edited, forged, or somebody else's.
-What is read fits `ResultRecord` and belongs to the name under which it stands; whatever else is
-there is made again if lesionscan has written it, and otherwise stays.
+Nothing there is trusted: results may be incomplete, edited, forged, or somebody else's. A result
+that is read fits `ResultRecord` and the name of its file. Anything else is replaced if lesionscan
+has written it, and otherwise kept.
 """
 
 import os
@@ -30,16 +30,16 @@ from lesionscan.results.sealed import is_sealed, sha256_of
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a result was made of and with; results of the same are kept.
+    """Input and program of a result; results of the same origin can be kept.
 
     Attributes
     ----------
     file
         Name of the file in the results, POSIX style.
     sha256
-        Hash of its bytes, hexadecimal.
+        SHA-256 of the file, hexadecimal.
     tool
-        What it was made with.
+        Program, settings and scorer.
     """
 
     file: str
@@ -47,25 +47,25 @@ class Origin:
     tool: ToolRecord
 
     def is_named_in(self, data: bytes) -> bool:
-        """Say whether the bytes of a JSON that is no result any more still name the same."""
+        """Return whether the bytes of a damaged JSON still contain the hashes of this origin."""
         hashes = (self.sha256, self.tool.settings_sha256, self.tool.scorer_sha256)
         return all(one.encode("ascii") in data for one in hashes)
 
 
 def read_result(out: Path, name: str) -> ResultRecord | None:
-    """Read a film's JSON back.
+    """Read the JSON of a film.
 
     Parameters
     ----------
     out
         The output folder.
     name
-        Name of its results, without endings.
+        Name of the results, without endings.
 
     Returns
     -------
     ResultRecord or None
-        None where there is none, or it does not fit the record or the name.
+        None if the file is missing, invalid, or belongs to another name.
     """
     data = read_file(ResultPaths.of(out, name).record)
     return None if data is None else _parsed(data, name)
@@ -78,62 +78,62 @@ def _parsed(data: bytes, name: str) -> ResultRecord | None:
 
 @dataclass(frozen=True, slots=True)
 class FoundResults:
-    """The earlier results of a file that were made of and with the same, by picture number.
+    """Earlier results of a file with the same origin, by number of the image in the file.
 
     Attributes
     ----------
-    whole
-        Those that can be kept.
+    intact
+        Results that can be kept.
     altered
-        The numbers of those whose JSON or pictures are no longer what was written.
+        Numbers of the results whose JSON or pictures were changed after they were written.
     """
 
-    whole: dict[int, ResultRecord]
+    intact: dict[int, ResultRecord]
     altered: set[int]
 
 
-def earlier_results(out: Path, made: Origin, *, at_most: int) -> FoundResults:
+def earlier_results(out: Path, origin: Origin, *, at_most: int) -> FoundResults:
     """Return the earlier results of a file.
 
     Parameters
     ----------
     out
         The output folder.
-    made
-        What they must have been made of and with.
+    origin
+        Input, program, settings and scorer that they must have.
     at_most
-        Pictures that one file may hold.
+        Largest number of images in a file.
     """
     found = FoundResults({}, set())
-    _look(out, result_name(made.file, 1, 1), made, 1, found)
-    if found.whole or found.altered:
+    _classify(out, result_name(origin.file, 1, 1), origin, 1, found)
+    if found.intact or found.altered:
         return found
-    # any page's result says how many there are, also that of one which failed
-    first = read_result(out, result_name(made.file, 1, 2))
+    # every result of the file states the number of images, even that of a failed one
+    first = read_result(out, result_name(origin.file, 1, 2))
     if first is not None:
         for number in range(1, min(first.input.frames, at_most) + 1):
-            _look(out, result_name(made.file, number, 2), made, number, found)
+            _classify(out, result_name(origin.file, number, 2), origin, number, found)
     return found
 
 
-def _look(out: Path, name: str, made: Origin, number: int, found: FoundResults) -> None:
-    """Put one result where it belongs, if it was made of and with the same."""
+def _classify(out: Path, name: str, origin: Origin, number: int, found: FoundResults) -> None:
+    """Add a result to `found` if it has this origin."""
     paths = ResultPaths.of(out, name)
     data = read_file(paths.record)
     if data is None:
         return
     result = _parsed(data, name)
     if result is None:
-        if made.is_named_in(data):
+        if origin.is_named_in(data):
             found.altered.add(number)
         return
-    same = result.input.sha256 == made.sha256 and made.tool.found_alike(result.tool)
+    same = result.input.sha256 == origin.sha256 and origin.tool.same_search_as(result.tool)
     if result.status != "ok" or not same:
         return
-    if not (is_sealed(data) and _has(paths, result, _RESULTS)):
+    if not (is_sealed(data) and _are_intact(paths, result, _RESULTS)):
         found.altered.add(number)
-    elif _has(paths, result, _PAGE):
-        found.whole[number] = result
+    elif _are_intact(paths, result, _PAGE):
+        found.intact[number] = result
 
 
 _RESULTS = ("labels_sha256", "bone_sha256", "overlay_sha256")
@@ -141,29 +141,29 @@ _PAGE = ("view_sha256", "film_sha256", "thumbnail_sha256")
 
 
 def is_whole(out: Path, name: str) -> bool:
-    """Say whether a film's JSON and all that it names are as they were written.
+    """Return whether the JSON of a film and the files whose hashes it holds are intact.
 
     Parameters
     ----------
     out
         The output folder.
     name
-        Name of its results, without endings.
+        Name of the results, without endings.
     """
     paths = ResultPaths.of(out, name)
     data = read_file(paths.record)
     result = None if data is None else _parsed(data, name)
     if data is None or result is None or not is_sealed(data):
         return False
-    return result.status != "ok" or _has(paths, result, (*_RESULTS, *_PAGE))
+    return result.status != "ok" or _are_intact(paths, result, (*_RESULTS, *_PAGE))
 
 
-def _has(paths: ResultPaths, result: ResultRecord, hashes: Sequence[str]) -> bool:
-    """Say whether files are as the JSON says that they were written."""
-    promised = _expected(result.pictures)
-    for name in set(hashes).intersection(promised):
+def _are_intact(paths: ResultPaths, result: ResultRecord, hashes: Sequence[str]) -> bool:
+    """Return whether files have the hashes in the JSON."""
+    expected = _expected(result.pictures)
+    for name in set(hashes).intersection(expected):
         data = read_file(_picture_path(paths, name))
-        if data is None or sha256_of(data) != promised[name]:
+        if data is None or sha256_of(data) != expected[name]:
             return False
     return True
 
@@ -173,12 +173,12 @@ def _picture_path(paths: ResultPaths, hash_name: str) -> Path:
 
 
 def expected_paths(paths: ResultPaths, result: ResultRecord) -> list[Path]:
-    """Return where the files of a film are that its JSON promises, exports apart.
+    """Return the paths of the files whose hashes are in the JSON of a film.
 
     Parameters
     ----------
     paths
-        Where its results stand.
+        Paths of the film's results.
     result
         The result.
     """
@@ -188,7 +188,7 @@ def expected_paths(paths: ResultPaths, result: ResultRecord) -> list[Path]:
 
 
 def _expected(pictures: PicturesRecord | None) -> dict[str, str]:
-    """Return the hashes of the pictures that there are, by their names in the JSON."""
+    """Return the hashes of the pictures that were written, by their names in the JSON."""
     return {} if pictures is None else pictures.model_dump(exclude_none=True)
 
 
@@ -200,7 +200,7 @@ def write_result(
     pictures: Mapping[str, bytes | None] | None = None,
     exports: Mapping[Path, bytes] | None = None,
 ) -> list[Path]:
-    """Write a picture's results.
+    """Write the results of a film.
 
     Parameters
     ----------
@@ -211,30 +211,31 @@ def write_result(
     record
         The JSON.
     pictures
-        By name (`lesionscan.results.paths.PICTURES`); where there is none, an older one is removed.
+        Contents by name (`lesionscan.results.paths.PICTURES`); old pictures without a new one are
+        removed.
     exports
-        Files for other programs, by path; older ones are removed.
+        Contents of the exports by path; other exports are removed.
 
     Returns
     -------
     list of Path
-        Exports that were not written, since a file stands there that lesionscan has not written.
+        Exports that were not written, because the file exists and is not lesionscan's.
 
     Raises
     ------
     lesionscan.results.atomic.UnusableNameError
-        When the name cannot be used: it is too long, leads through a link, or a file stands there
-        that lesionscan has not written.
+        If the name cannot be used: it is too long, contains a link, or belongs to a file that
+        lesionscan has not written.
     lesionscan.results.atomic.OutputError
-        When one cannot be written.
+        If a file cannot be written.
     """
     paths = ResultPaths.of(out, name)
     _claim(paths, name)
-    remove(paths.record, within=out)  # while the others change, no JSON may vouch for them
+    remove(paths.record, within=out)  # a JSON must not exist while the other files change
     refused = write_exports(paths, exports or {}, keep=False)
-    given = pictures or {}
+    contents = pictures or {}
     for kind, path in paths.pictures.items():
-        data = given.get(kind)
+        data = contents.get(kind)
         if data is None:
             remove(path, within=out)
         else:
@@ -243,73 +244,73 @@ def write_result(
     return refused
 
 
-def bring(out: Path, name: str, into: Path) -> None:
-    """Link or copy a film's results into another output folder.
+def copy_result(out: Path, name: str, into: Path) -> None:
+    """Link or copy the results of a film into another output folder.
 
     Parameters
     ----------
     out
-        Where they stand; they are whole.
+        The output folder with the results, which are intact.
     name
-        Their name, without endings.
+        Name of the results, without endings.
     into
         The other folder.
 
     Raises
     ------
     lesionscan.results.atomic.UnusableNameError
-        When a file stands there that lesionscan has not written, or the way leads through a link.
+        If a file exists that lesionscan has not written, or the path contains a link.
     lesionscan.results.atomic.OutputError
-        When one cannot be written.
+        If a file cannot be written.
     """
-    have, want = ResultPaths.of(out, name), ResultPaths.of(into, name)
+    sources, targets = ResultPaths.of(out, name), ResultPaths.of(into, name)
     result = read_result(out, name)
-    _claim(want, name)
+    _claim(targets, name)
     if result is None:
         return
-    written = exported(have)
+    written = exported(sources)
     exports = {
-        want.exports[kind]: data
-        for kind, path in have.exports.items()
+        targets.exports[kind]: data
+        for kind, path in sources.exports.items()
         if is_as_exported(path, written) and (data := read_file(path)) is not None
     }
-    refused = write_exports(want, exports, keep=False)
+    refused = write_exports(targets, exports, keep=False)
     if refused:
         raise NotOwnError(refused[0])
-    there = expected_paths(have, result)
-    # the JSON last: it vouches for the others
-    targets = {path: want.pictures[kind] for kind, path in have.pictures.items()}
-    for path, target in {**targets, have.record: want.record}.items():
-        if path in there or path == have.record:
+    expected = expected_paths(sources, result)
+    # the JSON last: once it exists, the others are complete
+    pictures = {path: targets.pictures[kind] for kind, path in sources.pictures.items()}
+    for path, target in {**pictures, sources.record: targets.record}.items():
+        if path in expected or path == sources.record:
             link_or_copy(path, target, within=into)
         else:
             remove(target, within=into)  # of an earlier merge
 
 
 def _claim(paths: ResultPaths, name: str) -> None:
-    """Make sure that a film's results may be replaced, and account for them.
+    """Check that the results of a film may be replaced, and register them as lesionscan's.
 
-    Exports are not looked at: `write_exports` does.
+    Exports are checked by `write_exports`.
     """
     for path in (paths.record, paths.view):
         refuse_links(path, within=paths.out)
-    named = (paths.record, *paths.pictures.values(), paths.exported)
-    there = [path for path in named if os.path.lexists(path)]
-    if there and _own_result(paths, name) is None and not is_claimed(paths.out, name):
-        raise NotOwnError(there[0])
+    candidates = (paths.record, *paths.pictures.values(), paths.exported)
+    existing = [path for path in candidates if os.path.lexists(path)]
+    if existing and _own_result(paths, name) is None and not is_claimed(paths.out, name):
+        raise NotOwnError(existing[0])
     claim_film(paths.out, name)
 
 
 def _own_result(paths: ResultPaths, name: str) -> ResultRecord | None:
-    """Return the JSON where it is sealed, and so vouches for what stands under its name."""
+    """Return the result if it is sealed: then lesionscan has written it and its other files."""
     data = read_file(paths.record)
     return _parsed(data, name) if data is not None and is_sealed(data) else None
 
 
 def remove_others(out: Path, file: str, *, pictures: int) -> None:
-    """Remove results of a file that another count of pictures has left.
+    """Remove outdated results of a file that had another number of images.
 
-    It may have been exported again with fewer pictures, or have failed as a whole before.
+    The file may have been replaced by one with fewer images, or have failed as a whole.
 
     Parameters
     ----------
@@ -318,18 +319,18 @@ def remove_others(out: Path, file: str, *, pictures: int) -> None:
     file
         Name of the file in the results, POSIX style.
     pictures
-        How many pictures it holds now.
+        Number of images that it has now.
     """
     if pictures != 1:
         _remove_result(out, file, file)
     number = 1 if pictures == 1 else pictures + 1
-    # one by one: a folder may hold the results of a hundred thousand films
+    # by name, because listing a folder with the results of 100,000 films takes long
     while _remove_result(out, result_name(file, number, 2), file):
         number += 1
 
 
 def _remove_result(out: Path, name: str, file: str) -> bool:
-    """Remove a result if it is there, of this file, and our own; say whether it was."""
+    """Remove a result if it exists, belongs to this file and is lesionscan's; return whether."""
     paths = ResultPaths.of(out, name)
     data = read_file(paths.record)
     if data is None:
@@ -340,9 +341,6 @@ def _remove_result(out: Path, name: str, file: str) -> bool:
     if not ((result is not None and is_sealed(data)) or is_claimed(out, name)):
         return False
     write_exports(paths, {}, keep=False)
-    for path in (
-        *paths.pictures.values(),
-        paths.record,
-    ):  # the JSON last: it vouches for the others
+    for path in (*paths.pictures.values(), paths.record):  # the JSON last: it shows whose they are
         remove(path, within=out)
     return True

@@ -1,7 +1,7 @@
-"""Labels pictures read back, and whether they belong to their JSON: for everything that exports.
+"""Read label images and check them against their JSON, for exports.
 
-A label image holds one number a pixel, so candidates never overlap in it: where two outlines did,
-the one found first has kept the ground (`lesionscan.detection.regions`).
+A label image has one number per pixel, so candidates do not overlap: where two outlines did, the
+pixels belong to the first (`lesionscan.detection.regions`).
 """
 
 from pathlib import Path
@@ -18,38 +18,38 @@ Labels: TypeAlias = NDArray[np.integer[Any]]
 """(rows, cols), 0 background, value = candidate id."""
 
 Box: TypeAlias = tuple[slice, slice]
-"""Rows and columns that just hold a candidate's pixels."""
+"""Bounding box of a candidate: slices of rows and columns."""
 
-_AGAIN = "scan the film again"
+_REMEDY = "scan the film again"
 
 
 class LabelsError(Exception):
-    """A labels picture that cannot be used; the message names the file, the cause, the remedy."""
+    """Unusable label image; the message names the file, the cause and the remedy."""
 
 
 def read_labels(path: Path, data: bytes | None = None) -> NDArray[np.uint16]:
-    """Read a labels picture back: uint16 (rows, cols), 0 background, value = candidate id.
+    """Read a label image: uint16 (rows, cols), 0 = background, otherwise the candidate's id.
 
     Parameters
     ----------
     path
-        The picture.
+        The file.
     data
-        Its bytes, where they have been read.
+        Its bytes, if they have been read.
 
     Raises
     ------
     LabelsError
-        When it is not there, cannot be read or is no grey picture of whole numbers.
+        If the file is missing, cannot be read, or is not a grey image of integers.
     """
     try:
         return read_grey(path if data is None else data).astype(np.uint16)
     except PictureError as error:
-        raise LabelsError(f"{path} {error}; {_AGAIN}") from error
+        raise LabelsError(f"{path} {error}; {_REMEDY}") from error
 
 
 def candidate_boxes(result: ResultRecord, labels: Labels) -> dict[int, Box]:
-    """Return where each listed candidate's pixels lie, by its id, best candidate first.
+    """Return the bounding box of each listed candidate by id, best candidate first.
 
     Parameters
     ----------
@@ -61,14 +61,14 @@ def candidate_boxes(result: ResultRecord, labels: Labels) -> dict[int, Box]:
     Raises
     ------
     LabelsError
-        When the two do not belong together: another size, or a candidate without a pixel.
+        If the two do not fit: they differ in size, or a candidate has no pixel.
     """
-    said = (result.searched_image.rows, result.searched_image.columns)
-    if labels.shape != said:
+    expected = (result.searched_image.rows, result.searched_image.columns)
+    if labels.shape != expected:
         rows, columns = labels.shape
         raise LabelsError(
-            f"{result.name}: its labels picture has {rows} x {columns} pixels and its JSON "
-            f"says {said[0]} x {said[1]}; {_AGAIN}"
+            f"{result.name}: the label image has {rows} x {columns} pixels, but the JSON states "
+            f"{expected[0]} x {expected[1]}; {_REMEDY}"
         )
     found = ndimage.find_objects(labels)
     boxes: dict[int, Box] = {}
@@ -77,7 +77,7 @@ def candidate_boxes(result: ResultRecord, labels: Labels) -> dict[int, Box]:
         box = found[number - 1] if number <= len(found) else None
         if box is None:
             raise LabelsError(
-                f"{result.name}: its labels picture has no pixel of candidate {number}; {_AGAIN}"
+                f"{result.name}: the label image has no pixel of candidate {number}; {_REMEDY}"
             )
         boxes[number] = box
     return boxes

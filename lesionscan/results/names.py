@@ -1,14 +1,14 @@
-"""Names of results: relative POSIX paths that stay inside the output folder.
+"""Names of results: relative POSIX paths inside the output folder.
 
-A name may come from a stranger's file (a result, a shard's account, a review, a DICOMDIR), and
-files are written and removed under it.
+Names may come from untrusted files (a result, a shard file, a review, a DICOMDIR), and files are
+written and removed under them.
 """
 
 import os
 
 
 def is_result_name(name: str) -> bool:
-    """Say whether results may stand under a name.
+    """Return whether a name is valid for results.
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ def is_result_name(name: str) -> bool:
     Returns
     -------
     bool
-        False where it is empty or absolute, has an empty, `.` or `..` part or a null character,
-        or, on Windows, a backslash or a colon, which separate there too.
+        False if it is empty or absolute, has an empty, `.` or `..` part or a null character, or on
+        Windows a backslash or a colon, which are separators there.
     """
     if "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
         return False

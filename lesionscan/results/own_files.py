@@ -1,11 +1,11 @@
-"""Which files of an output folder lesionscan has written: nothing else there is ever replaced.
+"""Keep track of the files that lesionscan has written, so that no other file is ever replaced.
 
-Before a file gets its name, a line in a hidden account beside the results says so: for a film's
-results (`{"film": "a/knee.dcm"}`) their name, for any other file its name and hash
-(`{"file": "images.csv", "sha256": ...}`). A film's own sealed JSON vouches for its results too.
-The account is only ever appended to, a line at a time, and each user of each machine has one:
-workers, simultaneous runs and the nodes of a cluster cannot spoil each other's lines, and a run
-that is killed at any moment has accounted for whatever it left.
+Before a file gets its name, a line is appended to a hidden list in the output folder: for the
+results of a film their name (`{"film": "a/knee.dcm"}`), for any other file its name and hash
+(`{"file": "images.csv", "sha256": ...}`). The sealed JSON of a film also shows that its results are
+lesionscan's. Each user on each machine has a list of their own, which is only appended to, one line
+at a time, so that simultaneous runs do not damage each other's lines, and a killed run leaves no
+file that is not listed.
 """
 
 import json
@@ -29,27 +29,27 @@ from lesionscan.results.atomic import (
     remove,
 )
 
-_ACCOUNT = ".lesionscan-written-{}.jsonl"
-_MOST_BYTES, _LONGEST_LINE = 1 << 28, 1 << 16
-"""A larger account is none; a million films have a fifth."""
-_APPENDED = (
+_LIST_NAME = ".lesionscan-written-{}.jsonl"
+_MAX_BYTES, _MAX_LINE_BYTES = 1 << 28, 1 << 16
+"""Larger lists are ignored; a million films take a fifth."""
+_APPEND = (
     os.O_WRONLY
     | os.O_APPEND
     | os.O_CREAT
     | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait for a reader
+    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a reader
     | getattr(os, "O_BINARY", 0)
 )
 
 
 class NotOwnError(UnusableNameError):
-    """A file that would be replaced although lesionscan has not written it, as it is now."""
+    """A file that would have to be replaced, but was not written by lesionscan in this state."""
 
     cause = "was not written by lesionscan, or was changed since; move it away"
 
 
 class OwnFiles:
-    """Writes and removes files of one output folder, as far as they are lesionscan's own.
+    """Write and remove files in an output folder, but only those that lesionscan has written.
 
     Attributes
     ----------
@@ -61,10 +61,10 @@ class OwnFiles:
     out
         The output folder.
     below
-        A results folder that the output folder may lie in: no link between the two is followed.
+        A results folder that may contain the output folder; links between the two are not followed.
     private
-        The beginning of names that only lesionscan uses: such a file is its own, whatever it holds
-        by now, once an account names it.
+        Prefix of names that only lesionscan uses: a listed file of such a name is lesionscan's even
+        if its content has changed.
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class OwnFiles:
         self._known: dict[str, set[str]] | None = None
 
     def check(self, names: Iterable[str]) -> None:
-        """Make sure that files may be written or removed, before work is done for them.
+        """Check that files may be written or removed, before work starts.
 
         Parameters
         ----------
         names
-            Their paths relative to the output folder, POSIX style.
+            Paths relative to the output folder, POSIX style.
 
         Raises
         ------
         NotOwnError
-            When there is one that is somebody else's.
+            If one exists that lesionscan has not written.
         lesionscan.results.atomic.OutputError
-            When a folder on the way to one is a link.
+            If a folder on the path of one is a link.
         """
         for name in names:
             path = self.out / name
@@ -106,10 +106,10 @@ class OwnFiles:
         Raises
         ------
         NotOwnError
-            When a file of that name is somebody else's.
+            If the file exists and is not lesionscan's.
         """
         self._require(path)
-        return open_atomic(path, within=self._within, on_complete=self._accounting(path))
+        return open_atomic(path, within=self._within, on_complete=self._register(path))
 
     def open_bytes(self, path: Path) -> AbstractContextManager[BinaryIO]:
         """Open a binary file as `open_atomic_bytes` does.
@@ -117,40 +117,40 @@ class OwnFiles:
         Raises
         ------
         NotOwnError
-            When a file of that name is somebody else's.
+            If the file exists and is not lesionscan's.
         """
         self._require(path)
-        return open_atomic_bytes(path, within=self._within, on_complete=self._accounting(path))
+        return open_atomic_bytes(path, within=self._within, on_complete=self._register(path))
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file, whole or not at all.
+        """Write a file atomically.
 
         Raises
         ------
         NotOwnError
-            When a file of that name is somebody else's.
+            If the file exists and is not lesionscan's.
         """
         with self.open_bytes(path) as stream:
             stream.write(data)
 
     def link_or_copy(self, source: Path, target: Path) -> None:
-        """Give a file a second name or copy it, as `atomic.link_or_copy` does.
+        """Link or copy a file, as `atomic.link_or_copy` does.
 
         Raises
         ------
         NotOwnError
-            When a file of the target's name is somebody else's.
+            If the target exists and is not lesionscan's.
         """
         self._require(target)
-        link_or_copy(source, target, within=self._within, on_complete=self._accounting(target))
+        link_or_copy(source, target, within=self._within, on_complete=self._register(target))
 
     def remove(self, path: Path) -> None:
-        """Remove a file if it is there and lesionscan's own.
+        """Remove a file if it exists and is lesionscan's.
 
         Raises
         ------
         lesionscan.results.atomic.OutputError
-            When it cannot be removed.
+            If it cannot be removed.
         """
         if os.path.lexists(path) and self._is_free_or_own(path):
             remove(path, within=self._within)
@@ -164,27 +164,27 @@ class OwnFiles:
         if not os.path.lexists(path):
             return True
         name = path.relative_to(self.out).as_posix()
-        return self._accounts_for(name, path)
+        return self._is_listed(name, path)
 
-    def _accounts_for(self, name: str, path: Path) -> bool:
+    def _is_listed(self, name: str, path: Path) -> bool:
         sha256 = _sha256(path)
-        for again in (False, True):  # another run may have written it since
-            hashes = self._hashes(name, again=again)
+        for reread in (False, True):  # another run may have written the file
+            hashes = self._hashes(name, reread=reread)
             private = self._private is not None and name.startswith(self._private)
             if sha256 in hashes or (private and hashes and sha256 is not None):
                 return True
         return False
 
-    def _hashes(self, name: str, *, again: bool = False) -> set[str]:
+    def _hashes(self, name: str, *, reread: bool = False) -> set[str]:
         """Return the hashes that a file has had."""
-        if self._known is None or again:
-            self._known = _accounted(self.out)
+        if self._known is None or reread:
+            self._known = _listed_hashes(self.out)
         return self._known.setdefault(name, set())
 
-    def _accounting(self, path: Path) -> Callable[[Path], None]:
-        """Return what checks once more and accounts for a file just before it gets its name."""
+    def _register(self, path: Path) -> Callable[[Path], None]:
+        """Return a function that checks and lists a file just before it gets its name."""
 
-        def account(complete: Path) -> None:
+        def register(complete: Path) -> None:
             self._require(path)
             name, sha256 = path.relative_to(self.out).as_posix(), _sha256(complete)
             hashes = self._hashes(name)
@@ -192,11 +192,11 @@ class OwnFiles:
                 _append(self.out, {"file": name, "sha256": sha256})
                 hashes.add(sha256)
 
-        return account
+        return register
 
 
 def claim_film(out: Path, name: str) -> None:
-    """Account for a film's results before the first of them is written.
+    """List the results of a film as lesionscan's, before the first of them is written.
 
     Parameters
     ----------
@@ -208,67 +208,67 @@ def claim_film(out: Path, name: str) -> None:
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When the account cannot be written.
+        If the list cannot be written.
     """
     _append(out, {"film": name})
 
 
 def is_claimed(out: Path, name: str) -> bool:
-    """Say whether an account names a film's results; it is read to its end."""
+    """Return whether the results of a film are listed; reads the whole list."""
     line = _line({"film": name}).strip()
     return any(line == one for one in _lines(out, containing=line))
 
 
-def _accounted(out: Path) -> dict[str, set[str]]:
-    """Return the hashes of all files that were written, by name, films' results apart."""
+def _listed_hashes(out: Path) -> dict[str, set[str]]:
+    """Return the hashes of all listed files by name, without the results of films."""
     known: dict[str, set[str]] = {}
     for line in _lines(out, containing=b'"sha256"'):
-        with suppress(ValueError, TypeError, KeyError, RecursionError):  # damaged: it says nothing
-            said = json.loads(line)
-            name, sha256 = said["file"], said["sha256"]
+        with suppress(ValueError, TypeError, KeyError, RecursionError):  # a damaged line
+            entry = json.loads(line)
+            name, sha256 = entry["file"], entry["sha256"]
             if isinstance(name, str) and isinstance(sha256, str):
                 known.setdefault(name, set()).add(sha256)
     return known
 
 
 def _lines(out: Path, *, containing: bytes) -> Iterator[bytes]:
-    for path in sorted(out.glob(_ACCOUNT.format("*"))):
+    for path in sorted(out.glob(_LIST_NAME.format("*"))):
         try:
             if path.is_symlink():
                 continue
-            with open_ordinary(path, max_bytes=_MOST_BYTES) as stream:
-                while line := stream.readline(_LONGEST_LINE):
+            with open_ordinary(path, max_bytes=_MAX_BYTES) as stream:
+                while line := stream.readline(_MAX_LINE_BYTES):
                     if containing in line:
                         yield line.strip()
         except OSError:
-            continue  # what it names is taken for somebody else's
+            continue  # its files count as not lesionscan's
 
 
-def _append(out: Path, said: dict[str, Any]) -> None:
-    # users who share a folder cannot write each other's files
+def _append(out: Path, entry: dict[str, Any]) -> None:
+    # users who share a folder may not be able to write each other's files
     user = getattr(os, "getuid", lambda: 0)()
-    path = out / _ACCOUNT.format(f"{machine()}-{user}")
+    path = out / _LIST_NAME.format(f"{machine()}-{user}")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, _APPENDED, 0o666)
+        file = os.open(path, _APPEND, 0o666)
         try:
-            facts = os.fstat(file)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
-                raise OutputError(f"cannot write {path}: it is no file of its own; remove it")
-            # on a line of its own, even where a full disk has cut the one before
-            os.write(file, b"\n" + _line(said))
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise OutputError(f"cannot write {path}: it is a link or special file; remove it")
+            # a full disk may have cut off the line before
+            os.write(file, b"\n" + _line(entry))
         finally:
             os.close(file)
     except OSError as error:
         raise explain(error, path) from error
 
 
-def _line(said: dict[str, Any]) -> bytes:
-    return (json.dumps(said) + "\n").encode("ascii")
+def _line(entry: dict[str, Any]) -> bytes:
+    return (json.dumps(entry) + "\n").encode("ascii")
 
 
 def _sha256(path: Path) -> str | None:
-    """Return the hash of a file; None where it cannot be read or is none."""
+    """Return the hash of a file; None if it cannot be read."""
     with suppress(OSError):
         return sha256_of_file(path)
     return None

@@ -1,4 +1,4 @@
-"""Where the results of a film, and the page of a run, stand under an output folder."""
+"""Paths of the results of a film and of the report in an output folder."""
 
 import os
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from lesionscan.results.atomic import remove, temporary_name, write_bytes
 
 PAGE_NAME = "report.html"
 FOLDER = "report"
-"""Holds what the page needs."""
+"""Folder of the report's files."""
 ASSETS_FOLDER = f"{FOLDER}/page"
-"""How the page looks and works: the same for every run."""
+"""Style and scripts of the report, the same for every run."""
 FILMS_FOLDER = f"{FOLDER}/films"
-"""What it shows of each film."""
+"""Data and images of the films in the report."""
 INDEX = f"{FOLDER}/index.js"
-"""The list of all films."""
+"""List of all films."""
 
 _ENDINGS = {
     "record": ".json",
@@ -35,16 +35,16 @@ _PAGE_ENDINGS = {
     "exported": ".exports.json",
 }
 ENDINGS = {**_ENDINGS, **_PAGE_ENDINGS}
-"""What is put behind a film's name, by what it is; nothing else may take such a name."""
+"""Endings appended to the name of a film, by kind; reserved for results."""
 PICTURES = ("labels", "bone", "overlay", "view", "film", "thumbnail")
-"""Those whose hashes stand in the JSON, as `labels_sha256` and so on."""
+"""Kinds whose hashes are in the JSON, as `labels_sha256` and so on."""
 EXPORTS = ("nrrd", "dicom_sr", "dicom_seg")
-"""Those for other programs."""
+"""Kinds for other programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultPaths:
-    """Where one film's results stand."""
+    """Paths of the results of a film."""
 
     out: Path
     record: Path
@@ -61,22 +61,17 @@ class ResultPaths:
 
     @property
     def pictures(self) -> dict[str, Path]:
-        """Return those whose hashes stand in the JSON: pictures, and what the page needs."""
+        """Paths of the kinds in `PICTURES`."""
         return {kind: getattr(self, kind) for kind in PICTURES}
 
     @property
     def exports(self) -> dict[str, Path]:
-        """Return those for other programs, which are only made on request."""
+        """Paths of the kinds in `EXPORTS`, which are only written on request."""
         return {kind: getattr(self, kind) for kind in EXPORTS}
-
-    @property
-    def beside_record(self) -> tuple[Path, ...]:
-        """Return all but the JSON."""
-        return *self.pictures.values(), self.exported, *self.exports.values()
 
     @classmethod
     def of(cls, out: Path, name: str) -> "ResultPaths":
-        """Return the paths for a film's name under the output folder."""
+        """Return the paths for the name of a film in an output folder."""
         base, page = (folder / PurePosixPath(name) for folder in (out, out / FILMS_FOLDER))
         return cls(
             out=out,
@@ -86,18 +81,18 @@ class ResultPaths:
 
     @classmethod
     def beside(cls, record: Path) -> "ResultPaths":
-        """Return the paths of the film whose JSON stands at a path, the page's apart."""
+        """Return the paths for the JSON of a film; those of the report are not valid."""
         return cls.of(record.parent, record.name.removesuffix(_ENDINGS["record"]))
 
 
 @contextmanager
 def probe(out: Path) -> Iterator[Path]:
-    """Write a small file into the output folder, and remove it again.
+    """Write an empty file into the output folder, yield its path, and remove it.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When that cannot be done.
+        If it cannot be written or removed.
     """
     path = out / temporary_name()
     write_bytes(path, b"", within=out)
@@ -108,38 +103,32 @@ def probe(out: Path) -> Iterator[Path]:
 
 
 def read_file(path: Path) -> bytes | None:
-    """Read one of a film's results; None where there is none, or it cannot be one.
-
-    Parameters
-    ----------
-    path
-        Where it would stand. A pipe or a device there is not waited for.
-    """
-    most = RECORD_BYTES if path.suffix == ".json" else PICTURE_BYTES
+    """Read a result file; None if it is missing, too large, or not a regular file."""
+    limit = RECORD_BYTES if path.suffix == ".json" else PICTURE_BYTES
     try:
-        return read_bounded(path, max_bytes=most)
+        return read_bounded(path, max_bytes=limit)
     except OSError:
         return None
 
 
 class FolderListing:
-    """Says which files are there from a listing of their folder: results come folder by folder."""
+    """Check for files with one listing per folder; results are sorted by folder."""
 
     def __init__(self) -> None:
         self._names: dict[Path, frozenset[str]] = {}
 
     def holds(self, path: Path) -> bool:
-        """Say whether a file is there."""
+        """Return whether a file exists."""
         folder = path.parent
         if folder not in self._names:
-            if len(self._names) > 1:  # one of the results, one of the page
+            if len(self._names) > 1:  # a folder of results, and one of the report
                 self._names.clear()
-            self._names[folder] = _listed(folder)
-        # a listing of a network's file system may be old
+            self._names[folder] = _file_names(folder)
+        # the listing of a network file system may be outdated
         return path.name in self._names[folder] or path.is_file()
 
 
-def _listed(folder: Path) -> frozenset[str]:
+def _file_names(folder: Path) -> frozenset[str]:
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())

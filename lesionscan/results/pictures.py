@@ -1,4 +1,4 @@
-"""Label images and masks from picture files, and what is wrong with them in words."""
+"""Read label images and masks from image files."""
 
 import io
 import warnings
@@ -15,30 +15,30 @@ from lesionscan.files import PICTURE_BYTES, open_ordinary
 
 
 class PictureError(Exception):
-    """A picture that is no label image; the message is the cause, without the file's name."""
+    """An image that is not a label image; the message is the cause, without the file's name."""
 
 
 _FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
-"""Formats of masks. Others that Pillow knows start programs (Ghostscript for PostScript)."""
+"""Formats of masks. For some others Pillow starts programs (Ghostscript for PostScript)."""
 
 
 @contextmanager
 def _opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Open a picture; its pixels are not read yet."""
+    """Open an image without reading its pixels."""
     opening: AbstractContextManager[BinaryIO] = (
         io.BytesIO(source)
         if isinstance(source, bytes)
         else open_ordinary(source, max_bytes=PICTURE_BYTES)
     )
     with warnings.catch_warnings(), opening as stream:
-        # up to twice the size that Pillow warns of, a mask is as large as a large film
+        # Pillow raises an error from twice this size on, which is larger than any film
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(stream, formats=_FORMATS) as picture:
             yield picture
 
 
 def picture_shape(path: Path) -> tuple[int, int] | None:
-    """Return rows and columns of a PNG, JPEG or TIFF; None for other and for broken files."""
+    """Return rows and columns of a PNG, JPEG, TIFF or BMP; None for other and damaged files."""
     try:
         with _opened(path) as picture:
             return picture.height, picture.width
@@ -47,23 +47,23 @@ def picture_shape(path: Path) -> tuple[int, int] | None:
 
 
 def read_grey(source: Path | bytes) -> NDArray[np.int32]:
-    """Read a picture of one channel of whole numbers as int32 (rows, cols).
+    """Read an image with one channel of integers as int32 (rows, cols).
 
     Parameters
     ----------
     source
-        Its file, or the file's bytes.
+        The file, or its bytes.
 
     Raises
     ------
     PictureError
-        When it is not there, cannot be read, is too large, is a colour picture or holds fractions.
+        If it is missing, cannot be read, is too large, or has colours or fractions.
     """
     try:
         with _opened(source) as picture:
-            if len(picture.getbands()) > 1:  # before memory is taken for all bands
+            if len(picture.getbands()) > 1:  # before memory is allocated for all bands
                 raise PictureError("is a colour picture, not one grey number per lesion")
-            step = _spread(picture)
+            step = _grey_factor(picture)
             pixels = np.asarray(picture) // step if step > 1 else np.asarray(picture)
     except FileNotFoundError as error:
         raise PictureError("is not there") from error
@@ -76,7 +76,7 @@ def read_grey(source: Path | bytes) -> NDArray[np.int32]:
     return pixels.astype(np.int32)
 
 
-def _spread(picture: Image.Image) -> int:
-    """Return by how much Pillow multiplies the grey values of a PNG of few bits, unread so far."""
+def _grey_factor(picture: Image.Image) -> int:
+    """Return the factor by which Pillow multiplies the grey values of a PNG with 2 or 4 bits."""
     tiles = getattr(picture, "tile", [])
     return {"L;2": 85, "L;4": 17}.get(str(tiles[0].args) if tiles else "", 1)

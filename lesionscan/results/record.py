@@ -1,9 +1,9 @@
-"""The per-image result as JSON: a versioned, typed record and its JSON Schema.
+"""The result of a film as JSON: a versioned, typed record and its JSON Schema.
 
-Frame of every coordinate: (row, column) in the stored matrix, origin at the top left, pixel
-centres at integers, boxes half-open. Every key is always there; what is not known is null. The same
-input and settings give the same bytes: no clock, no absolute path.
-`lesionscan.reporting.conversion` makes these records.
+Coordinates are (row, column) in the stored matrix, with the origin at the top left, pixel centres
+at integers, and half-open boxes. All keys are always present; unknown values are null. The same
+input and settings give the same bytes: no times, no absolute paths.
+`lesionscan.reporting.conversion` creates these records.
 """
 
 import json
@@ -32,19 +32,19 @@ SCHEMA_VERSION = "1.6"
 DISCLAIMER = "Research use only; not a diagnosis."
 SCHEMA_PATH = Path(__file__).with_name("result.schema.json")
 
-MOST = 2**31 - 1
-"""Largest whole number in a record: tables and other programs hold no larger one."""
+MAX_INT = 2**31 - 1
+"""Largest integer in a record, the limit of tables and other programs."""
 
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Whole: TypeAlias = Annotated[int, Field(ge=-MOST, le=MOST)]
-Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
+Whole: TypeAlias = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_INT)]
 PositionPx: TypeAlias = tuple[float, float]
 Pixel: TypeAlias = tuple[Whole, Whole]
 
 
 def _checked_name(name: str) -> str:
     if not is_result_name(name):
-        raise ValueError("is not the name of a film's results")
+        raise ValueError("is not a valid name of results")
     return name
 
 
@@ -52,11 +52,11 @@ ResultName: TypeAlias = Annotated[str, AfterValidator(_checked_name)]
 """A relative path, POSIX style, that stays inside the output folder."""
 
 TEXT_FACTS = ("modality", "body_part_examined", "view_position", "laterality", "image_laterality")
-"""Facts of `acquisition` that are texts: tables have columns for them."""
+"""Keys of `acquisition` whose values are text and have columns in the tables."""
 
 
 def result_name(file: str, frame: int, frames: int) -> str:
-    """Return the name, without endings, of the results of one picture of a file.
+    """Return the name, without endings, of the results of one image of a file.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def result_name(file: str, frame: int, frames: int) -> str:
 
 
 class Record(BaseModel):
-    """What all records share: frozen, no unknown key, no NaN or infinity."""
+    """Base of all records: frozen, no unknown keys, no NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -76,12 +76,12 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class ToolRecord(Record):
-    """Which program with which settings and scorer made the result."""
+    """Identification of the program, its settings and the scorer."""
 
     name: Literal["lesionscan"] = Field(default="lesionscan", description="Name of the program.")
     version: str = Field(description="Version of the program.")
     pipeline: int = Field(
-        description="Version number of the detection pipeline; it rises when the same film gives "
+        description="Version of the detection pipeline; increased when the same film gives "
         "different numbers."
     )
     settings_sha256: str = Field(
@@ -90,18 +90,18 @@ class ToolRecord(Record):
     output_sha256: str = Field(description="SHA-256 (hexadecimal) of the output settings.")
     scorer_sha256: str = Field(description="SHA-256 (hexadecimal) of the scorer file.")
 
-    def found_alike(self, other: Self) -> bool:
-        """Say whether the same film gives the same candidates and numbers with another."""
+    def same_search_as(self, other: Self) -> bool:
+        """Return whether both give the same candidates and measurements for a film."""
         names = ("pipeline", "settings_sha256", "scorer_sha256")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
-    def made_alike(self, other: Self) -> bool:
-        """Say whether it gives the same results, pictures included."""
-        return self.found_alike(other) and self.output_sha256 == other.output_sha256
+    def same_results_as(self, other: Self) -> bool:
+        """Return whether both give the same results for a film, pictures included."""
+        return self.same_search_as(other) and self.output_sha256 == other.output_sha256
 
 
 class InputRecord(Record):
-    """Which file was read."""
+    """An image in an input file."""
 
     file: ResultName = Field(
         description="Path relative to the scanned folder, POSIX style; result files have the same"
@@ -118,14 +118,14 @@ class InputRecord(Record):
     )
 
     @model_validator(mode="after")
-    def _frame_is_one_of_the_file(self) -> Self:
+    def _check_frame(self) -> Self:
         if self.frame > self.frames:
             raise ValueError(f"frame {self.frame} of a file with {self.frames}")
         return self
 
 
 class ImageRecord(Record):
-    """The picture as stored."""
+    """The stored image."""
 
     rows: Count = Field(description="Rows of the stored matrix, in pixels.")
     columns: Count = Field(description="Columns of the stored matrix, in pixels.")
@@ -155,7 +155,7 @@ class ImageRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """What stands before a candidate's measurements."""
+    """Fields before the measurements of a candidate."""
 
     id: Annotated[
         Count, Field(description="1 for the best candidate; also its value in the label image.")
@@ -193,7 +193,7 @@ class _Place:
     frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False)
 )
 class CandidateRecord(Measurements, _Place):
-    """A dark region inside bone that may be a lytic lesion."""
+    """A dark region in bone that may be a lytic lesion."""
 
     location: Annotated[
         Location | None, Field(description="Location on its bone; null outside bone.")
@@ -206,9 +206,9 @@ class CandidateRecord(Measurements, _Place):
     signs: Annotated[
         tuple[Sign, ...],
         Field(
-            description="The network's opinion, then what a reader can check on the film, for a "
-            "lytic lesion, against one and neither; the report, the pictures and the structured "
-            "report have these words."
+            description="The output of the network, then signs that a reader can check on the "
+            "film: for a lytic lesion, against one, and neither. The report, the pictures and the "
+            "structured report use these words."
         ),
     ]
 
@@ -224,7 +224,7 @@ class BoneRecord(Record):
 
 
 class PicturesRecord(Record):
-    """The files that belong to this result, as they were written."""
+    """Hashes of the files written with this result."""
 
     labels_sha256: str = Field(description="SHA-256 (hexadecimal) of the label image.")
     bone_sha256: str = Field(description="SHA-256 (hexadecimal) of the bone mask.")
@@ -259,7 +259,7 @@ class ResultRecord(Record):
     warnings: tuple[Notice, ...] = Field(description="Warnings.")
     image: ImageRecord | None = Field(description="The image; null if status is failed.")
     acquisition: dict[str, str | int | float | bool] = Field(
-        description="Technical facts from an allow-list of DICOM attributes, by snake_case "
+        description="Technical values from an allow-list of DICOM attributes, by snake_case "
         "keyword, in the unit of the attribute; no names, dates, ages, UIDs or free "
         "text."
     )
@@ -279,12 +279,12 @@ class ResultRecord(Record):
 
     @property
     def name(self) -> str:
-        """Name of its results, without endings."""
+        """Name of the results, without endings."""
         return result_name(self.input.file, self.input.frame, self.input.frames)
 
     @property
     def has_overlay(self) -> bool:
-        """Whether a picture of the film was made."""
+        """Whether an overlay was written."""
         return self.pictures is not None and self.pictures.overlay_sha256 is not None
 
     @property
@@ -293,66 +293,64 @@ class ResultRecord(Record):
         return tuple(candidate for candidate in self.candidates if candidate.shown)
 
     def text(self, fact: str) -> str | None:
-        """Return one of `TEXT_FACTS` of `acquisition`; None where the file does not state it."""
+        """Return one of `TEXT_FACTS` of `acquisition`; None if the file does not state it."""
         value = self.acquisition.get(fact)
         return value if isinstance(value, str) and value else None
 
     @property
     def side(self) -> str | None:
-        """The image's laterality as stated, else that of the examined part: "R", "L", "B", "U"."""
+        """Laterality of the image, or of the examined part: "R", "L", "B", "U"; None if unknown."""
         return self.text("image_laterality") or self.text("laterality")
 
     @property
     def searched_image(self) -> ImageRecord:
-        """The picture of a film that was searched; `image` is null where status is failed.
+        """`image` of a film whose status is ok.
 
         Raises
         ------
         ValueError
-            When status is failed.
+            If status is failed.
         """
         if self.image is None:
             raise ValueError(f"{self.name} could not be searched")
         return self.image
 
     @model_validator(mode="after")
-    def _parts_fit_the_status(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.status == "ok":
-            whole = self.error is None and self.image is not None and self.bone is not None
+            complete = self.error is None and self.image is not None and self.bone is not None
         else:
-            whole = self.error is not None and not self.candidates
-        if not whole:
-            raise ValueError(f"is not what a result with status {self.status} has")
+            complete = self.error is not None and not self.candidates
+        if not complete:
+            raise ValueError(f"has fields that do not fit status {self.status}")
         if any(not isinstance(self.acquisition.get(name, ""), str) for name in TEXT_FACTS):
-            raise ValueError("has a number where acquisition has a text")
+            raise ValueError("has a number for a text in acquisition")
         if len({candidate.id for candidate in self.candidates}) < len(self.candidates):
-            raise ValueError("has two candidates of one id")
+            raise ValueError("has two candidates with the same id")
         return self
 
 
 def parse_record(data: bytes) -> ResultRecord | None:
-    """Read the bytes of a per-image result back.
-
-    Whether they are as they were written is another question (`is_sealed`).
+    """Parse the JSON of a result; `is_sealed` checks whether it was changed.
 
     Parameters
     ----------
     data
-        The file's bytes.
+        Bytes of the file.
 
     Returns
     -------
     ResultRecord or None
-        None where they do not fit it, or are no JSON.
+        None if they are not valid.
     """
     record = parsed_as(ResultRecord, data)
     if record is None or (record.status == "ok" and record.pictures is None):
-        return None  # as a record is before its pictures are made
+        return None  # written results always have pictures
     return record
 
 
 def parsed_as(kind: type[RecordT], data: bytes) -> RecordT | None:
-    """Read the bytes of a JSON file back as a kind of record; None where they do not fit it."""
+    """Parse the bytes of a JSON file as a kind of record; None if they are not valid."""
     try:
         check_values(data)
         return kind.model_validate_json(data, strict=True)
@@ -361,7 +359,7 @@ def parsed_as(kind: type[RecordT], data: bytes) -> RecordT | None:
 
 
 def schema_json() -> bytes:
-    """Return the JSON Schema (2020-12) of the per-image result, as it is shipped."""
+    """Return the shipped JSON Schema (2020-12) of `ResultRecord`, as UTF-8."""
     return schema_of(ResultRecord, f"urn:lesionscan:result:{SCHEMA_VERSION}")
 
 
@@ -373,7 +371,7 @@ def schema_of(kind: type[Record], identifier: str) -> bytes:
     kind
         The record.
     identifier
-        The schema's `$id`.
+        `$id` of the schema.
     """
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -384,5 +382,5 @@ def schema_of(kind: type[Record], identifier: str) -> bytes:
 
 
 def write_schema(path: Path = SCHEMA_PATH) -> None:
-    """Write the JSON Schema; for developers, after a change of the records."""
+    """Write the JSON Schema; for developers, after changes to the records."""
     path.write_bytes(schema_json())

@@ -1,6 +1,6 @@
-"""A run read back from its folder: its settings, its tables and the results of its films.
+"""Read the settings, tables and results of a run from its output folder.
 
-Nothing there is trusted: tables may have been edited, and results changed or lost.
+Nothing there is trusted: files may have been edited or removed.
 """
 
 import csv
@@ -18,8 +18,8 @@ from lesionscan.settings import Settings
 _NEEDED_COLUMNS = {"candidates.csv": {"file", "frame", "id"}}
 _NEEDED_ANYWHERE = {"file", "frame"}
 _FRAME = re.compile(r"[0-9]{1,9}")
-_LONGEST_LINE = 1 << 20
-_MOST_ROWS = 5_000_000
+_MAX_LINE_BYTES = 1 << 20
+_MAX_ROWS = 5_000_000
 
 Picture: TypeAlias = tuple[str, int]
 """File and frame, as in the tables."""
@@ -27,11 +27,11 @@ Row: TypeAlias = list[str]
 
 
 class RunError(Exception):
-    """A run that cannot be read back; the message names the file, the cause and the remedy."""
+    """Unreadable run; the message names the file, the cause and the remedy."""
 
 
 class RunTable:
-    """Reads a table with one row or several per picture, such as `images.csv`.
+    """A table with one or more rows per film, such as `images.csv`.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class RunTable:
     Raises
     ------
     RunError
-        When it cannot be read, also from `rows`.
+        If it cannot be read; also raised by `rows`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,11 +53,11 @@ class RunTable:
         self._file, self._frame = self.columns.index("file"), self.columns.index("frame")
 
     def rows(self) -> Iterator[tuple[Picture, Row]]:
-        """Yield each row, and the picture that it is about."""
+        """Yield (file and frame, row)."""
         for row in self._rows:
             if len(row) != len(self.columns) or not _FRAME.fullmatch(row[self._frame]):
                 raise self.unusable()
-            # the guard against formulas (`csv_text.cell_text`) is no part of the name
+            # "./" protects against formulas (`csv_text.cell_text`) and is not part of the name
             yield (row[self._file].removeprefix("./"), int(row[self._frame])), row
 
     def _read(self) -> Iterator[Row]:
@@ -71,52 +71,47 @@ class RunTable:
             raise self.unusable() from error
 
     def unusable(self) -> RunError:
-        """Return what to say of a table that was changed."""
-        return RunError(f"{self._path} is not as the run wrote it; scan again, or merge")
+        """Return the error for a table that was changed."""
+        return RunError(f"{self._path} was changed after the run; scan again, or merge")
 
 
 def csv_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV file (UTF-8, commas), its header first.
-
-    Parameters
-    ----------
-    path
-        The file.
+    """Yield the rows of a CSV file (UTF-8, commas), including the header.
 
     Raises
     ------
     OSError
-        When it cannot be read.
+        If it cannot be read.
     ValueError
-        When it is not UTF-8 or no CSV, or has too many rows.
+        If it is not UTF-8 or not CSV, or has too many rows.
     """
-    lines = bounded_lines(path, max_line_bytes=_LONGEST_LINE)
+    lines = bounded_lines(path, max_line_bytes=_MAX_LINE_BYTES)
     # spreadsheet programs put a byte order mark before the first line
     rows = csv.reader(
         line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(lines)
     )
     try:
         for number, row in enumerate(rows):
-            if number > _MOST_ROWS:
-                raise ValueError(f"it has more than {_MOST_ROWS:,} rows")
+            if number > _MAX_ROWS:
+                raise ValueError(f"it has more than {_MAX_ROWS:,} rows")
             yield row
     except csv.Error as error:
-        raise ValueError("it is no CSV") from error
+        raise ValueError("it is not CSV") from error
 
 
 def listed_pictures(results: Path) -> Iterator[Picture]:
-    """Yield the pictures that the run's table of images lists, in its order.
+    """Yield the films listed in `images.csv`, in its order.
 
     Raises
     ------
     RunError
-        When there is no such table, or it was changed.
+        If the table is missing or was changed.
     """
     return (picture for picture, _ in RunTable(results / "images.csv").rows())
 
 
 def run_results(results: Path) -> Iterator[ResultRecord]:
-    """Yield the results of a run's films in the order of its table.
+    """Yield the results of the films in `images.csv`, in its order.
 
     Parameters
     ----------
@@ -126,12 +121,12 @@ def run_results(results: Path) -> Iterator[ResultRecord]:
     Raises
     ------
     RunError
-        When the table of images cannot be read, or a result that it lists is missing or changed.
+        If the table cannot be read, or a result that it lists is missing or changed.
     """
     for file, frame in listed_pictures(results):
-        # the table does not say whether the file holds one picture or several
+        # the table does not state whether the file has several images
         names = dict.fromkeys((result_name(file, frame, 1), result_name(file, frame, 2)))
-        found = (_whole(results, name) for name in names)
+        found = (_intact(results, name) for name in names)
         result = next((one for one in found if one and one.input.frame == frame), None)
         if result is None:
             raise RunError(
@@ -141,7 +136,7 @@ def run_results(results: Path) -> Iterator[ResultRecord]:
         yield result
 
 
-def _whole(results: Path, name: str) -> ResultRecord | None:
+def _intact(results: Path, name: str) -> ResultRecord | None:
     data = read_file(ResultPaths.of(results, name).record)
     result = None if data is None else parse_record(data)
     if data is None or result is None or result.name != name or not is_sealed(data):
@@ -150,24 +145,24 @@ def _whole(results: Path, name: str) -> ResultRecord | None:
 
 
 def run_settings(results: Path, settings_sha256: str) -> Settings:
-    """Return the settings that a run was made with.
+    """Return the settings of a run.
 
     Parameters
     ----------
     results
         The output folder of `lesionscan scan`.
     settings_sha256
-        What the results of the films say of reading and search.
+        Hash of the settings of reading and search in the results of the films.
 
     Returns
     -------
     Settings
-        Those of run.json; the defaults where there is none.
+        Those in run.json; the defaults if it does not exist.
 
     Raises
     ------
     RunError
-        When run.json cannot be read, or the films were searched with other settings.
+        If run.json cannot be read, or the films were searched with other settings.
     """
     path = results / "run.json"
     try:
@@ -178,11 +173,11 @@ def run_settings(results: Path, settings_sha256: str) -> Settings:
         raise RunError(f"{path} cannot be read ({error.strerror}); scan again") from error
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} names no settings that this version of lesionscan knows; scan again, or merge"
+            f"{path} has no settings that fit this version of lesionscan; scan again, or merge"
         ) from error
     if settings.sha256() != settings_sha256:
         raise RunError(
-            f"{path} does not say which settings the results of {results} were made with; scan "
+            f"the results in {results} were made with other settings than those in {path}; scan "
             "again, or merge"
         )
     return settings

@@ -1,4 +1,4 @@
-"""Records as JSON text, and the seal that tells whether a file was changed after it was written."""
+"""Write records as JSON with a seal: a hash that shows whether the file was changed afterwards."""
 
 import hashlib
 import json
@@ -11,31 +11,31 @@ from pydantic import BaseModel
 
 
 def to_json(record: BaseModel | Mapping[str, Any]) -> bytes:
-    """Return a record's bytes: UTF-8, two spaces a level, arrays of numbers on one line.
+    """Return a record as JSON: UTF-8, two spaces per level, arrays of numbers on one line.
 
     Parameters
     ----------
     record
-        The record, or what its `model_dump(mode="json")` gives.
+        The record, or its `model_dump(mode="json")`.
     """
     value = record.model_dump(mode="json") if isinstance(record, BaseModel) else record
     return (_layout(value, 0) + "\n").encode("utf-8")
 
 
 def sealed_json(record: BaseModel | Mapping[str, Any]) -> bytes:
-    """Return an unsealed record's bytes with the seal that tells whether they are changed later.
+    """Return a record as JSON, with its seal filled in.
 
     Parameters
     ----------
     record
-        As for `to_json`.
+        As in `to_json`; its seal is empty.
     """
     unsealed = to_json(record)
     return unsealed.replace(_seal(b""), _seal(sha256_of(unsealed).encode("ascii")), 1)
 
 
 def is_sealed(data: bytes) -> bool:
-    """Say whether a JSON file's bytes are those that `sealed_json` has made."""
+    """Return whether the bytes of a JSON file are unchanged since `sealed_json`."""
     sealed = _SEALED.search(data)
     if sealed is None:
         return False
@@ -44,13 +44,13 @@ def is_sealed(data: bytes) -> bool:
 
 
 def seal_in(data: bytes) -> str:
-    """Return the seal in a JSON file's bytes; "" without one."""
+    """Return the seal in the bytes of a JSON file; "" without one."""
     sealed = _SEALED.search(data)
     return "" if sealed is None else sealed[1].decode("ascii")
 
 
 def _seal(value: bytes) -> bytes:
-    # its quotation marks stand nowhere else: inside a text they would be escaped
+    # unique in the file, because quotation marks in text are escaped
     return b'"seal_sha256": "' + value + b'"'
 
 
@@ -58,7 +58,7 @@ _SEALED = re.compile(_seal(rb"([0-9a-f]{64})"))
 
 
 def sha256_of(data: bytes) -> str:
-    """Return the hash of a file's bytes, hexadecimal."""
+    """Return the SHA-256 of bytes, hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -77,5 +77,5 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, float) and math.isfinite(value):
-        return float.__repr__(value)  # what the encoder writes, in an eighth of its time
+        return float.__repr__(value)  # the same as the encoder's, in an eighth of the time
     return _ENCODER.encode(value)

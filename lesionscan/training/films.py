@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.bone import BONE_FROM
-from lesionscan.detection.look import look
+from lesionscan.detection.multiscale import compute_maps
 from lesionscan.detection.pipeline import normalise_film
 from lesionscan.detection.scorer.network import Network
 from lesionscan.evaluation.truth import TruthFilm
@@ -158,7 +158,7 @@ def planted_films(
     normalised = normalise_film(radiograph, _AT_FULL_DETAIL)
     film_image, shape = normalised.small, _shape(normalised.small)
     own = film.read_bone(radiograph.shape)
-    share = look(film_image, network).bone
+    share = compute_maps(film_image, network).bone
     bone = share >= BONE_FROM
     if own is not None:
         bone = _shrunk(own.astype(np.float32), film_image.shape) >= 0.5

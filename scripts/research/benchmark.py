@@ -192,9 +192,9 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
         clock = Clock()
         with clock.step("read"):
             radiograph = read_radiograph(film)
-        look = clock.wrap("  look", Network.look)
+        run = clock.wrap("  network", Network.run)
         with (
-            patch.object(Network, "look", look),
+            patch.object(Network, "run", run),
             _measured_steps(pipeline.__dict__, clock),
             clock.step(WHOLE),
         ):

@@ -88,7 +88,7 @@ def alarm(radiograph: Radiograph) -> bool:
     network = shipped_scorer().network
 
     def bone_map(image: FloatImage) -> FloatImage:
-        return network.look(image, network.long_sides_px[0]).bone
+        return network.run(image, network.long_sides_px[0]).bone
 
     small = normalise_film(radiograph, Settings()).small
     return looks_inverted(bone_map(small), small, bone_map)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lesionscan.detection.bone import find_bone
-from lesionscan.detection.look import look
+from lesionscan.detection.multiscale import compute_maps
 from lesionscan.detection.pipeline import normalise_film
 from lesionscan.detection.scorer.scorer_file import shipped_scorer
 from lesionscan.evaluation.truth import load_truth
@@ -152,7 +152,7 @@ def prepare(radiograph: Radiograph) -> tuple[FloatImage, BoolImage, BoolImage]:
     pixels = np.asarray(cv2.resize(radiograph.pixels, size, interpolation=how), np.float32)
     covered = cv2.resize(radiograph.valid.astype(np.float32), size, interpolation=how)
     film = normalise_film(Radiograph(pixels, np.asarray(covered > 0.999)), Settings())
-    bone_map = look(film.small, shipped_scorer().network).bone
+    bone_map = compute_maps(film.small, shipped_scorer().network).bone
     usable = film.field.usable
     return film.small, usable, find_bone(bone_map, film.small, usable).mask
 

@@ -118,11 +118,11 @@ def test_a_cluster_gives_the_bytes_of_the_local_pool(
         os.kill(processes[0], signal.SIGKILL)
         said, _ = scan.communicate(timeout=120)
         assert scan.returncode == 1
-        assert f"{COUNT} films: {COUNT - 1} ok" in said  # those done twice are "from before"
+        assert f"{COUNT} films: {COUNT - 1} ok" in said  # those done twice are "kept"
         assert "1 failed (not_an_image 1)" in said
         assert tree(out) == tree(tmp_path / "local")
         again = lesionscan("scan", films, "-o", out, "--dask", address, *how)
-        assert f"{COUNT - 1} ok ({COUNT - 1} from before)" in again.stdout
+        assert f"{COUNT - 1} ok ({COUNT - 1} kept)" in again.stdout
         assert tree(out) == tree(tmp_path / "local")
 
 
@@ -133,7 +133,7 @@ def test_a_cluster_on_this_machine_loses_only_the_film_that_kills(
     write_film(films / "kill.png", KILL)
     done = lesionscan("scan", films, "-o", tmp_path / "out", "--dask-local", 2)
     assert done.returncode == 1
-    assert f"{COUNT + 1} films: {COUNT - 1} ok" in done.stdout  # some done again, so "from before"
+    assert f"{COUNT + 1} films: {COUNT - 1} ok" in done.stdout  # some done again, so "kept"
     assert "2 failed (" in done.stdout
     assert "kill.png: failed (crashed)" in done.stderr
 

@@ -14,7 +14,7 @@ from lesionscan.batch.run import Options, make_plan, run_scan
 from lesionscan.batch.shards import Shard, merge_shards
 from lesionscan.detection import pipeline
 from lesionscan.results import paths
-from lesionscan.results.folder import bring
+from lesionscan.results.folder import copy_result
 from lesionscan.results.paths import ResultPaths
 from lesionscan.settings import Settings
 from tests.batch.films import tree, write_film
@@ -139,7 +139,7 @@ def test_the_order_in_which_files_are_listed_changes_none(
     monkeypatch.setattr(paths, listing, getattr(paths, listing)[::-1])
     job = replace(dicom_job(tmp_path, exports), out=tmp_path / "other")
     done(job)
-    bring(job.out, "a.dcm", tmp_path / "brought")
+    copy_result(job.out, "a.dcm", tmp_path / "brought")
     assert tree(job.out) == tree(tmp_path / "brought") == expected
 
 

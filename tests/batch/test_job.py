@@ -215,7 +215,7 @@ def test_a_network_that_fails_on_a_film_is_named_as_the_cause(
     assert outcome.error is not None
     assert outcome.error.code == "scorer_failed"
     assert outcome.error.message.startswith(
-        "the scorer's network makes numbers that are not finite"
+        "the scorer's network returns values that are not finite"
     )
 
 

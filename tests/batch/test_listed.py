@@ -46,5 +46,5 @@ def test_quotation_marks_are_no_part_of_a_path(
 
 def test_half_a_letter_is_refused() -> None:
     """A list cut off within a letter says what to do."""
-    with pytest.raises(InputError, match="not the text it starts as; save it as UTF-8"):
+    with pytest.raises(InputError, match="does not match its byte order mark; save it as UTF-8"):
         read_list("knee.dcm\n".encode("utf-16") + b"x")

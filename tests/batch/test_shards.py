@@ -108,7 +108,7 @@ def test_parts_of_a_changed_folder_are_refused(films: Path, tmp_path: Path) -> N
             write_film(films / "new.png")
         scan(films, out, Shard(number, PARTS))
     with pytest.raises(
-        MergeError, match=r"parts 1/4 and 3/4 saw other films \(14 and 15\): the folder changed"
+        MergeError, match=r"parts 1/4 and 3/4 had different films \(14 and 15\): the folder changed"
     ):
         merge_shards([out], out)
 
@@ -126,7 +126,7 @@ def test_a_part_in_two_folders_is_refused(films: Path, tmp_path: Path) -> None:
     """Nobody knows which of them counts."""
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "again", Shard(2, PARTS))
-    with pytest.raises(MergeError, match="part 2/4 is there twice"):
+    with pytest.raises(MergeError, match="part 2/4 exists twice"):
         merge_shards([tmp_path / "out", tmp_path / "again"], tmp_path / "m")
 
 
@@ -134,7 +134,7 @@ def test_parts_of_two_runs_are_refused(films: Path, tmp_path: Path) -> None:
     """Halves and quarters make no whole."""
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "out", Shard(1, 2))
-    with pytest.raises(MergeError, match="there are parts of 2 and 4; remove those of the other"):
+    with pytest.raises(MergeError, match="there are runs in 2 and 4 parts; remove those"):
         merge_shards([tmp_path / "out"], tmp_path / "out")
 
 
@@ -143,7 +143,7 @@ def test_parts_with_other_settings_are_refused(films: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     scan(films, out, Shard(4, PARTS), Settings(shown_score=0.7))
-    with pytest.raises(MergeError, match="parts 1/4 and 4/4 had another version, settings or"):
+    with pytest.raises(MergeError, match="parts 1/4 and 4/4 had different versions, settings or"):
         merge_shards([out], out)
 
 
@@ -164,7 +164,7 @@ def test_results_that_are_gone_are_told(films: Path, tmp_path: Path) -> None:
     all_parts(films, lambda _number: out)
     record = out / "a" / "0.png.json"
     record.unlink()
-    with pytest.raises(MergeError, match=r"the results of a/0\.png in .* are gone or changed"):
+    with pytest.raises(MergeError, match=r"the results of a/0\.png in .* are missing or changed"):
         merge_shards([out], out)
 
 
@@ -193,7 +193,7 @@ def test_results_that_are_not_the_parts_own_are_told(
     out = films.with_name("out")
     all_parts(films, lambda _number: out)
     change(out)
-    with pytest.raises(MergeError, match=r"are gone or changed; run that part again"):
+    with pytest.raises(MergeError, match=r"are missing or changed; run that part again"):
         merge_shards([out], tmp_path / "merged")
 
 
@@ -246,7 +246,7 @@ def test_an_account_that_cannot_be_read_is_told(films: Path, tmp_path: Path, tex
 
 def test_a_folder_without_parts_is_told(tmp_path: Path) -> None:
     """An empty folder, and one that is not there."""
-    with pytest.raises(MergeError, match="holds no part of a run; make parts with lesionscan scan"):
+    with pytest.raises(MergeError, match="contains no part of a run; make parts with lesionscan"):
         merge_shards([tmp_path], tmp_path)
     with pytest.raises(MergeError, match="missing cannot be read"):
         merge_shards([tmp_path / "missing"], tmp_path)

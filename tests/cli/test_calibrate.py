@@ -47,7 +47,7 @@ def test_a_scan_uses_the_file_without_a_search(run: tuple[Path, Path], tmp_path:
         check=False, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=120,
     )  # fmt: skip
     assert again.stdout.splitlines()[:2] == [
-        "4 films: 4 ok (4 from before), 0 failed",
+        "4 films: 4 ok (4 kept), 0 failed",
         "8 candidates, 1 shown (score at least 0.843)",
     ]
     for name, record in before.items():
@@ -80,7 +80,7 @@ def test_the_file_has_the_settings_of_the_run(tmp_path: Path) -> None:
     (results / "run.json").write_text(json.dumps(run_json), encoding="utf-8")
     done = lesionscan("calibrate", results, "--out", out)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "run.json does not say which settings the results of" in done.stderr
+    assert "were made with other settings than those in" in done.stderr
 
 
 def test_truth_of_any_program(tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_a_list_names_the_normal_films(run: tuple[Path, Path], tmp_path: Path) -
         (["--out", "none/my.toml"], "none is not there; make the folder first"),
         (["--out", "mine.toml"], "mine.toml was not written by lesionscan calibrate; move it"),
         (["--out", "folder.toml"], "folder.toml was not written by lesionscan calibrate; move it"),
-        (["--out", "a.toml", "--set", "x"], "--set belongs to --truth; give both or none"),
-        (["--out", "a.toml", "--truth", "t", "--review", "r"], "exclude each other; give one"),
+        (["--out", "a.toml", "--set", "x"], "--set needs --truth"),
+        (["--out", "a.toml", "--truth", "t", "--review", "r"], "cannot be combined; give one"),
         (["--out", "a.toml", "--truth", "t"], "index.json cannot be read (No such file"),
         (["--out", "a.toml", "--review", "r"], "r cannot be read (No such file or directory)"),
         (["--out", "a.toml", "--normal", "r"], "list r cannot be read (No such file or"),

@@ -97,9 +97,7 @@ def test_exams_and_patients(run: tuple[Path, Path], tmp_path: Path) -> None:
         "candidates are counted per film: a lesion seen on two views counts twice",
         "Research use only; not a diagnosis.",
     ]
-    assert done.stderr == (
-        f"new key: {tmp_path / 'key'}; without it nobody makes these pseudonyms\n"
-    )
+    assert done.stderr == (f"new key: {tmp_path / 'key'}; pseudonyms cannot be made without it\n")
     exams = rows(tmp_path / "out" / "exams.csv")
     assert sorted(row["films"] for row in exams) == ["1", "1", "2"]
     assert all(re.fullmatch("p[0-9a-f]{16}", row["patient"]) for row in exams)
@@ -118,8 +116,8 @@ def test_a_pattern_and_a_table_give_the_same_groups(run: tuple[Path, Path], tmp_
     done = lesionscan("exams", results, *key, *table, "--out", tmp_path / "one")
     assert done.returncode == 0
     assert done.stderr.splitlines()[1:] == [
-        "warning: 1 films of no known patient",
-        "warning: 4 films of no known exam",
+        "warning: 1 films without a known patient",
+        "warning: 4 films without a known exam",
     ]
     (patient,) = rows(tmp_path / "one" / "patients.csv")
     assert (patient["films"], patient["exams"]) == ("3", "0")
@@ -132,9 +130,9 @@ def test_a_pattern_and_a_table_give_the_same_groups(run: tuple[Path, Path], tmp_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "say whose films they are with one of --films, --table, --path-pattern"),
-        (["--films", "f", "--path-pattern", "{exam}"], "with one of --films, --table"),
-        (["--films", "f", "--exam-column", "x"], "--exam-column belong to --table; name it too"),
+        ([], "give one source of patient and exam: --films, --table, --path-pattern"),
+        (["--films", "f", "--path-pattern", "{exam}"], "give one source of patient and exam"),
+        (["--films", "f", "--exam-column", "x"], "--exam-column need --table"),
         (["--table", "t"], "--table needs --patient-column, --exam-column or both"),
         (["--path-pattern", "x"], "x names neither {patient} nor {exam}; write a path such as"),
         (["--table", "t", "--exam-column", "x"], "t cannot be read (No such file or directory)"),

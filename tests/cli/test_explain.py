@@ -71,14 +71,14 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
     tifffile.imwrite(path, pages, photometric="minisblack")
     done = lesionscan("explain", path, "--out", tmp_path / "p.png")
     assert done.returncode == 2
-    assert "a.tif holds 3 pictures; say which with --frame 1 to 3" in done.stderr
+    assert "a.tif contains 3 images; choose one with --frame 1 to 3" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("out", "reason"),
     [
         ("p.jpg", "give a name that ends in .png"),
-        ("no/p.png", "there is no such folder"),
+        ("no/p.png", "the folder does not exist"),
         ("film.png", "is the film itself; give another"),
     ],
 )

@@ -44,7 +44,7 @@ USAGE_ERRORS = [
     (["in", "-o", "out", "--settings", "no.toml"], "settings file no.toml cannot be read"),
     (["in", "-o", "out", "--scorer", "no.scorer"], "scorer file no.scorer cannot be read"),
     (["in", "-o", "out", "--spacing", "x"], "--spacing"),
-    (["in", "-o", "out", "--export", "xml"], "--export: 'xml' is none of"),
+    (["in", "-o", "out", "--export", "xml"], "--export: 'xml' is not one of"),
     (["in", "-o", "in/film.png"], "in/film.png"),
 ]
 
@@ -104,9 +104,9 @@ def test_a_usage_error_is_reported_before_a_missing_extra(
     [
         (["--dask-local", "1", "--dask", "tcp://x:1"], "give --dask or --dask-local, not both"),
         (["--dask-local", "1", "--jobs", "2"], "--jobs, --timeout and --max-memory are for"),
-        (["--shard", "1/2", "--export", "parquet"], "parquet is made of a whole run"),
-        (["--shard", "1/2", "--export", "coco,parquet"], "is made of a whole run"),
-        (["--export", "parquet,xml"], "--export: 'xml' is none of"),
+        (["--shard", "1/2", "--export", "parquet"], "parquet is written for a whole run"),
+        (["--shard", "1/2", "--export", "coco,parquet"], "is written for a whole run"),
+        (["--export", "parquet,xml"], "--export: 'xml' is not one of"),
     ],
 )
 def test_options_that_contradict_each_other_are_reported_before_a_missing_extra(
@@ -124,8 +124,8 @@ def test_merge_reports_what_is_wrong_with_parts_before_a_missing_extra(folder: P
     """A part that is missing, a folder without parts, an export that merge cannot make; then it."""
     for arguments, message in (
         (["merge", "in", "--export", "parquet"], "in"),
-        (["merge", "in", "--export", "dicom-sr"], "dicom-sr is made with each film"),
-        (["merge", "a", "b", "--export", "parquet"], "name one for the whole (--out)"),
+        (["merge", "in", "--export", "dicom-sr"], "dicom-sr is written per film"),
+        (["merge", "a", "b", "--export", "parquet"], "give an output folder (--out)"),
     ):
         done = run(folder, *arguments)
         assert done.returncode == 2

@@ -107,22 +107,22 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
     tifffile.imwrite(path, pages, photometric="minisblack")
     done = lesionscan("inspect", path)
     assert done.returncode == 2
-    assert "a.tif holds 3 pictures; say which with --frame 1 to 3" in done.stderr
+    assert "a.tif contains 3 images; choose one with --frame 1 to 3" in done.stderr
     done = lesionscan("inspect", path, "--frame", 2)
     assert "picture 2 of 3" in done.stdout
     assert "ASSUMED to be bright" in done.stdout
     done = lesionscan("inspect", path, "--frame", 4)
     assert done.returncode == 2
-    assert done.stderr == f"lesionscan: --frame 4: {path} holds 3 pictures\n"
+    assert done.stderr == f"lesionscan: --frame 4: {path} contains 3 images\n"
     done = lesionscan("inspect", film(tmp_path), "--frame", 2)
-    assert done.stderr.endswith("holds one picture\n")
+    assert done.stderr.endswith("contains one image\n")
 
 
 def test_no_folder_is_made_for_the_picture(tmp_path: Path) -> None:
     """A mistyped path is told."""
     done = lesionscan("inspect", film(tmp_path), "--picture", tmp_path / "no" / "p.png")
     assert done.returncode == 2
-    assert done.stderr.endswith("p.png: there is no such folder\n")
+    assert done.stderr.endswith("p.png: the folder does not exist\n")
     assert not (tmp_path / "no").exists()
 
 

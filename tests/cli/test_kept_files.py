@@ -69,7 +69,7 @@ def test_evaluate_follows_no_link_in_the_results(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (results / "evaluation").symlink_to(tmp_path / "outside")
     done = lesionscan("evaluate", results, truth, "--resamples", 0)
-    refused(done, "evaluation is a link, and nothing is written through links there")
+    refused(done, "evaluation is a link, which is not followed")
     assert not list((tmp_path / "outside").iterdir())
 
 
@@ -79,7 +79,7 @@ def test_a_log_takes_the_place_of_logs_only(tmp_path: Path) -> None:
     before = film.read_bytes()
     refused(
         lesionscan("scan", film, "--out", tmp_path / "out", "--log-json", film),
-        "is no log of lesionscan; name another file (--log-json)",
+        "is not a log of lesionscan; name another file (--log-json)",
     )
     assert film.read_bytes() == before
 

@@ -79,4 +79,4 @@ def test_a_stopped_run_leaves_a_whole_folder(
     entries = json.loads((out / "index.json").read_text("utf-8"))
     assert 0 < len(entries) < 400
     assert len(list((out / "images").iterdir())) == len(entries)
-    assert f"stopped after {len(entries)} of 400; {out} is a whole truth folder of these" in said
+    assert f"stopped after {len(entries)} of 400; {out} is a complete truth folder" in said

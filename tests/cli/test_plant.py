@@ -178,16 +178,16 @@ def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--lesions", 0, 1), "lesions must be two rising numbers of 1 or more, got 0 1"),
+        (("--lesions", 0, 1), "lesions must be two ascending numbers of at least 1, got 0 1"),
         (
             ("--diameters", 6, 1),
             (
-                "diameters must be two rising numbers over 0 and at most 100 (% of the film's long "
-                "side), got 6 1"
+                "diameters must be two ascending numbers above 0 and at most 100 (% of the film's "
+                "long side), got 6 1"
             ),
         ),
-        (("--bone", "nowhere"), "nowhere is no folder; --bone names the folder of the bone masks"),
-        (("--set", "a"), "has no index.json, and so no sets; leave --set out"),
+        (("--bone", "nowhere"), "nowhere is not a folder; give the folder of the bone masks"),
+        (("--set", "a"), "has no index.json and therefore no sets; omit --set"),
         (("--bone", "tests"), "tests has no mask for any film; they are named NAME.bone.png"),
     ],
 )

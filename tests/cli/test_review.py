@@ -29,11 +29,11 @@ from tests.review.made import (
     [
         ([], "has no report.html; name scan's --out folder"),
         (["--apply", "no.json"], "no.json cannot be read (No such file or directory); check"),
-        (["--films", "x"], "--films and --out belong to --apply"),
-        (["--out", "x"], "--films and --out belong to --apply"),
-        (["--apply", "x", "--port", "8000"], "--port and --open show the page, --apply does not"),
-        (["--apply", "x", "--open"], "--port and --open show the page, --apply does not"),
-        (["--apply", "x", "--films", "none"], "--films none: there is no such folder"),
+        (["--films", "x"], "--films and --out need --apply"),
+        (["--out", "x"], "--films and --out need --apply"),
+        (["--apply", "x", "--port", "8000"], "--port and --open are for serving the report; omit"),
+        (["--apply", "x", "--open"], "--port and --open are for serving the report; omit"),
+        (["--apply", "x", "--films", "none"], "--films none: the folder does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(

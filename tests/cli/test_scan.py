@@ -76,11 +76,11 @@ def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path
     lesionscan("scan", films, "--out", tmp_path / "out")
     done = lesionscan("scan", films, "--out", tmp_path / "out", *options)
     assert done.returncode == 0
-    assert "from before" not in done.stdout
+    assert "kept)" not in done.stdout
     image = json.loads((tmp_path / "out" / "a" / "1.png.json").read_text("utf-8"))["image"]
     assert (image["spacing_mm"], image["spacing_source"]) == ([0.2, 0.1], "user")
     assert image["polarity"] == "user"
-    assert "3 from before" in lesionscan("scan", films, "--out", tmp_path / "out", *options).stdout
+    assert "3 kept" in lesionscan("scan", films, "--out", tmp_path / "out", *options).stdout
 
 
 def test_nonsense_spacing_is_refused_before_the_scan(films: Path, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_stopped_run_is_valid_and_goes_on(
     assert not list(out.rglob("*.tmp"))
     finished = lesionscan("scan", tmp_path / "in", "--out", out)
     assert finished.returncode == 0
-    assert f"12 films: 12 ok ({done} from before)" in finished.stdout
+    assert f"12 films: 12 ok ({done} kept)" in finished.stdout
     lesionscan("scan", tmp_path / "in", "--out", tmp_path / "whole")
     assert tree(out) == tree(tmp_path / "whole")
 
@@ -318,7 +318,7 @@ def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert "once more to stop now" in stderr
+    assert "press Ctrl-C again to stop now" in stderr
     assert "Traceback" not in stderr
     assert (tmp_path / "out" / "report.html").exists()
 
@@ -490,7 +490,7 @@ def test_a_terminal_gets_a_bar() -> None:
     console = Console(file=stream, force_terminal=True, width=100)
     outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
     with Progress(console, 7) as progress:
-        progress.tell((outcome,))
+        progress.add((outcome,))
     assert "1/7 films" in stream.getvalue()
     assert "1 failed" in stream.getvalue()
     assert "a.png: failed (truncated): cut" in stream.getvalue()
@@ -631,8 +631,8 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
     path = out / "a" / "1.png.json"
     path.write_text(path.read_text("utf-8").replace('"id": 1', '"id": 7', 1), "utf-8")
     done = lesionscan("scan", films, "-o", out)
-    assert "3 ok (2 from before)" in done.stdout
-    assert "1 done again, since their results had been changed" in done.stdout
+    assert "3 ok (2 kept)" in done.stdout
+    assert "1 searched again because their results had been changed" in done.stdout
     assert tree(out) == before
 
 
@@ -642,7 +642,7 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
     [
         (["-o", "out"], "name films or folders to scan, or a list of films (--list)"),
         (["--list", "no", "-o", "out"], "list no cannot be read (No such file or directory); che"),
-        (["--list", "file", "-o", "out"], "list file names no film; write one path a line"),
+        (["--list", "file", "-o", "out"], "list file is empty; write one path per line"),
         (["in", "-o", "out", "--shard", "5/4"], "--shard: there is no part 5 of 4; write 2/4"),
         (["in", "-o", "out", "--shard", "x"], "--shard: 'x' is not of the form 2/4; write 2/4"),
         (["in", "-o", "out", "--dask-return"], "--dask-return needs --dask or --dask-local"),
@@ -652,15 +652,18 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
         ),
         (
             ["in", "-o", "out", "--dask-local", 2, "--timeout", 9],
-            "--jobs, --timeout and --max-memory are for processes here",
+            "--jobs, --timeout and --max-memory are for local processes",
         ),
         (
             ["in", "-o", "out", "--shard", "1/2", "--export", "parquet"],
-            "parquet is made of a whole run: give",
+            "parquet is written for a whole run: use",
         ),
-        (["in", "-o", "out", "--shard", "1/2", "--export", "coco"], "coco is made of a whole run"),
-        (["in", "-o", "out", "--export", "nrrd,xml"], "--export: 'xml' is none of parquet,"),
-        (["in/**/../x.dcm", "-o", "out"], "input in/**/../x.dcm: write no .. behind a wildcard"),
+        (
+            ["in", "-o", "out", "--shard", "1/2", "--export", "coco"],
+            "coco is written for a whole run",
+        ),
+        (["in", "-o", "out", "--export", "nrrd,xml"], "--export: 'xml' is not one of parquet,"),
+        (["in/**/../x.dcm", "-o", "out"], "input in/**/../x.dcm: do not use .. after a wildcard"),
         (["in/**/*.dcm", "-o", "out"], "input in/**/*.dcm: no radiograph matches; check the patt"),
     ],
 )
@@ -680,7 +683,7 @@ def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None
     """Parts are not mixed into one another's folders unasked."""
     done = lesionscan("merge", "a", "b", cwd=tmp_path)
     assert done.returncode == 2
-    assert "name one for the whole (--out)" in done.stderr
+    assert "give an output folder (--out)" in done.stderr
 
 
 @pytest.mark.slow
@@ -708,7 +711,7 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
         subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
         again = lesionscan("scan", films, "-o", disk / "out")
         assert again.returncode == 0
-        assert "from before" in again.stdout
+        assert "kept)" in again.stdout
         assert not list(disk.rglob(".lesionscan*.tmp"))
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -63,7 +63,7 @@ def test_the_help_names_the_extra(
     ("raised", "status", "line"),
     [
         (TrainingError("give more films"), 2, "lesionscan: give more films"),
-        (BrokenProcessPool(), 1, "one of the processes died"),
+        (BrokenProcessPool(), 1, "a worker process died"),
         (KeyboardInterrupt(), 130, "rerun the command to resume: phantoms and the last checkpoint"),
         (OSError(28, "No space left on device", "a.scorer"), 2, "a.scorer: No space left"),
         (MemoryError(), 2, "memory ran out"),

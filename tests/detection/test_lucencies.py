@@ -37,7 +37,7 @@ def _find(
     """Label a map; the film is even where none is given, so that the map alone decides."""
     everywhere = np.ones(lucency.shape, bool) if usable is None else usable
     image = np.full(lucency.shape, 0.5, np.float32) if film is None else film
-    labels, _ = find_lucencies(lucency, image, everywhere, most=most)
+    labels, _ = find_lucencies(lucency, image, everywhere, max_regions=most)
     return labels
 
 
@@ -155,7 +155,7 @@ def test_the_slopes_are_the_foot_of_the_hills_around_their_regions() -> None:
     usable = np.ones(SHAPE, bool)
     usable[:, :110] = False
 
-    labels, slopes = find_lucencies(lucency, np.full(SHAPE, 0.5, np.float32), usable, most=9)
+    labels, slopes = find_lucencies(lucency, np.full(SHAPE, 0.5, np.float32), usable, max_regions=9)
 
     assert slopes.dtype == np.bool_
     assert not (slopes & (labels > 0)).any()
@@ -170,7 +170,7 @@ def test_without_a_peak_there_are_no_slopes(level: float) -> None:
     """A map of noise keeps no ground from the dark regions."""
     flat = np.full(SHAPE, level, np.float32)
 
-    _, slopes = find_lucencies(flat, flat, np.ones(SHAPE, bool), most=9)
+    _, slopes = find_lucencies(flat, flat, np.ones(SHAPE, bool), max_regions=9)
 
     assert not slopes.any()
 

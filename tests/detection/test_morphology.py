@@ -7,7 +7,7 @@ from lesionscan.detection.morphology import (
     distance_to,
     fill_holes,
     largest_component,
-    without_specks,
+    without_small_components,
 )
 from tests.detection.made import disk
 
@@ -75,12 +75,12 @@ def test_specks_are_dropped_and_the_rest_stays_as_it_is() -> None:
     mask[6, 2:6] = True
     mask[10, 2:5] = mask[11, 5:7] = True
 
-    kept = without_specks(mask, 4.0)
+    kept = without_small_components(mask, 4.0)
 
     assert not kept[2].any()
     assert (kept[6:] == mask[6:]).all()
-    assert not without_specks(np.zeros((5, 5), bool), 1.0).any()
-    assert without_specks(np.ones((5, 5), bool), 25.0).all()
+    assert not without_small_components(np.zeros((5, 5), bool), 1.0).any()
+    assert without_small_components(np.ones((5, 5), bool), 25.0).all()
 
 
 def test_the_largest_piece_is_kept() -> None:

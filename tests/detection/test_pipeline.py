@@ -37,7 +37,7 @@ class Knowing(Network):
         super().__init__(onnx_network(), Preprocessing(), (64,))
         self._known = Maps(lucency, bone)
 
-    def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
+    def run(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
         """Return the maps that were given, for a film of their size."""
         assert image.shape == self._known.lucency.shape
         return self._known
@@ -49,7 +49,7 @@ class Seeing(Network):
     def __init__(self) -> None:
         super().__init__(onnx_network(), Preprocessing(), (64,))
 
-    def look(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
+    def run(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
         """Return the film's brightness, and how much darker it is than its surroundings."""
         near, far = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (4.0, 16.0))
         bone = expit(20.0 * (near - 0.45)).astype(np.float32)
@@ -159,11 +159,11 @@ def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Field, grey scale, network, bone, lucencies, dark regions, measures, score: each once."""
     taken: list[str] = []
     order = (
-        *("find_field", "look", "find_bone", "find_lucencies"),
+        *("find_field", "run", "find_bone", "find_lucencies"),
         *("find_dark_regions", "measure_regions", "score_regions"),
     )
     for name in order:
-        home = Seeing if name == "look" else pipeline
+        home = Seeing if name == "run" else pipeline
         monkeypatch.setattr(home, name, _noted(name, vars(home)[name], taken))
 
     find_candidates(radiograph(limb()), scorer=_scorer(Seeing()))
@@ -223,7 +223,7 @@ def test_a_scorer_that_is_given_is_used_and_named() -> None:
     findings = find_candidates(radiograph(limb()), believing, scorer)
 
     assert findings.scorer_sha256 == scorer.sha256
-    looked = scorer.network.look(
+    looked = scorer.network.run(
         findings.image, scorer.network.long_sides_px[0]
     ).lucency  # a small film keeps its grid
     assert findings.lucency == pytest.approx(looked, abs=0.01)
@@ -455,7 +455,7 @@ def test_the_steps_are_those_that_led_to_the_findings() -> None:
     for footprint in grid.restore_regions(steps.labels):
         regions[footprint.box] |= footprint.mask
     np.testing.assert_array_equal(regions, findings.labels > 0)
-    assert steps.seen == 1 < steps.labels.max() == len(findings.candidates)
+    assert steps.network_regions == 1 < steps.labels.max() == len(findings.candidates)
     again = find_candidates(film, settings, scorer)
     np.testing.assert_array_equal(again.labels, findings.labels)
     assert [one.score for one in again.candidates] == [one.score for one in findings.candidates]

@@ -19,13 +19,15 @@ def _find(
     *,
     found: LabelImage | None = None,
     seen: FloatImage | None = None,
-    most: int = 20,
+    max_regions: int = 20,
 ) -> LabelImage:
     inside = np.ones(film.shape, bool) if search is None else search
     known = np.zeros(film.shape, np.int32) if found is None else found
     inner = fill_outside(film, inside)
     lucency = np.zeros(film.shape, np.float32) if seen is None else seen
-    return find_dark_regions(film, inner, lucency, inside, found=known, radii_px=RADII, most=most)
+    return find_dark_regions(
+        film, inner, lucency, inside, found=known, radii_px=RADII, max_regions=max_regions
+    )
 
 
 def _labelled(*masks: BoolImage) -> LabelImage:
@@ -113,15 +115,15 @@ def test_a_hole_that_is_known_is_not_found_again() -> None:
     assert not labels[ring].any()
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_known_regions_count_among_the_most(most: int) -> None:
+@pytest.mark.parametrize("max_regions", [1, 2, 3])
+def test_known_regions_count_among_the_most(max_regions: int) -> None:
     """Two are known: none is added up to two, and known ones are never taken away."""
     film = _slab(noise=0.05)
     known = _labelled(disk(film.shape, (40, 40), 10), disk(film.shape, (200, 190), 6))
 
-    labels = _find(film, found=known, most=most)
+    labels = _find(film, found=known, max_regions=max_regions)
 
-    assert labels.max() == max(most, 2)
+    assert labels.max() == max(max_regions, 2)
     assert (labels[known > 0] == known[known > 0]).all()
 
 
@@ -140,7 +142,7 @@ def test_nothing_to_search_leaves_the_known_regions() -> None:
 
 def test_no_more_regions_than_asked_for() -> None:
     """Labels are consecutive from 1 and limited."""
-    labels = _find(_slab(noise=0.05), most=5)
+    labels = _find(_slab(noise=0.05), max_regions=5)
 
     assert np.unique(labels).tolist() == [0, 1, 2, 3, 4, 5]
 

@@ -30,7 +30,7 @@ def test_a_score_is_the_sum_of_its_terms_through_the_logistic_function() -> None
     region = _region(enclosure=0.75, edge_alignment=0.6)
 
     (candidate,) = score_regions(
-        (region,), scorer=_scorer(ENCLOSED, EDGE, offset=-1.0), shown_score=0.5, most=100
+        (region,), scorer=_scorer(ENCLOSED, EDGE, offset=-1.0), shown_score=0.5, max_candidates=100
     )
 
     assert candidate.score == round(float(expit(0.2)), 6) == 0.549834
@@ -42,7 +42,7 @@ def test_reasons_say_what_each_term_added_the_strongest_first() -> None:
     region = _region(enclosure=1.0, edge_alignment=0.1)
 
     (candidate,) = score_regions(
-        (region,), scorer=_scorer(EDGE, ENCLOSED), shown_score=0.5, most=100
+        (region,), scorer=_scorer(EDGE, ENCLOSED), shown_score=0.5, max_candidates=100
     )
 
     said = [(reason.term, reason.value, reason.text) for reason in candidate.reasons]
@@ -60,7 +60,7 @@ def test_reasons_that_are_as_strong_go_by_name() -> None:
         [
             reason.term
             for reason in score_regions(
-                (region,), scorer=_scorer(*terms), shown_score=0.5, most=100
+                (region,), scorer=_scorer(*terms), shown_score=0.5, max_candidates=100
             )[0].reasons
         ]
         for terms in ((EDGE, ENCLOSED), (ENCLOSED, EDGE))
@@ -77,7 +77,9 @@ def test_the_order_of_the_terms_in_the_file_does_not_change_a_score() -> None:
         ("size", (0.0,), (0.1,)),
     )
     scores = {
-        score_regions((_region(),), scorer=_scorer(*order), shown_score=0.5, most=100)[0].score
+        score_regions((_region(),), scorer=_scorer(*order), shown_score=0.5, max_candidates=100)[
+            0
+        ].score
         for order in (terms, terms[::-1], (terms[0], terms[2], terms[1]))
     }
 
@@ -91,7 +93,7 @@ def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
     poor = replace(_region(), label=1, enclosure=0.6)
 
     candidates = score_regions(
-        (poor, lower, upper), scorer=_scorer(ENCLOSED), shown_score=0.75, most=100
+        (poor, lower, upper), scorer=_scorer(ENCLOSED), shown_score=0.75, max_candidates=100
     )
 
     assert [(c.id, c.region.label) for c in candidates] == [(1, 7), (2, 3), (3, 1)]
@@ -101,7 +103,9 @@ def test_the_best_are_kept() -> None:
     """Of three regions, the two best enclosed ones."""
     regions = tuple(_region(enclosure=share) for share in (0.2, 0.9, 0.6))
 
-    candidates = score_regions(regions, scorer=_scorer(ENCLOSED), shown_score=0.75, most=2)
+    candidates = score_regions(
+        regions, scorer=_scorer(ENCLOSED), shown_score=0.75, max_candidates=2
+    )
 
     assert [candidate.region.enclosure for candidate in candidates] == [0.9, 0.6]
 
@@ -109,13 +113,13 @@ def test_the_best_are_kept() -> None:
 def test_shown_starts_exactly_at_the_limit() -> None:
     """A score equal to the limit is shown, one below is not."""
     scorer, regions = _scorer(ENCLOSED), (_region(),)
-    (candidate,) = score_regions(regions, scorer=scorer, shown_score=0.0, most=100)
+    (candidate,) = score_regions(regions, scorer=scorer, shown_score=0.0, max_candidates=100)
 
     for limit, shown in ((candidate.score, True), (candidate.score + 1e-9, False)):
-        (again,) = score_regions(regions, scorer=scorer, shown_score=limit, most=100)
+        (again,) = score_regions(regions, scorer=scorer, shown_score=limit, max_candidates=100)
         assert again.shown == shown
 
 
 def test_no_regions_give_no_candidates() -> None:
     """Nothing found is an empty tuple."""
-    assert score_regions((), scorer=_scorer(ENCLOSED), shown_score=0.5, most=100) == ()
+    assert score_regions((), scorer=_scorer(ENCLOSED), shown_score=0.5, max_candidates=100) == ()

@@ -155,7 +155,7 @@ def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_film_that_cannot_be_used(tmp_path: Path) -> None:
     """Labels of another film end the export, and neither file appears."""
     films = [*two_films(), (as_record(), np.zeros((3, 3), np.uint16))]
-    with pytest.raises(LabelsError, match="has 3 x 3 pixels and its JSON says 300 x 200"):
+    with pytest.raises(LabelsError, match="has 3 x 3 pixels, but the JSON states 300 x 200"):
         write_coco(OwnFiles(tmp_path), films)
     assert list(tmp_path.iterdir()) == []
 

@@ -38,7 +38,7 @@ def steps_of(findings: Findings, *, seen: int = 1) -> Steps:
         field=field,
         bone=Bone(findings.bone, findings.bone, findings.bone_confidence),
         labels=findings.labels,
-        seen=min(seen, int(findings.labels.max())),
+        network_regions=min(seen, int(findings.labels.max())),
         assessed=findings.assessed,
         inverted=False,
     )

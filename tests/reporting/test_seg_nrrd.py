@@ -128,7 +128,7 @@ def test_the_same_film_gives_the_same_bytes() -> None:
 
 def test_labels_of_another_film_are_refused() -> None:
     """Rows and columns exchanged are another film."""
-    with pytest.raises(LabelsError, match="has 90 x 120 pixels and its JSON says 120 x 90"):
+    with pytest.raises(LabelsError, match="has 90 x 120 pixels, but the JSON states 120 x 90"):
         seg_nrrd(as_record(FILM), make_findings(FILM).labels.T, place(FILM))
 
 

@@ -48,6 +48,6 @@ def test_only_logs_are_written_over(tmp_path: Path) -> None:
         with open_log(path) as log:
             log.write("start")
     path.write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"log is no log of lesionscan; name another file"):
+    with pytest.raises(OutputError, match=r"log is not a log of lesionscan; name another file"):
         open_log(path).__enter__()
     assert path.read_bytes() == b"mine"

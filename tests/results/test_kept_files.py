@@ -282,7 +282,7 @@ def test_a_page_folder_that_is_a_link_is_refused(films: Path, tmp_path: Path, li
     if link == "report/films":
         assert scan(films, out).tally.codes == {"name_taken": 2}
     else:
-        with pytest.raises(InputError, match="is a link, and nothing is written through links"):
+        with pytest.raises(InputError, match="is a link, which is not followed"):
             scan(films, out)
     assert list(outside.iterdir()) == []
 
@@ -388,7 +388,7 @@ def test_names_in_a_parts_account_stay_inside(films: Path, tmp_path: Path, name:
 def test_a_name_of_300_letters_in_an_account_is_told(films: Path, tmp_path: Path) -> None:
     """There are no such results."""
     forged_account(films, tmp_path / "out", "x" * 300)
-    with pytest.raises(MergeError, match="are gone or changed; run that part again"):
+    with pytest.raises(MergeError, match="are missing or changed; run that part again"):
         merge_shards([tmp_path / "out"], tmp_path / "merged")
 
 

@@ -61,7 +61,7 @@ def test_labels_of_another_film_are_refused() -> None:
     labels = np.array(make_findings().labels)
     with pytest.raises(
         LabelsError,
-        match=r"a/knee\.dcm: its labels picture has 200 x 300 pixels and its JSON says 300 x 200",
+        match=r"a/knee\.dcm: the label image has 200 x 300 pixels, but the JSON states 300 x 200",
     ):
         candidate_boxes(as_record(), labels.T)
     for gone in (1, 2):

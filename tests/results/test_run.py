@@ -36,16 +36,16 @@ def test_the_settings_of_a_run(results: Path) -> None:
     """They are those of run.json, if the films were searched with them."""
     (first, *_) = run_results(results)
     assert run_settings(results, first.tool.settings_sha256) == Settings()
-    with pytest.raises(RunError, match=r"run\.json does not say which settings the results of"):
+    with pytest.raises(RunError, match=r"were made with other settings than those in .*run\.json"):
         run_settings(results, "0" * 64)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "names no settings that this version of lesionscan knows; scan again, or merge"),
-        ("[]", "names no settings that this version"),
-        ('{"settings": {"x": 1}}', "names no settings that this version"),
+        ("{", "has no settings that fit this version of lesionscan; scan again, or merge"),
+        ("[]", "has no settings that fit this version"),
+        ('{"settings": {"x": 1}}', "has no settings that fit this version"),
         (None, "cannot be read .*; scan again"),
     ],
 )
@@ -75,5 +75,5 @@ def test_rows_of_a_table(tmp_path: Path) -> None:
     path.write_text('\ufeffä,b\n"1,2",3\n', encoding="utf-8")
     assert list(csv_rows(path)) == [["ä", "b"], ["1,2", "3"]]
     path.write_text("a" * 200_000, encoding="utf-8")
-    with pytest.raises(ValueError, match="it is no CSV"):
+    with pytest.raises(ValueError, match="it is not CSV"):
         list(csv_rows(path))

@@ -305,8 +305,8 @@ def test_a_table_of_millions_of_rows_is_refused(
     copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No run has so many films."""
-    monkeypatch.setattr(run, "_MOST_ROWS", 2)
-    with pytest.raises(ReviewError, match=r"images\.csv is not as the run wrote it"):
+    monkeypatch.setattr(run, "_MAX_ROWS", 2)
+    with pytest.raises(ReviewError, match=r"images\.csv was changed after the run"):
         applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
 
 
@@ -411,11 +411,11 @@ def test_the_ending_follows_the_content(tmp_path: Path, magic: bytes, ending: st
     ("data", "words"),
     [
         (None, r"cannot be read \(No such file or directory\); name scan's --out folder"),
-        (b"", "is not as the run wrote it; scan again, or merge"),
-        (b"a,b\n1,2\n", "is not as the run wrote it"),
-        (b"file,frame,id\nx\n", "is not as the run wrote it"),
-        (b"file,frame,id\nx,one,1\n", "is not as the run wrote it"),
-        (b"file,frame,id\n\xff,1,1\n", "is not as the run wrote it"),
+        (b"", "was changed after the run; scan again, or merge"),
+        (b"a,b\n1,2\n", "was changed after the run"),
+        (b"file,frame,id\nx\n", "was changed after the run"),
+        (b"file,frame,id\nx,one,1\n", "was changed after the run"),
+        (b"file,frame,id\n\xff,1,1\n", "was changed after the run"),
     ],
 )
 def test_tables_that_cannot_be_used_are_told(
@@ -444,7 +444,7 @@ def test_tables_of_two_runs_are_told(copy: tuple[Path, Path], tmp_path: Path) ->
     """Candidates of a film that is not listed."""
     lines = (copy[1] / "images.csv").read_text("utf-8").splitlines(keepends=True)
     (copy[1] / "images.csv").write_text("".join(lines[:2]), encoding="utf-8")
-    with pytest.raises(ReviewError, match=r"candidates\.csv is not as the run wrote it"):
+    with pytest.raises(ReviewError, match=r"candidates\.csv was changed after the run"):
         apply_review(copy[1], as_review({}), out=tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.csv"))
 
@@ -506,6 +506,6 @@ def test_no_link_in_the_results_is_followed(
     path = copy[1] / link
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(outside)
-    with pytest.raises(OutputError, match="is a link, and nothing is written through links there"):
+    with pytest.raises(OutputError, match="is a link, which is not followed"):
         applied(copy, copy[1] / "reviewed")
     assert read_files(outside) == before

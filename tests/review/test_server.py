@@ -373,7 +373,7 @@ def test_ctrl_c_says_where_the_decisions_are(own: Served) -> None:
     use = f"lesionscan review {own.results} --apply {kept}"
     assert out.splitlines()[-2:] == [
         f"decisions: {kept}",
-        f"next: {use} --films FOLDER (the one that was scanned)",
+        f"next: {use} --films FOLDER (the scanned folder)",
     ]
 
 

@@ -128,13 +128,13 @@ def test_looking_once_leaves_the_mirror_image_out() -> None:
     film: FloatImage = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
     once = ablate.looking_once(scorer).network
 
-    straight = once.look(film, LONG_SIDE_PX).lucency
-    mirrored = once.look(np.ascontiguousarray(film[:, ::-1]), LONG_SIDE_PX).lucency[:, ::-1]
+    straight = once.run(film, LONG_SIDE_PX).lucency
+    mirrored = once.run(np.ascontiguousarray(film[:, ::-1]), LONG_SIDE_PX).lucency[:, ::-1]
 
     assert isinstance(scorer.network, Network)
     assert np.abs(straight - mirrored).max() > 0.1
     assert 0.5 * (straight + mirrored) == pytest.approx(
-        scorer.network.look(film, LONG_SIDE_PX).lucency, abs=1e-6
+        scorer.network.run(film, LONG_SIDE_PX).lucency, abs=1e-6
     )
 
 
@@ -152,10 +152,10 @@ def test_the_stand_ins_take_everything_and_add_nothing() -> None:
     assert (bone.mask == valid).all()
     assert (bone.search == valid).all()
     assert bone.confidence == 1.0
-    labels, slopes = ablate.no_lucencies(image, image, valid, most=9)
+    labels, slopes = ablate.no_lucencies(image, image, valid, max_regions=9)
     assert not labels.any()
     assert not slopes.any()
-    assert ablate.no_dark_regions(image, image, found=known, most=9) is known
+    assert ablate.no_dark_regions(image, image, found=known, max_regions=9) is known
 
 
 def test_a_folder_gives_a_table_and_the_same_numbers_as_json(

@@ -1,1 +1,1 @@
-"""The trained scorer: its file, its network, and the terms that it may weigh."""
+"""The scorer: its file, network and terms."""

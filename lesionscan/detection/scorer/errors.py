@@ -1,5 +1,5 @@
-"""The error of a scorer that cannot be used."""
+"""The error of an unusable scorer."""
 
 
 class ScorerError(ValueError):
-    """A scorer that cannot be used; the message says that it is the scorer, why, and the remedy."""
+    """Unusable scorer; the message names the scorer, the cause and the remedy."""

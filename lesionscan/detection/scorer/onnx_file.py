@@ -1,10 +1,9 @@
-"""A strict reader of the part of ONNX that a scorer's network may use.
+"""Read ONNX strictly: only the part that a scorer's network may use.
 
-ONNX Runtime takes far more than a network needs: weights in other files, operators from other
-domains, loops, branches and functions. A scorer file may hold none of them, so that its hash
-identifies all that it does. This reader therefore refuses every field that it does not know, every
-field that occurs more often than it may, and every number in another encoding than the one that
-``onnx.proto`` gives; what it returns is all that there is in the file.
+ONNX Runtime accepts weights in other files, operators of other domains, loops, branches and
+functions. A scorer file may contain none of them, so that its hash covers everything that it does.
+This reader therefore refuses unknown fields, fields that occur too often, and numbers in another
+encoding than that of ``onnx.proto``; what it returns is the whole content of the file.
 
 References
 ----------
@@ -28,29 +27,29 @@ ELEMENT_TYPES: Final[Mapping[int, ElementType]] = {
 """TensorProto.DataType of the tensors that a network may hold: float, int64 and float16."""
 
 _OPSETS = range(13, 18)
-"""Versions of the operators whose meaning `model_check` follows; training writes 13."""
-_MOST_NODES, _MOST_TENSORS = 4_000, 4_000
+"""Versions of the operators that `operators` implements; training writes 13."""
+_MAX_NODES, _MAX_TENSORS = 4_000, 4_000
 """The shipped network has 624 nodes and 292 tensors."""
-_MOST_DIMENSIONS = 8
-_MOST_NAMES, _MOST_ATTRIBUTES = 64, 16
+_MAX_DIMENSIONS = 8
+_MAX_NAMES, _MAX_ATTRIBUTES = 64, 16
 """Inputs or outputs of one node (a concatenation has many), and its attributes."""
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
-_MOST_VARINT_BYTES = 10
+_MAX_VARINT_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor that is stored in the file.
+    """A tensor stored in the file.
 
     Attributes
     ----------
     shape
-        Its dimensions.
+        Dimensions.
     type
-        Type of its elements.
+        Type of the elements.
     data
-        Its elements, little-endian, as many as the shape says.
+        The elements, little-endian; their number fits the shape.
     """
 
     shape: tuple[int, ...]
@@ -72,11 +71,11 @@ class Node:
     Attributes
     ----------
     operator
-        Name of the operator, of the standard's own domain.
+        Name of the operator, in the default domain.
     inputs, outputs
-        Names of the tensors it takes and makes; an input that is left out has an empty name.
+        Names of the tensors; an omitted input has an empty name.
     attributes
-        Its attributes by name.
+        Attributes by name.
     """
 
     operator: str
@@ -87,16 +86,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A network: operations in the order in which they run.
+    """A network.
 
     Attributes
     ----------
     nodes
-        The operations.
+        The operations, in the order in which they run.
     tensors
         The stored tensors by name.
     inputs, outputs
-        Names of what goes in and what comes out.
+        Names of the network's inputs and outputs.
     """
 
     nodes: tuple[Node, ...]
@@ -106,12 +105,12 @@ class Graph:
 
 
 class OnnxError(ValueError):
-    """A file that is no ONNX, or that uses a part of ONNX which a scorer may not use."""
+    """A file that is not ONNX, or uses a part of ONNX that is not allowed in a scorer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What may stand under one field number of a message."""
+    """Content allowed under a field number of a message."""
 
     name: str
     kind: Literal["int", "float", "bytes"]
@@ -128,37 +127,37 @@ _MODEL = {
 }  # fmt: skip
 _OPSET = {1: _Field("domain", "bytes"), 2: _Field("version", "int")}
 _GRAPH = {
-    1: _Field("node", "bytes", _MOST_NODES), 2: _Field("name", "bytes"),
-    5: _Field("initializer", "bytes", _MOST_TENSORS), 10: _Field("doc_string", "bytes"),
+    1: _Field("node", "bytes", _MAX_NODES), 2: _Field("name", "bytes"),
+    5: _Field("initializer", "bytes", _MAX_TENSORS), 10: _Field("doc_string", "bytes"),
     11: _Field("input", "bytes"), 12: _Field("output", "bytes"),
 }  # fmt: skip
 _VALUE_INFO = {1: _Field("name", "bytes"), 2: _Field("type", "bytes")}
 _NODE = {
-    1: _Field("input", "bytes", _MOST_NAMES), 2: _Field("output", "bytes", _MOST_NAMES),
+    1: _Field("input", "bytes", _MAX_NAMES), 2: _Field("output", "bytes", _MAX_NAMES),
     3: _Field("name", "bytes"), 4: _Field("op_type", "bytes"),
-    5: _Field("attribute", "bytes", _MOST_ATTRIBUTES), 6: _Field("doc_string", "bytes"),
+    5: _Field("attribute", "bytes", _MAX_ATTRIBUTES), 6: _Field("doc_string", "bytes"),
     7: _Field("domain", "bytes"),
 }  # fmt: skip
 _ATTRIBUTE = {
     1: _Field("name", "bytes"), 2: _Field("f", "float"), 3: _Field("i", "int"),
     4: _Field("s", "bytes"), 5: _Field("t", "bytes"),
-    8: _Field("ints", "int", 2 * _MOST_DIMENSIONS), 20: _Field("type", "int"),
+    8: _Field("ints", "int", 2 * _MAX_DIMENSIONS), 20: _Field("type", "int"),
 }  # fmt: skip
 _ATTRIBUTE_VALUES = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints"}
-"""AttributeProto.AttributeType, and the field that holds the value; subgraphs (5) are not here."""
+"""AttributeProto.AttributeType, and the field that holds the value; subgraphs (5) are refused."""
 _TENSOR = {
-    1: _Field("dims", "int", _MOST_DIMENSIONS), 2: _Field("data_type", "int"),
+    1: _Field("dims", "int", _MAX_DIMENSIONS), 2: _Field("data_type", "int"),
     8: _Field("name", "bytes"), 9: _Field("raw_data", "bytes"),
 }  # fmt: skip
 
 _REFUSED_FIELDS = {
-    ("model", 25): "defines functions of its own",
-    ("tensor", 13): "keeps weights in another file, which its hash would not cover",
-    ("tensor", 14): "keeps weights in another file, which its hash would not cover",
+    ("model", 25): "defines functions",
+    ("tensor", 13): "stores weights in another file, which its hash would not cover",
+    ("tensor", 14): "stores weights in another file, which its hash would not cover",
     ("attribute", 6): "uses loops or branches",
     ("attribute", 11): "uses loops or branches",
 }
-"""Fields that have a reason of their own; fields that are not known share one."""
+"""Fields with their own message; all other unknown fields share one."""
 
 
 def read_onnx(data: bytes) -> Graph:
@@ -172,13 +171,12 @@ def read_onnx(data: bytes) -> Graph:
     Returns
     -------
     Graph
-        All that the file holds but names, versions and comments. The stored tensors are views of
-        `data`.
+        The content without names, versions and comments. The stored tensors are views of `data`.
 
     Raises
     ------
     OnnxError
-        When it is no ONNX model, or uses a part of ONNX that a scorer may not use.
+        If it is not an ONNX model, or uses a part of ONNX that is not allowed.
     """
     model = _message("model", memoryview(data), _MODEL)
     opset = _message("opset", _only(model, "opset_import"), _OPSET)
@@ -187,7 +185,7 @@ def read_onnx(data: bytes) -> Graph:
     version = _number(opset, "version")
     if version not in _OPSETS:
         raise OnnxError(
-            f"uses version {version} of the ONNX operators, and this version of lesionscan takes "
+            f"uses version {version} of the ONNX operators; this version of lesionscan supports "
             f"{_OPSETS[0]} to {_OPSETS[-1]}"
         )
     graph = _message("graph", _only(model, "graph"), _GRAPH)
@@ -196,7 +194,7 @@ def read_onnx(data: bytes) -> Graph:
         message = _message("tensor", part, _TENSOR)
         name = _text(message, "name")
         if name in tensors:
-            raise OnnxError("names two stored tensors alike")
+            raise OnnxError("has two stored tensors with the same name")
         tensors[name] = _tensor(message)
     return Graph(
         nodes=tuple(_node(part) for part in _parts(graph, "node")),
@@ -220,7 +218,7 @@ def _node(data: memoryview) -> Node:
         entry = _message("attribute", part, _ATTRIBUTE)
         name = _text(entry, "name")
         if name in attributes:
-            raise OnnxError("gives an attribute twice")
+            raise OnnxError("has an attribute twice")
         attributes[name] = _attribute(entry)
     return Node(
         operator=_text(message, "op_type"),
@@ -231,11 +229,11 @@ def _node(data: memoryview) -> Node:
 
 
 def _attribute(entry: _Message) -> Attribute:
-    """Return the value of an attribute, which stands in the one field that its type names."""
+    """Return the value of an attribute, which is in the field that its type names."""
     held = set(entry) - {"name", "type"}
     field = _ATTRIBUTE_VALUES.get(_number(entry, "type"))
     if field is None or not held <= {field} or (not held and field != "ints"):
-        raise OnnxError("has an attribute of a kind that a scorer's network may not have")
+        raise OnnxError("has an attribute of a type that is not allowed")
     if field == "ints":
         return tuple(int(value) for value in entry.get("ints", ()) if isinstance(value, int))
     (value,) = entry[field]
@@ -248,10 +246,10 @@ def _tensor(message: _Message) -> Tensor:
     shape = tuple(int(size) for size in message.get("dims", ()) if isinstance(size, int))
     element = ELEMENT_TYPES.get(_number(message, "data_type"))
     if element is None:
-        raise OnnxError("stores numbers of a type that a scorer's network may not have")
+        raise OnnxError("stores a tensor of a type that is not allowed")
     data = _only(message, "raw_data")
     if min(shape, default=0) < 0 or math.prod(shape) * element.itemsize != len(data):
-        raise OnnxError("has a stored tensor whose size is not the one that it states")
+        raise OnnxError("has a stored tensor whose size does not fit its shape")
     return Tensor(shape, element, data)
 
 
@@ -262,20 +260,20 @@ def _parts(message: _Message, name: str) -> Iterator[memoryview]:
 
 
 def _only(message: _Message, name: str) -> memoryview:
-    """Return the bytes of a field that must be there."""
+    """Return the bytes of a required field."""
     for part in _parts(message, name):
         return part
-    raise OnnxError(f"is no ONNX model that can be run (it has no {name})")
+    raise OnnxError(f"is not a valid ONNX model (it has no {name})")
 
 
 def _number(message: _Message, name: str) -> int:
-    """Return a whole number, 0 where it is left out, as in every protocol buffer."""
+    """Return an integer, 0 if omitted as in every protocol buffer."""
     (value,) = message.get(name, [0])
     return int(value) if isinstance(value, int) else 0
 
 
 def _text(message: _Message, name: str) -> str:
-    """Return a text, empty where it is left out."""
+    """Return a text, empty if omitted."""
     return next((_decoded(part) for part in _parts(message, name)), "")
 
 
@@ -287,17 +285,17 @@ def _decoded(data: memoryview) -> str:
 
 
 def _broken() -> OnnxError:
-    return OnnxError("is no ONNX model that can be run")
+    return OnnxError("is not a valid ONNX model")
 
 
 def _message(kind: str, data: memoryview, fields: Mapping[int, _Field]) -> _Message:
-    """Split a message into its fields, each of which must be known and seldom enough."""
+    """Split a message into its fields; refuse unknown and too many fields."""
     found: _Message = {}
     for number, value in _entries(data):
         field = fields.get(number)
         if field is None:
             reason = _REFUSED_FIELDS.get(
-                (kind, number), "is no ONNX model of the kind that lesionscan train writes"
+                (kind, number), "is not an ONNX model of the kind that lesionscan train writes"
             )
             raise OnnxError(reason)
         values = found.setdefault(field.name, [])
@@ -309,14 +307,14 @@ def _message(kind: str, data: memoryview, fields: Mapping[int, _Field]) -> _Mess
             raise _broken()
         if len(values) > field.at_most:
             raise OnnxError(
-                f"has more than {field.at_most:,} entries {field.name} in one {kind}, which no "
-                "scorer's network has"
+                f"has more than {field.at_most:,} entries {field.name} in one {kind}, the most "
+                "allowed"
             )
     return found
 
 
 def _entries(data: memoryview) -> Iterator[tuple[int, int | float | memoryview]]:
-    """Yield the number and the value of each field of a message."""
+    """Yield number and value of each field of a message."""
     place = 0
     while place < len(data):
         key, place = _varint(data, place)
@@ -342,7 +340,7 @@ def _entries(data: memoryview) -> Iterator[tuple[int, int | float | memoryview]]
 
 
 def _packed(data: memoryview, at_most: int) -> list[int | float | memoryview]:
-    """Return the whole numbers of a packed field, one more than it may have at most."""
+    """Return the integers of a packed field, at most one more than allowed."""
     values: list[int | float | memoryview] = []
     place = 0
     while place < len(data) and len(values) <= at_most:
@@ -352,9 +350,9 @@ def _packed(data: memoryview, at_most: int) -> list[int | float | memoryview]:
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """Return a number of variable length, 64 bits at most, and the place behind it."""
+    """Return an integer of variable length, at most 64 bits, and the position after it."""
     value = 0
-    for count, byte in enumerate(data[place : place + _MOST_VARINT_BYTES]):
+    for count, byte in enumerate(data[place : place + _MAX_VARINT_BYTES]):
         value |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
             if value >> 64:

@@ -1,6 +1,6 @@
-"""The operators that a scorer's network may use: what each makes of what it takes.
+"""Shape inference for the operators that a scorer's network may use.
 
-Shapes, few known elements and multiplications are followed without running the operator.
+Shapes, the values of small tensors and multiplications are inferred without running an operator.
 """
 
 import math
@@ -20,9 +20,9 @@ from lesionscan.detection.scorer.onnx_file import (
     Tensor,
 )
 
-MOST_KNOWN = 64
-"""Elements of a tensor whose values are followed; shapes and paddings have at most sixteen."""
-_MOST_SCALE = 64.0
+MAX_KNOWN = 64
+"""Most elements of a tensor whose values are tracked; shapes and paddings have at most sixteen."""
+_MAX_SCALE = 64.0
 
 Shape: TypeAlias = tuple[int, ...]
 _Known: TypeAlias = NDArray[np.generic] | None
@@ -35,13 +35,13 @@ class Value:
     Attributes
     ----------
     shape
-        Its dimensions, all at least 1, or none for a single number; or (0,) where it is empty.
+        Dimensions, all at least 1; () for a scalar, (0,) for an empty tensor.
     known
-        Its elements where they are few and do not depend on the input, otherwise None.
+        The elements if they are few and do not depend on the input, otherwise None.
     constant
-        Whether it does not depend on the input.
+        Whether the tensor is independent of the input.
     element_bytes
-        Bytes of one element.
+        Bytes per element.
     """
 
     shape: Shape
@@ -56,10 +56,10 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What an operator makes: the shape, the elements where known, and the multiplications.
+class Inferred:
+    """Inferred output of an operator: shape, elements if known, multiplications, element type.
 
-    The type of the elements is that of the operator's first input where none is given.
+    Without an element type, it is that of the operator's first input.
     """
 
     shape: Shape
@@ -73,17 +73,17 @@ Attributes: TypeAlias = Mapping[str, Attribute]
 
 
 def stored(tensor: Tensor) -> Value:
-    """Return what is known of a stored tensor."""
-    few = math.prod(tensor.shape) <= MOST_KNOWN
+    """Return the value of a stored tensor."""
+    few = math.prod(tensor.shape) <= MAX_KNOWN
     known = tensor.array() if few else None
     return Value(tensor.shape, known, constant=True, element_bytes=tensor.type.itemsize)
 
 
 def required(inputs: Inputs, place: int) -> Value:
-    """Return an input that may not be left out; ValueError where it is."""
+    """Return a required input; raise ValueError if it is omitted."""
     value = inputs[place]
     if value is None:
-        raise ValueError("an input is left out")
+        raise ValueError("an input is omitted")
     return value
 
 
@@ -92,77 +92,77 @@ def _optional(inputs: Inputs, place: int) -> Value | None:
 
 
 def _numbers(value: Value) -> tuple[int, ...]:
-    """Return the elements of a vector of whole numbers that does not depend on the input."""
+    """Return the elements of a constant vector of integers."""
     if value.known is None or value.known.dtype.kind != "i" or value.known.ndim != 1:
-        raise OnnxError("has a shape that depends on the picture, or that is no shape")
+        raise OnnxError("has a shape that depends on the image, or is invalid")
     return tuple(int(number) for number in value.known)
 
 
-def _sized(shape: Sequence[int], known: _Known = None, multiplications: int = 0) -> Made:
-    """Return what is made; every size is at least 1."""
+def _not_empty(shape: Sequence[int], known: _Known = None, multiplications: int = 0) -> Inferred:
+    """Return an output; raise ValueError if it is empty."""
     if min(shape, default=1) < 1:
         raise ValueError("a tensor is empty")
-    return Made(tuple(shape), known, multiplications)
+    return Inferred(tuple(shape), known, multiplications)
 
 
 def _integers(attributes: Attributes, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
     value = attributes.get(name, default)
     if not isinstance(value, tuple) or len(value) != len(default):
-        raise TypeError("the attribute is no list of so many whole numbers")
+        raise TypeError(f"the attribute is not a list of {len(default)} integers")
     return value
 
 
 def _integer(attributes: Attributes, name: str, default: int) -> int:
     value = attributes.get(name, default)
     if not isinstance(value, int):
-        raise TypeError("the attribute is no whole number")
+        raise TypeError("the attribute is not an integer")
     return value
 
 
-def _constant(_: Inputs, attributes: Attributes) -> Made:
+def _constant(_: Inputs, attributes: Attributes) -> Inferred:
     tensor = attributes["value"]
     if not isinstance(tensor, Tensor):
-        raise TypeError("the value is no tensor")
-    return Made(tensor.shape, stored(tensor).known, element=tensor.type)
+        raise TypeError("the value is not a tensor")
+    return Inferred(tensor.shape, stored(tensor).known, element=tensor.type)
 
 
-def _identity(inputs: Inputs, _: Attributes) -> Made:
+def _identity(inputs: Inputs, _: Attributes) -> Inferred:
     (value,) = (required(inputs, place) for place in range(len(inputs)))
-    return Made(value.shape, value.known)
+    return Inferred(value.shape, value.known)
 
 
-def _cast(inputs: Inputs, attributes: Attributes) -> Made:
+def _cast(inputs: Inputs, attributes: Attributes) -> Inferred:
     value = required(inputs, 0)
     element = ELEMENT_TYPES[_integer(attributes, "to", 0)]
     whole = value.known is not None and value.known.dtype.kind == element.kind == "i"
-    return Made(value.shape, value.known if whole else None, element=element)
+    return Inferred(value.shape, value.known if whole else None, element=element)
 
 
-def _constant_of_shape(inputs: Inputs, attributes: Attributes) -> Made:
+def _constant_of_shape(inputs: Inputs, attributes: Attributes) -> Inferred:
     shape = _numbers(required(inputs, 0))
     tensor = attributes["value"]
     if not isinstance(tensor, Tensor) or tensor.shape != (1,) or min(shape, default=0) < 0:
-        raise ValueError("the value is no single number, or the shape none")
-    few = math.prod(shape) <= MOST_KNOWN
+        raise ValueError("the value is not a scalar, or the shape is invalid")
+    few = math.prod(shape) <= MAX_KNOWN
     known = np.full(shape, tensor.array()[0]) if few else None
-    return Made(shape, known, element=tensor.type)
+    return Inferred(shape, known, element=tensor.type)
 
 
-def _concat(inputs: Inputs, attributes: Attributes) -> Made:
+def _concat(inputs: Inputs, attributes: Attributes) -> Inferred:
     parts = [required(inputs, place) for place in range(len(inputs))]
     shape = list(parts[0].shape)
     axis = range(len(shape))[_integer(attributes, "axis", len(shape))]
     for one, other in pairwise(parts):
         for place, (size, same) in enumerate(zip(one.shape, other.shape, strict=True)):
             if place != axis and size != same:
-                raise ValueError("the parts do not fit together")
+                raise ValueError("the shapes do not match")
     shape[axis] = sum(part.shape[axis] for part in parts)
     arrays = [part.known for part in parts if part.known is not None]
     known = np.concatenate(arrays, axis) if len(arrays) == len(parts) else None
-    return Made(tuple(shape), known)
+    return Inferred(tuple(shape), known)
 
 
-def _reshape(inputs: Inputs, _: Attributes) -> Made:
+def _reshape(inputs: Inputs, _: Attributes) -> Inferred:
     value, sizes = required(inputs, 0), list(_numbers(required(inputs, 1)))
     shape = [value.shape[place] if size == 0 else size for place, size in enumerate(sizes)]
     whole = math.prod(value.shape)
@@ -170,11 +170,11 @@ def _reshape(inputs: Inputs, _: Attributes) -> Made:
         rest = math.prod(size for size in shape if size != -1)
         shape[shape.index(-1)] = whole // rest if rest > 0 else 0
     if min(shape, default=1) < 0 or math.prod(shape) != whole:
-        raise ValueError("the sizes do not fit")
-    return Made(tuple(shape), None if value.known is None else value.known.reshape(shape))
+        raise ValueError("the sizes do not match")
+    return Inferred(tuple(shape), None if value.known is None else value.known.reshape(shape))
 
 
-def _slice(inputs: Inputs, _: Attributes) -> Made:
+def _slice(inputs: Inputs, _: Attributes) -> Inferred:
     value = required(inputs, 0)
     starts, ends = (_numbers(required(inputs, place)) for place in (1, 2))
     axes, steps = (_optional(inputs, place) for place in (3, 4))
@@ -186,73 +186,73 @@ def _slice(inputs: Inputs, _: Attributes) -> Made:
     shape = tuple(
         len(range(*cut.indices(size))) for cut, size in zip(cuts, value.shape, strict=True)
     )
-    return Made(shape, None if value.known is None else value.known[tuple(cuts)])
+    return Inferred(shape, None if value.known is None else value.known[tuple(cuts)])
 
 
-def _transpose(inputs: Inputs, attributes: Attributes) -> Made:
+def _transpose(inputs: Inputs, attributes: Attributes) -> Inferred:
     value = required(inputs, 0)
     order = _integers(attributes, "perm", tuple(reversed(range(len(value.shape)))))
     if sorted(order) != list(range(len(order))):
-        raise ValueError("the order is none")
+        raise ValueError("the permutation is invalid")
     known = None if value.known is None else value.known.transpose(order)
-    return Made(tuple(value.shape[axis] for axis in order), known)
+    return Inferred(tuple(value.shape[axis] for axis in order), known)
 
 
-def _pad(inputs: Inputs, attributes: Attributes) -> Made:
+def _pad(inputs: Inputs, attributes: Attributes) -> Inferred:
     value, pads = required(inputs, 0), _numbers(required(inputs, 1))
     if attributes.get("mode", "constant") != "constant" or len(pads) != 2 * len(value.shape):
-        raise ValueError("the padding is none")
+        raise ValueError("the padding is invalid")
     before, after = pads[: len(value.shape)], pads[len(value.shape) :]
-    return _sized([sum(sizes) for sizes in zip(value.shape, before, after, strict=True)])
+    return _not_empty([sum(sizes) for sizes in zip(value.shape, before, after, strict=True)])
 
 
-def _add(inputs: Inputs, _: Attributes) -> Made:
+def _add(inputs: Inputs, _: Attributes) -> Inferred:
     one, other = (required(inputs, place) for place in (0, 1))
-    return Made(np.broadcast_shapes(one.shape, other.shape))
+    return Inferred(np.broadcast_shapes(one.shape, other.shape))
 
 
-def _clip(inputs: Inputs, _: Attributes) -> Made:
+def _clip(inputs: Inputs, _: Attributes) -> Inferred:
     for limit in inputs[1:]:
         if limit is not None and math.prod(limit.shape) != 1:
-            raise ValueError("a limit is no single number")
-    return Made(required(inputs, 0).shape)
+            raise ValueError("a limit is not a scalar")
+    return Inferred(required(inputs, 0).shape)
 
 
-def _batch_normalization(inputs: Inputs, attributes: Attributes) -> Made:
+def _batch_normalization(inputs: Inputs, attributes: Attributes) -> Inferred:
     picture, *norms = (required(inputs, place) for place in range(5))
     if _integer(attributes, "training_mode", 0) or any(
         norm.shape != (picture.shape[1],) for norm in norms
     ):
-        raise ValueError("the channels do not fit")
-    return Made(picture.shape)
+        raise ValueError("the channels do not match")
+    return Inferred(picture.shape)
 
 
-def _conv(inputs: Inputs, attributes: Attributes) -> Made:
+def _conv(inputs: Inputs, attributes: Attributes) -> Inferred:
     picture, weights, bias = (*(required(inputs, n) for n in (0, 1)), _optional(inputs, 2))
     count, channels, *sides = picture.shape
-    made, taken, *kernel = weights.shape
+    out_channels, group_channels, *kernel = weights.shape
     groups = _integer(attributes, "group", 1)
     fits = (
         len(sides) == len(kernel) == 2
         and groups >= 1
-        and made % groups == 0
-        and taken * groups == channels
+        and out_channels % groups == 0
+        and group_channels * groups == channels
         and _integers(attributes, "kernel_shape", tuple(kernel)) == tuple(kernel)
-        and (bias is None or bias.shape == (made,))
+        and (bias is None or bias.shape == (out_channels,))
     )
     pads = _integers(attributes, "pads", (0, 0, 0, 0))
     strides, dilations = (_integers(attributes, n, (1, 1)) for n in ("strides", "dilations"))
     if not fits or min(pads) < 0 or min(*strides, *dilations) < 1:
-        raise ValueError("the convolution does not fit its input")
+        raise ValueError("the convolution does not match its input")
     grid = [
         (sides[n] + pads[n] + pads[n + 2] - dilations[n] * (kernel[n] - 1) - 1) // strides[n] + 1
         for n in (0, 1)
     ]
-    shape = (count, made, *grid)
-    return _sized(shape, multiplications=math.prod(shape) * math.prod(weights.shape[1:]))
+    shape = (count, out_channels, *grid)
+    return _not_empty(shape, multiplications=math.prod(shape) * math.prod(weights.shape[1:]))
 
 
-def _resize(inputs: Inputs, attributes: Attributes) -> Made:
+def _resize(inputs: Inputs, attributes: Attributes) -> Inferred:
     value, scales = required(inputs, 0), required(inputs, 2).known
     if (
         len(inputs) != 3
@@ -260,19 +260,19 @@ def _resize(inputs: Inputs, attributes: Attributes) -> Made:
         or scales.shape != (len(value.shape),)
         or attributes.get("mode") not in {"linear", "nearest"}
     ):
-        raise ValueError("the scales are none")
+        raise ValueError("the scales are invalid")
     # float32, as the operator computes it
     factors = scales.astype(np.float32)
-    if not ((factors > 0) & (factors <= _MOST_SCALE)).all():
-        raise ValueError("a scale is too large, or none")
-    return _sized([int(size) for size in np.floor(np.array(value.shape, np.float32) * factors)])
+    if not ((factors > 0) & (factors <= _MAX_SCALE)).all():
+        raise ValueError("a scale is too large or not positive")
+    return _not_empty([int(size) for size in np.floor(np.array(value.shape, np.float32) * factors)])
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one operator is followed, and the attributes that it may have."""
+    """Shape inference of an operator, and the attributes that it may have."""
 
-    made: Callable[[Inputs, Attributes], Made]
+    infer: Callable[[Inputs, Attributes], Inferred]
     attributes: frozenset[str] = frozenset()
 
 

@@ -1,7 +1,6 @@
-"""Grey values -> the network's input channels, by numbers that belong to the scorer.
+"""Compute the input channels of the network from grey values.
 
-Training and running call the same function with the same numbers, which the scorer file carries:
-a network is only as good as the input that it was trained on.
+The parameters are stored in the scorer file, so that training and search use the same input.
 """
 
 from typing import Annotated
@@ -14,18 +13,18 @@ from lesionscan.detection.grid import reduced
 from lesionscan.radiograph import FloatImage
 
 _FINE_SIGMA = 4.0
-"""Least width of a blur, in pixels, on a reduced grid."""
+"""Least sigma of a blur on a reduced grid, in pixels of that grid."""
 
 
 class Surroundings(BaseModel):
-    """One local channel: the grey value relative to its neighbourhood.
+    """A local channel: grey values relative to their neighbourhood.
 
     Attributes
     ----------
     reach_px
         Standard deviation of the Gaussian neighbourhood, in pixels of the network's input.
     floor
-        Added to the local standard deviation, so that flat neighbourhoods stay flat.
+        Added to the local standard deviation, so that noise in flat areas is not amplified.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -35,15 +34,15 @@ class Surroundings(BaseModel):
 
 
 class Preprocessing(BaseModel):
-    """How a normalised film becomes the network's input.
+    """Parameters of the network's input channels.
 
     Attributes
     ----------
     grey_offset, grey_scale
         The first channel is (grey - offset) / scale.
     surroundings
-        One further channel each: (grey - local mean) / (local standard deviation + floor), cut at
-        `clip` to either side, then divided by `local_scale`.
+        One channel each: (grey - local mean) / (local standard deviation + floor), clipped to
+        plus or minus `clip`, then divided by `local_scale`.
     clip, local_scale
         As above.
     """
@@ -60,29 +59,28 @@ class Preprocessing(BaseModel):
     local_scale: Annotated[float, Field(gt=1e-3, le=100)] = 1.2
 
     def channels(self, image: FloatImage) -> FloatImage:
-        """Return the network's input.
+        """Return the input of the network, float32 (3, rows, cols).
 
         Parameters
         ----------
         image
-            float32 (rows, cols) in [0, 1], bone bright, padded as the network will see it.
-
-        Returns
-        -------
-        ndarray
-            float32 (3, rows, cols).
+            float32 (rows, cols) in [0, 1], bone bright, padded for the network.
         """
-        shown = [(image - self.grey_offset) / self.grey_scale]
-        for around in self.surroundings:
-            mean = _blurred(image, around.reach_px)
-            variance = _blurred(image * image, around.reach_px) - mean * mean
-            spread = np.sqrt(np.maximum(variance, 0)) + around.floor
-            shown.append(np.clip((image - mean) / spread, -self.clip, self.clip) / self.local_scale)
-        return np.stack(shown).astype(np.float32)
+        planes = [(image - self.grey_offset) / self.grey_scale]
+        for local in self.surroundings:
+            mean = _blurred(image, local.reach_px)
+            variance = _blurred(image * image, local.reach_px) - mean * mean
+            spread = np.sqrt(np.maximum(variance, 0)) + local.floor
+            clipped = np.clip((image - mean) / spread, -self.clip, self.clip)
+            planes.append(clipped / self.local_scale)
+        return np.stack(planes).astype(np.float32)
 
 
 def _blurred(image: FloatImage, sigma: float) -> FloatImage:
-    """Blur; widely on a reduced grid, which changes a thousandth and takes a tenth of the time."""
+    """Blur by a Gaussian.
+
+    Wide blurs use a reduced grid: values differ by a thousandth, and it takes a tenth of the time.
+    """
     factor = max(1, int(sigma / _FINE_SIGMA))
     if factor == 1:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)

@@ -1,8 +1,7 @@
-"""The scorer's file: a zip of `network.onnx` and `scorer.json`, read with suspicion.
+"""Read and write scorer files: a zip of `network.onnx` and `scorer.json` (format 2).
 
-Format 2. `scorer.json` is a `ScorerCard`; `network.onnx` is what `Network` takes. Sizes are bounded
-before anything is unpacked, and what is wrong is said in one line. A network is a program all the
-same: it can ask for more memory or time than there is, so load only scorers from people you trust.
+Sizes are checked before anything is unpacked, and the network before it is loaded. Even so, load
+scorers only from people you trust: a network is a program, and takes memory and time.
 """
 
 import hashlib
@@ -32,46 +31,46 @@ FORMAT: Final = 2
 NETWORK_NAME, CARD_NAME = "network.onnx", "scorer.json"
 
 _SHIPPED = Path(__file__).with_name("lesionscan.scorer")
-_MOST_NETWORK_BYTES, _MOST_CARD_BYTES = 64_000_000, 1_000_000
-_MOST_FILE_BYTES = _MOST_NETWORK_BYTES + _MOST_CARD_BYTES
+_MAX_NETWORK_BYTES, _MAX_CARD_BYTES = 64_000_000, 1_000_000
+_MAX_FILE_BYTES = _MAX_NETWORK_BYTES + _MAX_CARD_BYTES
 """Larger members are refused before they are unpacked; the shipped network has 5 MB."""
-_ZIP_ENTRY, _MOST_ENTRIES = b"PK\1\2", 100
-"""How entries of a zip archive's list begin (APPNOTE 4.3.12); weights may hold it by chance."""
+_ZIP_ENTRY, _MAX_ENTRIES = b"PK\1\2", 100
+"""Signature of an entry in a zip archive's directory (APPNOTE 4.3.12), and the most allowed;
+weights may contain it by chance."""
 _REMEDY = "make it with lesionscan train"
 _BROKEN_ZIP = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
     *(NotImplementedError, RuntimeError, OSError, ValueError),
 )
-"""What the standard library raises on one damaged byte or another of an archive in memory."""
+"""Errors that the standard library raises for damaged archives in memory."""
 
 LogOdds: TypeAlias = Annotated[float, Field(ge=-1e3, le=1e3)]
-"""Beyond that a score is 0 or 1 to the last digit."""
+"""At the limits, a score is exactly 0 or 1."""
 AboutFact: TypeAlias = str | int | float | tuple[str | int | float, ...]
 
 
 class _Checked(BaseModel):
-    """What the parts of `scorer.json` share: frozen, strict, no unknown key, finite numbers."""
+    """Base of the parts of `scorer.json`: frozen, strict, no unknown keys, finite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class TermEffect(_Checked):
-    """How one term moves the score: a table, linear between its points, flat beyond its ends.
+    """Effect of a term on the score: a table, linear between its points and flat outside them.
 
     Attributes
     ----------
     name
         One of `lesionscan.detection.scorer.terms.TERMS`.
     at
-        Values of the term, strictly rising, at least one.
+        Values of the term, strictly ascending, at least one.
     effect
-        Log-odds added at each of them, relative to the term's mean effect over the regions that
-        the scorer was trained on.
+        Log-odds added at each value, relative to the term's mean effect in training.
 
     Raises
     ------
     pydantic.ValidationError
-        When the name is unknown or the table is none.
+        If the name is unknown or the table is invalid.
     """
 
     name: str
@@ -82,7 +81,7 @@ class TermEffect(_Checked):
     @classmethod
     def _is_known(cls, name: str) -> str:
         if name not in TERM_BY_NAME:
-            raise ValueError(f"is no term; known are {', '.join(sorted(TERM_BY_NAME))}")
+            raise ValueError(f"is not a term; known are {', '.join(sorted(TERM_BY_NAME))}")
         return name
 
     @model_validator(mode="after")
@@ -92,38 +91,38 @@ class TermEffect(_Checked):
                 f"{self.name}: at has {len(self.at)} numbers and effect {len(self.effect)}"
             )
         if any(one >= other for one, other in pairwise(self.at)):
-            raise ValueError(f"{self.name}: at must rise strictly")
+            raise ValueError(f"{self.name}: at must be strictly ascending")
         return self
 
     def of(self, value: float) -> float:
-        """Return the log-odds that a term's value adds."""
+        """Return the log-odds for a value of the term."""
         return float(np.interp(value, self.at, self.effect))
 
 
 class ScorerCard(_Checked):
-    """What `scorer.json` holds: everything about a scorer but its network.
+    """Content of `scorer.json`: a scorer without its network.
 
     Attributes
     ----------
     format
-        Version of the file's format.
+        Version of the file format.
     name
         Name of the scorer.
     preprocessing
-        How a film becomes the network's input.
+        Parameters of the network's input.
     look_long_sides_px
-        Long sides of the grids on which the network looks at a film, in pixels, rising.
+        Long sides of a film at the resolutions to use, in pixels, ascending.
     offset
-        Log-odds of a region before any term has its say.
+        Log-odds added to the effects of the terms.
     terms
-        The terms it weighs, each at most once.
+        The terms, each at most once.
     about
-        Facts about its making, for people.
+        Notes on how it was made, for people.
 
     Raises
     ------
     pydantic.ValidationError
-        When a value is out of its range.
+        If a value is out of range.
     """
 
     format: Literal[2] = FORMAT
@@ -140,7 +139,7 @@ class ScorerCard(_Checked):
     @classmethod
     def _rise(cls, sides: tuple[int, ...]) -> tuple[int, ...]:
         if any(one >= other for one, other in pairwise(sides)):
-            raise ValueError("must rise strictly")
+            raise ValueError("must be strictly ascending")
         return sides
 
     @model_validator(mode="after")
@@ -154,22 +153,22 @@ class ScorerCard(_Checked):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorer:
-    """What turns measured regions into scores: a network to look with, and terms to weigh.
+    """A network and the terms of the score.
 
     Attributes
     ----------
     name
         Name of the scorer.
     network
-        Gives every film's lucency and bone maps.
+        Computes the lucency and bone maps of a film.
     offset
-        Log-odds of a region before any term has its say.
+        Log-odds added to the effects of the terms.
     terms
-        The terms it weighs.
+        The terms with their effects.
     about
-        Facts about its making, for people.
+        Notes on how it was made, for people.
     sha256
-        Hash of the file's bytes, hexadecimal: says which scorer made a result.
+        SHA-256 of the file, hexadecimal; results record it.
     """
 
     name: str
@@ -186,11 +185,11 @@ class Scorer:
         Raises
         ------
         ScorerError
-            When the file cannot be read or is no scorer that this version can use.
+            If the file cannot be read, or is not a scorer for this version.
         """
         source = f"scorer file {path}"
         try:
-            data = read_bounded(path, max_bytes=_MOST_FILE_BYTES)
+            data = read_bounded(path, max_bytes=_MAX_FILE_BYTES)
         except OSError as error:
             raise ScorerError(
                 f"{source} cannot be read ({error.strerror}); check the path"
@@ -199,22 +198,22 @@ class Scorer:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, source: str = "scorer") -> Self:
-        """Make a scorer from a file's bytes.
+        """Create a scorer from the bytes of a file.
 
         Parameters
         ----------
         data
             The bytes.
         source
-            What an error's message calls them.
+            Name of the file in error messages.
 
         Raises
         ------
         ScorerError
-            When they are no scorer that this version can use.
+            If they are not a scorer for this version.
         """
-        if data.count(_ZIP_ENTRY) > _MOST_ENTRIES:  # which would all be read
-            raise ScorerError(f"{source} holds more files than a scorer; {_REMEDY}")
+        if data.count(_ZIP_ENTRY) > _MAX_ENTRIES:  # opening the archive reads all entries
+            raise ScorerError(f"{source} contains more files than a scorer; {_REMEDY}")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 _check_members(archive, source)
@@ -239,22 +238,22 @@ class Scorer:
 
 
 def write_scorer(onnx: bytes, card: ScorerCard) -> bytes:
-    """Return the bytes of a scorer file; the same parts give the same bytes.
+    """Return the bytes of a scorer file; the same arguments give the same bytes.
 
     Parameters
     ----------
     onnx
-        The network, as `Network` takes it.
+        Bytes of the network, as `Network` takes them.
     card
-        The rest.
+        Content of `scorer.json`.
     """
     text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     buffer = io.BytesIO()
-    # stored: another zlib would give other bytes, and weights hardly shrink
+    # stored, because other versions of zlib give other bytes, and weights hardly shrink
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in ((NETWORK_NAME, onnx), (CARD_NAME, (text + "\n").encode("utf-8"))):
             member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            member.create_system = 3  # whatever system writes it
+            member.create_system = 3  # the same on every system
             member.external_attr = 0o644 << 16
             archive.writestr(member, data)
     return buffer.getvalue()
@@ -262,7 +261,7 @@ def write_scorer(onnx: bytes, card: ScorerCard) -> bytes:
 
 @cache
 def load_scorer(path: Path | None) -> Scorer:
-    """Return a file's scorer, or the shipped one where None; each is read once in a process.
+    """Return the scorer of a file, or the shipped one if None; cached per process.
 
     Raises
     ------
@@ -273,18 +272,18 @@ def load_scorer(path: Path | None) -> Scorer:
 
 
 def shipped_scorer() -> Scorer:
-    """Return the scorer that comes with the program."""
+    """Return the scorer shipped with lesionscan."""
     return load_scorer(None)
 
 
 def _check_members(archive: zipfile.ZipFile, source: str) -> None:
-    """Refuse an archive of other files, or of files that are too large or cannot be unpacked."""
+    """Refuse an archive with other files, or with files that are too large or encrypted."""
     members = archive.infolist()
     names = sorted(member.filename for member in members)
     if names != [NETWORK_NAME, CARD_NAME]:
         found = ", ".join(repr(name[:40]) for name in names[:4]) or "nothing"
         raise ScorerError(
-            f"{source} must hold {NETWORK_NAME} and {CARD_NAME}, and holds {found}; {_REMEDY}"
+            f"{source} must contain {NETWORK_NAME} and {CARD_NAME}, but has {found}; {_REMEDY}"
         )
     for member in members:
         most = _most_bytes(member.filename)
@@ -300,13 +299,13 @@ def _check_members(archive: zipfile.ZipFile, source: str) -> None:
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return a member's bytes; never more than its stated size, which has been checked."""
+    """Return the bytes of a member, whose size has been checked."""
     with archive.open(name) as stream:
         return stream.read(_most_bytes(name))
 
 
 def _most_bytes(name: str) -> int:
-    return _MOST_CARD_BYTES if name == CARD_NAME else _MOST_NETWORK_BYTES
+    return _MAX_CARD_BYTES if name == CARD_NAME else _MAX_NETWORK_BYTES
 
 
 def _card(text: bytes, source: str) -> ScorerCard:
@@ -316,20 +315,20 @@ def _card(text: bytes, source: str) -> ScorerCard:
     except ValueError as error:
         raise ScorerError(f"{source}: {CARD_NAME} is not valid JSON; {_REMEDY}") from error
     version = entries.get("format") if isinstance(entries, dict) else None
-    if version != FORMAT:  # first: a newer format may have any other entries
+    if version != FORMAT:  # checked first, because the entries depend on it
         raise ScorerError(
-            f"{source}: {CARD_NAME} has format {version!r} and this version reads {FORMAT}; "
+            f"{source}: {CARD_NAME} has format {version!r}, but this version reads {FORMAT}; "
             "use a scorer made for this version"
         )
     try:
         return ScorerCard.model_validate_json(text)
     except ValidationError as error:
-        reason = _in_words(error.errors()[0])
+        reason = _explain(error.errors()[0])
         raise ScorerError(f"{source}: {CARD_NAME}: {reason}; {_REMEDY}") from error
 
 
-def _in_words(error: ErrorDetails) -> str:
-    """Say what is wrong with one entry."""
+def _explain(error: ErrorDetails) -> str:
+    """Return a message about one invalid entry."""
     name = ".".join(str(part) for part in error["loc"])
     reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["type"] in {"missing", "extra_forbidden"}:

@@ -1,4 +1,4 @@
-"""The terms that a scorer may weigh: each a measured number of a region, and its words."""
+"""The terms of the score: each a measured number of a region, with its description."""
 
 import math
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from lesionscan.detection.measurements import Flag
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A fact about a region that a score may depend on.
+    """A property of a region that a score may depend on.
 
     Attributes
     ----------
     name
         Stable name, as in the scorer file and in the JSON.
     value
-        Region -> the number that the scorer's table is read at; always finite.
+        Function of a region that returns the argument of the scorer's table; always finite.
     text
-        Region -> the same in words a radiologist uses, ASCII.
+        Function of a region that describes the value in a radiologist's words, ASCII.
     """
 
     name: str
@@ -39,7 +39,7 @@ _MARGIN_TEXTS = {
 
 
 def _share_of_contrast(region: Region, step: float) -> float:
-    """Return a step in units of the contrast; a region that is not darker has almost none."""
+    """Return a step in units of the contrast, which is at least 1e-4 here."""
     return step / max(region.contrast, 1e-4)
 
 
@@ -211,9 +211,9 @@ TERMS = (
         _width_text,
     ),
 )
-"""Every term there is. A value: conspicuous is size x square root of the contrast-to-noise ratio;
-clear, contrast / spread inside; even, spread inside / spread around; weakest_side, margin and rim
-are shares of the contrast; borders is 1 at the edge of film or field or near metal, else 0; width
-is -1 where it is not known. The others are the region's own numbers."""
+"""All terms. Values: conspicuous is size x square root of the contrast-to-noise ratio; clear,
+contrast / spread inside; even, spread inside / spread around; weakest_side, margin and rim are
+shares of the contrast; borders is 1 at the edge of film or field or near metal, else 0; width is -1
+if unknown. The others are measurements of the region."""
 
 TERM_BY_NAME = {term.name: term for term in TERMS}

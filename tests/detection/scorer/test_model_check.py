@@ -80,14 +80,14 @@ def test_weights_from_another_file_are_refused(
     """They would come from the working directory, and no hash would cover them."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights.bin").write_bytes(WEIGHTS.tobytes())
-    with pytest.raises(ValueError, match="keeps weights in another file"):
+    with pytest.raises(ValueError, match="stores weights in another file"):
         Network(_made(change=_external), Preprocessing(), (64,))
 
 
 @pytest.mark.parametrize(
     ("onnx", "message"),
     [
-        (_made(change=_with_function), "defines functions of its own"),
+        (_made(change=_with_function), "defines functions"),
         (_made(_loop(), trips=_whole(9)), "uses loops or branches"),
         (_made(_node("If", "c", then_branch=helper.make_graph([], "a", [], []))), "uses loops"),
         (_made(_node("Scan", "c", num_scan_inputs=1)), "uses an operator that"),
@@ -100,54 +100,57 @@ def test_weights_from_another_file_are_refused(
         (_made(change=lambda m: setattr(m.opset_import[0], "version", 99)), "uses version 99 of"),
         (_made(change=lambda m: m.ClearField("opset_import")), "it has no opset_import"),
         (_made(change=lambda m: m.ClearField("graph")), "it has no graph"),
-        (_made(change=lambda m: m.metadata_props.add(key="k")), "is no ONNX model of the kind"),
+        (_made(change=lambda m: m.metadata_props.add(key="k")), "is not an ONNX model of the kind"),
         (_made(change=lambda m: m.graph.initializer.add(name="x")), "of a type that"),
         (
             _made(change=lambda m: m.graph.initializer.append(m.graph.initializer[0])),
-            "names two stored tensors alike",
+            "two stored tensors with the same name",
         ),
-        (_made(change=lambda m: m.graph.initializer[0].dims.append(7)), "whose size is not"),
+        (_made(change=lambda m: m.graph.initializer[0].dims.append(7)), "whose size does not fit"),
         (_made(change=lambda m: m.graph.initializer[0].dims.extend([1] * 9)), "8 entries dims in"),
         (
             _made(change=lambda m: m.graph.node[0].attribute.append(m.graph.node[0].attribute[0])),
-            "gives an attribute twice",
+            "has an attribute twice",
         ),
         (
             _made(change=lambda m: m.graph.node[0].attribute.add(name="group", type=2, f=1.0)),
-            "attribute of a kind that",
+            "attribute of a type that",
         ),
-        (_made(_node("Cast", "image", to=TensorProto.STRING)), "a Cast that contradicts itself"),
-        (_made(_node("Clip", "image", "w")), "a Clip that contradicts itself"),
+        (_made(_node("Cast", "image", to=TensorProto.STRING)), "an inconsistent Cast"),
+        (_made(_node("Clip", "image", "w")), "an inconsistent Clip"),
         (_made(_node("Conv", "image", "w", auto_pad="SAME_UPPER")), "with an attribute that"),
-        (_made(_node("Conv", "image", "w", group=3)), "a Conv that contradicts itself"),
-        (_made(_node("Conv", "image", "w", pads=[-1, 0, 0, 0])), "a Conv that contradicts itself"),
-        (_made(_node("Conv", "", "w")), "a Conv that contradicts itself"),
-        (_made(_node("Conv", "image", "later")), "a Conv before what it takes"),
-        (_made(helper.make_node("Identity", ["image"], ["w"])), "without an output of its own"),
-        (_made(helper.make_node("Identity", ["image"], ["a", "b"])), "without an output of its"),
+        (_made(_node("Conv", "image", "w", group=3)), "an inconsistent Conv"),
+        (_made(_node("Conv", "image", "w", pads=[-1, 0, 0, 0])), "an inconsistent Conv"),
+        (_made(_node("Conv", "", "w")), "an inconsistent Conv"),
+        (_made(_node("Conv", "image", "later")), "a Conv before one of its inputs"),
+        (_made(helper.make_node("Identity", ["image"], ["w"])), "a single, unique output"),
+        (
+            _made(helper.make_node("Identity", ["image"], ["a", "b"])),
+            "without a single, unique output",
+        ),
         (_made(image=_whole(1)), "stores a tensor under the name of its input"),
-        (_made(_node("Reshape", "image", "image")), "has a shape that depends on the picture"),
+        (_made(_node("Reshape", "image", "image")), "has a shape that depends on the image"),
         (
             _made(_node("Reshape", "image", "s"), s=_whole(1, 2)),
-            "a Reshape that contradicts itself",
+            "an inconsistent Reshape",
         ),
-        (_made(_node("Slice", "image", "s", "s", "s", "s"), s=_whole(0)), "a Slice that contrad"),
-        (_made(_node("Transpose", "image", perm=[0, 0, 1, 2])), "a Transpose that contradicts"),
-        (_made(_node("Pad", "image", "s", mode="edge"), s=_whole(*[0] * 8)), "a Pad that contrad"),
-        (_made(_node("Pad", "image", "s"), s=_whole(*[-90] * 8)), "a Pad that contradicts itself"),
-        (_made(_node("Add", "image", "s"), s=_whole(1, 2)), "an? Add that contradicts itself"),
-        (_made(_node("Concat", "image", "s", axis=0), s=_whole(1)), "a Concat that contradicts"),
+        (_made(_node("Slice", "image", "s", "s", "s", "s"), s=_whole(0)), "an inconsistent Slice"),
+        (_made(_node("Transpose", "image", perm=[0, 0, 1, 2])), "an inconsistent Transpose"),
+        (_made(_node("Pad", "image", "s", mode="edge"), s=_whole(*[0] * 8)), "an inconsistent Pad"),
+        (_made(_node("Pad", "image", "s"), s=_whole(*[-90] * 8)), "an inconsistent Pad"),
+        (_made(_node("Add", "image", "s"), s=_whole(1, 2)), "an inconsistent Add"),
+        (_made(_node("Concat", "image", "s", axis=0), s=_whole(1)), "an inconsistent Concat"),
         (
             _made(_node("Resize", "image", "", "s", mode="linear"), s=_real(1, 1, 0, 1)),
-            "a Resize that contradicts itself",
+            "an inconsistent Resize",
         ),
         (
             _made(_node("BatchNormalization", "image", "s", "s", "s", "s"), s=_real(1, 1)),
-            "a BatchNormalization that contradicts itself",
+            "an inconsistent BatchNormalization",
         ),
         (_made(_node("Constant", value_ints=[1])), "a Constant with an attribute that"),
-        (_made(_node("Constant")), "a Constant that contradicts itself"),
-        (_made(_node("ConstantOfShape", "s"), s=_whole(1)), "a ConstantOfShape that contradicts"),
+        (_made(_node("Constant")), "an inconsistent Constant"),
+        (_made(_node("ConstantOfShape", "s"), s=_whole(1)), "an inconsistent ConstantOfShape"),
     ],
 )
 def test_what_a_scorers_network_may_not_use_is_refused(onnx: bytes, message: str) -> None:
@@ -166,7 +169,7 @@ def test_attributes_of_every_kind_that_is_not_needed_are_refused() -> None:
         def change(model: ModelProto, kind: int = kind) -> None:
             model.graph.node[0].attribute.add(name="x", type=kind)
 
-        with pytest.raises(OnnxError, match="attribute of a kind that"):
+        with pytest.raises(OnnxError, match="attribute of a type that"):
             read_onnx(_made(change=change))
 
 
@@ -178,11 +181,11 @@ def _big() -> NodeProto:
 @pytest.mark.parametrize(
     ("onnx", "message"),
     [
-        (_made(_big(), s=_whole(10**10)), r"more memory .* \(ConstantOfShape\)"),
-        (_made(_big(), s=_whole(2**62, 2**62)), r"more memory .* \(ConstantOfShape\)"),
+        (_made(_big(), s=_whole(10**10)), r"too much memory \(ConstantOfShape\)"),
+        (_made(_big(), s=_whole(2**62, 2**62)), r"too much memory \(ConstantOfShape\)"),
         (
             _made(_node("Pad", "image", "s"), s=_whole(0, 0, 0, 0, 0, 0, 10**5, 10**5)),
-            r"more memory .* \(Pad\)",
+            r"too much memory \(Pad\)",
         ),
         (
             _made(
@@ -192,18 +195,18 @@ def _big() -> NodeProto:
                 ),
                 c0=_whole(1),
             ),
-            r"more memory .* \(Concat\)",
+            r"too much memory \(Concat\)",
         ),
         (
             _made(_node("Resize", "image", "", "s", mode="linear"), s=_real(1, 1, 65, 1)),
-            "a Resize that contradicts itself",
+            "an inconsistent Resize",
         ),
         (
             _made(
                 _node("Conv", "image", "k", pads=[255, 255, 255, 255]),
                 k=np.zeros((8, 3, 256, 256), np.float32),
             ),
-            r"more operations .* \(Conv\)",
+            r"too many operations \(Conv\)",
         ),
     ],
 )
@@ -229,12 +232,12 @@ def test_maps_of_a_fixed_size_are_refused() -> None:
     small = helper.make_node("Conv", ["image", "w"], ["c"], strides=[2, 2], kernel_shape=[2, 2])
     fixed = helper.make_node("Reshape", ["c", "s"], ["maps"])
     onnx = made_model([small, fixed], {"w": WEIGHTS, "s": _whole(2, 2, 32, 32)})
-    with pytest.raises(ValueError, match="a Reshape that contradicts itself"):
+    with pytest.raises(ValueError, match="an inconsistent Reshape"):
         Network(onnx, Preprocessing(), (64,))
     cut = helper.make_node("Slice", ["c", "from", "to", "axes"], ["maps"])
     limits = {"from": _whole(0, 0), "to": _whole(32, 32), "axes": _whole(2, 3)}
     onnx = made_model([small, cut], {"w": WEIGHTS, **limits})
-    with pytest.raises(ValueError, match=r"makes \(2, 2, 32, 32\) of \(2, 3, 96, 160\), not"):
+    with pytest.raises(ValueError, match=r"returns \(2, 2, 32, 32\) for \(2, 3, 96, 160\), not"):
         Network(onnx, Preprocessing(), (64,))
 
 
@@ -284,7 +287,7 @@ def test_shapes_are_followed_as_onnx_runtime_makes_them() -> None:
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     for shape in ((2, 3, 64, 64), (1, 3, 37, 91), (2, 3, 96, 160)):
         (maps,) = session.run(["maps"], {"image": np.zeros(shape, np.float32)})
-        assert model_check._followed(read_onnx(onnx), shape) == maps.shape
+        assert model_check._output_shape(read_onnx(onnx), shape) == maps.shape
 
 
 GOOD = onnx_network()

@@ -68,7 +68,7 @@ def test_maps_are_what_the_network_says() -> None:
     """
     image = np.kron(_film((8, 8)), np.ones((8, 8))).astype(np.float32)
 
-    maps = _network().look(image, LONG_SIDE_PX)
+    maps = _network().run(image, LONG_SIDE_PX)
 
     expected = expit((image - 0.45) / 0.25)[3::8, 3::8]
     assert maps.lucency[3::8, 3::8] == pytest.approx(expected, abs=2e-3)
@@ -81,7 +81,7 @@ def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
     centre = (0.4 * shape[0], 0.6 * shape[1])
     image = disk(shape, centre, 0.15 * max(shape)).astype(np.float32)
 
-    lucency = _network().look(image, LONG_SIDE_PX).lucency
+    lucency = _network().run(image, LONG_SIDE_PX).lucency
 
     assert lucency.shape == shape
     inside = np.argwhere(image > 0.5).mean(axis=0)
@@ -96,8 +96,8 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
     network = Network(lopsided_network(), Preprocessing(), (64,))
 
     maps, mirrored = (
-        network.look(image, LONG_SIDE_PX),
-        network.look(np.ascontiguousarray(image[:, ::-1]), LONG_SIDE_PX),
+        network.run(image, LONG_SIDE_PX),
+        network.run(np.ascontiguousarray(image[:, ::-1]), LONG_SIDE_PX),
     )
 
     assert mirrored.lucency == pytest.approx(maps.lucency[:, ::-1], abs=1e-6)
@@ -107,7 +107,7 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3000, 7), (33, 31), (640, 640)])
 def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
     """One row, one column, long and thin: maps of the film's shape in [0, 1], read-only."""
-    maps = _network().look(_film(shape), LONG_SIDE_PX)
+    maps = _network().run(_film(shape), LONG_SIDE_PX)
 
     for part in (maps.lucency, maps.bone):
         assert part.shape == shape
@@ -121,9 +121,9 @@ def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
 def test_what_was_looked_at_before_does_not_matter() -> None:
     """A film's maps are the same after a film of another shape."""
     network, film = _network(), _film((200, 130))
-    before = network.look(film, LONG_SIDE_PX)
-    network.look(_film((77, 300), seed=1), LONG_SIDE_PX)
-    after = network.look(film, LONG_SIDE_PX)
+    before = network.run(film, LONG_SIDE_PX)
+    network.run(_film((77, 300), seed=1), LONG_SIDE_PX)
+    after = network.run(film, LONG_SIDE_PX)
 
     assert (before.lucency == after.lucency).all()
 
@@ -132,10 +132,10 @@ def test_threads_do_not_mix_their_films() -> None:
     """Eight films looked at by four threads have the maps that they have one by one."""
     network = _network()
     films = [_film((90 + 20 * number, 100), seed=number) for number in range(8)]
-    expected = [network.look(film, LONG_SIDE_PX).lucency for film in films]
+    expected = [network.run(film, LONG_SIDE_PX).lucency for film in films]
 
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda film: network.look(film, LONG_SIDE_PX).lucency, films))
+        found = list(threads.map(lambda film: network.run(film, LONG_SIDE_PX).lucency, films))
 
     assert all((one == other).all() for one, other in zip(found, expected, strict=True))
 
@@ -146,26 +146,26 @@ def test_a_network_can_be_sent_to_another_process() -> None:
     sent = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own bytes
 
     assert sent.preprocessing == network.preprocessing
-    assert (sent.look(film, LONG_SIDE_PX).lucency == network.look(film, LONG_SIDE_PX).lucency).all()
+    assert (sent.run(film, LONG_SIDE_PX).lucency == network.run(film, LONG_SIDE_PX).lucency).all()
 
 
 @pytest.mark.parametrize(
     ("onnx", "message"),
     [
-        (b"", "is no ONNX model that can be run"),
-        (b"garbage" * 50, "is no ONNX model that can be run"),
-        (onnx_network()[:150], "is no ONNX model that can be run"),
+        (b"", "is not a valid ONNX model"),
+        (b"garbage" * 50, "is not a valid ONNX model"),
+        (onnx_network()[:150], "is not a valid ONNX model"),
         (
             onnx_network().replace(b"Conv", b"Cunv"),
-            "uses an operator that a scorer's network may not",
+            "uses an operator that is not allowed in a scorer",
         ),
-        (onnx_network().replace(b"Conv", b"C\xffnv"), "is no ONNX model that can be run"),
+        (onnx_network().replace(b"Conv", b"C\xffnv"), "is not a valid ONNX model"),
         (onnx_network(names=("picture", "maps")), "does not turn an input 'image'"),
         (onnx_network(names=("image", "map")), "does not turn an input 'image'"),
-        (onnx_network(maps=1), r"makes \(2, 1, 32, 32\) of \(2, 3, 64, 64\)"),
-        (onnx_network(cell_px=4), r"makes \(2, 2, 16, 16\) of \(2, 3, 64, 64\)"),
-        (onnx_network(bias=np.inf), "makes numbers that are not finite"),
-        (onnx_network(lucency=np.nan), "makes numbers that are not finite"),
+        (onnx_network(maps=1), r"returns \(2, 1, 32, 32\) for \(2, 3, 64, 64\)"),
+        (onnx_network(cell_px=4), r"returns \(2, 2, 16, 16\) for \(2, 3, 64, 64\)"),
+        (onnx_network(bias=np.inf), "returns values that are not finite"),
+        (onnx_network(lucency=np.nan), "returns values that are not finite"),
     ],
 )
 def test_a_network_that_cannot_be_used_is_refused_in_one_line(
@@ -180,9 +180,9 @@ def test_a_network_that_cannot_be_used_is_refused_in_one_line(
 def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> None:
     """A network that is sane on the small pictures of the trial overflows on a bright film."""
     network = Network(overflowing_network(), Preprocessing(), (64,))
-    assert np.isfinite(network.look(np.zeros((64, 64), np.float32), LONG_SIDE_PX).lucency).all()
-    with pytest.raises(ScorerError, match=r"the scorer's network makes numbers .* not finite"):
-        network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)
+    assert np.isfinite(network.run(np.zeros((64, 64), np.float32), LONG_SIDE_PX).lucency).all()
+    with pytest.raises(ScorerError, match=r"the scorer's network returns values .* not finite"):
+        network.run(np.ones((64, 64), np.float32), LONG_SIDE_PX)
 
 
 class _Session:
@@ -204,9 +204,9 @@ class _Session:
         (
             np.zeros((2, 2, 16, 16), np.float32),
             ScorerError,
-            r"makes \(2, 2, 16, 16\) of \(2, 3, 64",
+            r"returns \(2, 2, 16, 16\) for \(2, 3, 64",
         ),
-        (runtime.RuntimeException("Reshape"), ScorerError, "network cannot be run on this film"),
+        (runtime.RuntimeException("Reshape"), ScorerError, "network fails on this film"),
         (runtime.RuntimeException("std::bad_alloc"), MemoryError, None),
     ],
 )
@@ -217,4 +217,4 @@ def test_a_failure_on_a_film_is_the_scorers_unless_memory_ran_out(
     network = _network()
     network._session = _Session(answer)
     with pytest.raises(error, match=message):
-        network.look(np.ones((64, 64), np.float32), LONG_SIDE_PX)
+        network.run(np.ones((64, 64), np.float32), LONG_SIDE_PX)

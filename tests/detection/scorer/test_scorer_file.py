@@ -116,7 +116,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
     """A folder is refused, and a pipe is not waited for."""
     os.mkfifo(tmp_path / "pipe")
-    for path, cause in ((tmp_path, "a directory"), (tmp_path / "pipe", "not an ordinary file")):
+    for path, cause in ((tmp_path, "a directory"), (tmp_path / "pipe", "not a regular file")):
         with pytest.raises(ScorerError, match=rf"scorer file .*{cause}\); check the path"):
             Scorer.from_file(path)
 
@@ -127,7 +127,7 @@ def test_an_archive_of_many_files_is_refused_unread() -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(101):
             archive.writestr(str(number), b"")
-    with pytest.raises(ScorerError, match="scorer holds more files than a scorer; make it with"):
+    with pytest.raises(ScorerError, match="scorer contains more files than a scorer; make it with"):
         Scorer.from_bytes(buffer.getvalue())
 
 
@@ -137,10 +137,10 @@ def test_files_that_are_too_large_are_refused_unread(
     """The file by its size on disk, a member by its stated size, before it is unpacked."""
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
-    monkeypatch.setattr(scorer_file, "_MOST_FILE_BYTES", 10)
+    monkeypatch.setattr(scorer_file, "_MAX_FILE_BYTES", 10)
     with pytest.raises(ScorerError, match=r"cannot be read \(larger than 1e-05 MB\)"):
         Scorer.from_file(path)
-    monkeypatch.setattr(scorer_file, "_MOST_NETWORK_BYTES", 100)
+    monkeypatch.setattr(scorer_file, "_MAX_NETWORK_BYTES", 100)
     with pytest.raises(ScorerError, match=r"network\.onnx is larger than 0.0001 MB"):
         Scorer.from_bytes(WHOLE)
 
@@ -148,14 +148,17 @@ def test_files_that_are_too_large_are_refused_unread(
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({}, "holds nothing"),
-        ({"scorer.json": b"{}"}, r"must hold network\.onnx and scorer\.json, and holds 'scorer"),
-        ({"network.onnx": b"", "scorer.json": b"{}", "x": b""}, r"holds 'network\.onnx', .*, 'x';"),
+        ({}, "but has nothing"),
+        ({"scorer.json": b"{}"}, r"must contain network\.onnx and scorer\.json, but has 'scorer"),
+        (
+            {"network.onnx": b"", "scorer.json": b"{}", "x": b""},
+            r"has 'network\.onnx', .*, 'x';",
+        ),
         ({"network.onnx": b"", "scorer.json": b"{"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"\xff"}, r"scorer\.json is not valid JSON"),
         ({"network.onnx": b"", "scorer.json": b"[" * 99999}, r"scorer\.json is not valid JSON"),
-        ({"network.onnx": b"", "scorer.json": b"[]"}, "has format None and this version reads 2"),
-        ({"network.onnx": b"", "scorer.json": b'{"format": 1}'}, "has format 1 and this version"),
+        ({"network.onnx": b"", "scorer.json": b"[]"}, "has format None, but this version reads 2"),
+        ({"network.onnx": b"", "scorer.json": b'{"format": 1}'}, "has format 1, but this version"),
     ],
 )
 def test_other_archives_are_refused(members: dict[str, bytes], message: str) -> None:
@@ -193,10 +196,19 @@ def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card["terms"][0].update(name="fuzzy"), "name is no term; known are borders,"),
+        (
+            lambda card: card["terms"][0].update(name="fuzzy"),
+            "not a term; known are borders,",
+        ),
         (lambda card: card["terms"][0].update(effect=[1.0]), "enclosed: at has 2 .* effect 1"),
-        (lambda card: card["terms"][0].update(at=[1.0, 1.0]), "enclosed: at must rise strictly"),
-        (lambda card: card["terms"][0].update(at=[2.0, 1.0]), "enclosed: at must rise strictly"),
+        (
+            lambda card: card["terms"][0].update(at=[1.0, 1.0]),
+            "at must be strictly ascending",
+        ),
+        (
+            lambda card: card["terms"][0].update(at=[2.0, 1.0]),
+            "at must be strictly ascending",
+        ),
         (lambda card: card["terms"][0].update(at=[], effect=[]), r"terms\.0\.at .*at least 1"),
         (lambda card: card["terms"][0].update(at=[0.0, float("nan")]), "finite number"),
         (lambda card: card["terms"][0].update(at=[0.0, float("inf")]), "finite number"),
@@ -207,7 +219,7 @@ def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -
             "look_long_sides_px.0 should be greater than",
         ),
         (lambda card: card.update(look_long_sides_px=[]), "look_long_sides_px"),
-        (lambda card: card.update(look_long_sides_px=[64, 64]), "must rise strictly"),
+        (lambda card: card.update(look_long_sides_px=[64, 64]), "must be strictly ascending"),
         (lambda card: card.update(about={"x": {}}), r"about\.x"),
         (lambda card: card.pop("name"), "name: field required"),
         (lambda card: card.update(weights=1), "weights: extra inputs are not permitted"),
@@ -224,14 +236,14 @@ def test_a_card_that_says_nonsense_is_refused(
 
 def test_all_terms_are_named_to_who_asks_for_an_unknown_one() -> None:
     """The message lists every term there is."""
-    with pytest.raises(ScorerError, match="no term") as error:
+    with pytest.raises(ScorerError, match="not a term") as error:
         Scorer.from_bytes(_with_card(lambda card: card["terms"][0].update(name="fuzzy")))
     assert {term.name for term in TERMS} <= set(re.findall(r"\w+", str(error.value)))
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
     """The network is tried when the file is read, not at the first film."""
-    with pytest.raises(ScorerError, match=r"scorer: network\.onnx makes .*; make it with"):
+    with pytest.raises(ScorerError, match=r"scorer: network\.onnx returns .*; make it with"):
         Scorer.from_bytes(scorer_bytes(onnx=onnx_network(maps=1)))
 
 

@@ -1,9 +1,9 @@
-"""Several looks at a film give one pair of maps that lies on it."""
+"""The network's maps at several resolutions give one pair of maps on the film's grid."""
 
 import numpy as np
 import pytest
 
-from lesionscan.detection.look import look
+from lesionscan.detection.multiscale import compute_maps
 from lesionscan.detection.scorer.network import Maps, Network
 from lesionscan.detection.scorer.preprocessing import Preprocessing
 from lesionscan.radiograph import FloatImage
@@ -11,42 +11,42 @@ from tests.detection.scorer.made import onnx_network
 
 
 class Recording(Network):
-    """A network that notes what it is shown: bone in a box, and a lucency that rises by look."""
+    """A network that records its inputs: bone in a box, and a lucency that rises by run."""
 
     def __init__(self, sides: tuple[int, ...], bone_box: tuple[slice, slice] | None = None) -> None:
         super().__init__(onnx_network(), Preprocessing(), sides)
         self.bone_box = bone_box
-        self.seen: list[tuple[tuple[int, ...], int]] = []
+        self.inputs: list[tuple[tuple[int, ...], int]] = []
 
-    def look(self, image: FloatImage, long_side_px: int) -> Maps:
-        """Return 0.1 everywhere from the first look, 0.3 from the second, and so on."""
+    def run(self, image: FloatImage, long_side_px: int) -> Maps:
+        """Return 0.1 everywhere from the first run, 0.3 from the second, and so on."""
         bone = np.zeros(image.shape, np.float32)
-        if self.bone_box is not None and not self.seen:
+        if self.bone_box is not None and not self.inputs:
             bone[self.bone_box] = 1.0
-        self.seen.append((image.shape, long_side_px))
-        return Maps(np.full(image.shape, 0.2 * len(self.seen) - 0.1, np.float32), bone)
+        self.inputs.append((image.shape, long_side_px))
+        return Maps(np.full(image.shape, 0.2 * len(self.inputs) - 0.1, np.float32), bone)
 
 
 def _film(shape: tuple[int, int]) -> FloatImage:
     return np.zeros(shape, np.float32)
 
 
-def test_one_grid_is_one_look() -> None:
-    """The maps of a single look are the network's own."""
+def test_one_resolution_is_one_run() -> None:
+    """The maps of a single run are the network's own."""
     network = Recording((320,))
 
-    maps = look(_film((640, 480)), network)
+    maps = compute_maps(_film((640, 480)), network)
 
-    assert network.seen == [((640, 480), 320)]
+    assert network.inputs == [((640, 480), 320)]
     assert (maps.lucency == np.float32(0.1)).all()
 
 
-def test_the_lucency_map_is_the_mean_of_all_looks_where_bone_is() -> None:
+def test_the_lucency_map_is_the_mean_of_all_runs_where_bone_is() -> None:
     """0.1 and 0.3 and 0.5 give 0.3 in the bounding box of bone and its margin, 0.1 outside."""
     network = Recording((320, 400, 500), np.s_[200:300, 100:400])
     film = _film((500, 500))
 
-    maps = look(film, network)
+    maps = compute_maps(film, network)
 
     margin = 30  # 6 % of 500
     inside = np.s_[200 - margin : 300 + margin, 100 - margin : 400 + margin]
@@ -54,13 +54,13 @@ def test_the_lucency_map_is_the_mean_of_all_looks_where_bone_is() -> None:
     outside[inside] = False
     assert maps.lucency[inside] == pytest.approx(0.3)
     assert (maps.lucency[outside] == np.float32(0.1)).all()
-    # 360 of 500 columns, each as wide as in a look at the whole film
-    assert network.seen == [((500, 500), 320), ((160, 360), 288), ((160, 360), 360)]
+    # 360 of 500 columns, each as wide as in a run on the whole film
+    assert network.inputs == [((500, 500), 320), ((160, 360), 288), ((160, 360), 360)]
 
 
-def test_the_bone_map_is_that_of_the_first_look() -> None:
-    """The closer look of this network sees no bone."""
-    maps = look(_film((500, 500)), Recording((320, 500), np.s_[100:200, 100:200]))
+def test_the_bone_map_is_that_of_the_first_run() -> None:
+    """The second run of this network finds no bone."""
+    maps = compute_maps(_film((500, 500)), Recording((320, 500), np.s_[100:200, 100:200]))
 
     assert maps.bone[150, 150] == 1.0
 
@@ -80,21 +80,21 @@ def test_the_bone_map_is_that_of_the_first_look() -> None:
     ],
 )
 def test_grids_follow_what_the_film_can_show(shape: tuple[int, int], sides: list[int]) -> None:
-    """Small films are enlarged a little, long ones are looked at as closely as square ones."""
+    """Small films are enlarged a little, long ones have the resolution of square ones."""
     network = Recording((320, 640))
 
-    look(_film(shape), network)
+    compute_maps(_film(shape), network)
 
-    assert [side for _, side in network.seen] == sides
+    assert [side for _, side in network.inputs] == sides
 
 
-def test_a_film_without_bone_is_looked_at_whole() -> None:
-    """The first look may have missed the bone."""
+def test_a_film_without_bone_is_run_whole() -> None:
+    """The first run may have missed the bone."""
     network = Recording((320, 600))
 
-    look(_film((600, 400)), network)
+    compute_maps(_film((600, 400)), network)
 
-    assert network.seen == [((600, 400), 320), ((600, 400), 600)]
+    assert network.inputs == [((600, 400), 320), ((600, 400), 600)]
 
 
 def test_a_mirrored_film_has_mirrored_maps() -> None:
@@ -104,7 +104,7 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
     film[200:230, 80:110] = 0.4
     network = Network(onnx_network(), Preprocessing(), (256, 512))
 
-    maps = look(film, network)
-    mirrored = look(np.ascontiguousarray(film[:, ::-1]), network)
+    maps = compute_maps(film, network)
+    mirrored = compute_maps(np.ascontiguousarray(film[:, ::-1]), network)
 
     assert np.abs(mirrored.lucency[:, ::-1] - maps.lucency).mean() < 0.01

@@ -1,4 +1,4 @@
-"""What became of the films of a run: which are done, how many pictures, and facts about the run."""
+"""Counts and outcomes of a run: finished films, their results, and a record of the run."""
 
 from array import array
 from collections import Counter
@@ -18,27 +18,27 @@ from lesionscan.settings import Settings
 
 _LOST = notice(
     ErrorCode.RESULT_LOST,
-    "the film was searched, but its results are gone or another run's by now; scan again",
+    "the film was searched, but its results were removed or replaced; scan again",
 )
 
 
 @dataclass(slots=True)
 class Tally:
-    """Numbers of pictures, by what became of them, and of candidates.
+    """Counts of films, by outcome, and of candidates.
 
     Attributes
     ----------
     pictures, ok, failed
-        All pictures, those that could be searched, and the others.
+        All films, those that were searched, and the others.
     resumed, altered
-        Those whose earlier results were kept, and those done again because their earlier results
-        had been changed since.
+        Films whose earlier results were kept, and films searched again because their earlier
+        results had been changed.
     not_exported
-        Those of which an export could not be made.
+        Films with an export that could not be made.
     candidates, shown
-        Listed candidates, and those shown.
+        Listed and shown candidates.
     codes
-        Failed pictures by the code of the error.
+        Failed films by error code.
     """
 
     pictures: int = 0
@@ -52,7 +52,7 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
-        """Count one picture."""
+        """Count one film."""
         self.pictures += 1
         self.ok += outcome.status == "ok"
         self.resumed += outcome.resumed
@@ -66,12 +66,12 @@ class Tally:
 
 
 class DoneFilms:
-    """Which films are done, and in how many pictures; a few bytes a film.
+    """The finished input files and their numbers of images; a few bytes per file.
 
     Parameters
     ----------
     names
-        Names of all films, in the order in which they are listed.
+        Names of all files, in the order in which they are listed.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -83,29 +83,29 @@ class DoneFilms:
         return sum(1 for count in self._pictures if count)
 
     def add(self, number: int, pictures: int, unwritten: Mapping[str, Notice]) -> None:
-        """Take note of a film.
+        """Record a finished file.
 
         Parameters
         ----------
         number
-            Its place among the names, from 0 on.
+            Index of its name, from 0 on.
         pictures
-            How many results it has.
+            Number of its results.
         unwritten
-            Those whose names cannot be used for a file, and what their JSON would say.
+            Names of results that cannot be used for files, with the errors of these results.
         """
         self._pictures[number] = pictures
         self._unwritten.update(unwritten)
 
     def results(self, out: Path, tool: ToolRecord) -> Iterator[ResultRecord]:
-        """Yield the results, read back; a failed one where it is gone, or is another run's by now.
+        """Read and yield the results; a failed one if it was removed or replaced by another run.
 
         Parameters
         ----------
         out
             The output folder.
         tool
-            What the results must have been made with.
+            Program, settings and scorer that the results must have.
         """
         listing = FolderListing()
         for name, count in zip(self._names, self._pictures, strict=True):
@@ -120,7 +120,7 @@ class DoneFilms:
         result = read_result(out, name)
         if (
             result is not None
-            and result.tool.made_alike(tool)
+            and result.tool.same_results_as(tool)
             and all(
                 listing.holds(path) for path in expected_paths(ResultPaths.of(out, name), result)
             )
@@ -129,7 +129,7 @@ class DoneFilms:
         return failed_record(source, self._unwritten.get(name, _LOST), tool)
 
     def films(self) -> Iterator[tuple[int, str, int, dict[str, Notice]]]:
-        """Yield what `add` has taken, with the films' names, in their order."""
+        """Yield (number, name, number of images, `unwritten`) of the finished files, in order."""
         for number, count in enumerate(self._pictures):
             if count:
                 name = self._names[number]
@@ -140,30 +140,30 @@ class DoneFilms:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """Facts about a run, or about several that were merged.
+    """Record of a run, or of several that were merged.
 
     Attributes
     ----------
     version
         Version of the program.
     settings
-        What was searched with.
+        Settings of the run.
     scorer_sha256
-        Hash of the scorer's file, hexadecimal.
+        SHA-256 of the scorer's file, hexadecimal.
     found
-        Number of films in the inputs.
+        Number of input files.
     not_done
-        Number of those that a stopped run did not reach.
+        Number of input files that a stopped run did not reach.
     skipped
-        Number of other files there.
+        Number of other files in the inputs.
     workers
         Number of processes.
     interrupted
         Whether the run was stopped before its end.
     seconds
-        Wall time of the work.
+        Wall time.
     tally
-        What became of the pictures.
+        Counts of films and candidates.
     """
 
     version: str
@@ -179,11 +179,11 @@ class RunRecord:
 
     @property
     def tool(self) -> ToolRecord:
-        """What its results were made with."""
+        """Program, settings and scorer, as in the results."""
         return tool_record(self.settings, self.scorer_sha256, version=self.version)
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the record as values for JSON."""
         return {
             **{part.name: getattr(self, part.name) for part in fields(self)},
             "settings": self.settings.model_dump(mode="json"),
@@ -192,6 +192,6 @@ class RunRecord:
 
     @classmethod
     def from_plain(cls, facts: Mapping[str, Any]) -> Self:
-        """Return what `plain` was made of."""
+        """Create a record from the values of `plain`."""
         tally = {**facts["tally"], "codes": Counter(facts["tally"]["codes"])}
         return cls(**{**facts, "settings": Settings(**facts["settings"]), "tally": Tally(**tally)})
