@@ -186,7 +186,10 @@ def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
                 "long side), got 6 1"
             ),
         ),
-        (("--bone", "nowhere"), "nowhere is not a folder; give the folder of the bone masks"),
+        (
+            ("--bone", "nowhere"),
+            "nowhere is not a folder; give the folder of the bone masks (--bone)",
+        ),
         (("--set", "a"), "has no index.json and therefore no sets; omit --set"),
         (("--bone", "tests"), "tests has no mask for any film; they are named NAME.bone.png"),
     ],
