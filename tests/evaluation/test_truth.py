@@ -124,7 +124,7 @@ def test_a_film_that_is_there_twice_is_told(tmp_path: Path) -> None:
     """Which of two pictures of one name was scanned cannot be known."""
     make_folder(tmp_path, [entry("a")])
     (tmp_path / "images" / "a.dcm").write_bytes(b"")
-    with pytest.raises(TruthError, match=r"a is there twice \(a\.dcm, a\.png\)"):
+    with pytest.raises(TruthError, match=r"a exists twice \(a\.dcm, a\.png\)"):
         load_truth(tmp_path)
 
 
