@@ -1,11 +1,10 @@
-"""The shown candidates as a segmentation that 3D Slicer opens: `.seg.nrrd`.
+"""Write the shown candidates as a segmentation for 3D Slicer: `.seg.nrrd`.
 
-A text header and the label image, gzipped. Written by hand: it is a page of text without a
-dependency, and the same bytes every time, whereas pynrrd 1.1 writes the time into the header.
+The file is a text header and the gzipped label image. It is written without pynrrd, because pynrrd
+1.1 writes the time into the header, so that the bytes would differ.
 
-Only shown candidates are in it. A reader opens the file to look, correct and save; up to a hundred
-segments, most of them below the threshold, would bury the few that are meant. All listed ones are
-in the labels picture and in COCO's files.
+Only shown candidates are included, since the file is opened to inspect and correct them. All listed
+ones are in the labels picture and in the COCO files.
 
 References
 ----------
@@ -30,15 +29,15 @@ from lesionscan.results.record import (
 )
 
 _COLOURS = ("#FFB000", "#648FFF", "#DC267F", "#FE6100", "#785EF0")
-"""The colour-blind-safe palette of IBM, the overlays' amber first."""
+"""IBM's colour-blind-safe palette, starting with the amber of the overlays."""
 
 
 def seg_nrrd(result: ResultRecord, labels: Labels, place: FilmPlace) -> bytes:
-    """Return the bytes of a `.seg.nrrd` file of a film's shown candidates.
+    """Create a `.seg.nrrd` file of a film's shown candidates.
 
-    The picture lies where 3D Slicer puts the film itself, whatever spacing was measured with:
-    without places in the patient, the first pixel at the origin, columns along its first axis and
-    rows along its second (left-posterior-superior). The header says what lengths there mean.
+    The segmentation is placed where 3D Slicer places the film, even if another spacing was used for
+    measurements: without a position in the patient, the first pixel is at the origin, columns along
+    the first axis and rows along the second (left-posterior-superior). The header states the unit.
 
     Parameters
     ----------
@@ -47,21 +46,21 @@ def seg_nrrd(result: ResultRecord, labels: Labels, place: FilmPlace) -> bytes:
     labels
         The film's label image.
     place
-        Where ITK puts the film.
+        Where ITK places the film.
 
     Raises
     ------
     lesionscan.results.labels.LabelsError
-        When the label image is not that of the JSON.
+        If the label image does not match the JSON.
     """
     boxes = candidate_boxes(result, labels)
-    # pixels without a segment would come along when a reader edits or saves
+    # pixels without a segment would be kept when the file is edited and saved
     kept = np.where(np.isin(labels, [candidate.id for candidate in result.shown]), labels, 0)
     lines = [*_geometry(result, place), *_about(result, place)]
     for number, (candidate, colour) in enumerate(zip(result.shown, cycle(_COLOURS), strict=False)):
         for key, value in _segment(candidate, boxes[candidate.id], colour):
             lines.append(f"Segment{number}_{key}:={value}")
-    # an empty line ends the header; rows one after the other: the column runs fastest
+    # an empty line ends the header; the column index varies fastest
     header = "\n".join(lines).encode("ascii") + b"\n\n"
     return header + gzip.compress(kept.astype("<u2").tobytes(), mtime=0)
 
@@ -90,7 +89,7 @@ def _vector(values: Iterable[float]) -> str:
 
 
 def _is_measured_with(image: ImageRecord, place: FilmPlace) -> bool:
-    """Say whether lengths in the file are those of the JSON, which has six digits."""
+    """Return whether the spacing in the file is that of the JSON, which has six digits."""
     spacing = image.spacing_mm
     return spacing is not None and np.allclose(spacing, place.spacing, rtol=1e-5, atol=0)
 

@@ -131,10 +131,10 @@ def test_a_line_of_another_kind_is_not_sent(index: Path, place: int, value: obje
     line = list(first[1])
     line[place] = value
     index.write_bytes(call(*head) + f"lesionscan.film({json.dumps(line)});\n".encode())
-    with pytest.raises(PageDataError, match="is no list of films"):
+    with pytest.raises(PageDataError, match="is not a list of films"):
         index_json(index)
     index.write_bytes(call(*head) + call("film", first[1][:-1]))
-    with pytest.raises(PageDataError, match="is no list of films"):
+    with pytest.raises(PageDataError, match="is not a list of films"):
         index_json(index)
 
 

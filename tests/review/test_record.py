@@ -145,5 +145,5 @@ def test_a_review_whose_mark_lies_is_refused(tmp_path: Path) -> None:
     """Half a letter behind the mark of UTF-16."""
     path = tmp_path / "review.json"
     path.write_bytes(b"\xff\xfe{")
-    with pytest.raises(ReviewError, match="is not the text it starts as; repair it"):
+    with pytest.raises(ReviewError, match="cannot be decoded as text; repair it"):
         load_review(path)

@@ -1,5 +1,5 @@
 "use strict";
-/* What is said about one film: facts, warnings, candidates with their reasons, and the decisions. */
+/* The panel of a film: facts, warnings, candidates with their signs, and decisions. */
 
 const panel = (() => {
   const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
@@ -79,7 +79,7 @@ const panel = (() => {
     return box;
   }
 
-  /* Makes the item of a candidate; what may change of it later is set by `update`. */
+  /* Creates the item of a candidate; `update` sets everything that may change later. */
   function candidate(one) {
     const item = element("li", "", "candidate");
     item.dataset.id = one.id;
@@ -126,8 +126,8 @@ const panel = (() => {
     return item;
   }
 
-  /* Puts items where they belong, and leaves those alone that stand there already: a focus, a
-     half-written note or a click under way would be lost with them. */
+  /* Arranges items, but does not touch those already in place: a focus, an unfinished note or a
+     click in progress would be lost. */
   function arrange(box, items) {
     items.forEach((item, place) => { if (box.children[place] !== item) box.insertBefore(item, box.children[place] ?? null); });
     while (box.children.length > items.length) box.lastElementChild.remove();
@@ -177,7 +177,7 @@ const panel = (() => {
     light(stage.active);
   }
 
-  /* Goes to the next or the one before of the listed candidates. */
+  /* Goes to the next or previous listed candidate. */
   function step(by) {
     const ids = stage.listed().map((one) => one.id);
     if (!ids.length) return;
@@ -187,7 +187,7 @@ const panel = (() => {
     into_sight(byId("candidates").children[next]);
   }
 
-  /* Scrolls the panel alone: on a small screen, where the page scrolls, the film stays in sight. */
+  /* Scrolls the panel only: on a small screen, where the page scrolls, the film stays visible. */
   function into_sight(item) {
     const box = byId("panel");
     const [inner, outer] = [item.getBoundingClientRect(), box.getBoundingClientRect()];
