@@ -87,7 +87,7 @@ def films_of_run(
     lesionscan.evaluation.truth.TruthError
         If the groups cannot be read, or a film is missing in them.
     lesionscan.results.run.RunError
-        When a result or a table is missing or was changed.
+        If a result or a table is missing or was changed.
     """
     films: list[CalibrationFilm] = []
     found: list[FilmResult] = []

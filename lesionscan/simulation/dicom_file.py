@@ -73,7 +73,7 @@ def dicom_bytes(
     Raises
     ------
     ValueError
-        When the transfer syntax or the spacing tag is unknown.
+        If the transfer syntax or the spacing tag is unknown.
     """
     if transfer_syntax not in _SYNTAXES:
         raise ValueError(
@@ -205,7 +205,7 @@ def without_comments(codestream: bytes) -> bytes:
     Raises
     ------
     ValueError
-        When the bytes are not a JPEG 2000 codestream.
+        If the bytes are not a JPEG 2000 codestream.
     """
     if codestream[:2] != b"\xff\x4f":
         raise ValueError("not a JPEG 2000 codestream: it must start with FF 4F")

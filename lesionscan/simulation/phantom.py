@@ -132,7 +132,7 @@ class Take:
     Raises
     ------
     ValueError
-        When the magnification is not over 0.
+        If the magnification is not over 0.
     """
 
     seed: int

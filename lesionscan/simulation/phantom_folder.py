@@ -32,7 +32,7 @@ class PhantomJob:
     Raises
     ------
     ValueError
-        When a number is out of range or a body part unknown.
+        If a number is out of range or a body part unknown.
     """
 
     folder: Path

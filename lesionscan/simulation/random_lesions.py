@@ -72,7 +72,7 @@ def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, *, count: int) -> t
     Raises
     ------
     ValueError
-        When `count` is negative.
+        If `count` is negative.
     """
     if count < 0:
         raise ValueError(f"the number of lesions must be 0 or greater, got {count}")

@@ -102,9 +102,9 @@ def training_film(film: TruthFilm, *, bone_outline: BoneOutline) -> TrainingFilm
     Raises
     ------
     lesionscan.reading.UnreadableFileError
-        When the film cannot be read.
+        If the film cannot be read.
     lesionscan.evaluation.truth.TruthError
-        When a mask cannot be used.
+        If a mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
     small = normalise_film(radiograph, _AT_FULL_DETAIL).small
@@ -149,9 +149,9 @@ def planted_films(
     Raises
     ------
     lesionscan.reading.UnreadableFileError
-        When the film cannot be read.
+        If the film cannot be read.
     lesionscan.evaluation.truth.TruthError
-        When its bone mask cannot be used.
+        If its bone mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
     normalised = normalise_film(radiograph, _AT_FULL_DETAIL)

@@ -115,7 +115,7 @@ def fit(
     Raises
     ------
     TrainingError
-        When there are no films, or the checkpoint is damaged.
+        If there are no films, or the checkpoint is damaged.
     """
     if not any(pool.films for pool in pools):
         raise TrainingError("there are no films to learn from; give more phantoms or films")

@@ -119,7 +119,7 @@ class Anatomy:
         Raises
         ------
         ValueError
-            When the part has no such bone.
+            If the part has no such bone.
         """
         for bone in self.bones:
             if bone.name == name:

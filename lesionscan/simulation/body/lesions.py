@@ -57,7 +57,7 @@ class Lesion:
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     bone: str

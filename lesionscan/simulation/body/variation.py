@@ -48,7 +48,7 @@ class Variation:
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     growth_plates: bool = False

@@ -77,7 +77,7 @@ class Film:
     Raises
     ------
     ValueError
-        When a value is out of range.
+        If a value is out of range.
     """
 
     photometric: Photometric = "MONOCHROME2"

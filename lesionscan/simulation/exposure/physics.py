@@ -137,7 +137,7 @@ def scattered(
     Raises
     ------
     ValueError
-        When the ratio is negative.
+        If the ratio is negative.
     """
     if ratio < 0:
         raise ValueError(f"the scatter-to-primary ratio must not be negative, got {ratio!r}")

@@ -63,7 +63,7 @@ class FilmLesion:
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     kind: str

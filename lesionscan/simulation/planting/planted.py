@@ -85,7 +85,7 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
     Raises
     ------
     ValueError
-        When no pixel carries the label.
+        If no pixel carries the label.
     """
     mask = _mask(label, evidence.truth)
     spacing = evidence.spacing_mm
@@ -186,7 +186,7 @@ def measure_in_film(
     Raises
     ------
     ValueError
-        When no pixel carries the label.
+        If no pixel carries the label.
     """
     mask = _mask(label, truth)
     centroid, area, diameter = _place_and_size(mask)
@@ -226,7 +226,7 @@ def _mask(label: int, truth: NDArray[np.uint16]) -> Mask:
     Raises
     ------
     ValueError
-        When there are none.
+        If there are none.
     """
     mask: Mask = np.asarray(truth == label, dtype=np.bool_)
     if not mask.any():
