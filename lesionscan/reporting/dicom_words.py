@@ -98,12 +98,12 @@ def evaluations(candidate: CandidateRecord) -> Iterator[tuple[Code, Code]]:
     Codes are from SNOMED CT if it has them (PS3.16 CID 2 and CID 3491).
     """
     place = candidate.location
-    said: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
+    properties: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
         (_THIRD, _THIRDS, None if place is None else place.third),
         (_POSITION, _POSITIONS, None if place is None else place.position),
         (_SCALLOPING, _SCALLOPINGS, candidate.scalloping_band),
     )
-    for name, words, word in said:
+    for name, words, word in properties:
         if word is not None:
             yield name, words[word]
 

@@ -91,8 +91,8 @@ def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:
     settings
         `allow_burned_in` is used.
     """
-    said = {notice.code for notice in radiograph.notices}
-    return settings.allow_burned_in or NoticeCode.BURNED_IN_ANNOTATION not in said
+    codes = {notice.code for notice in radiograph.notices}
+    return settings.allow_burned_in or NoticeCode.BURNED_IN_ANNOTATION not in codes
 
 
 def labels_png(findings: Findings) -> bytes:

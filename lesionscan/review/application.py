@@ -101,8 +101,11 @@ class ReviewApplication:
         )
 
     def _answer(self, request: Request) -> Response:
-        said = request.headers
-        if not self._is_own(said.get("Host"), said.get("Origin"), said.get("Sec-Fetch-Site")):
+        headers = request.headers
+        own = self._is_own(
+            headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site")
+        )
+        if not own:
             return _line(403, "refused: this request comes from another site or name")
         name = self._name(request.path)
         if name is None:

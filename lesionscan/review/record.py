@@ -37,8 +37,10 @@ class ReviewError(Exception):
 class DecisionRecord(Record):
     """Decision about one candidate."""
 
-    decision: DecisionName = Field(description="accepted: a lesion; rejected: none; unsure.")
-    note: Note = Field(default="", description="The reviewer's words.")
+    decision: DecisionName = Field(
+        description="accepted: a lesion; rejected: not a lesion; unsure."
+    )
+    note: Note = Field(default="", description="The reviewer's note.")
 
 
 class MissedRecord(Record):
@@ -50,7 +52,7 @@ class MissedRecord(Record):
         description="Corners of a closed polygon as (row, column), in pixels; the last is joined "
         "to the first. A pixel belongs to the lesion if its centre lies inside.",
     )
-    note: Note = Field(default="", description="The reviewer's words.")
+    note: Note = Field(default="", description="The reviewer's note.")
 
 
 class FilmReviewRecord(Record):
@@ -58,17 +60,17 @@ class FilmReviewRecord(Record):
 
     result_sha256: str = Field(
         pattern=r"^([0-9a-f]{64})?$",
-        description="seal_sha256 of the film's JSON that was looked at; empty where it has none.",
+        description="seal_sha256 of the reviewed JSON of the film; empty if it has none.",
     )
     reviewed: bool = Field(
         description="Whether the reviewer is done: every lesion is accepted or outlined."
     )
-    note: Note = Field(default="", description="The reviewer's words.")
+    note: Note = Field(default="", description="The reviewer's note.")
     candidates: dict[CandidateId, DecisionRecord] = Field(
         default_factory=dict, max_length=100, description="Decisions by the candidate's id."
     )
     missed: tuple[MissedRecord, ...] = Field(
-        default=(), max_length=100, description="Lesions that the program has not found."
+        default=(), max_length=100, description="Lesions that the program did not find."
     )
 
 
@@ -87,16 +89,14 @@ class ReviewRecord(Record):
         default="1.0", description="Version of this format; a new major number breaks readers."
     )
     kind: Literal["lesionscan review"] = Field(
-        default="lesionscan review", description="What this file is."
+        default="lesionscan review", description="Kind of this file."
     )
-    tool: ReviewedToolRecord = Field(description="What made the results that were looked at.")
-    reviewer: str = Field(default="", max_length=200, description="Who decided, as they wish.")
+    tool: ReviewedToolRecord = Field(description="Program that made the reviewed results.")
+    reviewer: str = Field(default="", max_length=200, description="Name of the reviewer, any text.")
     films: dict[FilmName, FilmReviewRecord] = Field(
         default_factory=dict, description="By the name of the film's results, without ending."
     )
-    disclaimer: str = Field(
-        default=DISCLAIMER, max_length=200, description="What this review is not."
-    )
+    disclaimer: str = Field(default=DISCLAIMER, max_length=200, description="Disclaimer.")
 
 
 def parse_review(data: bytes) -> ReviewRecord:

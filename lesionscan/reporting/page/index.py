@@ -117,14 +117,14 @@ def index_head(run: RunFacts) -> bytes:
     run
         The facts about the run.
     """
-    said = {
+    head = {
         **asdict(run),
         "disclaimer": DISCLAIMER,
         "flags": {str(flag): flag.meaning for flag in Flag},
         "film_columns": [part.name for part in fields(FilmLine)],
         "failed_columns": FAILED_COLUMNS,
     }
-    return call("run", said)
+    return call("run", head)
 
 
 def index_line(result: ResultRecord) -> bytes:

@@ -18,8 +18,8 @@ from lesionscan.reporting.page.script import call, parse_call
 from lesionscan.results.record import CandidateRecord, ResultRecord
 
 MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
-"""The page has at most so many candidates of a film, with at least this score, and all shown ones;
-the JSON has all."""
+"""The page has at most this many candidates of a film, with at least this score, and all shown
+ones; the JSON has all."""
 
 THUMBNAIL_LONG_SIDE_PX = 128
 _FILM_QUALITY = 88
@@ -88,10 +88,10 @@ class Backdrop:
             return None
         try:
             check_values(called[1])
-            said = _FILM.validate_json(called[1], strict=True)
+            film = _FILM.validate_json(called[1], strict=True)
         except ValueError:
             return None
-        return cls(said.window, said.bone, said.field)
+        return cls(film.window, film.bone, film.field)
 
 
 @dataclass(frozen=True, slots=True)

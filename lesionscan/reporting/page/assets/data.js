@@ -59,10 +59,10 @@ const lesionscan = (() => {
   /* Loads the list of all films. */
   async function start() {
     const missing = "the folder \u201creport\u201d beside this page is missing or incomplete; scan again";
-    await get_data("report/index.js", missing, (said) => {
-      facts = said.run;
-      said.films.forEach(film);
-      said.failed.forEach(failed);
+    await get_data("report/index.js", missing, (data) => {
+      facts = data.run;
+      data.films.forEach(film);
+      data.failed.forEach(failed);
     });
     if (!facts) throw new Error(missing);
   }
@@ -82,17 +82,17 @@ const lesionscan = (() => {
     return one.promise;
   }
 
-  function view(said) {
-    const one = waiting.get(said.name);
-    waiting.delete(said.name);
-    const film = byName.get(said.name);
-    if (film && film.labels !== said.labels) {
+  function view(data) {
+    const one = waiting.get(data.name);
+    waiting.delete(data.name);
+    const film = byName.get(data.name);
+    if (film && film.labels !== data.labels) {
       one?.reject(new Error("this film was scanned again since the list was made: reload the page when the scan is done"));
       return;
     }
-    views.set(said.name, said);
+    views.set(data.name, data);
     if (views.size > VIEWS_KEPT) views.delete(views.keys().next().value);
-    one?.resolve(said);
+    one?.resolve(data);
   }
 
   function failed(values) {
@@ -103,7 +103,7 @@ const lesionscan = (() => {
     films,
     failures,
     get facts() { return facts; },
-    run(said) { facts = said; },
+    run(data) { facts = data; },
     film,
     failed,
     view,

@@ -313,7 +313,7 @@ const list = (() => {
     get selected() { return selected; },
     get shown() { return shown; },
     neighbour: (by) => shown[(places.get(selected) ?? -by) + by],
-    narrow(said) { Object.assign(filter, said); show(); change(); },
+    narrow(data) { Object.assign(filter, data); show(); change(); },
     first() { if (shown.length) select(shown[0]); },
     get failed() { return failed; },
     set failed(now) { failed = now; refresh(); },

@@ -62,9 +62,9 @@
       byId("stage-words").textContent = `${next.code}: ${next.message}`;
       return;
     }
-    let said = null;
+    let data = null;
     try {
-      said = await lesionscan.load(next.name);
+      data = await lesionscan.load(next.name);
     } catch (error) {
       if (coming !== next) return;
       stage.show(next, null);
@@ -75,8 +75,8 @@
     if (coming !== next) return;  // the reviewer has moved on meanwhile
     film = next;
     remember(next.name);
-    stage.show(next, said);
-    panel.show(next, said);
+    stage.show(next, data);
+    panel.show(next, data);
     panel.step(1);
     ahead();
   }
@@ -99,8 +99,8 @@
   function ahead() {
     const next = list.neighbour(1);
     if (!next || list.failed) return;
-    lesionscan.load(next.name).then((said) => {
-      if (said.picture) new Image().src = lesionscan.picture(next.name);
+    lesionscan.load(next.name).then((data) => {
+      if (data.picture) new Image().src = lesionscan.picture(next.name);
     }, () => {});
   }
 

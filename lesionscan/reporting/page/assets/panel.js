@@ -15,9 +15,9 @@ const panel = (() => {
   let items = { film: null, candidates: new Map(), missed: [] };
 
   function facts() {
-    const said = view.acquisition;
-    const words = [said.body_part_examined, said.image_laterality ?? said.laterality, said.view_position].filter((one) => one !== undefined && one !== null).join(", ");
-    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm a pixel ${PLANES.get(view.spacing_plane)}` : "no spacing: sizes in pixels";
+    const acquisition = view.acquisition;
+    const words = [acquisition.body_part_examined, acquisition.image_laterality ?? acquisition.laterality, acquisition.view_position].filter((one) => one !== undefined && one !== null).join(", ");
+    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm per pixel ${PLANES.get(view.spacing_plane)}` : "no spacing: sizes in pixels";
     return [words, `${view.rows} \u00d7 ${view.columns} px`, spacing].filter(Boolean);
   }
 
@@ -99,7 +99,7 @@ const panel = (() => {
       button.addEventListener("click", () => { light(one.id); review.decide(about, one.id, decision); });
       buttons.append(button);
     }
-    item.append(head, signs(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates.has(one.id)) said.candidates.get(one.id).note = text; })));
+    item.append(head, signs(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (entry) => { if (entry.candidates.has(one.id)) entry.candidates.get(one.id).note = text; })));
     item.addEventListener("pointerenter", () => light(one.id));
     item.addEventListener("click", () => light(one.id));
     return item;
@@ -120,9 +120,9 @@ const panel = (() => {
     const about = film;
     button.type = "button";
     button.setAttribute("aria-label", `remove missed lesion M${place + 1}`);
-    button.addEventListener("click", () => review.change(about, (said) => { said.missed.splice(place, 1); }));
+    button.addEventListener("click", () => review.change(about, (entry) => { entry.missed.splice(place, 1); }));
     head.append(element("span", `M${place + 1}`, "number"), button);
-    item.append(head, note(`note on missed lesion M${place + 1}`, (text) => review.change(about, (said) => { if (said.missed[place]) said.missed[place].note = text; })));
+    item.append(head, note(`note on missed lesion M${place + 1}`, (text) => review.change(about, (entry) => { if (entry.missed[place]) entry.missed[place].note = text; })));
     return item;
   }
 
@@ -196,12 +196,12 @@ const panel = (() => {
   }
 
   function start() {
-    byId("film-note").addEventListener("change", () => film && review.change(film, (said) => { said.note = byId("film-note").value.trim(); }));
-    byId("reviewed").addEventListener("change", () => film && review.change(film, (said) => { said.reviewed = byId("reviewed").checked; }));
+    byId("film-note").addEventListener("change", () => film && review.change(film, (entry) => { entry.note = byId("film-note").value.trim(); }));
+    byId("reviewed").addEventListener("change", () => film && review.change(film, (entry) => { entry.reviewed = byId("reviewed").checked; }));
   }
 
   return {
     start, fill, light, step,
-    show(next, said) { film = next; view = said; fill(); },
+    show(next, data) { film = next; view = data; fill(); },
   };
 })();

@@ -52,18 +52,18 @@ const review = (() => {
   }
 
   /* Converts an entry of a file to the form used here; null if it is invalid. */
-  function understood(said) {
-    if (typeof said !== "object" || said === null) return null;
-    const entry = { reviewed: said.reviewed === true, note: "", candidates: new Map(), missed: [] };
-    if (said.note !== undefined) {
-      if (!isText(said.note, NOTE_LETTERS)) return null;
-      entry.note = said.note;
+  function parsed_entry(data) {
+    if (typeof data !== "object" || data === null) return null;
+    const entry = { reviewed: data.reviewed === true, note: "", candidates: new Map(), missed: [] };
+    if (data.note !== undefined) {
+      if (!isText(data.note, NOTE_LETTERS)) return null;
+      entry.note = data.note;
     }
-    for (const [id, one] of Object.entries(said.candidates ?? {})) {
+    for (const [id, one] of Object.entries(data.candidates ?? {})) {
       if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.candidates.set(Number(id), { decision: one.decision, note: one.note ?? "" });
     }
-    for (const one of said.missed ?? []) {
+    for (const one of data.missed ?? []) {
       if (!isOutline(one?.outline_px) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.missed.push({ outline_px: one.outline_px, note: one.note ?? "" });
     }
@@ -80,7 +80,7 @@ const review = (() => {
     }
   }
 
-  function tell(film) {
+  function notify(film) {
     for (const listener of listeners) listener(film);
   }
 
@@ -93,7 +93,7 @@ const review = (() => {
     const entry = structuredClone(get(film));
     alter(entry);
     put(film, entry);
-    tell(film);
+    notify(film);
   }
 
   function decide(film, id, decision) {
@@ -122,12 +122,12 @@ const review = (() => {
 
   /* Returns the entries of review.json by name of the film. */
   function filmsNow() {
-    const said = new Map(others);
+    const result = new Map(others);
     for (const film of lesionscan.films) {
       const entry = entries.get(film.name);
-      if (entry) said.set(film.name, written(film, entry));
+      if (entry) result.set(film.name, written(film, entry));
     }
-    return new Map([...said].sort(([one], [other]) => (one < other ? -1 : 1)));
+    return new Map([...result].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   /* Returns the content of review.json. */
@@ -141,16 +141,16 @@ const review = (() => {
 
   /* Loads the films of a review.json; returns how many were loaded, how many belong to other results
      (these are kept for saving), and how many could not be read. */
-  function take(said) {
-    if (said?.kind !== KIND || typeof said.films !== "object" || said.films === null) throw new Error("this is not a review.json of lesionscan");
-    if (String(said.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(said.schema_version).slice(0, 20)} is not supported`);
+  function take(data) {
+    if (data?.kind !== KIND || typeof data.films !== "object" || data.films === null) throw new Error("this is not a review.json of lesionscan");
+    if (String(data.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(data.schema_version).slice(0, 20)} is not supported`);
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
     let taken = 0;
     let foreign = 0;
     let damaged = 0;
-    for (const [name, one] of Object.entries(said.films)) {
+    for (const [name, one] of Object.entries(data.films)) {
       const film = byName.get(name);
-      const entry = understood(one);
+      const entry = parsed_entry(one);
       if (entry === null) {
         damaged += 1;
       } else if (!film || one.result_sha256 !== film.seal) {
@@ -162,16 +162,16 @@ const review = (() => {
         taken += 1;
       }
     }
-    if (!reviewer && isText(said.reviewer, REVIEWER_LETTERS)) reviewer = said.reviewer;
-    tell(null);
+    if (!reviewer && isText(data.reviewer, REVIEWER_LETTERS)) reviewer = data.reviewer;
+    notify(null);
     return { taken, foreign, damaged };
   }
 
   /* Returns an entry of review.json as text, equal for equal decisions. */
-  function canonical(said) {
-    const entry = said === undefined ? null : understood(said);
-    if (entry === null) return JSON.stringify(said ?? null);
-    return JSON.stringify([said.result_sha256, entry.reviewed, entry.note, by_id(entry), entry.missed]);
+  function canonical(data) {
+    const entry = data === undefined ? null : parsed_entry(data);
+    if (entry === null) return JSON.stringify(data ?? null);
+    return JSON.stringify([data.result_sha256, entry.reviewed, entry.note, by_id(entry), entry.missed]);
   }
 
   /* Returns the number of shown candidates without a decision. */
@@ -184,7 +184,7 @@ const review = (() => {
 
   function forget(film) {
     put(film, NOTHING);
-    tell(film);
+    notify(film);
   }
 
   function start() {
@@ -199,13 +199,13 @@ const review = (() => {
       if (!film) return;
       if (event.newValue === null) entries.delete(film.name);
       else recall(film, event.newValue);
-      tell(film);
+      notify(film);
     });
   }
 
   function recall(film, text) {
     try {
-      const entry = understood(JSON.parse(text));
+      const entry = parsed_entry(JSON.parse(text));
       if (entry) entries.set(film.name, entry);
     } catch {
       // not of lesionscan; left alone

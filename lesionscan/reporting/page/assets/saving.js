@@ -49,8 +49,8 @@ const saving = (() => {
   }
 
   /* Merges decisions saved by another reviewer; if both changed a film, the reviewer chooses. */
-  async function merge(said) {
-    const theirs = new Map(Object.entries(said.films));
+  async function merge(data) {
+    const theirs = new Map(Object.entries(data.films));
     const kept = new Map();
     for (;;) {
       // computed again after each answer: the reviewer may have made changes meanwhile
@@ -62,10 +62,10 @@ const saving = (() => {
       for (const name of open) kept.set(name, keep);
     }
     const { only, both } = compared(theirs);
-    const taking = [...only, ...both.filter((name) => !kept.get(name))];
+    const chosen = [...only, ...both.filter((name) => !kept.get(name))];
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
-    for (const name of taking) if (!theirs.has(name) && byName.has(name)) review.forget(byName.get(name));
-    const { damaged } = review.take({ ...said, films: Object.fromEntries(taking.filter((name) => theirs.has(name)).map((name) => [name, theirs.get(name)])) });
+    for (const name of chosen) if (!theirs.has(name) && byName.has(name)) review.forget(byName.get(name));
+    const { damaged } = review.take({ ...data, films: Object.fromEntries(chosen.filter((name) => theirs.has(name)).map((name) => [name, theirs.get(name)])) });
     if (damaged) throw new Error(`${damaged} films of the saved review.json cannot be read by this page`);
     base = theirs;
   }
@@ -134,8 +134,8 @@ const saving = (() => {
     event.target.value = "";
     if (!file) return;
     try {
-      const said = JSON.parse(await file.text());
-      const { taken, foreign, damaged } = review.take(said);
+      const data = JSON.parse(await file.text());
+      const { taken, foreign, damaged } = review.take(data);
       const words = [`decisions about ${taken} films loaded from ${file.name}`];
       if (foreign) words.push(`${foreign} belong to other results and are only kept for saving`);
       if (damaged) words.push(`${damaged} could not be read`);
@@ -156,13 +156,13 @@ const saving = (() => {
       return;
     }
     try {
-      const said = await answer.json();
+      const data = await answer.json();
       // decisions in this browser are replaced by the folder's, except those not saved last time
       const left = review.unsaved.all();
       const mine = review.filmsNow();
-      const names = new Set([...mine.keys(), ...Object.keys(said.films)]);
+      const names = new Set([...mine.keys(), ...Object.keys(data.films)]);
       base = new Map([...names].map((name) => [name, left.has(name) ? left.get(name) : mine.get(name)]));
-      await merge(said);
+      await merge(data);
       tag = answer.headers.get("ETag");
       served = true;
       byId("save-review").hidden = true;

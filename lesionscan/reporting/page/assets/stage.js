@@ -57,8 +57,8 @@ const stage = (() => {
       tag.setAttribute("x", Math.min(x, box.clientWidth - 26));
       tag.setAttribute("y", Math.max(14, y));
       // no tag for candidates outside the visible part
-      const seen = x > 0 && x < box.clientWidth + 20 && y > -20 && y < box.clientHeight;
-      tag.setAttribute("visibility", seen ? "visible" : "hidden");
+      const visible = x > 0 && x < box.clientWidth + 20 && y > -20 && y < box.clientHeight;
+      tag.setAttribute("visibility", visible ? "visible" : "hidden");
     }
   }
 
@@ -150,26 +150,26 @@ const stage = (() => {
   }
 
   /* Shows a film: its picture at once, its outlines as soon as they are loaded. */
-  function show(next, said) {
+  function show(next, data) {
     film = next;
-    view = said;
+    view = data;
     active = null;
     stopDrawing();
     touches.clear();
     drag = null;
     byId("pointer").textContent = "";
     const picture = byId("picture");
-    const source = said?.picture ? lesionscan.picture(next.name) : null;
+    const source = data?.picture ? lesionscan.picture(next.name) : null;
     if (source) {
       if (picture.getAttribute("src") !== source) picture.src = source;
-      picture.width = said.columns;
-      picture.height = said.rows;
+      picture.width = data.columns;
+      picture.height = data.rows;
     } else {
       picture.removeAttribute("src");
     }
     picture.hidden = !source || !layers.film;
     byId("stage-words").textContent = words();
-    byId("stage").setAttribute("aria-label", said ? `Film ${next.name}, ${listed().length} candidates outlined` : "Film");
+    byId("stage").setAttribute("aria-label", data ? `Film ${next.name}, ${listed().length} candidates outlined` : "Film");
     grey();
     draw();
     fit();
@@ -237,7 +237,7 @@ const stage = (() => {
     draw();
   }
 
-  function tell(event) {
+  function show_pointer(event) {
     if (!view) return;
     const at = position(event);
     const row = Math.round(at.row);
@@ -273,7 +273,7 @@ const stage = (() => {
   }
 
   function move(event) {
-    tell(event);
+    show_pointer(event);
     if (!touches.has(event.pointerId)) {
       const id = under(event);
       if (id !== null || event.target === byId("drawing") || event.target === byId("stage")) onCandidate(id);
