@@ -75,7 +75,7 @@ def index_json(path: Path) -> bytes:
         parts = (compact_json(head), b",".join(films), b",".join(failed))
     except ValueError as error:
         raise PageDataError(
-            f"{path.name} is not a list of films of this version; scan or merge again to replace it"
+            f"{path.name} is not a list of films of this version; scan or merge again"
         ) from error
     return b'{"run":%b,"films":[%b],"failed":[%b]}' % parts
 
@@ -99,9 +99,7 @@ def film_json(path: Path) -> bytes:
         (one,) = _calls(path, MOST_FILM_BYTES)
         return compact_json(_checked(_FILM, one, "view"))
     except ValueError as error:
-        raise PageDataError(
-            "the film's data are not of this version; scan the film again to replace them"
-        ) from error
+        raise PageDataError("the film's data are not of this version; scan it again") from error
 
 
 def _calls(path: Path, most: int) -> Iterator[tuple[str, bytes]]:

@@ -147,7 +147,7 @@ def test_a_list_of_another_version_is_told(index: Path) -> None:
     (_, head), *others = calls(index.read_bytes())
     for lines in ([("run", _columns(head)), *others], others, [], [("run", head), ("run", head)]):
         index.write_bytes(b"".join(call(*line) for line in lines))
-        with pytest.raises(PageDataError, match="scan again, or merge"):
+        with pytest.raises(PageDataError, match="scan or merge again"):
             index_json(index)
 
 
