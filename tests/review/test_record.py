@@ -110,7 +110,7 @@ def test_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReviewError, match=r"review\.json cannot be read \(No such file.*check"):
         load_review(path)
     path.write_text("{}")
-    with pytest.raises(ReviewError, match=r"json is not a usable review: .* Field required; repair"):
+    with pytest.raises(ReviewError, match=r"is not a usable review: .* Field required; repair"):
         load_review(path)
     path.write_text(json.dumps(plain_review()))
     assert load_review(path).films == {}
