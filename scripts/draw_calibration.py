@@ -1,4 +1,4 @@
-"""The picture of docs/calibrate.md: false positives and sensitivity of phantoms by shown_score."""
+"""Draw the picture of docs/calibrate.md: false positives and sensitivity of phantoms by score."""
 
 import io
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from lesionscan.evaluation.calibration_films import films_of_truth
 
 WANTED = 0.5
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
-"""Okabe & Ito's: apart for colour-blind readers and in grey."""
+"""Okabe & Ito's palette, which colour-blind readers can tell apart."""
 
 
 def draw_calibration(results: Path, truth: Path) -> bytes:
-    """Draw the curves, the score that is chosen, and its interval.
+    """Draw the curves, the chosen score, and its interval.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def draw_calibration(results: Path, truth: Path) -> bytes:
 
 
 def _curves(films: Sequence[CalibrationFilm], scores: Floats) -> tuple[Floats, Floats]:
-    """Return false positives per lesion-free film, and the share of lesions hit, at each score."""
+    """Return false positives per lesion-free film, and sensitivity, at each score."""
     free = [film.scores for film in films if not film.scores.lesions]
     false = np.sort(np.concatenate([one.false_positives for one in free]))
     hits = np.sort(np.concatenate([film.scores.hits for film in films]))

@@ -1,13 +1,13 @@
 """Fill the measured figures into README, docs and model card: python scripts/fill_results.py.
 
-Every measured figure stands once, in docs/results.json. Pages refer to it with HTML comments, which
-no reader sees: `<!-- table NAME -->` ... `<!-- end -->` around a table, and
-`<!-- = NAME:key:key -->` ... `<!-- / -->` around a figure, with `as percent`, `with interval` or
-`interval` after the keys where wanted. A test compares the pages with what this script makes.
+All measured figures are in docs/results.json. Pages refer to them with HTML comments:
+`<!-- table NAME -->` ... `<!-- end -->` around a table, and `<!-- = NAME:key:key -->` ...
+`<!-- / -->` around a figure, optionally with `as percent`, `with interval` or `interval` after the
+keys. A test compares the pages with the output of this script.
 
     python scripts/fill_results.py --record NAME SCORES/evaluation.json --set SET
 
-takes the figures of one evaluation from the output of `lesionscan evaluate` first.
+first records the figures of an evaluation from the output of `lesionscan evaluate`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PAGES = (
 )
 
 KEPT = ("counts", "sensitivity", "cpm", "image_auc", "sensitivity_all_listed", "dice_median")
-"""What is taken of a set in `evaluation.json`, beside `shown` and the intervals."""
+"""Keys copied from a set in `evaluation.json`, in addition to `shown` and the intervals."""
 
 TABLE = re.compile(r"(<!-- table (?P<name>[\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(
@@ -43,7 +43,7 @@ Results: TypeAlias = dict[str, Any]
 
 
 def main() -> None:
-    """Record an evaluation if asked to, and fill every page."""
+    """Record an evaluation if requested, and fill every page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -86,7 +86,7 @@ def _on_one_line(match: re.Match[str]) -> str:
 
 
 def record(results: Results, name: str, evaluation: Any, set_name: str) -> Results:  # noqa: ANN401
-    """Return the results with the figures of one set of an `evaluation.json` under `name`."""
+    """Return the results with the figures of a set of an `evaluation.json` added as `name`."""
     if set_name not in evaluation["sets"]:
         raise SystemExit(f"there is no set {set_name!r}; there are {', '.join(evaluation['sets'])}")
     one = evaluation["sets"][set_name]
@@ -100,12 +100,12 @@ def record(results: Results, name: str, evaluation: Any, set_name: str) -> Resul
 
 
 def fill(text: str, results: Results) -> str:
-    """Return a page with every marked table and figure as the results have it.
+    """Return a page with all marked tables and figures filled in.
 
     Raises
     ------
     KeyError
-        When a mark names what the results do not hold.
+        If a mark names a figure that is not in the results.
     """
     text = TABLE.sub(lambda m: f"{m[1]}\n{table(results, m['name'])}\n\n{m[3]}", text)
     return FIGURE.sub(lambda m: f"{m[1]}{figure(results, m['keys'], m['form'] or '')}{m[4]}", text)
@@ -132,18 +132,18 @@ def _rates(results: Results, said: Results) -> Iterator[list[str]]:
 
 
 def figure(results: Results, keys: str, form: str) -> str:
-    """Return one figure in words.
+    """Return a figure as text.
 
     Parameters
     ----------
     results
-        What was measured.
+        Content of docs/results.json.
     keys
         Joined with colons: an evaluation and the keys of its figure; `value` and a name; `sample`,
         a film, the index of a candidate and a field; or a table, the first cell of a row, and a
         column.
     form
-        How to write it; two digits, or the cell as it stands, where empty.
+        The format; if empty, two digits, or the unchanged cell.
     """
     name, *path = keys.split(":")
     if name == "value":
@@ -162,7 +162,7 @@ def figure(results: Results, keys: str, form: str) -> str:
         return f"{100 * value:.0f} %"
     if not form:
         return str(value) if isinstance(value, int) else f"{value:.2f}"
-    at = int(path[0] == "shown")  # whose intervals stand beside it, as in evaluation.json
+    at = int(path[0] == "shown")  # in evaluation.json, `shown` has its own intervals
     low, high = _at(evaluation, [*path[:at], "intervals", *path[at:]])
     ends = f"{low:.2f} to {high:.2f}"
     return ends if form == " interval" else f"{value:.2f} ({ends})"

@@ -1,7 +1,7 @@
-"""Make the pictures of README and docs again: python scripts/make_docs_pictures.py.
+"""Make the pictures of README and docs: python scripts/make_docs_pictures.py.
 
-All of them show phantoms; no film of a patient is in the repository. Those of the report page need
-the packages of the tests and the program chromium.
+They show phantoms; the repository has no films of patients. Those of the report page need the
+packages of the tests and the program chromium.
 """
 
 import logging
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def calibration() -> bytes:
-    """Return what `calibrate` chooses on 150 phantoms, 49 of them without lesions."""
+    """Return the picture of a calibration on 150 phantoms, 49 of them without lesions."""
     with tempfile.TemporaryDirectory() as name:
         truth, results = Path(name) / "phantoms", Path(name) / "results"
         _lesionscan("phantom", truth, "--count", 150, "--seed", 4000)
@@ -73,7 +73,7 @@ def calibration() -> bytes:
 
 
 def views_sheet() -> NDArray[np.uint8]:
-    """Return a phantom knee from the front and one from the side, their lesions outlined."""
+    """Return phantoms of a knee from the front and from the side, with lesions outlined."""
     tiles = []
     for part in ("knee", "knee_lateral"):
         phantom = make_phantom(part, VIEWS_SEED, lesions=1, long_side_px=600, film=Film(bits=8))
@@ -86,7 +86,7 @@ def views_sheet() -> NDArray[np.uint8]:
 
 
 def screens() -> dict[str, bytes]:
-    """Return what a newcomer sees: the report of the samples, a review of it, and `explain`."""
+    """Return screenshots of the samples' report and of a review, and a panel of `explain`."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -108,7 +108,7 @@ def screens() -> dict[str, bytes]:
         wide.wait_for_selector("#saved:text-is('saved')")
         wide.click("text=hand_enchondromas.dcm")
         wide.wait_for_selector("#candidates > li:nth-child(3)")
-        for key in ("a", "r", "a"):  # the second is none of the planted lesions
+        for key in ("a", "r", "a"):  # the second is not a planted lesion
             wide.keyboard.press(key)
         wide.wait_for_timeout(1500)  # until it is saved
         made["review"] = wide.screenshot()
@@ -143,7 +143,7 @@ def phantom_sheet() -> NDArray[np.uint8]:
 
 
 def planting_sheet() -> NDArray[np.uint8]:
-    """Return a film before and after planting, and with the truth outlined, four times."""
+    """Return four films before and after planting, and with the truth outlined."""
     tiles: list[NDArray[np.uint8]] = []
     for part, seed in (("femur", 21), ("knee", 22), ("humerus", 23), ("ankle", 24)):
         phantom = make_phantom(part, seed, lesions=0, long_side_px=600, film=Film(bits=8))
@@ -159,7 +159,7 @@ def planting_sheet() -> NDArray[np.uint8]:
 
 
 def comparison_picture() -> bytes:
-    """Return the picture of a comparison: a lesion that has grown, on a film taken differently."""
+    """Return the picture of a comparison: a lesion that has grown, with another exposure."""
     lesion = Lesion("femur", along=0.45, across=0.1, diameter_mm=18.0, removed=0.75)
     takes = (
         (lesion, Take(5), Film(dose=1.0)),

@@ -1,7 +1,7 @@
-"""Write docs/reference.md from the program itself: python scripts/make_reference.py.
+"""Write docs/reference.md from the code: python scripts/make_reference.py.
 
-Commands and options, every field of the JSON, settings, and codes of errors and warnings, each with
-what the code says of it. A test compares the page with what this script makes.
+It lists commands and options, every field of the JSON, settings, and codes of errors and warnings,
+with their descriptions in the code. A test compares the page with the output of this script.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def reference() -> str:
 def _head() -> Iterator[str]:
     yield "# Reference"
     yield ""
-    yield "Made by `scripts/make_reference.py` from the program itself. Research use only; not a"
+    yield "Made by `scripts/make_reference.py` from the code. Research use only; not a"
     yield "diagnosis."
 
 
@@ -52,25 +52,27 @@ def _commands() -> Iterator[str]:
 
 
 def _plain(help_text: str) -> str:
-    """Undo what keeps rich from taking brackets for a style."""
+    """Remove the escapes that keep rich from reading brackets as styles."""
     return help_text.replace(r"\[", "[")
 
 
-def _parameter(said: Any) -> tuple[str, str, str]:  # noqa: ANN401 - of click, or of its copy in typer
-    if said.param_type_name == "argument":
-        names = f"`{said.metavar or said.name.upper()}`"
+def _parameter(parameter: Any) -> tuple[str, str, str]:  # noqa: ANN401 - of click, or of its copy in typer
+    if parameter.param_type_name == "argument":
+        names = f"`{parameter.metavar or parameter.name.upper()}`"
     else:
-        metavar = f" {said.metavar}" if said.metavar else ""
-        names = ", ".join(f"`{one}{metavar}`" for one in (*said.opts, *said.secondary_opts))
-    default = said.default
+        metavar = f" {parameter.metavar}" if parameter.metavar else ""
+        names = ", ".join(
+            f"`{one}{metavar}`" for one in (*parameter.opts, *parameter.secondary_opts)
+        )
+    default = parameter.default
     shown = default is not None and not callable(default) and default not in ([], False)
-    return names, f"`{default}`" if shown else "", said.help or ""
+    return names, f"`{default}`" if shown else "", parameter.help or ""
 
 
 def _fields() -> Iterator[str]:
     yield from ("", "## Every field of the JSON", "")
     yield "Coordinates are (row, column) in the stored picture, origin at the top left, pixel"
-    yield "centres at integers, boxes half-open. Every field is always there; what is not known is"
+    yield "centres at integers, boxes half-open. Every field is always present; unknown values are"
     yield "null. Millimetres are null without spacing. The same input and settings give the same"
     yield "bytes. The JSON Schema is `lesionscan/results/result.schema.json`."
     yield from ("", "| field | unit | meaning |", "| --- | --- | --- |")
@@ -93,7 +95,7 @@ def _below(node: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterato
 
 
 def _described(value: dict[str, Any], schema: dict[str, Any]) -> str:
-    """Return what the record behind a field says of itself."""
+    """Return the docstring of the record that is the type of a field."""
     places = [value, value.get("items", {}), *value.get("anyOf", [])]
     for place in places:
         if isinstance(place, dict) and "$ref" in place:
@@ -116,9 +118,8 @@ def _unit(name: str, value: dict[str, Any]) -> str:
 
 def _settings() -> Iterator[str]:
     yield from ("", "## Settings", "")
-    yield "A TOML file with any of these, given with `--settings`, such as the line"
-    yield "`shown_score = 0.6`. Lengths are shares of the picture's long side where no"
-    yield "unit is named."
+    yield "Settings are given in a TOML file with `--settings`, with lines such as"
+    yield "`shown_score = 0.6`. Lengths without a unit are fractions of the picture's long side."
     yield from ("", "| setting | default | range | meaning |", "| --- | --- | --- | --- |")
     for name, field in Settings.model_fields.items():
         yield _row(f"`{name}`", f"`{field.default}`", _range(field), field.description or "")

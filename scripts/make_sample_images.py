@@ -1,7 +1,7 @@
-"""Write the sample images and what is found in them: python scripts/make_sample_images.py [OUT].
+"""Write the sample images and their results: python scripts/make_sample_images.py [OUT].
 
-The images and masks come out byte for byte the same. `expected.json` freezes what this version
-shows in each, so that a change of the detection is seen as one.
+The images and masks are reproduced byte for byte. `expected.json` freezes the candidates shown by
+this version, so that changes of the detection are noticed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def shown(path: Path) -> list[dict[str, object]]:
-    """Return score, place and size of the candidates shown in one film, best first."""
+    """Return score, location and size of the candidates shown in a film, best first."""
     return [
         {
             "score": round(candidate.score, 3),

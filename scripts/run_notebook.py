@@ -1,7 +1,7 @@
-"""Run a notebook's cells and put what they say into it: run_notebook.py docs/lesionscan.ipynb.
+"""Run a notebook's cells and store their outputs: run_notebook.py docs/lesionscan.ipynb.
 
-Without Jupyter: the cells are plain Python, what they print and the figures they draw become their
-outputs. With --check the outputs are thrown away: an error is all that is looked for.
+Jupyter is not needed: the cells are plain Python, and their printed text and figures become their
+outputs. With --check the notebook is only checked for errors and not written.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 
 
 def main() -> None:
-    """Run, and write the notebook back."""
+    """Run the notebook and write it back."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -53,7 +53,7 @@ def run(notebook: dict[str, Any]) -> None:
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             code = compile("".join(cell["source"]), f"cell {count}", "exec")
-            exec(code, names)  # noqa: S102 - our own notebook
+            exec(code, names)  # noqa: S102 - a notebook of this repository
         cell["execution_count"] = count
         cell["outputs"] = [*_printed(said.getvalue()), *_figures()]
 

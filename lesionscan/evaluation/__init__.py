@@ -1,5 +1,5 @@
-"""Candidates against truth; reads result files and truth files only, whatever program wrote them.
+"""Compare candidates with truth; reads result and truth files of any program.
 
-`evaluate.evaluate` is the flow for folders; `scores.score_film` and `summary.summarise` judge
-points in memory.
+`evaluate.evaluate` works on folders; `scores.score_film` and `summary.summarise` work on points in
+memory.
 """

@@ -1,7 +1,7 @@
-"""Bootstrap by groups of films: how often each group counts, and what follows for a figure.
+"""Percentile bootstrap over groups of films.
 
-Percentile intervals (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13) of
-resampled groups, because films of one patient, or copies of one film, are not independent.
+Groups are resampled, not films, because films of one patient, or copies of one film, are not
+independent (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
 """
 
 from typing import TypeAlias
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
-"""Resamples behind an interval: the ends of a 95 % interval then stand on 50 resamples each."""
+"""Resamples for an interval: 50 of them lie beyond each end of a 95 % interval."""
 
 SEED = 0
 
@@ -19,27 +19,27 @@ Counts: TypeAlias = NDArray[np.int64]
 
 
 def resampled_weights(groups: int, *, resamples: int, seed: int) -> Counts:
-    """Draw as many groups as there are, with replacement, again and again.
+    """Draw bootstrap resamples of the groups.
 
     Parameters
     ----------
     groups
-        How many groups there are.
+        Number of groups.
     resamples
-        How often to draw.
+        Number of resamples.
     seed
-        Same seed, same draws on every machine.
+        The same seed gives the same resamples on every machine.
 
     Returns
     -------
     ndarray
-        int64 (resamples, groups): how often each group was drawn. No row where there are fewer
-        than two groups, which say nothing about how figures vary.
+        int64 (resamples, groups): how often each group was drawn. No rows if there are fewer than
+        two groups, since one group gives no estimate of variation.
 
     Raises
     ------
     ValueError
-        When `resamples` or `seed` is negative.
+        If `resamples` or `seed` is negative.
     """
     if resamples < 0 or seed < 0:
         raise ValueError(f"resamples and seed must be 0 or more, got {resamples} and {seed}")
@@ -55,7 +55,7 @@ def resampled_weights(groups: int, *, resamples: int, seed: int) -> Counts:
 
 
 def interval(values: Floats) -> tuple[float, float] | None:
-    """Return the 2.5th and 97.5th percentile of the values that are numbers; None without any."""
+    """Return the 2.5th and 97.5th percentiles, ignoring NaN; None if all values are NaN."""
     known = values[~np.isnan(values)]
     if not known.size:
         return None

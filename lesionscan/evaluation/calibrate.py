@@ -1,9 +1,9 @@
-"""The `shown_score` for a wanted rate of false positives per film, from films without lesions.
+"""Choose `shown_score` for a given rate of false positives per film, from films without lesions.
 
-A threshold between two false positives of neighbouring score gives the same rate wherever it lies;
-the middle is taken. How the rate varies is simulated: the score is chosen on one resample of the
-films (or patients) and applied to another (Efron & Tibshirani, An Introduction to the Bootstrap,
-1993, chapters 13 and 17), because the films of the next study are others than those at hand.
+All thresholds between two consecutive scores of false positives give the same rate; the middle is
+used. To estimate the rate on further films, the score is chosen on one resample of the films (or
+patients) and applied to another (Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
+chapters 13 and 17).
 """
 
 from collections import Counter
@@ -25,29 +25,29 @@ from lesionscan.evaluation.scores import NOTHING, FilmScores
 from lesionscan.evaluation.summary import Figure, figure
 
 FEWEST_FILMS = 30
-"""Films without lesions below which a warning is given, and a body part has no score of its own: a
-count of 15 false positives on 30 films varies by a quarter of itself (one standard deviation)."""
+"""With fewer films without lesions a warning is given, and a body part gets no score of its own:
+the standard deviation of 15 false positives on 30 films is a quarter of that number."""
 
 _DECIMALS = 6
-"""Of a threshold, as scores have."""
+"""Decimals of a threshold, as of scores."""
 
 
 class CalibrationError(Exception):
-    """Films from which no threshold follows; the message names the cause and the remedy."""
+    """Raised if no threshold can be computed; the message names the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationFilm:
-    """One film: what is known about it, and the scores of its candidates.
+    """One film of a calibration.
 
     Attributes
     ----------
     scores
-        The candidates, on lesions and elsewhere.
+        Scores of its candidates, on lesions and elsewhere.
     body_part
-        None where it is not known.
+        None if unknown.
     assessed
-        False where the program could not find the bone: a result without candidates.
+        False if the program could not find the bone; the result then has no candidates.
     """
 
     scores: FilmScores
@@ -57,22 +57,23 @@ class CalibrationFilm:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The threshold that some lesion-free films give.
+    """A threshold computed from lesion-free films.
 
     Attributes
     ----------
     films, groups
-        Lesion-free films with a result, and the patients (or films) that are resampled.
+        Numbers of lesion-free films with a result, and of the patients (or films) resampled.
     shown_score
         The threshold: candidates of at least this score are shown.
     score_interval
-        Ends of its 95 % interval; None where fewer than two groups say nothing about it.
+        95 % interval of the threshold; None with fewer than two groups.
     rate
         False positives per film on these films at this threshold.
     expected
-        Ends of the 95 % interval of that rate on as many further films like these; None likewise.
+        95 % interval of the rate on as many further films like these; None with fewer than two
+        groups.
     all_listed
-        False positives per film where every listed candidate is shown.
+        False positives per film if every listed candidate is shown.
     """
 
     films: int
@@ -86,7 +87,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a threshold does on the films at hand.
+    """False positives and sensitivity at a threshold, on the given films.
 
     Attributes
     ----------
@@ -95,7 +96,7 @@ class Shown:
     rate
         False positives per lesion-free film.
     sensitivity
-        Lesions hit by a shown candidate / lesions; its value is None without lesions.
+        Lesions hit by a shown candidate / lesions; its value is None if there are no lesions.
     """
 
     shown_score: float
@@ -105,14 +106,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """One body part with enough lesion-free films.
+    """A body part with enough lesion-free films.
 
     Attributes
     ----------
     threshold
-        What these films alone would give.
+        The threshold computed from these films alone.
     common_rate
-        False positives per film on them at the threshold of all films.
+        False positives per film on these films at the threshold of all films.
     """
 
     threshold: Threshold
@@ -121,25 +122,25 @@ class BodyPart:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All of it.
+    """The result of a calibration.
 
     Attributes
     ----------
     wanted
-        False positives per film that were asked for.
+        Requested false positives per film.
     threshold
-        From all lesion-free films.
+        Computed from all lesion-free films.
     shown, before
-        What it does, and what the threshold of the results did; None where that is not known.
+        At this threshold, and at the one that the results were made with; None if unknown.
     lesions
-        Lesions that the sensitivity is of.
+        Number of lesions, the denominator of the sensitivity.
     body_parts
-        Those with at least `FEWEST_FILMS` lesion-free films.
+        Body parts with at least `FEWEST_FILMS` lesion-free films.
     few
-        Lesion-free films of every other known body part.
+        Number of lesion-free films of every other known body part.
     failed, not_assessed
-        Lesion-free films without a result, which are left out, and those without bone, which count
-        as films without candidates.
+        Number of lesion-free films without a result, which are left out, and of those without
+        bone, which count as films without candidates.
     """
 
     wanted: float
@@ -153,7 +154,7 @@ class Calibration:
     not_assessed: int
 
     def warnings(self) -> Iterator[str]:
-        """Yield what a user must know before the threshold is used, one sentence each."""
+        """Yield warnings about the use of the threshold, one sentence each."""
         found, wanted = self.threshold, self.wanted
         if found.films < FEWEST_FILMS:
             yield (
@@ -166,7 +167,7 @@ class Calibration:
                 f"use at least {FEWEST_FILMS}"
             )
         if found.expected is None:
-            yield "one film or patient alone says nothing about how the rate varies"
+            yield "one film or patient alone gives no estimate of how the rate varies"
         if found.all_listed < wanted:
             yield (
                 f"{wanted:g} false positives per film cannot be reached: all candidates that are "
@@ -197,25 +198,25 @@ def calibrate(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Calibration:
-    """Return the `shown_score` at which lesion-free films have a wanted rate of false positives.
+    """Compute the `shown_score` that gives a rate of false positives on lesion-free films.
 
     Parameters
     ----------
     films
-        Films without lesions, and where they are known films with lesions for the sensitivity.
+        Films without lesions and, for the sensitivity, films with lesions if there are any.
     false_positives
-        Candidates shown per lesion-free film, above 0; the score gives at most as many.
+        Most candidates shown per lesion-free film, above 0.
     before
         The `shown_score` that the results were made with, for comparison.
     resamples, seed
-        Of the bootstrap.
+        Number of bootstrap resamples, and their seed.
 
     Raises
     ------
     CalibrationError
-        When no film without lesions has a result.
+        If no film without lesions has a result.
     ValueError
-        When `false_positives` is not a number above 0.
+        If `false_positives` is not a number above 0.
     """
     if not 0 < false_positives < np.inf:
         raise ValueError(f"false_positives must be a number above 0, got {false_positives!r}")
@@ -257,11 +258,11 @@ def calibrate(
 def _threshold(
     films: Sequence[FilmScores], wanted: float, *, resamples: int, seed: int
 ) -> Threshold:
-    """Return the threshold of lesion-free films with a result."""
+    """Compute the threshold of lesion-free films with a result."""
     table = froc.columns(films)
     ones = np.ones((1, len(table.groups)), np.int64)
     score = _rounded(table, froc.cutoffs(table, ones, [wanted])[0, 0])
-    # one resample to choose the score on, another to apply it to
+    # the score is chosen on one half of the resamples and applied to the other
     weights = resampled_weights(len(table.groups), resamples=2 * resamples, seed=seed)
     chosen = froc.cutoffs(table, weights[:resamples], [wanted])[:, 0]
     further = froc.false_positive_rates(table, weights[resamples:], chosen)
@@ -278,7 +279,7 @@ def _threshold(
 
 def _shown(table: froc.Columns, score: float, *, resamples: int, seed: int) -> Shown:
     weights = resampled_weights(len(table.groups), resamples=resamples, seed=seed)
-    # the figures count scores above a cutoff, and the program shows those of at least its threshold
+    # `froc` counts scores above a cutoff, whereas candidates equal to the threshold are shown
     cutoff = np.nextafter(score, -np.inf)
 
     def sensitivity(rows: Counts) -> Floats:
@@ -302,7 +303,7 @@ def _body_part(
 
 
 def _rate_at(table: froc.Columns, score: float) -> float:
-    """Return the false positives of at least this score per lesion-free film."""
+    """Return the number of false positives of at least this score per lesion-free film."""
     shown = np.count_nonzero(table.false_scores >= score)
     return float(shown / table.free_groups.size)
 
@@ -315,7 +316,7 @@ def _between(table: froc.Columns, cutoff: Floats) -> Floats:
     table
         The films.
     cutoff
-        float64 (n,): scores that must be exceeded; minus infinity where all may count.
+        float64 (n,): scores that must be exceeded; minus infinity if every candidate counts.
 
     Returns
     -------
@@ -329,7 +330,7 @@ def _between(table: froc.Columns, cutoff: Floats) -> Floats:
 
 
 def _rounded(table: froc.Columns, cutoff: float) -> float:
-    """Return the threshold above one cutoff, short enough to be written."""
+    """Return the threshold above a cutoff, rounded if that does not change the rate."""
     exact = float(_between(table, np.array([cutoff]))[0])
     short = round(exact, _DECIMALS)
     same = _rate_at(table, short) == _rate_at(table, exact)

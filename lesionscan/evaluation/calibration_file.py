@@ -1,6 +1,6 @@
-"""A calibration as a settings file: the figures as comments, the settings below them.
+"""Write a calibration as a settings file, with its figures as comments.
 
-No clock, no path and no name of a film stands in it: the same films give the same bytes.
+The file contains no time, path or film name: the same films give the same bytes.
 """
 
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ _MOST_BYTES = 100_000
 
 
 def check_target(path: Path) -> None:
-    """Make sure that a settings file may be written, before work is done for it.
+    """Check that a settings file may be written, before the films are read.
 
     Raises
     ------
     CalibrationError
-        When its name does not end in .toml, its folder is not there, or a file stands there that
+        If its name does not end in .toml, its folder does not exist, or a file exists there that
         `write_calibration` has not written.
     """
     if path.suffix.lower() != ".toml":
-        raise CalibrationError(f"{path} is no name of a settings file; end it in .toml")
+        raise CalibrationError(f"{path} is not the name of a settings file; end it in .toml")
     if not path.parent.is_dir():
-        raise CalibrationError(f"{path.parent} is not there; make the folder first")
+        raise CalibrationError(f"{path.parent} does not exist; make the folder first")
     try:
         written = read_bounded(path, max_bytes=_MOST_BYTES).startswith(_FIRST_LINE.encode())
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def write_calibration(calibration: Calibration, tool: Tool, settings: str, path:
     calibration
         The figures.
     tool
-        What made the results.
+        The program that made the results.
     settings
         The settings as TOML, with the new `shown_score`.
     path
@@ -59,9 +59,9 @@ def write_calibration(calibration: Calibration, tool: Tool, settings: str, path:
     Raises
     ------
     CalibrationError
-        As `check_target`.
+        As for `check_target`.
     lesionscan.results.atomic.OutputError
-        When it cannot be written.
+        If the file cannot be written.
     """
     check_target(path)
     lines = [_FIRST_LINE, *(f"# {line}" for line in _comments(calibration, tool))]
@@ -88,7 +88,7 @@ def figure_lines(calibration: Calibration) -> Iterator[str]:
 
 
 def body_part_lines(calibration: Calibration) -> Iterator[str]:
-    """Yield a sentence for each body part, and for those with too few films."""
+    """Yield a sentence for each body part, and one for those with too few films."""
     for name, part in calibration.body_parts.items():
         yield (
             f"{name}: {part.threshold.films:,} films, {part.common_rate:.2f} false positives per "

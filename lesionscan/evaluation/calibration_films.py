@@ -1,4 +1,4 @@
-"""Which films a calibration is made from: truth, a review, a list, or a whole run."""
+"""Read the films for a calibration: from truth, a review, a list, or a whole run."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ from lesionscan.results.run import run_results
 
 @dataclass(frozen=True, slots=True)
 class KnownLesions:
-    """What somebody has decided about a film.
+    """Decisions of a reviewer about a film.
 
     Attributes
     ----------
     candidates
         Ids of the candidates that are lesions; every other candidate is on no lesion.
     missed
-        Lesions that no candidate marks.
+        Number of lesions that no candidate marks.
     """
 
     candidates: frozenset[int] = frozenset()
@@ -49,7 +49,7 @@ class CalibrationFilms:
     films
         The films.
     tool
-        The one program that made their results.
+        The program that made all their results.
     """
 
     films: tuple[CalibrationFilm, ...]
@@ -70,23 +70,24 @@ def films_of_run(
     results
         The output folder of `lesionscan scan`.
     normal
-        Names of the films without lesions, as in images.csv; every film of the run where None.
+        Names of the films without lesions, as in images.csv; if None, every film of the run.
     known
-        By the name of a film's results: what was decided. Other films are left out. Not together
+        Decisions by the name of a film's results. Other films are left out. Cannot be combined
         with `normal`.
     groups
-        `films.csv` of `lesionscan exams`: whose films they are; each file its own group where None.
+        `films.csv` of `lesionscan exams`, which says whose films they are; if None, each file is
+        its own group.
 
     Raises
     ------
     CalibrationError
-        When a name in `normal` is none of a film of the run, or no film is left.
+        If the run has no film of a name in `normal`, or no film is left.
     lesionscan.evaluation.results.ResultsError
-        When the films were scanned in two ways.
+        If the films were scanned by different versions, settings or scorers.
     lesionscan.evaluation.truth.TruthError
-        When the groups cannot be read, or do not name a film.
+        If the groups cannot be read, or a film is missing in them.
     lesionscan.results.run.RunError
-        When a result or a table is missing or was changed.
+        If a result or a table is missing or was changed.
     """
     films: list[CalibrationFilm] = []
     found: list[FilmResult] = []
@@ -99,7 +100,7 @@ def films_of_run(
         names.add(file)
         one = film_result(ResultPaths.of(results, name).record, result.model_dump())
         found.append(one)
-        # pictures of one file are of one patient
+        # all pictures of a file are of one patient
         group = f"film {file}" if group_by_file is None else group_of([file], group_by_file)
         films.append(
             CalibrationFilm(
@@ -136,18 +137,18 @@ def films_of_truth(
     truth
         Folder with `index.json`, `images` and `masks`.
     set_name
-        The set of the index that is used; it must be named where there are several.
+        The set of the index to use; required if there are several.
     groups
-        As for `films_of_run`; in place of what the index says.
+        As for `films_of_run`; replaces the groups of the index.
     progress
-        Passes the films on one by one.
+        Wraps the iteration over the films, to show progress.
 
     Raises
     ------
     CalibrationError
-        When there are several sets and none was named, or there is no such set.
+        If there are several sets and none was named, or there is no such set.
     lesionscan.evaluation.truth.TruthError, lesionscan.evaluation.results.ResultsError
-        When truth or results cannot be used.
+        If the truth or the results cannot be used.
     """
     films = _of_set(load_truth(truth), set_name)
     if groups is not None:
@@ -168,7 +169,7 @@ def films_of_truth(
 
 
 def _decided(result: FilmResult, lesions: KnownLesions, group: str) -> FilmScores:
-    """Return a film's outcome as somebody has decided it."""
+    """Return a film's outcome according to a reviewer's decisions."""
     hits = [one.score for one in result.candidates if one.id in lesions.candidates]
     others = [one.score for one in result.candidates if one.id not in lesions.candidates]
     return FilmScores.unmeasured(

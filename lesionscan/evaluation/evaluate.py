@@ -1,4 +1,4 @@
-"""The flow of `lesionscan evaluate`: results and truth in, the figures of every set out."""
+"""Compare a folder of results with a truth folder, for `lesionscan evaluate`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,16 +34,16 @@ Progress: TypeAlias = Callable[[Sequence[TruthFilm]], Iterable[TruthFilm]]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a program does at its own threshold: counting the candidates that it shows.
+    """Figures of a program at its own threshold, from the candidates that it shows.
 
     Attributes
     ----------
     sensitivity
         Lesions hit by a shown candidate / lesions.
     false_positives_per_film
-        Shown candidates on no lesion, a lesion-free film with a result.
+        Shown candidates per lesion-free film with a result.
     dice_median
-        Of the lesions hit by a shown candidate.
+        Median Dice of the lesions hit by a shown candidate.
     """
 
     sensitivity: Figure
@@ -53,14 +53,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """The lesions of one kind, at the thresholds of their whole set.
+    """Figures of the lesions of one kind, at the thresholds of their whole set.
 
     Attributes
     ----------
     family, name
-        What the lesions are split by, and which part this is.
+        The property that the lesions are split by, and its value here.
     lesions
-        How many.
+        Number of lesions.
     sensitivity, cpm, sensitivity_all_listed, chance, dice_median
         As in `SetFigures`.
     """
@@ -77,19 +77,19 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProgramOnSet:
-    """One program on one set.
+    """Figures of one program on one set.
 
     Attributes
     ----------
     figures
-        The figures.
+        Over all thresholds.
     shown
         At the program's own threshold.
     missing, failed, not_assessed
-        Films without a result file, films that failed (name and the program's code), and films
-        whose bone the program could not find: these have a result, without candidates.
+        Films without a result file, films that failed (name and the program's error code), and
+        films whose bone the program could not find, whose results have no candidates.
     search_areas
-        How many lesion films' random points fell where.
+        Number of films with lesions by the area in which random points were placed.
     """
 
     figures: SetFigures
@@ -102,20 +102,21 @@ class ProgramOnSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetEvaluation:
-    """One set: the judged program, its strata and lesions, and the other program if there is one.
+    """Evaluation of one set, with a second program if there is one.
 
     Attributes
     ----------
     name
-        As in the index.
+        Name of the set in the index.
     program
-        The program that is judged.
+        Figures of the evaluated program.
     strata
         Its figures by kind of lesion.
     lesions
-        Every lesion and what became of it.
+        Outcome of every lesion.
     other, difference
-        The program it is compared with, and the figures minus that one's; None without one.
+        Figures of the second program, and those of the first minus those of the second; None
+        without a second program.
     """
 
     name: str
@@ -128,18 +129,18 @@ class SetEvaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """All of it.
+    """The result of an evaluation.
 
     Attributes
     ----------
     tool, other_tool
-        What made the results.
+        The programs that made the results.
     index_sha256
-        Hash of the truth's index, so that figures of two truths are not taken for one.
+        Hash of the truth's index, to tell evaluations against different truth apart.
     sets
         In the order of the index; never pooled.
     resamples, seed
-        Of the bootstrap.
+        Number of bootstrap resamples, and their seed.
     """
 
     tool: Tool
@@ -166,7 +167,7 @@ def evaluate(
     seed: int = SEED,
     progress: Progress = iter,
 ) -> Evaluation:
-    """Judge a folder of results by a folder of truth.
+    """Compare a folder of results with a truth folder.
 
     Parameters
     ----------
@@ -175,18 +176,19 @@ def evaluate(
     truth
         Folder with `index.json`, `images` and `masks`.
     against
-        Another folder of results for the same truth.
+        Results of a second program for the same truth.
     groups
-        `films.csv` of `lesionscan exams`: whose films they are, in place of what the index says.
+        `films.csv` of `lesionscan exams`, which says whose films they are; replaces the groups of
+        the index.
     resamples, seed
-        Of the bootstrap.
+        Number of bootstrap resamples, and their seed.
     progress
-        Passes the films on one by one, so that a caller can show how far it is.
+        Wraps the iteration over the films, to show progress.
 
     Raises
     ------
     lesionscan.evaluation.truth.TruthError, lesionscan.evaluation.results.ResultsError
-        When truth or results cannot be used; nothing is guessed.
+        If the truth or the results cannot be used.
     """
     films = load_truth(truth)
     if groups is not None:

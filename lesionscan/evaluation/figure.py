@@ -1,4 +1,4 @@
-"""The FROC figure of an evaluation: one panel a set, with its chance curve and interval."""
+"""The FROC figure of an evaluation: one panel per set, with chance curve and interval."""
 
 import io
 import warnings
@@ -16,24 +16,24 @@ from lesionscan.evaluation.results import Tool
 from lesionscan.evaluation.summary import Figure, SetFigures
 from lesionscan.results.record import DISCLAIMER
 
-# Okabe & Ito's palette: blue and vermilion stay apart for colour-blind readers and in grey.
+# Okabe & Ito's palette: blue and vermilion differ for colour-blind readers and in grey.
 OURS, OTHERS, GREY = "#0072B2", "#D55E00", "#555555"
 DPI = 150
 _COLUMNS = 3
 
 
 def froc_figure(evaluation: Evaluation) -> tuple[bytes, bytes]:
-    """Draw the figure; return it as PNG and as SVG.
+    """Draw the figure as PNG and as SVG.
 
-    Same evaluation, same matplotlib, same bytes: no date, and fixed ids in the SVG.
+    The same evaluation and matplotlib give the same bytes: no date, and fixed ids in the SVG.
 
     Parameters
     ----------
     evaluation
-        Sets without a curve (no lesion, or no lesion-free film) have no panel.
+        Sets without a curve (without lesions, or without lesion-free films) have no panel.
     """
     drawn = [one for one in evaluation.sets if one.program.figures.curve is not None]
-    # The default style, whatever the user's own matplotlibrc says.
+    # the default style, regardless of the user's matplotlibrc
     fixed = {"svg.hashsalt": "lesionscan", "svg.fonttype": "path", "font.size": 9.0}
     with (
         style.context(["default", fixed]),
@@ -75,7 +75,7 @@ def _panel(axes: Axes, one: SetEvaluation, tool: Tool, other_tool: Tool | None) 
         if program is not None and program.figures.curve is not None:
             _draw(axes, program.figures, program.figures.curve, (name, colour, dash))
             chance = f"random points, CPM {program.figures.chance_cpm or 0:.2f}"
-            if chance not in shown:  # another program's bone mask may be another one
+            if chance not in shown:  # the second program's bone mask may differ
                 band, grey = program.figures.band, OTHERS if shown else GREY
                 axes.plot(band.rates, band.chance, color=grey, linestyle="dashed", label=chance)
             shown.append(chance)
@@ -97,11 +97,11 @@ def _panel(axes: Axes, one: SetEvaluation, tool: Tool, other_tool: Tool | None) 
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=7.5, frameon=False)
 
 
-def _draw(axes: Axes, figures: SetFigures, curve: Curve, look: tuple[str, str, str]) -> None:
-    """Draw one program's curve, the seven rates and the interval; look: name, colour, dashes."""
-    name, colour, dash = look
-    # No interpolation: sensitivity holds until the next operating point, and after the last one.
-    # Points left of the scale (none or few false positives) stand at its edge.
+def _draw(axes: Axes, figures: SetFigures, curve: Curve, line: tuple[str, str, str]) -> None:
+    """Draw a program's curve, the seven rates and the interval; line: name, colour, dashes."""
+    name, colour, dash = line
+    # No interpolation: sensitivity is constant up to the next operating point, and after the last.
+    # Points left of the scale (no or few false positives) are drawn at its edge.
     rates = np.append(np.maximum(curve.false_positives_per_film, RATES[0] / 4), 4 * RATES[-1])
     levels = np.append(curve.sensitivity, curve.sensitivity[-1] if curve.sensitivity.size else 0)
     axes.step(
@@ -133,7 +133,7 @@ def _draw(axes: Axes, figures: SetFigures, curve: Curve, look: tuple[str, str, s
 
 
 def _names(tool: Tool, other: Tool | None) -> tuple[str, str]:
-    """Return the programs' names, with version, settings, scorer where the names are the same."""
+    """Return the programs' names, with version, settings and scorer if the names are equal."""
     if other is None:
         return tool.name, ""
     one, two = (
@@ -147,7 +147,7 @@ def _names(tool: Tool, other: Tool | None) -> tuple[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return a name as it is to be drawn: no mathematics between dollar signs."""
+    """Escape dollar signs, which matplotlib would read as mathematics."""
     return text.replace("$", r"\$")
 
 

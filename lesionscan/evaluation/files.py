@@ -1,6 +1,6 @@
-"""An evaluation as files: `evaluation.json`, `lesions.csv`, `froc.png` and `froc.svg`.
+"""Write an evaluation: `evaluation.json`, `lesions.csv`, `froc.png` and `froc.svg`.
 
-No clock, no path and nothing of a patient but the names of the truth's index stands in them: the
+The files contain no time and no path, and about patients only the names in the truth's index. The
 same results and truth give the same bytes.
 """
 
@@ -26,7 +26,7 @@ from lesionscan.results.record import DISCLAIMER
 
 SCHEMA_VERSION = "1.0"
 MOST_POINTS = 200
-"""Operating points of a curve in the JSON: more draw no other line."""
+"""Most operating points of a curve in the JSON: more would not change the drawn line."""
 
 LESION_COLUMNS = (
     "set",
@@ -55,7 +55,7 @@ LESION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPaths:
-    """Where an evaluation's files stand."""
+    """Paths of an evaluation's files."""
 
     record: Path
     lesions: Path
@@ -74,21 +74,21 @@ class EvaluationPaths:
 
 
 def own_files(results: Path, out: Path) -> OwnFiles:
-    """Return what writes an evaluation, and make sure that it may.
+    """Return the writer of an evaluation's files, and check that they may be written.
 
     Parameters
     ----------
     results
-        The results folder that is judged; `out` may lie in it.
+        The evaluated results folder; `out` may be inside it.
     out
         The folder of the evaluation.
 
     Raises
     ------
     lesionscan.results.own_files.NotOwnError
-        When a file that lesionscan has not written stands where one of the evaluation's would.
+        If a file with one of their names exists that lesionscan has not written.
     lesionscan.results.atomic.OutputError
-        When a folder on the way is a link.
+        If a folder of the path is a link.
     """
     own, paths = OwnFiles(out, below=results), EvaluationPaths.of(out)
     own.check(path.name for path in astuple(paths))
@@ -96,19 +96,19 @@ def own_files(results: Path, out: Path) -> OwnFiles:
 
 
 def write_evaluation(evaluation: Evaluation, own: OwnFiles) -> EvaluationPaths:
-    """Write all files, each whole or not at all; return where they stand.
+    """Write all files, each atomically, and return their paths.
 
     Parameters
     ----------
     evaluation
-        What to write.
+        The evaluation.
     own
         From `own_files`.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When the folder or a file cannot be written.
+        If the folder or a file cannot be written.
     """
     paths = EvaluationPaths.of(own.out)
     png, svg = froc_figure(evaluation)
@@ -120,7 +120,7 @@ def write_evaluation(evaluation: Evaluation, own: OwnFiles) -> EvaluationPaths:
 
 
 def evaluation_json(evaluation: Evaluation) -> bytes:
-    """Return `evaluation.json`: every figure with its interval and how it was counted."""
+    """Return `evaluation.json`: every figure with its interval, and the definitions."""
     record = {
         "schema_version": SCHEMA_VERSION,
         "tool": asdict(evaluation.tool),
@@ -136,14 +136,14 @@ def evaluation_json(evaluation: Evaluation) -> bytes:
 
 
 def lesions_csv(evaluation: Evaluation) -> bytes:
-    """Return `lesions.csv`: every lesion and what became of it; empty cells are not known."""
+    """Return `lesions.csv`: the outcome of every lesion; unknown values are empty cells."""
     rows = (row for one in evaluation.sets for row in _lesion_rows(one))
     return "".join(map(csv_line, (LESION_COLUMNS, *rows))).encode("utf-8")
 
 
 def _lesion_rows(one: SetEvaluation) -> Iterator[list[str]]:
     curve = one.program.figures.curve
-    # the curve keeps the score of every hit, since sensitivity rises there
+    # the thresholds include the score of every hit, since sensitivity rises there
     rates = (
         {}
         if curve is None
@@ -298,7 +298,7 @@ def _ends(one: Figure) -> list[float] | None:
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Round floats to 9 digits, which no machine's last bit reaches; what is no number is null."""
+    """Round floats to 9 digits, so that machines agree; replace NaN and infinity by None."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,9 +1,9 @@
-"""The figures of one set of films: FROC, CPM, image AUC, the chance curve, medians on hits.
+"""Figures of one set of films: FROC, CPM, image AUC, the chance curve, medians on hits.
 
-Every function takes the set's films as columns (`Columns`) and `weights`, whole numbers of shape
-(replicates, groups) that say how often each group of films counts. A row of ones gives the figures
-themselves, resampled rows give the bootstrap: one piece of arithmetic serves both. Counts are whole
-numbers throughout, so that no order of summation changes a figure.
+Most functions take the films as sorted columns (`Columns`), and `weights`: int64
+(replicates, groups), how often each group of films counts. A row of ones gives the figures
+themselves, resampled rows give the bootstrap. Counts are integers, so that the order of summation
+does not change a figure.
 """
 
 from collections.abc import Sequence
@@ -19,30 +19,31 @@ Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""False positives an image at which sensitivity is reported, as in LUNA16."""
+"""False positives per film at which sensitivity is reported, as in LUNA16."""
 RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
-"""The same as people write them."""
+"""`RATES` as fractions."""
 
 _BATCH = 4_000_000
-"""Weights gathered at one time: 32 MB."""
+"""Most weights gathered at once: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """The films of a set as sorted columns; each score with the index of its group.
+    """The films of a set as sorted columns, with the group of each score.
 
     Attributes
     ----------
     groups
-        Names of the groups, in the order of the weights' columns.
+        Names of the groups, in the order of the columns of `weights`.
     hit_scores, hit_groups
-        Of every lesion, best score first; minus infinity for a missed one.
+        Score and group index of every lesion, best score first; minus infinity if missed.
     false_scores, false_groups
-        Of every false positive on a lesion-free film, best score first.
+        Score and group index of every false positive on a lesion-free film, best score first.
     free_groups
-        Of every lesion-free film with a result: the films that false positives are counted on.
+        Group index of every lesion-free film with a result; false positives are counted on these.
     film_places, film_groups, film_is_lesion
-        Of every film: place of its best score among all films' (see `image_auc`), group, kind.
+        Rank of each film's best score among those of all films (see `image_auc`), its group index,
+        and whether it has lesions.
     """
 
     groups: tuple[str, ...]
@@ -60,15 +61,15 @@ class Columns:
 class Curve:
     """Operating points of a FROC curve, from the highest threshold down.
 
-    Points exist at distinct scores only: candidates of one score are taken together. Kept are the
-    points where sensitivity rises, and the last; what is left out adds false positives only.
+    Candidates of equal score are counted together. Only the points where sensitivity rises, and
+    the last one, are kept; the others add only false positives.
 
     Attributes
     ----------
     thresholds
         float64 (n,): candidates of at least this score count.
     false_positives_per_film
-        float64 (n,): on a lesion-free film.
+        float64 (n,): per lesion-free film.
     sensitivity
         float64 (n,): lesions hit / lesions.
     """
@@ -79,7 +80,7 @@ class Curve:
 
 
 def columns(films: Sequence[FilmScores]) -> Columns:
-    """Sort a set's films into columns."""
+    """Return a set's films as sorted columns."""
     names = tuple(sorted({film.group for film in films}))
     number = {name: index for index, name in enumerate(names)}
     film_groups = np.array([number[film.group] for film in films], np.int64)
@@ -109,7 +110,7 @@ def columns(films: Sequence[FilmScores]) -> Columns:
 
 
 def curve(films: Sequence[FilmScores]) -> Curve | None:
-    """Return the FROC curve; None without a lesion or without a lesion-free film with a result."""
+    """Compute the FROC curve; None without lesions or lesion-free films with a result."""
     table = columns(films)
     if not table.hit_scores.size or not table.free_groups.size:
         return None
@@ -127,11 +128,11 @@ def curve(films: Sequence[FilmScores]) -> Curve | None:
 
 
 def cutoffs(table: Columns, weights: Counts, rates: Sequence[float]) -> Floats:
-    """Return the score that a candidate must exceed at each rate of false positives.
+    """Compute the score that a candidate must exceed at each rate of false positives.
 
-    At a rate the operating point of highest sensitivity among those with at most that many false
-    positives a lesion-free film counts; nothing is interpolated. It takes every score above that
-    of the first false positive too many; candidates that share its score stay out with it.
+    The operating point at a rate is the one of highest sensitivity among those with at most that
+    many false positives per lesion-free film, without interpolation: all candidates count whose
+    score is above that of the first false positive in excess.
 
     Parameters
     ----------
@@ -140,20 +141,20 @@ def cutoffs(table: Columns, weights: Counts, rates: Sequence[float]) -> Floats:
     weights
         (replicates, groups).
     rates
-        False positives a lesion-free film.
+        False positives per lesion-free film.
 
     Returns
     -------
     ndarray
-        float64 (replicates, rates); minus infinity where every candidate may count, not a number
-        where no lesion-free film with a result is in the replicate.
+        float64 (replicates, rates); minus infinity if every candidate counts, NaN if the replicate
+        has no lesion-free film with a result.
     """
     free = weights[:, table.free_groups].sum(axis=1)
     limits = np.asarray(rates, np.float64)[None, :] * free[:, None]
     result = np.full(limits.shape, NOTHING)
     scores = np.append(table.false_scores, NOTHING)
-    # Only the best false positives matter. A replicate's limit is seldom over three times the
-    # expected one; the few replicates that need more are counted again with all of them.
+    # For speed only the highest scores are counted first. A replicate's limit is rarely over three
+    # times the expected one; replicates that need more are counted again with all scores.
     first = min(scores.size - 1, 64 + int(3.0 * max(rates) * table.free_groups.size))
     pending = np.arange(len(weights))
     for size in (first, scores.size - 1):
@@ -174,7 +175,7 @@ def cutoffs(table: Columns, weights: Counts, rates: Sequence[float]) -> Floats:
 
 
 def sensitivities(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
-    """Return the share of lesions whose candidate's score exceeds each cutoff.
+    """Compute the fraction of lesions hit by a candidate whose score exceeds each cutoff.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def sensitivities(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
     Returns
     -------
     ndarray
-        float64 (replicates, rates); not a number without a lesion or without a cutoff.
+        float64 (replicates, rates); NaN without lesions or where the cutoff is NaN.
     """
     lesions = weights[:, table.hit_groups]
     running = np.zeros((len(weights), table.hit_scores.size + 1), np.int64)
@@ -202,7 +203,7 @@ def sensitivities(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
 
 
 def false_positive_rates(table: Columns, weights: Counts, cutoff: Floats) -> Floats:
-    """Return the false positives a lesion-free film whose score exceeds a cutoff.
+    """Compute the false positives per lesion-free film whose score exceeds a cutoff.
 
     Parameters
     ----------
@@ -211,12 +212,12 @@ def false_positive_rates(table: Columns, weights: Counts, cutoff: Floats) -> Flo
     weights
         (replicates, groups).
     cutoff
-        (replicates,): minus infinity where every candidate counts.
+        (replicates,): minus infinity if every candidate counts.
 
     Returns
     -------
     ndarray
-        float64 (replicates,); not a number without a lesion-free film or without a cutoff.
+        float64 (replicates,); NaN without lesion-free films or where the cutoff is NaN.
     """
     free = weights[:, table.free_groups].sum(axis=1)
     above = np.searchsorted(-table.false_scores, -cutoff, side="left")
@@ -232,12 +233,12 @@ def false_positive_rates(table: Columns, weights: Counts, cutoff: Floats) -> Flo
 
 
 def image_auc(table: Columns, weights: Counts) -> Floats:
-    """Return the area under the ROC curve of the films' best scores, float64 (replicates,).
+    """Compute the area under the ROC curve of the films' best scores, float64 (replicates,).
 
-    It is the share of pairs (lesion film, lesion-free film) in which the lesion film's best score
-    is higher, ties counted half (Mann-Whitney; scipy.stats.rankdata gives the same). A film without
-    candidates ranks below every score. A lesion film without result ranks below everything and a
-    lesion-free one above everything: no result is never better than a result.
+    This is the fraction of pairs (lesion film, lesion-free film) in which the lesion film's best
+    score is higher, with ties counted half (Mann-Whitney; scipy.stats.rankdata gives the same). A
+    film without candidates ranks below every score. Without a result, a lesion film ranks last and
+    a lesion-free film first, so that a missing result never improves the figure.
     """
     order = np.argsort(table.film_places, kind="stable")
     count = weights[:, table.film_groups[order]]
@@ -250,9 +251,9 @@ def image_auc(table: Columns, weights: Counts) -> Floats:
 
 
 def median(values: Floats, groups: Counts, weights: Counts) -> Floats:
-    """Return the median of values that count as often as their group, float64 (replicates,).
+    """Compute the median of values weighted by their group, float64 (replicates,).
 
-    Values that are not a number are left out; without any, the median is not a number.
+    NaN values are ignored; the median is NaN if there are no others.
     """
     known = ~np.isnan(values)
     order = np.argsort(values[known], kind="stable")
@@ -269,18 +270,17 @@ def median(values: Floats, groups: Counts, weights: Counts) -> Floats:
 
 
 def share(parts: Counts, wholes: Counts, groups: Counts, weights: Counts) -> Floats:
-    """Return the sum of the films' parts over the sum of their wholes, float64 (replicates,)."""
+    """Compute sum of parts / sum of wholes over the films, float64 (replicates,)."""
     count = weights[:, groups]
     return _ratio((count * parts).sum(axis=1), (count * wholes).sum(axis=1))
 
 
 def chance_sensitivity(shares: Floats, rates: Sequence[float]) -> Floats:
-    """Return the sensitivity of random points, float64 (rates,); not a number without a lesion.
+    """Compute the sensitivity of random points, float64 (rates,); NaN without lesions.
 
-    Points fall evenly on the search area, on average `rate` of them on a film (a Poisson process).
-    A lesion within whose reach lies the share p of the area is then hit with probability
-    1 - exp(-p rate), and sensitivity is the mean over lesions. That a point near two lesions hits
-    but one of them is left aside.
+    Points are uniform on the search area, on average `rate` per film (a Poisson process). A lesion
+    that is hit from a fraction p of the area is hit with probability 1 - exp(-p rate);
+    sensitivity is the mean over lesions. It is ignored that a point near two lesions hits only one.
     """
     if not shares.size:
         return np.full(len(rates), np.nan)
@@ -288,7 +288,7 @@ def chance_sensitivity(shares: Floats, rates: Sequence[float]) -> Floats:
 
 
 def false_positives_on_lesion_films(films: Sequence[FilmScores], cutoff: Floats) -> Floats:
-    """Return candidates on no lesion a lesion film with a result, float64 (rates,).
+    """Compute the false positives per lesion film with a result, float64 (rates,).
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ def false_positives_on_lesion_films(films: Sequence[FilmScores], cutoff: Floats)
     Returns
     -------
     ndarray
-        Not a number without a lesion film with a result, or without a cutoff.
+        NaN without lesion films with a result, or where the cutoff is NaN.
     """
     counted = [film for film in films if film.lesions and film.has_result]
     scores = np.sort(_joined([film.false_positives for film in counted]))
@@ -309,7 +309,7 @@ def false_positives_on_lesion_films(films: Sequence[FilmScores], cutoff: Floats)
 
 
 def _film_places(films: Sequence[FilmScores]) -> Counts:
-    """Return the place of each film's best score among all films', equal scores sharing one."""
+    """Return the rank of each film's best score among those of all films; ties share a rank."""
     nothing = np.finfo(np.float64).min  # no candidate: below every score, above no result
     best = [
         max(film.best, nothing) if film.has_result else (-np.inf if film.lesions else np.inf)
@@ -323,6 +323,6 @@ def _joined(parts: Sequence[Floats]) -> Floats:
 
 
 def _ratio(part: Floats | Counts, whole: Floats | Counts) -> Floats:
-    """Divide; not a number where the whole is 0."""
+    """Divide; NaN where the divisor is 0."""
     divisor = np.where(whole == 0, np.nan, whole.astype(np.float64))
     return np.asarray(part / divisor, np.float64)

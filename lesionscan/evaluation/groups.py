@@ -1,4 +1,4 @@
-"""What the bootstrap resamples as one, where `lesionscan exams` says whose films they are."""
+"""Bootstrap groups of films from the table of `lesionscan exams`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,22 +9,27 @@ from lesionscan.results.run import RunError, RunTable
 
 
 def read_groups(path: Path) -> dict[str, str]:
-    """Return the group of each film by its file's name, from `films.csv` of `lesionscan exams`.
+    """Read the group of each film from `films.csv` of `lesionscan exams`.
 
     A film's group is its patient, else its exam, else the film.
+
+    Returns
+    -------
+    dict
+        Group by file name.
 
     Raises
     ------
     lesionscan.evaluation.truth.TruthError
-        When it is no such table.
+        If the file is not such a table.
     """
     try:
         table = RunTable(path)
         places = {name: table.columns.index(name) for name in ("patient", "exam")}
         groups: dict[str, str] = {}
         for (file, _), row in table.rows():
-            said = (f"{name} {row[place]}" for name, place in places.items() if row[place])
-            groups[file] = next(said, f"film {file}")
+            stated = (f"{name} {row[place]}" for name, place in places.items() if row[place])
+            groups[file] = next(stated, f"film {file}")
     except (RunError, ValueError) as error:
         raise TruthError(
             f"{path} does not group films by patient and exam; use films.csv of lesionscan exams"
@@ -45,21 +50,21 @@ def regrouped(films: Iterable[TruthFilm], groups: Mapping[str, str]) -> tuple[Tr
     Raises
     ------
     lesionscan.evaluation.truth.TruthError
-        When a film is not in it.
+        If a film is missing in `groups`.
     """
     return tuple(replace(film, group=group_of(film.result_names, groups)) for film in films)
 
 
 def group_of(names: Iterable[str], groups: Mapping[str, str]) -> str:
-    """Return the group of a film that has one of some names.
+    """Return the group of a film that may have any of several names.
 
     Raises
     ------
     lesionscan.evaluation.truth.TruthError
-        When it has none.
+        If `groups` has none of the names.
     """
     tried = tuple(names)
-    # where the whole truth folder was scanned, its films stand in images/
+    # if the whole truth folder was scanned, its films are in images/
     known = (groups.get(name) for one in tried for name in (one, f"images/{one}"))
     group = next((one for one in known if one is not None), None)
     if group is None:

@@ -1,4 +1,4 @@
-"""One film: its result against its truth, lesion by lesion."""
+"""Compare the result of a film with its truth, lesion by lesion."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -20,29 +20,30 @@ Outcome: TypeAlias = Literal["shown", "listed", "missed", "no_result"]
 missed: hit by none; no_result: the film failed or was not scanned."""
 
 SearchArea: TypeAlias = Literal["tool_bone", "truth_bone", "whole_film"]
-"""Where the random points of the chance curve fall."""
+"""Where the random points of the chance curve are placed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LesionOutcome:
-    """One lesion and what became of it.
+    """Outcome of one lesion.
 
     Attributes
     ----------
     film
         The film's name.
     facts
-        What is known about the lesion.
+        Facts about the lesion.
     outcome
-        What became of it.
+        Whether it was hit.
     candidate_id, score, rank
-        Of the candidate that hit it; rank 1 is the film's best. None without a hit, as below.
+        Of the candidate that hit it; rank 1 is the film's best. All following are None without a
+        hit.
     dice
         Overlap of the candidate's region and the lesion, 0 to 1.
     area_error, diameter_error
-        Candidate's / lesion's area and equivalent diameter - 1.
+        Area and equivalent diameter of the candidate / those of the lesion - 1.
     distance_px
-        Between the two centroids.
+        Distance between the two centroids.
     """
 
     film: str
@@ -59,20 +60,20 @@ class LesionOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedFilm:
-    """The outcome of one film.
+    """Outcome of one film.
 
     Attributes
     ----------
     film, result
-        What was compared.
+        The truth and the result.
     scores
         The outcome in numbers.
     lesions
         Every lesion, in the order of `scores`.
     shown_false_positives
-        Candidates on no lesion that the program shows.
+        Number of shown candidates on no lesion.
     search_area
-        Where random points fall.
+        Where random points are placed.
     """
 
     film: TruthFilm
@@ -89,7 +90,7 @@ def judge(film: TruthFilm, result: FilmResult) -> JudgedFilm:
     Raises
     ------
     lesionscan.evaluation.truth.TruthError, lesionscan.evaluation.results.ResultsError
-        When a picture of theirs cannot be used.
+        If one of their pictures cannot be used.
     """
     known = film.read_lesions(result.shape or picture_shape(film.image))
     lesions = np.zeros(result.shape or (1, 1), np.int32) if known is None else known
@@ -104,12 +105,12 @@ def judge(film: TruthFilm, result: FilmResult) -> JudgedFilm:
     outline = bones["tool_bone"] if bones["truth_bone"] is None else bones["truth_bone"]
     candidates = result.candidates
     centroids = np.array([one.centroid_px for one in candidates], np.float64).reshape(-1, 2)
-    worth = np.array([one.score for one in candidates], np.float64)
-    match = match_candidates(centroids, lesions, scores=worth)
+    values = np.array([one.score for one in candidates], np.float64)
+    match = match_candidates(centroids, lesions, scores=values)
     scores = from_match(
         match,
         centroids,
-        worth,
+        values,
         pixels,
         group=film.group,
         shares=chance_shares(pixels, lesions.shape, bones.get(area)),
@@ -134,7 +135,7 @@ def _with_outlines(
     lesions: NDArray[np.int32],
     result: FilmResult,
 ) -> FilmScores:
-    """Add Dice, area and diameter of the candidates that hit."""
+    """Add Dice and the errors of area and diameter of the candidates that hit a lesion."""
     if not match.hits:
         return scores
     labels = result.read_labels()

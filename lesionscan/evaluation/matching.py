@@ -1,15 +1,14 @@
-"""Which candidates hit which lesions.
+"""Match candidates to lesions.
 
-A candidate can hit a lesion when its centroid lies within `TOLERANCE` of it. Each lesion is hit
-once and each candidate hits one lesion. The pairs are those of a maximum matching whose candidates
-have the highest scores (`assign`).
+A candidate can hit a lesion if its centroid lies within `TOLERANCE` of it. Each lesion is hit at
+most once, and each candidate hits at most one lesion. The pairs are a maximum matching of the
+candidates with the highest scores (`assign`).
 
-Why one assignment serves every threshold: sets of candidates that can be matched to different
-lesions are the independent sets of a transversal matroid, and `assign` returns a basis of greatest
-weight, where the weight rises with the score. By the greedy property of matroids such a basis
-holds, for every threshold t, as many candidates of score >= t as any matching of those candidates
-alone. So the matched candidates with score >= t number the lesions that can be found at t, and the
-whole FROC curve comes from one assignment a film (Edmonds, Math Program 1971;1:127).
+One assignment per film gives the whole FROC curve: sets of candidates that can be matched to
+different lesions are the independent sets of a transversal matroid, and `assign` returns a basis of
+maximum weight, where the weight rises with the score. By the greedy property of matroids, such a
+basis contains, for every threshold t, as many candidates of score >= t as any matching of those
+candidates alone (Edmonds, Math Program 1971;1:127).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +26,12 @@ from lesionscan.files import RECORD_BYTES, parse_json, read_bounded
 from lesionscan.results.paths import ResultPaths
 
 TOLERANCE = 0.008
-"""A centroid may lie this share of the film's long side outside the lesion, as in FROC studies
-that dilate the truth: at 43 cm it is 3.4 mm, about what two readers' outlines differ by."""
+"""How far outside a lesion a centroid may lie, as a fraction of the film's long side, as in FROC
+studies that dilate the truth. On 43 cm it is 3.4 mm, about the difference between two readers."""
 
 HALF_PIXEL = 0.5**0.5
-"""No point inside a pixel is farther from its centre, in px: the least reach, so that on the
-smallest pictures too a centroid inside a lesion is on it."""
+"""Half a pixel's diagonal in px: the least tolerance, so that a centroid inside a lesion hits it on
+the smallest pictures too."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Pixels: TypeAlias = NDArray[np.int64]
@@ -40,16 +39,16 @@ Pixels: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The outcome for one film.
+    """Matches of one film.
 
     Attributes
     ----------
     hits
-        (lesion's number in the mask, candidate's index) pairs, in the order of the candidates.
+        Pairs (label of the lesion, index of the candidate), in the order of the candidates.
     missed
-        Numbers of the lesions without a candidate.
+        Labels of the lesions that no candidate hit.
     repeats
-        Indices of candidates on lesions that other candidates have hit; neither right nor wrong.
+        Indices of further candidates on lesions already hit; neither hits nor false positives.
     others
         Indices of candidates on no lesion.
     """
@@ -62,7 +61,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class FilmComparison:
-    """One film's result against its truth; counts of lesions and of shown candidates."""
+    """Numbers of lesions, of those hit by shown candidates, and of other shown candidates."""
 
     film: TruthFilm
     status: str
@@ -85,28 +84,28 @@ def match_candidates(
     centroids_px
         (row, column) of each candidate.
     lesions
-        Label image (rows, cols): 0 background, one number a lesion.
+        Label image (rows, cols): 0 background, one number per lesion.
     scores
-        The candidates' scores; without them the candidates stand best first.
+        The candidates' scores; if None, the candidates are in order, best first.
     tolerance
-        How far outside a lesion a centroid may lie, as a share of the film's long side.
+        How far outside a lesion a centroid may lie, as a fraction of the film's long side.
 
     Raises
     ------
     ValueError
-        When a score or a coordinate is not finite, or the two lists differ in length.
+        If a score or a coordinate is not finite, or the two lists differ in length.
     """
     centroids = np.asarray(centroids_px, np.float64).reshape(-1, 2)
     order = np.arange(len(centroids), 0, -1, dtype=np.float64)
-    worth = order if scores is None else np.asarray(scores, np.float64)
-    if worth.shape != (len(centroids),):
-        raise ValueError(f"{len(centroids)} centroids need as many scores, got {worth.size}")
-    if not (np.isfinite(centroids).all() and np.isfinite(worth).all()):
+    values = order if scores is None else np.asarray(scores, np.float64)
+    if values.shape != (len(centroids),):
+        raise ValueError(f"{len(centroids)} centroids need as many scores, got {values.size}")
+    if not (np.isfinite(centroids).all() and np.isfinite(values).all()):
         raise ValueError("centroids and scores must be finite numbers")
     pixels = lesion_pixels(lesions)
     distances = distances_px(centroids, pixels, reach=reach_px(lesions.shape, tolerance))
     numbers = list(pixels)
-    pairs = assign(distances, worth)
+    pairs = assign(distances, values)
     hit = {lesion for _, lesion in pairs}
     used = {candidate for candidate, _ in pairs}
     near = np.asarray(np.isfinite(distances).any(axis=1))
@@ -120,30 +119,30 @@ def match_candidates(
 
 
 def assign(distances: Floats, scores: Floats) -> list[tuple[int, int]]:
-    """Pair candidates with lesions: as many as can be, with the highest scores, then the nearest.
+    """Compute the maximum matching with the highest scores, then the smallest distances.
 
     Parameters
     ----------
     distances
-        (candidates, lesions) in px, infinite where the candidate cannot hit the lesion.
+        (candidates, lesions) in px, infinite if the candidate cannot hit the lesion.
     scores
         (candidates,); only their order counts.
 
     Returns
     -------
-    list of (candidate's row, lesion's column)
-        In the order of the candidates. The pairs with a score of at least t are, for every t, as
-        many as a maximum matching of the candidates of at least t has (see the module's text).
+    list of (row of the candidate, column of the lesion)
+        In the order of the candidates. For every t, the pairs with scores of at least t are as many
+        as in a maximum matching of only the candidates of at least t (see the module docstring).
     """
     if distances.size == 0 or not np.isfinite(distances).any():
         return []
-    # Ranks instead of scores: whole numbers up to some hundred, so that sums of weights compare
-    # exactly whatever scale a program's scores have. All are positive: no pair is left out.
+    # Ranks instead of scores: small integers, so that sums of weights compare exactly on any scale
+    # of scores. All are positive, so that no pair is left out.
     rank = np.unique(scores, return_inverse=True)[1].astype(np.float64) + 1.0
     farthest = max(float(distances[np.isfinite(distances)].max()), 1e-9)
     nearness = 1.0 - np.where(np.isfinite(distances), distances, 0.0) / (2.0 * farthest)
-    # Nearness decides among equals only: over all pairs of a matching it adds less than 1, the
-    # least difference between ranks. The better candidate's nearness weighs more.
+    # Distance only breaks ties: over all pairs of a matching it adds less than 1, the least
+    # difference between ranks. The distance of the better candidate has more weight.
     tie = nearness * (0.5 + 0.5 * rank / rank.max())[:, None] / (1.0 + min(distances.shape))
     weight = np.where(np.isfinite(distances), rank[:, None] + tie, 0.0)
     candidates, columns = linear_sum_assignment(weight, maximize=True)
@@ -155,7 +154,7 @@ def assign(distances: Floats, scores: Floats) -> list[tuple[int, int]]:
 
 
 def lesion_pixels(lesions: NDArray[np.integer[Any]]) -> dict[int, Pixels]:
-    """Return each lesion's pixels, (n, 2) row and column, by its number in rising order."""
+    """Return the pixels of each lesion, int64 (n, 2) row and column, by label in rising order."""
     rows, cols = np.nonzero(lesions)
     numbers = lesions[rows, cols]
     order = np.argsort(numbers, kind="stable")
@@ -165,12 +164,12 @@ def lesion_pixels(lesions: NDArray[np.integer[Any]]) -> dict[int, Pixels]:
 
 
 def reach_px(shape: tuple[int, ...], tolerance: float = TOLERANCE) -> float:
-    """Return how far from a lesion's nearest pixel centre a centroid may lie, in px."""
+    """Return the largest distance in px from a centroid to the lesion's nearest pixel centre."""
     return max(tolerance * max(shape), HALF_PIXEL)
 
 
 def distances_px(centroids: Floats, pixels: Mapping[int, Pixels], *, reach: float) -> Floats:
-    """Return the distances from centroids (n, 2) to the nearest pixel centre of each lesion.
+    """Compute the distances from centroids (n, 2) to the nearest pixel centre of each lesion.
 
     Returns
     -------
@@ -200,7 +199,7 @@ def compare_film(film: TruthFilm, results: Path) -> FilmComparison:
     Raises
     ------
     lesionscan.evaluation.truth.TruthError
-        When the mask cannot be read.
+        If the mask cannot be read.
     """
     lesions = read_mask(film.mask)
     planted = len(np.unique(lesions[lesions != 0]))

@@ -1,9 +1,9 @@
-"""A folder of results in lesionscan's format, whatever program wrote it.
+"""Read a folder of results in lesionscan's format, written by any program.
 
 For a film `NAME.png` the folder holds `NAME.png.json` (schema 1), `NAME.png.labels.png` (value =
-candidate id) and, if the program knows bone, `NAME.png.bone.png` (not 0 = bone). Where the whole
-truth folder was scanned, the same files stand in `images/` below; where the index names a film's
-`result`, they may stand under that name.
+candidate id) and, if the program finds bone, `NAME.png.bone.png` (not 0 = bone). If the whole truth
+folder was scanned, these files are in the subfolder `images`; if the index states a film's
+`result`, they may have that name.
 """
 
 import math
@@ -24,25 +24,25 @@ from lesionscan.results.record import SCHEMA_VERSION
 SCHEMA_MAJOR = SCHEMA_VERSION.partition(".")[0]
 AGAIN = "scan the truth folder's images again"
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
-"""What reading a JSON of another form than a result's raises."""
+"""Exceptions raised by reading a JSON file that is not a result."""
 
 
 class ResultsError(Exception):
-    """Results that cannot be used; the message names the file, the cause and the remedy."""
+    """Raised if results cannot be used; the message names the file, the cause and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Which program with which settings and scorer made the results.
+    """The program, settings and scorer that made the results.
 
     Attributes
     ----------
     name, version
-        Of the program.
+        Name and version of the program.
     settings_sha256
         Hash of its settings.
     scorer_sha256
-        Hash of its scorer; None where the results do not say.
+        Hash of its scorer; None if not stated.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Tool:
     scorer_sha256: str | None = None
 
     def made_with(self) -> str:
-        """Return the starts of the hashes, for people."""
+        """Return the first 8 digits of the hashes, for display."""
         words = f"settings {self.settings_sha256[:8]}"
         return words if self.scorer_sha256 is None else f"{words}, scorer {self.scorer_sha256[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCandidate:
-    """What a result says about one candidate; coordinates (row, column) in pixels."""
+    """One candidate of a result; coordinates (row, column) in pixels."""
 
     id: int
     score: float
@@ -75,19 +75,19 @@ class FilmResult:
     Attributes
     ----------
     record
-        The JSON file, there or not.
+        The JSON file, which may be missing.
     status
-        "missing" where there is no JSON file.
+        "missing" if there is no JSON file.
     error_code
-        Why it failed, where the result says so.
+        Why it failed; None if not stated.
     tool
-        What made it; None where it is missing.
+        The program that made it; None if missing.
     shape
-        Rows and columns of the film; None without result.
+        Rows and columns of the film; None without a result.
     assessed
-        False where the program could not believe its bone mask: a result without candidates.
+        False if the program did not trust its bone mask; the result then has no candidates.
     candidates
-        As listed.
+        The listed candidates.
     """
 
     record: Path
@@ -104,7 +104,7 @@ class FilmResult:
         Raises
         ------
         ResultsError
-            When it is missing, cannot be read or has another size than the film.
+            If it is missing, cannot be read or differs in size from the film.
         """
         path = ResultPaths.beside(self.record).labels
         try:
@@ -113,12 +113,12 @@ class FilmResult:
             raise ResultsError(f"{path} {error}, and its candidates hit; {AGAIN}") from error
 
     def read_bone(self) -> NDArray[np.bool_] | None:
-        """Read the program's bone mask, bool (rows, cols); None where there is none.
+        """Read the program's bone mask, bool (rows, cols); None if there is none.
 
         Raises
         ------
         ResultsError
-            When it cannot be read or has another size than the film.
+            If it cannot be read or differs in size from the film.
         """
         path = ResultPaths.beside(self.record).bone
         if self.status != "ok" or not path.is_file():
@@ -139,15 +139,15 @@ class FilmResult:
 
 
 def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
-    """Return the folder that holds the films' results: the given one or `images` in it.
+    """Return the folder that holds the films' results: the given one or its subfolder `images`.
 
     Raises
     ------
     ResultsError
-        When the folder is not there, or holds no result of any of the films.
+        If the folder does not exist, or holds no result of any of the films.
     """
     if not folder.is_dir():
-        raise ResultsError(f"results folder {folder} is not there; give scan's --out folder")
+        raise ResultsError(f"results folder {folder} does not exist; give scan's --out folder")
     for place in (folder, folder / "images"):
         if any(_record(place, film).is_file() for film in films):
             return place
@@ -158,7 +158,7 @@ def find_results(folder: Path, films: Sequence[TruthFilm]) -> Path:
 
 
 def read_result(folder: Path, film: TruthFilm) -> FilmResult:
-    """Read one film's result and make sure that it is this film's.
+    """Read the result of a film, and check that it belongs to this film's file.
 
     Parameters
     ----------
@@ -170,9 +170,9 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
     Raises
     ------
     ResultsError
-        When the JSON is damaged, of another schema, or of another file than the film.
+        If the JSON is damaged, has another schema, or belongs to another file.
     lesionscan.evaluation.truth.TruthError
-        When the film's file cannot be read.
+        If the film's file cannot be read.
     """
     record = _record(folder, film)
     try:
@@ -185,7 +185,7 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
         result = parse_json(text)
         major = str(result["schema_version"]).partition(".")[0]
     except _DAMAGED as error:
-        raise ResultsError(f"{record} is damaged or no result of a scan; {AGAIN}") from error
+        raise ResultsError(f"{record} is damaged or not the result of a scan; {AGAIN}") from error
     if major != SCHEMA_MAJOR:
         raise ResultsError(
             f"{record} has schema_version {result['schema_version']!r} and this program reads "
@@ -206,25 +206,25 @@ def read_result(folder: Path, film: TruthFilm) -> FilmResult:
 
 
 def _record(folder: Path, film: TruthFilm) -> Path:
-    """Return where a film's result stands: by its own name, or by the one in the index."""
+    """Return the path of a film's result, by the film's name or the one in the index."""
     named = [ResultPaths.of(folder, name).record for name in film.result_names]
     return next((path for path in named if path.is_file()), named[0])
 
 
 def film_result(record: Path, result: Mapping[str, Any]) -> FilmResult:
-    """Return what a film's JSON says.
+    """Parse a film's result.
 
     Parameters
     ----------
     record
-        Where it stands.
+        Path of the JSON file.
     result
-        Its values.
+        Its content.
 
     Raises
     ------
     ValueError, KeyError, TypeError, AttributeError, OverflowError
-        When they are not what a result holds.
+        If the content is not that of a result.
     """
     made_by = result["tool"]
     scorer = made_by.get("scorer_sha256")
@@ -263,19 +263,19 @@ def film_result(record: Path, result: Mapping[str, Any]) -> FilmResult:
 
 
 def one_tool(folder: Path, results: Iterable[FilmResult]) -> Tool:
-    """Return the one program that made all results; at least one film has a result.
+    """Return the program that made all results.
 
     Parameters
     ----------
     folder
-        Where they stand.
+        The folder of the results, for the message.
     results
-        Of every film.
+        Of all films; at least one is not missing.
 
     Raises
     ------
     ResultsError
-        When there are two.
+        If programs, settings or scorers differ.
     """
     tools = list(dict.fromkeys(one.tool for one in results if one.tool is not None))
     if len(tools) > 1:

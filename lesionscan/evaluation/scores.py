@@ -1,7 +1,7 @@
-"""One film's outcome in numbers: all that the figures of a set are made of.
+"""The outcome of a film in numbers, from which the figures of a set are computed.
 
-`score_film` makes it from points with scores and a label image, so that any detector's output can
-be judged in memory; result files are not needed.
+`score_film` takes points with scores and a label image in memory, so that the output of any
+detector can be evaluated without result files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,37 +24,37 @@ from lesionscan.evaluation.matching import (
 Floats: TypeAlias = NDArray[np.float64]
 
 NOTHING = float("-inf")
-"""The score of what was not found."""
+"""Score of a missed lesion, or of a film without candidates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmScores:
-    """The outcome of one film.
+    """Outcome of one film.
 
     Attributes
     ----------
     group
-        What the bootstrap resamples as one, such as the patient.
+        Group that the bootstrap resamples, such as the patient.
     hits
-        float64 (lesions,): score of the candidate that hit the lesion, minus infinity where none.
+        float64 (lesions,): score of the candidate that hit the lesion, minus infinity if missed.
     false_positives
         float64 (n,): scores of the candidates on no lesion.
     best
-        Highest score of all candidates, minus infinity without any.
+        Highest score of all candidates, minus infinity if there are none.
     chance_shares
-        float64 (lesions,): share of the search area from which a point hits the lesion, 0 to 1.
+        float64 (lesions,): fraction of the search area from which a point hits the lesion, 0 to 1.
     dice, area_error, diameter_error
-        float64 (lesions,): how well the outline fits (errors relative to the lesion, signed); not
-        a number where the lesion was missed or nothing was measured.
+        float64 (lesions,): agreement of the outlines (errors relative to the lesion, signed); NaN
+        if the lesion was missed or the outline was not measured.
     distance_px
-        float64 (lesions,): distance between the centroids of candidate and lesion; likewise.
+        float64 (lesions,): distance between the centroids of candidate and lesion; NaN if missed.
     has_result
-        False where the program failed on the film or never reached it.
+        False if the program failed on the film or did not process it.
 
     Raises
     ------
     ValueError
-        When the lists of the lesions differ in length, a share is not in 0 to 1, a score is not a
+        If the lists of the lesions differ in length, a share is not in 0 to 1, a score is not a
         finite number, or a film without result has candidates.
     """
 
@@ -105,12 +105,12 @@ class FilmScores:
         false_positives: Sequence[float] | Floats = (),
         has_result: bool = True,
     ) -> "FilmScores":
-        """Return the outcome of a film whose outlines and chances nobody has measured.
+        """Create the outcome of a film without outlines and chance shares.
 
         Parameters
         ----------
         group, hits, false_positives, has_result
-            As in `FilmScores`; without hits, a film without lesions.
+            As in `FilmScores`; a film without hits has no lesions.
         """
         found = np.asarray(hits, np.float64)
         others = np.asarray(false_positives, np.float64)
@@ -142,31 +142,31 @@ def score_film(
     tolerance: float = TOLERANCE,
     has_result: bool = True,
 ) -> FilmScores:
-    """Judge the points that a program marked on one film.
+    """Score the points that a program marked on one film.
 
     Parameters
     ----------
     centroids_px
         (row, column) of each candidate, in any order.
     scores
-        As many finite numbers, the higher the more like a lesion; any scale, ties allowed.
+        A finite number for each; higher is more like a lesion. Any scale, ties allowed.
     lesions
-        Label image (rows, cols): 0 background, one number a lesion; all 0 on a lesion-free film.
+        Label image (rows, cols): 0 background, one number per lesion; all 0 on a lesion-free film.
     group
-        What the bootstrap resamples as one: the patient where known, else the film.
+        Group that the bootstrap resamples: the patient if known, else the film.
     search_area
-        Bool (rows, cols): where the random points of the chance curve fall, such as the bone
-        mask; the whole film where None or empty.
+        Bool (rows, cols): where the random points of the chance curve are placed, such as the bone
+        mask; the whole film if None or empty.
     tolerance
-        How far outside a lesion a centroid may lie, as a share of the film's long side.
+        How far outside a lesion a centroid may lie, as a fraction of the film's long side.
     has_result
-        False where the program failed on the film.
+        False if the program failed on the film.
 
     Raises
     ------
     ValueError
-        When scores and centroids do not fit together or are not finite, the search area has
-        another size than the film, or a film without result has candidates.
+        If scores and centroids differ in number or are not finite, the search area differs in size
+        from the film, or a film without result has candidates.
     """
     match = match_candidates(centroids_px, lesions, scores=scores, tolerance=tolerance)
     pixels = lesion_pixels(lesions)
@@ -191,16 +191,16 @@ def from_match(
     shares: Floats,
     has_result: bool,
 ) -> FilmScores:
-    """Put a film's match into numbers; Dice, area and diameter are left open.
+    """Create a film's outcome from its matches; Dice and errors of area and diameter are NaN.
 
     Parameters
     ----------
     match
-        Which candidates hit which lesions.
+        The matches.
     centroids_px, scores
         (n, 2) and (n,) of the candidates.
     pixels
-        Each lesion's pixels, by its number.
+        Pixels of each lesion by label.
     group, shares, has_result
         As in `FilmScores`.
     """
@@ -233,14 +233,19 @@ def chance_shares(
     *,
     tolerance: float = TOLERANCE,
 ) -> Floats:
-    """Return the share of the search area from which a point hits each lesion, float64 (lesions,).
+    """Compute the fraction of the search area from which a point hits each lesion.
 
-    A pixel counts where its centre is within reach of the lesion, as a candidate's centroid would.
+    A pixel counts if a candidate with its centroid at the pixel's centre would hit the lesion.
+
+    Returns
+    -------
+    ndarray
+        float64 (lesions,).
 
     Raises
     ------
     ValueError
-        When the search area has another size than the film.
+        If the search area differs in size from the film.
     """
     if search_area is not None and search_area.shape != shape:
         raise ValueError(f"search_area must be {shape} like the film, got {search_area.shape}")

@@ -1,4 +1,4 @@
-"""What kind of lesion it is: the facts about each, and the strata that figures are split by."""
+"""Facts about each lesion, and the strata that figures are split by."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from lesionscan.evaluation.truth import TruthFilm
 
 UNKNOWN = "unknown"
 SMALL_PX = 8.0
-"""Under this diameter a lesion is a handful of pixels."""
+"""Lesions below this diameter form a stratum of their own."""
 
 _WIDTH_BANDS = ("< 1/3", "1/3 to 2/3", "> 2/3", UNKNOWN)
 _NOISE_BANDS = ("< 2", "2 to 5", "> 5", UNKNOWN)
@@ -27,26 +27,26 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class LesionFacts:
-    """What is known about one lesion.
+    """Facts about one lesion.
 
     Attributes
     ----------
     number
-        Its value in the label image.
+        Its label in the label image.
     centroid_px
         Mean (row, column) of its pixels.
     area_px
         Number of pixels.
     equivalent_diameter_px
-        Diameter of the disk of that area.
+        Diameter of the disk of equal area.
     size
-        That diameter / long side of the film.
+        `equivalent_diameter_px` / long side of the film.
     lesion_to_bone_width
-        From the index, else measured; None where neither can be.
+        From the index, else measured; None if it cannot be measured.
     contrast_to_noise
-        From the index; None where it says nothing.
+        From the index; None if not stated.
     body_part, subtype, kind
-        From the index, in small letters; "unknown" where it says nothing.
+        From the index, in lower case; "unknown" if not stated.
     """
 
     number: int
@@ -69,13 +69,13 @@ def lesion_facts(
     Parameters
     ----------
     film
-        With what the index says.
+        The film, with its entry in the index.
     pixels
-        Each lesion's pixels, by its number.
+        Pixels of each lesion by label.
     shape
         Rows and columns of the film.
     bone
-        Bone mask for widths that the index does not give, or None.
+        Bone mask to measure widths that the index does not state, or None.
     """
     stated = {fact.get("label"): fact for fact in film.facts.get("lesion_facts", [])}
     unstated = [
@@ -95,19 +95,19 @@ def lesion_facts(
 
 
 def lesion_to_bone_widths(pixels: Mapping[int, Pixels], bone: Mask) -> dict[int, float | None]:
-    """Measure how wide lesions are across their bone, as `lesion_to_bone_width` of a candidate.
+    """Measure the width of lesions relative to their bone, as `lesion_to_bone_width` of candidates.
 
     Parameters
     ----------
     pixels
-        Each lesion's pixels, by its number; they count as bone.
+        Pixels of each lesion by label; they count as bone.
     bone
         Bool (rows, cols).
 
     Returns
     -------
     dict
-        By the lesion's number; None where the lesion touches no bone, or the bone has no axis.
+        By label; None if the lesion touches no bone, or the bone has no axis.
     """
     filled = bone.copy()
     for places in pixels.values():
@@ -132,7 +132,7 @@ def lesion_to_bone_widths(pixels: Mapping[int, Pixels], bone: Mask) -> dict[int,
 
 
 def strata(lesions: Sequence[LesionFacts]) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Yield (family, stratum, which of the lesions) for every stratum that has lesions."""
+    """Yield (family, stratum, bool (lesions,) of its members) for every stratum with lesions."""
     for family, bands in _labels(lesions).items():
         labels, order = bands
         for label in order:
@@ -144,7 +144,7 @@ def strata(lesions: Sequence[LesionFacts]) -> Iterator[tuple[str, str, NDArray[n
 def _labels(
     lesions: Sequence[LesionFacts],
 ) -> dict[str, tuple[list[str], Sequence[str]]]:
-    """Return each family's label of every lesion, and the order of its labels."""
+    """Return, for each family, the stratum of every lesion and the order of the strata."""
     families: dict[str, tuple[list[str], Sequence[str]]] = {
         "lesion_to_bone_width": (
             [_band(one.lesion_to_bone_width, (1 / 3, 2 / 3), _WIDTH_BANDS) for one in lesions],
@@ -165,13 +165,13 @@ def _labels(
     }
     for family in ("body_part", "subtype", "kind"):
         labels = [str(getattr(one, family)) for one in lesions]
-        if set(labels) - {UNKNOWN}:  # an index without these words splits nothing
+        if set(labels) - {UNKNOWN}:  # no strata if the index does not state the property
             families[family] = (labels, [*sorted(set(labels) - {UNKNOWN}), UNKNOWN])
     return families
 
 
 def _band(value: float | None, ends: Sequence[float], names: Sequence[str]) -> str:
-    """Return the band of a value; a value on an end belongs to the band between two ends."""
+    """Return the band of a value; the bounds themselves belong to the middle bands."""
     if value is None:
         return UNKNOWN
     below = sum(value >= end for end in ends[:-1]) + (value > ends[-1])
@@ -205,12 +205,12 @@ def _facts(
 
 
 def _number(value: object) -> float | None:
-    """Return a finite number as it is, anything else as None."""
+    """Return a finite number as float, anything else as None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def _word(value: object) -> str:
-    """Return a name in small letters with spaces, so that FEMUR and femur are one stratum."""
+    """Return a name in lower case with spaces, so that FEMUR and femur are one stratum."""
     return UNKNOWN if value in (None, "") else str(value).replace("_", " ").lower()

@@ -1,7 +1,6 @@
-"""One set's figures with their intervals, and the differences between two programs.
+"""Figures of a set with their intervals, and differences between two programs.
 
-A set is films of one kind: simulated, planted and real films never share a figure, so nothing here
-takes two sets.
+A set has films of one kind: simulated, planted and real films are never pooled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
 
 BAND_RATES = tuple(float(rate) for rate in 2.0 ** (np.arange(25) / 4.0 - 3.0))
-"""Rates of the drawn band, four an octave; every fourth is one of `RATES`."""
+"""Rates of the drawn band, four per octave; every fourth is one of `RATES`."""
 
 ON_HITS = (
     "dice_median",
@@ -37,7 +36,7 @@ ON_HITS = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure and its 95 % interval; None where the set does not hold what it needs."""
+    """A figure and its 95 % interval; None if it cannot be computed from the set."""
 
     value: float | None
     low: float | None
@@ -46,7 +45,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """Sensitivity over a fine scale of rates, float64 (25,) each; not a number where unknown."""
+    """Sensitivity over a fine scale of rates, float64 (25,) each; NaN if unknown."""
 
     rates: tuple[float, ...]
     sensitivity: Floats
@@ -57,39 +56,39 @@ class Band:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetFigures:
-    """What one set says about a program.
+    """Figures of a program on one set.
 
     Attributes
     ----------
     films, lesion_films, lesion_free_films, lesion_free_films_with_result, lesions, groups
-        What was counted. False positives are counted on lesion-free films with a result; lesions
-        without result count as missed.
+        Counts. False positives are counted on lesion-free films with a result; lesions on films
+        without a result count as missed.
     sensitivity
-        At each of `RATES` false positives a lesion-free film.
+        At each of `RATES` false positives per lesion-free film.
     cpm
-        Their mean (competition performance metric, as in LUNA16).
+        Mean of `sensitivity` (competition performance metric, as in LUNA16).
     image_auc
         Area under the ROC curve of the films' best scores.
     sensitivity_all_listed
-        Lesions hit by any candidate / lesions: the ceiling of the curve.
+        Lesions hit by any candidate / lesions: the upper bound of the curve.
     on_hits
-        One figure for each of `ON_HITS`.
+        Figures of `ON_HITS` by name.
     chance
-        Sensitivity of random points in the same area at each of `RATES`; None without a lesion.
+        Sensitivity of random points in the same area at each of `RATES`; None without lesions.
     chance_cpm
-        Their mean.
+        Mean of `chance`.
     cutoffs
-        The score a candidate must exceed at each of `RATES`: minus infinity where all may count,
-        None without a lesion-free film with a result.
+        The score a candidate must exceed at each of `RATES`: minus infinity if all count, None
+        without lesion-free films with a result.
     false_positives_on_lesion_films
-        Candidates on no lesion a lesion film with a result, at these cutoffs.
+        False positives per lesion film with a result, at these cutoffs.
     curve, band
         The operating points; sensitivity and interval over a fine scale.
     resamples
-        Bootstrap resamples drawn; none where all films are one group.
+        Number of bootstrap resamples; 0 if all films are one group.
     left_out
-        Resamples without a lesion, and without a lesion-free film with a result, which could say
-        nothing about sensitivity.
+        Number of resamples without lesions, and without lesion-free films with a result, which give
+        no sensitivity.
     """
 
     films: int
@@ -115,7 +114,7 @@ class SetFigures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Headline:
-    """The figures that have intervals: one program's, or one's minus another's."""
+    """The figures with intervals: of one program, or differences between two."""
 
     sensitivity: tuple[Figure, ...]
     cpm: Figure
@@ -126,7 +125,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Values:
-    """Every figure for every row of weights: (replicates, band's rates) and (replicates,)."""
+    """Every figure for every row of weights: (replicates, `BAND_RATES`) and (replicates,)."""
 
     sensitivity: Floats
     image_auc: Floats
@@ -150,21 +149,21 @@ class _Values:
 def summarise(
     films: Sequence[FilmScores], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> SetFigures:
-    """Return the figures of one set.
+    """Compute the figures of one set.
 
     Parameters
     ----------
     films
-        Every film of the set, those without result too.
+        All films of the set, including those without result.
     resamples
-        Bootstrap resamples; 0 for no intervals.
+        Number of bootstrap resamples; 0 for no intervals.
     seed
         Seed of the bootstrap.
 
     Raises
     ------
     ValueError
-        When there is no film, or `resamples` or `seed` is negative.
+        If there are no films, or `resamples` or `seed` is negative.
     """
     if not films:
         raise ValueError("a set needs at least one film")
@@ -209,27 +208,27 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Headline:
-    """Return one program's figures minus another's on the same films.
+    """Compute the figures of one program minus those of another on the same films.
 
     Parameters
     ----------
     films, others
-        The two programs' outcomes, film by film in the same order.
+        Outcomes of the two programs, for the same films in the same order.
     resamples
-        Bootstrap resamples; both programs get the same ones, so that what makes films hard for
-        both cancels out of the intervals.
+        Number of bootstrap resamples. Both programs get the same ones, so that the variation
+        between films cancels out as far as it is common to both.
     seed
         Seed of the bootstrap.
 
     Raises
     ------
     ValueError
-        When there is no film or the two lists are not about the same films, or `resamples` or
-        `seed` is negative.
+        If there are no films, the two lists are not of the same films, or `resamples` or `seed` is
+        negative.
     """
     kinds = [[(film.group, film.lesions) for film in program] for program in (films, others)]
     if not films or kinds[0] != kinds[1]:
-        raise ValueError("two programs can be compared on the same films in the same order only")
+        raise ValueError("two programs can only be compared on the same films in the same order")
     table, other_table = froc.columns(films), froc.columns(others)
     groups = len(table.groups)
     weights = resampled_weights(groups, resamples=resamples, seed=seed)
@@ -241,9 +240,9 @@ def compare(
 
 
 def on_hits(films: Sequence[FilmScores]) -> dict[str, Floats]:
-    """Return what each of `ON_HITS` is the median of, float64 (lesions,) in the films' order.
+    """Return the values whose medians are `ON_HITS`, float64 (lesions,) in the films' order.
 
-    Not a number where a lesion was missed or its outline was not measured.
+    NaN if a lesion was missed or its outline was not measured.
     """
     hits, dice, area, diameter, distance = (
         np.concatenate([np.zeros(0), *(getattr(film, name) for film in films)])
@@ -265,7 +264,7 @@ def on_hits(films: Sequence[FilmScores]) -> dict[str, Floats]:
 
 
 def known(values: Floats) -> tuple[float | None, ...]:
-    """Return the values as floats, None in place of what is not a number."""
+    """Return the values as floats, with None for NaN."""
     return tuple(None if np.isnan(value) else float(value) for value in values)
 
 
@@ -277,7 +276,7 @@ def figure(value: float, drawn: Floats) -> Figure:
 
 
 def _values(films: Sequence[FilmScores], table: Columns, weights: Counts) -> _Values:
-    """Return every figure for every row of weights."""
+    """Compute every figure for every row of weights."""
     groups = np.repeat(table.film_groups, [film.lesions for film in films])
     cutoffs = froc.cutoffs(table, weights, BAND_RATES)
     return _Values(
@@ -291,7 +290,7 @@ def _values(films: Sequence[FilmScores], table: Columns, weights: Counts) -> _Va
 
 
 def _headline(point: _Values, drawn: _Values) -> Headline:
-    """Return the figures (or their differences) that have intervals."""
+    """Return the figures (or differences) with their intervals."""
     return Headline(
         sensitivity=tuple(
             figure(value, drawn.sensitivity[:, index])

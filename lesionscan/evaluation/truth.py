@@ -1,9 +1,9 @@
-"""A folder of films whose lesions are known.
+"""Read a truth folder: films whose lesions are known.
 
 `index.json` is a list of `{"name": ..., "lesions": ..., ...}`; `images/NAME.dcm` (or .png, .jpg,
-.jpeg, .tif, .tiff) is the film, `masks/NAME.lesions.png` its label image with one number a lesion
-(it may be absent where the entry says 0 lesions), `masks/NAME.bone.png` its bone (not 0 = bone;
-may always be absent). All other keys of an entry are optional.
+.jpeg, .tif, .tiff) is the film; `masks/NAME.lesions.png` is its label image with one number per
+lesion (optional if the entry says 0 lesions); `masks/NAME.bone.png` is its bone mask (not 0 = bone;
+optional). All other keys of an entry are optional.
 """
 
 import math
@@ -20,16 +20,16 @@ from lesionscan.results.pictures import PictureError, read_grey
 from lesionscan.truth_names import BONE_ENDING, IMAGE_ENDINGS, LESIONS_ENDING
 
 ONE_SET = "all"
-"""The set of entries that name none."""
+"""Name of the set of entries that name none."""
 
 
 class TruthError(Exception):
-    """A truth folder that cannot be used; the message names the file, the cause and the remedy."""
+    """Raised if a truth folder cannot be used; the message names file, cause and remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class TruthFilm:
-    """One film whose lesions are known.
+    """A film whose lesions are known.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class TruthFilm:
     image
         The film's file.
     mask
-        Its label image's file; it may be absent where there is no lesion.
+        File of its label image; it may be missing if there are no lesions.
     facts
         The film's entry in the index.
     group
-        What the bootstrap resamples as one: the patient, else the case of the set, else the film
+        Group that the bootstrap resamples: the patient, else the case of the set, else the film
         that this one was made from, else the film.
     """
 
@@ -54,22 +54,22 @@ class TruthFilm:
 
     @property
     def lesions(self) -> int:
-        """The number of lesions that the index states; 0 where it states none."""
+        """The number of lesions that the index states; 0 if not stated."""
         return int(self.facts.get("lesions", 0))
 
     @property
     def set_name(self) -> str:
-        """The set; figures of two sets are never pooled."""
+        """The set; sets are never pooled."""
         return str(self.facts.get("set", ONE_SET))
 
     @property
     def result_names(self) -> tuple[str, ...]:
-        """Names, without ending, that its results may have: its file's, or the index's `result`."""
+        """Names that its results may have: that of its file, and the index's `result`."""
         return tuple(dict.fromkeys((self.image.name, self.facts.get("result", self.image.name))))
 
     @property
     def bone(self) -> Path:
-        """The bone mask's file, which may be absent."""
+        """File of the bone mask, which may be missing."""
         return self.mask.with_name(f"{self.name}{BONE_ENDING}")
 
     def read_lesions(self, shape: tuple[int, int] | None) -> NDArray[np.int32] | None:
@@ -78,18 +78,18 @@ class TruthFilm:
         Parameters
         ----------
         shape
-            Rows and columns of the film where they are known.
+            Rows and columns of the film; None if unknown.
 
         Returns
         -------
         ndarray or None
-            int32 (rows, cols), 0 background; None where there is no lesion and no mask.
+            int32 (rows, cols), 0 background; None if there are no lesions and no mask.
 
         Raises
         ------
         TruthError
-            When the mask is missing, cannot be read, has another size than the film or another
-            number of lesions than the index.
+            If the mask is missing, cannot be read, differs in size from the film, or in the number
+            of lesions from the index.
         """
         if not self.lesions and not self.mask.is_file():
             return None
@@ -104,18 +104,18 @@ class TruthFilm:
         stated = [fact["label"] for fact in self.facts.get("lesion_facts", [])]
         if len(set(stated)) < len(stated) or not set(stated) <= set(np.unique(mask).tolist()):
             raise TruthError(
-                f"{self.mask} does not show every label of lesion_facts, or one stands there "
+                f"{self.mask} does not have every label of lesion_facts, or lesion_facts has one "
                 "twice; correct the mask or the index"
             )
         return mask
 
     def read_bone(self, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """Read the bone mask, bool (rows, cols); None where there is none.
+        """Read the bone mask, bool (rows, cols); None if there is none.
 
         Raises
         ------
         TruthError
-            When it cannot be read or has another size than the film.
+            If it cannot be read or differs in size from the film.
         """
         if not self.bone.is_file():
             return None
@@ -135,8 +135,8 @@ def load_truth(folder: Path) -> tuple[TruthFilm, ...]:
     Raises
     ------
     TruthError
-        When the index cannot be read or is empty, an entry is not as it must be, or a film named
-        in it is not there.
+        If the index cannot be read or is empty, an entry is invalid, or the file of a film is
+        missing.
     """
     index = folder / "index.json"
     entries = _entries(index)
@@ -161,12 +161,12 @@ def load_truth(folder: Path) -> tuple[TruthFilm, ...]:
 
 
 def read_mask(path: Path) -> NDArray[np.int32]:
-    """Read a label image as int32 (rows, cols): 0 background, one number a lesion.
+    """Read a label image as int32 (rows, cols): 0 background, one number per lesion.
 
     Raises
     ------
     TruthError
-        When it cannot be read or is not a grey picture of whole numbers.
+        If it cannot be read or is not a grey picture of integers.
     """
     try:
         return read_grey(path)
@@ -182,9 +182,9 @@ def _entries(index: Path) -> list[Any]:
     except ValueError as error:
         raise TruthError(f"{index} is not valid JSON; make the truth folder again") from error
     if not isinstance(entries, list):
-        raise TruthError(f"{index} is not a list of entries; write one entry a film")
+        raise TruthError(f"{index} is not a list of entries; write one entry per film")
     if not entries:
-        raise TruthError(f"{index} names no film; write one entry a film")
+        raise TruthError(f"{index} names no film; write one entry per film")
     return entries
 
 
@@ -245,21 +245,21 @@ def _image(folder: Path, name: str, images: Mapping[str, list[Path]]) -> Path:
     found = images.get(name, [])
     if not found:
         raise TruthError(
-            f"{folder / name} has none of the endings {', '.join(IMAGE_ENDINGS)}; add the film or "
-            "take its entry out of index.json"
+            f"{folder / name} has none of the endings {', '.join(IMAGE_ENDINGS)}; add the film "
+            "or remove its entry from index.json"
         )
     if len(found) > 1:
         raise TruthError(
-            f"{folder / name} is there twice ({', '.join(path.name for path in found)}); keep one"
+            f"{folder / name} exists twice ({', '.join(path.name for path in found)}); keep one"
         )
     return found[0]
 
 
 def _group(name: str, by_name: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what the bootstrap resamples as one.
+    """Return the group that the bootstrap resamples.
 
-    A film made from another one (`source`) that names no patient belongs to that one's group, so
-    that an original and its planted copies stay together.
+    A film without a patient that was made from another (`source`) is in that film's group, so that
+    an original and its planted copies stay together.
     """
     seen = {name}
     while True:

@@ -1,1 +1,1 @@
-"""Findings -> files: the only place that writes results."""
+"""Convert findings to the content of result files: record, pictures, page, tables, exports."""

@@ -1,6 +1,6 @@
-"""The strip under a film: counts, why the best is shown, scale bar, disclaimer.
+"""Draw the strip under a film: counts, signs of the best candidate, scale bar, disclaimer.
 
-Nothing in it identifies the file.
+It contains nothing that identifies the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from lesionscan.reporting.drawing import INK, STRIP, broken, text_height, text_s
 from lesionscan.results.record import CandidateRecord, ImageRecord, ResultRecord
 
 NARROWEST_PX = 480
-"""A strip narrower than this cannot hold its words; narrow films get black margins."""
+"""Least width of the strip, for its text to fit; narrower films get black margins."""
 
 _MOST_SIGNS = 3
-"""Signs listed per candidate under its film; the JSON and the page have all."""
+"""Most signs listed under a film; the JSON and the page have all."""
 MARKS: Mapping[Speaks, str] = {"for": "+", "against": "-", "neither": ""}
 
 _PLANES = {
@@ -32,12 +32,12 @@ _PLANES = {
 def caption_words(
     candidates: Sequence[Candidate | CandidateRecord], *, assessed: bool
 ) -> tuple[str, ...]:
-    """Return the strip's phrases, the most important first.
+    """Return the phrases of the strip, most important first.
 
     Parameters
     ----------
     candidates
-        All that are listed.
+        All listed candidates.
     assessed
         Whether the film was searched.
     """
@@ -50,7 +50,7 @@ def caption_words(
 
 
 def reason_words(candidates: Sequence[Candidate | CandidateRecord]) -> str:
-    """Return why the best candidate is shown, with + for a lesion and - against; "" for none."""
+    """Return the signs of the best shown candidate, + for a lesion and - against; "" if none."""
     for candidate in candidates[:1]:
         if candidate.shown:
             return f"{candidate.id}:  {reasons_of(candidate)}"
@@ -58,14 +58,14 @@ def reason_words(candidates: Sequence[Candidate | CandidateRecord]) -> str:
 
 
 def reasons_of(candidate: Candidate | CandidateRecord, *, most: int = _MOST_SIGNS) -> str:
-    """Return what is said of a candidate, with + for a lesion and - against.
+    """Return the signs of a candidate, with + for a lesion and - against.
 
     Parameters
     ----------
     candidate
         The candidate.
     most
-        Largest number of signs.
+        Most signs.
     """
     return "   ".join(
         f"{MARKS[sign.speaks]} {sign.text}".strip() for sign in candidate.signs[:most]
@@ -78,17 +78,17 @@ def scale_bar(image: ImageRecord, scale: float, longest_px: float) -> tuple[floa
     Parameters
     ----------
     image
-        The picture; the bar is horizontal, so its column distance counts.
+        The picture; its column spacing is used, since the bar is horizontal.
     scale
         Display pixels per stored pixel.
     longest_px
-        Longest bar wanted, in display pixels.
+        Greatest length of the bar, in display pixels.
 
     Returns
     -------
     tuple or None
-        Length in display pixels and its words, e.g. (118.2, "20 mm at the detector"); None where
-        not even 1 mm fits, or without spacing.
+        Length in display pixels and label, e.g. (118.2, "20 mm at the detector"); None if 1 mm is
+        too long, or without spacing.
     """
     if image.spacing_mm is None or image.spacing_plane is None:
         return None
@@ -107,7 +107,7 @@ def add_caption(film: NDArray[np.uint8], record: ResultRecord, scale: float) -> 
     film
         uint8 (rows, cols, 3), blue-green-red.
     record
-        What was found.
+        The film's result.
     scale
         Display pixels per stored pixel, along a row.
     """

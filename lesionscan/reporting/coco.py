@@ -1,9 +1,9 @@
-"""A run as COCO, the format of most tools for detection and segmentation.
+"""Export a run as COCO, the format of most tools for detection and segmentation.
 
 Two files: `coco.json`, a dataset (pictures and annotations, as CVAT and FiftyOne import it), and
 `coco_results.json`, the list of detections that COCO's own evaluation takes (`COCO.loadRes`).
-Masks are exact: the pixels of the labels picture, run-length encoded. Films are written one by one;
-of those that are done only name and size are kept.
+Masks are exact: the pixels of the labels picture, run-length encoded. Films are written one by one,
+and only their names and sizes are kept in memory.
 
 References
 ----------
@@ -33,7 +33,7 @@ CATEGORY = {"id": 1, "name": "lytic lesion candidate"}
 
 @dataclass(frozen=True, slots=True)
 class CocoPaths:
-    """Where the two files stand."""
+    """Paths of the two files."""
 
     dataset: Path
     results: Path
@@ -45,12 +45,12 @@ class CocoPaths:
 
 
 class _Items:
-    """Writes the items of a JSON list as they come, one a line.
+    """Write the items of a JSON list one by one, each on a line.
 
     Parameters
     ----------
     stream
-        Where to; the list's brackets are the caller's.
+        The output; the caller writes the list's brackets.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -59,7 +59,7 @@ class _Items:
 
     def write(self, item: Mapping[str, Any]) -> None:
         """Write one item."""
-        # ASCII, since the COCO API opens files in the encoding of the place
+        # ASCII, since the COCO API opens files in the encoding of the locale
         self._stream.write(f"{',' if self.count else ''}\n{json.dumps(item)}")
         self.count += 1
 
@@ -72,19 +72,19 @@ def write_coco(own: OwnFiles, films: Iterable[LabelledResult]) -> CocoPaths:
     own
         Writes files of the output folder.
     films
-        In their order; taken one at a time. Films that failed are left out: they have no size.
+        The films in order, consumed one at a time. Failed films are left out: they have no size.
 
     Returns
     -------
     CocoPaths
-        Where the files stand.
+        Paths of the files.
 
     Raises
     ------
     lesionscan.results.labels.LabelsError
-        When a film's label image is not that of its JSON.
+        If a film's label image does not match its JSON.
     lesionscan.results.atomic.OutputError
-        When a file cannot be written.
+        If a file cannot be written.
     """
     paths = CocoPaths.of(own.out)
     images: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ def write_coco(own: OwnFiles, films: Iterable[LabelledResult]) -> CocoPaths:
             for found in _found(result, labels):
                 about = {"image_id": len(images), "category_id": CATEGORY["id"]}
                 annotations.write({"id": annotations.count + 1, **about, **found})
-                # with a box, COCO would take the box's area for the candidate's
+                # with a box, COCO would use the area of the box for that of the candidate
                 part = {name: found[name] for name in ("segmentation", "score")}
                 detections.write({**about, **part})
         results.write("\n]\n")
@@ -124,11 +124,11 @@ def _info() -> dict[str, str]:
 
 
 def _picture_name(result: ResultRecord, used: set[str]) -> str:
-    """Return what a film is called: as its file, with its number where that holds several.
+    """Return the file name of a film, with the frame number if the file has several.
 
-    datumaro (CVAT's importer) takes the name without its ending for a picture's id, and refuses a
-    data set that has one twice: so the ending stands behind the number, and once more behind a
-    name that differs from another in its ending alone.
+    datumaro (CVAT's importer) uses the name without its ending as the id of a picture, and refuses
+    duplicates. The ending is therefore put after the frame number, and repeated if names differ
+    only in their endings.
     """
     source = result.input
     ending = PurePosixPath(source.file).suffix or ".dcm"
@@ -150,7 +150,7 @@ def _image(number: int, result: ResultRecord, name: str) -> dict[str, Any]:
 
 
 def _found(result: ResultRecord, labels: Labels) -> Iterator[dict[str, Any]]:
-    """Yield what an annotation says about each candidate, best first."""
+    """Yield the fields of an annotation for each candidate, best first."""
     boxes = candidate_boxes(result, labels)
     for candidate in result.candidates:
         number = candidate.id
@@ -173,7 +173,7 @@ def _found(result: ResultRecord, labels: Labels) -> Iterator[dict[str, Any]]:
 
 
 def run_lengths(labels: Labels, number: int, box: Box) -> list[int]:
-    """Return the lengths of the runs outside and inside of a candidate, down the columns.
+    """Return the lengths of the runs outside and inside a candidate, down the columns.
 
     Parameters
     ----------
@@ -182,27 +182,27 @@ def run_lengths(labels: Labels, number: int, box: Box) -> list[int]:
     number
         The candidate's id.
     box
-        Where its pixels lie.
+        Its bounding box.
 
     Returns
     -------
     list of int
-        Outside, inside, outside, ...; the first is 0 where the first pixel is inside.
+        Outside, inside, outside, ...; the first is 0 if the first pixel is inside.
     """
     columns = box[1]
     strip = (labels[:, columns] == number).ravel(order="F")
     changes = np.flatnonzero(np.diff(strip, prepend=False, append=False))
-    # before the strip there are whole columns
+    # add the columns left of the box
     places = columns.start * labels.shape[0] + changes
     lengths: list[int] = np.diff(places, prepend=0, append=labels.size).tolist()
     return lengths if lengths[-1] else lengths[:-1]
 
 
 def compressed(lengths: Iterable[int]) -> str:
-    """Return run lengths as COCO's text: six bits a letter, from "0" on.
+    """Encode run lengths as COCO's text: six bits per character, from "0" on.
 
-    From the fourth run on, its difference from the last run but one is written. A number is
-    written in groups of five bits, the lowest first, in two's complement; the sixth bit says that
+    From the fourth run on, the difference from the last run but one is written. A number is
+    written in two's complement in groups of five bits, lowest first; the sixth bit is set if
     another group follows.
     """
     letters: list[str] = []
@@ -213,7 +213,7 @@ def compressed(lengths: Iterable[int]) -> str:
         more = True
         while more:
             group, value = value & 0x1F, value >> 5
-            # the sign is the highest bit of the last group
+            # the highest bit of the last group is the sign
             more = value != (-1 if group & 0x10 else 0)
             letters.append(chr(48 + (group | (0x20 if more else 0))))
     return "".join(letters)

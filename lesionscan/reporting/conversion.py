@@ -1,7 +1,7 @@
-"""Findings -> the record that is written.
+"""Convert findings to the record that is written.
 
-Numbers are rounded to six significant digits (whole numbers stay exact): finer than any
-measurement here, and the files stay short.
+Numbers are rounded to six significant digits (integers stay exact), which is more precise than any
+measurement.
 """
 
 import math
@@ -30,18 +30,18 @@ from lesionscan.settings import Settings
 def ok_record(
     findings: Findings, *, file: str, sha256: str | None, notices: Sequence[Notice] = ()
 ) -> ResultRecord:
-    """Turn findings into the record of a file that was read.
+    """Create the record of a film that was read.
 
     Parameters
     ----------
     findings
-        What was found.
+        Findings of the film.
     file
         Name of the input relative to the scanned folder, POSIX style.
     sha256
-        Hash of the input's bytes, hexadecimal; None where it is not known.
+        Hash of the input's bytes, hexadecimal; None if unknown.
     notices
-        What to say beside the notices of reading and finding.
+        Notices in addition to those of reading and detection.
     """
     radiograph = findings.radiograph
     rows, columns = radiograph.shape
@@ -70,7 +70,7 @@ def ok_record(
 def tool_record(
     settings: Settings, scorer_sha256: str, *, version: str = __version__
 ) -> ToolRecord:
-    """Return what results are made with.
+    """Create the record of the program, settings and scorer.
 
     Parameters
     ----------
@@ -91,16 +91,16 @@ def tool_record(
 
 
 def failed_record(source: InputRecord, error: Notice, tool: ToolRecord) -> ResultRecord:
-    """Make the record of a picture that could not be searched.
+    """Create the record of a picture that could not be searched.
 
     Parameters
     ----------
     source
-        Which file, and which picture of it.
+        The file, and the picture in it.
     error
         Code and one-line message.
     tool
-        What it was tried with.
+        The program, settings and scorer.
     """
     return ResultRecord(
         tool=tool,
@@ -116,7 +116,7 @@ def failed_record(source: InputRecord, error: Notice, tool: ToolRecord) -> Resul
 
 
 def rounded(value: float) -> float:
-    """Round to six significant digits; whole numbers stay exact, a negative zero becomes 0."""
+    """Round to six significant digits; integers stay exact, negative zero becomes 0."""
     number = float(value)
     return number + 0.0 if number.is_integer() else float(f"{number:.6g}")
 
@@ -139,7 +139,7 @@ def _spacing(spacing: Spacing | None) -> dict[str, Any]:
 
 
 def _optional(value: float | None) -> float | None:
-    # A number that does not exist is null, whichever way the measurement says so.
+    # a missing number, None or NaN, becomes null
     return None if value is None or not math.isfinite(value) else rounded(value)
 
 

@@ -1,7 +1,7 @@
-"""A film's result as DICOM objects, for archives and viewers; the extra `dicom`.
+"""Export a film's result as DICOM objects, for archives and viewers; needs the extra `dicom`.
 
-They hold what the film's own header says of patient and study, since an archive files them by it:
-nothing else that lesionscan writes does.
+They contain patient and study from the film's header, by which an archive files them. No other file
+that lesionscan writes does.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ __all__ = ["DicomObjectError", "segmentation", "structured_report"]
 
 
 def structured_report(source: Path, result: ResultRecord) -> bytes:
-    """Make a Comprehensive SR (TID 1500) of the candidates shown, each with outline and measures.
+    """Create a Comprehensive SR (TID 1500) of the shown candidates, with outlines and measurements.
 
-    A film without shown candidates gives a report that says so.
+    For a film without shown candidates, the report says so.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def structured_report(source: Path, result: ResultRecord) -> bytes:
     Raises
     ------
     DicomObjectError
-        When highdicom is not installed or the film cannot be referred to.
+        If highdicom is not installed, or the film cannot be referred to.
     """
     with _highdicom(source):
         from lesionscan.reporting.dicom_report import report_bytes
@@ -46,7 +46,7 @@ def structured_report(source: Path, result: ResultRecord) -> bytes:
 
 
 def segmentation(source: Path, result: ResultRecord, labels: NDArray[np.uint16]) -> bytes | None:
-    """Make a binary Segmentation with one segment for every candidate shown, best first.
+    """Create a binary Segmentation with one segment per shown candidate, best first.
 
     Parameters
     ----------
@@ -55,19 +55,19 @@ def segmentation(source: Path, result: ResultRecord, labels: NDArray[np.uint16])
     result
         Its result.
     labels
-        uint16 (rows, cols), the labels picture: 0 for background, else the number of a candidate.
+        uint16 (rows, cols), the labels picture: 0 background, value = candidate id.
 
     Returns
     -------
     bytes or None
-        The file, of the film's rows and columns; the same input gives the same bytes. None where
-        no candidate is shown: a segmentation has at least one segment (PS3.3 C.8.20.2).
+        The file, of the film's rows and columns; the same input gives the same bytes. None if no
+        candidate is shown, since a segmentation has at least one segment (PS3.3 C.8.20.2).
 
     Raises
     ------
     DicomObjectError
-        When highdicom is not installed, the film cannot be referred to, or the labels are not
-        those of the result.
+        If highdicom is not installed, the film cannot be referred to, or the labels do not match
+        the result.
     """
     with _highdicom(source):
         from lesionscan.reporting.dicom_segmentation import segmentation_bytes
@@ -76,7 +76,7 @@ def segmentation(source: Path, result: ResultRecord, labels: NDArray[np.uint16])
 
 @contextmanager
 def _highdicom(source: Path) -> Iterator[None]:
-    """Say what is missing, where it is highdicom or what that needs."""
+    """Raise a DicomObjectError if highdicom, or a package that it needs, is not installed."""
     try:
         yield
     except ModuleNotFoundError as missing:

@@ -1,6 +1,6 @@
-"""A film's result as a structured report: TID 1500, a planar ROI (TID 1410) for every candidate.
+"""Structured report of a film's result: TID 1500, with a planar ROI (TID 1410) per candidate.
 
-Imports highdicom, so it is imported only where a report is wanted.
+Imports highdicom; import this module only if a report is needed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,10 +30,10 @@ from lesionscan.reporting.dicom_words import (
 from lesionscan.results.record import CandidateRecord, ResultRecord
 
 _SERIES_NUMBER = 9001
-"""High, so that viewers list the series behind the films; an SR must have one."""
+"""High, so that viewers list the series after the films; an SR must have a number."""
 
 _MOST_EXPLICIT_POINTS = 0xFFFF // 8
-"""Points that fit an FL element in explicit VR, whose length takes 16 bits (PS3.5 7.1.2)."""
+"""Most points in an FL element in explicit VR, whose length has 16 bits (PS3.5 7.1.2)."""
 
 _PIXELS = Code("{pixels}", "UCUM", "pixels")
 _SHOWN_CANDIDATES = Code("candidates_shown", SCHEME, "Number of candidates shown")
@@ -43,14 +43,14 @@ _LYTIC_CANDIDATE = Code("lytic_candidate", SCHEME, "Candidate lytic lesion")
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """A number of the JSON: its name there without unit, its code, and what kind it is."""
+    """A measurement of the JSON: its name there without unit, its code, and its kind."""
 
     name: str
     code: Code
     kind: Literal["area", "length", "ratio"] = "ratio"
 
 
-# A code value has at most 16 characters (SH); those of our own are the JSON's words, or close.
+# Code values have at most 16 characters (SH); private ones are the JSON's names, abbreviated.
 _MEASURES = (
     _Measure("score", Code("score", SCHEME, "Score, not a probability")),
     _Measure("area", codes.SCT.Area, "area"),
@@ -79,12 +79,12 @@ _MM_UNIT = {"area": codes.UCUM.SquareMillimeter, "length": codes.UCUM.Millimeter
 
 
 def report_bytes(film: SourceFilm, result: ResultRecord) -> bytes:
-    """Return the report's file.
+    """Create the file of the report.
 
     Parameters
     ----------
     film
-        The film that the result is about.
+        The film of the result.
     result
         The result.
     """
@@ -116,7 +116,7 @@ def report_bytes(film: SourceFilm, result: ResultRecord) -> bytes:
 
 
 def outline(contour_px: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """Return a closed outline as SCOORD has it: (column, row), from the first pixel's corner.
+    """Convert an outline to SCOORD: closed, (column, row), from the first pixel's corner.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def outline(contour_px: Sequence[Sequence[int]]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 (n, 2) in pixels, the last point the first again; points amid a straight run are
-        left out, which changes no line.
+        float64 (n, 2) in pixels, the last point equal to the first, without points in the middle of
+        straight runs.
     """
     points = np.asarray(contour_px, np.float64)[:, ::-1] + 0.5  # PS3.3 C.10.5: corner at 0\0
     steps = np.roll(points, -1, axis=0) - points
@@ -166,18 +166,18 @@ def _content(
 
 
 def _remarks(result: ResultRecord) -> Iterator[str]:
-    """Say of the whole film what a reader of the report must know."""
+    """Yield remarks about the whole film."""
     yield result.disclaimer
     yield f"{len(result.shown)} of {len(result.candidates)} ranked candidates are reported."
     if result.bone is None or not result.bone.assessed:
         yield "The bone could not be outlined well enough, so the film was not searched."
     image = result.searched_image
     if image.spacing_mm is None:
-        yield "The film gives no spacing that can be believed: sizes are in pixels."
+        yield "The film has no plausible spacing: sizes are in pixels."
         return
     calibrated = "calibrated" if image.spacing_calibrated else "not calibrated"
     yield (
-        f"Millimetres hold in the plane: {image.spacing_plane} "
+        f"Millimetres refer to the plane: {image.spacing_plane} "
         f"({image.spacing_source}, {calibrated} for magnification)."
     )
 
@@ -208,13 +208,13 @@ def _group(
             *(sr.QualitativeEvaluation(name, value) for name, value in evaluations(candidate)),
         ],
     )
-    # what the template foresees as text evaluations, highdicom has no argument for
-    group[0].ContentSequence.extend(_comment(text) for text in _doubts_and_signs(candidate))
+    # highdicom has no argument for the template's text evaluations
+    group[0].ContentSequence.extend(_comment(text) for text in _flags_and_signs(candidate))
     return group
 
 
 def _empty_group(film: SourceFilm, maker: Maker) -> Any:  # noqa: ANN401
-    """Return a group about the film: a report has at least one (TID 1500)."""
+    """Return a group about the film, since a report has at least one (TID 1500)."""
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=film.derived_uid("film"), identifier="film"),
         source_images=[sr.SourceImageForMeasurementGroup(film.sop_class, film.uid)],
@@ -233,7 +233,7 @@ def _algorithm(maker: Maker) -> Any:  # noqa: ANN401
 
 
 def _measurements(candidate: CandidateRecord) -> Iterator[Any]:
-    """Yield what was measured, in mm where the result has mm, else in pixels; null is left out."""
+    """Yield the measurements, in mm if the result has mm, else in pixels; null is left out."""
     for measure in _MEASURES:
         if measure.kind == "ratio":
             value, unit = getattr(candidate, measure.name), codes.UCUM.NoUnits
@@ -246,7 +246,7 @@ def _measurements(candidate: CandidateRecord) -> Iterator[Any]:
             yield sr.Measurement(measure.code, float(value), unit)
 
 
-def _doubts_and_signs(candidate: CandidateRecord) -> Iterator[str]:
+def _flags_and_signs(candidate: CandidateRecord) -> Iterator[str]:
     if candidate.flags:
         yield f"Doubts about these numbers: {', '.join(candidate.flags)}."
     for sign in candidate.signs:

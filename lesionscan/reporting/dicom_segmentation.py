@@ -1,6 +1,6 @@
-"""A film's candidates as a binary segmentation.
+"""Binary DICOM segmentation of a film's candidates.
 
-Imports highdicom, so it is imported only where a segmentation is wanted.
+Imports highdicom; import this module only if a segmentation is needed.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ from lesionscan.reporting.dicom_words import (
 from lesionscan.results.record import ResultRecord
 
 _SERIES_NUMBER = 9002
-"""Behind the reports' (`dicom_report`)."""
+"""After that of the reports (`dicom_report`)."""
 
 
 _OF_THE_FILM = (
@@ -42,18 +42,18 @@ _OF_THE_FILM = (
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )
-"""What holds for a picture of the film's pixels as for the film (PS3.3 C.7.6.1)."""
+"""Attributes that hold for a picture on the film's pixel grid as for the film (PS3.3 C.7.6.1)."""
 
 
 def segmentation_bytes(
     film: SourceFilm, result: ResultRecord, labels: NDArray[np.uint16]
 ) -> bytes | None:
-    """Return the segmentation's file, None where no candidate is shown.
+    """Create the file of the segmentation; None if no candidate is shown.
 
     Parameters
     ----------
     film
-        The film that the result is about.
+        The film of the result.
     result
         The result.
     labels
@@ -62,7 +62,7 @@ def segmentation_bytes(
     Raises
     ------
     DicomObjectError
-        When the labels are not those of the result.
+        If the labels do not match the result.
     """
     segments = _segments(film, result, labels)
     if segments is None:
@@ -71,8 +71,8 @@ def segmentation_bytes(
     made = Segmentation(
         source_images=[film.anonymous()],
         pixel_array=segments,
-        # one bit a pixel, native: RLE and the like are for bytes (PS3.5 8.2.2), and highdicom
-        # refuses them here
+        # one bit per pixel, uncompressed: RLE and the like need bytes (PS3.5 8.2.2), and highdicom
+        # rejects them here
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=_descriptions(film, result, maker),
         series_instance_uid=film.derived_uid("segmentation", "series"),
@@ -92,7 +92,7 @@ def segmentation_bytes(
 def _segments(
     film: SourceFilm, result: ResultRecord, labels: NDArray[np.uint16]
 ) -> NDArray[np.uint8] | None:
-    """Return uint8 (rows, cols), the shown candidates numbered from 1 on; None without any."""
+    """Return uint8 (rows, cols), the shown candidates numbered from 1; None if there are none."""
     if labels.shape != (film.rows, film.columns):
         raise DicomObjectError(
             f"{film.path}: the film has {film.rows} x {film.columns} pixels and the labels picture "
@@ -132,7 +132,7 @@ def _descriptions(film: SourceFilm, result: ResultRecord, maker: Maker) -> list[
 
 
 def _derive_dimension_uid(film: SourceFilm, made: Dataset) -> None:
-    """Put a derived UID in the place of the random one that names the order of the frames."""
+    """Replace highdicom's random UID of the dimension organization by a derived one."""
     uid = film.derived_uid("segmentation", "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = uid

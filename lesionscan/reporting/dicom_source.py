@@ -1,8 +1,9 @@
-"""The film that a DICOM object is about: which it is, whose it is, and when it was made.
+"""The source film of a DICOM object: identity, patient and study, dates.
 
-The library that builds the objects (highdicom) is shown a film without patient. It quotes names in
-its warnings, refuses films whose dates or sex break the standard, and reads the clock. What files
-the object beside its film is therefore copied here, as it stands in the film, once it is built.
+highdicom, which builds the objects, gets a header without the patient: it quotes names in its
+warnings, rejects films whose dates or sex violate the standard, and writes the current time. The
+attributes by which an archive files the object are copied from the film here, unchanged, after the
+object is built.
 """
 
 import hashlib
@@ -41,10 +42,10 @@ _FILM_CLASSES = (
     DigitalIntraOralXRayImageStorageForProcessing,
     SecondaryCaptureImageStorage,
 )
-"""What a radiograph of one frame is stored as."""
+"""SOP classes of radiographs with one frame."""
 
 # The attributes of the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1) by which an
-# archive files an object, and what is needed to read them. No more of the patient than that.
+# archive files an object, and those needed to read them; nothing else about the patient.
 _FILED_BY = (
     "SpecificCharacterSet",
     "TimezoneOffsetFromUTC",
@@ -76,9 +77,9 @@ _MUST_BE_THERE = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Type 2 in every object (PS3.5 7.4.3): empty where the film does not say."""
+"""Type 2 in every object (PS3.5 7.4.3): empty if the film does not have them."""
 
-# highdicom writes the time of day and its own version here; all are optional (PS3.3 C.12.1).
+# highdicom writes the current time and its own version here; all are optional (PS3.3 C.12.1).
 _CLOCK = ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence")
 
 _MOMENTS = (
@@ -91,9 +92,9 @@ _DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 
 NO_MOMENT = ("19000101", "000000")
-"""Content date and time, which must be there, of a film without dates: plainly no real ones."""
+"""Content date and time, which are required, for a film without dates: obviously not real."""
 
-# PS3.5 B.2: a UID derived from a UUID stands under 2.25
+# PS3.5 B.2: a UID derived from a UUID has the root 2.25
 _IMPLEMENTATION = UID("2.25.94212017375340287521862710937409161207")
 _IMPLEMENTATION_VERSION = "LESIONSCAN_1"
 
@@ -101,12 +102,12 @@ _FILM_BYTES = 1 << 31
 
 
 class DicomObjectError(Exception):
-    """A DICOM object that cannot be made; the message names the file, the cause and the remedy."""
+    """Raised if a DICOM object cannot be made; the message names file, cause and remedy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceFilm:
-    """A film as far as an object refers to it.
+    """The film that a DICOM object refers to.
 
     Attributes
     ----------
@@ -115,9 +116,9 @@ class SourceFilm:
     tags
         Its header.
     uid, series_uid, study_uid
-        Which instance, series and study it is.
+        UIDs of instance, series and study.
     sop_class
-        What kind of object.
+        Its SOP class.
     rows, columns
         Size of the stored matrix, in pixels.
     seal
@@ -135,14 +136,14 @@ class SourceFilm:
     seal: str
 
     def derived_uid(self, *parts: object) -> UID:
-        """Return a UID that follows from the film, its result and the parts alone."""
+        """Return a UID determined by the film, its result and the parts."""
         return derived_uid(self.uid, self.seal, *parts)
 
     def anonymous(self) -> Dataset:
-        """Return a header that refers to the film and says nothing about the patient.
+        """Return a header that refers to the film but has no data of the patient.
 
-        No frame of reference and no spacing either: without the former, the latter may not stand
-        in a segmentation (PS3.3 A.51.5), whose pixels are then those of the film.
+        It has no frame of reference and no spacing either: without the former, a segmentation may
+        not have the latter (PS3.3 A.51.5), and its pixels are those of the film.
         """
         header = Dataset()
         header.SOPClassUID = self.sop_class
@@ -157,13 +158,13 @@ class SourceFilm:
 
 
 def derived_uid(*parts: object) -> UID:
-    """Return a UID (PS3.5 B.2, under 2.25) that follows from its parts alone."""
+    """Return a UID with root 2.25 (PS3.5 B.2) determined by the parts."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode("utf-8")).digest()
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
 def read_source(path: Path, result: ResultRecord) -> SourceFilm:
-    """Read the header of the film that a result is about.
+    """Read the header of the film of a result.
 
     Parameters
     ----------
@@ -175,8 +176,8 @@ def read_source(path: Path, result: ResultRecord) -> SourceFilm:
     Raises
     ------
     DicomObjectError
-        When the film was not searched, is not the one that was, is no DICOM file, has several
-        frames, or does not say which instance of what it is.
+        If the film was not searched, is not the file that was searched, is not a DICOM file, has
+        several frames, or lacks its UIDs.
     """
     if result.status != "ok":
         raise DicomObjectError(
@@ -197,7 +198,7 @@ def read_source(path: Path, result: ResultRecord) -> SourceFilm:
         )
     if file_format(data[:HEAD_BYTES]) != "dicom":
         raise DicomObjectError(
-            f"{path}: a DICOM object refers to a DICOM film, and this is none; "
+            f"{path}: DICOM objects need a DICOM film, which this is not; "
             "scan the film as it came from the archive"
         )
     return _film(path, _header(path, data, result), result)
@@ -227,19 +228,19 @@ def _film(path: Path, tags: Tags, result: ResultRecord) -> SourceFilm:
         known = uids(tags.code)
     if max(frames, result.input.frames) > 1:
         raise DicomObjectError(
-            f"{path}: DICOM objects are made of films of one frame, and this file holds several; "
+            f"{path}: DICOM objects need films with one frame, and this file has several; "
             "split it into single frames first"
         )
     if sop_class not in _FILM_CLASSES:
         raise DicomObjectError(
             f"{path}: DICOM objects refer to CR, DX, intra-oral or secondary capture images, and "
-            "SOPClassUID says otherwise or nothing; export the film again"
+            "SOPClassUID states something else or is missing; export the film again"
         )
     names = ("sop_instance_uid", "series_instance_uid", "study_instance_uid")
     if missing := [name for name in names if name not in known]:
         raise DicomObjectError(
-            f"{path}: the film does not say its {', '.join(missing)}, so that no DICOM object can "
-            "refer to it; export it again"
+            f"{path}: the film lacks {', '.join(missing)}, so that no DICOM object can refer to "
+            "it; export it again"
         )
     uid, series_uid, study_uid = (str(known[name]) for name in names)
     return SourceFilm(
@@ -256,7 +257,7 @@ def _film(path: Path, tags: Tags, result: ResultRecord) -> SourceFilm:
 
 
 def copy_elements(film: SourceFilm, made: Dataset, keywords: tuple[str, ...]) -> None:
-    """Copy elements of the film as they stand there; what is missing or unreadable stays away."""
+    """Copy elements of the film unchanged; skip missing and unreadable ones."""
     with silenced_pydicom(film.tags.irregular):
         for keyword in keywords:
             if film.tags.raw(keyword) is not None:
@@ -264,14 +265,14 @@ def copy_elements(film: SourceFilm, made: Dataset, keywords: tuple[str, ...]) ->
 
 
 def file_bytes(film: SourceFilm, made: Dataset) -> bytes:
-    """Return the file of an object that was built beside a film.
+    """Return the file of an object, filed with its film.
 
     Parameters
     ----------
     film
-        Gives patient and study, and the date and time of the content.
+        The source of patient, study, and the date and time of the content.
     made
-        The object, complete but for these; it is changed.
+        The object, complete except for these; modified in place.
     """
     copy_elements(film, made, _FILED_BY)
     made.ContentDate, made.ContentTime = _moment(film.tags)
@@ -281,7 +282,7 @@ def file_bytes(film: SourceFilm, made: Dataset) -> bytes:
     made.file_meta.ImplementationClassUID = _IMPLEMENTATION
     made.file_meta.ImplementationVersionName = _IMPLEMENTATION_VERSION
     buffer = io.BytesIO()
-    with silenced_pydicom(film.tags.irregular):  # names and dates that break the standard stay
+    with silenced_pydicom(film.tags.irregular):  # invalid names and dates are kept
         dcmwrite(buffer, made, enforce_file_format=True)
     return buffer.getvalue()
 

@@ -1,7 +1,7 @@
-"""The codes that the report and the segmentation share, and who made them.
+"""Codes and equipment data shared by the report and the segmentation.
 
-No code for a lytic lesion stands in the dictionaries at hand: a candidate is a lesion (SNOMED CT
-52988006), and a code of our own says what kind is meant.
+The available dictionaries have no code for a lytic lesion: a candidate is coded as a lesion
+(SNOMED CT 52988006), with a private code for its kind.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from lesionscan.reading.dicom_tags import Tags, silenced_pydicom
 from lesionscan.results.record import CandidateRecord, ResultRecord
 
 SCHEME = "99LESIONSCAN"
-"""Designator of our own codes; private ones begin with 99 (PS3.16 8)."""
+"""Designator of lesionscan's codes; private ones begin with 99 (PS3.16 8)."""
 
 CATEGORY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 FINDING = Code("52988006", "SCT", "Lesion")
@@ -48,14 +48,14 @@ _ANATOMY_SCHEMES = ("SCT", "SRT", "FMA")
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Which program, with which settings and scorer, made a result.
+    """Version and parameters of the program that made a result.
 
     Attributes
     ----------
     version
-        Of the program.
+        Version of the program.
     parameters
-        What else a result depends on, by name.
+        Everything else that a result depends on, by name.
     """
 
     version: str
@@ -63,19 +63,19 @@ class Maker:
 
     @classmethod
     def of(cls, result: ResultRecord) -> "Maker":
-        """Return the maker that a result names."""
+        """Return the maker stated in a result."""
         tool = result.tool
         names = ("settings_sha256", "scorer_sha256")
         return cls(version=tool.version, parameters={name: getattr(tool, name) for name in names})
 
     @property
     def serial(self) -> str:
-        """What stands for a serial number, which a program has none of: it tells scorers apart."""
+        """Substitute for a serial number, which a program does not have: identifies the scorer."""
         return self.parameters["scorer_sha256"][:16]
 
     @property
     def equipment(self) -> Mapping[str, Any]:
-        """What every object says of it and of its series, as highdicom takes it."""
+        """Arguments of highdicom that describe the equipment and the series."""
         return {
             "instance_number": 1,
             "manufacturer": "lesionscan",
@@ -88,28 +88,28 @@ class Maker:
 
 
 def tracking_id(candidate: CandidateRecord) -> str:
-    """Return the words by which a candidate is known in every object."""
+    """Return the tracking identifier of a candidate, the same in every object."""
     return f"candidate {candidate.id}"
 
 
 def evaluations(candidate: CandidateRecord) -> Iterator[tuple[Code, Code]]:
-    """Yield (what, which word) of a candidate's place and cortex; what is not known is left out.
+    """Yield (property, value) of a candidate's location and cortex; unknown values are left out.
 
-    SNOMED CT where it has the word (PS3.16 CID 2 and CID 3491).
+    Codes are from SNOMED CT if it has them (PS3.16 CID 2 and CID 3491).
     """
     place = candidate.location
-    said: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
+    properties: tuple[tuple[Code, Mapping[str, Code], str | None], ...] = (
         (_THIRD, _THIRDS, None if place is None else place.third),
         (_POSITION, _POSITIONS, None if place is None else place.position),
         (_SCALLOPING, _SCALLOPINGS, candidate.scalloping_band),
     )
-    for name, words, word in said:
+    for name, words, word in properties:
         if word is not None:
             yield name, words[word]
 
 
 def site(tags: Tags) -> Code:
-    """Return the anatomy that the film codes, or bone."""
+    """Return the anatomy coded in the film, or bone."""
     with silenced_pydicom(tags.irregular):
         region = tags.sequence_item("AnatomicRegionSequence")
         if region is None:
@@ -123,5 +123,5 @@ def site(tags: Tags) -> Code:
 
 
 def side(result: ResultRecord) -> Code | None:
-    """Return right or left, None where the film says neither or both."""
+    """Return right or left; None if the film states neither or both."""
     return _SIDES.get(result.side or "")

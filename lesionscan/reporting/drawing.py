@@ -1,4 +1,4 @@
-"""Colours and letters that all pictures share; colours in OpenCV's (blue, green, red)."""
+"""Colours and text shared by all pictures; colours are (blue, green, red), as in OpenCV."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import BoolImage
 
 # Amber of the IBM colour-blind-safe palette, #FFB000: lighter than dark film, more saturated than
-# bone, and its dark halo holds it on white.
+# bone, and visible on white with its dark halo.
 AMBER = (0, 176, 255)
 HALO = (16, 12, 10)
 STRIP = (28, 24, 20)
 INK = (225, 225, 225)
 LEFT_OUT = (150, 60, 20)
-# The blue of the same palette, #648FFF, for what stands second.
+# Blue of the same palette, #648FFF, for everything of second rank.
 BLUE = (255, 143, 100)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -86,17 +86,17 @@ def tinted(
     colour
         (blue, green, red).
     share
-        The colour's share there, 0 to 1.
+        Opacity of the colour there, 0 to 1.
     """
     mixed = ((1 - share) * picture + share * np.array(colour)).astype(np.uint8)
     return np.where(where[..., None], mixed, picture)
 
 
 def titled(picture: NDArray[np.uint8], lines: Sequence[str], height: int) -> NDArray[np.uint8]:
-    """Put lines of text over a picture, and a frame around both.
+    """Put lines of text above a picture, and a frame around both.
 
-    Pictures of one size come out in one size: letters that would be cut off shrink, the strip that
-    they stand in does not.
+    Pictures of equal size give results of equal size: text that would be cut off is made smaller,
+    but its strip is not.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def titled(picture: NDArray[np.uint8], lines: Sequence[str], height: int) -> NDA
     lines
         ASCII.
     height
-        Height of a capital in display pixels, at most.
+        Greatest height of a capital in display pixels.
     """
     if picture.ndim == 2:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)

@@ -1,8 +1,8 @@
-"""One picture that shows how a film was searched: each step beside the next, the reasons below.
+"""Draw how a film was searched: the steps side by side, and the signs of the best candidates.
 
 The steps are those of `lesionscan.detection.pipeline`, on the grid on which they ran. Colours are
-of one palette that colour-blind people can tell apart, and each is named where it is used. Nothing
-in the picture identifies the file.
+from a colour-blind-safe palette and named where they are used. Nothing in the picture identifies
+the file.
 """
 
 import math
@@ -37,23 +37,23 @@ from lesionscan.reporting.overlay import draw_candidates, grey_window, to_grey
 Picture = NDArray[np.uint8]
 
 _LONG_SIDE_PX = 640
-"""Of a tile; three beside each other fill a screen."""
+"""Long side of a tile; three side by side fill a screen."""
 _NARROWEST_PX = 330
-"""A narrower tile cannot hold its title; narrow films get black margins."""
-_BROADEST = 1.7
-"""Width over height that the whole picture comes closest to, as screens have it."""
+"""Least width of a tile, for its title to fit; narrower films get black margins."""
+_ASPECT = 1.7
+"""Desired width / height of the whole picture, as of screens."""
 _LETTER_PX = 13
-"""Height of a capital: a panel of 1900 px is read on a screen of 1300 too."""
-_REASONED = 3
+"""Height of a capital: a panel of 1900 px is legible on a screen of 1300 px too."""
+_DESCRIBED = 3
 """Number of candidates whose signs are listed, best first."""
 _SIGNS = 12
-"""Signs listed per candidate: all."""
+"""Most signs listed per candidate: all of them."""
 _NOT_SEARCHED = "not searched: no bone was outlined with confidence"
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Brings pictures of the working grid, and of others of the same film, to a tile's size."""
+    """Resize pictures of a film on any grid to the size of a tile."""
 
     rows: int
     columns: int
@@ -64,18 +64,18 @@ class _Grid:
         return cls(max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
 
     def grey(self, picture: Picture) -> Picture:
-        """Bring a grey picture to the tile, as blue-green-red."""
+        """Resize a grey picture, and convert it to blue-green-red."""
         how = cv2.INTER_CUBIC if picture.shape[0] < self.rows else cv2.INTER_AREA
         fitted = cv2.resize(picture, (self.columns, self.rows), interpolation=how)
         return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_GRAY2BGR), np.uint8)
 
     def map(self, values: FloatImage) -> FloatImage:
-        """Bring a map to the tile, linear between its pixels."""
+        """Resize a map by linear interpolation."""
         fitted = cv2.resize(values, (self.columns, self.rows), interpolation=cv2.INTER_LINEAR)
         return np.asarray(fitted, np.float32)
 
     def mask(self, mask: BoolImage) -> BoolImage:
-        """Bring a mask to the tile, with smooth edges."""
+        """Resize a mask, with smooth edges."""
         return np.asarray(self.map(mask.astype(np.float32)) >= 0.5)
 
 
@@ -87,18 +87,18 @@ def explanation_png(steps: Steps, findings: Findings, viewed: Picture | None) ->
     steps, findings
         From `lesionscan.detection.pipeline.find_in_steps`.
     viewed
-        uint8 (rows, cols), as viewers show the film; None where the file does not say.
+        uint8 (rows, cols), as viewers show the film; None if the file does not say.
 
     Returns
     -------
     bytes
-        A PNG: six titled tiles, under them counts, doubts, reasons and the disclaimer.
+        A PNG: six titled tiles, and below them counts, warnings, signs and the disclaimer.
     """
     small = steps.film.small
     grid = _Grid.of(small.shape)
     whole = grid.grey(to_grey(small, grey_window(small, steps.field.exposed)))
     left_out = grid.mask(~steps.field.usable)
-    # white borders would blind the eye for what is inside
+    # white borders would dazzle
     film = tinted(whole, left_out, STRIP, 0.7)
     tiles = [
         _film_tile(grid, findings, viewed),
@@ -173,7 +173,7 @@ def _candidates_tile(findings: Findings, film: Picture) -> Picture:
     scores = [f"{one.id}: {one.score:.2f}" for one in shown]
     draw_candidates(picture, [one.region.contour_px for one in shown], scale, scores)
     if not shown:
-        best = findings.candidates[:_REASONED]
+        best = findings.candidates[:_DESCRIBED]
         line = f"none reaches {findings.settings.shown_score:.2f}; grey: the best below it"
         texts = [f"{one.id}: {one.score:.2f}, not shown" for one in best]
         draw_candidates(picture, [one.region.contour_px for one in best], scale, texts, INK)
@@ -193,12 +193,12 @@ def _tile(picture: Picture, title: str, line: str) -> Picture:
 
 
 def _arranged(tiles: Sequence[Picture]) -> Picture:
-    """Put six tiles of one size side by side, in as many rows as a screen holds best."""
+    """Arrange six tiles of equal size in the grid that fits a screen best."""
     rows, columns = tiles[0].shape[:2]
 
     def misfit(beside: int) -> float:
         width, height = beside * columns, len(tiles) // beside * rows
-        return abs(math.log(width / height / _BROADEST))
+        return abs(math.log(width / height / _ASPECT))
 
     beside = min((2, 3, 6), key=misfit)
     lines = [np.hstack(tiles[first : first + beside]) for first in range(0, len(tiles), beside)]
@@ -206,18 +206,18 @@ def _arranged(tiles: Sequence[Picture]) -> Picture:
 
 
 def _words(findings: Findings) -> Iterator[str]:
-    """Yield what stands under the tiles, a paragraph each."""
+    """Yield the paragraphs below the tiles."""
     yield "   |   ".join(caption_words(findings.candidates, assessed=findings.assessed))
     for notice in findings.notices:
         yield f"! {notice.message}"
-    best = findings.candidates[:_REASONED]
+    best = findings.candidates[:_DESCRIBED]
     if best:
-        yield "What is said of the best (+ for a lesion, - against):"
+        yield "Signs of the best candidates (+ for a lesion, - against):"
     for candidate in best:
-        yield _reasoned(candidate)
+        yield _described(candidate)
 
 
-def _reasoned(candidate: Candidate) -> str:
+def _described(candidate: Candidate) -> str:
     listed = "" if candidate.shown else ", not shown"
     words = reasons_of(candidate, most=_SIGNS)
     words = f"{candidate.id}  (score {candidate.score:.2f}{listed}):   {words}"
@@ -226,7 +226,7 @@ def _reasoned(candidate: Candidate) -> str:
 
 
 def _with_words(panel: Picture, paragraphs: Sequence[str]) -> Picture:
-    """Put a strip of words under the tiles."""
+    """Add a strip of text below the tiles."""
     width, letter = panel.shape[1], _LETTER_PX
     lines = [line for text in paragraphs for line in broken(text, width - 2 * letter, letter)]
     strip = np.full(((2 * len(lines) + 1) * letter, width, 3), STRIP, np.uint8)

@@ -1,6 +1,6 @@
-"""What was read from one file, decided and assumed: for people, and for reports of faults.
+"""Describe how a file was read, for users and bug reports.
 
-Only what may leave a header is here (`lesionscan.reading.acquisition`).
+Of the header, only attributes without patient data are included (`lesionscan.reading.acquisition`).
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ Fact = tuple[str, str]
 
 
 def inspection(film: NormalisedFilm, findings: Findings) -> list[Fact]:
-    """Return what to know about how a file was read, as pairs of a name and a sentence.
+    """Describe how a file was read, as pairs of a name and a sentence.
 
     Parameters
     ----------
     film
         The radiograph, normalised for the search.
     findings
-        What the search made of it.
+        The findings of the search.
     """
     radiograph = findings.radiograph
     notices = (*radiograph.notices, *findings.notices)
@@ -57,8 +57,8 @@ def _picture(radiograph: Radiograph) -> Iterator[Fact]:
     yield "picture", size
     if "transfer_syntax" in acquisition:
         yield "packed as", str(acquisition["transfer_syntax"])
-    told = radiograph.photometric_interpretation or "nothing said in the file"
-    yield "polarity", f"{told}: {_POLARITY[radiograph.polarity]}"
+    stated = radiograph.photometric_interpretation or "not stated in the file"
+    yield "polarity", f"{stated}: {_POLARITY[radiograph.polarity]}"
     if radiograph.polarity_steps:
         yield "decided by", "; ".join(radiograph.polarity_steps)
     low, high = float(radiograph.pixels.min()), float(radiograph.pixels.max())
@@ -68,9 +68,9 @@ def _picture(radiograph: Radiograph) -> Iterator[Fact]:
 
 
 _POLARITY = {
-    "stated": "the file is believed, bone made bright",
-    "assumed": "bone ASSUMED to be bright; --polarity says otherwise",
-    "user": "bone made bright as you said (--polarity)",
+    "stated": "bone made bright as the file states",
+    "assumed": "bone ASSUMED to be bright; change it with --polarity",
+    "user": "bone made bright as set with --polarity",
 }
 
 
@@ -90,16 +90,16 @@ def _spacing(radiograph: Radiograph) -> str:
     spacing = radiograph.spacing
     if spacing is None:
         bad = any(one.code == NoticeCode.BAD_SPACING for one in radiograph.notices)
-        stated = "none that can be believed" if bad else "none stated"
+        stated = "none that is plausible" if bad else "none stated"
         aspect = ""
         if radiograph.pixel_aspect != 1.0:
             aspect = f"; pixels are {radiograph.pixel_aspect:.4g} times as tall as wide"
-        return f"{stated}: sizes in pixels only (--spacing MM gives one){aspect}"
+        return f"{stated}: sizes in pixels only (set it with --spacing MM){aspect}"
     planes = {
-        "patient": "holds in the patient",
-        "detector": "holds at the detector: sizes in the patient are smaller",
-        "film": "holds on the scanned film: sizes in the patient are smaller",
-        "undetermined": "the plane in which it holds is not stated",
+        "patient": "in the patient",
+        "detector": "at the detector: sizes in the patient are smaller",
+        "film": "on the scanned film: sizes in the patient are smaller",
+        "undetermined": "the plane is not stated",
     }
     calibrated = ", calibrated" if spacing.calibrated else ""
     size = f"{spacing.row_mm:g} x {spacing.column_mm:g} mm (rows x columns)"
@@ -124,23 +124,23 @@ def _facts(radiograph: Radiograph) -> Iterator[Fact]:
 
 
 def inspection_png(film: NormalisedFilm, shown: NDArray[np.uint8] | None) -> bytes:
-    """Draw a film as viewers show it, as it is searched, and what of it is searched, with titles.
+    """Draw a film as viewers show it, as it is searched, and the part that is searched.
 
     Parameters
     ----------
     film
         The normalised film.
     shown
-        uint8 (rows, cols), as viewers show it; None where the file does not say.
+        uint8 (rows, cols), as viewers show it; None if the file does not say.
 
     Returns
     -------
     bytes
-        A PNG, the pictures side by side on the working grid; what is not searched is blue.
+        A PNG, the titled pictures side by side on the working grid; the excluded part is blue.
     """
     grey = np.rint(film.small * 255).astype(np.uint8)
     searched = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
-    # dark regions and white letters stay visible under the tint
+    # half transparent: dark regions and white letters stay visible under the tint
     searched = tinted(searched, ~film.field.usable, LEFT_OUT, 0.5)
     panels = {"as it is searched": grey, "blue: left out": searched}
     if shown is not None:

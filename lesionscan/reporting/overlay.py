@@ -1,7 +1,7 @@
-"""Pictures: the film with numbered outlines, the label image and the bone mask.
+"""Pictures of a result: the film with numbered outlines, the label image, the bone mask.
 
-The film is the hero: outlines are thin and run just outside the candidate, numbers stand beside
-it, words stand in a strip under the film.
+To keep the film visible, outlines are thin and just outside the candidate, numbers are beside it,
+and text is in a strip below the film.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
 
 Window: TypeAlias = tuple[float, float]
-"""Values of the normalised image that are displayed as black and as white."""
+"""Values of the normalised image displayed as black and as white."""
 
 MIN_LONG_SIDE_PX = 900
-"""Smaller films are enlarged, so that the numbers are legible beside a lesion of 10 pixels."""
+"""Smaller films are enlarged, so that numbers are legible beside a lesion of 10 pixels."""
 _ENOUGH_PX = 250_000
-"""Pixels looked at to find a film's darkest and brightest."""
+"""Approximate number of pixels sampled for the range of grey values."""
 
 
 def displayed(image: FloatImage, window: Window, *, at_most_px: int) -> NDArray[np.uint8]:
-    """Return the film as it is displayed, grey, without anything drawn on it.
+    """Return the film as displayed, grey, without annotations.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def displayed(image: FloatImage, window: Window, *, at_most_px: int) -> NDArray[
     window
         From `grey_window`.
     at_most_px
-        Long side of the largest picture, in pixels.
+        Greatest long side of the picture, in pixels.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def displayed(image: FloatImage, window: Window, *, at_most_px: int) -> NDArray[
     rows, columns = image.shape
     scale = display_scale(rows, columns, at_most_px=at_most_px)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    # between half and whole, two pixels each way leave none out
+    # from half size on, linear interpolation uses every pixel
     reduce = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     shrink = reduce if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(to_grey(image, window), size, interpolation=shrink), np.uint8)
@@ -62,14 +62,14 @@ def overlay_png(record: ResultRecord, film: NDArray[np.uint8]) -> bytes:
     Parameters
     ----------
     record
-        What was found in a film that was read. The picture holds nothing that identifies the file.
+        Result of a film that was read. The picture has nothing that identifies the file.
     film
         uint8 (rows, cols), from `displayed`.
 
     Raises
     ------
     ValueError
-        When the record is that of a film that failed.
+        If the film failed.
     """
     if record.image is None:
         raise ValueError("a film that failed has no picture")
@@ -82,7 +82,7 @@ def overlay_png(record: ResultRecord, film: NDArray[np.uint8]) -> bytes:
 
 
 def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:
-    """Say whether a picture of a film may be made: identifying text may be burned into it.
+    """Return whether a picture of a film may be made, since text may be burned into it.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def may_be_drawn(radiograph: Radiograph, settings: Settings) -> bool:
     settings
         `allow_burned_in` is used.
     """
-    said = {notice.code for notice in radiograph.notices}
-    return settings.allow_burned_in or NoticeCode.BURNED_IN_ANNOTATION not in said
+    codes = {notice.code for notice in radiograph.notices}
+    return settings.allow_burned_in or NoticeCode.BURNED_IN_ANNOTATION not in codes
 
 
 def labels_png(findings: Findings) -> bytes:
@@ -101,7 +101,7 @@ def labels_png(findings: Findings) -> bytes:
     Parameters
     ----------
     findings
-        What was found. Rows and columns are those of the stored matrix.
+        The findings. Rows and columns are those of the stored matrix.
     """
     return encode_png(findings.labels.astype(">u2"))
 
@@ -112,7 +112,7 @@ def bone_png(findings: Findings) -> bytes:
     Parameters
     ----------
     findings
-        What was found. Rows and columns are those of the stored matrix.
+        The findings. Rows and columns are those of the stored matrix.
     """
     return encode_png(findings.bone.view(np.uint8) * np.uint8(255))
 
@@ -132,22 +132,22 @@ def display_scale(rows: int, columns: int, *, at_most_px: int) -> float:
 
 
 def grey_window(image: FloatImage, exposed: BoolImage) -> Window:
-    """Return the values of the normalised image that are displayed as black and as white.
+    """Compute the values of the normalised image displayed as black and as white.
 
     Parameters
     ----------
     image
         float32 (rows, cols) in [0, 1], bone bright.
     exposed
-        bool (rows, cols); only these pixels are looked at, on a large film some hundred thousand
-        of them, so that a white marker or a black collimator does not flatten the film.
+        bool (rows, cols); only these pixels are used, on a large film a sample of them, so that a
+        white marker or a black collimator does not reduce the contrast.
     """
-    # every so manieth pixel each way tells as much as all of a large film
+    # on a large film, every n-th row and column is enough
     step = max(1, int((image.size / _ENOUGH_PX) ** 0.5))
     sample, looked_at = image[::step, ::step], exposed[::step, ::step]
     inside = sample[looked_at] if looked_at.any() else sample.ravel()
     low, high = (float(value) for value in np.percentile(inside, (0.5, 99.8)))
-    if high - low < 1e-6:  # a blank film stays mid-grey rather than turning into amplified noise
+    if high - low < 1e-6:  # show a blank film as mid-grey instead of amplified noise
         return low - 0.5, high + 0.5
     return low, high
 
@@ -164,7 +164,7 @@ def to_grey(image: FloatImage, window: Window) -> NDArray[np.uint8]:
     """
     low, high = window
     factor = 255 / (high - low)
-    # one pass: scale, shift, round, and keep to 0 and 255
+    # scale, shift, round and clip in one call
     stretched = cv2.addWeighted(image, factor, image, 0.0, -low * factor, dtype=cv2.CV_8U)
     return np.asarray(stretched, np.uint8)
 
@@ -187,12 +187,12 @@ def draw_candidates(
     scale
         Display pixels per stored pixel, (down the rows, along a row).
     texts
-        For each candidate, what its tag says; ASCII.
+        Text of each candidate's tag; ASCII.
     colour
-        Of the outlines, (blue, green, red).
+        Colour of the outlines, (blue, green, red).
     """
     rows, columns = canvas.shape[:2]
-    # Half a stored pixel lies outside its centre; four more keep the lesion's edge visible.
+    # half a stored pixel to its border, and four display pixels to keep the lesion's edge visible
     gap = 4 + round(max(scale) / 2)
     taken = np.zeros((rows, columns), np.uint8)
     outlines = []
@@ -203,7 +203,7 @@ def draw_candidates(
         cv2.bitwise_or(taken, mask, dst=taken)
     for lines in outlines:
         _draw_lines(canvas, lines, HALO, 3)
-    for lines in outlines:  # all colour over all halos, where two candidates touch
+    for lines in outlines:  # after all halos, which must not cover lines of neighbours
         _draw_lines(canvas, lines, colour, 1)
     place_tags(
         canvas,

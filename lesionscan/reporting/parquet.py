@@ -1,4 +1,4 @@
-"""The tables as Parquet (Apache Parquet 2.6), for pandas, R, DuckDB, Spark; the extra `parquet`."""
+"""Write the tables as Apache Parquet 2.6; needs the extra `parquet`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,24 +12,24 @@ from lesionscan.results.csv_text import Cell, RowWriter
 
 _TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 _ROWS_AT_A_TIME = 1000
-"""So many rows of candidates fill some MB as Python objects."""
+"""Rows of candidates per group; as Python objects they take a few MB."""
 
 
 class _ParquetTable:
-    """Gathers rows and writes them in groups."""
+    """Collect rows and write them in groups."""
 
     def __init__(self, writer: parquet.ParquetWriter) -> None:
         self._writer = writer
         self._rows: list[Sequence[Cell]] = []
 
     def writerow(self, row: Sequence[Cell]) -> None:
-        """Take one row."""
+        """Add a row."""
         self._rows.append(row)
         if len(self._rows) >= _ROWS_AT_A_TIME:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write the collected rows."""
         schema = self._writer.schema
         columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(schema)
         arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
@@ -39,14 +39,14 @@ class _ParquetTable:
 
 @contextmanager
 def parquet_writer(stream: BinaryIO, columns: Sequence[Column[Any]]) -> Iterator[RowWriter]:
-    """Write a table as rows come.
+    """Write a table row by row.
 
     Parameters
     ----------
     stream
-        Where to.
+        The output.
     columns
-        Names and kinds.
+        Names and types.
     """
     schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:

@@ -1,7 +1,7 @@
 """Tables of a run: one row per film, one row per candidate.
 
-Columns keep their names and order within a `schema_version`; names are those of the JSON, with
-the parts of a pair spelled out; lists are joined by ";", a reason is its term and effect.
+Columns keep their names and order within a `schema_version`. Names are those of the JSON, with a
+column for each part of a pair. Lists are joined by ";"; a reason is its term and effect.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,9 +31,9 @@ class Column(Generic[RowT]):
     name
         Its name.
     kind
-        What its cells hold, where they are not empty.
+        Type of its cells, unless empty.
     of
-        What the row is about -> the cell.
+        Returns the cell of a row.
     """
 
     name: str
@@ -53,7 +53,7 @@ def candidate_rows(result: ResultRecord) -> Iterator[tuple[Cell, ...]]:
 
 
 def _in(part: str, name: str) -> Callable[[ResultRecord], Cell]:
-    """Return what reads a value in a part of the result that may be missing."""
+    """Return a function that reads a value in a part of the result, which may be missing."""
     return lambda result: getattr(getattr(result, part), name, None)
 
 
@@ -70,7 +70,7 @@ def _spacing(place: int) -> Callable[[ResultRecord], Cell]:
 
 
 def _if_searched(of: Callable[[ResultRecord], Cell]) -> Callable[[ResultRecord], Cell]:
-    """Return what leaves the cell of a failed film empty."""
+    """Return a function that leaves the cell empty if the film failed."""
     return lambda result: of(result) if result.status == "ok" else None
 
 
@@ -92,7 +92,7 @@ def _in_location(name: str) -> Callable[[Listed], Cell]:
 
 
 def _part(name: str, place: int) -> Callable[[Listed], Cell]:
-    """Return what reads one number of a candidate's position or box; empty where it is null."""
+    """Return a function that reads one number of a candidate's position or box; empty if null."""
 
     def of(listed: Listed) -> Cell:
         values = getattr(listed[1], name)
@@ -108,7 +108,7 @@ _KINDS: Mapping[str, type[bool] | type[int] | type[float]] = {
     "long_bone": bool,
     "near_joint": bool,
 }
-"""What the parts of a place are; the others are words."""
+"""Types of the parts of a location that are not strings."""
 
 _FILM: tuple[Column[ResultRecord], ...] = (
     Column("file", str, _in("input", "file")),

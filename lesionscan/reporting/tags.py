@@ -1,4 +1,4 @@
-"""Number tags beside outlines: never on a candidate, never on each other, always on the film."""
+"""Place number tags beside outlines: on the film, but not on candidates or other tags."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lesionscan.reporting.drawing import AMBER, HALO, text_size, write_text
 
-# Right above first, as in a drawing; then round the clock, nearer before farther.
+# upper right first, as in a drawing, then around; near before far
 _ANGLES_DEG = (-45, 45, -135, 135, 0, 180, -90, 90, -22, 22, -67, 67, -112, 112, -157, 157)
 _DISTANCES = (0.4, 1.2, 2.4, 4.0, 6.0, 9.0, 14.0)
 
@@ -23,18 +23,18 @@ def place_tags(
     texts: Sequence[str],
     height_px: int,
 ) -> None:
-    """Draw one number beside each outline, with a leader line where it had to move away.
+    """Draw a number beside each outline, with a leader line if it is not adjacent.
 
     Parameters
     ----------
     canvas
         uint8 (rows, cols, 3), drawn on in place.
     taken
-        uint8 (rows, cols), not 0 where no tag may stand; tags are added to it.
+        uint8 (rows, cols), not 0 where no tag may be placed; tags are added to it.
     outlines
         For each tag, int32 (n, 2), the outline's (column, row) points in display pixels.
     texts
-        What to write.
+        The text of each tag.
     height_px
         Height of a capital, in display pixels.
     """
@@ -61,14 +61,14 @@ def _free_place(
     middle, half = (first + last) / 2, (last - first) / 2
     for distance, angle in product(_DISTANCES, _ANGLES_DEG):
         direction = np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
-        # The box touches the outline's bounding box, then moves out by `distance` letters.
+        # the box touches the outline's bounding box, then moves outwards by `distance` letters
         reach = half + np.array([width, height]) / 2
         out = direction / max(abs(direction)) * reach + direction * distance * unit
         left, top = (int(v) for v in np.rint(middle + out - np.array([width, height]) / 2))
         inside = left >= 0 and top >= 0 and left + width <= columns and top + height <= rows
         if inside and not taken[top : top + height, left : left + width].any():
             return left, top
-    # A film crowded to its edges: the number inside the frame matters more than what it covers.
+    # if the film is crowded, the number is drawn over something rather than outside the film
     left = int(np.clip(last[0], 0, max(0, columns - width)))
     return left, int(np.clip(first[1], 0, max(0, rows - height)))
 

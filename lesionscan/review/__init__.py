@@ -1,5 +1,5 @@
-"""A reviewer's decisions: kept while the report page is looked at, then made tables and truth.
+"""Review of results: serve the report page, save decisions, and apply them.
 
-`record` says what a review is, `store` keeps it, `application` and `server` bring the page to the
-browser of this machine, `apply` turns a review into tables and a truth folder.
+`record` defines the file of a review, `store` saves it, `application` and `server` serve the page
+to a browser on this machine, `apply` turns a review into tables and a truth folder.
 """

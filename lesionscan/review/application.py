@@ -1,12 +1,11 @@
-"""The report page over HTTP for one person on this machine: a WSGI application.
+"""WSGI application that serves the report page to one user on this machine.
 
-A web page of somebody else's, opened in the same browser, can send requests to this machine too.
-So an answer needs all of: a Host header that names this server (a foreign name that resolves to
-127.0.0.1 does not: DNS rebinding), no sign of another site (Origin, Fetch Metadata), and the
-address's secret first part, which only the reader of the terminal knows. The server asks
-`may_send_body` the same before it reads a request's body.
+Other web pages open in the same browser can send requests to this machine too. A request is
+therefore answered only if its Host header names this server (which prevents DNS rebinding), its
+Origin and Fetch Metadata headers show no other site, and its path starts with a secret that is
+printed in the terminal. The server checks the same with `may_send_body` before it reads a body.
 
-The results folder may be a stranger's: see `served` for what of it is sent, and how.
+The results folder is not trusted: `served` decides which of its files are sent, and how.
 """
 
 import hmac
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAY_SAVE_HEADER = "Lesionscan-Review"
-"""Tells the page that its review can be saved here."""
+"""Response header that says that the page can save its review here."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # the address holds the secret
-    # as in the page's own meta element, which cannot forbid frames
+    # as in the page's meta element, plus frame-ancestors, which a meta element cannot set
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -42,20 +41,20 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _OWN_SITES = {"same-origin", "none"}
-"""Sec-Fetch-Site of requests by the page itself, and of an address that was typed or opened."""
+"""Sec-Fetch-Site of requests by the page itself, and of addresses typed or opened by the user."""
 
 
 class ReviewApplication:
-    """Answers requests for the page, the results and the review.
+    """Answer requests for the page, the results and the review.
 
     Parameters
     ----------
     results
         The results folder.
     store
-        Where its review is kept.
+        Store of its review.
     token
-        Secret first part of every address.
+        Secret that every path starts with.
     hosts
         Host headers that name this server.
     """
@@ -75,7 +74,7 @@ class ReviewApplication:
         """Answer one request (PEP 3333)."""
         try:
             response = self._answer(Request(environ))
-        except HTTPException as error:  # such as a range that the file does not have
+        except HTTPException as error:  # such as an invalid range
             response = _line(error.code or 500, error.name)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             words = f"internal error ({type(error).__name__}); please report this"
@@ -84,14 +83,14 @@ class ReviewApplication:
         return response(environ, start_response)
 
     def may_send_body(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
-        """Say whether a request may have a body: to save the review, by who knows the secret.
+        """Return whether a request may have a body: a PUT of the review with the right secret.
 
         Parameters
         ----------
         method, path
             Of the request; the path without its query.
         headers
-            Its headers, by names in lower case.
+            Its headers by lower-case name.
         """
         return (
             method == "PUT"
@@ -102,8 +101,11 @@ class ReviewApplication:
         )
 
     def _answer(self, request: Request) -> Response:
-        said = request.headers
-        if not self._is_own(said.get("Host"), said.get("Origin"), said.get("Sec-Fetch-Site")):
+        headers = request.headers
+        own = self._is_own(
+            headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site")
+        )
+        if not own:
             return _line(403, "refused: this request comes from another site or name")
         name = self._name(request.path)
         if name is None:
@@ -120,7 +122,7 @@ class ReviewApplication:
         return self._file(request, name)
 
     def _is_own(self, host: str | None, origin: str | None, site: str | None) -> bool:
-        """Say whether a request names this server and comes from no other site."""
+        """Return whether a request names this server and does not come from another site."""
         return (
             host in self._hosts
             and origin in {None, f"http://{host}"}
@@ -128,7 +130,7 @@ class ReviewApplication:
         )
 
     def _name(self, path: str) -> str | None:
-        """Return what a path names behind the secret; None without it."""
+        """Return the part of a path after the secret; None if the secret is wrong."""
         token, _, name = path.removeprefix("/").partition("/")
         known = hmac.compare_digest(token.encode(), self._token.encode())
         return name if known else None
@@ -144,7 +146,7 @@ class ReviewApplication:
                     path,
                     request.environ,
                     mimetype="text/plain",
-                    # a film's own name may hold what no header may
+                    # the film's name may have characters that are not allowed in headers
                     download_name="file",
                     conditional=True,
                 )
@@ -153,7 +155,7 @@ class ReviewApplication:
                 response = _converted(path, kind.convert, request)
         except PageDataError as error:
             return _line(500, str(error))
-        except OSError:  # gone by now, or not for this user
+        except OSError:  # deleted meanwhile, or not readable
             return _line(404, "not found")
         response.headers["Content-Type"] = kind.content_type
         return response
@@ -179,7 +181,7 @@ class ReviewApplication:
     def _save(self, request: Request) -> Response:
         expected = request.headers.get("If-Match")
         if expected is None:
-            return _line(428, "If-Match is missing: say which review this one was made from")
+            return _line(428, "If-Match is missing: state the ETag of the review that was changed")
         if (request.content_length or 0) > MOST_BYTES:
             return _line(413, f"a review has at most {MOST_BYTES // 1_000_000} MB")
         try:
@@ -198,7 +200,7 @@ class ReviewApplication:
 
 
 def _converted(path: Path, convert: Callable[[Path], bytes], request: Request) -> Response:
-    """Return what is made of a file; nothing is made where the browser has that already."""
+    """Return the converted file; it is not converted if the browser has the current version."""
     facts = path.stat()
     response = Response()
     response.set_etag(f"{facts.st_mtime_ns}-{facts.st_size}")
@@ -208,8 +210,8 @@ def _converted(path: Path, convert: Callable[[Path], bytes], request: Request) -
 
 
 def _if_changed(response: Response, request: Request) -> Response:
-    """Return an answer, or that the browser has it already."""
-    response.cache_control.no_cache = True  # ask each time
+    """Return the response, or 304 if the browser has the current version."""
+    response.cache_control.no_cache = True  # the browser must revalidate
     return response.make_conditional(request)
 
 

@@ -1,4 +1,4 @@
-"""Which films of a review still fit their results: nothing is applied to what has changed."""
+"""Find the films whose review matches their current results; others are not applied."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ _NO_RESULT = "it has no result that can be read; scan again"
 
 @dataclass(frozen=True, slots=True)
 class ReviewedFilm:
-    """A film whose review fits its result: what is needed of both, since there may be many.
+    """A film whose review matches its result, with the data needed of both.
 
     Attributes
     ----------
     name
         Name of its results, without ending.
     review
-        What was decided.
+        The decisions.
     file, frame, frames, sha256
         As in the result's `input`.
     drawn_on
-        Size and spacing of the picture; None where it failed.
+        Size and spacing of the picture; None if the film failed.
     shown
-        Ids of the candidates that were shown.
+        Ids of the shown candidates.
     labels_sha256
-        Hash of its labels picture; None where there is none.
+        Hash of its labels picture; None if there is none.
     body_part
-        As the file says; None where it does not.
+        As stated in the file; None if not stated.
     """
 
     name: str
@@ -49,19 +49,19 @@ class ReviewedFilm:
     body_part: str | None
 
     def decided(self, decision: str) -> list[int]:
-        """Return the ids of the candidates that were so decided, rising."""
+        """Return the ids of the candidates with this decision, in rising order."""
         given = self.review.candidates.items()
         return sorted(int(number) for number, one in given if one.decision == decision)
 
 
 class _RefusedError(Exception):
-    """Why a film's review is not applied."""
+    """Raised with the reason why a film's review is not applied."""
 
 
 def reviewed_films(
     results: Path, review: ReviewRecord, listed: Collection[tuple[str, int]]
 ) -> tuple[list[ReviewedFilm], list[tuple[str, str]]]:
-    """Compare a review with the results as they are now.
+    """Compare a review with the current results.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ def reviewed_films(
     review
         The review.
     listed
-        Pictures, as (file, frame), of the run's tables.
+        Pictures in the run's tables, as (file, frame).
 
     Returns
     -------
     films
-        Those whose review fits, in the order of their names.
+        Those whose review matches, in the order of their names.
     not_applied
-        The names of the others, and why.
+        Names of the others, and the reasons.
     """
     films, refused = [], []
     for name in sorted(review.films):

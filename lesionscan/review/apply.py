@@ -1,4 +1,4 @@
-"""A review made useful: the run's tables with the decisions, and a truth folder."""
+"""Apply a review: write the run's tables with the decisions, and a truth folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,20 @@ from lesionscan.review.truth_names import truth_names
 
 @dataclass(frozen=True, slots=True)
 class AppliedReview:
-    """What became of a review.
+    """Outcome of applying a review.
 
     Attributes
     ----------
     films
-        Those whose review fits their result.
+        Those whose review matches their result.
     not_applied
-        The names of the others, and why.
+        Names of the others, and the reasons.
     listed
-        How many pictures the run has.
+        Number of pictures of the run.
     out
         The folder with the tables.
     truth
-        What is in the truth folder, and what is not; None where none was asked for.
+        Content of the truth folder; None if none was requested.
     """
 
     films: tuple[ReviewedFilm, ...]
@@ -38,37 +38,37 @@ class AppliedReview:
 
     @property
     def truth_folder(self) -> Path:
-        """Where the truth folder stands."""
+        """Path of the truth folder."""
         return self.out / "truth"
 
     @property
     def complete(self) -> bool:
-        """Whether all that was decided is in the tables, and all that could be in the truth."""
+        """Whether all decisions are in the tables, and all films that qualify in the truth."""
         return not self.not_applied and not (self.truth and self.truth.missing)
 
 
 def apply_review(
     results: Path, review: ReviewRecord, *, out: Path, films: Path | None = None
 ) -> AppliedReview:
-    """Write tables with a review's decisions and, where the films are named, a truth folder.
+    """Write tables with a review's decisions and, if `films` is given, a truth folder.
 
     Parameters
     ----------
     results
-        What `lesionscan scan` wrote.
+        The output folder of `lesionscan scan`.
     review
-        What was decided about it.
+        The review of these results.
     out
         Folder for `images.csv`, `candidates.csv` and `truth`.
     films
-        The folder that was scanned; a truth folder is made of nothing less than films and masks.
+        The folder that was scanned; its films are needed for the truth folder.
 
     Raises
     ------
     lesionscan.review.record.ReviewError
-        When the results cannot be used.
+        If the results cannot be used.
     lesionscan.results.atomic.OutputError
-        When something cannot be written.
+        If a file cannot be written.
     """
     if out.resolve() == results.resolve():
         raise ReviewError(f"{out} holds the tables of the run itself; name another --out")

@@ -1,9 +1,9 @@
-"""Connections of the review server: how many there may be, and whose bodies are read.
+"""Connections of the review server: limit their number, and reject request bodies early.
 
-Every program on this machine can connect, whether or not it knows the address's secret. Waitress
-alone stops accepting at its limit until connections time out, and stores a request's body before
-the application sees the request. Here a new connection replaces the one that has been silent the
-longest, and a body is read only if its headers, secret included, allow it.
+Every program on this machine can connect, whether or not it knows the secret in the address.
+Waitress stops accepting connections at its limit until some time out, and stores a request's body
+before the application sees the request. Here, a new connection replaces the one that has been idle
+longest, and a body is read only if the headers and the secret allow it.
 """
 
 import socket
@@ -17,23 +17,23 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 
 MOST_CONNECTIONS = 100
-"""A browser opens six; a process may often have no more than 1,024 files and connections open."""
+"""A browser opens six; processes are often limited to 1,024 open files and connections."""
 _MOST_HEADER_BYTES = 64_000
-"""For a film's name, percent-encoded, and the cookies of other servers on 127.0.0.1."""
+"""Enough for a percent-encoded film name and the cookies of other servers on 127.0.0.1."""
 
 MaySendBody = Callable[[str, str, Mapping[str, str]], bool]
 """Takes method, path, and headers by lower-case name."""
 
 
 class _RequestParser(HTTPRequestParser):  # type: ignore[misc]  # it has no types
-    """Reads a request; leaves a body that may not be sent unread.
+    """Parse a request; do not read a body that may not be sent.
 
     Parameters
     ----------
     adjustments
-        The server's.
+        The server's settings.
     may_send_body
-        Says whose body is read.
+        Returns whether a request's body is read.
     """
 
     def __init__(self, adjustments: Adjustments, may_send_body: MaySendBody) -> None:
@@ -49,7 +49,8 @@ class _RequestParser(HTTPRequestParser):  # type: ignore[misc]  # it has no type
         headers = {name.lower().replace("_", "-"): value for name, value in self.headers.items()}
         if self._may_send_body(self.command, self.path, headers):
             return
-        # answered as if it had no body: the connection ends with the answer, since the body follows
+        # Answered as if it had no body. The connection is closed after the answer, since the body
+        # is still to come.
         self.body_rcv = None
         self.content_length = 0
         self.expect_continue = False
@@ -61,29 +62,29 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # it has no types
     """A connection."""
 
     def parser_class(self, adjustments: Adjustments) -> _RequestParser:
-        """Return what reads the next request."""
+        """Return the parser of the next request."""
         return _RequestParser(adjustments, self.server.may_send_body)
 
     def end(self) -> None:
-        """Close it in the next round of the server's loop, whatever it waits for."""
+        """Close it in the next iteration of the server's loop, even if it is waiting."""
         self.will_close = True
-        with suppress(OSError):  # the other side was quicker
+        with suppress(OSError):  # the client has closed it already
             self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class BoundedServer(TcpWSGIServer):  # type: ignore[misc]  # it has no types
-    """A waitress server that any number of idle connections leaves reachable.
+    """A waitress server that idle connections cannot block.
 
     Parameters
     ----------
     application
-        What answers (PEP 3333).
+        The WSGI application (PEP 3333).
     listening
         The bound socket.
     may_send_body
-        Says whose request may have a body.
+        Returns whether a request may have a body.
     threads
-        Requests that are answered at once.
+        Number of requests answered concurrently.
     most_body_bytes
         Larger bodies are refused.
     """
@@ -104,7 +105,7 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]  # it has no types
             sockets=[listening],
             ident=None,
             threads=threads,
-            # waitress's own limit, at which it stops accepting, is never reached
+            # waitress's own limit, at which it would stop accepting, is never reached
             connection_limit=10 * MOST_CONNECTIONS,
             max_request_header_size=_MOST_HEADER_BYTES,
             max_request_body_size=most_body_bytes,
@@ -118,8 +119,8 @@ class BoundedServer(TcpWSGIServer):  # type: ignore[misc]  # it has no types
         )
 
     def handle_accept(self) -> None:
-        """Accept a connection; where there are too many, the longest silent one ends."""
-        # not those whose request is being answered
+        """Accept a connection; if there are too many, close the one idle longest."""
+        # except those whose request is being answered
         open_ones = [one for one in self.active_channels.values() if not one.will_close]
         waiting = [one for one in open_ones if not one.requests]
         if len(open_ones) >= MOST_CONNECTIONS and waiting:

@@ -1,4 +1,4 @@
-"""From a reviewer's outline to pixels, and to the numbers that the table of candidates has."""
+"""Convert a reviewer's outline to pixels, and to the columns of the table of candidates."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from lesionscan.results.csv_text import Cell
 
 @dataclass(frozen=True, slots=True)
 class DrawnOn:
-    """The picture that an outline was drawn on.
+    """Size and spacing of the picture that an outline was drawn on.
 
     Attributes
     ----------
     shape
         Rows and columns, in pixels.
     spacing_mm
-        Distance of neighbouring (rows, columns), in mm; None where it is not known.
+        Distance between neighbouring (rows, columns), in mm; None if unknown.
     """
 
     shape: tuple[int, int]
@@ -34,15 +34,15 @@ def outlined(outline_px: Sequence[tuple[float, float]], shape: tuple[int, int]) 
     Parameters
     ----------
     outline_px
-        Corners as (row, column), pixel centres at integers; the last is joined to the first. Where
-        it crosses itself, what is encircled twice is outside (even-odd rule).
+        Corners as (row, column), pixel centres at integers; the last is joined to the first. If it
+        crosses itself, the even-odd rule applies.
     shape
-        Rows and columns of the picture; what lies beyond is cut off.
+        Rows and columns of the picture; the polygon is clipped to it.
 
     Returns
     -------
     ndarray
-        bool (rows, cols). Two polygons that share a side share no pixel.
+        bool (rows, cols). Two polygons that share only a side have no pixel in common.
     """
     rows, columns = shape
     mask = np.zeros(shape, np.bool_)
@@ -63,19 +63,19 @@ def outlined(outline_px: Sequence[tuple[float, float]], shape: tuple[int, int]) 
 def outline_cells(
     outline_px: Sequence[tuple[float, float]], film: DrawnOn
 ) -> dict[str, Cell] | None:
-    """Measure what an outline encloses, in the columns of the table of candidates.
+    """Measure the region inside an outline, for the columns of the table of candidates.
 
     Parameters
     ----------
     outline_px
         As for `outlined`.
     film
-        What it was drawn on.
+        The picture it was drawn on.
 
     Returns
     -------
     dict or None
-        By column; millimetres only where the spacing is known. None where no pixel is inside.
+        Cells by column; millimetres only if the spacing is known. None if no pixel is inside.
     """
     rows, columns = np.nonzero(outlined(outline_px, film.shape))
     if not rows.size:
@@ -101,20 +101,20 @@ def outline_cells(
 
 
 def lesion_mask(accepted: NDArray[np.uint16], missed: Sequence[BoolImage]) -> NDArray[np.uint16]:
-    """Add drawn lesions to a picture of accepted ones.
+    """Add drawn lesions to a label image of accepted ones.
 
     Parameters
     ----------
     accepted
-        (rows, cols), 0 = none, otherwise 1 to n, each number there.
+        (rows, cols), 0 = none, otherwise 1 to n, without gaps.
     missed
-        bool (rows, cols) each.
+        Masks of drawn lesions, bool (rows, cols) each.
 
     Returns
     -------
     ndarray
-        uint16 (rows, cols), with numbers from n + 1 on for the drawn ones, in their order. What is
-        taken stays; a drawn lesion that has no pixel of its own gets no number.
+        uint16 (rows, cols), with labels from n + 1 on for the drawn ones, in their order. Pixels
+        that have a label keep it; a drawn lesion without pixels of its own gets no label.
     """
     mask = accepted.copy()
     for pixels in missed:

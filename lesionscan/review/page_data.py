@@ -1,8 +1,8 @@
-"""The page's data of a results folder, checked, as JSON.
+"""Convert the page's data of a results folder to validated JSON.
 
-On disk they are scripts (`reporting.page.script`), because a page opened from disk may not fetch
-files. A results folder may come from anybody, so the review server never sends its scripts: it
-parses their calls, validates the values as what `reporting.page` writes, and sends these as JSON.
+On disk the data are scripts (`reporting.page.script`), because a page opened from disk cannot fetch
+files. A results folder is not trusted, so the review server does not send its scripts: it parses
+their calls, validates the values against the types of `reporting.page`, and sends them as JSON.
 """
 
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ from lesionscan.reporting.page.view import FilmData
 from lesionscan.review.record import FilmName
 
 MOST_INDEX_BYTES = 200_000_000
-"""Largest list that is read: 100,000 films with 20 candidates each have a third of it."""
+"""Largest list that is read: three times that of 100,000 films with 20 candidates each."""
 MOST_FILM_BYTES = 32_000_000
-"""Largest data of one film that are read: a film with 100 candidates has a tenth of it."""
+"""Largest data of a film that are read: ten times those of a film with 100 candidates."""
 
 
 class PageDataError(Exception):
-    """Data that cannot be shown; the message is one line."""
+    """Raised if data cannot be shown; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Head(RunFacts):
-    """What the first line of the list says."""
+    """First line of the list."""
 
     disclaimer: str
     flags: dict[str, str]
@@ -58,9 +58,9 @@ def index_json(path: Path) -> bytes:
     Raises
     ------
     PageDataError
-        When it holds anything else than such a list.
+        If it is not such a list.
     OSError
-        When it cannot be read.
+        If it cannot be read.
     """
     calls = _calls(path, MOST_INDEX_BYTES)
     films: list[bytes] = []
@@ -75,14 +75,13 @@ def index_json(path: Path) -> bytes:
         parts = (compact_json(head), b",".join(films), b",".join(failed))
     except ValueError as error:
         raise PageDataError(
-            f"{path.name} is no list of films as this version writes it; scan again, or merge, "
-            "to make it anew"
+            f"{path.name} is not a list of films of this version; scan or merge again"
         ) from error
     return b'{"run":%b,"films":[%b],"failed":[%b]}' % parts
 
 
 def film_json(path: Path) -> bytes:
-    """Return what the page shows of a film as JSON.
+    """Return the page's data of a film as JSON.
 
     Parameters
     ----------
@@ -92,27 +91,25 @@ def film_json(path: Path) -> bytes:
     Raises
     ------
     PageDataError
-        When it holds anything else.
+        If it has other content.
     OSError
-        When it cannot be read.
+        If it cannot be read.
     """
     try:
         (one,) = _calls(path, MOST_FILM_BYTES)
         return compact_json(_checked(_FILM, one, "view"))
     except ValueError as error:
-        raise PageDataError(
-            "the film's data are not as this version writes them; scan it again, to make them anew"
-        ) from error
+        raise PageDataError("the film's data are not of this version; scan it again") from error
 
 
 def _calls(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
-    """Yield the calls of a script, read line by line."""
+    """Yield the calls of a script, one per line."""
     with open_ordinary(path) as stream:
         while line := stream.readline(most + 1):
             most -= len(line)
             one = parse_call(line)
             if one is None or most < 0:
-                raise ValueError("too large, or no call")
+                raise ValueError("too large, or not a call")
             yield one
 
 
@@ -124,7 +121,7 @@ def _checked_head(one: tuple[str, bytes] | None) -> _Head:
 
 
 def _checked(kind: TypeAdapter[Any], one: tuple[str, bytes] | None, function: str) -> Any:  # noqa: ANN401 - what the adapter is of
-    """Return the value of a call of a certain function."""
+    """Return the validated value of a call, which must be of `function`."""
     if one is None or one[0] != function:
         raise ValueError("another call")
     check_values(one[1])

@@ -1,7 +1,7 @@
-"""`review.json`: what a reviewer decided about the candidates of a run, and what was missed.
+"""`review.json`: a reviewer's decisions about the candidates of a run, and missed lesions.
 
-Frame of every coordinate: (row, column) in the stored matrix, pixel centres at integers. A film
-that has no entry has not been reviewed. The same decisions give the same bytes.
+Coordinates are (row, column) in the stored matrix, pixel centres at integers. A film without an
+entry has not been reviewed. The same decisions give the same bytes.
 """
 
 import json
@@ -23,7 +23,7 @@ Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Note: TypeAlias = Annotated[str, Field(max_length=4000)]
 CandidateId: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")]
 Coordinate: TypeAlias = Annotated[float, Field(ge=-0.5, le=99_999.5)]
-"""In pixels; from the outer edge of the first pixel to beyond the last of any film."""
+"""In pixels, from the outer edge of the first pixel on; the upper bound exceeds any film."""
 PointPx: TypeAlias = tuple[Coordinate, Coordinate]
 
 
@@ -31,18 +31,20 @@ FilmName: TypeAlias = Annotated[ResultName, Field(min_length=1, max_length=4096)
 
 
 class ReviewError(Exception):
-    """A review, or a folder to review, that cannot be used; the message is one line."""
+    """Raised if a review, or a folder to review, cannot be used; the message is one line."""
 
 
 class DecisionRecord(Record):
-    """What was decided about one candidate."""
+    """Decision about one candidate."""
 
-    decision: DecisionName = Field(description="accepted: a lesion; rejected: none; unsure.")
-    note: Note = Field(default="", description="The reviewer's words.")
+    decision: DecisionName = Field(
+        description="accepted: a lesion; rejected: not a lesion; unsure."
+    )
+    note: Note = Field(default="", description="The reviewer's note.")
 
 
 class MissedRecord(Record):
-    """A lesion that the program has not found, as the reviewer drew it."""
+    """A lesion that the program did not find, outlined by the reviewer."""
 
     outline_px: tuple[PointPx, ...] = Field(
         min_length=3,
@@ -50,30 +52,30 @@ class MissedRecord(Record):
         description="Corners of a closed polygon as (row, column), in pixels; the last is joined "
         "to the first. A pixel belongs to the lesion if its centre lies inside.",
     )
-    note: Note = Field(default="", description="The reviewer's words.")
+    note: Note = Field(default="", description="The reviewer's note.")
 
 
 class FilmReviewRecord(Record):
-    """What was decided about one film."""
+    """Decisions about one film."""
 
     result_sha256: str = Field(
         pattern=r"^([0-9a-f]{64})?$",
-        description="seal_sha256 of the film's JSON that was looked at; empty where it has none.",
+        description="seal_sha256 of the reviewed JSON of the film; empty if it has none.",
     )
     reviewed: bool = Field(
         description="Whether the reviewer is done: every lesion is accepted or outlined."
     )
-    note: Note = Field(default="", description="The reviewer's words.")
+    note: Note = Field(default="", description="The reviewer's note.")
     candidates: dict[CandidateId, DecisionRecord] = Field(
         default_factory=dict, max_length=100, description="Decisions by the candidate's id."
     )
     missed: tuple[MissedRecord, ...] = Field(
-        default=(), max_length=100, description="Lesions that the program has not found."
+        default=(), max_length=100, description="Lesions that the program did not find."
     )
 
 
 class ReviewedToolRecord(Record):
-    """Which program with which settings and scorer made the results."""
+    """Program, settings and scorer that made the results."""
 
     version: str = Field(max_length=100, description="Version of the program.")
     settings_sha256: Sha256 = Field(description="SHA-256 (hexadecimal) of the settings.")
@@ -87,25 +89,23 @@ class ReviewRecord(Record):
         default="1.0", description="Version of this format; a new major number breaks readers."
     )
     kind: Literal["lesionscan review"] = Field(
-        default="lesionscan review", description="What this file is."
+        default="lesionscan review", description="Kind of this file."
     )
-    tool: ReviewedToolRecord = Field(description="What made the results that were looked at.")
-    reviewer: str = Field(default="", max_length=200, description="Who decided, as they wish.")
+    tool: ReviewedToolRecord = Field(description="Program that made the reviewed results.")
+    reviewer: str = Field(default="", max_length=200, description="Name of the reviewer, any text.")
     films: dict[FilmName, FilmReviewRecord] = Field(
         default_factory=dict, description="By the name of the film's results, without ending."
     )
-    disclaimer: str = Field(
-        default=DISCLAIMER, max_length=200, description="What this review is not."
-    )
+    disclaimer: str = Field(default=DISCLAIMER, max_length=200, description="Disclaimer.")
 
 
 def parse_review(data: bytes) -> ReviewRecord:
-    """Read a review.
+    """Parse a review.
 
     Raises
     ------
     ReviewError
-        When it is none; the message is the cause alone.
+        If it is not a review; the message is the cause alone.
     """
     if len(data) > MOST_BYTES:
         raise ReviewError(f"is larger than {MOST_BYTES // 1_000_000} MB")
@@ -113,7 +113,7 @@ def parse_review(data: bytes) -> ReviewRecord:
         data = as_utf8(data)
         check_values(data)
     except UnicodeDecodeError as error:
-        raise ReviewError("is not the text it starts as") from error
+        raise ReviewError("cannot be decoded as text") from error
     except ValueError as error:
         raise ReviewError(str(error)) from error
     try:
@@ -123,12 +123,12 @@ def parse_review(data: bytes) -> ReviewRecord:
 
 
 def load_review(path: Path) -> ReviewRecord:
-    """Read a review's file.
+    """Read the file of a review.
 
     Raises
     ------
     ReviewError
-        When it cannot be read or is no review; the message names the file.
+        If it cannot be read or is not a review; the message names the file.
     """
     try:
         data = read_bounded(path, max_bytes=MOST_BYTES)
@@ -138,23 +138,23 @@ def load_review(path: Path) -> ReviewRecord:
 
 
 def check_review(path: Path, data: bytes) -> ReviewRecord:
-    """Read a review from the bytes of a file.
+    """Parse a review from the bytes of a file.
 
     Raises
     ------
     ReviewError
-        When they are no review; the message names the file.
+        If they are not a review; the message names the file.
     """
     try:
         return parse_review(data)
     except ReviewError as error:
         raise ReviewError(
-            f"{path} is no review that can be used: {error}; repair it or move it away"
+            f"{path} is not a usable review: {error}; repair it or move it away"
         ) from error
 
 
 def review_json(review: ReviewRecord) -> bytes:
-    """Return a review's bytes: UTF-8, films sorted, one a line, so that two can be compared."""
+    """Return a review as UTF-8 JSON, films sorted and one per line, so that two can be compared."""
     plain = review.model_dump(mode="json")
     films = plain["films"]
     lines = ",\n".join(f"    {_text(name)}: {_film(films[name])}" for name in sorted(films))
@@ -180,7 +180,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _in_words(error: ValidationError) -> str:
-    """Say in one line what is wrong with the first entry that is wrong."""
+    """Describe the first invalid entry in one line."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     where = ".".join(str(part) for part in first["loc"])

@@ -1,7 +1,7 @@
-"""What the review server sends, by name: the page of the package, and data of a results folder.
+"""Files that the review server sends: the page of the package, and data of a results folder.
 
-Nothing of the folder is sent as a program. The page, its scripts and its style come from the
-installed package; of the folder come pictures, JSON, and the page's data, checked (`page_data`).
+No file of the results folder is sent as a script. The page, its scripts and its style come from the
+installed package; the folder supplies pictures, JSON, and the page's validated data (`page_data`).
 """
 
 import os
@@ -25,7 +25,7 @@ _RESULT_TYPES = {
 }
 _DISK_PAGE = b'<html lang="en">'
 _SERVED_PAGE = b'<html lang="en" data-served>'
-"""Tells the page to fetch its data as JSON: they are no scripts here."""
+"""Makes the page fetch its data as JSON instead of loading scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class FileKind:
     Attributes
     ----------
     content_type
-        As HTTP says it.
+        The HTTP header Content-Type.
     convert
-        Makes what is sent of the file; None sends its bytes.
+        Returns the bytes to send; None sends the file unchanged.
     """
 
     content_type: str
@@ -52,20 +52,20 @@ def served_page() -> dict[str, tuple[bytes, str]]:
 
 
 def served_file(results: Path, name: str) -> tuple[Path, FileKind] | None:
-    """Return the file of a results folder that a name in an address stands for.
+    """Return the file of a results folder that a path in an address names.
 
     Parameters
     ----------
     results
         The results folder.
     name
-        Path relative to it, "/" between its parts, percent signs already resolved.
+        Path relative to it, with "/" between its parts, percent-decoded.
 
     Returns
     -------
     tuple or None
-        A regular file in the folder, links resolved, and how it is sent; None where there is none,
-        where it is nothing that the page shows, is hidden, or lies elsewhere.
+        A regular file in the folder, with links resolved, and how it is sent; None if it does not
+        exist, is not part of the page, is hidden, or is outside the folder.
     """
     kind = file_kind(name)
     if kind is None:
@@ -75,13 +75,13 @@ def served_file(results: Path, name: str) -> tuple[Path, FileKind] | None:
         path = (folder / name).resolve(strict=True)
         place = path.relative_to(folder)
     except (OSError, ValueError, RuntimeError):
-        return None  # not there, a null byte, links in a circle, somewhere else
-    # a link to a file that is sent in another way, or not at all, changes nothing about that
+        return None  # missing, a null byte, a loop of links, outside the folder
+    # a link must not change how, or whether, its target is sent
     return (path, kind) if file_kind(place.as_posix()) == kind and path.is_file() else None
 
 
 def file_kind(name: str) -> FileKind | None:
-    """Return how a results folder's file of this name is sent; None where it is not.
+    """Return how a results folder's file of this name is sent; None if it is not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Serves the report page to this machine alone, until it is stopped."""
+"""HTTP server of the report page, for this machine only."""
 
 import secrets
 import socket
@@ -14,37 +14,37 @@ from lesionscan.review.store import ReviewStore
 
 _HOST = "127.0.0.1"
 _THREADS = 8
-"""A page that is opened asks for a film, thumbnails and scripts at once."""
+"""A page that opens requests a film, thumbnails and scripts concurrently."""
 _TOKEN_BYTES = 24
-"""192 random bits: not to be guessed."""
+"""192 random bits, which cannot be guessed."""
 
 
 class ReviewServer:
-    """A results folder's page at an address that only this machine reaches.
+    """Serves the page of a results folder at an address that only this machine can reach.
 
     Parameters
     ----------
     results
         The results folder.
     port
-        Of this machine; 0 lets the system choose a free one.
+        Port to listen on; 0 lets the system choose a free one.
 
     Attributes
     ----------
     address
-        Of the page, secret included.
+        Address of the page, including the secret.
     kept_at
-        The file in which the decisions are kept.
+        The file in which decisions are saved.
 
     Raises
     ------
     lesionscan.review.record.ReviewError
-        When the folder cannot be reviewed, or the port is taken.
+        If the folder cannot be reviewed, or the port is in use.
     """
 
     def __init__(self, results: Path, *, port: int = 0) -> None:
         store = ReviewStore(results)
-        remove_leftovers(results, within=results)  # of servers that were killed in mid-save
+        remove_leftovers(results, within=results)  # of servers that were killed while saving
         try:
             listening = socket.create_server((_HOST, port))
         except OSError as error:
@@ -63,17 +63,17 @@ class ReviewServer:
             listening,
             may_send_body=application.may_send_body,
             threads=_THREADS,
-            # the application refuses what is too large in words of its own; this is for the rest
+            # the application refuses large reviews with its own message; this is the hard limit
             most_body_bytes=2 * MOST_BYTES,
         )
 
     def run(self) -> None:
-        """Answer until Ctrl-C; requests in hand are finished."""
+        """Serve until Ctrl-C; requests in progress are finished."""
         with suppress(KeyboardInterrupt):  # a second one
             self._server.run()
         self.close()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._server.task_dispatcher.shutdown()
         self._server.close()

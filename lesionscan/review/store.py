@@ -1,8 +1,8 @@
-"""Where a review is kept: one file that is replaced as a whole, and never silently.
+"""Store of a review: one file that is replaced atomically, without lost updates.
 
-Whoever saves says which review the change was made to (its ETag). The comparison and the
-replacement happen under a lock that processes share and that the system releases when one dies, so
-that of two reviewers the second learns that there was a first.
+A save states the ETag of the review that was changed. It is compared, and the file replaced, under
+a lock between processes that the system releases when a process dies. If two reviewers save, the
+second gets a conflict.
 """
 
 import errno
@@ -32,12 +32,12 @@ _POLL_SECONDS = 0.01
 
 
 class SaveError(Exception):
-    """A review that cannot be written; the one before is whole. The message is one line.
+    """Raised if a review cannot be written; the previous one is intact. The message is one line.
 
     Attributes
     ----------
     full
-        Whether room is missing.
+        Whether the disk is full.
     """
 
     def __init__(self, message: str, *, full: bool = False) -> None:
@@ -47,14 +47,14 @@ class SaveError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SavedReview:
-    """A review as it is kept.
+    """A saved review.
 
     Attributes
     ----------
     data
         Its bytes.
     etag
-        What tells it from others: the quoted hash of the bytes, or `NO_REVIEW`.
+        The quoted hash of the bytes, or `NO_REVIEW`.
     """
 
     data: bytes
@@ -62,12 +62,12 @@ class SavedReview:
 
 
 class ConflictError(Exception):
-    """The review was changed since it was looked at.
+    """Raised if the review has been changed since the caller read it.
 
     Attributes
     ----------
     current
-        What is kept now.
+        The review saved now.
     """
 
     def __init__(self, current: SavedReview) -> None:
@@ -76,7 +76,7 @@ class ConflictError(Exception):
 
 
 class ReviewStore:
-    """Keeps the review of a results folder.
+    """Reads and writes the review of a results folder.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class ReviewStore:
     Raises
     ------
     lesionscan.review.record.ReviewError
-        When the folder holds no results with a report page, or what is kept is no review.
+        If the folder has no results with a report page, or its review is invalid.
     """
 
     def __init__(self, results: Path) -> None:
@@ -98,12 +98,12 @@ class ReviewStore:
         self.read()
 
     def read(self) -> SavedReview:
-        """Return what is kept; a review without films where nothing is.
+        """Return the saved review; an empty one if there is none.
 
         Raises
         ------
         lesionscan.review.record.ReviewError
-            When it cannot be read or is no review.
+            If it cannot be read or is not a review.
         """
         try:
             data = read_bounded(self.path, max_bytes=MOST_BYTES)
@@ -115,23 +115,23 @@ class ReviewStore:
         return SavedReview(as_utf8(data), _etag(data))
 
     def swap(self, review: ReviewRecord, *, expected: str) -> SavedReview:
-        """Replace what is kept, if it is what the caller has seen.
+        """Replace the saved review, if it is the one that the caller has read.
 
         Parameters
         ----------
         review
-            The new one.
+            The new review.
         expected
             ETag of the review that it was made from.
 
         Raises
         ------
         lesionscan.review.record.ReviewError
-            When what is kept is something else that is no review.
+            If the saved file is not a review.
         ConflictError
-            When something else is kept by now.
+            If the saved review is another one.
         SaveError
-            When it cannot be written.
+            If it cannot be written.
         """
         wanted = review_json(review)
         try:
@@ -163,12 +163,12 @@ def _etag(data: bytes) -> str:
 def _unsaved(path: Path, cause: BaseException | None) -> SaveError:
     full = isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}
     words = (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
-    remedy = "make room and save again" if full else "or download the review"
+    remedy = "free some space and save again" if full else "or download the review"
     return SaveError(f"cannot write {path}: {words}; {remedy}", full=full)
 
 
 def _tool_of(results: Path) -> ReviewedToolRecord:
-    """Return what made a folder's results."""
+    """Return the program that made a folder's results."""
     try:
         run = parse_json(read_bounded(results / "run.json", max_bytes=RECORD_BYTES))
         tool = {name: run["tool"][name] for name in ReviewedToolRecord.model_fields}

@@ -1,7 +1,7 @@
-"""The run's tables with a reviewer's decisions beside.
+"""Write the run's tables with a reviewer's decisions.
 
-Rows and columns are those of the run's `images.csv` and `candidates.csv`, cell by cell as they
-stand there; columns are added behind, and lesions that were missed get rows of their own.
+Rows and columns are those of the run's `images.csv` and `candidates.csv`, with unchanged cells.
+Columns are appended, and missed lesions get rows of their own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from lesionscan.review.record import MissedRecord
 
 TABLE_NAMES = ("images.csv", "candidates.csv")
 DECISION_COLUMNS = ("decision", "note")
-"""Added to the table of candidates. A lesion that was missed has the decision "missed"."""
+"""Added to the table of candidates. Missed lesions have the decision "missed"."""
 COUNT_COLUMNS = ("reviewed", "accepted", "rejected", "unsure", "missed", "note")
 """Added to the table of images."""
 
@@ -31,16 +31,16 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) ->
     results
         The results folder.
     films
-        Those whose review fits their result.
+        Those whose review matches their result.
     own
         Writes files of the output folder.
 
     Raises
     ------
     lesionscan.results.run.RunError
-        When the run's tables cannot be read, or do not fit each other.
+        If the run's tables cannot be read, or do not match each other.
     lesionscan.results.atomic.OutputError
-        When a table cannot be written.
+        If a table cannot be written.
     """
     by_picture = {(film.file, film.frame): film for film in films}
     images, candidates = (RunTable(results / name) for name in TABLE_NAMES)
@@ -64,7 +64,7 @@ def write_tables(results: Path, films: Sequence[ReviewedFilm], own: OwnFiles) ->
             if film is not None:
                 for missed in film.review.missed:
                     write_candidate(_missed_row(candidates.columns, film, missed))
-        if following is not None:  # of a picture that is not listed, or in another order
+        if following is not None:  # a picture that is not listed, or another order
             raise candidates.unusable()
 
 

@@ -1,8 +1,8 @@
-"""Reviewed films as films whose lesions are known, for `lesionscan evaluate` and for training.
+"""Write a truth folder from reviewed films, for `lesionscan evaluate` and for training.
 
-A film gets in where its review says all that truth must say: it is reviewed, no candidate is
-unsure, and none that was shown is undecided. What then is neither accepted nor outlined is no
-lesion. Program's bone masks stay out: nobody has looked at them.
+A film is included if its review is complete: it is reviewed, no candidate is unsure, and no shown
+candidate is undecided. Everything that is neither accepted nor outlined is then not a lesion. The
+program's bone masks are not included, since they were not reviewed.
 """
 
 import json
@@ -37,16 +37,16 @@ from lesionscan.truth_names import LESIONS_ENDING
 
 @dataclass(slots=True)
 class ReviewedTruth:
-    """What became a truth folder, and what did not.
+    """Content of a truth folder, and reviewed films that are not in it.
 
     Attributes
     ----------
     entries
-        Of the index, in the order of the results' names.
+        Entries of the index, in the order of the results' names.
     left_out
-        Names of reviewed films that cannot be counted either way, and why.
+        Names of reviewed films whose review is incomplete, and the reasons.
     missing
-        Names of those that should be in it but whose file or picture is not what it was, and why.
+        Names of films whose file or labels picture is missing or was changed, and the reasons.
     """
 
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -55,13 +55,13 @@ class ReviewedTruth:
 
     @property
     def lesions(self) -> int:
-        """Number of lesions in it."""
+        """Number of lesions in the truth folder."""
         return sum(entry["lesions"] for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class TruthSource:
-    """Where the films of a truth folder come from.
+    """Sources of the films of a truth folder.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class TruthSource:
     films
         The folder that was scanned.
     names
-        Plain names of all files of the run.
+        Name in the truth folder of every file of the run.
     """
 
     results: Path
@@ -79,18 +79,18 @@ class TruthSource:
 
 
 class _UnusableError(Exception):
-    """Why a film that should be in the truth is not."""
+    """Raised with the reason why a film that qualifies cannot be in the truth."""
 
 
 def write_truth(
     films: Sequence[ReviewedFilm], source: TruthSource, own: OwnFiles, out: Path
 ) -> ReviewedTruth:
-    """Write a truth folder; one of an earlier review at the same place is replaced.
+    """Write a truth folder, and replace that of an earlier review.
 
     Parameters
     ----------
     films
-        Those whose review fits their result.
+        Those whose review matches their result.
     source
         Where they come from.
     own
@@ -101,17 +101,17 @@ def write_truth(
     Raises
     ------
     lesionscan.review.record.ReviewError
-        When another truth folder stands there that is not of a review.
+        If `out` holds a truth folder that is not from a review.
     lesionscan.results.atomic.OutputError
-        When it cannot be written.
+        If it cannot be written.
     """
     truth = ReviewedTruth()
     before = _indexed_files(own, out)
-    own.remove(out / "index.json")  # while films change, no index may vouch for them
+    own.remove(out / "index.json")  # there must be no index while the films change
     for film in films:
         if not film.review.reviewed:
             continue
-        doubt = _doubt(film)
+        doubt = _incomplete(film)
         if doubt:
             truth.left_out.append((film.name, doubt))
             continue
@@ -131,12 +131,12 @@ def write_truth(
 def decided_lesions(
     films: Sequence[ReviewedFilm],
 ) -> tuple[dict[str, tuple[frozenset[int], int]], list[tuple[str, str]]]:
-    """Return the lesions of reviewed films without their outlines.
+    """Return the lesions of reviewed films, without their outlines.
 
     Parameters
     ----------
     films
-        Those whose review fits their result.
+        Those whose review matches their result.
 
     Returns
     -------
@@ -144,24 +144,24 @@ def decided_lesions(
         By the name of a film's results: ids of the candidates that are lesions, and the number of
         lesions that no candidate marks.
     left_out : list
-        Names of reviewed films that cannot be counted either way, and why.
+        Names of reviewed films whose review is incomplete, and the reasons.
     """
     lesions: dict[str, tuple[frozenset[int], int]] = {}
     left_out: list[tuple[str, str]] = []
     for film in films:
         if not film.review.reviewed:
             continue
-        if doubt := _doubt(film):
+        if doubt := _incomplete(film):
             left_out.append((film.name, doubt))
         else:
             lesions[film.name] = frozenset(film.decided("accepted")), len(film.review.missed)
     return lesions, left_out
 
 
-def _doubt(film: ReviewedFilm) -> str:
-    """Return why a reviewed film cannot be counted either way; nothing where it can."""
+def _incomplete(film: ReviewedFilm) -> str:
+    """Return why the review of a film is incomplete; "" if it is complete."""
     if film.frames > 1:
-        return f"its file holds {film.frames} pictures; truth is about files with one"
+        return f"its file has {film.frames} pictures; truth folders only take files with one"
     if film.drawn_on is None:
         return "it could not be read"
     shape = film.drawn_on.shape
@@ -188,7 +188,7 @@ def _write_film(
     image = f"images/{name}{image_ending(film.file) or _ending_by_content(path)}"
     if _sha256(path) != film.sha256:
         raise _UnusableError(f"{path} is not the file that was scanned")
-    # resolved: a second name of a link would lead from another folder to nothing
+    # resolved, since a relative link would not work from another folder
     own.link_or_copy(path.resolve(), out / image)
     own.write(out / "masks" / f"{name}{LESIONS_ENDING}", encode_png(mask))
     entry: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _write_film(
 def _mask(
     film: ReviewedFilm, accepted: Sequence[int], results: Path
 ) -> tuple[NDArray[np.uint16], list[dict[str, Any]]]:
-    """Return a film's lesions, one number each, and which candidate each of them was."""
+    """Return a film's label image, and the fact about each label."""
     if film.drawn_on is None:
         raise _UnusableError("it could not be read")
     mask = np.zeros(film.drawn_on.shape, np.uint16)
@@ -252,7 +252,7 @@ def _sha256(path: Path) -> str:
 
 
 def _ending_by_content(path: Path) -> str:
-    """Return the ending for a film whose name has none that a truth folder knows."""
+    """Return the ending of a film's file type, if its name has none that truth folders allow."""
     head = b""
     with suppress(OSError), open_ordinary(path) as stream:  # reported when it is hashed
         head = stream.read(4)
@@ -263,21 +263,21 @@ def _ending_by_content(path: Path) -> str:
 
 
 def _indexed_files(own: OwnFiles, folder: Path) -> set[str]:
-    """Return the files that an earlier truth folder of a review consists of; none where it is new.
+    """Return the files of an earlier truth folder of a review; none if there is none.
 
     Raises
     ------
     lesionscan.review.record.ReviewError
-        When it is somebody else's, who would lose it.
+        If the truth folder there is not from a review; it must not be overwritten.
     """
     index = folder / "index.json"
     try:
         own.check([index.relative_to(own.out).as_posix()])
-        # as it was written, so it is what `write_truth` writes
+        # unchanged since it was written, so it has the form that `write_truth` writes
         entries = parse_json(read_bounded(index, max_bytes=INDEX_BYTES))
     except NotOwnError as error:
         raise ReviewError(
-            f"{folder} holds truth that is not of a review; name another --out"
+            f"{folder} holds truth that is not from a review; name another --out"
         ) from error
     except FileNotFoundError:
         return set()
@@ -285,6 +285,6 @@ def _indexed_files(own: OwnFiles, folder: Path) -> set[str]:
 
 
 def _files_of(entry: Mapping[str, Any]) -> tuple[str, str]:
-    # names alone: nothing that stands in a file may lead elsewhere
+    # names without folders: the index must not refer to files elsewhere
     image, name = PurePosixPath(entry["file"]).name, PurePosixPath(entry["name"]).name
     return f"images/{image}", f"masks/{name}{LESIONS_ENDING}"

@@ -1,4 +1,4 @@
-"""Plain file names for films whose results stand in folders."""
+"""File names in a truth folder for films from subfolders."""
 
 import hashlib
 import re
@@ -9,27 +9,28 @@ from pathlib import PurePosixPath
 from lesionscan.truth_names import IMAGE_ENDINGS
 
 _MOST_BYTES = 150
-"""File systems allow 255, of which endings take some."""
+"""File systems allow 255, including the endings."""
 _LIKE_HASHED = re.compile(r".*-[0-9a-f]{16}", re.DOTALL)
 
 
 def image_ending(file: str) -> str:
-    """Return a file's ending where it is one of a truth folder's images, else nothing."""
+    """Return a file's ending if truth folders allow it, else ""."""
     ending = PurePosixPath(file).suffix
     return ending if ending.lower() in IMAGE_ENDINGS else ""
 
 
 def truth_names(files: Iterable[str]) -> dict[str, str]:
-    """Give each file a name without folder and ending; no two share one.
+    """Give each file a unique name without folder and ending.
 
-    "a/knee.dcm" becomes "a__knee". Where files would share a name, in small letters too (some file
-    systems do not tell them apart), or it would be too long, each of them gets a hash of its own
-    name behind it. A file's name depends on the whole list, not on its order.
+    "a/knee.dcm" becomes "a__knee". A hash of the original name is appended if names would be equal
+    (also ignoring case, as some file systems do) or too long. Names depend on the whole list, not
+    on its order.
 
     Parameters
     ----------
     files
-        Names of all files of a run, as in the results, so that names stay when more are reviewed.
+        Names of all files of a run, as in the results, so that names stay the same when more films
+        are reviewed.
     """
     plain = {file: _plain(file) for file in files}
     shared = Counter(name.casefold() for name in plain.values())
@@ -43,12 +44,12 @@ def _plain(file: str) -> str:
     name = file.removesuffix(image_ending(file))
     for separator in "/\\:":
         name = name.replace(separator, "__")
-    # hidden files are passed over where the truth's images are scanned
+    # hidden files would be skipped when the truth's images are scanned
     return f"_{name}" if name.startswith(".") else name
 
 
 def _needs_hash(name: str) -> bool:
-    # one that only looks as if it had a hash could be another's name that has
+    # a name that looks hashed could be equal to another file's hashed name
     return len(name.encode()) > _MOST_BYTES or _LIKE_HASHED.fullmatch(name) is not None
 
 

@@ -1,7 +1,7 @@
 """Films with known lytic lesions: phantoms, and lesions planted in real films.
 
-`body` and `parts` say what the beam passes and where lesions take bone away, `random_lesions` draws
-lesions, `planting` puts them into real films, `exposure` makes a film of a body, and `phantom` puts
-all of it together. The `*_folder` modules write films with their truth, `samples` the samples.
-Everything follows from seeds: the same call gives the same bytes.
+`body` and `parts` model anatomy and the bone removed by lesions, `random_lesions` draws lesions,
+`planting` puts them into real films, `exposure` computes the film of a body, and `phantom` combines
+these. The `*_folder` modules write films with their truth, `samples` the sample images. All random
+numbers come from seeds: the same call gives the same bytes.
 """

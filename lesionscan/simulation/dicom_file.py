@@ -1,7 +1,7 @@
-"""A phantom as a DICOM file (Computed Radiography Image Storage), the same bytes every time.
+"""Write a phantom as a DICOM file (Computed Radiography Image Storage) with reproducible bytes.
 
-The encoders are those of imagecodecs. Nothing in the file names the software that wrote it in a
-version of its own: pydicom and OpenJPEG would, and then bytes would change with their releases.
+The encoders are those of imagecodecs. The versions that pydicom and OpenJPEG write into files are
+removed, since the bytes would change with their releases.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _SYNTAXES: dict[str, UID] = {
     "jpeg-ls": JPEGLSLossless,
     "jpeg2000": JPEG2000Lossless,
 }
-# PS3.5 B.2: a UID derived from a UUID stands under 2.25
+# PS3.5 B.2: a UID derived from a UUID has the root 2.25
 _IMPLEMENTATION = UID("2.25.203516830573254907385211847190236508219")
 _IMPLEMENTATION_VERSION = "LESIONSCAN_SIM_1"
 _LONG_NAMES = {"R": "right", "L": "left"}
@@ -64,16 +64,16 @@ def dicom_bytes(
     Parameters
     ----------
     phantom
-        What to write.
+        The phantom.
     transfer_syntax
         How the pixels are stored; all four are lossless.
     spacing_tag
-        "ImagerPixelSpacing" (mm in the detector plane) or "none", as many archives have it.
+        "ImagerPixelSpacing" (mm in the detector plane) or "none", as in many archives.
 
     Raises
     ------
     ValueError
-        When the transfer syntax or the spacing tag is unknown.
+        If the transfer syntax or the spacing tag is unknown.
     """
     if transfer_syntax not in _SYNTAXES:
         raise ValueError(
@@ -93,7 +93,7 @@ def dicom_bytes(
 
 
 def _uid(*parts: object) -> UID:
-    """Return a UID (PS3.5 B.2, under 2.25) that follows from its parts alone."""
+    """Return a UID with root 2.25 (PS3.5 B.2) determined by the parts."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode("utf-8")).digest()
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
@@ -144,7 +144,7 @@ def _dataset(phantom: Phantom) -> Dataset:
     dataset.ViewPosition = phantom.view
     dataset.Laterality = film.laterality
     dataset.ImageLaterality = film.laterality
-    # rows run to the patient's left and columns to the feet; a hand on the plate points anywhere
+    # rows run to the patient's left and columns to the feet; unknown for a hand on a plate
     dataset.PatientOrientation = ["L", "F"] if phantom.view == "AP" else None
     dataset.ImageComments = f"{_LONG_NAMES[film.laterality]} side; all pixels are computed"
     dataset.BurnedInAnnotation = "NO"
@@ -199,13 +199,13 @@ def _rle(stored: NDArray[np.uint16]) -> bytes:
 def without_comments(codestream: bytes) -> bytes:
     """Return a JPEG 2000 codestream without its comment segments.
 
-    OpenJPEG signs its version into a COM segment (ISO/IEC 15444-1 A.9.2); bytes would change with
-    every release.
+    OpenJPEG writes its version into a COM segment (ISO/IEC 15444-1 A.9.2), so that bytes would
+    change with every release.
 
     Raises
     ------
     ValueError
-        When the bytes are not a JPEG 2000 codestream.
+        If the bytes are not a JPEG 2000 codestream.
     """
     if codestream[:2] != b"\xff\x4f":
         raise ValueError("not a JPEG 2000 codestream: it must start with FF 4F")

@@ -1,4 +1,4 @@
-"""Grids in millimetres, random fields and smooth profiles: the raw material of every phantom."""
+"""Grids in millimetres, random fields and smooth profiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Knots: TypeAlias = tuple[tuple[float, float], ...]
 """(position, value) pairs of a profile along a bone, positions rising from 0 to 1."""
 
 MIN_SIDE_PX = 64
-"""Below 64 px a cortex of 1 mm is far thinner than a pixel and nothing looks like a bone."""
+"""With fewer pixels, a cortex of 1 mm is far thinner than a pixel and bones are unrecognisable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A pixel grid in millimetres; the pixel (0, 0) covers the corner at x = y = 0.
+    """A pixel grid in millimetres; x = y = 0 is the outer corner of the pixel (0, 0).
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Grid:
     Raises
     ------
     ValueError
-        When a side is under `MIN_SIDE_PX` or the spacing is not positive.
+        If a side is under `MIN_SIDE_PX` or the spacing is not positive.
     """
 
     rows: int
@@ -42,7 +42,7 @@ class Grid:
     def __post_init__(self) -> None:
         if min(self.rows, self.cols) < MIN_SIDE_PX:
             raise ValueError(
-                f"a phantom needs at least {MIN_SIDE_PX} px a side, got {self.rows} x {self.cols}"
+                f"a phantom needs at least {MIN_SIDE_PX} px per side, got {self.rows} x {self.cols}"
             )
         if not (np.isfinite(self.spacing_mm) and self.spacing_mm > 0):
             raise ValueError(f"spacing_mm must be over 0, got {self.spacing_mm!r}")
@@ -55,7 +55,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of a grid (half-open, in pixels), so that small bones cost little."""
+    """A rectangle of a grid (half-open, in pixels), to save time on small bones."""
 
     grid: Grid
     top: int
@@ -65,7 +65,7 @@ class Window:
 
     @classmethod
     def around(cls, grid: Grid, points_mm: Field, *, margin_mm: float) -> "Window":
-        """Return the part of `grid` that holds `points_mm` (n, 2: x, y) and a margin in mm."""
+        """Return the part of `grid` that covers `points_mm` (n, 2: x, y) and a margin in mm."""
         low = np.floor((points_mm.min(axis=0) - margin_mm) / grid.spacing_mm).astype(int)
         high = np.ceil((points_mm.max(axis=0) + margin_mm) / grid.spacing_mm).astype(int)
         left, right = (int(np.clip(v, 0, grid.cols)) for v in (low[0], high[0]))
@@ -91,19 +91,19 @@ class Window:
 
 
 def check_ranges(of: str, ranges: Mapping[str, tuple[float, float, float]]) -> None:
-    """Check the numbers of a recipe.
+    """Check that the numbers of a recipe are in their ranges.
 
     Parameters
     ----------
     of
-        What they belong to, for the message.
+        Name of the recipe, for the message.
     ranges
         Value, least and greatest allowed value by name.
 
     Raises
     ------
     ValueError
-        When one is out of its range, or not a number.
+        If one is out of its range, or not a number.
     """
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
@@ -115,7 +115,7 @@ def profile(knots: Knots, position: Field) -> Field:
     where, value = np.array(knots, dtype=np.float64).T
     if where.size == 1:
         return np.full(position.shape, value[0])
-    # a table of 512 steps: PCHIP on a whole image costs more than everything else
+    # a table of 512 steps, since PCHIP on a whole image is slow
     table_x = np.linspace(where[0], where[-1], 512)
     table_y = PchipInterpolator(where, value)(table_x)
     return np.asarray(np.interp(position, table_x, table_y), dtype=np.float64)
@@ -128,7 +128,7 @@ def smooth_step(value: Field) -> Field:
 
 
 def gaussian(field: Field, *, sigma_px: float) -> Field:
-    """Blur with a Gaussian; wide ones run on block means, as their result has no fine detail."""
+    """Blur with a Gaussian; wide ones are computed on block means, which is faster."""
     if sigma_px <= 0:
         return field
     step = int(min(sigma_px / 3.0, min(field.shape) / 4))
@@ -145,7 +145,7 @@ def gaussian(field: Field, *, sigma_px: float) -> Field:
 
 
 def _bilinear(small: Field, row_at: Field, col_at: Field) -> Field:
-    """Sample `small` at the outer product of fractional rows and columns."""
+    """Interpolate `small` at the outer product of fractional rows and columns."""
     r0 = np.minimum(row_at.astype(int), small.shape[0] - 2)
     c0 = np.minimum(col_at.astype(int), small.shape[1] - 2)
     fr, fc = (row_at - r0)[:, None], (col_at - c0)[None, :]
@@ -154,15 +154,15 @@ def _bilinear(small: Field, row_at: Field, col_at: Field) -> Field:
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Return the generator of a key: PCG64, whose raw words NumPy promises to keep."""
+    """Return a PCG64 generator, whose raw output NumPy keeps stable, seeded by a key."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
 def fft_length(size: int) -> int:
-    """Return the least length of at least `size` with no prime factor over 5.
+    """Return the smallest length of at least `size` without prime factors over 5.
 
-    Not `scipy.fft.next_fast_len`: its choice belongs to a release, and noise is drawn at this
-    length.
+    `scipy.fft.next_fast_len` is not used, since its result may change between releases, and noise
+    is drawn with this length.
     """
     length = size
     while True:
@@ -191,7 +191,7 @@ def random_field(
     rng
         Source of the white noise that is filtered.
     window
-        Where the field lives.
+        The window that the field covers.
     wavelengths_mm
         Shortest and longest wavelength kept, in mm (rolled off smoothly).
     exponent

@@ -1,4 +1,4 @@
-"""make_phantom(): a body part, its lesions and its film, as stored pixels with the truth."""
+"""make_phantom(): compute a phantom radiograph with its truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,29 +57,29 @@ BODY_PARTS: Mapping[str, Builder] = MappingProxyType({
     "hand": upper_limb.hand,
     "skull_lateral": head.skull_lateral,
 })  # fmt: skip
-"""The body parts that can be made, by the name used in recipes and file names."""
+"""Builders of the body parts, by the name used in recipes and file names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phantom:
-    """A phantom radiograph and everything that is known about it.
+    """A phantom radiograph with its truth.
 
     Attributes
     ----------
     stored
-        uint16 (rows, cols), as a file stores it (MONOCHROME1: bone dark).
+        uint16 (rows, cols), as stored in a file (MONOCHROME1: bone dark).
     lesions
         uint16 (rows, cols), 0 = none, otherwise the label of a lesion.
     bone
-        bool (rows, cols), True where any bone is.
+        bool (rows, cols), True where there is bone.
     bones
-        uint16 (rows, cols), 0 = no bone, otherwise the number of the bone that is thickest there.
+        uint16 (rows, cols), 0 = no bone, otherwise the number of the thickest bone.
     bone_names
         Names of the bones: number n is `bone_names[n - 1]`.
     planted
         The lesions in the order of their labels.
     body_part, view, film, seed, spacing_mm
-        How it was made.
+        As passed to `make_phantom`, or drawn by it.
     kv
         Tube voltage of the exposure, in kV.
     """
@@ -113,26 +113,26 @@ class Phantom:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One of several films of the same person: how the part lies on it, and its noise.
+    """One of several films of the same person: position of the part, and noise.
 
-    The same seed and variation give the same bones, lesions or not. A new take has its own noise.
-    Beyond the border of the first take the picture goes on as it is there.
+    The same phantom seed and variation give the same bones, with and without lesions. Every take
+    has its own noise. Beyond the border of the first take, the picture is extrapolated.
 
     Attributes
     ----------
     seed
-        Of the noise, the marker's place and the text.
+        Seed of the noise, the marker's position and the text.
     turn_deg
-        Turn in the plane of the film about its middle, clockwise on the screen.
+        Rotation in the plane of the film about its middle, clockwise on the screen.
     shift
-        Shift to the right and downwards, as shares of the picture's width and height.
+        Shift to the right and downwards, as fractions of the picture's width and height.
     magnification
-        Size over that on the first take.
+        Size / that on the first take.
 
     Raises
     ------
     ValueError
-        When the magnification is not over 0.
+        If the magnification is not over 0.
     """
 
     seed: int
@@ -145,7 +145,7 @@ class Take:
             raise ValueError(f"magnification must be over 0, got {self.magnification!r}")
 
     def matrix(self, grid: Grid) -> NDArray[np.float64]:
-        """Return where it puts a pixel of the first take, float64 (2, 3), for (column, row, 1)."""
+        """Return float64 (2, 3), maps a pixel (column, row, 1) of the first take to this one."""
         middle = ((grid.cols - 1) / 2, (grid.rows - 1) / 2)
         turn = cv2.getRotationMatrix2D(middle, -self.turn_deg, self.magnification)
         shift = np.array([self.shift[0] * grid.cols, self.shift[1] * grid.rows])
@@ -171,24 +171,24 @@ def make_phantom(
     body_part
         A key of `BODY_PARTS`.
     seed
-        Number 0 or greater; pose, shapes, texture, lesions and noise are drawn from it.
+        0 or greater; seed of pose, shapes, texture, lesions and noise.
     lesions
-        How many to draw (fewer where they would touch), or the recipes themselves.
+        Number of lesions to draw (fewer if they would touch), or the recipes themselves.
     long_side_px
-        Pixels along the longer side of the picture; the other side follows from the body part.
+        Pixels along the longer side of the picture; the other side depends on the body part.
     film
-        How it is exposed and stored; drawn from the seed when None.
+        Exposure and storage; if None, drawn from the seed.
     growth_plates
-        Whether growth plates are still open, as in a child: lucent bands that are no lesions. As
-        the variation says when None.
+        Whether growth plates are open, as in a child: lucent bands that are not lesions. If None,
+        as in `variation`.
     variation
-        Patient and pose: a typical adult unless another is given; drawn from the seed when None.
+        Patient and pose, by default a typical adult; if None, drawn from the seed.
     implant
-        Kind of implant (see `implants.kinds_for`); when None, drawn from the seed for one phantom
-        in twelve.
+        Kind of implant (see `implants.kinds_for`); if None, drawn from the seed for one phantom in
+        twelve.
     take
-        Which film of the person this is; None for the only one. Only films that are made with a
-        take show the same bones whatever their lesions.
+        Which film of the person this is; None for the only one. The bones are independent of the
+        lesions only if a take is given.
 
     Returns
     -------
@@ -198,8 +198,8 @@ def make_phantom(
     Raises
     ------
     ValueError
-        When the body part is unknown, the seed negative, the picture too small, or no bone of the
-        part takes the implant.
+        If the body part is unknown, the seed negative, the picture too small, or the implant fits
+        no bone of the part.
     """
     if body_part not in BODY_PARTS:
         raise ValueError(f"unknown body part {body_part!r}; known: {', '.join(BODY_PARTS)}")
@@ -251,8 +251,8 @@ def make_phantom(
 
 
 def _streams(seed: int) -> dict[str, np.random.Generator]:
-    """Return one independent generator for each purpose, so that one change moves one thing."""
-    # others belong to body.py (4, 10, 20) and exposure.py
+    """Return an independent generator for each purpose, so that a change has only local effects."""
+    # other numbers are used in `body` (4, 10, 20) and `exposure`
     numbers = {
         "anatomy": 0, "pose": 1, "film": 2, "lesions": 3, "variation": 30, "decoys": 31,
         "implant": 32,

@@ -1,4 +1,4 @@
-"""Phantoms as films whose lesions are known: one with a given recipe, or many at random."""
+"""Phantoms as films with known lesions: from a recipe, or at random."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,16 @@ _SYNTAXES: tuple[TransferSyntax, ...] = ("native", "rle", "jpeg-ls", "jpeg2000")
 
 @dataclass(frozen=True, slots=True)
 class PhantomJob:
-    """One random phantom of a folder; everything but the folder follows from the two numbers.
+    """One random phantom of a folder, determined by `seed` and `number`.
 
     Attributes
     ----------
     folder
-        Where it is written.
+        The output folder.
     seed, number
-        Of the folder, and of the phantom within it, from 1.
+        Seed of the folder, and number of the phantom in it, from 1.
     lesions
-        Least and greatest number of lesions drawn (fewer where they would touch).
+        Least and greatest number of lesions drawn (fewer if they would touch).
     body_parts
         Names in `BODY_PARTS` to draw from.
     long_side_px
@@ -32,7 +32,7 @@ class PhantomJob:
     Raises
     ------
     ValueError
-        When a number is out of range or a body part unknown.
+        If a number is out of range or a body part unknown.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ def make_and_write(job: PhantomJob) -> dict[str, object]:
 
 
 def random_film(job: PhantomJob) -> KnownFilm:
-    """Draw a phantom: part, patient, pose, implant, lesions, size, and the way it is stored."""
+    """Draw a phantom: part, patient, pose, implant, lesions, size and storage."""
     rng = generator(job.seed, 90, job.number)
     part = job.body_parts[int(rng.integers(len(job.body_parts)))]
     phantom = make_phantom(

@@ -1,4 +1,4 @@
-"""Real films with planted lesions, as films whose lesions are known."""
+"""Real films with planted lesions, as films with known lesions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,15 @@ from lesionscan.simulation.planting.plant import PlantedFilm, plant, prepare
 from lesionscan.simulation.planting.planted import facts
 from lesionscan.simulation.truth_folder import KnownFilm
 
-_HANDED_ON = frozenset(
+_COPIED_FACTS = frozenset(
     {"patient", "case", "source", "body_part", "view", "laterality", "use", "licence", "author"}
 )
-"""What is copied from a film's index entry: nothing else can be trusted to name no patient, or to
-be true of a copy."""
+"""Keys copied from a film's index entry; others may identify the patient or not apply to a copy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalFilm:
-    """A film without lesions, to plant some in.
+    """A film without lesions, to plant lesions in.
 
     Attributes
     ----------
@@ -33,11 +32,11 @@ class NormalFilm:
     bone
         bool (rows, cols), True where bone is outlined.
     bone_from
-        Who outlined it: "mask" or "lesionscan".
+        Source of the outline: "mask" or "lesionscan".
     spacing
-        Pixel spacing, where it is known.
+        Pixel spacing, if known.
     facts
-        What the index says about the film; some of it is handed on (`_HANDED_ON`).
+        The film's entry in the index, of which `_COPIED_FACTS` are copied.
     """
 
     name: str
@@ -57,28 +56,29 @@ def plant_variants(
     diameters: tuple[float, float] | None = None,
     original: bool,
 ) -> Iterator[KnownFilm]:
-    """Yield the film itself where `original` asks for it, then variants of it with lesions.
+    """Yield the film itself if `original` is true, then variants of it with lesions.
 
     Parameters
     ----------
     film
-        What to plant in.
+        The film.
     seed
-        Numbers 0 or greater; the variant's number is added.
+        Numbers 0 or greater; the variant's number is appended.
     variants
-        How many films with lesions to make (fewer come where no place is found for any lesion).
+        Number of films with lesions (fewer if no place is found for any lesion).
     lesions
-        Least and greatest number of lesions in one variant, drawn evenly; at least 1.
+        Least and greatest number of lesions in a variant, drawn uniformly; at least 1.
     diameters
-        Least and greatest diameter of a lesion as a share of the film's long side, drawn evenly by
-        its logarithm; where None, sizes follow the bone.
+        Least and greatest diameter of a lesion as a fraction of the film's long side, drawn
+        log-uniformly; if None, sizes depend on the bone.
     original
-        Whether the film without lesions comes first: false positives are counted on it.
+        Whether to include the film without lesions, on which false positives are counted.
 
     Raises
     ------
     ValueError
-        When a number is out of range, or the film cannot carry lesions (see `planting.prepare`).
+        If a number is out of range, or no lesion can be planted in the film (see
+        `planting.prepare`).
     """
     low, high = lesions
     if not 1 <= low <= high:
@@ -89,7 +89,7 @@ def plant_variants(
     )
     stored, steps = storable(film.pixels)
     prepared = prepare(stored, film.bone, spacing=film.spacing)
-    kept = {key: fact for key, fact in film.facts.items() if key in _HANDED_ON}
+    kept = {key: fact for key, fact in film.facts.items() if key in _COPIED_FACTS}
     common = (
         {"source": film.name}
         | kept
@@ -115,10 +115,10 @@ def variant_name(name: str, number: int) -> str:
 
 
 def storable(pixels: FloatImage) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], str]:
-    """Return pixels as a PNG can hold them, and a word on how the greys were kept.
+    """Convert pixels to an integer type for PNG, and state how the grey values were converted.
 
-    Whole numbers are kept as they are, or shifted to start at 0; anything else is scaled to the
-    16 bits, in which 1/65535 of the range is far under any film's noise.
+    Integers are kept, or shifted to start at 0; other values are scaled to 16 bits, whose steps are
+    far below the noise of any film.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def storable(pixels: FloatImage) -> tuple[NDArray[np.uint8] | NDArray[np.uint16]
     Returns
     -------
     stored
-        uint8 where the greys fit, else uint16; the same shape.
+        uint8 if the grey values fit, else uint16; the same shape.
     steps
         "kept", "shifted" or "scaled".
     """
@@ -154,7 +154,7 @@ def _known(name: str, planted: PlantedFilm, common: dict[str, object]) -> KnownF
 
 
 def _png(stored: NDArray[np.integer]) -> bytes:
-    """Return a grey PNG of 8 or 16 bits, quick rather than small."""
+    """Return a grey PNG of 8 or 16 bits, encoded fast rather than small."""
     done, data = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"no PNG can be made of {stored.dtype} {stored.shape}")

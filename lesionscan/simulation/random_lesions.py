@@ -1,7 +1,7 @@
-"""Lesions drawn at random: the kinds that are seen, at sizes that fit the bone.
+"""Draw random lesions of the usual kinds, at sizes that fit the bone.
 
-One source for phantoms and films: a kind draws a `Draft` for a bone of a given half width, in
-whatever unit that is given; `draw_lesions` places drafts in phantoms, `film_lesions` in films.
+For both phantoms and films: a kind draws a `Draft` for a bone of a given half width, in the unit of
+that width; `draw_lesions` places drafts in phantoms, `film_lesions` in films.
 """
 
 from collections.abc import Callable
@@ -16,29 +16,29 @@ from lesionscan.simulation.body.lesions import Lesion
 Fractions = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _STEPS: Fractions = np.linspace(0.04, 0.96, 47)
-# a lesion needs two tries on average, and ten where five others are
+# a lesion needs two tries on average, and ten if there are five others
 _TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A lesion before it has a place along a bone; lengths are in the unit of the bone's width.
+    """A lesion without a position along a bone; lengths are in the unit of the bone's width.
 
     Attributes
     ----------
     kind
         Name of its kind.
     across
-        Where its centre lies, -1..1 from side to side.
+        Position of its centre, -1..1 from side to side.
     diameter, elongation, angle_deg, removed, margin, wobble
         As in `Lesion`.
     moth_eaten, rim, septa, shell, one_sided
         As in `Lesion`.
     expansile
-        Whether it blows the bone up.
+        Whether it expands the bone.
     gap
-        Bone left between the lesion and the joint surface; None for a lesion that may lie anywhere
-        along the bone.
+        Bone left between the lesion and the joint surface; None for a lesion anywhere along the
+        bone.
     """
 
     kind: str
@@ -59,20 +59,20 @@ class Draft:
 
 
 Kind = Callable[[np.random.Generator, float], Draft]
-"""Draws a draft for a bone of a half width in mm, or in what stands for mm (see `film_lesions`)."""
+"""Draws a draft for a bone with a half width in mm, or in nominal mm (see `film_lesions`)."""
 
 
 def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, *, count: int) -> tuple[Lesion, ...]:
-    """Return up to `count` lesions that do not touch each other and lie in the picture.
+    """Draw up to `count` lesions that do not touch each other and lie in the picture.
 
-    Sizes follow the bone: 0.15 to 2.1 of its half width inside it, more when expansile. Where three
-    or more are wanted, every third time they come as a cluster of small holes along one bone.
-    Fewer come back where no place was found in `_TRIES` tries a lesion.
+    Sizes depend on the bone: 0.15 to 2.1 of its half width inside it, more if expansile. Three or
+    more lesions are in one of three cases a cluster of small holes along one bone. Fewer are
+    returned if no place is found in `_TRIES` tries per lesion.
 
     Raises
     ------
     ValueError
-        When `count` is negative.
+        If `count` is negative.
     """
     if count < 0:
         raise ValueError(f"the number of lesions must be 0 or greater, got {count}")
@@ -92,7 +92,7 @@ def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, *, count: int) -> t
             continue
         x, y, _ = bone.point_mm(lesion.along, lesion.across)
         radius = 0.5 * lesion.diameter_mm * float(np.sqrt(lesion.elongation)) + lesion.margin_mm
-        # a large lesion may reach behind a covering bone, but not with its middle
+        # a large lesion may extend behind a covering bone, except for its middle
         seen = all(np.hypot(x - a, y - b) >= min(radius, 5.0) + c + 2.0 for a, b, c in covers)
         if seen and all(np.hypot(x - a, y - b) >= radius + c + 2.0 for a, b, c in taken):
             taken.append((x, y, radius))
@@ -101,21 +101,21 @@ def draw_lesions(rng: np.random.Generator, anatomy: Anatomy, *, count: int) -> t
 
 
 def _fits(lesion: Lesion, bone: Bone) -> bool:
-    """Say whether a lesion is no longer than its bone; the vault of a skull does not balloon."""
+    """Return whether a lesion is not longer than its bone, and not expansile in a skull's vault."""
     long = lesion.diameter_mm * float(np.sqrt(lesion.elongation))
     length = float(np.ptp(bone.reach())) * bone.scale
     return long <= length and not (lesion.expansile and bone.wall is not None)
 
 
 def draw_cluster(rng: np.random.Generator, count: int) -> bool:
-    """Return whether `count` lesions come as a cluster of small holes: a third of three or more."""
+    """Draw whether `count` lesions are a cluster of small holes: a third of three or more are."""
     return bool(rng.random() < 1.0 / 3.0) and count >= 3
 
 
 def _placed(
     rng: np.random.Generator, kind: Kind, bone: Bone, field_mm: tuple[float, float]
 ) -> Lesion:
-    """Draw a lesion of a kind and place it along a bone."""
+    """Draw a lesion of a kind, and its position along a bone."""
     places = places_along(bone, field_mm)
     along = float(places[int(rng.integers(places.size))])
     ends = [end for end in (0.0, 1.0) if abs(float(places[int(-end)]) - end) < 0.05]
@@ -146,7 +146,7 @@ def _circle(bone: Bone) -> tuple[float, float, float]:
 
 
 def places_along(bone: Bone, field_mm: tuple[float, float]) -> Fractions:
-    """Return the fractions along a bone whose middle lies well inside the picture."""
+    """Return the fractions along a bone at which its middle is well inside the picture."""
     inset = 0.06 * max(field_mm)
     seen = [
         float(step)
@@ -158,7 +158,7 @@ def places_along(bone: Bone, field_mm: tuple[float, float]) -> Fractions:
 
 
 def half_width_at(bone: Bone, along: float) -> float:
-    """Return the bone's half width in mm, at most 26 (where two parts of a bone are crossed)."""
+    """Return the bone's half width in mm, at most 26 (if two parts of a bone are crossed)."""
     return min(bone.point_mm(along, 0.0)[2], 26.0)
 
 
@@ -185,7 +185,7 @@ def small_hole(rng: np.random.Generator, half: float) -> Draft:
 
 
 def geographic(rng: np.random.Generator, half: float) -> Draft:
-    """Return a well outlined lesion of the canal or metaphysis, often with a rim."""
+    """Return a well-defined lesion of the canal or metaphysis, often with a rim."""
     return Draft(
         "geographic", float(rng.uniform(-0.35, 0.35)), half * float(rng.uniform(0.8, 1.7)),
         elongation=float(rng.uniform(1.0, 2.0)), angle_deg=float(rng.uniform(-20, 20)),
@@ -197,7 +197,7 @@ def geographic(rng: np.random.Generator, half: float) -> Draft:
 
 
 def faint(rng: np.random.Generator, half: float) -> Draft:
-    """Return a lesion that has taken little: it is seen late, or never."""
+    """Return a lesion that removes little bone and is hard to see."""
     return Draft(
         "faint", float(rng.uniform(-0.5, 0.5)), half * float(rng.uniform(0.5, 1.6)),
         elongation=float(rng.uniform(1.0, 1.8)), angle_deg=float(rng.uniform(-30, 30)),
@@ -234,7 +234,7 @@ def cortical(rng: np.random.Generator, half: float) -> Draft:
 def whole_width(rng: np.random.Generator, half: float) -> Draft:
     """Return a lesion that fills a tubular bone from cortex to cortex.
 
-    As an enchondroma does, or, several times as long as wide, a bone cyst with its septa.
+    Like an enchondroma or, if several times as long as wide, a bone cyst with septa.
     """
     elongation = float(rng.uniform(1.2, 2.4) if rng.random() < 0.6 else rng.uniform(2.4, 4.0))
     return Draft(
@@ -249,8 +249,8 @@ def whole_width(rng: np.random.Generator, half: float) -> Draft:
 
 
 def expansile(rng: np.random.Generator, half: float) -> Draft:
-    """Return a balloon: in a thin bone wider than the bone, elsewhere up to 1.7 times its width."""
-    # bones of hand and foot are blown up to more than twice their width
+    """Return an expansile lesion, wider than a thin bone, else up to 1.7 times its width."""
+    # bones of hand and foot may be expanded to more than twice their width
     widening = float(rng.uniform(1.15, 2.3)) if half < 12.0 else float(rng.uniform(1.05, 1.6))
     elongation = float(rng.uniform(1.0, 2.6))
     return Draft(
@@ -267,7 +267,7 @@ def expansile(rng: np.random.Generator, half: float) -> Draft:
 def condylar(rng: np.random.Generator, half: float) -> Draft:
     """Return an eccentric lesion that fills the end of a bone up to the joint, without a rim.
 
-    As a giant cell tumour does, sometimes through one cortex.
+    Like a giant cell tumour, sometimes through one cortex.
     """
     side = -1.0 if rng.random() < 0.5 else 1.0
     size = float(rng.uniform(0.9, 2.1))
@@ -284,7 +284,7 @@ def condylar(rng: np.random.Generator, half: float) -> Draft:
 KINDS: tuple[Kind, ...] = (
     punched_out, geographic, faint, permeative, cortical, whole_width, expansile, condylar,
 )  # fmt: skip
-"""The kinds that come one by one; `small_hole` comes in clusters."""
+"""The kinds of single lesions; `small_hole` is used in clusters."""
 
 SIZED_KINDS: tuple[Kind, ...] = (punched_out, small_hole, geographic, cortical)
-"""The kinds that occur at any size, also where they are far smaller than their bone."""
+"""The kinds that occur at any size, even much smaller than their bone."""

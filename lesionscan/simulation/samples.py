@@ -1,7 +1,7 @@
-"""The sample images: ten phantoms a newcomer scans first, made from seeds.
+"""The sample images: ten phantoms, made from seeds.
 
-`lesionscan demo` makes the same files from an installed package, and
-`scripts/make_sample_images.py` those of the repository.
+`lesionscan demo` makes them from an installed package, `scripts/make_sample_images.py` in the
+repository.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The recipe of one sample image; see `make_phantom` and `dicom_bytes` for the fields."""
+    """Recipe of a sample image; see `make_phantom` and `dicom_bytes` for the fields."""
 
     name: str
     body_part: str

@@ -1,4 +1,4 @@
-"""A folder of films whose lesions are known, as `lesionscan evaluate` reads it."""
+"""Write a truth folder, as `lesionscan evaluate` reads it."""
 
 import json
 from collections import Counter
@@ -24,22 +24,22 @@ class KnownFilm:
     name
         Name of its files, without ending.
     ending
-        Of the image's file.
+        Ending of the image's file.
     image
         The image's file, encoded.
     lesions
         uint16 (rows, cols), 0 = none, otherwise the number of a lesion.
     bone
-        bool (rows, cols), True where there is bone, or None where that is not known.
+        bool (rows, cols), True where there is bone; None if unknown.
     bones
         uint16 (rows, cols), 0 = none, otherwise the number of a bone, or None.
     facts
-        What the index says about it besides its name, file and number of lesions.
+        Its entry in the index, except name, file and number of lesions.
 
     Raises
     ------
     ValueError
-        When the name is empty or no plain file name, or the masks differ in shape.
+        If the name is not a plain file name, or the masks differ in shape.
     """
 
     name: str
@@ -59,12 +59,12 @@ class KnownFilm:
 
 
 def make_folder(folder: Path) -> None:
-    """Make an empty folder for films, or take one that is there.
+    """Create a folder for films, or use an existing empty one.
 
     Raises
     ------
     ValueError
-        When it holds something: films of two runs must not mix.
+        If it is not empty: films of two runs must not be mixed.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder; name a new one")
@@ -74,9 +74,9 @@ def make_folder(folder: Path) -> None:
 def write_film(folder: Path, film: KnownFilm) -> dict[str, object]:
     """Write a film and its masks; return its entry for the index.
 
-    The folder gets `images/NAME.dcm` or `.png` and, in `masks`, `NAME.lesions.png` (16 bit, one
-    number a lesion), `NAME.bone.png` (255 = bone) and `NAME.bones.png` (16 bit, one number a bone)
-    as far as they are known.
+    The files are `images/NAME.dcm` or `.png` and, in `masks`, `NAME.lesions.png` (16 bit, one
+    number per lesion) and, if known, `NAME.bone.png` (255 = bone) and `NAME.bones.png` (16 bit, one
+    number per bone).
     """
     images, masks = folder / "images", folder / "masks"
     images.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def write_index(folder: Path, entries: list[dict[str, object]]) -> Path:
     Raises
     ------
     ValueError
-        When two films have one name.
+        If two films have the same name.
     """
     counts = Counter(str(entry["name"]) for entry in entries)
     for name, count in counts.most_common(1):
@@ -119,11 +119,11 @@ def write_index(folder: Path, entries: list[dict[str, object]]) -> Path:
 def write_truth_folder(folder: Path, films: Iterable[KnownFilm]) -> Path:
     """Write films, masks and index.json, in the order given; return the path of the index.
 
-    Films are taken one by one, so that a generator of thousands needs the memory of one.
+    Films are consumed one by one, so that only one is in memory.
 
     Raises
     ------
     ValueError
-        When two films have one name.
+        If two films have the same name.
     """
     return write_index(folder, [write_film(folder, film) for film in films])

@@ -1,4 +1,4 @@
-"""Known films -> a scorer file: what `lesionscan train` runs.
+"""Training of a scorer from films with known lesions, for `lesionscan train`.
 
-Needs the packages of the extra `train` (PyTorch and others); nothing else imports this room.
+Needs the packages of the extra `train` (PyTorch and others).
 """

@@ -1,5 +1,5 @@
-"""What stops a training."""
+"""The exception of the training."""
 
 
 class TrainingError(ValueError):
-    """A training that cannot be done with what was given; the message says why."""
+    """Raised if a training is impossible with the given options or films; the message says why."""

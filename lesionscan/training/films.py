@@ -1,4 +1,4 @@
-"""Films with known lesions as the network is shown them: normalised, small, with their masks."""
+"""Training films: normalised, reduced in size, with masks of lesions and bone."""
 
 import zlib
 from collections.abc import Mapping
@@ -21,27 +21,27 @@ from lesionscan.simulation.planting.film_lesions import LEAST_DIAMETER_PX
 from lesionscan.simulation.planting.plant import plant, prepare
 
 LONG_SIDE_PX = 768
-"""Long side of the films kept in memory: views zoom into them as the search's finer looks do."""
+"""Long side of the films kept in memory; views zoom in, as the finer passes of the search do."""
 LOOK_LONG_SIDES_PX = (320, 640)
-"""Grids on which a scorer looks at a film; views are drawn for both."""
+"""Long sides of the grids on which a scorer runs the network; views are drawn for both."""
 LESION, FAINT = 1, 2
 """Values in `TrainingFilm.lesions`."""
 _LEAST_CONTRAST_TO_NOISE = 1.0
 _LEAST_REMOVED_TO_NOISE = 1.5
-"""A planted lesion under both cannot be seen: it is neither asked for nor forbidden."""
+"""A planted lesion below both is invisible: it is ignored in the loss."""
 _HELD_OUT_OF = 5
-"""One source film in five is kept from the network: the scores' terms are fitted on those."""
+"""One source in five is held out from the network, to fit the terms of the score on."""
 _LESIONS_PER_FILM = (1, 1, 1, 2, 3)
-"""Numbers of lesions planted in one film, drawn evenly."""
+"""Numbers of lesions planted in one film, drawn uniformly."""
 _SMALL_SHARE = 0.5
-"""Share of the planted films whose lesions are small."""
+"""Fraction of the planted films whose lesions are small."""
 _SMALL_PER_FILM = (1, 2, 3, 5, 8)
 """Numbers of small lesions planted in one film: myeloma comes in groups."""
 _SMALL_DIAMETERS = (0.01, 0.06)
-"""Their diameters as shares of the film's long side, drawn evenly by their logarithm."""
+"""Range of their diameters as fractions of the film's long side, drawn log-uniformly."""
 _AT_FULL_DETAIL = Settings(working_long_side_px=LONG_SIDE_PX)
 _PLANTING_STEPS = 60_000
-"""Grey levels of the films that are planted in; far finer than any film's noise."""
+"""Grey levels of the films that lesions are planted in; far finer than the noise of any film."""
 
 BoneOutline = Literal["whole", "near", "none"]
 """Whether all bones in view are outlined, one of several, or none."""
@@ -56,16 +56,15 @@ class TrainingFilm:
     name
         The film's name.
     source
-        The film, patient or case it was made from: all of one source are trained on, or none.
+        The film, patient or case it was made from: all films of a source are held out, or none.
     image
         uint8 (rows, cols); the normalised image, 255 = 1.0, bone bright.
     lesions
-        uint8 (rows, cols); 0, `LESION`, or `FAINT` where a lesion is too faint to be asked for.
+        uint8 (rows, cols); 0, `LESION`, or `FAINT` for lesions too faint to be a target.
     bone
         uint8 (rows, cols), 255 = bone; zeros where `bone_outline` is "none".
     bone_outline
-        What `bone` says: about the whole film, about the neighbourhood of the outlined bone, or
-        nothing.
+        Where `bone` is valid: on the whole film, near the outlined bone, or nowhere.
     """
 
     name: str
@@ -81,12 +80,12 @@ class TrainingFilm:
 
     @property
     def has_lesions(self) -> bool:
-        """Whether it has any lesion, faint ones included."""
+        """Whether it has lesions, including faint ones."""
         return bool(self.lesions.any())
 
     @property
     def held_out(self) -> bool:
-        """Whether the network may not see it; the same for all films of a source, for ever."""
+        """Whether it is held out from the network; fixed by a hash of `source`."""
         return zlib.crc32(self.source.encode()) % _HELD_OUT_OF == 0
 
 
@@ -96,16 +95,16 @@ def training_film(film: TruthFilm, *, bone_outline: BoneOutline) -> TrainingFilm
     Parameters
     ----------
     film
-        The film; lesions whose facts say that they cannot be seen become `FAINT`.
+        The film; lesions that are invisible according to their facts become `FAINT`.
     bone_outline
-        What its bone mask says, where there is one.
+        Where its bone mask, if there is one, is valid.
 
     Raises
     ------
     lesionscan.reading.UnreadableFileError
-        When the film cannot be read.
+        If the film cannot be read.
     lesionscan.evaluation.truth.TruthError
-        When a mask cannot be used.
+        If a mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
     small = normalise_film(radiograph, _AT_FULL_DETAIL).small
@@ -122,37 +121,37 @@ def training_film(film: TruthFilm, *, bone_outline: BoneOutline) -> TrainingFilm
 
 
 def source_of(film: TruthFilm) -> str:
-    """Return what a film was made from: its patient, else its case, else the first film."""
+    """Return what a film was made from: its patient, else its case, else the original film."""
     return film.group
 
 
 def planted_films(
     film: TruthFilm, network: Network, *, variants: int, seed: int
 ) -> list[TrainingFilm]:
-    """Return a normal film, and variants of it with planted lesions.
+    """Return a normal film and variants of it with planted lesions.
 
     Parameters
     ----------
     film
-        A film without lesions; lesions go into its own bone mask where it has one.
+        A film without lesions; if it has a bone mask, lesions are planted in it.
     network
-        Outlines the bones: those to plant in, where the film has no mask, and all for the truth.
+        Finds the bones: those to plant in if the film has no mask, and the bone mask of the result.
     variants
-        How many films with lesions to try; fewer come where no place was found.
+        Number of films with lesions to try; fewer are returned if no place is found.
     seed
-        A number 0 or greater; with the film's name it decides what is planted.
+        0 or greater; together with the film's name it determines what is planted.
 
     Returns
     -------
     list of TrainingFilm
-        The film itself first; alone where no bone in it can carry a lesion.
+        The film itself first; no others if no lesion fits into its bones.
 
     Raises
     ------
     lesionscan.reading.UnreadableFileError
-        When the film cannot be read.
+        If the film cannot be read.
     lesionscan.evaluation.truth.TruthError
-        When its bone mask cannot be used.
+        If its bone mask cannot be used.
     """
     radiograph = read_radiograph(film.image)
     normalised = normalise_film(radiograph, _AT_FULL_DETAIL)
@@ -206,7 +205,7 @@ def planted_films(
 
 
 def _shape(small: FloatImage) -> tuple[int, int]:
-    """Return rows and columns of a training film made of a working image."""
+    """Return rows and columns of the training film made from a working image."""
     factor = min(1.0, LONG_SIDE_PX / max(small.shape))
     rows, cols = (max(1, round(side * factor)) for side in small.shape)
     return rows, cols
@@ -219,13 +218,13 @@ def _shrunk(array: FloatImage, shape: tuple[int, ...]) -> FloatImage:
 
 
 def _grey(image: NDArray[np.floating[Any]], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a picture of 0 to 1 as a training film holds it."""
+    """Convert a picture of 0 to 1 to the uint8 picture of a training film."""
     shrunk = _shrunk(np.ascontiguousarray(image, np.float32), shape)
     return np.rint(np.clip(shrunk, 0, 1) * 255).astype(np.uint8)
 
 
 def _facts(film: TruthFilm) -> dict[int, Mapping[str, object]]:
-    """Return what the index says about each label of a film, as far as it does."""
+    """Return the facts of the index about each label of a film, if any."""
     return {fact["label"]: fact for fact in film.facts.get("lesion_facts", [])}
 
 
@@ -234,7 +233,7 @@ def _lesions(
     facts: Mapping[int, Mapping[str, object]],
     shape: tuple[int, int],
 ) -> NDArray[np.uint8]:
-    """Reduce a label image, and mark the lesions that nobody could see."""
+    """Reduce a label image in size, and mark invisible lesions as faint."""
     lesions = np.zeros(shape, np.uint8)
     if labels is None:
         return lesions
@@ -245,7 +244,7 @@ def _lesions(
 
 
 def _is_faint(fact: Mapping[str, object]) -> bool:
-    """Say whether a lesion is known to be hidden; one that nobody measured counts as seen."""
+    """Return whether a lesion was measured to be invisible."""
     contrast, removed = fact.get("contrast_to_noise"), fact.get("removed_to_noise")
     if not isinstance(contrast, int | float) or not isinstance(removed, int | float):
         return False

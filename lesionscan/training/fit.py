@@ -1,4 +1,4 @@
-"""Fitting the network to random views of known films."""
+"""Fit the network to random views of the training films."""
 
 import hashlib
 import io
@@ -23,41 +23,41 @@ from lesionscan.training.network import LucencyNet
 from lesionscan.training.views import random_view
 
 CHECKPOINT_STEPS = 100
-"""Steps between two checkpoints: two minutes' work."""
+"""Steps between two checkpoints, about two minutes."""
 _WITHOUT_LESIONS = 0.4
-"""Share of views without a lesion, of sources that have films with and without."""
+"""Fraction of views of films without lesions, for sources that have films of both kinds."""
 _ENCODER_SHARE = 0.4
-"""Learning rate of what ImageNet has taught already, as a share of the rest's."""
+"""Learning rate of the pretrained encoder / that of the decoder."""
 _WEIGHT_DECAY = 0.02
-_MEMORY = 0.998
-"""Of the running mean of the weights, which is what is kept (Polyak averaging)."""
+_DECAY = 0.998
+"""Of the running mean of the weights, which becomes the result (Polyak averaging)."""
 _WARM_UP_STEPS = 100
 _HARDEST = 64
-"""Pixels of a view whose false alarm counts extra."""
+"""Number of pixels of a view with the strongest false alarms, which get extra weight."""
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
-"""What PyTorch calls the instructions for it on x86 and Arm."""
+"""PyTorch's names of the bfloat16 instructions on x86 and Arm."""
 _AHEAD = 24
-"""Views drawn ahead of the one that is learnt from."""
+"""Number of views drawn ahead of the current one."""
 
 View = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how fast to learn.
+    """Length and speed of the training.
 
     Attributes
     ----------
     steps
-        Batches.
+        Number of batches.
     learning_rate
-        At its highest; it falls as a cosine.
+        Its maximum; it decreases as a cosine.
     side_px
         Rows and columns of a view.
     batch
-        Views in a batch.
+        Views per batch.
     seed
-        Decides which views are drawn.
+        Determines the views.
     """
 
     steps: int
@@ -74,9 +74,9 @@ class Pool:
     Attributes
     ----------
     films
-        All of them; a pool without any is left away.
+        All of them; an empty pool is ignored.
     weight
-        How often a view comes from here, against other pools.
+        Relative frequency of views from this pool.
     """
 
     films: Sequence[TrainingFilm]
@@ -87,12 +87,12 @@ def fit(
     network: LucencyNet,
     pools: Sequence[Pool],
     plan: Plan,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     *,
     checkpoint: Path | None = None,
     write: Callable[[Path, bytes], object] | None = None,
 ) -> LucencyNet:
-    """Train a network and return the mean of its last states.
+    """Train a network and return the running mean of its weights.
 
     The state is written to a checkpoint every `CHECKPOINT_STEPS` steps. If a checkpoint of the same
     plan and films exists, training resumes from it, and ends as if it had never been interrupted.
@@ -100,22 +100,22 @@ def fit(
     Parameters
     ----------
     network
-        Where to start; changed.
+        The initial network; modified in place.
     pools
-        What to draw views from.
+        The films to draw views from.
     plan
-        How long and how fast.
-    tell
-        Takes a line of progress now and then.
+        Length and speed of the training.
+    report
+        Called with lines of progress.
     checkpoint
-        File of the checkpoint, which remains when the training is done; none is kept where None.
+        File of the checkpoint, which is not deleted at the end; no checkpoints if None.
     write
-        Writes a file whole or not at all; needed for a checkpoint.
+        Writes a file atomically; needed for a checkpoint.
 
     Raises
     ------
     TrainingError
-        When there are no films, or the checkpoint is damaged.
+        If there are no films, or the checkpoint is damaged.
     """
     if not any(pool.films for pool in pools):
         raise TrainingError("there are no films to learn from; give more phantoms or films")
@@ -128,13 +128,15 @@ def fit(
         ],
         weight_decay=_WEIGHT_DECAY,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, plan.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _learning_rate_factor(step, plan.steps)
+    )
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     state = _State(network, optimiser, schedule, kept)
     key = "" if checkpoint is None else _key(pools, plan)
     done = 0 if checkpoint is None else state.restore(checkpoint, key)
     if done:
-        tell(f"resumed at step {done} of {plan.steps}")
+        report(f"resumed at step {done} of {plan.steps}")
     losses: list[float] = []
     for step, (image, targets) in enumerate(_batches(pools, plan, done), start=done + 1):
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
@@ -145,10 +147,10 @@ def fit(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimiser.step()
         schedule.step()
-        _remember(kept, network.state_dict(), min(_MEMORY, (1 + step) / (10 + step)))
+        _update_mean(kept, network.state_dict(), min(_DECAY, (1 + step) / (10 + step)))
         losses.append(loss.item())
         if step % 50 == 0 or step == plan.steps:
-            tell(f"step {step} of {plan.steps}: loss {np.mean(losses):.3f}")
+            report(f"step {step} of {plan.steps}: loss {np.mean(losses):.3f}")
             losses.clear()
         if (
             checkpoint is not None
@@ -162,9 +164,9 @@ def fit(
 
 
 def has_bfloat16() -> bool:
-    """Say whether this processor computes with bfloat16.
+    """Return whether this processor has bfloat16 instructions.
 
-    Where it does not, PyTorch emulates it, at a quarter of the speed of float32.
+    Without them, PyTorch emulates bfloat16 at a quarter of the speed of float32.
     """
     known = torch.cpu.get_capabilities()
     return any(known.get(name, False) for name in _BFLOAT16)
@@ -172,7 +174,7 @@ def has_bfloat16() -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """All that a training changes as it goes."""
+    """The state of a training."""
 
     network: LucencyNet
     optimiser: torch.optim.Optimizer
@@ -180,7 +182,7 @@ class _State:
     kept: dict[str, Tensor]
 
     def packed(self, key: str, step: int) -> bytes:
-        """Return everything as the bytes of a checkpoint."""
+        """Return the bytes of a checkpoint."""
         buffer = io.BytesIO()
         pack(
             {
@@ -196,7 +198,7 @@ class _State:
         return buffer.getvalue()
 
     def restore(self, path: Path, key: str) -> int:
-        """Take a checkpoint of the same training over and return its step; 0 without one."""
+        """Load a checkpoint of the same training and return its step; 0 if there is none."""
         try:
             saved = torch.load(path, weights_only=True)
         except FileNotFoundError:
@@ -215,7 +217,7 @@ class _State:
 
 
 def _key(pools: Sequence[Pool], plan: Plan) -> str:
-    """Return what identifies a training: its plan, and the films' names and pixels."""
+    """Return a key that identifies a training by its plan and the films' names and pixels."""
     digest = hashlib.sha256(repr(plan).encode())
     for pool in pools:
         digest.update(f"{pool.weight} {len(pool.films)}".encode())
@@ -224,14 +226,14 @@ def _key(pools: Sequence[Pool], plan: Plan) -> str:
     return digest.hexdigest()
 
 
-def _pace(step: int, steps: int) -> float:
-    """Return the learning rate's share at a step: a short rise, then half a cosine."""
+def _learning_rate_factor(step: int, steps: int) -> float:
+    """Return the factor of the learning rate at a step: a short rise, then half a cosine."""
     return min(1.0, (step + 1) / _WARM_UP_STEPS) * (
         0.02 + 0.49 * (1 + float(np.cos(np.pi * min(1.0, step / steps))))
     )
 
 
-def _remember(kept: dict[str, Tensor], now: dict[str, Tensor], share: float) -> None:
+def _update_mean(kept: dict[str, Tensor], now: dict[str, Tensor], share: float) -> None:
     for name, value in now.items():
         if value.dtype.is_floating_point:
             kept[name].mul_(share).add_(value, alpha=1 - share)
@@ -240,10 +242,10 @@ def _remember(kept: dict[str, Tensor], now: dict[str, Tensor], share: float) -> 
 
 
 def _loss(maps: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss of a batch: lesions by pixel, by overlap and by worst alarm; bone by pixel.
+    """Compute the loss of a batch: lesions per pixel, overlap and false alarms; bone per pixel.
 
-    A lesion's pixels weigh with one over the root of their number, so that small lesions count,
-    but not as much as large ones.
+    The pixels of a lesion are weighted by 1 / sqrt(number of pixels), so that small lesions count,
+    but less than large ones.
     """
     lesion, faint, bone, known = targets.unbind(1)
     asked = 1 - faint
@@ -264,7 +266,7 @@ def _loss(maps: Tensor, targets: Tensor) -> Tensor:
 
 
 def _batches(pools: Sequence[Pool], plan: Plan, done: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield a plan's batches after the first `done`; the same plan gives the same batches."""
+    """Yield the batches of a plan after the first `done`; they depend on the plan alone."""
     filled = [pool for pool in pools if pool.films]
     weights = np.array([pool.weight for pool in filled])
     weights /= weights.sum()
@@ -291,7 +293,7 @@ def _batches(pools: Sequence[Pool], plan: Plan, done: int) -> Iterator[tuple[Ten
 def _by_source(
     films: Sequence[TrainingFilm],
 ) -> list[tuple[list[TrainingFilm], list[TrainingFilm]]]:
-    """Group films by what they were made from: those with lesions, and those without."""
+    """Group films by source; return for each the films with lesions and those without."""
     groups: dict[str, tuple[list[TrainingFilm], list[TrainingFilm]]] = {}
     for film in films:
         groups.setdefault(film.source, ([], []))[0 if film.has_lesions else 1].append(film)

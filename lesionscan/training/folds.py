@@ -1,4 +1,4 @@
-"""Which films of a folder are learnt from, and which are left out to measure on."""
+"""Split films into those to train on and those left out to measure on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from lesionscan.training.films import source_of
 def divided(
     films: Sequence[TruthFilm], part: int, parts: int
 ) -> tuple[list[TruthFilm], list[TruthFilm]]:
-    """Cut films into what is learnt from and what is left out, by patient or case.
+    """Split films into those to train on and those left out, by patient or case.
 
     Parameters
     ----------
     films
         All films; those of one source stay together.
     part, parts
-        Which of how many parts is left out, from 1 on.
+        The part that is left out, from 1 on, and the number of parts.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def divided(
     Raises
     ------
     TrainingError
-        When there are fewer sources than parts.
+        If there are fewer sources than parts.
     """
     sources = sorted({source_of(film) for film in films})
     if len(sources) < parts:
@@ -49,14 +49,14 @@ def divided(
 
 
 def thinned(films: Sequence[TruthFilm], at_most: int | None) -> Sequence[TruthFilm]:
-    """Keep a number of films with lesions and as large a share of those without.
+    """Keep a number of films with lesions, and the same fraction of those without.
 
     Parameters
     ----------
     films
         The films.
     at_most
-        How many with lesions; all films where None or more than there are.
+        Number with lesions; if None or more than there are, all films are kept.
     """
     with_lesions = [film for film in films if film.lesions]
     without = [film for film in films if not film.lesions]
@@ -72,5 +72,5 @@ def thinned(films: Sequence[TruthFilm], at_most: int | None) -> Sequence[TruthFi
 
 
 def left_out_listing(scorer: Path) -> Path:
-    """Return the file beside a scorer that names the films it was trained without."""
+    """Return the path of the file beside a scorer that names the films left out of its training."""
     return scorer.with_name(f"{scorer.name}.left_out.txt")

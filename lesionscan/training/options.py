@@ -1,4 +1,4 @@
-"""What a training takes: from what to learn, for how long, and where the scorer goes."""
+"""Options of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ VARIANTS = 14
 BONE_STEPS = 570
 LESION_STEPS = 3000
 LEAST_DATA_STEPS, STEPS_PER_FILM = 240, 15
-"""On from a scorer that exists: at least so many steps, and so many per labelled film with lesions,
-but no more than from nothing."""
+"""Steps if the training starts from a scorer: at least so many, and so many per labelled film with
+lesions, but at most `LESION_STEPS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,25 +28,25 @@ class TrainingOptions:
     data
         Truth folder with labelled films.
     start
-        Scorer file to train on from; "shipped" for the shipped one, None for none.
+        Scorer file to start from; "shipped" for the shipped one, None for none.
     phantoms
         Number of phantoms to make.
     variants
         Plantings per normal film.
     bone_steps
-        Batches from which a new network learns bones.
+        Number of batches in which a new network learns bones.
     steps
-        Batches of the training after that; None for a number that follows from the films.
+        Number of batches after that; if None, it depends on the number of films.
     seed
-        Decides everything that is drawn.
+        Seed of all random numbers.
     jobs
-        Cores to use.
+        Number of cores to use.
     work
         Folder for phantoms and checkpoints.
     leave_out
-        Which part of how many parts of the films is left out, to measure on them.
+        The part of the films that is left out to measure on, and the number of parts.
     at_most
-        Use only so many labelled films with lesions, and as large a share of those without.
+        Use only so many labelled films with lesions, and the same fraction of those without.
     """
 
     out: Path
@@ -81,25 +81,25 @@ class TrainingOptions:
         leave_out: str | None = None,
         at_most: int | None = None,
     ) -> Self:
-        """Check options, and fill in defaults that depend on others.
+        """Check options, and set defaults that depend on other options.
 
         Parameters
         ----------
         out, films, data, variants, bone_steps, steps, seed, jobs, at_most
             As in the attributes.
         start
-            "shipped", or a scorer file; with labelled films alone, "shipped" where None.
+            "shipped", or a scorer file; if None, "shipped" with labelled films alone, else none.
         phantoms
-            With labelled films alone none, else `PHANTOMS`, where None.
+            If None, 0 with labelled films alone, else `PHANTOMS`.
         work
-            A folder beside `out` where None.
+            If None, a folder beside `out`.
         leave_out
             "K/N": part K, from 1 to N.
 
         Raises
         ------
         TrainingError
-            When they contradict each other; the message says what to give instead.
+            If options contradict each other; the message says what to give instead.
         """
         only_data = data is not None and films is None
         made = (0 if only_data else PHANTOMS) if phantoms is None else phantoms
@@ -113,7 +113,7 @@ class TrainingOptions:
             )
         if start is None and not made:
             raise TrainingError(
-                "a training from nothing needs --phantoms: they alone know all bones"
+                "a training from nothing needs --phantoms: only they have all bones outlined"
             )
         if leave_out and films is not None and start == "shipped":
             raise TrainingError(

@@ -1,7 +1,7 @@
-"""A film as another archive might hold it: turned, stretched, zoomed, toned, framed, lettered.
+"""Random views of a film (data augmentation): geometry, grey scale, borders, letters.
 
-The sets to come differ from those at hand in everything but anatomy. Whatever differs between
-archives is drawn at random here, so that the network cannot rely on it.
+Everything that differs between archives, other than anatomy, is drawn at random, so that the
+network cannot rely on it.
 """
 
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from lesionscan.training.films import FAINT, LESION, TrainingFilm
 _LETTERS = ("R", "L", "R", "L", "AP", "RL 12", "LAT", "1234", "PORTABLE", "L-2")
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PLAIN)
 _CLOSE = 1.15
-"""From this zoom on a view is a window of the film, and not the film."""
+"""From this zoom on, a view shows a part of the film."""
 _SPECK_PX = 9
-"""A lesion of fewer pixels in a view is not a target: it is indistinguishable from noise."""
+"""A lesion of fewer pixels in a view is ignored: it cannot be distinguished from noise."""
 _NEAR_BONE = 9
-"""Width, in pixels, of the neighbourhood about which the outline of one bone says something."""
+"""Width, in pixels, of the neighbourhood of an outlined bone in which the bone mask is valid."""
 
 
 @dataclass(slots=True, eq=False)
 class View:
-    """One view of a film under work; all arrays float32 (side, side), 0 to 1.
+    """A view of a film; all arrays float32 (side, side), 0 to 1.
 
     Attributes
     ----------
     image
-        Bone bright.
+        The grey values, bone bright.
     lesion, faint
-        Share of each pixel under lesions that are asked for, and that are not.
+        Fraction of each pixel covered by lesions that are targets, and by lesions to be ignored.
     bone
-        Share under bone.
+        Fraction covered by bone.
     known
-        1 where `bone` can be believed.
+        1 where `bone` is valid.
     inside
-        Share inside the film.
+        Fraction inside the film.
     """
 
     image: FloatImage
@@ -53,26 +53,26 @@ class View:
 def random_view(
     film: TrainingFilm, rng: np.random.Generator, *, side_px: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw a view of a film.
+    """Draw a random view of a film.
 
     Parameters
     ----------
     film
         The film.
     rng
-        Decides everything.
+        Random number generator.
     side_px
         Rows and columns of the view, a multiple of 32.
 
     Returns
     -------
     channels
-        float32 (3, side, side), what the network takes.
+        float32 (3, side, side), the network's input.
     targets
         float32 (4, side, side): lesion, faint, bone, known, as in `View`.
     """
     view = _placed(film, rng, side_px)
-    if film.bone_outline == "whole" and rng.random() < 0.35:  # else they would hit other bones
+    if film.bone_outline == "whole" and rng.random() < 0.35:  # decoys must not cover bones
         _add_decoys(view, rng)
     view.image = _toned(view, rng)
     if rng.random() < 0.35:
@@ -86,7 +86,7 @@ def random_view(
 
 
 def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
-    """Turn, mirror, stretch, zoom and shift."""
+    """Rotate, mirror, stretch, zoom and shift."""
     zoom = _zoom(rng)
     image, scale = _detailed(film.image.astype(np.float32) / np.float32(255), rng, zoom), np.ones(2)
     rows, cols = film.image.shape
@@ -105,11 +105,11 @@ def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
     matrix = turn @ mirror @ np.diag(scale)
     centre, shift = np.array([cols / 2, rows / 2]), rng.normal(0, 0.06 * side, 2)
     if zoom > _CLOSE:
-        centre, shift = _looked_at(film, rng, side / scale), np.zeros(2)
+        centre, shift = _close_view_centre(film, rng, side / scale), np.zeros(2)
     shift = shift + side / 2
     whole = np.hstack([matrix, (shift - matrix @ centre)[:, None]])
-    # pixel centres at integers: of the film's grid, and of the image with its own detail
-    seen = np.hstack([matrix / shrunk, whole[:, 2:] + matrix @ (0.5 / shrunk - 0.5)[:, None]])
+    # with pixel centres at integers, for the image at its reduced resolution
+    of_image = np.hstack([matrix / shrunk, whole[:, 2:] + matrix @ (0.5 / shrunk - 0.5)[:, None]])
     least = float((scale / shrunk).min())
     if least < 0.75:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / least), np.float32)
@@ -126,14 +126,14 @@ def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
 
     lesion = placed(film.lesions == LESION)
     faint = placed(film.lesions == FAINT)
-    _forgive_specks(lesion, faint)
+    _ignore_specks(lesion, faint)
     bone = placed(film.bone) / np.float32(255)
     known = np.full((side, side), 0.0 if film.bone_outline == "none" else 1.0, np.float32)
     if film.bone_outline == "near":
         near = cv2.dilate((bone > 0.5).astype(np.uint8), np.ones((_NEAR_BONE, _NEAR_BONE)))
         known = near.astype(np.float32)
     return View(
-        image=placed(image, outside, seen),
+        image=placed(image, outside, of_image),
         lesion=lesion,
         faint=faint,
         bone=bone,
@@ -143,7 +143,7 @@ def _placed(film: TrainingFilm, rng: np.random.Generator, side: int) -> View:
 
 
 def _zoom(rng: np.random.Generator) -> float:
-    """Draw how closely to look: 1 shows the whole film; the search looks at 1 to about 4."""
+    """Draw a zoom factor: 1 shows the whole film; the search uses 1 to about 4."""
     luck = rng.random()
     if luck < 0.3:
         return float(np.exp(rng.uniform(-0.1, 0.1)))
@@ -153,7 +153,7 @@ def _zoom(rng: np.random.Generator) -> float:
 
 
 def _detailed(image: FloatImage, rng: np.random.Generator, zoom: float) -> FloatImage:
-    """Return a film with as little detail as smaller files have, now and then."""
+    """Reduce, at random, a film to the resolution of a smaller file."""
     if rng.random() < 0.65:
         return image
     least = 200 * min(zoom, 2.0)
@@ -165,12 +165,12 @@ def _detailed(image: FloatImage, rng: np.random.Generator, zoom: float) -> Float
     )
 
 
-def _looked_at(
+def _close_view_centre(
     film: TrainingFilm, rng: np.random.Generator, extent: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the centre (x, y) of a close view of `extent` (x, y) pixels of a film.
 
-    It shows a lesion, bone, or anything, and little beyond the film's border.
+    It shows a lesion, bone, or any place, and little beyond the film's border.
     """
     rows, cols = film.image.shape
     size = np.array([cols, rows], np.float64)
@@ -189,8 +189,8 @@ def _looked_at(
     return np.asarray(np.clip(point, low, size - low), np.float64)
 
 
-def _forgive_specks(lesion: FloatImage, faint: FloatImage) -> None:
-    """Neither ask for nor forbid lesions of which a view shows only a few pixels."""
+def _ignore_specks(lesion: FloatImage, faint: FloatImage) -> None:
+    """Mark lesions of which a view shows only a few pixels as faint."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((lesion > 0.1).astype(np.uint8))
     for piece in range(1, count):
         if stats[piece, cv2.CC_STAT_AREA] < _SPECK_PX:
@@ -200,7 +200,7 @@ def _forgive_specks(lesion: FloatImage, faint: FloatImage) -> None:
 
 
 def _add_decoys(view: View, rng: np.random.Generator) -> None:
-    """Draw dark and bright patches beside the bones: gas, folds and fat are no lesions."""
+    """Draw dark and bright patches beside the bones, like gas, folds and fat."""
     soft = (view.bone < 0.2) & (view.image > 0.08) & (view.inside > 0.5)
     places = np.argwhere(soft)
     if not len(places):
@@ -250,7 +250,7 @@ def _toned(view: View, rng: np.random.Generator) -> FloatImage:
 
 
 def _add_frame(view: View, rng: np.random.Generator) -> None:
-    """Cover the borders, white or dark, as collimators and screenshots do."""
+    """Cover the borders, white or dark, like collimators and screenshots."""
     side = len(view.image)
     grey = 1.0 if rng.random() < 0.5 else float(rng.choice([0, 0, 0.1, 0.9]))
     top, bottom, left, right = (int(max(0.0, rng.normal(0.03, 0.05)) * side) for _ in range(4))

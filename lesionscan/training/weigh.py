@@ -1,7 +1,7 @@
-"""Regions of films that the network has not seen -> how much every term of the score counts.
+"""Fit the effects of the terms of the score on films that the network was not trained on.
 
-Boosted stumps (Friedman, Ann Statist 2001;29:1189) without interactions are a sum of one function a
-term, which is what a scorer file holds: the score can be read off term by term.
+Boosted stumps (Friedman, Ann Statist 2001;29:1189) without interactions are a sum of one function
+per term, which is what a scorer file holds and what makes the score explainable.
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ from lesionscan.training.errors import TrainingError
 from lesionscan.training.films import LESION, TrainingFilm
 
 _NEAR = 0.008
-"""A region whose centroid lies as near to a lesion counts as a hit, as a share of the long side."""
+"""Largest distance of a region's centroid from a lesion for a hit, relative to the long side."""
 _RISING = frozenset({"lucency", "lucency_peak"})
-"""Terms that may only speak for a lesion as they rise: what the network sees."""
+"""Terms of the network, whose effects must not decrease."""
 _KNOTS = 24
 _SEED = 0
 _STEPS = 1e4
-"""Effects and offset are kept in steps of this part of a unit of log-odds."""
+"""Effects and offset are rounded to 1 / `_STEPS` in log-odds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rated:
-    """The regions of one film.
+class LabelledRegions:
+    """The regions of one film, and which of them are lesions.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Rated:
     hit
         bool (regions,); whether each lies on a lesion.
     lesion_free
-        Whether the film has none.
+        Whether the film has no lesions.
     """
 
     values: NDArray[np.float64]
@@ -48,15 +48,15 @@ class Rated:
     lesion_free: bool
 
 
-def rate(film: TrainingFilm, *, scorer: Scorer) -> Rated:
-    """Find the regions of a film, and say which are lesions; those on faint lesions are left away.
+def labelled_regions(film: TrainingFilm, *, scorer: Scorer) -> LabelledRegions:
+    """Find the regions of a film and label those on lesions; leave out those on faint lesions.
 
     Parameters
     ----------
     film
-        One that the scorer's network has not seen.
+        A film that the scorer's network was not trained on.
     scorer
-        Whose network looks; its terms decide only which regions come first.
+        Supplies the network; its terms only determine the order of the regions.
     """
     pixels = film.image.astype(np.float32) / np.float32(255)
     found = find_candidates(
@@ -72,28 +72,30 @@ def rate(film: TrainingFilm, *, scorer: Scorer) -> Rated:
     for region in (candidate.region for candidate in found):
         row, col = (round(at) for at in region.centroid_px)
         lesion = int(lesions[row, col])
-        # the best region of a lesion is the lesion; others on it say nothing about either
+        # only the best region on a lesion counts; others are neither hits nor false alarms
         if near[row, col] and lesion in taken:
             continue
         taken.add(lesion)
         values.append([term.value(region) for term in TERMS])
         hit.append(lesion > 0)
-    return Rated(
+    return LabelledRegions(
         values=np.array(values, np.float64).reshape(len(values), len(TERMS)),
         hit=np.array(hit, np.bool_),
         lesion_free=not film.has_lesions,
     )
 
 
-def weigh(rated: Sequence[Rated], *, false_alarms: float) -> tuple[float, tuple[TermEffect, ...]]:
+def weigh(
+    films: Sequence[LabelledRegions], *, false_alarms: float
+) -> tuple[float, tuple[TermEffect, ...]]:
     """Fit the terms' effects.
 
     Parameters
     ----------
-    rated
-        From `rate`.
+    films
+        From `labelled_regions`.
     false_alarms
-        Regions a lesion-free film of these that shall reach a score of 0.5.
+        Number of regions per lesion-free film that reach a score of 0.5.
 
     Returns
     -------
@@ -105,16 +107,16 @@ def weigh(rated: Sequence[Rated], *, false_alarms: float) -> tuple[float, tuple[
     Raises
     ------
     TrainingError
-        When there are no lesions among the regions, or no regions in films without.
+        If there are no lesions among the regions, or no regions in films without lesions.
     """
-    free = [film for film in rated if film.lesion_free]
-    if not any(film.hit.any() for film in rated) or not any(len(film.hit) for film in free):
+    free = [film for film in films if film.lesion_free]
+    if not any(film.hit.any() for film in films) or not any(len(film.hit) for film in free):
         raise TrainingError(
-            "the terms can be weighed only where lesions and lesion-free films are among those "
-            "held out (a fifth of all); give more phantoms or films"
+            "the terms can only be weighed if the films held out (a fifth of all) include some "
+            "with lesions and some without; give more phantoms or films"
         )
-    values = np.concatenate([film.values for film in rated])
-    hit = np.concatenate([film.hit for film in rated])
+    values = np.concatenate([film.values for film in films])
+    hit = np.concatenate([film.hit for film in films])
     model = HistGradientBoostingClassifier(
         learning_rate=0.06, max_iter=150, max_leaf_nodes=6, min_samples_leaf=40,
         l2_regularization=5.0, interaction_cst="no_interactions", early_stopping=False,
@@ -139,20 +141,20 @@ def weigh(rated: Sequence[Rated], *, false_alarms: float) -> tuple[float, tuple[
         )
     alarms = np.concatenate([_log_odds(film.values, effects) for film in free])
     offset = _offset(alarms, int(false_alarms * len(free)))
-    # a term that never moved a score is no reason
+    # a term without effect would be no reason
     return offset, tuple(effect for effect in effects if any(effect.effect))
 
 
 def _offset(alarms: NDArray[np.float64], allowed: int) -> float:
-    """Return the offset at which the strongest alarms, at most `allowed`, reach a score of 0.5."""
+    """Return the offset at which at most `allowed` false alarms reach a score of 0.5."""
     strongest = np.sort(alarms)[::-1]
-    # a step aside, so that no rounding of a score decides
+    # one step lower, so that rounding of a score does not matter
     if allowed >= len(alarms):
         return float(1 - np.rint(strongest[-1] * _STEPS)) / _STEPS
     return float(-1 - np.rint(strongest[allowed] * _STEPS)) / _STEPS
 
 
 def _log_odds(values: NDArray[np.float64], effects: Sequence[TermEffect]) -> NDArray[np.float64]:
-    """Return what the terms add for each region."""
+    """Return the sum of the terms' effects for each region, in log-odds."""
     parts = [np.interp(values[:, n], e.at, e.effect) for n, e in enumerate(effects)]
     return np.asarray(np.sum(parts, axis=0), np.float64)

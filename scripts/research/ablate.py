@@ -1,13 +1,13 @@
-"""What each step of the detection is good for: python scripts/research/ablate.py TRUTH --out DIR.
+"""Ablation study of the detection: python scripts/research/ablate.py TRUTH --out DIR.
 
-Every film is scanned as shipped, and then once more for each step with that step removed; all scans
-are judged alike. The scorer is not trained again without the step: the table says what the shipped
-program owes to it, not how well another program could do without it. A removed term of the score is
+Every film is scanned as shipped, and with each step removed in turn; all scans are evaluated alike.
+The scorer is not retrained without the step: the table shows the contribution of a step to the
+shipped program, not how well a program designed without it would do. A removed term of the score is
 left out of the sum.
 
-One table a set: simulated, planted and real films are never pooled. The last columns are the
-figures minus those of the program as shipped, on the same resampled films, so that what makes films
-hard for both cancels out of their intervals.
+One table per set: simulated, planted and real films are never pooled. The last columns are the
+figures minus those of the program as shipped, on the same resamples, so that the variation between
+films cancels out as far as it is common to both.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from lesionscan.radiograph import BoolImage, FloatImage, LabelImage, Radiograph
 
 AS_SHIPPED = "as shipped"
 BONE_TERMS = {"in_bone", "width"}
-"""Terms that say nothing where the bone is not known."""
+"""Terms that are meaningless without a bone mask."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Variant:
     Attributes
     ----------
     steps
-        What stands in for functions of `lesionscan.detection.pipeline`, by their names.
+        Replacements of functions of `lesionscan.detection.pipeline`, by name.
     scorer
-        Shipped scorer -> the one that is used.
+        Returns the scorer to use, given the shipped one.
     """
 
     steps: Mapping[str, Callable[..., object]] = field(default_factory=dict)
@@ -56,40 +56,40 @@ class Variant:
 
 
 def whole_film(_scaled: FloatImage, valid: BoolImage) -> Field:
-    """Take every pixel that the file calls valid for exposed, and none for covered."""
+    """Treat all valid pixels as exposed, and none as covered."""
     return Field(exposed=valid, opaque=np.zeros_like(valid))
 
 
 def bone_everywhere(_bone_map: FloatImage, _image: FloatImage, usable: BoolImage) -> Bone:
-    """Take the whole usable field for bone."""
+    """Treat the whole usable field as bone."""
     return Bone(mask=usable, search=usable, confidence=1.0)
 
 
 def no_lucencies(
     lucency: FloatImage, *_images: FloatImage, **_numbers: object
 ) -> tuple[LabelImage, BoolImage]:
-    """Find no peak on the lucency map, and no slope of one."""
+    """Find no peaks on the lucency map."""
     return np.zeros(lucency.shape, np.int32), np.zeros(lucency.shape, np.bool_)
 
 
 def no_dark_regions(*_images: FloatImage, found: LabelImage, **_numbers: object) -> LabelImage:
-    """Add nothing to the regions that are known."""
+    """Find no additional regions."""
     return found
 
 
-class OneLook(Network):
-    """A network that looks once: it is told that the mirror image looks the same, mirrored."""
+class SinglePass(Network):
+    """A network that runs once and uses the mirrored output for the mirror image."""
 
     def _logits(self, batch: FloatImage) -> NDArray[np.float32]:
         straight = super()._logits(batch[:1])
         return np.concatenate([straight, straight[..., ::-1]])
 
 
-def looking_once(scorer: Scorer) -> Scorer:
-    """Return the scorer with a network that does not look at the mirror image."""
+def without_mirror_image(scorer: Scorer) -> Scorer:
+    """Return the scorer with a network that does not run on the mirror image."""
     network = scorer.network
     return replace(
-        scorer, network=OneLook(network.onnx, network.preprocessing, network.long_sides_px)
+        scorer, network=SinglePass(network.onnx, network.preprocessing, network.long_sides_px)
     )
 
 
@@ -113,7 +113,7 @@ def _needs_no_bone(term: str) -> bool:
 VARIANTS = {
     AS_SHIPPED: Variant(),
     "no exposed field": Variant({"find_field": whole_film}),
-    "no mirror image": Variant(scorer=looking_once),
+    "no mirror image": Variant(scorer=without_mirror_image),
     "no lucency regions": Variant({"find_lucencies": no_lucencies}),
     "no dark regions": Variant({"find_dark_regions": no_dark_regions}),
     "no bone mask": Variant(
@@ -122,11 +122,11 @@ VARIANTS = {
     "network's terms only": Variant(scorer=partial(with_terms, keep=_is_of_network)),
     "no network terms": Variant(scorer=partial(with_terms, keep=_is_not_of_network)),
 }
-"""Every removal, in words. What the network was trained with cannot be removed afterwards."""
+"""All variants by name. Steps of the training cannot be removed afterwards."""
 
 
 def scan_without(film: TruthFilm, names: tuple[str, ...]) -> dict[str, FilmScores]:
-    """Scan and judge a film once for each variant; a film that cannot be read fails in all.
+    """Scan and evaluate a film with each variant; an unreadable film fails in all.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def main() -> None:
     parser.add_argument(
         "--steps", help=f"only these, separated by commas: {', '.join(list(VARIANTS)[1:])}"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="films at the same time")
-    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    parser.add_argument("--jobs", type=int, default=2, help="films processed in parallel")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="bootstrap resamples")
     options = parser.parse_args()
     names = [AS_SHIPPED, *(options.steps.split(",") if options.steps else list(VARIANTS)[1:])]
     for name in names:

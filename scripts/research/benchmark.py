@@ -1,16 +1,15 @@
-"""Seconds and peak memory of every step, on one thread: benchmark.py [FILM].
+"""Measure time and peak memory of every step, on one thread: benchmark.py [FILM].
 
-Three films are measured: FILM (default: RG2 of the shared data, left out where it is not there),
-the same uncompressed, and a phantom made from a seed. What a scan does with a film, reading and all
-outputs included, is measured in turn with what scikit-image's `blob_log` takes on the same film
-reduced to 512 pixels, and the ratio of each pair is taken. The steps inside `find_candidates` are
-timed by wrapping the functions that `lesionscan.detection.pipeline` calls, and the network's
-`look`, so that nothing of the pipeline is written here again. The scorer's file is read before, as
-once in a process.
+Three films are measured: FILM (default: RG2 of the shared data, skipped if missing), the same
+uncompressed, and a phantom. The time of a scan, including reading and all outputs, alternates with
+that of scikit-image's `blob_log` on the same film reduced to 512 pixels, and the ratio of each pair
+is computed. The steps inside `find_candidates` are timed by wrapping the functions that
+`lesionscan.detection.pipeline` calls, and the network's `look`. The scorer's file is read before,
+as once per process.
 
-Peak memory is the process's high-water mark after the step, in a fresh process that does one film
-once: the step where it rises is the step that needs it. Linux hands the mark of a parent on to its
-children, so this process stays small: the phantom too is made in a process of its own.
+Peak memory is the process's high-water mark after the step, in a new process that scans one film
+once: the step where it rises is the step that needs it. On Linux, child processes inherit the mark,
+so this process stays small: the phantom is also made in a process of its own.
 """
 
 import argparse
@@ -41,7 +40,7 @@ T = TypeVar("T")
 
 
 class Clock:
-    """Adds up seconds, and notes the peak memory in MB, by the name of the step."""
+    """Sum of seconds, and peak memory in MB, by the name of the step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -49,14 +48,14 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure what is done inside."""
+        """Measure the body of the with statement."""
         started = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
         self.peak_mb[name] = _peak_mb()
 
     def wrap(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
-        """Return the function, measured under a name."""
+        """Return the function with its calls measured as a step."""
 
         def measured(*args: object, **kwargs: object) -> T:
             with self.step(name):
@@ -66,7 +65,7 @@ class Clock:
 
 
 def main() -> None:
-    """Measure both films and print a table for each."""
+    """Measure the films and print a table for each."""
     arguments = _arguments()
     if arguments.child == "measure":
         print(json.dumps(_measure(arguments.film, arguments.repeats)))
@@ -86,7 +85,7 @@ def main() -> None:
             _in_fresh_process("uncompress", arguments.film, "--to", plain)
             _report(plain, arguments.repeats)
         else:
-            print(f"\n{arguments.film.name}: left out, there is no such file ({arguments.film})")
+            print(f"\n{arguments.film.name}: skipped, there is no such file ({arguments.film})")
         phantom = Path(folder) / f"phantom of {arguments.megapixels:g} megapixels"
         _in_fresh_process("phantom", phantom, "--megapixels", arguments.megapixels)
         _report(phantom, arguments.repeats)
@@ -98,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("film", nargs="?", type=Path, default=RG2, help="a film to measure")
     parser.add_argument("--megapixels", type=float, default=10.0, help="size of the phantom")
-    parser.add_argument("--repeats", type=int, default=5, help="how often each film is done")
+    parser.add_argument("--repeats", type=int, default=5, help="scans of each film")
     parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
         "--child", choices=["measure", "phantom", "uncompress"], help=argparse.SUPPRESS
@@ -116,7 +115,7 @@ def _write_phantom(path: Path, *, megapixels: float) -> None:
 
 
 def _write_uncompressed(film: Path, to: Path) -> None:
-    """Write a film as a scanner without compression would: the same header, plain pixels."""
+    """Write a film with the same header and uncompressed pixels."""
     import imagecodecs
     import pydicom
     from pydicom.encaps import generate_frames
@@ -133,7 +132,7 @@ def _write_uncompressed(film: Path, to: Path) -> None:
 
 
 def _report(film: Path, repeats: int) -> None:
-    """Measure a film in two fresh processes, one for time and one for memory; print the table."""
+    """Measure a film in two new processes, one for time and one for memory; print the table."""
     timed, once = (
         json.loads(_in_fresh_process("measure", film, "--repeats", times)) for times in (repeats, 1)
     )
@@ -171,7 +170,7 @@ def _in_fresh_process(task: str, film: Path, *options: object) -> str:
 
 
 def _measure(film: Path, repeats: int) -> dict[str, Any]:
-    """Do a film several times in this process and return what each step took."""
+    """Scan a film several times in this process and return time and memory of each step."""
     from lesionscan.batch.pool import settle_worker
     from lesionscan.detection import pipeline
     from lesionscan.detection.scorer.network import Network
@@ -226,7 +225,7 @@ def _measure(film: Path, repeats: int) -> dict[str, Any]:
 
 @contextmanager
 def _measured_steps(namespace: dict[str, Any], clock: Clock) -> Iterator[None]:
-    """Measure the functions that the pipeline takes from its steps, by the step's module."""
+    """Measure the functions that the pipeline imports, by module."""
     own = namespace["__name__"]
     room = own.rpartition(".")[0] + "."
     scorer = f"{room}scorer."  # its file is read before
@@ -248,7 +247,7 @@ def _measured_steps(namespace: dict[str, Any], clock: Clock) -> Iterator[None]:
 
 
 def _in_order(seconds: dict[str, float]) -> dict[str, float]:
-    """Put the whole before its steps, and what no step accounts for after them."""
+    """Put the total before its steps, and the unattributed rest after them."""
     inside = {name: value for name, value in seconds.items() if name.startswith(" ")}
     rest = seconds[WHOLE] - sum(inside.values())
     ordered = {"read": seconds["read"], WHOLE: seconds[WHOLE], **inside, f"  {REST}": rest}
@@ -256,7 +255,7 @@ def _in_order(seconds: dict[str, float]) -> dict[str, float]:
 
 
 def _scan_seconds(film: Path) -> float:
-    """Return how long a worker of a scan needs for a film, all files written."""
+    """Return the seconds that a worker of a scan needs for a film, including writing files."""
     from lesionscan.batch.job import process
     from lesionscan.batch.outcome import Job
     from lesionscan.settings import Settings
@@ -272,7 +271,7 @@ def _scan_seconds(film: Path) -> float:
 
 
 def _blob_log_seconds(image: Any) -> float:  # noqa: ANN401 - numpy is not loaded up here
-    """Return how long scikit-image needs to find dark blobs in the film made small."""
+    """Return the seconds that scikit-image needs to find dark blobs in the reduced film."""
     import cv2
     from skimage.feature import blob_log
 
@@ -284,7 +283,7 @@ def _blob_log_seconds(image: Any) -> float:  # noqa: ANN401 - numpy is not loade
 
 
 def _peak_mb() -> float:
-    """Return the most memory this process has held so far, in MB."""
+    """Return the peak memory of this process so far, in MB."""
     unit_bytes = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 1e6
 

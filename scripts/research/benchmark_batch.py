@@ -1,9 +1,9 @@
-"""What a second worker brings, and what a hundred times the films take: benchmark_batch.py.
+"""Measure the speed-up by a second worker, and memory for many films: benchmark_batch.py.
 
-Speed: the same films are scanned with one worker and with two, one after the other, --repeats
-times; the ratio of each pair is printed, and their median. Memory: --few and --many small films
-are scanned with --jobs workers, each in a fresh process, and the highest memory of that process
-(not of its workers) is compared.
+Speed: the same films are scanned with one worker and then with two, --repeats times; the ratio of
+each pair and their median are printed. Memory: --few and --many small films are scanned with --jobs
+workers, each in a new process, and the peak memory of that process (without its workers) is
+compared.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from lesionscan.settings import Settings
 DIFFERENT = 20
 SMALL = Settings(working_long_side_px=128, max_candidates=10, overlay=False)
 SMALL_LOOK_PX = 64
-"""For the memory it is not the search that is measured: it is coarse, and the network's too."""
+"""A coarse search, since only the memory of the run is measured."""
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--films", type=int, default=180, help="for the speed")
+    parser.add_argument("--films", type=int, default=180, help="number of films for the speed")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--few", type=int, default=200)
     parser.add_argument("--many", type=int, default=20_000)
@@ -94,7 +94,7 @@ def _memory(folder: Path, counts: tuple[int, int], jobs: int) -> None:
 
 
 def _write_films(folder: Path, count: int, *, long_side_px: int) -> Path:
-    """Write phantoms, the same ones again and again with a pixel of their own."""
+    """Write copies of a few phantoms that differ in one pixel."""
     folder.mkdir()
     copy = copies_of(min(DIFFERENT, count), long_side_px=long_side_px)
     for number in range(count):
@@ -103,7 +103,7 @@ def _write_films(folder: Path, count: int, *, long_side_px: int) -> Path:
 
 
 def _coarse_scorer() -> bytes:
-    """Return the shipped scorer, but for the grid on which its network looks."""
+    """Return the shipped scorer with a coarser grid for its network."""
     shipped = shipped_scorer()
     card = ScorerCard(
         name="coarse",
@@ -117,7 +117,7 @@ def _coarse_scorer() -> bytes:
 
 
 def _scan(source: Path, out: Path, *, jobs: int, options: Options) -> tuple[float, float]:
-    """Scan a folder; return seconds, and the most memory that this process has held, in MB."""
+    """Scan a folder; return seconds, and the peak memory of this process in MB."""
     plan = make_plan([source], out, options)
     started = time.perf_counter()
     summary = run_scan(

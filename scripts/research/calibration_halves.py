@@ -2,9 +2,9 @@
 
 python scripts/research/calibration_halves.py RESULTS TRUTH --set btxrd
 
-RESULTS is what `lesionscan scan` wrote for the images of TRUTH. Each time the patients (or films)
-are split at random into two halves. The interval that `lesionscan calibrate` gives for as many
-further films should contain the rate on the other half in about 95 % of the splits.
+RESULTS is the output of `lesionscan scan` for the images of TRUTH. The patients (or films) are
+repeatedly split at random into two halves. The interval that `lesionscan calibrate` gives for as
+many further films should contain the rate on the other half in about 95 % of the splits.
 """
 
 import argparse
@@ -22,7 +22,7 @@ RATES = (0.125, 0.25, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One split: the rate on the other half, and the interval that was given for it."""
+    """One split: the rate on the other half, and the predicted interval."""
 
     other_rate: float
     low: float
@@ -64,7 +64,7 @@ def measure(
 
 
 def table(films: Sequence[CalibrationFilm], *, splits: int, resamples: int, seed: int) -> str:
-    """Return the figures of every rate as a table in Markdown."""
+    """Return the figures of every rate as a Markdown table."""
     lines = [
         "| wanted | median on the other half | 5th to 95th percentile | within the interval |",
         "| --- | --- | --- | --- |",

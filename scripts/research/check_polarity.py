@@ -1,7 +1,7 @@
-"""Is a film that is the wrong way round noticed? check_polarity.py FILMS [--every 3].
+"""Check the warning about inverted polarity: check_polarity.py FILMS [--every 3].
 
-Every film of a folder, or of a truth folder, is looked at as it is read and turned round (bright
-for dark). Counted by set: false alarms on the first, alarms on the second.
+Every film of a folder, or of a truth folder, is checked as it is read, and inverted. Counted by
+set: false alarms on the former, alarms on the latter.
 """
 
 import argparse
@@ -31,12 +31,12 @@ class Film:
 
 
 def main() -> int:
-    """Look at the films and print the counts; return the exit status."""
+    """Check the films and print the counts; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("films", type=Path, help="folder of films, or truth folder")
-    parser.add_argument("--every", type=int, default=1, help="look at every so manieth film only")
+    parser.add_argument("--every", type=int, default=1, help="use only every n-th film")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     try:
@@ -46,7 +46,7 @@ def main() -> int:
         return 2
     counts: dict[str, Counter[str]] = {}
     for film, alarms in zip(
-        films, every_film(films, look_both_ways, jobs=options.jobs), strict=True
+        films, every_film(films, alarms_both_ways, jobs=options.jobs), strict=True
     ):
         count = counts.setdefault(film.set_name, Counter())
         if alarms is None:
@@ -59,21 +59,21 @@ def main() -> int:
             print(f"alarm: {film.path.name}")
     for name, count in counts.items():
         print(
-            f"{name}: {count['films']} films, {count['false alarms']} alarms as they are, "
-            f"{count['noticed']} turned round; {count['unreadable']} not read"
+            f"{name}: {count['films']} films, {count['false alarms']} alarms as read, "
+            f"{count['noticed']} inverted; {count['unreadable']} unreadable"
         )
     return 0
 
 
 def list_films(folder: Path) -> Sequence[Film]:
-    """Return the films of a truth folder, or all files of another."""
+    """Return the films of a truth folder, or all files of another folder."""
     if (folder / "index.json").is_file():
         return [Film(film.image, film.set_name) for film in load_truth(folder)]
     return [Film(path, folder.name) for path in sorted(folder.iterdir()) if path.is_file()]
 
 
-def look_both_ways(film: Film) -> tuple[bool, bool] | None:
-    """Return whether there is an alarm as the film is, and turned round; None where unreadable."""
+def alarms_both_ways(film: Film) -> tuple[bool, bool] | None:
+    """Return whether there is an alarm for the film as read, and inverted; None if unreadable."""
     try:
         radiograph = read_radiograph(film.path)
     except UnreadableFileError:
@@ -84,7 +84,7 @@ def look_both_ways(film: Film) -> tuple[bool, bool] | None:
 
 
 def alarm(radiograph: Radiograph) -> bool:
-    """Say whether the film looks as if bone were dark in it."""
+    """Return whether bone appears to be dark in the film."""
     network = shipped_scorer().network
 
     def bone_map(image: FloatImage) -> FloatImage:

@@ -1,16 +1,16 @@
-"""Stock detectors beside lesionscan: python scripts/research/compare_peers.py TRUTH... --out DIR.
+"""Compare stock detectors with lesionscan: compare_peers.py TRUTH... --out DIR.
 
-Every detector sees the same picture (lesionscan's normalised one, bone bright, long side 512 px)
+Every detector gets the same picture (lesionscan's normalised one, bone bright, long side 512 px)
 and the same exposed field; in a second row its points count only inside lesionscan's bone mask.
-Without that mask a stock detector spends its ranking on air and film edges. All are ranked by the
-same rule, the scale-normalised Laplacian of a Gaussian at the point and its size, since none of
-them ranks by itself but `blob_log`; a point that is no darker than its surroundings, or lies within
-its size of a better one, is dropped. One parameter setting each, found on other films
-(docs/evaluation.md); nothing is tuned here.
+Without that mask, most points of a stock detector are in air and at film edges. All points are
+ranked by the scale-normalised Laplacian of a Gaussian at the point and its size, since only
+`blob_log` has a ranking of its own; points that are not darker than their surroundings, or within
+their size of a better one, are dropped. Each detector has one parameter setting, found on other
+films (docs/evaluation.md); nothing is tuned here.
 
-One table and one panel a set: simulated, planted and real films are never pooled. Seconds are of
-one thread, without reading. lesionscan's hold field, grey scale, bone mask, regions and
-measurements; the others get the first three for nothing.
+One table and one panel per set: simulated, planted and real films are never pooled. Times are of
+one thread, without reading. lesionscan's time includes field, grey scale, bone mask, regions and
+measurements; that of the others does not include the first three.
 """
 
 import argparse
@@ -48,7 +48,7 @@ Points: TypeAlias = NDArray[np.float64]
 
 LONG_SIDE_PX = 512
 MOST_POINTS = 100
-"""As many as lesionscan lists for a film."""
+"""The number that lesionscan lists for a film."""
 SMALLEST_SIGMA, LARGEST_SIGMA = 2.0, 24.0
 HALF_A_PIXEL = np.array([0.5, 0.5, 0.0])
 """Pixel centres are at integers, but a picture is scaled from its corner."""
@@ -67,7 +67,7 @@ def dog_points(image: Image) -> Points:
 
 
 def simple_points(image: Image) -> Points:
-    """Return OpenCV's SimpleBlobDetector: dark blobs that several thresholds agree on."""
+    """Return the blobs of OpenCV's SimpleBlobDetector: dark at several thresholds."""
     options = cv2.SimpleBlobDetector.Params()
     options.filterByColor, options.blobColor = True, 0
     options.minThreshold, options.maxThreshold, options.thresholdStep = 5, 250, 5
@@ -77,7 +77,7 @@ def simple_points(image: Image) -> Points:
     options.filterByCircularity = options.filterByInertia = options.filterByConvexity = False
     options.minDistBetweenBlobs = 4
     found = cv2.SimpleBlobDetector.create(options).detect(_grey(image))
-    # the radius of a blob is the root of two of its standard deviations
+    # the radius of a blob is sqrt(2) standard deviations
     rows = [(p.pt[1], p.pt[0], p.size / 2 / np.sqrt(2)) for p in found]
     return _blobs(np.array(rows, dtype=np.float64))
 
@@ -93,7 +93,7 @@ def mser_points(image: Image) -> Points:
     detector.setPass2Only(False)
     regions, _ = detector.detectRegions(_grey(image))
     pixels = [np.asarray(region, dtype=np.float64) for region in regions]
-    # the standard deviation of a disk's blob is its radius over root two
+    # the standard deviation of a disk's blob is radius / sqrt(2)
     rows = [(*xy.mean(axis=0)[::-1], np.sqrt(len(xy) / np.pi / 2)) for xy in pixels]
     return _blobs(np.array(rows, dtype=np.float64))
 
@@ -108,7 +108,7 @@ PEERS: dict[str, Callable[[Image], Points]] = {
 
 def darkness(image: Image, points: Points) -> NDArray[np.float64]:
     """Return the scale-normalised Laplacian at each point: large for a dark spot of its size."""
-    # half octaves: a blur for each point's own size would take minutes
+    # in half octaves, since a blur for each point's own size would take minutes
     steps = np.round(2 * np.log2(np.maximum(points[:, 2], 1.0))).astype(int)
     scores = np.zeros(len(points))
     rows, cols = np.rint(points[:, :2]).astype(int).T
@@ -123,10 +123,10 @@ def darkness(image: Image, points: Points) -> NDArray[np.float64]:
 
 
 def best_apart(points: Points, scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the indices of the best points, at most `MOST_POINTS`, none at another's place.
+    """Return the indices of the best points, at most `MOST_POINTS`, without duplicates.
 
-    Nested regions of one spot would count as so many false positives. A point goes where a better
-    one lies within its standard deviation, and where its score is not positive.
+    Otherwise nested regions would count as several false positives. A point is dropped if a better
+    one lies within its standard deviation, or if its score is not positive.
     """
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
@@ -149,7 +149,7 @@ class Row:
 
 
 def compare_film(film: TruthFilm, settings: Settings) -> list[Row]:
-    """Run all detectors on a film; a film that cannot be read has no result in any row."""
+    """Run all detectors on a film; an unreadable film has no result in any row."""
     area_names = ("exposed field", "our bone mask")
     names = [(name, area) for name in (*PEERS, RANDOM) for area in area_names]
     names.append((OURS, "our bone mask"))
@@ -182,7 +182,7 @@ def compare_film(film: TruthFilm, settings: Settings) -> list[Row]:
         scores = darkness(small, points)
         took = time.perf_counter() - started
         points = (points + HALF_A_PIXEL) / scale - HALF_A_PIXEL
-        # the smallest sizes blob detectors give are under the width of what they mark
+        # the smallest sizes of blob detectors are below the width of the blobs
         points[:, 2] = np.maximum(points[:, 2], 4.0 / scale)
         for area in areas:
             add(name, area, points, scores, took)
@@ -201,8 +201,8 @@ def main() -> None:
     parser.add_argument("truth", nargs="+", type=Path, help="folders with index.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and figure")
     parser.add_argument("--sets", help="only these sets, separated by commas")
-    parser.add_argument("--jobs", type=int, default=1, help="films at the same time")
-    parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
+    parser.add_argument("--jobs", type=int, default=1, help="films processed in parallel")
+    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples")
     options = parser.parse_args()
     scored: dict[str, dict[tuple[str, str], list[Row]]] = defaultdict(lambda: defaultdict(list))
     try:
@@ -278,7 +278,7 @@ def _markdown(name: str, table: dict[tuple[str, str], Summary]) -> str:
     lines = [
         f"## {name}: {first.lesions} lesions in {films}",
         "",
-        f"| detector | points from | {rates} | CPM | image AUC | seconds a film |",
+        f"| detector | points from | {rates} | CPM | image AUC | seconds per film |",
         "| --- | --- |" + " --- |" * (len(RATES) + 3),
     ]
     for (detector, area), row in table.items():
@@ -311,7 +311,7 @@ def _plain(table: dict[tuple[str, str], Summary]) -> list[dict[str, object]]:
 
 
 def _draw(sets: dict[str, dict[tuple[str, str], Summary]], out: Path) -> None:
-    """Draw one panel for each set with lesions and films without."""
+    """Draw a panel for each set that has lesions and lesion-free films."""
     usable = {n: t for n, t in sets.items() if next(iter(t.values())).figures.cpm.value is not None}
     if not usable:
         return
@@ -337,7 +337,7 @@ def _draw_panel(panel: Axes, name: str, table: dict[tuple[str, str], Summary]) -
     panel.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
     panel.set_ylim(0, 1)
     panel.grid(alpha=0.3)
-    panel.set_xlabel("false positives a film without lesion")
+    panel.set_xlabel("false positives per lesion-free film")
     panel.set_ylabel("sensitivity")
     panel.set_title(f"set {name}", fontsize=10)
 

@@ -1,15 +1,14 @@
-"""Do phantoms pass as films? compare_phantoms_with_films.py FILMS [--phantoms DIR].
+"""Compare image statistics of phantoms and real films: compare_phantoms_with_films.py FILMS.
 
-FILMS is a truth folder with real radiographs; its films of the sets named by --sets that hold no
-lesion are measured, and phantoms beside them: those of a truth folder, or else --count phantoms
-without lesions that are made here from --seed. Every picture is brought to one long side by area
-averaging (smaller ones are enlarged), its exposed field is found and its grey values are stretched
-as lesionscan does before it searches, and the same bone mask, lesionscan's own, serves for films
-and phantoms alike: one instrument everywhere, right or wrong.
+FILMS is a truth folder with real radiographs; its films without lesions in the sets named by --sets
+are compared with phantoms: those of a truth folder (--phantoms DIR), or --count phantoms without
+lesions made here from --seed. Every picture is resized to one long side by area averaging (smaller
+ones are enlarged), and its exposed field and grey values are normalised as in a search.
+lesionscan's bone mask is used for films and phantoms alike.
 
-The overlap of two groups is the area that their distributions share: 1 = alike, 0 = told apart by
-this number alone. The table also says how far the real sets overlap each other, which is as much
-as can be asked of phantoms.
+The overlap of two groups is the common area of their distributions: 1 = identical, 0 = separable by
+this number alone. The table also has the overlap of the real sets with each other, which is the
+most that phantoms can be expected to reach.
 """
 
 import argparse
@@ -33,7 +32,7 @@ from lesionscan.settings import Settings
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, make_phantom
 
 LONG_SIDE_PX = 256
-"""As large as the smallest set's films."""
+"""The size of the films in the set with the smallest ones."""
 BINS = 64
 FREQUENCIES = (0.03, 0.35)
 """Range in which the slope of the power spectrum is fitted, in cycles per pixel."""
@@ -56,7 +55,7 @@ STATISTICS = {
     "width of bone edges (px)": ".2f",
     "share of bone": ".3f",
 }
-"""The numbers measured in one picture, and how they are printed. Grey runs from 0 to 1."""
+"""The statistics of a picture, and their formats. Grey values are 0 to 1."""
 
 
 def main() -> None:
@@ -83,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("films", type=Path, help="truth folder with real films")
     parser.add_argument("--phantoms", type=Path, help="truth folder with phantoms to measure")
     parser.add_argument("--sets", default="niu,btxrd", help="sets of films, with commas")
-    parser.add_argument("--count", type=int, default=50, help="phantoms made where none are given")
+    parser.add_argument("--count", type=int, default=50, help="phantoms to make if none are given")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first of them")
     parser.add_argument(
         "--parts", default=",".join(BODY_PARTS), help="body parts of phantoms made, with commas"
@@ -114,7 +113,7 @@ def _phantoms(arguments: argparse.Namespace) -> Iterator[Radiograph]:
 
 
 def as_radiograph(phantom: Phantom) -> Radiograph:
-    """Return a phantom as the reader would: bone bright, every pixel valid."""
+    """Convert a phantom to a radiograph: bone bright, every pixel valid."""
     pixels = phantom.stored.astype(np.float32)
     if phantom.film.photometric == "MONOCHROME1":
         pixels = np.float32(2**phantom.film.bits - 1) - pixels
@@ -122,7 +121,7 @@ def as_radiograph(phantom: Phantom) -> Radiograph:
 
 
 class Group:
-    """The numbers of many pictures, and the histogram of all their pixels."""
+    """Statistics of many pictures, and the histogram of all their pixels."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -130,15 +129,15 @@ class Group:
         self.histogram: Floats = np.zeros(BINS)
 
     def add(self, radiograph: Radiograph) -> None:
-        """Measure one more picture."""
+        """Measure a picture."""
         image, usable, bone = prepare(radiograph)
         self.samples.append(measure(image, usable, bone))
         counts, _ = np.histogram(image[usable], bins=BINS, range=(0.0, 1.0))
-        # every picture has the same say, whatever its field's size
+        # every picture has the same weight, independent of its field's size
         self.histogram += counts / max(counts.sum(), 1)
 
     def values(self, statistic: str) -> Floats:
-        """Return one number of every picture that has it."""
+        """Return a statistic of all pictures that have it."""
         values = np.array([sample[statistic] for sample in self.samples])
         return np.asarray(values[np.isfinite(values)])
 
@@ -158,7 +157,7 @@ def prepare(radiograph: Radiograph) -> tuple[FloatImage, BoolImage, BoolImage]:
 
 
 def measure(image: FloatImage, usable: BoolImage, bone: BoolImage) -> Sample:
-    """Return the statistics of one picture; those that need bone are NaN where there is none.
+    """Compute the statistics of a picture; those that need bone are NaN if there is none.
 
     Parameters
     ----------
@@ -190,11 +189,11 @@ def measure(image: FloatImage, usable: BoolImage, bone: BoolImage) -> Sample:
 
 
 def local_noise(image: FloatImage, usable: BoolImage) -> float:
-    """Return the standard deviation of grain: what a difference of Laplacians leaves.
+    """Compute the standard deviation of noise from a difference of Laplacians.
 
-    The mask (1 -2 1; -2 4 -2; 1 -2 1) forgets planes and edges; its output has 6 times the noise's
-    standard deviation (Immerkær, Comput Vis Image Underst 1996;64:300). Clipped air has no grain
-    and is left out; the median absolute deviation forgets the few strong structures.
+    The mask (1 -2 1; -2 4 -2; 1 -2 1) removes planes and edges; its output has 6 times the noise's
+    standard deviation (Immerkær, Comput Vis Image Underst 1996;64:300). Clipped air has no noise
+    and is left out; the median absolute deviation ignores the few strong structures.
     """
     mask = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
     residual = ndimage.convolve(image.astype(np.float64), mask, mode="nearest") / 6.0
@@ -206,9 +205,9 @@ def local_noise(image: FloatImage, usable: BoolImage) -> float:
 
 
 def spectrum_slope(image: FloatImage, usable: BoolImage) -> float:
-    """Return the slope of log power over log frequency, radially averaged, inside the field.
+    """Compute the slope of log power over log frequency, radially averaged, inside the field.
 
-    Outside the field the field's mean stands; a Hann window spares the border.
+    Outside the field, its mean is used; a Hann window suppresses the border.
     """
     rows, cols = np.nonzero(usable)
     box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
@@ -231,9 +230,9 @@ def spectrum_slope(image: FloatImage, usable: BoolImage) -> float:
 
 
 def bone_contrast(image: FloatImage, usable: BoolImage, bone: BoolImage) -> float:
-    """Return the mean of bone minus that of the flesh within 5 % of the long side around it.
+    """Compute the mean of bone minus that of soft tissue within 5 % of the long side around it.
 
-    What is darker than 0.05 is air and no flesh.
+    Pixels darker than 0.05 are air.
     """
     inside = bone & usable
     reach = 0.05 * max(image.shape)
@@ -245,7 +244,7 @@ def bone_contrast(image: FloatImage, usable: BoolImage, bone: BoolImage) -> floa
 
 
 def edge_width(image: FloatImage, usable: BoolImage, bone: BoolImage) -> float:
-    """Return the middle width of steps along the edge of bone, in pixels: height over slope."""
+    """Compute the median width of the edge of bone, in pixels: height / slope."""
     line = usable & bone & ~ndimage.binary_erosion(bone)
     line[[0, -1]] = line[:, [0, -1]] = False
     if not line.any():
@@ -258,10 +257,10 @@ def edge_width(image: FloatImage, usable: BoolImage, bone: BoolImage) -> float:
 
 
 def overlap(first: Floats, second: Floats) -> float:
-    """Return the area shared by the two distributions, each smoothed by a Gaussian.
+    """Compute the common area of two distributions, each smoothed by a Gaussian.
 
-    The kernel's width is Silverman's (0.9 x the lesser of standard deviation and interquartile
-    range / 1.34, x n^-0.2) of the wider group, so that two spikes at one place overlap wholly.
+    The kernel's width is Silverman's (0.9 x the smaller of standard deviation and interquartile
+    range / 1.34, x n^-0.2) of the wider group, so that two spikes at one place overlap completely.
     """
     width = max(_kernel_width(first), _kernel_width(second))
     if width <= 0:
@@ -285,14 +284,14 @@ def _density(x: Floats, values: Floats, width: float) -> Floats:
 
 
 def histogram_overlap(first: Floats, second: Floats) -> float:
-    """Return the area that two histograms share, each brought to an area of 1."""
+    """Compute the common area of two histograms, each normalised to an area of 1."""
     return float(np.minimum(first / first.sum(), second / second.sum()).sum())
 
 
 def table(groups: list[Group], *, markdown: bool) -> str:
     """Return the table: median [10th, 90th percentile] of each group, and the overlap of each pair.
 
-    Phantoms come first; the last columns are how far the real sets overlap each other.
+    Phantoms come first; the last columns are the overlaps of the real sets with each other.
     """
     pairs = list(combinations(groups, 2))
     head = ["", *(f"{group.name} (n = {len(group.samples)})" for group in groups)]

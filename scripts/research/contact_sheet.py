@@ -1,4 +1,4 @@
-"""Pictures side by side in rows: the sheets of the docs and of the errors."""
+"""Arrange pictures in rows, for the docs and the lists of errors."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _GAP_PX = 3
 def contact_sheet(
     tiles: Sequence[NDArray[np.uint8]], *, height_px: int, columns: int
 ) -> NDArray[np.uint8]:
-    """Return pictures in rows, each as high as the others.
+    """Arrange pictures of equal height in rows.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Films judged by scorers that have not seen them: cross_validate.py TRUTH --scorers A B.
+"""Evaluate films with scorers not trained on them: cross_validate.py TRUTH --scorers A B.
 
 Each scorer was trained with `lesionscan train --leave-out K/N`, which wrote the names of the films
 left out beside it. Every film of TRUTH is scanned with the scorer that left it out, or that left
-the film out in which its lesions were planted (`source` in its entry), and all films of a set are
-judged together. With --seen-from, the lesions of at least that contrast-to-noise are also
-counted by themselves, at the thresholds of the whole set.
+out the film in which its lesions were planted (`source` in its entry), and all films of a set are
+evaluated together. With --seen-from, the lesions of at least that contrast-to-noise are also
+counted separately, at the thresholds of the whole set.
 """
 
 import argparse
@@ -27,21 +27,21 @@ from lesionscan.evaluation.results import ResultsError
 from lesionscan.evaluation.truth import TruthError, TruthFilm
 from lesionscan.training.folds import left_out_listing
 
-NAME = "scorers that have not seen the film"
+NAME = "scorers not trained on the film"
 
 
 def main() -> int:
-    """Scan, and print a table a set; return the exit status."""
+    """Scan, and print a table per set; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("truth", type=Path, help="folder with index.json")
-    parser.add_argument("--scorers", type=Path, nargs="+", required=True, help="one a fold")
+    parser.add_argument("--scorers", type=Path, nargs="+", required=True, help="one per fold")
     parser.add_argument(
-        "--seen-from", type=float, help="least contrast-to-noise of a row of its own"
+        "--seen-from", type=float, help="also count lesions of at least this contrast-to-noise"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="films at the same time")
-    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    parser.add_argument("--jobs", type=int, default=2, help="films processed in parallel")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="bootstrap resamples")
     options = parser.parse_args()
     try:
         films = truth_films([options.truth], None)
@@ -76,7 +76,7 @@ def unseen_by(scorers: Sequence[Path], films: Sequence[TruthFilm]) -> dict[str, 
     Raises
     ------
     TruthError
-        When no scorer left a film out, or its list is missing.
+        If no scorer left a film out, or its list is missing.
     """
     left_out: dict[str, Path] = {}
     for scorer in scorers:
@@ -98,7 +98,7 @@ def unseen_by(scorers: Sequence[Path], films: Sequence[TruthFilm]) -> dict[str, 
 
 
 def judge_unseen(film: TruthFilm, unseen: Mapping[str, Path]) -> JudgedFilm:
-    """Scan a film with the scorer that has not seen it, and judge what it found.
+    """Scan and evaluate a film with the scorer that was not trained on it.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def seen_lesions(
 
 @cache
 def loaded(path: Path) -> Scorer:
-    """Return the scorer of a file; each file is read once in a process."""
+    """Return the scorer of a file; each file is read once per process."""
     return Scorer.from_file(path)
 
 

@@ -1,8 +1,8 @@
-"""Whole files of every kind, and ways to damage them: what `fuzz_reader.py` reads.
+"""Make damaged files of every format, for `fuzz_reader.py`.
 
-Bytes are flipped, cut, doubled and mixed whatever they are. Beside that the parts of a format are
-changed so that the file stays one: elements of a DICOM header (also so that it contradicts the
-pixel data), tags of a TIFF, chunks of a PNG with their checksums, segments of a JPEG.
+Bytes are flipped, cut, duplicated and mixed. In addition, parts of a format are changed so that its
+structure stays valid: elements of a DICOM header (also so that it contradicts the pixel data), tags
+of a TIFF, chunks of a PNG with their checksums, segments of a JPEG.
 """
 
 import io
@@ -24,7 +24,7 @@ from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
 LARGEST_SOURCE = 300_000
-"""Bytes; longer files say nothing more, slower."""
+"""In bytes; larger files only take longer."""
 
 _LIES = (0, 1, 2, 7, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
 _VRS = (b"US", b"SS", b"DS", b"IS", b"SQ", b"FD", b"OW", b"OB", b"UN", b"LO", b"CS", b"XX")
@@ -57,7 +57,7 @@ _CLAIMS: dict[str, tuple[object, ...]] = {
     "PixelIntensityRelationshipSign": (1, -1, 0),
     "PresentationLUTShape": ("INVERSE", "IDENTITY"),
 }  # fmt: skip
-"""Tags that may contradict each other or the pixel data, and what they may say."""
+"""Tags that may contradict each other or the pixel data, and values for them."""
 
 _TIFF_TAGS = (254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323,
               324, 325, 330, 338, 339, 347, 530)  # fmt: skip
@@ -76,7 +76,7 @@ def damaged_file(rng: np.random.Generator) -> bytes:
     Parameters
     ----------
     rng
-        Decides everything.
+        Random number generator.
     """
     kind = sources()[rng.integers(2)]
     data = bytearray(kind[rng.integers(len(kind))])
@@ -90,7 +90,7 @@ Damage = Callable[[bytearray, np.random.Generator], bytearray]
 
 
 def _structural(data: bytearray) -> tuple[Damage, ...]:
-    """Return the damages to parts of a file's own format."""
+    """Return the damages to parts of a file's format."""
     if data.startswith((b"II*\0", b"MM\0*")):
         return (_retag,)
     if data.startswith(b"\x89PNG"):
@@ -101,7 +101,7 @@ def _structural(data: bytearray) -> tuple[Damage, ...]:
 
 
 def _flip(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Change some bytes, anywhere or in the first part, where headers are."""
+    """Change some bytes, anywhere or at the start, where headers are."""
     end = len(data) if rng.random() < 0.5 else min(len(data), 2000)
     for place in rng.integers(0, max(1, end), rng.integers(1, 30)):
         if place < len(data):
@@ -110,7 +110,7 @@ def _flip(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _lie(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Write an extreme number where a length or a size may stand."""
+    """Write an extreme number where a length or a size may be."""
     end = len(data) if rng.random() < 0.3 else min(len(data), 2500)
     size = int(rng.choice([2, 4]))
     value = int(rng.choice(_LIES)) & (256**size - 1)
@@ -121,13 +121,13 @@ def _lie(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _cut(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """End early: anywhere, or within the header."""
+    """Truncate the file anywhere, or in the header."""
     end = len(data) if rng.random() < 0.6 else min(len(data), 2500)
     return data[: int(rng.integers(0, end + 1))]
 
 
 def _move(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Leave a piece out, double it, or blank it."""
+    """Remove, duplicate or blank a piece."""
     start = int(rng.integers(0, len(data) + 1))
     piece = data[start : start + int(rng.integers(1, 400))]
     what = rng.integers(3)
@@ -137,7 +137,7 @@ def _move(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _mix(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Go on as another file."""
+    """Continue with the bytes of another file."""
     kind = sources()[rng.integers(2)]
     other = kind[rng.integers(len(kind))]
     return data[: int(rng.integers(0, len(data) + 1))] + other[int(rng.integers(0, len(other))) :]
@@ -170,7 +170,7 @@ def _edit(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _contradict(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Let a DICOM header say of its pixel data what may be, but is not so."""
+    """Make a DICOM header contradict its pixel data with valid values."""
 
     def change(ds: Dataset) -> None:
         for _ in range(rng.integers(1, 4)):
@@ -187,7 +187,7 @@ def _contradict(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _changed(data: bytearray, change: Callable[[Dataset], None]) -> bytearray:
-    """Return a DICOM file with a change; as it was where it is damaged too much for pydicom."""
+    """Apply a change to a DICOM file, unless it is too damaged for pydicom."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -201,7 +201,7 @@ def _changed(data: bytearray, change: Callable[[Dataset], None]) -> bytearray:
 
 
 def _retag(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Change tags of a TIFF's directories: which they are, their type, count or value."""
+    """Change the code, type, count or value of tags in a TIFF's directories."""
     order = "<" if data[:2] == b"II" else ">"
     entries: list[int] = []
     try:
@@ -231,7 +231,7 @@ def _retag(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _rechunk(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Drop, double, move, change or add chunks of a PNG; their checksums are right."""
+    """Drop, duplicate, move, change or add chunks of a PNG, with valid checksums."""
     chunks: list[tuple[bytes, bytes]] = []
     at = 8
     while at + 12 <= len(data) and len(chunks) < 1000:
@@ -247,7 +247,7 @@ def _rechunk(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _remark(data: bytearray, rng: np.random.Generator) -> bytearray:
-    """Drop, double, move, change or add marker segments of a JPEG."""
+    """Drop, duplicate, move, change or add marker segments of a JPEG."""
     segments: list[tuple[bytes, bytes]] = []
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and len(segments) < 1000:
@@ -289,13 +289,13 @@ def _reorder(
 
 
 def _noise(rng: np.random.Generator) -> bytes:
-    """Return some bytes, most often few."""
+    """Return random bytes, usually few."""
     return rng.bytes(int(rng.choice([0, 1, 2, 4, 6, 8, 26, 200])))
 
 
 @cache
 def sources() -> tuple[list[bytes], list[bytes]]:
-    """Return whole files of every kind: DICOM, and the others."""
+    """Return undamaged files: DICOM, and other formats."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(_radiographs()), [*_rasters(), *_tiffs()]
@@ -317,7 +317,7 @@ def _radiographs() -> Iterator[bytes]:
             ds.Modality = "DX"
             out = io.BytesIO()
             pydicom.dcmwrite(out, ds)
-        except Exception:  # noqa: BLE001 - as it is must do
+        except Exception:  # noqa: BLE001 - use it unchanged
             yield path.read_bytes()
         else:
             yield out.getvalue()

@@ -1,4 +1,4 @@
-"""Figures of several ways to scan the same films, each against one of them: tables and JSON."""
+"""Tables and JSON of several ways to scan the same films, compared with a baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Row:
     figures
         Its figures on one set.
     minus_baseline
-        Its figures minus those of the table's baseline on the same resampled films, so that what
-        makes films hard for both cancels out; None on the baseline's row.
+        Its figures minus those of the table's baseline on the same resamples, so that the variation
+        between films cancels out as far as it is common to both; None in the baseline's row.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Row:
     minus_baseline: Headline | None
 
     def plain(self) -> dict[str, object]:
-        """Return the row for JSON: every figure as value, low and high end."""
+        """Return the row for JSON: value, low and high end of every figure."""
         figures, minus = self.figures, self.minus_baseline
         single = {
             "cpm": figures.cpm,
@@ -61,11 +61,11 @@ def rows_of(
     Parameters
     ----------
     outcomes
-        For each film, every way's name and what it scored; the same names, in the order wanted.
+        For each film, the outcome by name of the way, with the same names in the same order.
     baseline
         The name of the way that the others are compared with.
     resamples
-        Of the bootstrap.
+        Number of bootstrap resamples.
     """
     columns = {name: [outcome[name] for outcome in outcomes] for name in outcomes[0]}
     return [

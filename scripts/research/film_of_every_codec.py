@@ -1,4 +1,4 @@
-"""A small film of every codec and container that lesionscan reads, to be damaged."""
+"""Make a small film of every codec and container that lesionscan reads, to be damaged."""
 
 import io
 import struct
@@ -44,7 +44,7 @@ _EOI = b"\xff\xd9"  # of JPEG, JPEG-LS and, as EOC, JPEG 2000
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A whole film, and how to make its file again around a damaged picture.
+    """An undamaged film, and a function that makes its file around a damaged picture.
 
     Attributes
     ----------
@@ -55,9 +55,9 @@ class Film:
     build
         Makes the file around it.
     end
-        What closes the stream.
+        End marker of the stream.
     unseen
-        The greatest share of a damage's places that may be silent; 0 where a damage is missing.
+        The largest fraction of places of a damage that may be silent; 0 if a damage is missing.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Film:
 
 @cache
 def films() -> Mapping[str, Film]:
-    """Return a whole film of every codec and container that is read."""
+    """Return an undamaged film of every codec and container that lesionscan reads."""
     return {film.name: film for film in (*_dicom_films(), *_raster_films(), *_tiff_films())}
 
 
@@ -83,15 +83,15 @@ def _grey(bits: int) -> Array:
     return cells.astype(np.uint8 if bits == 8 else np.uint16)
 
 
-# Why a share of the damages may be silent; docs/reading.md has what was measured.
-# Where nothing is compressed, and in a Zstandard frame without checksum, any bytes are a picture.
+# Why some damages may be silent; docs/reading.md has the measured fractions.
+# Uncompressed, and in a Zstandard frame without checksum, any bytes are a valid picture.
 _ANY_BYTES: Final[Mapping[Damage, float]] = {"hole": 1.0}
-# Huffman, LZW and PackBits codes fall into step again behind the damage; when as many samples or
-# blocks have come out as were lost, nothing shows it. The fewer there are, the likelier that is.
+# Huffman, LZW and PackBits codes resynchronise after the damage; if as many samples or blocks were
+# decoded as were lost, it cannot be noticed. The fewer there are, the likelier that is.
 _MISCOUNT: Final[Mapping[Damage, float]] = {"gap": 0.04, "hole": 0.04}
 _MISCOUNT_IN_PARTS: Final[Mapping[Damage, float]] = {"gap": 0.12, "hole": 0.12}
-# Only holes of at least 256 bytes show in JPEG 2000 (and in HTJ2K those that its block decoder
-# refuses); the films here are of a few kilobytes.
+# In JPEG 2000 only holes of at least 256 bytes are noticed (and in HTJ2K those that its block
+# decoder rejects); the films here have a few kilobytes.
 _SMALL_HOLES: Final[Mapping[Damage, float]] = {"hole": 0.25}
 
 

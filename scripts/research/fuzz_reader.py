@@ -1,18 +1,18 @@
 """Read thousands of damaged files: fuzz_reader.py [--count 20000] [--seed 1] [--first 1].
 
-Half of the sources are the DICOM files that pydicom and pydicom-data ship, declared to be
-radiographs so that their pixels are reached; the others are small PNG, JPEG and TIFF files made
-here. `damaged_files.py` makes and damages both; seed and number decide everything. Every picture of
-every file is read in a worker process, and with --search every twentieth is searched as well. A
-case is a fault when the worker dies, takes over --seconds, or raises anything but the reader's own
-error; its file is kept (--keep FOLDER). Exit status 1 where there are faults, or where a worker's
-memory ever exceeded --most-mb.
+Half of the sources are the DICOM files of pydicom and pydicom-data, declared to be radiographs so
+that their pixels are read; the others are small PNG, JPEG and TIFF files made here.
+`damaged_files.py` makes and damages both, determined by seed and number. Every picture of every
+file is read in a worker process, and with --search every twentieth is searched as well. A case is a
+fault if the worker dies, takes over --seconds, or raises any exception but the reader's own error;
+its file is kept (--keep FOLDER). The exit status is 1 if there are faults, or if a worker's memory
+exceeded --most-mb.
 
     fuzz_reader.py --halves [--places 200] [--seed 1]
 
-cuts and holes a film of every codec and container instead, at so many places each, and counts how
-often a damaged film is read as if it were whole (see `half_films.py`). Exit status 1 where that
-happens more often than the codec explains.
+instead truncates a film of every codec and container, or overwrites parts of it with zeros, at so
+many places each, and counts how often the damage is not noticed (see `half_films.py`). The exit
+status is 1 if that happens more often than is unavoidable with the codec.
 """
 
 import argparse
@@ -38,16 +38,16 @@ from lesionscan.reading import UnreadableFileError, open_radiographs
 from lesionscan.reading.frames import Frames
 from lesionscan.settings import Settings
 
-DoneT = TypeVar("DoneT")
+OutputT = TypeVar("OutputT")
 
 SECONDS = 20
 SEARCHED = 20
-"""Every so many files, since a search takes a hundred times as long as reading."""
+"""One of so many files is searched, since a search takes a hundred times as long as reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One damaged file: what makes it."""
+    """Seed and number that determine a damaged file."""
 
     seed: int
     number: int
@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How reading it ended: "ok", a code, or what went wrong; and the worker's peak memory."""
+    """Outcome of reading: "ok", a code, or a fault; and the worker's peak memory."""
 
     case: Case
     ending: str
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def is_fault(self) -> bool:
-        """Whether it is none of the endings that the reader promises."""
+        """Whether it is an ending that must not happen."""
         return self.ending != "ok" and self.ending not in set(ErrorCode)
 
 
@@ -76,12 +76,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first case")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="folder for the files that made a fault")
+    parser.add_argument("--keep", type=Path, help="folder for the files that caused a fault")
     parser.add_argument("--most-mb", type=float, default=1024.0)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="more on a busy machine")
-    parser.add_argument("--search", action="store_true", help="one of twenty films as well")
-    parser.add_argument("--halves", action="store_true", help="cut and hole whole films instead")
-    parser.add_argument("--places", type=int, default=200, help="of each film and damage")
+    parser.add_argument("--search", action="store_true", help="also search one of twenty files")
+    parser.add_argument(
+        "--halves", action="store_true", help="truncate and blank undamaged films instead"
+    )
+    parser.add_argument("--places", type=int, default=200, help="places per film and damage")
     options = parser.parse_args()
     if options.halves:
         return _read_halves(options.places, options.seed, options.jobs)
@@ -122,12 +124,12 @@ def _read_halves(places: int, seed: int, jobs: int) -> int:
 
 
 def lost(case: Case, loss: Loss) -> Outcome:
-    """Say how a worker ended that did not answer."""
+    """Return the outcome for a worker that died or timed out."""
     return Outcome(case, f"{loss.code} ({loss.detail})")
 
 
 def read_case(case: Case, *, search: bool = False) -> Iterator[Outcome]:
-    """Make a case's file and read every picture in it, and search it where that is its turn."""
+    """Make a case's file, read every picture in it, and search it if selected."""
     data = damaged(case)
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
@@ -137,32 +139,32 @@ def read_case(case: Case, *, search: bool = False) -> Iterator[Outcome]:
 
 
 def _ending(path: Path, *, search: bool) -> str:
-    """Read and show every picture; return the worst ending of any."""
+    """Read and render every picture; return the worst ending."""
     with ExitStack() as stack:
-        frames = _tried(lambda: stack.enter_context(open_radiographs(path)))
+        frames = _result_or_fault(lambda: stack.enter_context(open_radiographs(path)))
         if isinstance(frames, str):
             return frames
         endings = [
             ending
             for number in range(1, frames.count + 1)
             for look in (frames.read, frames.show, *_searches(frames, search=search))
-            if isinstance(ending := _tried(partial(look, number)), str)
+            if isinstance(ending := _result_or_fault(partial(look, number)), str)
         ]
     return next((one for one in endings if one.startswith("raised")), (*endings, "ok")[0])
 
 
 def _searches(frames: Frames, *, search: bool) -> tuple[Callable[[int], object], ...]:
-    """Return what searches a picture of a file, if it is to be searched."""
+    """Return the functions that search a picture, none if it is not to be searched."""
     quick = Settings(search="quick")
     return (lambda number: find_candidates(frames.read(number), quick),) if search else ()
 
 
-def _tried(look: Callable[[], DoneT]) -> DoneT | str:
+def _result_or_fault(action: Callable[[], OutputT]) -> OutputT | str:
     try:
-        return look()
+        return action()
     except UnreadableFileError as error:
         return error.code
-    except Exception as error:  # noqa: BLE001 - that is what is looked for
+    except Exception as error:  # noqa: BLE001 - any exception is a fault
         return f"raised {type(error).__name__}"
 
 

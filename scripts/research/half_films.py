@@ -1,17 +1,17 @@
-"""Films of every codec and container, cut or holed at many places, for `fuzz_reader.py --halves`.
+"""Damage films of every codec and container at many places, for `fuzz_reader.py --halves`.
 
-The damages, each at as many places as are asked for:
+The damages, each at the given number of places:
 
-- cut: the file ends early, as after a broken copy;
-- closed: the compressed picture ends early but is closed as if it were whole, with the end marker
-  of the codec and every length of the container mended;
-- gap: a part of the compressed picture is missing, lengths mended as well (a lost fragment);
-- hole: a part of the file is zeros, as where a sector could not be read.
+- cut: the file ends early, as after an interrupted copy;
+- closed: the compressed picture ends early, but has the end marker of the codec, and the lengths of
+  the container are corrected;
+- gap: a part of the compressed picture is missing, with corrected lengths (a lost fragment);
+- hole: a part of the file is zeros, like an unreadable sector.
 
-A damaged film may be refused, be read with a notice that the whole film does not have, or give
-exactly the pixels of the whole film. Anything else is silent. A cut, a closed cut and a gap must
-never be silent. A hole may be, where the codec carries nothing that would show it: `Film.unseen`
-states for each codec the greatest share of the holes that may pass, and why.
+A damaged film may be refused, be read with an additional notice, or give exactly the pixels of the
+undamaged film. Anything else is silent. A cut, a closed cut and a gap must not be silent. A hole
+may be, if the codec cannot detect it: `Film.unseen` states the largest fraction for each codec, and
+the reason.
 """
 
 import math
@@ -34,7 +34,7 @@ ENDINGS: Final = ("refused", "warned", "unharmed", "silent")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One film and one damage, by name, and at how many places."""
+    """One film and one damage, and the number of places."""
 
     film: str
     damage: Damage
@@ -44,14 +44,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How reading ended at each place of a trial.
+    """Outcomes of a trial.
 
     Attributes
     ----------
     endings
-        Counts of "refused", "warned", "unharmed", "silent" and, for faults, what was raised.
+        Counts of "refused", "warned", "unharmed", "silent" and, for faults, exceptions.
     silent_places
-        The numbers of the places that were silent.
+        Numbers of the silent places.
     """
 
     trial: Trial
@@ -60,7 +60,7 @@ class Tally:
 
     @property
     def is_fault(self) -> bool:
-        """Whether more was silent than the codec explains, or anything ended otherwise."""
+        """Whether more places were silent than the codec allows, or reading ended otherwise."""
         if set(self.endings) - set(ENDINGS):
             return True
         share = films()[self.trial.film].unseen.get(self.trial.damage, 0.0)
@@ -73,7 +73,7 @@ def trials(places: int, seed: int) -> list[Trial]:
 
 
 def run_trial(trial: Trial) -> Iterator[Tally]:
-    """Damage a film at each place, read it, and compare it with the whole film."""
+    """Damage a film at each place, read it, and compare it with the undamaged film."""
     film = films()[trial.film]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film"
@@ -111,12 +111,12 @@ def damaged_film(trial: Trial, place: int) -> bytes:
 
 
 def lost(trial: Trial, loss: Loss) -> Tally:
-    """Say how a worker ended that did not answer."""
+    """Return the outcome for a worker that died or timed out."""
     return Tally(trial, {f"{loss.code} ({loss.detail})": trial.places})
 
 
 def report(tallies: Sequence[Tally]) -> str:
-    """Return a table, a line a film and damage, and the sum of each ending."""
+    """Return a table with a line per film and damage, and the sum of each ending."""
     total: Counter[str] = Counter()
     lines = [f"{'film':34}{'damage':8}" + "".join(f"{one:>10}" for one in ENDINGS)]
     for tally in tallies:
@@ -138,7 +138,7 @@ def _ending(path: Path, whole: Radiograph) -> str:
         read = read_radiograph(path)
     except UnreadableFileError:
         return "refused"
-    except Exception as error:  # noqa: BLE001 - that is what is looked for
+    except Exception as error:  # noqa: BLE001 - any exception is a fault
         return f"raised {type(error).__name__}"
     if {one.code for one in read.notices} - {one.code for one in whole.notices}:
         return "warned"

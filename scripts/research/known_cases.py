@@ -1,8 +1,7 @@
-"""Films whose lesions are known, with margins of four kinds: phantoms, and lesions in real films.
+"""Make films with one known lesion and a given margin: phantoms, and lesions in real films.
 
-Each film carries one lesion. Place, size and depth are drawn as `lesionscan phantom` and
-`lesionscan plant` draw them; its margin is set to the kind that is wanted. Expansile lesions are
-left out: their margin is the balloon's shell.
+Position, size and depth are drawn as by `lesionscan phantom` and `lesionscan plant`; the margin is
+one of four kinds. Expansile lesions are left out: their margin is the shell of the expanded bone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,27 +25,27 @@ from lesionscan.simulation.planting.planted import PlantedFilmLesion, PlantedLes
 
 MARGINS = ("sharp_with_rim", "sharp", "ill_defined", "permeative")
 TRIES = 120
-"""Drafts for one film before it is given up."""
+"""Most drafts for one film."""
 LEAST_DIAMETER_PX = 10.0
 _PHANTOM_SIDE_PX = 640
 
 
 @dataclass(frozen=True, eq=False)
 class KnownCase:
-    """A film with one lesion that is known.
+    """A film with one known lesion.
 
     Attributes
     ----------
     name
-        Of the film.
+        Name of the film.
     radiograph
-        As read.
+        The film.
     lesion
         bool (rows, cols).
     margin
         One of `MARGINS`.
     bone_loss, contrast_to_noise
-        The lesion's, as `planting.planted` has them.
+        Of the lesion, as in `planting.planted`.
     """
 
     name: str
@@ -66,16 +65,16 @@ def phantoms(count: int, seed: int) -> Iterator[KnownCase]:
 
 
 def plantings(films: Sequence[TruthFilm], count: int, seed: int) -> Iterator[KnownCase]:
-    """Yield copies of real films without lesions, one planted in each: every margin in each film.
+    """Yield copies of real films without lesions with one planted lesion, of every margin.
 
-    Where nobody outlined a bone, lesionscan's own bone mask serves.
+    If a film has no bone mask, lesionscan's is used.
     """
     order = generator(seed, 1).permutation(len(films))
     yield from islice((case for n in order for case in _planted(films[n], seed, int(n))), count)
 
 
 def _phantom(part: str, seed: int, margin: str) -> KnownCase | None:
-    # what is drawn does not depend on the number of pixels
+    # the drawn lesions do not depend on the number of pixels
     drawn = make_phantom(part, seed, lesions=8, long_side_px=128).planted
     fitting = [one.recipe for one in drawn if _can_have(one.recipe.kind, margin)]
     if not fitting:
@@ -98,7 +97,7 @@ def _phantom(part: str, seed: int, margin: str) -> KnownCase | None:
 
 
 def _planted(film: TruthFilm, seed: int, number: int) -> Iterator[KnownCase]:
-    """Yield copies of a film with a lesion of each margin, as far as its bones have room."""
+    """Yield copies of a film with a lesion of each margin, as far as lesions fit."""
     radiograph = read_radiograph(film.image)
     prepared = _prepared(film, radiograph)
     if prepared is None:
@@ -127,7 +126,7 @@ def _planting(prepared: PreparedFilm, seed: tuple[int, ...], margin: str) -> Pla
             continue
         try:
             planted = plant(prepared, seed, lesions=(recipe,))
-        except ValueError:  # it takes no bone there
+        except ValueError:  # it removes no bone there
             continue
         if planted.planted[0].equivalent_diameter_px >= LEAST_DIAMETER_PX:
             return planted
@@ -143,17 +142,17 @@ def _prepared(film: TruthFilm, radiograph: Radiograph) -> PreparedFilm | None:
         bone = findings.bone
     try:
         return prepare(storable(radiograph.pixels)[0], bone, spacing=radiograph.spacing)
-    except ValueError:  # no bone that can carry a lesion
+    except ValueError:  # no lesion fits into a bone
         return None
 
 
 def _can_have(kind: str, margin: str) -> bool:
-    """Say whether a kind of lesion comes with a margin: only permeative ones are permeative."""
+    """Return whether a kind of lesion can have a margin: only permeative ones are permeative."""
     return kind != "expansile" and (kind == "permeative") == (margin == "permeative")
 
 
 def _film_margin(rng: np.random.Generator, drawn: FilmLesion, margin: str) -> FilmLesion:
-    """Return a lesion drawn for a film with a margin of a kind."""
+    """Return a lesion drawn for a film with its margin replaced."""
     if margin == "permeative":
         return drawn
     unit = drawn.detail_px
@@ -162,7 +161,7 @@ def _film_margin(rng: np.random.Generator, drawn: FilmLesion, margin: str) -> Fi
 
 
 def _with_margin(rng: np.random.Generator, drawn: Lesion, margin: str) -> Lesion:
-    """Return a lesion drawn for a phantom with a margin of a kind."""
+    """Return a lesion drawn for a phantom with its margin replaced."""
     if margin == "permeative":
         return drawn
     width, rim = _margin(rng, margin, drawn.diameter_mm)
@@ -172,8 +171,8 @@ def _with_margin(rng: np.random.Generator, drawn: Lesion, margin: str) -> Lesion
 def _margin(rng: np.random.Generator, margin: str, diameter: float) -> tuple[float, float]:
     """Draw half width and rim of a margin, lengths in mm.
 
-    A sharp one is as that of `random_lesions.punched_out`; an ill-defined one fades over 0.3 to 0.5
-    of the lesion's radius to either side.
+    A sharp one is like that of `random_lesions.punched_out`; an ill-defined one fades over 0.3 to
+    0.5 of the lesion's radius on either side.
     """
     if margin == "ill_defined":
         return float(rng.uniform(0.15, 0.25)) * diameter, 0.0

@@ -1,12 +1,12 @@
-"""How many labelled films a scorer takes: learning_curve.py TRUTH --out DIR.
+"""Measure a scorer by the number of labelled films: learning_curve.py TRUTH --out DIR.
 
-The films are cut into folds by patient or case. For every size and fold, `lesionscan train
---data` learns from so many of the other folds' films with lesions (and as large a share of those
-without), and the fold is scanned with what came out. All films of a size are then judged together,
-and against the shipped scorer. A size that the folds do not hold means all of their films.
+The films are split into folds by patient or case. For every size and fold, `lesionscan train
+--data` trains on so many of the other folds' films with lesions (and the same fraction of those
+without), and the fold is scanned with the result. All films of a size are then evaluated together,
+and compared with the shipped scorer. A size larger than the folds means all of their films.
 
-Rerun the command to resume. Options that it does not know are passed on to `lesionscan train`
-(such as `--steps 240`).
+Rerun the command to resume. Unknown options are passed to `lesionscan train` (such as
+`--steps 240`).
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def _sizes(films: Sequence[TruthFilm], options: argparse.Namespace) -> dict[str, int]:
-    """Return what the rows are called, and the sizes; one for all that are more than there are."""
+    """Return the sizes by name of the row; sizes above the number of films share one row."""
     kept = [divided(films, fold + 1, options.folds)[0] for fold in range(options.folds)]
     held = [sum(film.lesions > 0 for film in part) for part in kept]
     whole = f"all {min(held)} to {max(held)} films with lesions"
@@ -83,7 +83,7 @@ def _sizes(films: Sequence[TruthFilm], options: argparse.Namespace) -> dict[str,
 
 
 def _check_same_trainings(options: argparse.Namespace, passed_on: Sequence[str]) -> None:
-    """Refuse to go on in a folder of other trainings."""
+    """Refuse a folder with other trainings."""
     known = options.out / "trainings.json"
     here = {
         "truth": str(options.truth.resolve()),
@@ -105,7 +105,7 @@ def _scorer(size: int, fold: int, options: argparse.Namespace) -> Path:
 
 
 def _train(size: int, fold: int, options: argparse.Namespace, passed_on: Sequence[str]) -> int:
-    """Train a scorer, unless it stands already; return the exit status of `lesionscan train`."""
+    """Train a scorer, unless it exists; return the exit status of `lesionscan train`."""
     out = _scorer(size, fold, options)
     if left_out_listing(out).is_file():
         return 0
@@ -124,7 +124,7 @@ def _train(size: int, fold: int, options: argparse.Namespace, passed_on: Sequenc
 def scan_with_each(
     film: TruthFilm, scorers: Mapping[str, Mapping[str, Path]]
 ) -> dict[str, FilmScores]:
-    """Scan and judge a film with the shipped scorer, and with the one of each size.
+    """Scan and evaluate a film with the shipped scorer, and with the one of each size.
 
     Parameters
     ----------
@@ -149,11 +149,11 @@ def _options() -> tuple[argparse.Namespace, Sequence[str]]:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="films with lesions")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2, help="cores to use")
-    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="bootstrap resamples")
     options, passed_on = parser.parse_known_args()
     for name in ("--out", "--data", "--leave-out", "--at-most", "--start", "--films"):
         if any(one.split("=")[0] == name for one in passed_on):
-            parser.error(f"{name} is not passed on to lesionscan train")
+            parser.error(f"{name} cannot be passed to lesionscan train")
     if options.folds < 2 or options.jobs < 1 or options.resamples < 1 or min(options.sizes) < 1:
         parser.error("--folds is at least 2, --jobs, --resamples and --sizes at least 1")
     try:

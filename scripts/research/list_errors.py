@@ -1,10 +1,10 @@
-"""The worst errors of a scan, to look at: python scripts/research/list_errors.py RESULTS TRUTH.
+"""List the worst errors of a scan: python scripts/research/list_errors.py RESULTS TRUTH.
 
-RESULTS is what `lesionscan scan` wrote for the films of the truth folder. Two Markdown tables are
-printed: the lesions whose best candidate scores lowest, with the false positives that a lesion-free
-film has at that score, and the false positives of lesion-free films that score highest, with what
-the scorer says for them. The last column is left for a person who has looked; `--sheet` draws what
-there is to see: truth in blue, candidates in amber.
+RESULTS is the output of `lesionscan scan` for the films of the truth folder. Two Markdown tables
+are printed: the lesions whose best candidate has the lowest score, with the false positives per
+lesion-free film at that score; and the false positives of lesion-free films with the highest
+scores, with their reasons. The last column is left empty for notes; `--sheet` draws the errors,
+with truth in blue and candidates in amber.
 """
 
 import argparse
@@ -35,28 +35,28 @@ from lesionscan.radiograph import FloatImage
 from lesionscan.reporting.drawing import AMBER, INK, STRIP, write_text
 
 BLUE = (255, 143, 100)
-"""Blue of the IBM colour-blind-safe palette, in cv2's order of blue, green, red."""
+"""Blue of the IBM colour-blind-safe palette, (blue, green, red) as in OpenCV."""
 REASONS = 3
 TILE_PX, STRIP_PX, COLUMNS = 260, 22, 6
 SURROUNDINGS = 3.0
-"""Side of a crop, in diameters of what it shows."""
+"""Side of a crop, in diameters of the error."""
 LEAST_SHARE = 0.25
-"""Least side of a crop, as a share of the film's long side: anatomy must be recognisable."""
+"""Least side of a crop / long side of the film, for the anatomy to be recognisable."""
 
 
 @dataclass(frozen=True)
 class Miss:
-    """A lesion that was found late or not at all.
+    """A lesion that was found with a low score or not at all.
 
     Attributes
     ----------
     judged
         Its film.
     lesion
-        What became of it.
+        Its outcome.
     false_positives
-        Candidates a lesion-free film with at least the score of its hit; None where no candidate
-        hit it, or without lesion-free films.
+        False positives per lesion-free film at the score of its hit; None if no candidate hit it,
+        or without lesion-free films.
     """
 
     judged: JudgedFilm
@@ -73,10 +73,10 @@ class FalsePositive:
 
 
 def worst_misses(judged: Sequence[JudgedFilm], *, count: int) -> list[Miss]:
-    """Return the lesions that were hit late or not, the worst first.
+    """Return the lesions with the worst outcomes, worst first.
 
-    Those that no candidate hit come first, the larger before the smaller; then the others by the
-    score of their hit.
+    Those that no candidate hit come first, by decreasing size; then the others by the score of
+    their hit.
     """
     free = [one for one in judged if not one.lesions and one.result.status == "ok"]
     alarms = np.array([alarm.score for one in free for alarm in one.result.candidates])
@@ -112,7 +112,7 @@ def worst_false_positives(judged: Sequence[JudgedFilm], *, count: int) -> list[F
 
 def miss_table(misses: Sequence[Miss]) -> str:
     """Return the misses as a Markdown table."""
-    head = ("film", "lesion", "size (% of film)", "best hit", "false positives a film", "rank")
+    head = ("film", "lesion", "size (% of film)", "best hit", "false positives per film", "rank")
     return _table(
         (*head, "cause"),
         [
@@ -151,7 +151,7 @@ def false_positive_table(alarms: Sequence[FalsePositive]) -> str:
 def reasons(result: FilmResult, candidate_id: int) -> list[str]:
     """Return the strongest reasons of a candidate, + for a lesion and - against one.
 
-    Programs that give none have none.
+    Results of programs without reasons have none.
     """
     record = json.loads(result.record.read_text(encoding="utf-8"))
     (entry,) = (one for one in record["candidates"] if one["id"] == candidate_id)
@@ -164,7 +164,7 @@ def reasons(result: FilmResult, candidate_id: int) -> list[str]:
 def error_sheet(
     misses: Sequence[Miss], alarms: Sequence[FalsePositive]
 ) -> NDArray[np.uint8] | None:
-    """Return a picture of every error, in the order of the tables; None without any."""
+    """Return a picture of all errors, in the order of the tables; None if there are none."""
     tiles = [_miss_tile(miss) for miss in misses] + [_alarm_tile(alarm) for alarm in alarms]
     if not tiles:
         return None
@@ -172,13 +172,13 @@ def error_sheet(
 
 
 def main() -> None:
-    """Print the tables; write the sheet if one is asked for."""
+    """Print the tables; write the sheet if requested."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("results", type=Path, help="what `lesionscan scan` wrote")
+    parser.add_argument("results", type=Path, help="output of `lesionscan scan`")
     parser.add_argument("truth", type=Path, help="folder with index.json")
-    parser.add_argument("--set", dest="set_name", help="the set, where the truth has several")
+    parser.add_argument("--set", dest="set_name", help="the set, if the truth has several")
     parser.add_argument("--count", type=int, default=20, help="errors of each kind")
     parser.add_argument("--sheet", type=Path, help="PNG file to draw them on")
     options = parser.parse_args()
@@ -215,13 +215,13 @@ def _hit_in_words(lesion: LesionOutcome) -> str:
 
 
 def _size(alarm: FalsePositive) -> float:
-    """Return a candidate's diameter as a share of the film's long side."""
+    """Return a candidate's diameter / long side of the film."""
     shape = alarm.judged.result.shape
     return alarm.candidate.equivalent_diameter_px / max(shape) if shape else float("nan")
 
 
 def _miss_tile(miss: Miss) -> NDArray[np.uint8]:
-    """Draw a lesion, what hit it, and the candidates that are shown."""
+    """Draw a lesion, the candidate that hit it, and the shown candidates."""
     film, result, facts = miss.judged.film, miss.judged.result, miss.lesion.facts
     lesions = film.read_lesions(result.shape)
     outlines = [] if lesions is None else [(lesions == facts.number, BLUE)]
@@ -258,7 +258,7 @@ def _tile(
 ) -> NDArray[np.uint8]:
     """Return a square crop of a film with outlines, and a line of text below it."""
     image = _image(film)
-    if image is None:  # its lesion is in the table all the same
+    if image is None:  # its lesion is in the table nevertheless
         tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
     else:
         side = max(SURROUNDINGS * diameter, LEAST_SHARE * max(image.shape))
@@ -283,7 +283,7 @@ def _image(film: TruthFilm) -> FloatImage | None:
 
 
 def _cropped(image: FloatImage, centre: tuple[float, float], side: float) -> FloatImage:
-    """Return a square of a film as `TILE_PX` pixels, black beyond the film's border."""
+    """Return a square of a film, resized to `TILE_PX` pixels, black beyond the film's border."""
     scale = side / TILE_PX
     corner = [place - scale * (TILE_PX - 1) / 2 for place in centre]
     matrix = np.array([[scale, 0.0, corner[1]], [0.0, scale, corner[0]]])

@@ -1,9 +1,9 @@
-"""How fast the report page is with many films: measure_page.py [--films 20000].
+"""Measure the speed of the report page with many films: measure_page.py [--films 20000].
 
-Makes a report of that many phantoms' results (a few, again and again under other names), opens it
-from disk in Chromium, and measures from an action to the second frame after it: filtering by each
-letter of a word, by score, sorting, scrolling by page and to the end, and going on to the next
-film. Needs the packages of the tests, and the program chromium.
+Makes a report of that many results (copies of a few under other names), opens it from disk in
+Chromium, and measures the time from an action to the second frame after it: filtering by each
+letter of a word, by score, sorting, scrolling by page and to the end, and opening the next film.
+Needs the packages of the tests, and the program chromium.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def _measure(page: Page, name: str, actions: list[str]) -> None:
 
 
 def _report(out: Path, films: int, jobs: int) -> Path:
-    """Scan the sample images, and list them again and again; their pictures are linked."""
+    """Scan the sample images, and list copies of them with linked pictures."""
     plan = make_plan([SAMPLES], out, Options(Settings()))
     run_scan(
         plan,

@@ -1,4 +1,4 @@
-"""Many films at little cost: a few phantoms, and copies of them with a pixel of their own."""
+"""Make many different films fast: copies of a few phantoms that differ in one pixel."""
 
 import tempfile
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from lesionscan.simulation.phantom import BODY_PARTS, make_phantom
 
 
 def copies_of(different: int, *, long_side_px: int) -> Callable[[int], bytes]:
-    """Make phantoms; return what gives the bytes of the DICOM file of any number, no two equal.
+    """Make phantoms; return a function from a number to the bytes of a unique DICOM file.
 
     Parameters
     ----------
     different
-        How many phantoms, of all body parts in turn; every third has no lesion.
+        Number of phantoms, of all body parts in turn; every third has no lesion.
     long_side_px
-        Their size.
+        Their long side.
     """
     parts = sorted(BODY_PARTS)
     sources = []

@@ -1,7 +1,7 @@
-"""Scan the films of truth folders in memory and judge them: what several scripts share.
+"""Scan the films of truth folders in memory and evaluate them, for several scripts.
 
-Nothing here is written to files, so that a comparison of many scans needs no folder for each; what
-is judged is the same as `lesionscan evaluate` would find in the files.
+Nothing is written to files, so that a comparison of many scans needs no folder for each; the
+outcomes are those of `lesionscan evaluate` on files.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,18 +23,18 @@ from lesionscan.evaluation.summary import Figure
 from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.radiograph import Radiograph
 
-DoneT = TypeVar("DoneT")
+OutputT = TypeVar("OutputT")
 FilmT = TypeVar("FilmT")
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFilm(FilmResult):
-    """A result that stands in memory and in no file.
+    """A result in memory, without files.
 
     Attributes
     ----------
     findings
-        What was found.
+        The findings; None if the film failed.
     """
 
     findings: Findings | None = None
@@ -46,19 +46,19 @@ class ScannedFilm(FilmResult):
         return self.findings.labels
 
     def read_bone(self) -> NDArray[np.bool_] | None:
-        """Return the findings' bone mask; None where the film failed."""
+        """Return the findings' bone mask; None if the film failed."""
         return None if self.findings is None else self.findings.bone
 
 
 def as_result(film: TruthFilm, findings: Findings | None) -> ScannedFilm:
-    """Return what `lesionscan.evaluation.judge` takes.
+    """Convert findings to a result for `lesionscan.evaluation.judge`.
 
     Parameters
     ----------
     film
-        What was scanned.
+        The film.
     findings
-        What was found; None where the film could not be read.
+        Its findings; None if the film could not be read.
     """
     record = film.image.with_name(f"{film.image.name}.json")
     if findings is None:
@@ -86,14 +86,14 @@ def as_result(film: TruthFilm, findings: Findings | None) -> ScannedFilm:
 def judge_each(
     film: TruthFilm, ways: Mapping[str, Callable[[Radiograph], Findings]]
 ) -> dict[str, JudgedFilm]:
-    """Scan a film in several ways and judge each; a film that cannot be read fails in all.
+    """Scan a film in several ways and evaluate each; an unreadable film fails in all.
 
     Parameters
     ----------
     film
         The film and its truth; read once.
     ways
-        Names and what finds the candidates.
+        Functions that find the candidates, by name.
     """
     try:
         radiograph = read_radiograph(film.image)
@@ -110,19 +110,19 @@ def truth_films(folders: Sequence[Path], sets: str | None) -> list[TruthFilm]:
     folders
         Each holds `index.json`, `images/` and `masks/`.
     sets
-        Names of sets, separated by commas; all where None.
+        Names of sets, separated by commas; all if None.
 
     Raises
     ------
     TruthError
-        When a folder cannot be used, two folders have a set of one name, or a set is in none.
+        If a folder cannot be used, two folders have a set of the same name, or a set is in none.
     """
     films = [film for folder in folders for film in load_truth(folder)]
     homes = {(film.set_name, film.image.parent) for film in films}
     known = sorted({name for name, _ in homes})
     if len(homes) > len(known):
         raise TruthError(
-            "two folders have a set of one name, which would be pooled; give them apart"
+            "two folders have a set of the same name, which would be pooled; give them separately"
         )
     if sets is None:
         return films
@@ -134,9 +134,9 @@ def truth_films(folders: Sequence[Path], sets: str | None) -> list[TruthFilm]:
 
 
 def every_film(
-    films: Sequence[FilmT], work: Callable[[FilmT], DoneT], *, jobs: int
-) -> Iterator[DoneT]:
-    """Do the work on each film, in order, on several processes where `jobs` is above 1."""
+    films: Sequence[FilmT], work: Callable[[FilmT], OutputT], *, jobs: int
+) -> Iterator[OutputT]:
+    """Apply a function to each film, in order, in several processes if `jobs` is above 1."""
     if jobs == 1:
         cv2.setNumThreads(1)
         yield from map(work, films)
@@ -148,7 +148,7 @@ def every_film(
 
 
 def in_words(figure: Figure) -> str:
-    """Write a figure and its interval with two digits; "-" where there is none."""
+    """Write a figure and its interval with two digits; "-" if there is none."""
     if figure.value is None:
         return "-"
     if figure.low is None or figure.high is None:

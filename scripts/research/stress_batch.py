@@ -1,10 +1,10 @@
-"""Disturb a run as badly as can be and compare: stress_batch.py FOLDER [--films 2000].
+"""Kill workers and runs of a scan, and compare the results: stress_batch.py FOLDER [--films 2000].
 
-FOLDER (new) gets films: small phantoms, real ones where --real names a folder (of the shared data,
-or yours), one in twenty broken in one of ten ways. They are scanned once undisturbed, and once with
-a worker killed (SIGKILL) every --kill-every films and the whole run killed twice and started again.
-Both results are then compared byte for byte, and the tables are searched for what is lost or
-double. Exit status 1 where anything differs.
+FOLDER (new) gets films: small phantoms, real films of the folder --real, and one in twenty broken
+in one of ten ways. They are scanned once undisturbed, and once with a worker killed (SIGKILL) every
+--kill-every films and the whole run killed twice and restarted. Both results are then compared byte
+for byte, and the tables are checked for missing and duplicate films. The exit status is 1 if there
+is any difference.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from phantom_copies import copies_of
 from lesionscan.reading.sniff import KNOWN_ENDINGS
 
 PHANTOMS = 60
-"""Different phantoms; the others are copies with a pixel of their own."""
+"""Number of different phantoms; the others are copies that differ in one pixel."""
 LONG_SIDE_PX = 320
 SCAN = (sys.executable, "-m", "lesionscan.cli", "scan")
 
@@ -63,14 +63,14 @@ def main() -> int:
     )
     faults = differences(options.folder / "whole", options.folder / "disturbed")
     faults += doubles(options.folder / "disturbed", films)
-    print("\n".join(faults) or "no difference, nothing lost, nothing double")
+    print("\n".join(faults) or "no differences, no missing and no duplicate films")
     return 1 if faults else 0
 
 
 def make_films(
     folder: Path, count: int, real: Path | None, chance: np.random.Generator
 ) -> Counter[str]:
-    """Write the films; return how many there are of each kind."""
+    """Write the films; return the number of each kind."""
     folder.mkdir(parents=True)
     copy = copies_of(PHANTOMS, long_side_px=LONG_SIDE_PX)
     originals = [] if real is None else [p for p in sorted(real.rglob("*")) if _is_film(p)]
@@ -155,13 +155,13 @@ BROKEN: tuple[Callable[[Path, bytes, np.random.Generator], None], ...] = (
 def scan_disturbed(
     films: Path, out: Path, options: argparse.Namespace, chance: np.random.Generator
 ) -> tuple[int, int]:
-    """Scan with workers and runs killed; return how many of each."""
+    """Scan while killing workers and runs; return the number of each."""
     log = out.with_suffix(".jsonl")
     run_ends = [options.films // 3, 2 * options.films // 3]
     killed = [0, 0]
     before = 0  # films done in the runs that were killed
     while True:
-        log.unlink(missing_ok=True)  # of the run before
+        log.unlink(missing_ok=True)  # of the previous run
         scan = subprocess.Popen(
             [*SCAN, films, "--out", out, "--jobs", str(options.jobs), "--log-json", log],
             stdout=subprocess.DEVNULL,
@@ -183,7 +183,7 @@ def scan_disturbed(
             break
         before += _new_films(log)
     failed = _codes(log).get("crashed", 0)
-    if failed:  # whose workers were killed twice by us
+    if failed:  # films whose workers were killed twice here
         subprocess.run(
             [*SCAN, films, "--out", out, "--jobs", str(options.jobs)],
             stdout=subprocess.DEVNULL,
@@ -220,12 +220,12 @@ def _kill_a_worker(parent: int, chance: np.random.Generator) -> int:
             return 0
         workers[int(chance.integers(len(workers)))].kill()
     except psutil.Error:
-        return 0  # it was just ending
+        return 0  # it has just ended
     return 1
 
 
 def differences(whole: Path, other: Path) -> list[str]:
-    """Return what differs between two results; run.json and the accounts describe the run."""
+    """Return differences between two results, except run.json and the accounts of the run."""
     one, two = (
         {
             path.relative_to(out)
@@ -241,7 +241,7 @@ def differences(whole: Path, other: Path) -> list[str]:
 
 
 def doubles(out: Path, films: Path) -> list[str]:
-    """Return films that are lost or double in images.csv, and candidates that are double."""
+    """Return missing and duplicate films in images.csv, and duplicate candidates."""
     with (out / "images.csv").open(encoding="utf-8", newline="") as stream:
         rows = Counter((row["file"], row["frame"]) for row in csv.DictReader(stream))
     with (out / "candidates.csv").open(encoding="utf-8", newline="") as stream:

@@ -1,9 +1,9 @@
-"""A Dask cluster that loses a worker, beside the local pool: stress_dask.py FOLDER [--films 500].
+"""Compare a Dask cluster that loses a worker with the local pool: stress_dask.py FOLDER.
 
-FOLDER (new) gets films as those of stress_batch.py, one in twenty broken. A scheduler and two
-workers are started as processes of their own on loopback addresses, and one worker is killed
+FOLDER (new) gets --films films like those of stress_batch.py, one in twenty broken. A scheduler and
+two workers are started as separate processes on loopback addresses, and one worker is killed
 (SIGKILL) when half of the films are done. Results are compared byte for byte with those of the
-local pool. Exit status 1 where anything differs. Needs the extra `dask`.
+local pool. The exit status is 1 if there is any difference. Needs the extra `dask`.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> int:
         f"{killed_at} films"
     )
     faults = [*differences(local, out), *doubles(out, films)]
-    print("\n".join(faults) or "no difference, nothing lost, nothing double")
+    print("\n".join(faults) or "no differences, no missing and no duplicate films")
     return 1 if faults else 0
 
 
@@ -83,7 +83,7 @@ def _cluster() -> Iterator[tuple[str, Sequence["subprocess.Popen[bytes]"]]]:
 
 
 def _wait_for_half(out: Path, films: int, scan: "subprocess.Popen[bytes]") -> int:
-    """Wait until half of the films have their JSON; return how many have."""
+    """Wait until half of the films have their JSON; return their number."""
     while scan.poll() is None:
         done = sum(1 for _ in out.rglob("*.dcm.json"))
         if done >= films // 2:

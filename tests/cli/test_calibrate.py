@@ -131,7 +131,7 @@ def test_reviewed_films_are_used(run: tuple[Path, Path], tmp_path: Path) -> None
         said[0] == "d.png: left out: its result has changed since it was reviewed; review it again"
     )
     assert said[1] == "c.png: left out: unsure about candidate 1"
-    assert "warning: one film or patient alone says nothing about how the rate varies" in said[3]
+    assert "warning: one film or patient alone gives no estimate of how the rate varies" in said[3]
 
 
 def test_a_list_names_the_normal_films(run: tuple[Path, Path], tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_list_names_the_normal_films(run: tuple[Path, Path], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--out", "my.txt"], "my.txt is no name of a settings file; end it in .toml"),
-        (["--out", "none/my.toml"], "none is not there; make the folder first"),
+        (["--out", "my.txt"], "my.txt is not the name of a settings file; end it in .toml"),
+        (["--out", "none/my.toml"], "none does not exist; make the folder first"),
         (["--out", "mine.toml"], "mine.toml was not written by lesionscan calibrate; move it"),
         (["--out", "folder.toml"], "folder.toml was not written by lesionscan calibrate; move it"),
         (["--out", "a.toml", "--set", "x"], "--set needs --truth"),

@@ -32,7 +32,7 @@ def test_figures_are_printed_and_written(tmp_path: Path) -> None:
     assert any(line.startswith("Films not assessed: 1.") for line in lines)
     assert any("femur" in line for line in lines)
     assert "two: 0 lesions on 0 films, 1 lesion-free films" in lines
-    assert any(line.startswith("No lesion: sensitivity") for line in lines)
+    assert any(line.startswith("No lesions: sensitivity") for line in lines)
     out = results / "evaluation"
     assert lines[-4:] == [
         f"figures: {out / 'evaluation.json'}",
@@ -96,8 +96,8 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     [
         ("index", "index.json cannot be read (No such file or directory); check the folder"),
         ("mask", "a.lesions.png is not there; make the truth folder again"),
-        ("results", "is not there; give scan's --out folder"),
-        ("record", "a.png.json is damaged or no result of a scan; scan the truth folder's images"),
+        ("results", "does not exist; give scan's --out folder"),
+        ("record", "a.png.json is damaged or not the result of a scan; scan the truth folder's"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, break_it: str, words: str) -> None:

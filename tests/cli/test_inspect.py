@@ -33,7 +33,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     told = {line[2:].split("  ")[0]: line.split("  ")[-1].strip() for line in lines[1:12]}
     assert told["picture"] == "120 rows, 90 columns, 12 bits stored"
     assert told["packed as"] == "Explicit VR Little Endian"
-    assert told["polarity"] == "MONOCHROME2: the file is believed, bone made bright"
+    assert told["polarity"] == "MONOCHROME2: bone made bright as the file states"
     assert told["grey values"].startswith("300 to 3039 after the modality transform")
     assert told["shown by viewers"] == "window 2000 / 1000, LINEAR, the first of 2"
     assert told["pixel spacing"].startswith("0.2 x 0.1 mm (rows x columns) from ImagerPixelSpacing")
@@ -69,7 +69,7 @@ def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
     """Beside the spacing that is not there."""
     path = film(tmp_path, PixelAspectRatio=["2", "1"])
     done = lesionscan("inspect", path)
-    assert "(--spacing MM gives one); pixels are 2 times as tall as wide\n" in done.stdout
+    assert "(set it with --spacing MM); pixels are 2 times as tall as wide\n" in done.stdout
     for said, size in (("0.2", "0.4 x 0.2"), ("0.2,0.2", "0.2 x 0.2")):
         done = lesionscan("inspect", path, "--spacing", said)
         assert f"{size} mm (rows x columns) from user" in done.stdout
@@ -82,7 +82,7 @@ def test_what_the_user_says_is_told(tmp_path: Path) -> None:
     settings.write_text("polarity = 'bone-bright'\nspacing_mm = [0.5, 0.5]\n")
     path = film(tmp_path)
     done = lesionscan("inspect", path, "--settings", settings, "--polarity", "bone-dark")
-    assert "bone made bright as you said (--polarity)" in done.stdout
+    assert "bone made bright as set with --polarity" in done.stdout
     assert "0.5 x 0.5 mm (rows x columns) from user" in done.stdout
     done = lesionscan("inspect", path, "--settings", settings, "--spacing", "0.25,0.2")
     assert "0.25 x 0.2 mm (rows x columns) from user" in done.stdout

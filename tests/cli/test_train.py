@@ -94,7 +94,7 @@ def test_what_ends_a_training_is_said_in_one_line(
     ("arguments", "line"),
     [
         (("--data", "nowhere"), "nowhere/index.json cannot be read"),
-        (("--phantoms", "0"), "needs --phantoms: they alone know all bones"),
+        (("--phantoms", "0"), "needs --phantoms: only they have all bones"),
     ],
 )
 @pytest.mark.train

@@ -92,11 +92,11 @@ def test_what_is_not_known_is_null_and_said(tmp_path: Path) -> None:
     two = record["sets"]["two"]
     assert set(two["sensitivity"].values()) == {None}
     assert (two["cpm"], two["froc"], two["intervals"]["cpm"]) == (None, None, None)
-    assert two["notes"][0].startswith("No lesion:")
+    assert two["notes"][0].startswith("No lesions:")
     assert two["notes"][1].startswith("One group of films only")
     assert two["score_must_exceed"] == dict.fromkeys(RATES[:3], 0.99) | dict.fromkeys(RATES[3:])
     alone = as_json(run(tmp_path / "lesions", A))["sets"]["one"]
-    assert alone["notes"][0].startswith("No lesion-free film:")
+    assert alone["notes"][0].startswith("No lesion-free films:")
     assert alone["sensitivity_all_listed"] == 1.0
 
 

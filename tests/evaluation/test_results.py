@@ -134,7 +134,7 @@ def test_results_are_found_by_the_name_in_the_index(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A mistyped path is no folder without results."""
     with pytest.raises(
-        ResultsError, match=r"results folder .*none is not there; give scan's --out"
+        ResultsError, match=r"results folder .*none does not exist; give scan's --out"
     ):
         find_results(tmp_path / "none", [])
 
@@ -182,7 +182,7 @@ def test_a_film_that_cannot_be_read_is_told(made: tuple[Path, TruthFilm]) -> Non
 def test_a_damaged_result_is_refused(made: tuple[Path, TruthFilm], text: str) -> None:
     """Half a JSON, or one of something else, is not taken for a film without candidates."""
     (made[0] / "k.png.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"k\.png\.json is damaged or no result of a scan"):
+    with pytest.raises(ResultsError, match=r"k\.png\.json is damaged or not the result of a scan"):
         read_result(*made)
 
 

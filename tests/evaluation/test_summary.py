@@ -188,7 +188,7 @@ def test_paired_intervals_are_narrower_than_the_programs_own() -> None:
 @pytest.mark.parametrize("others", [[], [film([0.5, 0.4])], [film([0.5], group="h")]])
 def test_only_the_same_films_compare(others: list[FilmScores]) -> None:
     """Other films, other lesions or other patients cannot be paired."""
-    with pytest.raises(ValueError, match="on the same films in the same order only"):
+    with pytest.raises(ValueError, match="only be compared on the same films in the same order"):
         compare([film([0.5])], others)
 
 

@@ -124,7 +124,7 @@ def test_a_film_that_is_there_twice_is_told(tmp_path: Path) -> None:
     """Which of two pictures of one name was scanned cannot be known."""
     make_folder(tmp_path, [entry("a")])
     (tmp_path / "images" / "a.dcm").write_bytes(b"")
-    with pytest.raises(TruthError, match=r"a is there twice \(a\.dcm, a\.png\)"):
+    with pytest.raises(TruthError, match=r"a exists twice \(a\.dcm, a\.png\)"):
         load_truth(tmp_path)
 
 
@@ -272,5 +272,5 @@ def test_facts_about_other_lesions_are_refused(tmp_path: Path, labels: list[int]
     facts = {"lesion_facts": [{"label": label} for label in labels]}
     boxes = ((5, 5, 10, 10), (20, 20, 30, 30))
     (film,) = load_truth(write_truth(tmp_path, [MadeFilm("a", boxes, facts=facts)]))
-    with pytest.raises(TruthError, match=r"a\.lesions\.png does not show every label"):
+    with pytest.raises(TruthError, match=r"a\.lesions\.png does not have every label"):
         film.read_lesions(None)

@@ -154,7 +154,7 @@ def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> Non
 def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
     """Where text stands in the place of a UID, the film is refused without that text."""
     film = searched(tmp_path, StudyInstanceUID=SENTINEL)
-    with pytest.raises(DicomObjectError, match="does not say its study_instance_uid") as caught:
+    with pytest.raises(DicomObjectError, match="the film lacks study_instance_uid") as caught:
         film.report()
     assert SENTINEL not in str(caught.value)
 

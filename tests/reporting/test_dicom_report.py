@@ -123,7 +123,7 @@ def test_the_report_says_what_it_is(tmp_path: Path) -> None:
     assert comments(report.ContentSequence) == [
         "Research use only; not a diagnosis.",
         "2 of 3 ranked candidates are reported.",
-        "The film gives no spacing that can be believed: sizes are in pixels.",
+        "The film has no plausible spacing: sizes are in pixels.",
     ]
     group = groups(film.report())[1][0].ContentSequence
     assert comments(group) == [
@@ -148,7 +148,7 @@ def test_the_plane_of_the_millimetres_is_told(tmp_path: Path) -> None:
     film = searched(tmp_path, Film(disks=THREE.disks, spacing=spacing))
     told = comments(read(film.report()).ContentSequence)[-1]
     assert told == (
-        "Millimetres hold in the plane: detector (ImagerPixelSpacing, not calibrated for "
+        "Millimetres refer to the plane: detector (ImagerPixelSpacing, not calibrated for "
         "magnification)."
     )
 

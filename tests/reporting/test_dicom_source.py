@@ -34,7 +34,7 @@ def test_another_film_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\x89PNG\r\n\x1a\n" + bytes(200), "refers to a DICOM film, and this is none"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(200), "DICOM objects need a DICOM film, which this is not"),
         (bytes(128) + b"DICM" + b"\x08\x00\x60\x00CS\xff\xff" + b"DX", "header|ends"),
     ],
 )
@@ -51,9 +51,9 @@ def test_what_is_no_dicom_film_is_refused(tmp_path: Path, content: bytes, words:
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        ({"NumberOfFrames": 2}, "this file holds several; split it"),
-        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, "SOPClassUID says otherwise"),
-        ({"StudyInstanceUID": None}, "does not say its study_instance_uid"),
+        ({"NumberOfFrames": 2}, "this file has several; split it"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, "SOPClassUID states something else"),
+        ({"StudyInstanceUID": None}, "the film lacks study_instance_uid"),
         ({"SeriesInstanceUID": None, "SOPInstanceUID": None}, "sop_instance_uid, series_instance"),
     ],
 )

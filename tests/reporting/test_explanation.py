@@ -199,7 +199,7 @@ def test_a_film_without_candidates_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert "none found" in words
     assert "amber: the network's (0); blue: other dark spots (0)" in words
     assert "not searched" not in words
-    assert "What is said" not in words
+    assert "Signs of the best" not in words
 
 
 def test_a_film_that_is_not_assessed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_film_that_is_not_assessed_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert words.count("not searched: no bone was outlined with confidence") == 2
     assert "not assessed: bone mask confidence low   |   research use only" in words
     assert "! no bone could be outlined; check the picture" in words
-    assert "What is said" not in words
+    assert "Signs of the best" not in words
 
 
 def test_what_viewers_show_is_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) ->
         answer = save(client)
     assert answer.status_code == 507
     assert answer.text.startswith("not saved: cannot write ")
-    assert answer.text.endswith("No space left on device; make room and save again\n")
+    assert answer.text.endswith("No space left on device; free some space and save again\n")
     assert save(client).status_code == 204
 
 

@@ -177,7 +177,7 @@ def test_truth_of_others_is_not_replaced(
     path = tmp_path / "truth" / "index.json"
     path.parent.mkdir()
     path.write_text(index)
-    with pytest.raises(ReviewError, match="holds truth that is not of a review; name another"):
+    with pytest.raises(ReviewError, match="holds truth that is not from a review; name another"):
         applied(scan, tmp_path)
     assert path.read_text() == index
 
@@ -188,7 +188,7 @@ def test_an_index_cannot_lead_elsewhere(copy: tuple[Path, Path], tmp_path: Path)
     path.parent.mkdir()
     entry = {"name": "../../x", "file": "../films/knee.png", "result": "x", "lesions": 0}
     path.write_text(json.dumps([entry]))
-    with pytest.raises(ReviewError, match="holds truth that is not of a review; name another"):
+    with pytest.raises(ReviewError, match="holds truth that is not from a review; name another"):
         applied(copy, tmp_path)
     assert (copy[0] / "knee.png").is_file()
     assert json.loads(path.read_text()) == [entry]
@@ -326,7 +326,7 @@ def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) 
     assert done.not_applied == ()
     assert done.truth is not None
     assert done.truth.left_out == [
-        ("p.tif.frame002", "its file holds 2 pictures; truth is about files with one")
+        ("p.tif.frame002", "its file has 2 pictures; truth folders only take files with one")
     ]
     rows = [(row["file"], row["frame"], row["reviewed"]) for row in
             table(tmp_path / "out" / "images.csv")]  # fmt: skip
@@ -477,7 +477,7 @@ def test_a_truth_of_others_is_kept_whatever_its_index_says(
     entry = {"name": "knee", "file": "images/knee.png", "lesions": 0, "result": "knee.png"}
     (truth / "index.json").write_text(json.dumps([entry]))
     before = read_files(truth)
-    with pytest.raises(ReviewError, match="holds truth that is not of a review"):
+    with pytest.raises(ReviewError, match="holds truth that is not from a review"):
         applied(scan, tmp_path)
     assert read_files(truth) == before
 

@@ -270,11 +270,11 @@ def test_a_stranger_s_data_run_no_program(browser: "Browser", running: Served) -
     context = browser.new_context()
     page = context.new_page()
     page.goto(running.address)
-    page.wait_for_selector("#stage-words:has-text('the film\\'s data are not as this version')")
+    page.wait_for_selector("#stage-words:has-text('the film\\'s data are not of this version')")
     assert page.evaluate("typeof hacked") == "undefined"
     index.write_bytes(HACK + index.read_bytes())
     page.reload()
-    page.wait_for_selector("#stage-words:has-text('index.js is no list of films')")
+    page.wait_for_selector("#stage-words:has-text('index.js is not a list of films')")
     assert page.evaluate("typeof hacked") == "undefined"
     context.close()
 

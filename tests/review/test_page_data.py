@@ -72,7 +72,7 @@ def test_code_is_not_sent(index: Path, film: Path, code: bytes, *, first: bool) 
     for path, read in ((index, index_json), (film, film_json)):
         data = path.read_bytes()
         path.write_bytes(code + data if first else data + code)
-        with pytest.raises(PageDataError, match="as this version writes"):
+        with pytest.raises(PageDataError, match="of this version"):
             read(path)
 
 
@@ -83,7 +83,7 @@ def test_code_in_a_call_is_not_sent(index: Path, film: Path, end: bytes) -> None
     """The value is JSON and nothing else."""
     for path, read in ((index, index_json), (film, film_json)):
         path.write_bytes(path.read_bytes().removesuffix(b");\n") + end)
-        with pytest.raises(PageDataError, match="as this version writes"):
+        with pytest.raises(PageDataError, match="of this version"):
             read(path)
 
 
@@ -131,10 +131,10 @@ def test_a_line_of_another_kind_is_not_sent(index: Path, place: int, value: obje
     line = list(first[1])
     line[place] = value
     index.write_bytes(call(*head) + f"lesionscan.film({json.dumps(line)});\n".encode())
-    with pytest.raises(PageDataError, match="is no list of films"):
+    with pytest.raises(PageDataError, match="is not a list of films"):
         index_json(index)
     index.write_bytes(call(*head) + call("film", first[1][:-1]))
-    with pytest.raises(PageDataError, match="is no list of films"):
+    with pytest.raises(PageDataError, match="is not a list of films"):
         index_json(index)
 
 
@@ -147,7 +147,7 @@ def test_a_list_of_another_version_is_told(index: Path) -> None:
     (_, head), *others = calls(index.read_bytes())
     for lines in ([("run", _columns(head)), *others], others, [], [("run", head), ("run", head)]):
         index.write_bytes(b"".join(call(*line) for line in lines))
-        with pytest.raises(PageDataError, match="scan again, or merge"):
+        with pytest.raises(PageDataError, match="scan or merge again"):
             index_json(index)
 
 

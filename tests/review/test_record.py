@@ -110,7 +110,7 @@ def test_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReviewError, match=r"review\.json cannot be read \(No such file.*check"):
         load_review(path)
     path.write_text("{}")
-    with pytest.raises(ReviewError, match=r"review\.json is no review .* Field required; repair"):
+    with pytest.raises(ReviewError, match=r"is not a usable review: .* Field required; repair"):
         load_review(path)
     path.write_text(json.dumps(plain_review()))
     assert load_review(path).films == {}
@@ -145,5 +145,5 @@ def test_a_review_whose_mark_lies_is_refused(tmp_path: Path) -> None:
     """Half a letter behind the mark of UTF-16."""
     path = tmp_path / "review.json"
     path.write_bytes(b"\xff\xfe{")
-    with pytest.raises(ReviewError, match="is not the text it starts as; repair it"):
+    with pytest.raises(ReviewError, match="cannot be decoded as text; repair it"):
         load_review(path)

@@ -272,7 +272,7 @@ def test_a_damaged_review_is_told_and_stays(own: Served) -> None:
     (own.results / "review.json").write_text("{")
     for answer in (own.ask("review.json"), own.save(plain_review(), '"none"')):
         assert answer.status == 500
-        assert "review.json is no review that can be used" in one_line(answer)
+        assert "review.json is not a usable review" in one_line(answer)
     assert (own.results / "review.json").read_text() == "{"
 
 

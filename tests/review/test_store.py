@@ -56,11 +56,11 @@ def test_the_second_of_two_is_told(kept: ReviewStore) -> None:
 def test_what_is_no_review_is_not_replaced(kept: ReviewStore) -> None:
     """A damaged file is told, by a reader, a writer and at the start; it stays as it is."""
     kept.path.write_text("{")
-    with pytest.raises(ReviewError, match=r"review\.json is no review that can be used: .*repair"):
+    with pytest.raises(ReviewError, match=r"review\.json is not a usable review: .*repair"):
         kept.read()
-    with pytest.raises(ReviewError, match="is no review that can be used"):
+    with pytest.raises(ReviewError, match="is not a usable review"):
         kept.swap(as_review({}), expected=NO_REVIEW)
-    with pytest.raises(ReviewError, match="is no review that can be used"):
+    with pytest.raises(ReviewError, match="is not a usable review"):
         ReviewStore(kept.path.parent)
     assert kept.path.read_text() == "{"
 
@@ -89,7 +89,11 @@ def test_a_folder_without_page_or_run_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "full", "words"),
     [
-        (errno.ENOSPC, True, r"cannot write .*review\.json: No space left.*; make room and save"),
+        (
+            errno.ENOSPC,
+            True,
+            r"cannot write .*review\.json: No space left.*; free some space and save",
+        ),
         (errno.EROFS, False, r"cannot write .*review\.json: Read-only .*; or download the review"),
     ],
 )

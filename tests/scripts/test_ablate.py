@@ -126,7 +126,7 @@ def test_looking_once_leaves_the_mirror_image_out() -> None:
     scorer = Scorer.from_bytes(scorer_bytes(onnx=lopsided_network()))
     shape = (LONG_SIDE_PX, LONG_SIDE_PX)
     film: FloatImage = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
-    once = ablate.looking_once(scorer).network
+    once = ablate.without_mirror_image(scorer).network
 
     straight = once.run(film, LONG_SIDE_PX).lucency
     mirrored = once.run(np.ascontiguousarray(film[:, ::-1]), LONG_SIDE_PX).lucency[:, ::-1]

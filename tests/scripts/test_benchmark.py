@@ -20,7 +20,7 @@ def test_every_step_is_measured() -> None:
         check=True,
     )
     lines = done.stdout.splitlines()
-    assert any(line.startswith("no.dcm: left out, there is no such file") for line in lines)
+    assert any(line.startswith("no.dcm: skipped, there is no such file") for line in lines)
     steps = [line.split()[0] for line in lines if line.startswith("  ")]
     inside = ["normalise", "field", "look", "bone", "lucencies", "regions", "measure", "score"]
     assert {"read", "find_candidates", "overlay", "labels", "json", "report", *inside} <= set(steps)

@@ -18,7 +18,7 @@ def test_films_are_counted_by_set(
     monkeypatch.setattr("sys.argv", ["check_polarity.py", str(tmp_path), "--jobs", "1"])
     assert check_polarity.main() == 0
     assert capsys.readouterr().out == (
-        f"{tmp_path.name}: 1 films, 0 alarms as they are, 1 turned round; 1 not read\n"
+        f"{tmp_path.name}: 1 films, 0 alarms as read, 1 inverted; 1 unreadable\n"
     )
 
 

@@ -82,7 +82,7 @@ def test_sets_of_one_name_are_not_pooled(
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit):
         peers.main()
-    assert "two folders have a set of one name" in capsys.readouterr().err
+    assert "two folders have a set of the same name" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ def test_a_film_that_cannot_be_read_has_a_black_tile(
     ("arguments", "line"),
     [
         (("{results}", "nowhere"), "nowhere/index.json cannot be read"),
-        (("nowhere", "{truth}"), "results folder nowhere is not there"),
+        (("nowhere", "{truth}"), "results folder nowhere does not exist"),
         (("{results}", "{truth}", "--set", "two"), "there is no set 'two'; known are one"),
         (("{results}", "{truth}", "--sheet", "no/s.png"), "--sheet no/s.png cannot be written"),
     ],

@@ -290,7 +290,7 @@ def test_wrong_requests_are_refused() -> None:
         make_phantom("nose", 1)
     with pytest.raises(ValueError, match="seed must be 0 or greater, got -1"):
         make_phantom("knee", -1)
-    with pytest.raises(ValueError, match="at least 64 px a side"):
+    with pytest.raises(ValueError, match="at least 64 px per side"):
         make_phantom("knee", 1, long_side_px=70)
     with pytest.raises(ValueError, match="no bone named 'ulna' in KNEE; it has femur"):
         make_phantom("knee", 1, lesions=(replace(HOLE, bone="ulna"),), long_side_px=128)

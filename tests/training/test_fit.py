@@ -97,7 +97,7 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
     """Seven steps, killed in the fourth and in the sixth, checkpoints every two steps."""
     whole = fit(network(), two_films(), plan(7), silent).state_dict()
     monkeypatch.setattr(fitting, "CHECKPOINT_STEPS", 2)
-    checkpoint, remember = tmp_path / "x.checkpoint", fitting._remember
+    checkpoint, remember = tmp_path / "x.checkpoint", fitting._update_mean
     steps_left: Iterator[int] = iter(())
 
     def counted(*arguments: Any) -> None:  # noqa: ANN401 - as the function it stands for
@@ -105,7 +105,7 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
             raise Killed
         remember(*arguments)
 
-    monkeypatch.setattr(fitting, "_remember", counted)
+    monkeypatch.setattr(fitting, "_update_mean", counted)
     for steps in (3, 3):  # steps 1 to 3; then 3 to 5, from the checkpoint of step 2
         steps_left = iter(range(steps))
         with pytest.raises(Killed):
@@ -117,7 +117,7 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
                 checkpoint=checkpoint,
                 write=Path.write_bytes,
             )
-    monkeypatch.setattr(fitting, "_remember", remember)
+    monkeypatch.setattr(fitting, "_update_mean", remember)
     lines: list[str] = []
     resumed = fit(
         network(), two_films(), plan(7), lines.append, checkpoint=checkpoint, write=Path.write_bytes
@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_the_kept_weights_are_a_mean() -> None:
     """After one step the kept weights lie between start and step, 2/11 of the way back."""
     start, step = {"w": torch.tensor([0.0])}, {"w": torch.tensor([11.0])}
-    fitting._remember(start, step, 2 / 11)
+    fitting._update_mean(start, step, 2 / 11)
     assert start["w"].item() == pytest.approx(9.0)
 
 
@@ -169,10 +169,10 @@ def test_nothing_to_learn_from_is_said() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     """A hundredth at the first step, all of it after a hundred, a fiftieth at the end."""
-    assert fitting._pace(0, 10_000) == pytest.approx(0.01)
-    assert fitting._pace(99, 10**9) == pytest.approx(1.0)
-    assert fitting._pace(5000, 10_000) == pytest.approx(0.51)
-    assert fitting._pace(10_000, 10_000) == pytest.approx(0.02)
+    assert fitting._learning_rate_factor(0, 10_000) == pytest.approx(0.01)
+    assert fitting._learning_rate_factor(99, 10**9) == pytest.approx(1.0)
+    assert fitting._learning_rate_factor(5000, 10_000) == pytest.approx(0.51)
+    assert fitting._learning_rate_factor(10_000, 10_000) == pytest.approx(0.02)
 
 
 def test_views_are_drawn_by_pool_source_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:

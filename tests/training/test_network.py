@@ -79,7 +79,7 @@ def test_the_file_names_no_place(network: LucencyNet) -> None:
 
 def test_another_build_is_refused() -> None:
     """What is no network of ours is named as such."""
-    with pytest.raises(TrainingError, match="another build"):
+    with pytest.raises(TrainingError, match="another architecture"):
         from_onnx(onnx_network())
 
 

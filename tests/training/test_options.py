@@ -24,7 +24,7 @@ FILMS, DATA = Path("films"), Path("data")
             "the shipped scorer may have seen the --films films",
         ),
         ({"at_most": 3}, "--at-most chooses among the films of --data"),
-        ({"phantoms": 0}, "needs --phantoms: they alone know all bones"),
+        ({"phantoms": 0}, "needs --phantoms: only they have all bones"),
     ],
 )
 def test_what_contradicts_itself_is_refused(given: dict[str, Any], message: str) -> None:

@@ -40,12 +40,12 @@ def recipe() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
-def known() -> ModuleType:
+def training_set() -> ModuleType:
     """Return the module of the films of a training."""
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
-    from lesionscan.training import known
+    from lesionscan.training import training_set
 
-    return known
+    return training_set
 
 
 def blank(name: str, *, lesion: bool = False, **facts: object) -> KnownFilm:
@@ -82,7 +82,7 @@ def test_a_scorer_is_made_from_nothing(
         network: object,
         pools: list[Any],
         plan: Any,  # noqa: ANN401
-        tell: object,
+        report: object,
         *,
         checkpoint: Path,
         write: object,
@@ -90,7 +90,7 @@ def test_a_scorer_is_made_from_nothing(
         assert network is not None
         assert checkpoint.parent == out.parent / "my.work"
         assert callable(write)
-        assert callable(tell)
+        assert callable(report)
         fitted.append(([(len(pool.films), pool.weight) for pool in pools], plan))
         return recipe.from_onnx(shipped_scorer().network.onnx)
 
@@ -128,7 +128,7 @@ def test_a_scorer_learns_from_labelled_films(recipe: ModuleType, tmp_path: Path)
     assert len(listed) == 2
     assert any("4 labelled films" in line for line in lines)
     first, shipped = Scorer.from_file(out), shipped_scorer()
-    assert (first.offset, first.terms) == (shipped.offset, recipe.faded(shipped.terms))
+    assert (first.offset, first.terms) == (shipped.offset, recipe.damped(shipped.terms))
     assert first.network.onnx != shipped.network.onnx
     assert first.about["started from"] == f"scorer lesionscan {shipped.sha256[:8]}"
     run(recipe, out, data=data, steps=1, leave_out="1/3")
@@ -165,7 +165,7 @@ def test_more_labelled_films_are_learnt_from_for_longer(
     assert recipe._further_steps(films) == steps
 
 
-def test_an_unreadable_film_is_left_out(known: ModuleType, tmp_path: Path) -> None:
+def test_an_unreadable_film_is_left_out(training_set: ModuleType, tmp_path: Path) -> None:
     """A broken picture and a missing mask are named, and the others are read."""
     write_truth_folder(tmp_path, [blank("broken"), blank("good"), blank("bare", lesion=True)])
     (tmp_path / "images" / "broken.png").write_bytes(b"no picture")
@@ -173,20 +173,20 @@ def test_an_unreadable_film_is_left_out(known: ModuleType, tmp_path: Path) -> No
     said: list[str] = []
     options = TrainingOptions.filled_in(tmp_path / "x.scorer", jobs=1)
     with ThreadPoolExecutor(1) as workers:
-        work = known.Work(options, workers, said.append, 0.0)
+        work = training_set.Work(options, workers, said.append, 0.0)
         films = work.read(partial(training_film, bone_outline="near"), load_truth(tmp_path))
     assert [film.name for film in films] == ["good"]
     lines = [line.split(" min  ")[1] for line in said]
     assert [line.split(": left out: ")[0] for line in lines] == ["broken", "bare"]
 
 
-def test_labelled_films_alone_are_all_seen(known: ModuleType) -> None:
+def test_labelled_films_alone_are_all_seen(training_set: ModuleType) -> None:
     """Nothing is held out from the network unless the terms are weighed on it."""
     films = [made_film(source=source) for source in ("film knee", "film foot")]
     assert [film.held_out for film in films] == [True, False]
-    alone = known.Known([], films, films, weighs_terms=False)
+    alone = training_set.TrainingSet([], films, films, weighs_terms=False)
     assert [pool.films for pool in alone.pools()] == [[], films, films, []]
-    weighed = known.Known([made_film()], films, films, weighs_terms=True)
+    weighed = training_set.TrainingSet([made_film()], films, films, weighs_terms=True)
     assert [pool.films for pool in weighed.pools()[1:]] == [films[1:], films[1:], []]
     assert weighed.held_out() == [*films[:1], *films[:1]]
 
@@ -197,7 +197,7 @@ def test_the_terms_of_what_is_measured_fade(recipe: ModuleType) -> None:
         TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),
         TermEffect(name="enclosed", at=(0.0, 1.0), effect=(-0.8, 0.4)),
     )
-    assert recipe.faded(terms) == (
+    assert recipe.damped(terms) == (
         terms[0],
         TermEffect(name="enclosed", at=(0.0, 1.0), effect=(-0.2, 0.1)),
     )

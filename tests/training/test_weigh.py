@@ -13,12 +13,12 @@ from lesionscan.simulation.phantom import make_phantom
 from lesionscan.training import weigh as weighing
 from lesionscan.training.errors import TrainingError
 from lesionscan.training.films import FAINT, LESION, TrainingFilm
-from lesionscan.training.weigh import Rated, rate, weigh
+from lesionscan.training.weigh import LabelledRegions, labelled_regions, weigh
 
 NAMES = [term.name for term in TERMS]
 
 
-def made_films(levels: int = 12, films: int = 60) -> list[Rated]:
+def made_films(levels: int = 12, films: int = 60) -> list[LabelledRegions]:
     """Return regions whose terms have a few values; lucent and enclosed ones tend to be hits."""
     rng = np.random.default_rng(1)
     made = []
@@ -27,7 +27,9 @@ def made_films(levels: int = 12, films: int = 60) -> list[Rated]:
         speaks = 3 * values[:, NAMES.index("lucency")] + values[:, NAMES.index("enclosed")]
         hit = speaks + rng.normal(0, 0.5, 30) > 3.2
         free = number % 2 == 0
-        made.append(Rated(values, np.zeros(30, np.bool_) if free else hit, lesion_free=free))
+        made.append(
+            LabelledRegions(values, np.zeros(30, np.bool_) if free else hit, lesion_free=free)
+        )
     return made
 
 
@@ -94,7 +96,7 @@ def test_what_the_network_sees_never_speaks_against_a_lesion() -> None:
 def test_terms_need_both_kinds_of_film(kept: str) -> None:
     """Without a hit, or without a lesion-free film, the terms cannot be weighed."""
     rated = [film for film in made_films() if film.lesion_free == (kept == "no lesions")]
-    with pytest.raises(TrainingError, match="only where lesions and lesion-free films"):
+    with pytest.raises(TrainingError, match="the terms can only be weighed if"):
         weigh(rated, false_alarms=1.0)
 
 
@@ -122,12 +124,14 @@ def _with_lesions(film: TrainingFilm, lesions: NDArray[np.uint8]) -> TrainingFil
 
 def test_regions_on_lesions_are_hits(phantom: TrainingFilm) -> None:
     """Of a film with lesions some regions are hits and others not; without lesions, none is."""
-    rated = rate(phantom, scorer=shipped_scorer())
+    rated = labelled_regions(phantom, scorer=shipped_scorer())
     assert rated.values.shape == (len(rated.hit), len(TERMS))
     assert np.isfinite(rated.values).all()
     assert 0 < rated.hit.sum() < len(rated.hit)
     assert not rated.lesion_free
-    free = rate(_with_lesions(phantom, np.zeros_like(phantom.lesions)), scorer=shipped_scorer())
+    free = labelled_regions(
+        _with_lesions(phantom, np.zeros_like(phantom.lesions)), scorer=shipped_scorer()
+    )
     assert free.lesion_free
     assert not free.hit.any()
     np.testing.assert_array_equal(free.values, rated.values)
@@ -135,9 +139,9 @@ def test_regions_on_lesions_are_hits(phantom: TrainingFilm) -> None:
 
 def test_regions_on_faint_lesions_are_left_away(phantom: TrainingFilm) -> None:
     """They count neither for nor against."""
-    rated = rate(phantom, scorer=shipped_scorer())
+    rated = labelled_regions(phantom, scorer=shipped_scorer())
     faint = np.where(phantom.lesions > 0, FAINT, 0).astype(np.uint8)
-    without = rate(_with_lesions(phantom, faint), scorer=shipped_scorer())
+    without = labelled_regions(_with_lesions(phantom, faint), scorer=shipped_scorer())
     assert not without.lesion_free
     np.testing.assert_array_equal(without.values, rated.values[~rated.hit])
 
@@ -146,7 +150,7 @@ def test_a_film_without_regions_is_rated() -> None:
     """An even film has no regions, and says so in arrays of the right shape."""
     nothing = np.zeros((64, 48), np.uint8)
     film = TrainingFilm("even", "film even", nothing, nothing, nothing, "none")
-    rated = rate(film, scorer=shipped_scorer())
+    rated = labelled_regions(film, scorer=shipped_scorer())
     assert rated.values.shape == (0, len(TERMS))
     assert rated.hit.shape == (0,)
     assert rated.lesion_free

@@ -1,4 +1,4 @@
-"""The page's list of all films, and the page itself."""
+"""Write the page's list of all films, and the page itself."""
 
 from dataclasses import asdict, astuple, dataclass, fields
 from importlib.resources import files
@@ -16,28 +16,28 @@ FAILED_COLUMNS = ("name", "code", "message")
 
 @dataclass(frozen=True, slots=True)
 class FilmLine:
-    """What the list says of a film that was read; short, since there may be a hundred thousand.
+    """Entry of the list for a film that was read; short, since there may be 100,000.
 
     Attributes
     ----------
     name
         Name of its results, without their endings.
     seal
-        Hash that its JSON bears: what a reviewer decides is about these very results.
+        Seal of its JSON, which ties a reviewer's decisions to these results.
     labels
-        Start of the hash of its labels picture, which its view states too: the view may be that of
-        a scan that is under way, and newer than the list.
+        Start of the hash of its labels picture. Its view has it too, so that a view of a newer scan
+        than the list is noticed.
     assessed, picture
-        1 or 0: whether it was searched, and whether there is a picture of it.
+        1 or 0: whether it was searched, and whether it has a picture.
     body_part, side, view
-        What the file says, or None.
+        As stated in the file, or None.
     warnings, listed, shown
         Numbers of warnings, of listed candidates and of shown ones.
     flags
-        Doubts about shown candidates.
+        Flags of shown candidates.
     scores, lengths_mm, shares
-        Of the candidates that the page can show, best first: scores, largest distances across in mm
-        (None without spacing), and equivalent diameters as shares of the film's long side.
+        Of the candidates that the page can show, best first: score, maximum Feret diameter in mm
+        (None without spacing), and equivalent diameter / long side of the film.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FilmLine:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the page says about the run.
+    """Facts about the run on the page.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class RunFacts:
     shown_score
         Candidates with at least this score (0 to 1) are shown.
     not_done
-        Films that the run did not reach, because it was stopped.
+        Number of films that the run did not reach, because it was stopped.
     """
 
     version: str
@@ -81,7 +81,7 @@ class RunFacts:
 
 
 def write_page(own: OwnFiles) -> Path:
-    """Write the page itself, which is the same for every run; return where it is.
+    """Write the page itself, which is the same for every run; return its path.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def write_page(own: OwnFiles) -> Path:
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When it cannot be written.
+        If it cannot be written.
     """
     for name, data in page_files().items():
         own.write(own.out / name, data)
@@ -99,7 +99,7 @@ def write_page(own: OwnFiles) -> Path:
 
 
 def page_files() -> dict[str, bytes]:
-    """Return the page itself, from the installed package: bytes by name, `PAGE_NAME` last.
+    """Return the files of the page from the installed package: bytes by name, `PAGE_NAME` last.
 
     Names are relative to the output folder, POSIX style.
     """
@@ -115,20 +115,20 @@ def index_head(run: RunFacts) -> bytes:
     Parameters
     ----------
     run
-        What to say about the run.
+        The facts about the run.
     """
-    said = {
+    head = {
         **asdict(run),
         "disclaimer": DISCLAIMER,
         "flags": {str(flag): flag.meaning for flag in Flag},
         "film_columns": [part.name for part in fields(FilmLine)],
         "failed_columns": FAILED_COLUMNS,
     }
-    return call("run", said)
+    return call("run", head)
 
 
 def index_line(result: ResultRecord) -> bytes:
-    """Return the index's line of a film.
+    """Return the line of a film in the index.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def index_line(result: ResultRecord) -> bytes:
 
 
 def film_line(result: ResultRecord) -> FilmLine:
-    """Return what the list needs of a film that was read.
+    """Return the entry of the list for a film that was read.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the page shows of one film: its picture, a thumbnail, and a script with what was found."""
+"""The page's files of one film: its picture, a thumbnail, and a script with the findings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from lesionscan.reporting.page.script import call, parse_call
 from lesionscan.results.record import CandidateRecord, ResultRecord
 
 MOST_CANDIDATES, LEAST_SCORE = 20, 0.05
-"""The page can show so many candidates of a film, of such scores, and whatever is shown anyway; the
-JSON has all."""
+"""The page has at most this many candidates of a film, with at least this score, and all shown
+ones; the JSON has all."""
 
 THUMBNAIL_LONG_SIDE_PX = 128
 _FILM_QUALITY = 88
 _THUMBNAIL_QUALITY = 80
 _FINEST_PX = 1600
-"""Outlines are as fine as a film of so many pixels shows them."""
+"""Outlines are as detailed as on a film of this long side."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateData:
-    """What the page shows of one candidate.
+    """Data of a candidate on the page.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ class CandidateData:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What lies behind the candidates; it stays the same whatever is drawn of them.
+    """Everything that is drawn behind the candidates, independent of these.
 
     Attributes
     ----------
     window
-        Values of the normalised image that the picture shows as black and as white.
+        Values of the normalised image displayed as black and as white.
     bone, field
         Outlines of the bone mask and of the exposed field, each like `outline_px`.
     """
@@ -72,7 +72,7 @@ class Backdrop:
 
     @classmethod
     def of(cls, findings: Findings) -> Self:
-        """Return that of findings."""
+        """Return the backdrop of findings."""
         step = _step(findings.image.shape)
         return cls(
             window=grey_window(findings.image, findings.exposed),
@@ -82,21 +82,21 @@ class Backdrop:
 
     @classmethod
     def from_script(cls, script: bytes) -> Self | None:
-        """Return that of a film's script; None where it is none of this version."""
+        """Read the backdrop from a film's script; None if it is not of this version."""
         called = parse_call(script)
         if called is None:
             return None
         try:
             check_values(called[1])
-            said = _FILM.validate_json(called[1], strict=True)
+            film = _FILM.validate_json(called[1], strict=True)
         except ValueError:
             return None
-        return cls(said.window, said.bone, said.field)
+        return cls(film.window, film.bone, film.field)
 
 
 @dataclass(frozen=True, slots=True)
 class FilmData:
-    """What the page shows of one film.
+    """Data of a film on the page.
 
     Attributes
     ----------
@@ -107,11 +107,11 @@ class FilmData:
     rows, columns
         Of the stored matrix, in pixels.
     picture
-        Rows and columns of the picture; None where there is none.
+        Rows and columns of the picture; None if there is none.
     spacing_mm, spacing_plane, acquisition
         As in the film's JSON.
     assessed, bone_confidence
-        Whether it was searched, and how far its bone mask can be believed (0 to 1).
+        Whether it was searched, and the confidence of its bone mask (0 to 1).
     warnings
         One sentence each.
     listed
@@ -150,9 +150,9 @@ class FilmView:
     Attributes
     ----------
     script
-        JavaScript that hands the page what was found.
+        JavaScript that passes the findings to the page.
     picture, thumbnail
-        JPEGs of the film without outlines; None where no picture may be or was to be made.
+        JPEGs of the film without outlines; None if pictures are not allowed or were not requested.
     """
 
     script: bytes
@@ -161,32 +161,32 @@ class FilmView:
 
 
 def film_view(record: ResultRecord, backdrop: Backdrop, film: NDArray[np.uint8] | None) -> FilmView:
-    """Make what the page needs of a film.
+    """Create the page's files of a film.
 
     Parameters
     ----------
     record
-        What was found in a film that was read, with the hashes of its pictures.
+        Result of a film that was read, with the hashes of its pictures.
     backdrop
-        What lies behind the candidates.
+        What is drawn behind the candidates.
     film
-        uint8 (rows, cols), the film as it is displayed, of any size; None for no picture.
+        uint8 (rows, cols), the film as displayed, of any size; None for no picture.
 
     Raises
     ------
     ValueError
-        When the record is that of a film that failed, or has no pictures.
+        If the film failed, or has no pictures.
     """
     shape = None if film is None else [int(side) for side in film.shape]
     return FilmView(
-        script=call("view", _said(record, backdrop, shape)),
+        script=call("view", _film_data(record, backdrop, shape)),
         picture=None if film is None else _jpeg(film, _FILM_QUALITY),
         thumbnail=None if film is None else _jpeg(_thumbnail(film), _THUMBNAIL_QUALITY),
     )
 
 
 def labels_mark(labels_sha256: str) -> str:
-    """Return what tells the results of one scan of a film from those of another.
+    """Return a mark that distinguishes results of different scans of a film.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def labels_mark(labels_sha256: str) -> str:
 
 
 def on_page(candidates: Iterable[tuple[float, bool]]) -> int:
-    """Return how many candidates of a film, best first, the page can show.
+    """Return the number of candidates of a film, best first, that the page can show.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def on_page(candidates: Iterable[tuple[float, bool]]) -> int:
     )
 
 
-def _said(record: ResultRecord, backdrop: Backdrop, shape: list[int] | None) -> FilmData:
+def _film_data(record: ResultRecord, backdrop: Backdrop, shape: list[int] | None) -> FilmData:
     image, bone, pictures = record.image, record.bone, record.pictures
     if image is None or bone is None or pictures is None:
         raise ValueError("a film that failed is not on the page")
@@ -237,23 +237,23 @@ def _said(record: ResultRecord, backdrop: Backdrop, shape: list[int] | None) -> 
     )
 
 
-def _candidate(said: CandidateRecord, step: float) -> CandidateData:
-    points = np.asarray(said.contour_px, np.int32)[:, ::-1]
+def _candidate(record: CandidateRecord, step: float) -> CandidateData:
+    points = np.asarray(record.contour_px, np.int32)[:, ::-1]
     return CandidateData(
-        id=said.id,
-        score=said.score,
-        shown=said.shown,
-        bbox_px=list(said.bbox_px),
-        flags=list(said.flags),
+        id=record.id,
+        score=record.score,
+        shown=record.shown,
+        bbox_px=list(record.bbox_px),
+        flags=list(record.flags),
         outline_px=_simple(points.reshape(-1, 1, 2), step),
-        measures=_measures(said),
-        signs=[(sign.speaks, sign.text) for sign in said.signs],
+        measures=_measures(record),
+        signs=[(sign.speaks, sign.text) for sign in record.signs],
     )
 
 
-def _measures(said: CandidateRecord) -> dict[str, Any]:
-    """Return what is known of a candidate, lengths in mm where these are known, otherwise in px."""
-    values = {name: getattr(said, name) for name in ("centroid_px", "centroid_mm", *MEASUREMENTS)}
+def _measures(record: CandidateRecord) -> dict[str, Any]:
+    """Return the known measurements of a candidate, lengths in mm if known, else in px."""
+    values = {name: getattr(record, name) for name in ("centroid_px", "centroid_mm", *MEASUREMENTS)}
     known = {name: value for name, value in values.items() if value is not None}
     in_mm = {name.rpartition("_")[0] for name in known if name.endswith(("_mm", "_mm2"))}
     return {
@@ -264,7 +264,7 @@ def _measures(said: CandidateRecord) -> dict[str, Any]:
 
 
 def _step(shape: tuple[int, ...]) -> float:
-    """Return how fine outlines are, in stored pixels."""
+    """Return the tolerance of outlines, in stored pixels."""
     return max(1.0, max(shape) / _FINEST_PX)
 
 
@@ -276,7 +276,7 @@ def _outlines(mask: BoolImage, step: float) -> list[list[int]]:
 
 
 def _simple(contour: NDArray[np.int32], tolerance_px: float) -> list[int]:
-    """Leave out the points that the eye does not miss; (column, row) becomes row, column, ..."""
+    """Simplify an outline; (column, row) points become row, column, ..."""
     points = cv2.approxPolyDP(contour, 0.5 * tolerance_px, closed=True)
     return [int(value) for value in points[:, 0, ::-1].ravel()]
 

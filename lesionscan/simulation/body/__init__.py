@@ -1,1 +1,1 @@
-"""What the beam passes: bones, soft tissue, gas and metal of one patient, in millimetres."""
+"""Model of a body: bones, soft tissue, gas and metal of one patient, in millimetres."""

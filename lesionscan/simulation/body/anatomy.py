@@ -1,8 +1,8 @@
-"""Body parts: which bones lie where in which soft tissue, in millimetres.
+"""Body parts: bones and soft tissue with their positions, in millimetres.
 
-Shapes are drawn from textbook proportions of an adult and varied by a generator: sizes by a few
-percent, outlines by a fraction of a millimetre, the pose by a few degrees. Most are drawn as a
-right limb seen from the front; hand and wrist as the left one seen from the back.
+Shapes have textbook proportions of an adult with random variations: sizes by a few percent,
+outlines by a fraction of a millimetre, the pose by a few degrees. Most are right limbs seen from
+the front; hand and wrist are left ones seen from the back.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Anatomy:
     field_mm
         Width and height of the picture, in mm.
     bones, soft, gas
-        What the beam passes; gas takes soft tissue away.
+        The contents; gas displaces soft tissue.
     targets
         Names of the bones that lesions may be planted in.
     grain
@@ -41,24 +41,24 @@ class Anatomy:
     planes
         Strength of fat planes between muscles.
     scatter
-        Scatter-to-primary ratio of a part as thick as this.
+        Scatter-to-primary ratio of a part of this thickness.
     physes
-        Where growth plates lie in a child: bone, local position along it, half width, in mm.
+        Growth plates of a child: bone, local position along it, half width, in mm.
     covers
-        Names of bones that lie before others and would hide a lesion drawn at random.
+        Names of bones that lie in front of others and would hide a randomly placed lesion.
     drawn_side
-        Which side of the body the drawing shows; the other one is its mirror image.
+        Side of the body that is modelled; the other side is its mirror image.
     freedom
-        How freely it can be laid and differs in build: 1 for a limb, 0.3 for a trunk.
+        Freedom of pose and build: 1 for a limb, 0.3 for a trunk.
     widest
-        Least zoom at which the drawing still fills the picture, at most 1.
+        Least zoom at which the model fills the picture, at most 1.
     beyond_joint
         Names of the bones that a wider joint gap moves down.
     behind
-        Names of bones and how far they lie behind the others, in mm: a limb that is turned about
-        its long axis shows them shifted.
+        Names of bones and their distance behind the others, in mm, by which they shift when a limb
+        is turned about its long axis.
     metal
-        Implants, put in once the part is posed: they neither turn nor move with it.
+        Implants, added after posing: `turned` and `moved` do not affect them.
     """
 
     body_part: str
@@ -81,7 +81,7 @@ class Anatomy:
     metal: tuple[Metal, ...] = ()
 
     def with_growth_plates(self) -> "Anatomy":
-        """Return the part of a child: its growth plates open."""
+        """Return the part of a child, with open growth plates."""
         plates = {name: (position, width) for name, position, width in self.physes}
         bones = tuple(
             replace(bone, physes=(plates[bone.name],), scars=()) if bone.name in plates else bone
@@ -90,7 +90,7 @@ class Anatomy:
         return replace(self, bones=bones)
 
     def turned(self, angle_deg: float) -> "Anatomy":
-        """Return the part turned about the middle of the picture, clockwise on the screen."""
+        """Return the part rotated about the middle of the picture, clockwise on the screen."""
         centre = (self.field_mm[0] / 2, self.field_mm[1] / 2)
         return replace(
             self,
@@ -110,7 +110,7 @@ class Anatomy:
         )
 
     def with_metal(self, *pieces: Metal) -> "Anatomy":
-        """Return the part with more metal in it."""
+        """Return the part with more pieces of metal."""
         return replace(self, metal=(*self.metal, *pieces))
 
     def bone(self, name: str) -> Bone:
@@ -119,7 +119,7 @@ class Anatomy:
         Raises
         ------
         ValueError
-            When the part has no such bone.
+            If the part has no such bone.
         """
         for bone in self.bones:
             if bone.name == name:
@@ -151,7 +151,7 @@ def draw_bone(
     jitter_mm: float = 0.35,
     grain: float = 1.0,
 ) -> Bone:
-    """Return a bone whose control points (along, across) are jittered, smoothed and placed."""
+    """Create a bone from control points (along, across): jitter, smooth and place them."""
     uneven = np.array(points) + jitter_mm * rng.standard_normal((len(points), 2))
     local: Points = tuple((float(a), float(b)) for a, b in uneven)
     outline = closed_curve(
@@ -173,9 +173,9 @@ def draw_bone(
 
 
 def along_axis(points: Points, *, origin_mm: tuple[float, float], angle_deg: float = 0.0) -> Points:
-    """Return image points (x, y) as local (along, across) ones of a bone at origin and angle.
+    """Convert image points (x, y) to local (along, across) ones of a bone at origin and angle.
 
-    The inverse of `outlines.place`, for bones whose outline is easier read off in the picture.
+    The inverse of `outlines.place`, for bones whose outline is given in image coordinates.
     """
     angle = np.deg2rad(angle_deg)
     sine, cosine = float(np.sin(angle)), float(np.cos(angle))
@@ -197,7 +197,7 @@ def draw_soft(
     fade_mm: float = 0.0,
     beyond_mm: float = 0.0,
 ) -> SoftBody:
-    """Return a soft body through control points (x, y) in image mm."""
+    """Create a soft body with an outline through control points (x, y) in image mm."""
     uneven: Field = np.array(points) + jitter_mm * rng.standard_normal((len(points), 2))
     return SoftBody(closed_curve(uneven), depth_mm, rounding_mm, fat_mm, fade_mm, beyond_mm)
 

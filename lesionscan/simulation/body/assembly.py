@@ -1,4 +1,4 @@
-"""A whole body part: bones with their lesions in soft tissue, as thickness maps in mm."""
+"""Thickness maps of a whole body part, bones with lesions in soft tissue, in mm."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from lesionscan.simulation.fields import Field, Grid, Window, generator
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """Thickness maps of a whole part along the beam, the truth and the recipe behind each label.
+    """Thickness maps of a whole part along the beam, with the truth and the recipe of each label.
 
     Attributes
     ----------
@@ -26,18 +26,18 @@ class Body:
     bone_volume_mm
         Everything inside the outer surfaces of bones, marrow included, in mm.
     removed_mm
-        Mineral that lesions took away, in mm.
+        Mineral removed by lesions, in mm.
     muscle_mm, fat_mm
         Soft tissue, in mm; marrow is fat, and tumour is muscle.
     metal_mm
-        Implants as titanium alloy of the same attenuation, in mm; zeros without implants.
+        Implants as titanium alloy of equal attenuation, in mm; zeros without implants.
     truth
         uint16, 0 = none, otherwise the label of a lesion: recipe n has label n + 1.
     bone_labels
-        uint16, 0 = none, otherwise the number of the bone that is thickest at this pixel:
-        `bone_names[n]` has number n + 1.
+        uint16, 0 = none, otherwise the number of the thickest bone at this pixel: `bone_names[n]`
+        has number n + 1.
     recipes, bone_names
-        What the labels stand for.
+        Recipes of the lesions, and names of the bones.
     """
 
     bone_mm: Field
@@ -66,12 +66,12 @@ class Body:
         )
 
     def placed(self, matrix: Field) -> "Body":
-        """Return the part as it lies on another film; what lay at the border goes on beyond it.
+        """Return the part moved to its place on another film, extrapolating at the border.
 
         Parameters
         ----------
         matrix
-            float64 (2, 3), from a pixel (column, row, 1) to where it lies afterwards.
+            float64 (2, 3), maps a pixel (column, row, 1) to its new position.
         """
 
         def warped(array: NDArray[Any], interpolation: int, border: int) -> NDArray[Any]:
@@ -108,27 +108,26 @@ def assemble(
     *,
     same_bones: bool = False,
 ) -> Body:
-    """Return the thickness maps of a part with its lesions, labelled 1, 2, ... in their order.
+    """Compute the thickness maps of a part with lesions, labelled 1, 2, ... in their order.
 
     Parameters
     ----------
     seed
-        Of the person's texture.
+        Seed of the bones' texture.
     anatomy
-        What is drawn.
+        The body part.
     grid
-        The picture.
+        The pixel grid.
     recipes
         The lesions.
     same_bones
-        Whether the texture of a bone must not depend on its lesions, as on films of one person. No
-        lesion may be expansile then.
+        Make the texture of bones independent of lesions, for several films of one person. No lesion
+        may be expansile then.
 
     Raises
     ------
     ValueError
-        When a lesion names a bone that the part does not have, or is expansile where it must not
-        be.
+        If a lesion names a bone that the part does not have, or is expansile with `same_bones`.
     """
     for recipe in recipes:
         anatomy.bone(recipe.bone)
@@ -137,7 +136,7 @@ def assemble(
     bones = _Bones(grid)
     for number, bone in enumerate(anatomy.bones):
         own = tuple((i, r) for i, r in enumerate(recipes, start=1) if r.bone == bone.name)
-        # texture is drawn for a window: one that grew with a lesion would draw another
+        # the texture depends on the size of the window, which must not depend on lesions here
         wide = [] if same_bones else [recipe.diameter_mm for _, recipe in own]
         window = bone_window(bone, grid, margin_mm=max([3.0, *wide]))
         _add_bone(seed, number, (bone, window), own, bones)
@@ -145,9 +144,9 @@ def assemble(
         generator(seed, 4), anatomy.soft, anatomy.gas, grid,
         grain=anatomy.grain, planes=anatomy.planes,
     )  # fmt: skip
-    # a bone pushes muscle aside; where the drawn flesh is thinner than the bone it gives way
+    # bone displaces muscle, also where the model's soft tissue is thinner than the bone
     muscle = np.maximum(muscle - bones.volume, 1.5 * (bones.volume > 0))
-    # marrow is fat; what a lesion takes away is filled by tumour, as dense as muscle
+    # marrow is fat; removed bone is replaced by tumour, as dense as muscle
     marrow = np.maximum(bones.volume - bones.mineral - bones.removed, 0.0)
     return Body(
         bone_mm=bones.mineral,
@@ -164,7 +163,7 @@ def assemble(
 
 
 class _Bones:
-    """Sums over the bones of a picture while it is put together, in mm, and the truth."""
+    """Sums over the bones added so far, in mm, and the truth."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
@@ -183,7 +182,7 @@ def _add_bone(
     own: tuple[tuple[int, Lesion], ...],
     total: _Bones,
 ) -> None:
-    """Add one bone with its own lesions (label, recipe) to the sums."""
+    """Add a bone with its lesions (label, recipe) to the sums."""
     bone, window = place
     if min(window.shape) < 4:
         return

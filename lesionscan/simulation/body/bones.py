@@ -1,4 +1,4 @@
-"""One bone: an outline with profiles of depth, cortex and trabeculae, and its thickness maps."""
+"""Model of a bone: an outline with profiles of depth, cortex and trabeculae; thickness maps."""
 
 from dataclasses import dataclass, replace
 
@@ -34,7 +34,7 @@ class Wall:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bone:
-    """A bone as a readable recipe; all profiles run over local millimetres along the axis.
+    """Recipe of a bone; all profiles are functions of local millimetres along the axis.
 
     Attributes
     ----------
@@ -43,14 +43,14 @@ class Bone:
     outline_mm
         Closed polygon (n, 2: x, y) in image millimetres.
     origin_mm, direction
-        Where local (0, 0) lies, and the unit vector of the bone's axis.
+        Position of local (0, 0), and the unit vector of the bone's axis.
     scale
-        Image millimetres per local millimetre (persons differ in size).
+        Image millimetres per local millimetre (people differ in size).
     depth
-        Thickness along the beam where the bone is full, in mm.
+        Full thickness along the beam, in mm.
     rounding
         Distance from the outline at which the full depth is reached, in mm: the half width for a
-        tube, a few mm where a joint surface is seen edge-on.
+        tube, a few mm if a joint surface is seen edge-on.
     cortex
         Thickness of compact bone, in mm.
     trabecular
@@ -58,7 +58,7 @@ class Bone:
     grain
         Strength of the trabecular texture (1 = as in a knee).
     grain_tilt_deg
-        Turn of the trabeculae from the axis, clockwise on the screen (they follow the load).
+        Angle of the trabeculae from the axis, clockwise on the screen (they follow the load).
     hole_mm
         Polygon of a hole (obturator foramen), in image millimetres.
     physes
@@ -68,12 +68,12 @@ class Bone:
     rarefactions, canals, foramina, grooves
         Normal lucencies.
     coarse
-        Width of the trabeculae and their gaps over those of a healthy adult.
+        Width of the trabeculae and their gaps / that of a healthy adult.
     wall
-        Of a hollow bone that holds no marrow; `cortex` and `trabecular` then say how uneven its
-        inner table and how dense its diploe is.
+        Wall of a hollow bone without marrow; `cortex` and `trabecular` are then the unevenness of
+        its inner table and the density of its diploe.
     beyond_mm
-        How far outside the picture its outline still counts (see `distance_beyond_mm`).
+        How far outside the picture its outline is taken into account (see `distance_beyond_mm`).
     """
 
     name: str
@@ -99,7 +99,7 @@ class Bone:
     beyond_mm: float = 0.0
 
     def turned(self, angle_deg: float, centre_mm: tuple[float, float]) -> "Bone":
-        """Return the bone turned about a point, clockwise on the screen."""
+        """Return the bone rotated about a point, clockwise on the screen."""
         angle = np.deg2rad(angle_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         centre = np.array(centre_mm)
@@ -123,14 +123,14 @@ class Bone:
         )
 
     def local(self, x: Field, y: Field) -> tuple[Field, Field]:
-        """Return local (along, across) of image points, in local mm."""
+        """Convert image points to local (along, across), in local mm."""
         dx, dy = x - self.origin_mm[0], y - self.origin_mm[1]
         along = (dx * self.direction[0] + dy * self.direction[1]) / self.scale
         across = (dx * self.direction[1] - dy * self.direction[0]) / self.scale
         return along, across
 
     def placed(self, points: tuple[tuple[float, float], ...]) -> Field:
-        """Return image (n, 2: x, y) of local (along, across) points, in mm."""
+        """Convert local (along, across) points to image points (n, 2: x, y), in mm."""
         along, across = np.array(points, dtype=np.float64).T * self.scale
         x = self.origin_mm[0] + along * self.direction[0] + across * self.direction[1]
         y = self.origin_mm[1] + along * self.direction[1] - across * self.direction[0]
@@ -142,7 +142,7 @@ class Bone:
         return float(along.min()), float(along.max())
 
     def point_mm(self, along: float, across: float) -> tuple[float, float, float]:
-        """Return image x, y and the half width, all in mm, of a place named by fractions.
+        """Return image x, y and the half width, all in mm, at a place given by fractions.
 
         `along` runs from 0 (first end) to 1; `across` from -1 to 1 between the two sides there.
         """
@@ -167,7 +167,7 @@ class BoneMaps:
     Attributes
     ----------
     window
-        Where the maps lie.
+        The part of the grid that the maps cover.
     mineral
         Bone as compact bone of the same mineral content.
     volume
@@ -175,7 +175,7 @@ class BoneMaps:
     distance
         Signed distance to the outline in the picture, in mm, positive inside.
     full_depth, rounding
-        The depth and rounding profiles laid over the picture, in mm.
+        The depth and rounding profiles at each pixel, in mm.
     """
 
     window: Window
@@ -186,7 +186,7 @@ class BoneMaps:
     rounding: Field
 
     def skin(self, thickness_mm: float) -> Field:
-        """Return what an outer shell of that thickness holds of the mineral, in mm."""
+        """Return the mineral in an outer shell of that thickness, in mm."""
         inner = _chord(
             self.distance - thickness_mm,
             self.full_depth - 2 * thickness_mm,
@@ -208,37 +208,37 @@ def outline_distance_mm(bone: Bone, window: Window) -> Field:
 
 
 def bone_window(bone: Bone, grid: Grid, *, margin_mm: float) -> Window:
-    """Return the part of the grid that the bone and a margin cover."""
+    """Return the part of the grid that covers the bone and a margin."""
     return Window.around(grid, bone.outline_mm, margin_mm=margin_mm)
 
 
 def fill_bone(
     rng: np.random.Generator, bone: Bone, window: Window, distance: Field, thinned: Field
 ) -> BoneMaps:
-    """Return the thickness maps of a bone whose outline lies at `distance` 0.
+    """Compute the thickness maps of a bone whose outline is at `distance` 0.
 
-    `thinned` (0..1) says where an expansile lesion has remodelled the cortex to a thin shell.
+    `thinned` (0..1) is over 0 where an expansile lesion has thinned the cortex to a shell.
     """
     x, y = window.coordinates_mm()
     along, across = bone.local(x, y)
     depth, rounding = profile(bone.depth, along), profile(bone.rounding, along)
     cortex = profile(bone.cortex, along)
-    # a thick cortex is smooth inside; a thin one comes and goes along the outline
+    # a thick cortex is smooth inside; the thickness of a thin one varies along the outline
     uneven = np.clip(0.42 - 0.09 * cortex, 0.05, 0.4)
     slow = random_field(
         rng, window, wavelengths_mm=(5.0, 60.0), exponent=2.5, stretch=2.5, direction=bone.direction
     )
     cortex = cortex * np.clip(1.0 + uneven * slow, 0.25, 2.0)
-    # one cortex of a shaft is always the thicker one
+    # one cortex of a shaft is always thicker
     cortex = cortex * (1.0 + 0.12 * np.tanh(across / 10.0))
     cortex = np.clip(cortex * (1.0 - 0.75 * thinned), 0.15, 0.8 * rounding)
-    # the flat of the depth keeps a balloon as deep as it is wide
+    # the depth is constant further inside, so an expanded part is not deeper than the bone
     volume = _chord(distance, depth, rounding)
     hollow = _chord(distance - cortex, depth - 2 * cortex, rounding - cortex)
-    # of a hollow bone the beam passes the diploe only
+    # a hollow bone has trabeculae in the diploe only
     network = hollow if bone.wall is None else _diploe(bone.wall, distance, depth, rounding)
     spongy = profile(bone.trabecular, along) * _texture(rng, bone, window, network)
-    # near the cortex trabeculae are denser than in the middle of the canal
+    # trabeculae are denser near the cortex than in the middle of the canal
     spongy = spongy * (0.75 + 0.5 * np.exp(-np.maximum(distance - cortex, 0.0) / 5.0))
     spongy = np.clip(rarefied(spongy, bone.rarefactions, along, across), 0.0, 0.9)
     if bone.wall is None:
@@ -255,21 +255,21 @@ def fill_bone(
 
 
 def _under(deep_mm: float, distance: Field, depth: Field, rounding: Field) -> Field:
-    """Return the chord of what lies that deep under the outer surface of a bone."""
+    """Return the thickness of everything deeper than `deep_mm` under the bone's outer surface."""
     return _chord(distance - deep_mm, depth - 2 * deep_mm, rounding - deep_mm)
 
 
 def _diploe(wall: Wall, distance: Field, depth: Field, rounding: Field) -> Field:
-    """Return the chord of the diploe of a hollow bone: the beam passes it on both sides."""
+    """Return the thickness of the diploe of a hollow bone, which the beam crosses twice."""
     below_outer = _under(wall.outer, distance, depth, rounding)
     return below_outer - _under(wall.outer + wall.diploe, distance, depth, rounding)
 
 
 def _texture(rng: np.random.Generator, bone: Bone, window: Window, hollow: Field) -> Field:
-    """Return a field about 1: clouds, load-bearing streaks along the axis, and a fine network.
+    """Return a field with mean about 1: clouds, streaks along the axis, and a fine network.
 
-    Streaks 0.4 to 1 mm apart run along the bone; the more trabeculae a ray crosses, the less of
-    them is left in projection (root-n), hence the division by the root of the depth.
+    Streaks 0.4 to 1 mm apart run along the bone. The more trabeculae a ray crosses, the weaker is
+    their projected texture (root-n), hence the division by the root of the depth.
     """
     spread = bone.grain / np.sqrt(np.maximum(hollow, 4.0) / 14.0)
     tilt = np.deg2rad(bone.grain_tilt_deg)

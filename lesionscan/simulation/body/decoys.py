@@ -1,4 +1,4 @@
-"""Normal things laid over a finished part: foramina, folds of skin, gas in soft tissue."""
+"""Decoys added to a part: foramina, folds of skin, gas in soft tissue."""
 
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ from lesionscan.simulation.fields import Field, profile
 def with_decoys(
     rng: np.random.Generator, anatomy: Anatomy, *, foramina: int, skin_folds: int, soft_gas: int
 ) -> Anatomy:
-    """Return a part with nutrient foramina, folds of skin and bubbles of gas, so many of each.
+    """Return a part with given numbers of nutrient foramina, folds of skin and bubbles of gas.
 
-    Foramina lie in the shafts of bones that may carry lesions; a part without a shaft gets none.
+    Foramina are placed in shafts of target bones; a part without a shaft gets none.
     """
     shafts = [name for name in anatomy.targets if _spongiest(anatomy.bone(name)) < 0.06]
     bones = {bone.name: bone for bone in anatomy.bones}
@@ -31,7 +31,7 @@ def with_decoys(
                          * height), 0.6 * width)
         for _ in range(skin_folds)
     )  # fmt: skip
-    # gas lies in the flesh beside a bone
+    # gas is placed in soft tissue beside a bone
     bone = bones[anatomy.targets[int(rng.integers(len(anatomy.targets)))]]
     x, y, half = bone.point_mm(float(rng.uniform(0.1, 0.9)), 0.0)
     at = (
@@ -48,12 +48,12 @@ def with_decoys(
 
 
 def _spongiest(bone: Bone) -> float:
-    """Return the least trabecular fraction along a bone: under 0.06 it has a shaft."""
+    """Return the least trabecular fraction along a bone; a bone with a shaft has less than 0.06."""
     return min(value for _, value in bone.trabecular)
 
 
 def _foramen(rng: np.random.Generator, bone: Bone, field_mm: tuple[float, float]) -> Foramen:
-    """Return a nutrient foramen of 1.5 to 2 mm in the shaft of a bone, in the picture."""
+    """Draw a nutrient foramen of 1.5 to 2 mm in the visible shaft of a bone."""
     steps = np.linspace(0.05, 0.95, 37)
     low, high = bone.reach()
     sparse = profile(bone.trabecular, low + steps * (high - low)) < 0.08
@@ -71,7 +71,7 @@ def _foramen(rng: np.random.Generator, bone: Bone, field_mm: tuple[float, float]
 
 
 def _skin_fold(rng: np.random.Generator, at: tuple[float, float], length: float) -> SoftBody:
-    """Return a fold of skin: a long band 3 to 8 mm wide that adds a few mm of tissue."""
+    """Draw a fold of skin: a long band 3 to 8 mm wide that adds a few mm of tissue."""
     angle = float(rng.uniform(-0.5, 0.5))
     half, bend = float(rng.uniform(1.5, 4.0)), float(rng.normal(0.0, 0.08))
     axis, side = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
@@ -84,7 +84,7 @@ def _skin_fold(rng: np.random.Generator, at: tuple[float, float], length: float)
 
 
 def _bubble(rng: np.random.Generator, at: tuple[float, float]) -> SoftBody:
-    """Return a small bubble of gas near a place: an open wound, or an infection."""
+    """Draw a small bubble of gas near a place, as from an open wound or an infection."""
     half = float(rng.uniform(0.8, 3.0))
     x, y = at[0] + 6.0 * rng.standard_normal(), at[1] + 14.0 * rng.standard_normal()
     angle = np.arange(6) * np.pi / 3

@@ -1,6 +1,6 @@
-"""Implants as surgeons leave them: plates, nails, screws, wires, hip and knee prostheses, clips.
+"""Implants: plates, nails, screws, wires, hip and knee prostheses, clips.
 
-Their places are named by the bones of the posed part, so that they follow size, pose and view.
+They are placed relative to the bones of the posed part, so that they follow size, pose and view.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,14 +29,14 @@ ImplantKind: TypeAlias = Literal[
 KINDS: tuple[ImplantKind, ...] = get_args(ImplantKind)
 
 SHARE = 0.08
-"""Of random phantoms that have an implant."""
+"""Fraction of random phantoms with an implant."""
 
 _SMALL = 12.0
-"""Half width in mm under which plates and screws are those of hand and forearm."""
+"""Half width in mm below which a bone gets the small plates and screws of hand and forearm."""
 
 
 def kinds_for(anatomy: Anatomy) -> tuple[ImplantKind, ...]:
-    """Return the kinds of implant that the bones of a part may carry."""
+    """Return the kinds of implant that fit the bones of a part."""
     kinds: list[ImplantKind] = ["skin_clips"]
     if anatomy.body_part in HEADS:
         kinds += ["hip_screw", "hip_prosthesis", "hip_prosthesis"]
@@ -50,7 +50,7 @@ def kinds_for(anatomy: Anatomy) -> tuple[ImplantKind, ...]:
 
 
 def draw_kind(rng: np.random.Generator, anatomy: Anatomy) -> ImplantKind | None:
-    """Return a kind for `SHARE` of the phantoms, and None for the others."""
+    """Draw a kind for `SHARE` of the phantoms, and None for the others."""
     chance, kinds = rng.random(), kinds_for(anatomy)
     kind = kinds[int(rng.integers(len(kinds)))]
     return kind if chance < SHARE else None
@@ -62,7 +62,7 @@ def implanted(rng: np.random.Generator, anatomy: Anatomy, kind: ImplantKind) -> 
     Raises
     ------
     ValueError
-        When there is no such kind, or no bone of the part takes it.
+        If there is no such kind, or it fits no bone of the part.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown implant {kind!r}; known: {', '.join(KINDS)}")
@@ -73,14 +73,14 @@ def implanted(rng: np.random.Generator, anatomy: Anatomy, kind: ImplantKind) -> 
 
 
 def _targets(anatomy: Anatomy) -> tuple[Bone, ...]:
-    """Return the bones that may carry lesions, each once."""
+    """Return the target bones, each once."""
     return tuple(anatomy.bone(name) for name in dict.fromkeys(anatomy.targets))
 
 
 def _shaft(anatomy: Anatomy, bone: Bone, most: float = 0.12) -> tuple[float, float] | None:
-    """Return the fractions between which a bone is a tube in the picture, or None.
+    """Return the fractions between which a bone has a visible shaft, or None.
 
-    `most` is the trabecular fraction up to which it counts as one.
+    `most` is the largest trabecular fraction of a shaft.
     """
     low, high = bone.reach()
     if high - low < 25.0 or min(value for _, value in bone.trabecular) > 0.08:
@@ -98,14 +98,14 @@ def _shaft(anatomy: Anatomy, bone: Bone, most: float = 0.12) -> tuple[float, flo
 
 
 def _choose(rng: np.random.Generator, anatomy: Anatomy) -> tuple[Bone, tuple[float, float]]:
-    """Return a bone with a shaft in the picture, and the fractions between which it is one."""
+    """Draw a bone with a visible shaft, and return it with the fractions of the shaft."""
     found = [(bone, span) for bone in _targets(anatomy)
              for span in (_shaft(anatomy, bone),) if span is not None]  # fmt: skip
     return found[int(rng.integers(len(found)))]
 
 
 def _line(bone: Bone, fractions: Field, across: float, aside_mm: float = 0.0) -> Field:
-    """Return points (n, 2) along a bone at a place across it, moved aside by some mm."""
+    """Return points (n, 2) along a bone at a position across it, moved aside by some mm."""
     out = []
     for step in fractions:
         x, y, half = bone.point_mm(float(step), 0.0)
@@ -133,7 +133,7 @@ def _plate(rng: np.random.Generator, anatomy: Anatomy) -> Anatomy:
         return anatomy.with_metal(*_plate_from_side(
             bone, steps, places[used], side=float(rng.choice([-1.0, 1.0])), half=half_screw,
             density=density))  # fmt: skip
-    # from the front: a strip with holes, screws seen end on
+    # from the front: a strip with holes, screws seen end-on
     across = float(rng.uniform(-0.25, 0.25))
     half = min(2.3 * half_screw + 1.0, 0.75 * half_bone)
     strip = _line(bone, steps, across)

@@ -1,4 +1,4 @@
-"""Lytic lesions: what they remove from a bone, and the outline a careful reader would draw."""
+"""Lytic lesions: the bone that they remove, and their true outline."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ from lesionscan.simulation.fields import (
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """A recipe for one lytic lesion.
+    """Recipe of a lytic lesion.
 
     Attributes
     ----------
     bone
-        Name of the bone that carries it.
+        Name of its bone.
     along, across
-        Where its centre lies: 0..1 from end to end of the bone, -1..1 from side to side.
+        Position of its centre: 0..1 from end to end of the bone, -1..1 from side to side.
     diameter_mm
-        Diameter of the circle of the same area (before the bone's edge cuts it), in mm.
+        Diameter of the circle of equal area (before clipping at the bone's edge), in mm.
     elongation
-        Long axis over short axis, 1 to 4.
+        Long axis / short axis, 1 to 4.
     angle_deg
-        Of the long axis to the bone's axis.
+        Angle of the long axis to the bone's axis.
     removed
         Fraction of the mineral removed in the middle, over 0 and at most 1.
     margin_mm
@@ -45,19 +45,19 @@ class Lesion:
     septa
         0 = none; 1 = septa keep all their bone (soap bubble).
     shell_mm
-        Outer cortex that is left standing, in mm; 0 breaches the cortex.
+        Outer cortex that is not removed, in mm; 0 breaches the cortex.
     expansile
-        Whether the bone is blown up to a thin shell where the lesion is wider than the bone.
+        Whether the bone is expanded to a thin shell where the lesion is wider than the bone.
     one_sided
-        0 = the same contrast and margin all round; 1 = on one side, drawn at random, half of the
-        contrast is left and the margin is 2.5 times as wide.
+        0 = the same contrast and margin all round; 1 = on a random side, half the contrast and a
+        margin 2.5 times as wide.
     kind
-        Name of its kind, for strata; it changes nothing.
+        Name of its kind, for strata only.
 
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     bone: str
@@ -95,7 +95,7 @@ class Lesion:
         check_ranges("a lesion", ranges)
 
     def shape(self) -> "Shape":
-        """Return its outline and depth in millimetres, without its place."""
+        """Return its shape in millimetres, without its position."""
         return Shape(
             diameter=self.diameter_mm,
             elongation=self.elongation,
@@ -111,19 +111,19 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The outline of a lesion and how it takes bone, without saying where.
+    """Outline and depth of a lesion, without its position, for phantoms and films.
 
-    One for phantoms and films. All lengths are in the unit of the window it is laid on:
-    millimetres in a phantom, pixels in a film, whose spacing nobody may know.
+    All lengths are in the unit of the window: millimetres in a phantom, pixels in a film, whose
+    spacing may be unknown.
 
     Attributes
     ----------
     diameter, elongation, angle_deg, removed, margin, wobble, moth_eaten, septa, one_sided
         As in `Lesion`.
     detail
-        What a millimetre's detail (strands left standing, nibbled edges) measures in that unit.
+        Length of a millimetre of detail (remaining strands, ragged edges) in that unit.
     uneven
-        Standard deviation of the strands of bone left in front and behind, as a share.
+        Relative standard deviation of the strands of bone left in front and behind.
     """
 
     diameter: float
@@ -141,7 +141,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LesionField:
-    """A lesion's place on a window, before any bone is removed.
+    """Maps of a lesion on a window, before bone is removed.
 
     Attributes
     ----------
@@ -149,12 +149,12 @@ class LesionField:
         Signed distance to the nominal outline (the middle of the step), positive inside, in the
         unit of the window.
     fraction
-        Fraction of the mineral that it takes away, 0..1.
+        Fraction of the mineral removed, 0..1.
     outlined
-        Where, without septa and moth-eaten holes, the fraction is over half of what it is one
+        True where the fraction, without septa and moth-eaten holes, is over half of its value one
         margin further in.
     walls
-        Share of the bone that septa keep, 0..1.
+        Fraction of the bone kept by septa, 0..1.
     """
 
     distance: Field
@@ -165,7 +165,7 @@ class LesionField:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LesionMaps:
-    """What one lesion did: mm of mineral removed and added, and the truth mask."""
+    """Effect of a lesion: mineral removed and added in mm, and the truth mask."""
 
     removed_mm: Field
     added_mm: Field
@@ -175,7 +175,7 @@ class LesionMaps:
 def lesion_field(
     rng: np.random.Generator, lesion: Lesion, bone: Bone, window: Window
 ) -> LesionField:
-    """Lay a lesion over a window of the bone."""
+    """Compute the maps of a lesion on a window of its bone."""
     centre_x, centre_y, _ = bone.point_mm(lesion.along, lesion.across)
     return shape_field(rng, lesion.shape(), (centre_x, centre_y), bone.direction, window)
 
@@ -187,24 +187,24 @@ def shape_field(
     direction: tuple[float, float],
     window: Window,
 ) -> LesionField:
-    """Lay a lesion's shape over a window.
+    """Compute the maps of a lesion's shape on a window.
 
-    The fraction is the chord of an ellipsoid that the front and back cortex cut flat (0.6 plus
-    0.4 of the chord), times a step over the margin. Its outline lies where, going outward, the
-    fraction falls under half of what it is one margin further in: the half height of the edge.
+    The fraction is the chord of an ellipsoid that is cut by the front and back cortex (0.6 plus 0.4
+    of the chord), times a step over the margin. The outline is at the half height of the edge,
+    where the fraction falls below half of its value one margin further in.
 
     Parameters
     ----------
     rng
-        Source of the outline's wobble, the moth-eaten holes, the septa and the strands left.
+        Source of the outline's wobble, the moth-eaten holes, the septa and the remaining strands.
     shape
-        What to lay.
+        The shape.
     centre
         x and y of its middle.
     direction
         Unit vector (x, y) of the bone's axis.
     window
-        Where; its unit is the unit of all lengths.
+        The window; its unit is that of all lengths.
     """
     x, y = window.coordinates_mm()
     turn = np.deg2rad(shape.angle_deg)
@@ -217,7 +217,7 @@ def shape_field(
     radius = np.sqrt((u / long) ** 2 + (v / short) ** 2)
     slope = np.sqrt((u / long**2) ** 2 + (v / short**2) ** 2)
     edge = _wobbling_edge(rng, np.arctan2(v / short, u / long), shape.wobble)
-    # distance by the first-order rule (value over gradient); exact enough near the outline
+    # first-order distance (value / gradient), exact enough near the outline
     inner = np.where(radius > 0.05, radius / np.maximum(slope, 1e-9), short)
     distance = (edge - radius) * inner
     margin, thinner = _one_sided(rng, shape, u / long, v / short)
@@ -230,7 +230,7 @@ def shape_field(
     broken = distance + 1.3 * shape.moth_eaten * margin * ragged
     dome = np.sqrt(np.clip(1.0 - (radius / edge) ** 2, 0.0, 1.0))
     plug = 0.6 + 0.4 * dome
-    # the same one margin deeper: what the edge falls from
+    # the same one margin deeper: the full height of the edge
     depth = np.clip(radius / edge - margin / np.maximum(edge * inner, 1e-9), 0.0, 1.0)
     top = 0.6 + 0.4 * np.sqrt(1.0 - depth**2)
     outlined = smooth_step(distance / margin) * plug > 0.5 * top
@@ -239,7 +239,7 @@ def shape_field(
         rng, window, wavelengths_mm=(0.13 * shape.diameter, 0.6 * shape.diameter), exponent=2.0
     )
     walls = shape.septa * np.exp(-((bubbles / 0.16) ** 2))
-    # destruction is never even: strands of bone are left in front and behind
+    # destruction is uneven: strands of bone remain in front and behind
     strands = random_field(
         rng, window, wavelengths_mm=(1.5 * shape.detail, 15.0 * shape.detail), exponent=2.5
     )
@@ -252,10 +252,10 @@ def shape_field(
 
 
 def _one_sided(rng: np.random.Generator, shape: Shape, u: Field, v: Field) -> tuple[Field, Field]:
-    """Return the margin's half width and the factor of what is removed, by place.
+    """Return maps of the margin's half width and of the factor of the removed fraction.
 
-    `u` and `v` are coordinates in half axes. A lesion is rarely seen from its middle: on the side
-    where it is thin along the beam it fades.
+    `u` and `v` are coordinates in half axes. Lesions usually fade on the side where they are thin
+    along the beam.
     """
     if shape.one_sided <= 0.0:
         return np.full_like(u, shape.margin), np.ones_like(u)
@@ -266,7 +266,7 @@ def _one_sided(rng: np.random.Generator, shape: Shape, u: Field, v: Field) -> tu
 
 
 def _wobbling_edge(rng: np.random.Generator, angle: Field, wobble: float) -> Field:
-    """Return the outline's radius over the ellipse's, by angle: harmonics 2 to 7, area kept."""
+    """Return the outline's radius / the ellipse's by angle: harmonics 2 to 7, equal area."""
     edge = np.ones_like(angle)
     for harmonic in range(2, 8):
         size, phase = rng.standard_normal(), rng.uniform(0.0, 2 * np.pi)
@@ -275,9 +275,9 @@ def _wobbling_edge(rng: np.random.Generator, angle: Field, wobble: float) -> Fie
 
 
 def blown_up(distance: Field, lesion: Lesion, field: LesionField) -> tuple[Field, Field]:
-    """Return the bone's distance map after an expansile lesion, and where its cortex is thin.
+    """Return the bone's distance map with an expansile lesion, and a map of the thinned cortex.
 
-    The balloon's wall lies just outside the lesion.
+    The wall of the expanded bone is just outside the lesion.
     """
     if not lesion.expansile:
         return distance, np.zeros_like(distance)
@@ -289,24 +289,24 @@ def blown_up(distance: Field, lesion: Lesion, field: LesionField) -> tuple[Field
 def rounded_union(distance: Field, balloon: Field, *, soft: float) -> Field:
     """Return the distance to the union of two outlines, positive inside.
 
-    A smooth maximum over `soft` rounds the corner where a balloon meets the shaft, as periosteal
-    new bone does.
+    A smooth maximum over `soft` rounds the corner between the expanded part and the shaft, like
+    periosteal new bone.
     """
     gap = np.clip(0.5 + 0.5 * (balloon - distance) / soft, 0.0, 1.0)
     return np.asarray(distance * (1 - gap) + balloon * gap + soft * gap * (1 - gap))
 
 
 def remove_bone(lesion: Lesion, field: LesionField, maps: BoneMaps) -> LesionMaps:
-    """Return what the lesion removes from the bone (never more than is there) and its truth.
+    """Compute the bone removed by a lesion (at most all of it) and the truth mask.
 
-    Truth is the half height of the margin, i.e. the steep edge that a careful reader draws,
-    inside the shell that is left standing.
+    The truth is bounded by the half height of the margin, i.e. the steep edge that a careful reader
+    would outline, inside the remaining shell.
     """
     available = maps.mineral - maps.skin(lesion.shell_mm)
     removed = np.clip(field.fraction * available, 0.0, maps.mineral)
     inside_bone = maps.distance > max(lesion.shell_mm, 0.0)
     truth = field.outlined & inside_bone & (maps.volume > 0)
-    # the rim lies outside the outline, where the margin has faded
+    # the rim is outside the outline, where the margin ends
     offset = field.distance + 0.6 * lesion.margin_mm + 0.6
     rim = lesion.rim_mm * np.exp(-((offset / 0.75) ** 2)) * smooth_step(maps.distance - 1.0)
     rim = np.minimum(rim, maps.volume - maps.mineral)

@@ -1,4 +1,4 @@
-"""Normal lucencies and lines of a bone: what a detector must not report."""
+"""Normal lucencies and lines of bones, which a detector should not report."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from lesionscan.simulation.fields import Field, Knots, Window, random_field, smo
 
 @dataclass(frozen=True, slots=True)
 class Rarefaction:
-    """A normal patch of sparse trabeculae (Ward's triangle, greater tubercle): a decoy.
+    """A normal patch of sparse trabeculae (Ward's triangle, greater tubercle).
 
     Lengths are local millimetres along and across the bone; `loss` is the fraction of trabecular
-    bone missing in the middle. There is no margin: it fades like a Gaussian.
+    bone missing in the middle. It has no margin but fades like a Gaussian.
     """
 
     along: float
@@ -37,9 +37,9 @@ class Canal:
 
 @dataclass(frozen=True, slots=True)
 class Foramen:
-    """A nutrient foramen seen end on: a small dark dot with a sharp edge, in local millimetres.
+    """A nutrient foramen seen end-on: a small dark dot with a sharp edge, in local millimetres.
 
-    It opens in one wall only, hence `loss`, the fraction of the mineral missing, is about a third.
+    It is in one wall only, hence `loss`, the fraction of the mineral missing, is about a third.
     """
 
     along: float
@@ -50,10 +50,10 @@ class Foramen:
 
 @dataclass(frozen=True, slots=True)
 class Groove:
-    """A groove of a vessel, or a suture: a line through (along, across) points in local mm.
+    """A vascular groove or a suture: a line through (along, across) points in local mm.
 
-    `loss` is the fraction of the mineral missing in its middle (negative where a plate of bone is
-    seen edge-on), and `lips` what the edges of an old suture have more; `width` is the half width
+    `loss` is the fraction of the mineral missing in its middle (negative for a plate of bone seen
+    edge-on), `lips` the additional fraction at the edges of an old suture, `width` the half width
     in mm.
     """
 
@@ -71,18 +71,18 @@ def sparse_patch(
     *,
     most: float = 0.9,
 ) -> Rarefaction:
-    """Return a person's rarefaction: slight in some people, nearly empty in others.
+    """Draw a rarefaction: slight in some people, nearly empty in others.
 
     Parameters
     ----------
     rng
-        The person.
+        Random number generator of the person.
     along, across
         Middle, in local mm.
     radii
         Usual radii along and across, in mm.
     most
-        Largest loss anyone has; the least is a tenth of it.
+        Largest loss; the least is a tenth of it.
     """
     size = float(rng.uniform(0.8, 1.35))
     loss = most * float(rng.uniform(0.1, 1.0))
@@ -92,7 +92,7 @@ def sparse_patch(
 def rarefied(
     spongy: Field, rarefactions: tuple[Rarefaction, ...], along: Field, across: Field
 ) -> Field:
-    """Return the fraction of trabecular bone that rarefactions leave of `spongy`."""
+    """Return the trabecular fraction `spongy` reduced by rarefactions."""
     for spot in rarefactions:
         gone = ((along - spot.along) / spot.radius_along) ** 2
         gone = gone + ((across - spot.across) / spot.radius_across) ** 2
@@ -103,7 +103,7 @@ def rarefied(
 def pierced(
     canals: tuple[Canal, ...], foramina: tuple[Foramen, ...], along: Field, across: Field
 ) -> Field:
-    """Return the fraction of mineral missing along nutrient canals and in foramina."""
+    """Return the fraction of mineral missing in nutrient canals and foramina."""
     missing = np.zeros(np.broadcast_shapes(along.shape, across.shape))
     for canal in canals:
         tilt = np.deg2rad(canal.tilt_deg)
@@ -120,7 +120,7 @@ def pierced(
 def grooved(lines_mm: tuple[tuple[Groove, Field], ...], window: Window) -> Field:
     """Return the factor by which grooves, given with their corners (x, y) in image mm, thin bone.
 
-    Where lines cross, each takes its share of what the others leave.
+    Where lines cross, their factors are multiplied.
     """
     factor = np.ones(window.shape)
     for groove, line in lines_mm:
@@ -141,7 +141,7 @@ def growth_plates(
 ) -> Field:
     """Return the factor by which growth plates thin the bone: a wavy gap with dense lips.
 
-    A closed one is the faint dense line of its scar.
+    A closed growth plate is a faint dense line, its scar.
     """
     factor = np.ones(window.shape)
     for position, width in physes:

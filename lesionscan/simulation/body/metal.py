@@ -9,10 +9,10 @@ from lesionscan.simulation.body.strokes import stroke_distance_mm
 from lesionscan.simulation.fields import Field, Grid, Window, smooth_step
 
 STEEL = 2.7
-"""Steel 316L attenuates as much as 2.7 times its thickness of titanium alloy: at 60 keV 9.5 against
-3.5 per cm (NIST XCOM, iron at 7.9 and titanium at 4.5 g/cm3)."""
+"""Thickness of titanium alloy that attenuates as much as steel 316L of thickness 1: at 60 keV, 9.5
+and 3.5 per cm (NIST XCOM, iron at 7.9 and titanium at 4.5 g/cm3)."""
 COBALT_CHROME = 3.1
-"""The same for cobalt-chrome, of which joint heads and knees are made."""
+"""The same for cobalt-chrome, the material of heads of hips and of knees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +26,11 @@ class Bar:
     half_mm
         Half of its width in the picture, in mm.
     depth_mm
-        Thickness along the beam where it is full, as titanium, in mm.
+        Full thickness along the beam, as titanium, in mm.
     is_round
-        Whether it is a cylinder (thickest in its middle) or a strip.
+        Whether it is a cylinder (thickest in the middle) or a strip.
     pitch_mm
-        Of a screw's thread, or 0: the width swings by a tenth of it.
+        Pitch of a screw's thread, or 0; the width varies by a tenth of it.
     """
 
     line_mm: Field
@@ -49,7 +49,8 @@ class Block:
     outline_mm
         Closed polygon (n, 2: x, y), in image mm.
     depth_mm, rounding_mm
-        Thickness along the beam as titanium where it is full, and how far inside that is, in mm.
+        Full thickness along the beam as titanium, and the distance from the outline at which it is
+        reached, in mm.
     holes
         x, y and radius of round holes, in mm.
     """
@@ -90,7 +91,7 @@ def metal_mm(pieces: tuple[Metal, ...], grid: Grid) -> Field:
 
 
 def _add_bar(bar: Bar, grid: Grid, total: Field) -> None:
-    """Add a bar; one thinner than a pixel is drawn a pixel wide and as much thinner."""
+    """Add a bar; one narrower than a pixel is drawn a pixel wide with reduced thickness."""
     half = max(bar.half_mm, 0.6 * grid.spacing_mm)
     reach = half + 2.0 * grid.spacing_mm + 1.0
     window = Window.around(grid, bar.line_mm, margin_mm=reach)

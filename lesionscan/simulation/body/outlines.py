@@ -13,7 +13,7 @@ Points = tuple[tuple[float, float], ...]
 def closed_curve(points: Field, *, per_segment: int = 10) -> Field:
     """Return a smooth closed polygon (n, 2) through control points (m, 2), in the same unit.
 
-    Centripetal chord lengths keep the spline from swinging where the control points lie unevenly.
+    Centripetal chord lengths prevent overshoot of the spline between uneven control points.
     """
     ring = np.vstack([points, points[:1]])
     steps = np.sqrt(np.hypot(*np.diff(ring, axis=0).T))
@@ -31,11 +31,11 @@ def place(
     scale: float = 1.0,
     bow_mm: float = 0.0,
 ) -> Field:
-    """Turn local (along, across) points in mm into image (x, y) points in mm.
+    """Convert local (along, across) points in mm to image (x, y) points in mm.
 
-    At 0 degrees "along" points down the image and "across" to the right; angles turn clockwise on
-    the screen seen from the end of the bone that lies at the origin. `bow_mm` bends the axis
-    sideways by that much in the middle (real femora and forearms are never straight).
+    At 0 degrees "along" points down the image and "across" to the right; positive angles rotate
+    clockwise on the screen about the end of the bone at the origin. `bow_mm` bends the axis
+    sideways by that much in the middle (real femora and forearms are not straight).
     """
     along, across = np.array(points, dtype=np.float64).T * scale
     span = max(float(np.ptp(along)), 1e-9)
@@ -48,13 +48,13 @@ def place(
 
 
 def inside(polygon_mm: Field, window: Window) -> Mask:
-    """Return the pixels of `window` whose centre lies in the polygon (n, 2: x, y, in mm)."""
+    """Return the pixels of `window` whose centres are inside a polygon (n, 2: x, y, in mm)."""
     rows, cols = window.shape
     spacing = window.grid.spacing_mm
     x = polygon_mm[:, 0] / spacing - 0.5 - window.left
     y = polygon_mm[:, 1] / spacing - 0.5 - window.top
     x2, y2 = np.roll(x, -1), np.roll(y, -1)
-    # even-odd rule by rows: every edge flips the row to the right of where it crosses
+    # even-odd rule by rows: every edge inverts the row to the right of the crossing
     first = np.clip(np.ceil(np.minimum(y, y2)).astype(int), 0, rows)
     last = np.clip(np.ceil(np.maximum(y, y2)).astype(int), 0, rows)
     count = last - first
@@ -70,9 +70,9 @@ def inside(polygon_mm: Field, window: Window) -> Mask:
 def signed_distance_mm(window: Window, outline_mm: Field, hole_mm: Field | None = None) -> Field:
     """Return the distance to an outline in mm, positive inside it and outside its hole.
 
-    A distance transform alone knows the outline to a pixel, and its stairs show as a serrated
-    cortex. Therefore 2 px on both sides are measured against the polygon itself, and further away
-    the distance of the nearest pixel across the edge is corrected by that pixel's own distance.
+    A distance transform alone has an accuracy of a pixel, which would give a serrated cortex.
+    Within 2 px of the outline, distances are therefore measured to the polygon itself; further
+    away, the distance to the nearest pixel across the edge is corrected by that pixel's distance.
     """
     spacing = window.grid.spacing_mm
     mask = inside(outline_mm, window)
@@ -100,9 +100,9 @@ def signed_distance_mm(window: Window, outline_mm: Field, hole_mm: Field | None 
 def distance_beyond_mm(
     window: Window, outline_mm: Field, hole_mm: Field | None = None, *, beyond_mm: float
 ) -> Field:
-    """Return `signed_distance_mm`, where an edge up to `beyond_mm` outside the picture counts too.
+    """Return `signed_distance_mm`, including edges up to `beyond_mm` outside the picture.
 
-    A skin or a skull just outside the picture would otherwise be taken for far away.
+    Otherwise skin or skull just outside the picture would be treated as far away.
     """
     grid, more = window.grid, int(np.ceil(beyond_mm / window.grid.spacing_mm))
     wide = Window(

@@ -1,4 +1,4 @@
-"""One person: what all bones of a trunk share, and where a bone of theirs is put."""
+"""Properties of a person that all bones share, and the pose of a bone."""
 
 from dataclasses import dataclass, replace
 
@@ -11,17 +11,17 @@ from lesionscan.simulation.body.outlines import Points
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What all bones of one phantom share.
+    """Properties that all bones of a phantom share.
 
     Attributes
     ----------
     size
         Image mm per textbook mm: stature times the enlargement before the detector.
     mass
-        Trabecular bone over that of a healthy adult of 40 years.
+        Trabecular bone / that of a healthy adult of 40 years.
     sway_mm
-        How far a slightly turned trunk shows the arches of its spine beside the bodies (from the
-        front) or the far arch above the near one (from the side), in textbook mm.
+        Shift of the vertebral arches against the bodies (from the front) or of the far arch against
+        the near one (from the side) in a slightly rotated trunk, in textbook mm.
     """
 
     size: float
@@ -29,13 +29,13 @@ class Person:
     sway_mm: float = 0.0
 
     def filled(self, profiles: Profiles) -> Profiles:
-        """Return profiles with this person's share of trabecular bone."""
+        """Return profiles with this person's amount of trabecular bone."""
         share = tuple((at, value * self.mass) for at, value in profiles.trabecular)
         return replace(profiles, trabecular=share)
 
 
 def draw_person(rng: np.random.Generator) -> Person:
-    """Return an adult, enlarged by 1.05 to 1.2: a spine lies 15 cm before the detector."""
+    """Draw an adult, magnified by 1.05 to 1.2, since a spine is 15 cm in front of the detector."""
     return Person(
         size=1.13 * float(rng.uniform(0.93, 1.06)),
         mass=float(rng.uniform(0.7, 1.2)),
@@ -45,16 +45,16 @@ def draw_person(rng: np.random.Generator) -> Person:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where local (0, 0) of a bone lies in the picture and how far its axis is turned.
+    """Position and rotation of a bone in the picture.
 
     Attributes
     ----------
     person
-        Whose bone it is.
+        The person.
     at_mm
         Image x and y of local (0, 0), in mm.
     tilt_deg
-        Turn, clockwise on the screen.
+        Rotation, clockwise on the screen.
     """
 
     person: Person
@@ -71,7 +71,7 @@ class Pose:
         jitter_mm: float = 0.5,
         grain: float = 0.7,
     ) -> Bone:
-        """Return a bone of this person, its control points (along, across) in textbook mm."""
+        """Create a bone of this person from control points (along, across) in textbook mm."""
         return draw_bone(
             rng, name, points, self.person.filled(profiles), origin_mm=self.at_mm,
             angle_deg=self.tilt_deg, scale=self.person.size, jitter_mm=jitter_mm, grain=grain,
@@ -79,15 +79,15 @@ class Pose:
 
 
 def even(depth: float, rounding: float, cortex: float, trabecular: float) -> Profiles:
-    """Return the profiles of a bone that is the same all along, in mm and as a fraction."""
+    """Return constant profiles of a bone, in mm and as a fraction."""
     return Profiles(((0.0, depth),), ((0.0, rounding),), ((0.0, cortex),), ((0.0, trabecular),))
 
 
 def side_sign(word: str) -> float:
-    """Return 1 for the person's left, which is the right of the picture, and -1 for the right."""
+    """Return 1 for the person's left, which is on the right of the picture, else -1."""
     return 1.0 if word == "left" else -1.0
 
 
 def flipped(points: Points, word: str) -> Points:
-    """Return (along, across) points that are drawn for the left, for the side asked for."""
+    """Return (along, across) points of the left side, mirrored if `word` is "right"."""
     return tuple((along, side_sign(word) * across) for along, across in points)

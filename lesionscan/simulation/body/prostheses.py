@@ -1,4 +1,4 @@
-"""Joints of metal and what holds a spine: hip screw, hip and knee prosthesis, pedicle screws."""
+"""Hip screw, hip and knee prostheses, and pedicle screws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ def _hip_places(
 ) -> tuple[Bone, Field, Field, Callable[[float, float], Field]]:
     """Return a femur, the centre of its head, its unit vector to the midline, and its shaft.
 
-    The last is a function of the distance below the head in mm and of the place across the shaft.
+    The last is a function of the distance below the head in mm and of the position across.
     """
     heads = HEADS[anatomy.body_part]
     name, local = heads[int(rng.integers(len(heads)))]
@@ -34,7 +34,7 @@ def _hip_places(
     low, high = bone.reach()
 
     def shaft(below_mm: float, across: float) -> Field:
-        """Return a place on the shaft, (2,)."""
+        """Return a point on the shaft, (2,)."""
         fraction = (local[0] + below_mm / bone.scale - low) / (high - low)
         return np.array(bone.point_mm(float(np.clip(fraction, 0.02, 0.98)), across)[:2])
 
@@ -64,7 +64,7 @@ def hip_screw(rng: np.random.Generator, anatomy: Anatomy) -> Anatomy:
 
 
 def hip_prosthesis(rng: np.random.Generator, anatomy: Anatomy) -> Anatomy:
-    """Return a hip with a prosthesis: stem, neck, head and cup; the bone's own head is gone."""
+    """Return a hip with a prosthesis (stem, neck, head, cup) and without the femoral head."""
     bone, head, inward, shaft = _hip_places(rng, anatomy)
     size = bone.scale
     down = np.array(bone.direction)
@@ -176,7 +176,7 @@ def pedicle_screws(rng: np.random.Generator, anatomy: Anatomy) -> Anatomy:
 
 
 def _rod(heads: list[Field]) -> Bar:
-    """Return the rod that joins screw heads, a bit longer than they are apart."""
+    """Return the rod that joins screw heads and extends a little beyond them."""
     line = np.array(heads)
     first, last = line[0] - line[1], line[-1] - line[-2]
     ends = (line[0] + 8.0 * first / np.hypot(*first), line[-1] + 8.0 * last / np.hypot(*last))

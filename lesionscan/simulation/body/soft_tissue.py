@@ -17,19 +17,19 @@ class SoftBody:
     outline_mm
         Closed polygon (n, 2: x, y), in mm.
     depth_mm
-        Thickness along the beam where full, in mm.
+        Full thickness along the beam, in mm.
     rounding_mm
-        Distance from the outline at which it is full, in mm.
+        Distance from the outline at which the full thickness is reached, in mm.
     fat_mm
-        Thickness of the coat of fat under the skin, in mm.
+        Thickness of the layer of fat under the skin, in mm.
     fade_mm
-        Standard deviation of a blur, for a belly of flesh inside a limb that shows no edge.
+        Standard deviation of a blur, for a muscle belly without a visible edge.
     fold
-        Whether it is a fold of the skin of the bodies before it, and ends where they end.
+        Whether it is a fold of the skin of the previous bodies, and clipped to them.
     beyond_mm
-        How far outside the picture its surface still counts (see `distance_beyond_mm`).
+        How far outside the picture its surface is taken into account (see `distance_beyond_mm`).
     grow_mm
-        How far the surface lies outside the outline, for a stout or (negative) a lean person.
+        Distance of the surface outside the outline, positive for a stout person.
     """
 
     outline_mm: Field
@@ -42,7 +42,7 @@ class SoftBody:
     fold: bool = False
 
     def turned(self, angle_deg: float, centre_mm: tuple[float, float]) -> "SoftBody":
-        """Return the body turned about a point, clockwise on the screen."""
+        """Return the body rotated about a point, clockwise on the screen."""
         angle = np.deg2rad(angle_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         centre = np.array(centre_mm)
@@ -62,7 +62,7 @@ def soft_tissue_mm(
     grain: tuple[float, float],
     planes: float,
 ) -> tuple[Field, Field]:
-    """Return the thickness of muscle and of fat, in mm (bones not yet cut out).
+    """Compute the thickness of muscle and of fat, in mm, without subtracting bones.
 
     `grain` is the direction of the muscles; `planes` the strength of fat planes between them.
     """
@@ -74,7 +74,7 @@ def soft_tissue_mm(
         part = total[window.slices]
         if body.fold:
             outer = outer * smooth_step(part / 20.0 - 1.0)
-        # a faded belly adds to the limb it lies in; other bodies merge
+        # a blurred belly is added to its limb; other bodies merge
         np.copyto(part, part + outer if fade else np.maximum(part, outer))
         inner = _chord(
             distance - body.fat_mm,
@@ -84,7 +84,7 @@ def soft_tissue_mm(
         inner = gaussian(inner, sigma_px=fade)
         part = lean[window.slices]
         np.copyto(part, part + inner if fade else np.maximum(part, inner))
-    # bodies merge like flesh: creases between them are filled over about 1.5 mm
+    # creases between merged bodies are filled over about 1.5 mm
     total = gaussian(total, sigma_px=0.7 / grid.spacing_mm)
     lean = gaussian(lean, sigma_px=1.6 / grid.spacing_mm)
     whole = Window(grid, 0, grid.rows, 0, grid.cols)
@@ -100,7 +100,7 @@ def soft_tissue_mm(
         for tissue in (total, lean):
             part = tissue[window.slices]
             np.maximum(part - hole, 0.0, out=part)
-    # skin is as dense as muscle: 1.3 mm of it lines the silhouette
+    # skin is as dense as muscle, 1.3 mm thick along the silhouette
     skin = 2.2 * smooth_step(total / 3.0)
     lean = np.minimum(lean + skin, total)
     return lean, np.maximum(total - lean, 0.0)

@@ -14,19 +14,19 @@ from lesionscan.simulation.fields import Field, Knots
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A long curved bone: half its width and its profiles, over fractions of its length.
+    """Half width and profiles of a long curved bone, as functions of the fraction of its length.
 
     Attributes
     ----------
     half
         Half of the width seen in the picture, in mm.
     depth, cortex
-        As of a bone, in mm.
+        As of a `Bone`, in mm.
     rounding
-        Share of the half width at which the full depth is reached.
+        Fraction of the half width at which the full depth is reached.
     joined
-        Whether it goes on as another strip at its start and at its end: there it fades out over
-        `_JOINT_MM`, as that other one fades in.
+        Whether it is continued by another strip at its start and at its end: there it fades out
+        over `_JOINT_MM`, while the other one fades in.
     """
 
     half: Knots
@@ -40,9 +40,9 @@ _JOINT_MM = 10.0
 
 
 def strip_bone(rng: np.random.Generator, name: str, path: Field, strip: Strip, pose: Pose) -> Bone:
-    """Return a bone along a path (n, 2: x, y in textbook mm from the origin of `pose`).
+    """Create a bone along a path (n, 2: x, y in textbook mm from the origin of `pose`).
 
-    Its axis runs from the first to the last point, so that a place on it is named by a fraction.
+    Its axis runs from the first to the last point, so that fractions give places on it.
     """
     run = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     at = np.linspace(0.0, 1.0, max(int(run[-1] / 13.0), 4) + 1)
@@ -64,7 +64,7 @@ def strip_bone(rng: np.random.Generator, name: str, path: Field, strip: Strip, p
     across = (ring - start) @ np.array([axis[1], -axis[0]])
     tilt = float(np.rad2deg(np.arctan2(-axis[0], axis[1])))
 
-    # the joints need knots of their own
+    # the joints need additional knots
     edge = min(_JOINT_MM / length, 0.4)
     places = np.array([0.0, 0.5 * edge, edge, 0.5, 1.0 - edge, 1.0 - 0.5 * edge, 1.0])
     first = places / edge if strip.joined[0] else np.ones(7)
@@ -89,7 +89,7 @@ def strip_bone(rng: np.random.Generator, name: str, path: Field, strip: Strip, p
 
 
 def smooth_path(points: Points, step_mm: float = 2.0) -> Field:
-    """Return a smooth monotone curve through points (x, y), at even steps of its chord length."""
+    """Return a smooth monotone curve through points (x, y), at equal steps of its chord length."""
     place = np.array(points, dtype=np.float64)
     run = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(place, axis=0).T))])
     at = np.linspace(0.0, run[-1], max(int(run[-1] / step_mm), 4))

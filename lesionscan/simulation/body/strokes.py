@@ -1,4 +1,4 @@
-"""Lines of a given width drawn on a window: grooves in bone, wires and screws of metal."""
+"""Lines of a given width on a window: grooves in bone, metal wires and screws."""
 
 from itertools import pairwise
 
@@ -8,16 +8,16 @@ from lesionscan.simulation.fields import Field, Window
 
 
 def stroke_distance_mm(window: Window, line_mm: Field, *, reach_mm: float) -> Field:
-    """Return the distance of each pixel to a polyline, in mm, and `reach_mm` where it is farther.
+    """Compute the distance of each pixel to a polyline, in mm, at most `reach_mm`.
 
     Parameters
     ----------
     window
-        Where.
+        The window.
     line_mm
         (n, 2), x and y of its corners in image mm, at least two.
     reach_mm
-        Only pixels this near are measured: a line costs its length times this, not the picture.
+        Only nearer pixels are measured, which saves time.
     """
     nearest = np.full(window.shape, float(reach_mm))
     for start, stop in pairwise(np.asarray(line_mm, dtype=np.float64)):

@@ -1,4 +1,4 @@
-"""How one patient and one picture differ from a typical adult, laid straight in the middle."""
+"""Variation of patient and pose around a typical adult, straight in the middle of the picture."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from lesionscan.simulation.fields import Field, Knots, check_ranges
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """One patient and the way they were laid; the defaults are a typical adult.
+    """Patient and pose; the defaults are a typical adult.
 
     Attributes
     ----------
@@ -21,34 +21,34 @@ class Variation:
         Whether they are open, as in a child.
     bone_loss
         0 = the bone of a healthy adult, 1 = severe osteoporosis: half of the cortex and of the
-        trabeculae is gone, those left are coarse.
+        trabeculae is missing, the remaining trabeculae are coarse.
     size
-        Lengths of the body over those of a typical adult.
+        Lengths of the body / those of a typical adult.
     girth
-        Width of bones over their length, against a typical adult.
+        Width / length of bones, relative to a typical adult.
     bow_mm
         Bend of long bones in the middle, in mm.
     turn_deg
-        Turn of a limb about its long axis.
+        Rotation of a limb about its long axis.
     flesh, fat
-        Thickness of muscle and of the coat of fat over a typical adult's.
+        Thickness of muscle and of the layer of fat / those of a typical adult.
     joint_mm
-        Added to the joint gap, in mm; negative where cartilage is worn.
+        Added to the joint gap, in mm; negative for worn cartilage.
     tilt_deg
-        Turn in the picture; trunks turn less (`Anatomy.freedom`).
+        Rotation in the picture; less for trunks (`Anatomy.freedom`).
     zoom
         Over 1 a close-up, under 1 a wide field.
     aspect
-        Width over height of the picture, against the usual film of the part.
+        Width / height of the picture, relative to the usual film of the part.
     shift
-        How far the picture is off centre, -1..1 of what the field allows, to the right and down.
+        Offset of the picture to the right and down, -1..1 of the possible range.
     foramina, skin_folds, soft_gas
-        Numbers of decoys: nutrient foramina seen end on, folds of skin, bubbles in soft tissue.
+        Numbers of decoys: nutrient foramina seen end-on, folds of skin, bubbles in soft tissue.
 
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     growth_plates: bool = False
@@ -91,15 +91,15 @@ class Variation:
 
 
 _NARROWEST = 0.54
-"""Width over height of the narrowest film: 128 rows still have the 64 columns of a `Grid`."""
+"""Width / height of the narrowest film: 128 rows still have the 64 columns of a `Grid`."""
 TYPICAL = Variation()
-"""A typical adult: the anatomy as it is drawn."""
+"""A typical adult: the anatomy as modelled."""
 
 
 def draw_variation(rng: np.random.Generator) -> Variation:
-    """Return one of the patients and pictures that archives hold.
+    """Draw a patient and pose, distributed as in archives.
 
-    About one in seven is a child, and one in four of the adults has lost bone.
+    About one in seven is a child, and one in four adults has bone loss.
     """
     child = bool(rng.random() < 0.15)
     loss = float(max(0.0, rng.uniform(-2.4, 0.9)))
@@ -127,9 +127,9 @@ def draw_variation(rng: np.random.Generator) -> Variation:
 
 
 def varied(rng: np.random.Generator, anatomy: Anatomy, variation: Variation) -> Anatomy:
-    """Return the part of such a patient, in such a picture; `rng` places the decoys.
+    """Apply a variation to a body part; `rng` places the decoys.
 
-    Targets that have left the picture are dropped, as long as one is left.
+    Targets outside the picture are dropped, as long as one is left.
     """
     if variation.growth_plates:
         anatomy = anatomy.with_growth_plates()
@@ -156,7 +156,7 @@ def varied(rng: np.random.Generator, anatomy: Anatomy, variation: Variation) -> 
 
 
 def _built(bone: Bone, variation: Variation, freedom: float) -> Bone:
-    """Return a bone of that build: thinner, wider, bent and turned about its axis."""
+    """Return a bone with bone loss, girth, bend and rotation about its axis applied."""
     loss = variation.bone_loss
     along, across = bone.local(bone.outline_mm[:, 0], bone.outline_mm[:, 1])
     middle = 0.5 * (across.min() + across.max())
@@ -165,7 +165,7 @@ def _built(bone: Bone, variation: Variation, freedom: float) -> Bone:
     t = (along - along.min()) / span
     girth = 1.0 + (variation.girth - 1.0) * freedom
     turn = float(np.sin(np.deg2rad(variation.turn_deg * freedom)))
-    # turned, one side of an uneven bone comes forward and looks wider, and the other narrower
+    # when rotated, one side of an uneven bone looks wider and the other narrower
     side = (across - middle) / half
     shift = (across - middle) * (girth * (1.0 + 0.25 * turn * side) - 1.0)
     if span > 100.0:
@@ -185,12 +185,12 @@ def _built(bone: Bone, variation: Variation, freedom: float) -> Bone:
 
 
 def _times(knots: Knots, factor: float) -> Knots:
-    """Return a profile times a number."""
+    """Multiply a profile by a number."""
     return tuple((where, value * factor) for where, value in knots)
 
 
 def _scaled(bone: Bone, size: float, centre_mm: tuple[float, float]) -> Bone:
-    """Return a bone of another size, about a point."""
+    """Return a bone scaled about a point."""
     centre = np.array(centre_mm)
     origin = centre + size * (np.array(bone.origin_mm) - centre)
     hole = bone.hole_mm
@@ -207,7 +207,7 @@ def _scaled(bone: Bone, size: float, centre_mm: tuple[float, float]) -> Bone:
 
 
 def _resized(body: SoftBody, size: float, centre_mm: tuple[float, float]) -> SoftBody:
-    """Return a soft body of another size, about a point."""
+    """Return a soft body scaled about a point."""
     centre = np.array(centre_mm)
     return replace(
         body,
@@ -220,14 +220,14 @@ def _resized(body: SoftBody, size: float, centre_mm: tuple[float, float]) -> Sof
 
 
 def _fleshed(body: SoftBody, variation: Variation, centre_mm: tuple[float, float]) -> SoftBody:
-    """Return a soft body as stout and as fat as the person; bellies in a limb only deepen."""
+    """Return a soft body adapted to the person's flesh and fat; bellies only get thicker."""
     resized = _resized(body, variation.size, centre_mm)
     more = variation.flesh - 1.0
     depth = resized.depth_mm * variation.flesh
     return replace(
         resized,
         depth_mm=depth,
-        # a limb is thickest in front and behind, where the beam passes: its sides gain less
+        # a limb grows more along the beam than at its sides
         grow_mm=0.0 if body.fade_mm else 0.4 * more * resized.rounding_mm,
         beyond_mm=min(resized.rounding_mm, 30.0),
         fat_mm=min(resized.fat_mm * variation.fat, 0.2 * depth),
@@ -235,14 +235,14 @@ def _fleshed(body: SoftBody, variation: Variation, centre_mm: tuple[float, float
 
 
 def _framed(anatomy: Anatomy, variation: Variation) -> Anatomy:
-    """Return the part in the field of the picture: nearer or farther, and off centre."""
+    """Return the part in the picture's field, with zoom, aspect and shift applied."""
     middle = 0.5 * np.array(anatomy.field_mm)
-    # the field is set to the person, so that a child's film shows as much of the limb
+    # the field is scaled to the person, so that a child's film shows as much of the limb
     usual = variation.size * np.array(anatomy.field_mm)
     widest = usual / anatomy.widest
     zoom = max(variation.zoom, anatomy.widest)
     tall = float(usual[1]) / zoom
-    # the narrowest film that still has enough columns at the smallest size
+    # at least so wide that the smallest film has enough columns
     wide = max(float(usual[0]) / zoom * variation.aspect, _NARROWEST * tall)
     field = np.minimum([wide, tall], widest)
     room = 0.5 * (widest - field)
@@ -258,9 +258,9 @@ def _framed(anatomy: Anatomy, variation: Variation) -> Anatomy:
 
 
 def _near_bone(anatomy: Anatomy, centre: Field, reach_mm: float) -> Field:
-    """Return a centre moved to within some mm of the middle of a bone that may carry lesions.
+    """Move a centre to within `reach_mm` of the middle of a target bone.
 
-    A picture of air and the edge of a limb is nobody's close-up.
+    Otherwise a close-up might show only air and the edge of a limb.
     """
     steps = np.linspace(0.05, 0.95, 19)
     names = dict.fromkeys(anatomy.targets)
@@ -268,7 +268,7 @@ def _near_bone(anatomy: Anatomy, centre: Field, reach_mm: float) -> Field:
         anatomy.bone(name).point_mm(float(step), 0.0)[:2] for name in names for step in steps
     ])  # fmt: skip
     apart = points - centre
-    # rounded, so that the choice does not hang on the last bit
+    # rounded, so that the choice does not depend on the last bit
     nearest = int(np.argmin(np.round(np.hypot(apart[:, 0], apart[:, 1]), 3)))
     away = float(np.hypot(*apart[nearest]))
     return centre if away <= reach_mm else centre + (1.0 - reach_mm / away) * apart[nearest]

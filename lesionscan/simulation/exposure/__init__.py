@@ -1,1 +1,1 @@
-"""From thickness maps to the film that is stored: physics, tone, collimation, markers."""
+"""Compute the stored film from thickness maps: physics, tone, collimation, markers."""

@@ -1,4 +1,4 @@
-"""expose(): the film of a body, with what lesions are measured in."""
+"""expose(): compute the film of a body, with the maps for measuring its lesions."""
 
 from dataclasses import dataclass
 
@@ -23,28 +23,28 @@ from lesionscan.simulation.planting.planted import Evidence
 LEAD_MM = 1.0
 """Thickness of a lead letter."""
 _BLADES = 0.001
-"""Share of the beam that passes the collimator's blades, and of off-focus radiation beside them."""
+"""Fraction of the beam that passes the collimator's blades, with off-focus radiation."""
 _QUANTA_PER_MM2 = 4e4
-"""Quanta that count behind the part's bones. 2.5 uGy at the detector (a speed class of 400) are 6e4
-photons per mm2 behind 12 cm of water at 65 to 75 kV (spekpy 2.5.4); with a detective quantum
-efficiency of 0.65 (assumed) 4e4 of them count."""
+"""Detected quanta behind the part's bones. 2.5 uGy at the detector (a speed class of 400) are 6e4
+photons per mm2 behind 12 cm of water at 65 to 75 kV (spekpy 2.5.4), of which 4e4 are detected with
+a detective quantum efficiency of 0.65 (assumed)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exposed:
-    """What one exposure of a body gives.
+    """Result of an exposure.
 
     Attributes
     ----------
     stored
-        uint16 (rows, cols), as a file stores it (MONOCHROME1: bone dark).
+        uint16 (rows, cols), as stored in a file (MONOCHROME1: bone dark).
     lesions
-        uint16 (rows, cols), the truth where the film shows it: inside the exposed field and not
-        under lead, metal or text.
+        uint16 (rows, cols), the visible part of the truth: inside the exposed field and not under
+        lead, metal or text.
     bone
         bool (rows, cols), True where any bone is inside the exposed field.
     evidence
-        What lesions are measured in.
+        Maps for measuring the lesions.
     kv
         Tube voltage, in kV.
     """
@@ -57,20 +57,20 @@ class Exposed:
 
 
 def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> Exposed:
-    """Take the picture of a body and store it.
+    """Compute the film of a body.
 
     Parameters
     ----------
     seed
-        Of the phantom; the marker's place, the noise and the text are drawn from it.
+        Seed of the marker's position, the noise and the text.
     anatomy
-        Says how much the part scatters.
+        The body part, for its scatter.
     grid
-        The picture.
+        The pixel grid.
     body
-        Thickness maps in mm, already turned to the side that the film shows.
+        Thickness maps in mm, already mirrored to the side that the film shows.
     film
-        How it is exposed, marked and stored.
+        Exposure, markers and storage.
     """
     bone = body.bone_volume_mm > 0.6
     field = exposed_field(grid, film)
@@ -88,17 +88,17 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
         generator(seed, 5), grid, strokes, body=-np.log(np.maximum(primary, 1e-6)), beam=field
     )
     signal = primary * beam + scatter
-    # the letter lies on the detector and stops scatter too
+    # the letter is on the detector and stops scatter too
     if strokes:
         signal = signal * transmission({"lead": LEAD_MM * cover}, kv)
-    # automatic exposure: the primary dose is reached behind the part; scatter comes on top of it
+    # automatic exposure: the primary dose is reached behind the part; scatter is added to it
     exposure = Exposure(
         _QUANTA_PER_MM2 * film.dose / behind, detector=film.detector, blur_mm=film.blur_mm
     )
     log = log_image(generator(seed, 6), signal, spacing_mm=grid.spacing_mm, exposure=exposure)
     covered = (cover > 0.5) | (body.metal_mm > 0.5)
     picture = _developed(log, grid, film, inside=inside, bone=bone & ~covered, flesh=primary < 0.75)
-    picture, text = _stored_look(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
+    picture, text = _archived(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
     truth = np.where(inside & ~covered & (text < 0.5), body.truth, 0).astype(np.uint16)
     drop, intact = _removed(body, kv, beam, signal=(primary, scatter))
     return Exposed(
@@ -118,14 +118,14 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
 
 
 def _strokes(film: Film) -> tuple[Stroke, ...]:
-    """Return what the film's lead marker shows."""
+    """Return the strokes of the film's lead marker."""
     if film.marker == "none":
         return ()
     return marker_strokes(film.laterality, ring=film.marker == "ring", text=film.marker_text)
 
 
 def _materials(body: Body) -> dict[Material, Field]:
-    """Return what the beam passes, metal only where there is any."""
+    """Return the thickness maps by material, with metal only if there is any."""
     materials: dict[Material, Field] = {
         "bone": body.bone_mm,
         "muscle": body.muscle_mm,
@@ -137,7 +137,7 @@ def _materials(body: Body) -> dict[Material, Field]:
 
 
 def _thickness_mm(body: Body, seen: Mask) -> float:
-    """Return the middle thickness of the part where there is bone, in mm."""
+    """Return the median thickness of the part where there is bone, in mm."""
     total = body.bone_mm + body.muscle_mm + body.fat_mm
     return float(np.median(total[seen])) if seen.any() else float(np.median(total))
 
@@ -145,7 +145,7 @@ def _thickness_mm(body: Body, seen: Mask) -> float:
 def _developed(
     log: Field, grid: Grid, film: Film, *, inside: Mask, bone: Mask, flesh: Mask
 ) -> Field:
-    """Return the picture in 0..1 as a maker shows it; anchors are taken inside the field."""
+    """Apply the tone curve, with anchors from inside the field; return the picture in 0..1."""
     soft = log[inside & ~bone & flesh]
     dense = log[inside & bone]
     low = float(np.quantile(soft, 0.60)) if soft.size else float(np.quantile(log[inside], 0.1))
@@ -162,10 +162,10 @@ def _developed(
     return apply_tone(log, spacing_mm=grid.spacing_mm, tone=tone, field=inside.astype(np.float64))
 
 
-def _stored_look(
+def _archived(
     seed: int, picture: Field, grid: Grid, film: Film, *, inside: Mask, bare: Mask
 ) -> tuple[Field, Field]:
-    """Return the picture as an archive keeps it, and where text covers it (1 = wholly)."""
+    """Apply the archive's changes; return the picture and the opacity of text, both in 0..1."""
     if film.gamma != 1.0:
         picture = picture**film.gamma
     if film.grain:
@@ -181,7 +181,7 @@ def _stored_look(
     text = np.zeros(grid.shape)
     if film.burnt_in:
         text = burnt_in_text(generator(seed, 61), grid, free=bare | ~inside)
-        # black on a white page
+        # text is black on a white page
         ink = 0.0 if film.white_shutter and film.collimation == "shutter" else 1.0
         picture = picture * (1.0 - text) + ink * text
     return np.clip(picture, 0.0, 1.0), text
@@ -190,10 +190,10 @@ def _stored_look(
 def _removed(
     body: Body, kv: int, beam: Field, *, signal: tuple[Field, Field]
 ) -> tuple[Field, Field]:
-    """Return what lesions took away, and what the bone added before, in log attenuation.
+    """Compute the log attenuation removed by lesions, and that of the intact bone.
 
-    Hardening and scatter are allowed for; what the bone added is counted from muscle in its place.
-    `beam` is what reaches the body; `signal` the share that passes, and the scatter.
+    Beam hardening and scatter are included; the intact bone is compared with muscle in its place.
+    `beam` is the incident beam; `signal` the transmitted fraction and the scatter.
     """
     primary, scatter = signal
     drop, intact = np.zeros(primary.shape), np.zeros(primary.shape)
@@ -210,7 +210,7 @@ def _removed(
         "muscle": whole["muscle"] + whole["bone"] + marrow,
         "fat": np.maximum(whole["fat"] - marrow, 0.0),
     }
-    # what was taken away is filled by tumour, as dense as muscle
+    # removed bone is replaced by tumour, as dense as muscle
     whole["bone"] = whole["bone"] + removed
     whole["muscle"] = np.maximum(whole["muscle"] - removed, 0.0)
     before, without = (

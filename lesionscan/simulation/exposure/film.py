@@ -1,4 +1,4 @@
-"""What makes a film besides anatomy: exposure, collimation, markers, the maker's tone, storage."""
+"""Properties of a film other than anatomy: exposure, collimation, markers, tone, storage."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -20,7 +20,7 @@ Marker: TypeAlias = Literal["none", "plain", "ring"]
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """How a phantom is exposed, marked and stored.
+    """Exposure, markers and storage of a phantom.
 
     Attributes
     ----------
@@ -32,52 +32,52 @@ class Film:
         ImageLaterality, and the letter of the marker.
     collimation
         "none": the field fills the picture; "shutter": one grey outside the field; "bright": the
-        unexposed border as the detector saw it, white where bone is bright.
+        unexposed border as detected, white if bone is bright.
     border_mm
-        How far the collimated field's edges lie from the picture's, in mm.
+        Distance of the collimated field's edges from those of the picture, in mm.
     tilt_deg
-        Turn of the collimated field, in degrees.
+        Rotation of the collimated field, in degrees.
     marker
         Lead letter: none, plain, or in a ring.
     dose
-        Detector dose over the usual 2.5 uGy.
+        Detector dose / the usual 2.5 uGy.
     detail, compression
         Of the maker's processing (see `tone.ToneCurve`).
     kv
-        Tube voltage in kV, one of `spectrum.KILOVOLTS`; None: by the thickness of the part.
+        Tube voltage in kV, one of `spectrum.KILOVOLTS`; if None, by the thickness of the part.
     detector
         Caesium-iodide panel, storage phosphor or screen-film.
     tone
         Family of the tone curve.
     flesh, bone
-        Shares of the scale at which flesh and dense bone are drawn.
+        Grey values of flesh and dense bone as fractions of the scale.
     latitude
-        Least span between flesh and dense bone that the tone curve is laid out for, in natural-log
-        units; 0 lays every part out from its own flesh to its own bone.
+        Least range between flesh and dense bone for the tone curve, in natural-log units; 0 adapts
+        the curve to the flesh and bone of each part.
     gamma
-        Power of the picture, bone bright; under 1 is brighter.
+        Exponent applied to the picture, bone bright; under 1 is brighter.
     blur_mm
         Blur of motion, magnification and coarse scanning, in mm.
     shading
-        How much less of the beam one end of the picture gets, in natural-log units: heel effect
-        and the light of a viewing box. 0.3 is a quarter less.
+        Loss of beam at one end of the picture, in natural-log units, from the heel effect and
+        viewing-box light. 0.3 is a quarter less.
     grain
         Standard deviation of film grain on the scale of 0 to 1, in a pixel of 0.3 mm.
     aperture
         Shape of the collimated field.
     white_shutter
-        Whether the shutter is white, as the page of a scan, instead of black.
+        Whether the shutter is white, like the page of a scan, instead of black.
     marker_text
         Small lead characters below the letter, of `markings.CHARACTERS`.
     burnt_in
-        Whether small characters of software stand in the corners.
+        Whether software has burned small characters into the corners.
     stretch
-        Share of the pixels that an archive clipped at each end when it stretched the scale.
+        Fraction of the pixels clipped at each end when an archive stretched the scale.
 
     Raises
     ------
     ValueError
-        When a value is out of range.
+        If a value is out of range.
     """
 
     photometric: Photometric = "MONOCHROME2"
@@ -140,10 +140,11 @@ _RANGES = {
 
 
 def draw_film(rng: np.random.Generator) -> Film:
-    """Return a film as archives hold them: every polarity, depth, border, marker, maker and age.
+    """Draw a film with polarity, bit depth, border, marker and tone distributed as in archives.
 
-    The shares of tones and the ranges of contrast, blur and dose are set so that the statistics of
-    phantoms cover those of real films (`scripts/research/compare_phantoms_with_films.py`).
+    The frequencies of tones and the ranges of contrast, blur and dose are chosen so that the
+    statistics of phantoms cover those of real films
+    (`scripts/research/compare_phantoms_with_films.py`).
     """
     draw, pick = rng.random, rng.integers
     photometric: Photometric = "MONOCHROME1" if draw() < 0.35 else "MONOCHROME2"
@@ -196,9 +197,9 @@ def exposed_field(grid: Grid, film: Film) -> Field:
     u = (x - half_x) * np.cos(turn) + (y - half_y) * np.sin(turn)
     v = (y - half_y) * np.cos(turn) - (x - half_x) * np.sin(turn)
     if film.aperture == "circle":
-        # the picture's short sides cut the circle, as the edge of a plate does
+        # the picture's short sides cut the circle, like the edge of a plate
         return smooth_step((max(half_x, half_y) - film.border_mm - np.hypot(u, v)) / 0.8)
-    # the border is not the same on all sides
+    # the border differs between sides
     right, left = half_x - film.border_mm, half_x - 0.6 * film.border_mm
     bottom, top = half_y - 0.8 * film.border_mm, half_y - 1.1 * film.border_mm
     sides = [right - u, left + u, bottom - v, top + v]
@@ -214,9 +215,9 @@ def exposed_field(grid: Grid, film: Film) -> Field:
 
 
 def heel(grid: Grid, film: Film) -> Field:
-    """Return how the bare beam falls from the cathode's end (1) to the anode's, along the rows."""
+    """Return the relative beam intensity from the cathode's end (1) to the anode's, along rows."""
     along = (np.arange(grid.rows) + 0.5)[:, None] / grid.rows
-    # which end is the anode's is as arbitrary as the tilt
+    # the sign of the random tilt chooses the anode's end
     if film.tilt_deg < 0:
         along = 1.0 - along
     return np.asarray(np.broadcast_to(np.exp(-film.shading * along**1.5), grid.shape))

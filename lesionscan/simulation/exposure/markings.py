@@ -1,4 +1,4 @@
-"""Letters on a film: of lead, which the beam casts, and of light, which software burns in."""
+"""Letters on a film: lead markers, and text burned in by software."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -43,27 +43,27 @@ _RING: Stroke = tuple(
     for a in np.linspace(0.0, 2.0 * np.pi, 49)
 )
 _MIDDLE = (3.8, 6.0)
-# where a technologist puts the letter, as fractions of width and height
+# positions of the letter, as fractions of width and height
 _CORNERS = ((0.11, 0.12), (0.89, 0.12), (0.11, 0.88), (0.89, 0.88), (0.10, 0.5), (0.90, 0.5))
 
 
 def lead_marker(
     rng: np.random.Generator, grid: Grid, strokes: tuple[Stroke, ...], *, body: Field, beam: Field
 ) -> Field:
-    """Return how much of each pixel a lead marker covers, put where the body is thinnest.
+    """Draw a lead marker where the body is thinnest; return its coverage of each pixel.
 
     Parameters
     ----------
     rng
-        Draws size, turn and place of the marker.
+        Source of size, rotation and position of the marker.
     grid
-        The picture.
+        The pixel grid.
     strokes
-        From `marker_strokes`; none where the film has no marker.
+        From `marker_strokes`; empty if the film has no marker.
     body
         Attenuation of the body, to find a free corner.
     beam
-        The exposed field; no marker lies outside it.
+        The exposed field, which contains the marker.
     """
     size = float(rng.uniform(0.7, 1.0)) * 0.0045 * max(grid.shape) * grid.spacing_mm
     turn = float(rng.uniform(-0.25, 0.25))
@@ -71,7 +71,7 @@ def lead_marker(
     if not strokes:
         return np.zeros(grid.shape)
     reach = int(13.0 * size / grid.spacing_mm)
-    # rounded costs, so that the choice does not hang on the last bit; the first of equals wins
+    # costs are rounded, so that the choice does not depend on the last bit; ties: the first
     row, col = min(
         _corners(grid, drift, reach),
         key=lambda at: round(
@@ -83,7 +83,7 @@ def lead_marker(
 
 
 def _corners(grid: Grid, drift: Field, reach: int) -> Iterator[tuple[int, int]]:
-    """Yield the rows and columns of the places for a marker."""
+    """Yield the possible positions (row, column) of a marker."""
     for fx, fy in _CORNERS:
         col = int(np.clip((fx + drift[0]) * grid.cols, reach, max(grid.cols - 1 - reach, reach)))
         row = int(np.clip((fy + drift[1]) * grid.rows, reach, max(grid.rows - 1 - reach, reach)))
@@ -96,7 +96,7 @@ def _around(picture: Field, at: tuple[int, int], reach: int) -> Field:
 
 
 def marker_strokes(letter: str, *, ring: bool, text: str = "") -> tuple[Stroke, ...]:
-    """Return the strokes of a side's letter, in a ring or not, and of smaller text below it."""
+    """Return the strokes of a letter, optionally in a ring, and of smaller text below it."""
     strokes = list(_CHARACTERS[letter])
     if ring:
         strokes.append(_RING)
@@ -112,16 +112,16 @@ def _line(text: str, *, size: float, top: float) -> Iterator[Stroke]:
 
 
 def burnt_in_text(rng: np.random.Generator, grid: Grid, *, free: Mask) -> Field:
-    """Return small characters of software as a mask in 0..1, in the corners where there is room.
+    """Draw small characters into free corners; return a mask in 0..1.
 
     Parameters
     ----------
     rng
-        Draws the characters, their size and the corners.
+        Source of the characters, their size and the corners.
     grid
-        The picture.
+        The pixel grid.
     free
-        True where nothing is to see: air, or the border of the picture.
+        True where text may be: air, or the border of the picture.
     """
     size = float(rng.uniform(0.0011, 0.0019)) * max(grid.shape) * grid.spacing_mm
     room = free.astype(np.float64)
@@ -154,8 +154,8 @@ def draw_strokes(
 ) -> Field:
     """Return strokes 1.5 units wide as a soft-edged mask in 0..1.
 
-    The middle of the first character lies at row and column `at`; a unit is `size_mm` long, and
-    the whole is turned by `turn` radians.
+    The middle of the first character is at row and column `at`; a unit is `size_mm` long, and the
+    text is rotated by `turn` radians.
     """
     drawn = tuple(strokes)
     picture = np.zeros(grid.shape)
@@ -173,7 +173,7 @@ def draw_strokes(
             dx, dy = x1 - x0, y1 - y0
             t = np.clip(((u - x0) * dx + (v - y0) * dy) / (dx * dx + dy * dy), 0.0, 1.0)
             nearest = np.minimum(nearest, np.hypot(u - x0 - t * dx, v - y0 - t * dy))
-    # at least one pixel wide, so that a letter survives in a small picture
+    # at least one pixel wide, so that a letter is visible in a small picture
     half = max(0.75, 0.6 * grid.spacing_mm / size_mm)
     picture[rows, cols] = smooth_step((half - nearest) / 0.3)
     return picture

@@ -1,4 +1,4 @@
-"""What a detector makes of the beam behind a body: scatter, blur, noise and the log image.
+"""Detection of the beam behind a body: scatter, blur, noise and the log image.
 
 Lengths are in millimetres, log images in natural-log units (0 = air, brighter = more matter).
 """
@@ -15,29 +15,29 @@ from lesionscan.simulation.fields import Field, gaussian
 DetectorKind: TypeAlias = Literal["csi", "cr", "film"]
 
 _SCATTER = ((0.4, 12.0), (0.6, 40.0))
-"""Shares and standard deviations in mm of the scatter's spread. One Gaussian fits a slab of one
-thickness (Boone, Arnold and Seibert, Med Phys 1986;13:254); a limb has a thin and a thick side.
-The numbers are judgement."""
+"""Weights and standard deviations in mm of the Gaussians of the scatter's spread. One Gaussian fits
+a slab of one thickness (Boone, Arnold and Seibert, Med Phys 1986;13:254); a limb has a thin and a
+thick side. The values are estimates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """How a detector spreads a point and what noise it adds of its own.
+    """Point spread and noise of a detector.
 
-    The spread is a narrow and a wide Gaussian and a veil of glare: the modulation transfer
-    function is `narrow_share` exp(-2 (pi narrow_mm f)^2) + ..., which falls steeply from 1 by the
-    glare's share and has the long tail that one Gaussian lacks.
+    The point spread is the sum of a narrow and a wide Gaussian and glare: the modulation transfer
+    function is `narrow_share` exp(-2 (pi narrow_mm f)^2) + ..., which drops steeply from 1 by the
+    glare's weight and has a longer tail than one Gaussian.
 
     Attributes
     ----------
     narrow_share, narrow_mm
-        Share and standard deviation of the narrow part, in mm.
+        Weight and standard deviation of the narrow part, in mm.
     wide_mm
-        Standard deviation of the wide part, which has the rest but for the glare.
+        Standard deviation of the wide part, which has the remaining weight.
     glare, glare_mm
-        Share and standard deviation of the glare.
+        Weight and standard deviation of the glare, in mm.
     structure
-        Fixed noise of screen or panel, as a share of the signal in a pixel of 0.15 mm.
+        Structure noise of screen or panel, relative to the signal, in a pixel of 0.15 mm.
     """
 
     narrow_share: float
@@ -48,7 +48,7 @@ class Detector:
     structure: float
 
     def transfer(self, cycles_per_mm: float) -> float:
-        """Return the modulation transfer function, without focal spot and pixel."""
+        """Return the modulation transfer function of the detector alone, at a frequency."""
         parts = (
             (self.narrow_share, self.narrow_mm),
             (1.0 - self.narrow_share - self.glare, self.wide_mm),
@@ -57,8 +57,8 @@ class Detector:
         return float(sum(w * np.exp(-2.0 * (np.pi * s * cycles_per_mm) ** 2) for w, s in parts))
 
     def spread(self, signal: Field, *, spacing_mm: float, blur_mm: float) -> Field:
-        """Return what the detector shows of a signal; `blur_mm` is the blur in front of it."""
-        # a pixel is a square: as a Gaussian, its side over the root of 12
+        """Blur a signal by the detector, and by `blur_mm` in front of it."""
+        # the standard deviation of a square pixel is its side / sqrt(12)
         before = blur_mm**2 + spacing_mm**2 / 12.0
         narrow = np.sqrt(before + self.narrow_mm**2) / spacing_mm
         wide = np.sqrt(before + self.wide_mm**2) / spacing_mm
@@ -68,9 +68,9 @@ class Detector:
         return out
 
 
-# half of the contrast is left at 1.3, 1.1 and 1.3 cycles per mm, a fifth at 2.6, 2.1 and 2.4.
-# Typical figures of caesium-iodide panels, storage phosphors and scanned screen-films, chosen by
-# judgement and not measured on a device; so are glare and structure noise
+# MTF 0.5 at 1.3, 1.1 and 1.3 cycles per mm, and 0.2 at 2.6, 2.1 and 2.4: typical of caesium-iodide
+# panels, storage phosphors and scanned screen-films. These, glare and structure noise are estimates
+# and were not measured on a device.
 DETECTORS: Mapping[DetectorKind, Detector] = MappingProxyType({
     "csi": Detector(0.59, 0.09, 0.25, glare=0.02, glare_mm=5.0, structure=0.004),
     "cr": Detector(0.54, 0.105, 0.27, glare=0.02, glare_mm=3.0, structure=0.008),
@@ -80,24 +80,24 @@ DETECTORS: Mapping[DetectorKind, Detector] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How one film was taken.
+    """Conditions of an exposure.
 
     Attributes
     ----------
     quanta_per_mm2
-        Quanta per mm2 that count behind air.
+        Detected quanta per mm2 in air.
     detector
-        What catches the picture.
+        Kind of detector.
     blur_mm
-        Standard deviation of the blur of focal spot and motion, in mm: 1.2 mm of focal spot at a
-        magnification of 1.1 make 0.04, a shaky or distant part more.
+        Standard deviation of the blur of focal spot and motion, in mm: 0.04 for a focal spot of
+        1.2 mm at a magnification of 1.1, more with motion or distance.
     electronic
-        Noise of the electronics, as quanta in a pixel.
+        Electronic noise, as quanta per pixel.
 
     Raises
     ------
     ValueError
-        When a number is negative or no quantum is left.
+        If a number is negative, or `quanta_per_mm2` is 0.
     """
 
     quanta_per_mm2: float = 4e5
@@ -115,29 +115,29 @@ class Exposure:
 def scattered(
     primary: Field, beam: Field, *, spacing_mm: float, ratio: float, reference: float
 ) -> Field:
-    """Return the scatter behind a body, as a share of the signal behind air.
+    """Compute the scatter behind a body, relative to the signal in air.
 
-    A ray that passes T of the beam scatters about -T ln T of it forward: in proportion to the
-    matter it meets, weakened by that matter. Spread out, this gives more scatter to thick parts
-    and wide fields and less at the skin and in narrow fields, and none to air.
+    A ray with transmission T scatters about -T ln T of the beam forward: proportional to the matter
+    in its path, attenuated by that matter. Blurred, this gives more scatter behind thick parts and
+    in wide fields, less at the skin and in narrow fields, and none in air.
 
     Parameters
     ----------
     primary
-        Share of the beam that passes the body, 0 to 1.
+        Transmission of the body, 0 to 1.
     beam
-        The beam that enters, 1 in the exposed field and 0 outside.
+        The incident beam, 1 in the exposed field and 0 outside.
     spacing_mm
         Side of a pixel, in mm.
     ratio
-        Scatter over primary in a wide field of even matter that passes `reference`.
+        Scatter / primary in a wide field of uniform matter with transmission `reference`.
     reference
-        Transmission that the ratio was stated for, under 1.
+        Transmission that the ratio refers to, under 1.
 
     Raises
     ------
     ValueError
-        When the ratio is negative.
+        If the ratio is negative.
     """
     if ratio < 0:
         raise ValueError(f"the scatter-to-primary ratio must not be negative, got {ratio!r}")
@@ -153,19 +153,19 @@ def scattered(
 def log_image(
     rng: np.random.Generator, signal: Field, *, spacing_mm: float, exposure: Exposure
 ) -> Field:
-    """Return minus the log of what the detector shows of a signal, air at about 0.
+    """Compute the log image: minus the log of the detected signal, about 0 in air.
 
-    Quanta have noise of variance = mean, as a Gaussian: rng.poisson draws a different number of
-    random words where its mean differs in the last bit, and then the whole picture depends on the
-    processor. It is spread as the wide part of the detector spreads the signal; the narrow part
-    leaves it white.
+    Quantum noise is Gaussian with variance = mean. rng.poisson is not used, since the number of
+    random words that it draws depends on the last bit of the mean, and so the whole picture on the
+    processor. The noise is blurred by the wide part of the detector; the narrow part leaves it
+    white.
 
     Parameters
     ----------
     rng
         Source of the noise.
     signal
-        Primary and scattered beam as a share of the signal behind air, before the detector.
+        Primary and scattered beam before the detector, relative to the signal in air.
     spacing_mm
         Side of a pixel, in mm.
     exposure
@@ -179,7 +179,7 @@ def log_image(
     own = detector.structure * 0.15 / spacing_mm
     sigma = np.sqrt(mean + (own * mean) ** 2)
     noise = sigma * rng.standard_normal(signal.shape)
-    # the wide part of the spread makes grain of what would be salt and pepper
+    # blurred by the wide part of the detector, else the noise would be white
     noise = detector.narrow_share * noise + (1.0 - detector.narrow_share) * gaussian(
         noise, sigma_px=detector.wide_mm / spacing_mm
     )

@@ -1,8 +1,8 @@
-"""How much of a beam passes: Beer-Lambert at seven energies, for the voltages films are taken at.
+"""Transmission of a beam: Beer-Lambert at seven energies, for usual tube voltages.
 
-One coefficient at one energy would let contrast grow with thickness for ever. With a spectrum the
-soft part of the beam is absorbed first (beam hardening), so that bone behind much flesh, and thick
-bone itself, attenuates less per millimetre than thin bone alone.
+With one energy, contrast would grow with thickness without limit. With a spectrum, the soft part of
+the beam is absorbed first (beam hardening), so that thick bone, and bone behind much soft tissue,
+attenuates less per millimetre than thin bone alone.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,11 @@ DENSITY_G_PER_CM3: Mapping[Material, float] = MappingProxyType(
     {"bone": 1.92, "muscle": 1.05, "fat": 0.95, "titanium": 4.43, "lead": 11.35}
 )
 
-# What share of the detector's signal behind air each energy stands for. Spectra: spekpy 2.5.4,
-# tungsten, anode angle 12 degrees, 3 mm aluminium and 1 m of air, 0.5 keV bins; weighted with the
-# energy that 0.5 mm of caesium iodide (three quarters dense) absorbs. The seven weights are the
-# non-negative least-squares fit to the transmission of the whole spectrum through 108 stacks of
-# up to 200 mm of muscle, 40 mm of fat, 30 mm of bone and 10 mm of titanium: none is off by more
-# than 0.4 %.
+# Fraction of the detector's signal in air at each energy. Spectra: spekpy 2.5.4, tungsten, anode
+# angle 12 degrees, 3 mm aluminium and 1 m of air, 0.5 keV bins; weighted with the energy absorbed
+# by 0.5 mm of caesium iodide (three quarters dense). The seven weights are the non-negative
+# least-squares fit to the transmission of the whole spectrum through 108 stacks of up to 200 mm of
+# muscle, 40 mm of fat, 30 mm of bone and 10 mm of titanium, with a largest error of 0.4 %.
 SIGNAL_WEIGHTS: Mapping[int, tuple[float, ...]] = MappingProxyType({
     55: (0.2300, 0.2153, 0.2423, 0.1845, 0.1275, 0.0002, 0.0002),
     60: (0.1974, 0.1638, 0.2529, 0.1439, 0.2059, 0.0361, 0.0000),
@@ -47,7 +46,7 @@ SIGNAL_WEIGHTS: Mapping[int, tuple[float, ...]] = MappingProxyType({
     80: (0.1102, 0.0943, 0.1914, 0.0882, 0.2183, 0.1750, 0.1226),
 })  # fmt: skip
 KILOVOLTS = tuple(SIGNAL_WEIGHTS)
-"""The tube voltages there are spectra for, in kV."""
+"""Tube voltages with a spectrum, in kV."""
 
 
 def per_mm(material: Material) -> tuple[float, ...]:
@@ -57,19 +56,19 @@ def per_mm(material: Material) -> tuple[float, ...]:
 
 
 def transmission(thickness_mm: Mapping[Material, Field], kv: int) -> Field:
-    """Return the share of the signal behind air that is left: the sum of w exp(-sum of mu t).
+    """Compute the signal relative to that in air: the sum of w exp(-sum of mu t).
 
     Parameters
     ----------
     thickness_mm
-        Thickness maps of one shape, in mm.
+        Thickness maps of equal shape, in mm.
     kv
         One of `KILOVOLTS`.
 
     Raises
     ------
     ValueError
-        When there is no spectrum for the voltage, or nothing to pass.
+        If there is no spectrum for the voltage, or no material.
     """
     if kv not in SIGNAL_WEIGHTS:
         known = ", ".join(str(value) for value in KILOVOLTS)
@@ -89,11 +88,11 @@ def transmission(thickness_mm: Mapping[Material, Field], kv: int) -> Field:
 
 
 def automatic_kv(tissue_mm: float) -> int:
-    """Return the voltage for a part of this thickness: 50 kV and 1.5 kV a centimetre, in steps.
+    """Return the voltage for a part of this thickness: 50 kV + 1.5 kV per cm, in steps.
 
-    That is 55 kV for a hand, 70 for a knee and 80 for a hip, as exposure tables have it; Sante's
-    rule (2 kV a centimetre) rises more steeply, from a lower constant.
+    That is 55 kV for a hand, 70 for a knee and 80 for a hip, as in exposure tables; Sante's rule
+    (2 kV per cm) is steeper, with a lower constant.
     """
     wanted = 50.0 + 0.15 * tissue_mm
-    # rounded, so that the choice does not hang on the last bit; ties go down
+    # rounded, so that the choice does not depend on the last bit; ties go down
     return min(KILOVOLTS, key=lambda kv: round(abs(kv - wanted), 3))

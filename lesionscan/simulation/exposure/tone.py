@@ -1,8 +1,8 @@
-"""From the log image to a picture to look at: four families of tone, as makers and archives have.
+"""Convert the log image to a picture with one of four families of tone.
 
-"s-curve": a maker's sensitometric curve with a long toe. "linear": a window on the log image.
-"detail": multi-frequency processing, which lifts weak detail of every size over strong one and
-flattens the rest. "scanned": a film's curve with its fog, put on a scanner.
+"s-curve": a manufacturer's sensitometric curve with a long toe. "linear": a window on the log
+image. "detail": multi-frequency processing, which amplifies weak detail of every size and flattens
+the background. "scanned": the characteristic curve of a scanned film, with fog.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,38 +18,38 @@ from lesionscan.simulation.fields import Field, gaussian
 ToneFamily: TypeAlias = Literal["s-curve", "linear", "detail", "scanned"]
 
 _AIR = 0.03
-"""Air under an s-curve, as a share of the scale."""
+"""Grey value of air in an s-curve, as a fraction of the scale."""
 _BANDS = ((0.5, 1.0), (1.0, 1.0), (2.0, 0.8), (4.0, 0.5), (8.0, 0.3), (16.0, 0.2))
-"""Standard deviations in mm of the blurs between which the bands of detail lie, finest first, and
-each band's share of the gain: edges and trabeculae are lifted, slow shadows hardly."""
+"""Standard deviations in mm of the blurs that separate the bands of detail, finest first, and the
+relative gain of each band: edges and trabeculae are amplified more than slow variations."""
 _FILM_RANGE = (0.02, 0.93)
-"""The darkest a scanner sees (density 3), and the fog and base of a film (density 0.2)."""
+"""Grey values of a scanner's darkest density (3), and of a film's fog and base (density 0.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToneCurve:
-    """How a maker turns the log image into a picture to look at.
+    """Parameters of the conversion of the log image to a picture.
 
     Attributes
     ----------
     low, high
-        Log values of flesh and of dense bone, drawn at `flesh` and `bone`.
+        Log values of flesh and of dense bone, converted to `flesh` and `bone`.
     family
-        See the module.
+        See the module docstring.
     detail
-        Gain added to detail: finer than `detail_mm`, or in all bands of "detail" (0 = none; makers
-        use 0.2 to 0.8, and up to 3 for the weakest detail).
+        Gain added to detail finer than `detail_mm`, or in all bands of "detail" (0 = none;
+        manufacturers use 0.2 to 0.8, and up to 3 for the weakest detail).
     compression
-        How much of the slow background is taken away (0 = none; 0.4 flattens thick and thin).
+        Fraction of the slow background that is removed (0 = none, 0.4 = strong).
     flesh, bone
-        Shares of the scale that the two log values are drawn at.
+        Grey values of the two log values, as fractions of the scale.
     detail_mm
         Standard deviation of the blur that splits detail from background, in mm.
 
     Raises
     ------
     ValueError
-        When the curve would not rise.
+        If the curve would not rise.
     """
 
     low: float
@@ -71,24 +71,24 @@ class ToneCurve:
 
 
 def apply_tone(log: Field, *, spacing_mm: float, tone: ToneCurve, field: Field) -> Field:
-    """Return the picture in 0..1, bone bright: detail gain, flatter base, tone curve.
+    """Return the picture in 0..1, bone bright, after detail gain, compression and tone curve.
 
-    `field` is 1 in the exposed field and 0 outside: makers find it first, so that its border does
-    not colour the base.
+    `field` is 1 in the exposed field and 0 outside, so that its border does not affect the
+    background.
     """
     value = _processed(log, spacing_mm=spacing_mm, tone=tone, field=field)
     return np.clip(_CURVES[tone.family](value, tone), 0.0, 1.0)
 
 
 def _processed(log: Field, *, spacing_mm: float, tone: ToneCurve, field: Field) -> Field:
-    """Return the log image with more detail on a flatter base."""
+    """Return the log image with amplified detail and compressed background."""
     middle = 0.5 * (tone.low + tone.high)
     widest = _BANDS[-1][0] if tone.family == "detail" else tone.detail_mm
     base = _slow(log, field, sigma_px=widest / spacing_mm)
     flat = middle + (base - middle) * (1.0 - tone.compression)
     if tone.family != "detail":
         return np.asarray(flat + (log - base) * (1.0 + tone.detail), dtype=np.float64)
-    # weak detail gains most: x (1 + gain m / (m + |x|)) never turns back
+    # weak detail is amplified most: x (1 + gain m / (m + |x|)) is monotonic
     knee = 0.06 * (tone.high - tone.low)
     value, finer = flat, log
     for sigma_mm, share in _BANDS:
@@ -119,7 +119,7 @@ def _shoulder(value: Field, tone: ToneCurve) -> Field:
 
 
 def _s_curve(value: Field, tone: ToneCurve) -> Field:
-    """Return a logistic with a long toe: thin flesh apart from air instead of drowned in black."""
+    """Return a logistic with a long toe, so that thin flesh differs from air."""
     air = 0.5 * (tone.low + tone.high) * tone.compression
     share = np.clip((value - air) / max(tone.low - air, 1e-6), 0.0, 1.0)
     toe = _AIR + (tone.flesh - _AIR) * share**1.3
@@ -133,7 +133,7 @@ def _linear(value: Field, tone: ToneCurve) -> Field:
 
 
 def _scanned(value: Field, tone: ToneCurve) -> Field:
-    """Return a film's curve (density falls as a logistic of log exposure) between black and fog."""
+    """Return a film's curve between black and fog; density is a logistic of log exposure."""
     black, fog = _FILM_RANGE
     return np.asarray(black + (fog - black) * _shoulder(value, tone))
 

@@ -1,1 +1,1 @@
-"""Body parts: which bones lie where, drawn from textbook proportions."""
+"""Anatomy of the body parts, with textbook proportions."""

@@ -1,7 +1,7 @@
 """Upper arm, elbow and forearm, in millimetres (see `anatomy` for the conventions).
 
-The forearm is drawn as the right one from the front with the hand up, so that the wrist of
-`upper_limb` (a left one from the back) serves: the radius and its thumb lie to the right.
+The forearm is a right one from the front with the hand up, so that the wrist of `upper_limb` (a
+left one from the back) can be used: the radius and the thumb are on the right.
 """
 
 from dataclasses import replace
@@ -82,7 +82,7 @@ DISTAL_HUMERUS_PROFILES = Profiles(
 
 
 def with_fossae(rng: np.random.Generator, humerus: Bone, *, from_shoulder: bool) -> Bone:
-    """Return a humerus seen from the front with its elbow's fossae: holes in the eyes of many.
+    """Add the fossae of the elbow, which resemble holes, to a humerus seen from the front.
 
     Its local mm run up from the elbow, or down from the shoulder.
     """
@@ -102,9 +102,9 @@ def with_fossae(rng: np.random.Generator, humerus: Bone, *, from_shoulder: bool)
 def fossa_plate(
     rng: np.random.Generator, at: tuple[float, float], *, half_width_mm: float
 ) -> tuple[tuple[Foramen, ...], Groove]:
-    """Return the thin plate between the elbow's fossae, around (along, across) in local mm.
+    """Draw the thin plate between the elbow's fossae, around (along, across) in local mm.
 
-    Both walls are thin there and its rim is dense; in some people a hole goes through.
+    Both walls are thin and its rim is dense; some people have a hole in it.
     """
     along, across = at
     plate = Groove(
@@ -202,7 +202,7 @@ def elbow(rng: np.random.Generator) -> Anatomy:
         physes=(("humerus", 14.0, 1.5), ("radius", 224.0, 1.4)), beyond_joint=("humerus",),
     )  # fmt: skip
     part = part.moved(-19.0, -445.0 + float(rng.uniform(80.0, 98.0)))
-    # seen the usual way up: the upper arm above the forearm
+    # the usual orientation: the upper arm above the forearm
     return part.turned(180.0)
 
 
@@ -288,7 +288,7 @@ def humerus(rng: np.random.Generator) -> Anatomy:
 
 
 def _end_at(end_mm: tuple[float, float], length_mm: float, lean_deg: float) -> tuple[float, float]:
-    """Return where a forearm bone starts at the wrist when its elbow end lies at `end_mm`."""
+    """Return the wrist end of a forearm bone whose elbow end is at `end_mm`."""
     lean = np.deg2rad(lean_deg)
     return (end_mm[0] - length_mm * float(np.sin(lean)),
             end_mm[1] + length_mm * float(np.cos(lean)))  # fmt: skip

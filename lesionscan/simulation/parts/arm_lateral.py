@@ -66,7 +66,7 @@ def _bones(rng: np.random.Generator) -> tuple[Bone, ...]:
                 (137, 117.5), (130, 115)), 0.8, -0.25),
     )  # fmt: skip
     holes, plate = fossa_plate(rng, (110.0, 110.5), half_width_mm=1.0)
-    # the trochlea is seen end on: a ring, sparse inside
+    # the trochlea is seen end-on: a ring, sparse inside
     trochlea = sparse_patch(rng, 137.5, 108.5, (7.0, 7.0))
     humerus = replace(
         humerus, rarefactions=(fossa, trochlea), grooves=(*teardrop, plate), foramina=holes
@@ -81,7 +81,7 @@ def _bones(rng: np.random.Generator) -> tuple[Bone, ...]:
         rng, "radius", along_axis(RADIUS, origin_mm=head, angle_deg=90.0), RADIUS_PROFILES,
         origin_mm=head, angle_deg=90.0, jitter_mm=0.3, grain=0.6,
     )  # fmt: skip
-    # seen end on, the sparse tuberosity is a round lucency
+    # seen end-on, the sparse tuberosity is a round lucency
     tuberosity = sparse_patch(rng, 33.0, 4.0, (9.0, 4.0))
     return humerus, ulna, replace(radius, rarefactions=(tuberosity,))
 

@@ -1,4 +1,4 @@
-"""Bowel gas and stool over the bones of the trunk: dark shapes that are no lesions."""
+"""Bowel gas and stool over the bones of the trunk: dark shapes that are not lesions."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from lesionscan.simulation.fields import Field
 def gas_loop(
     rng: np.random.Generator, path_mm: tuple[tuple[float, float], ...], half_mm: float
 ) -> SoftBody:
-    """Return a piece of bowel filled with gas along a path (x, y): bulging between its folds.
+    """Draw a piece of bowel filled with gas along a path (x, y), bulging between its folds.
 
-    Folds lie one to three half widths apart, as the haustra of a colon do.
+    Folds are one to three half widths apart, like the haustra of a colon.
     """
     middle, normal, length = _even_steps(path_mm, 0.55 * half_mm)
     steps = len(middle)
@@ -20,7 +20,7 @@ def gas_loop(
     taper = np.sqrt(np.clip(0.15 + ends / half_mm, 0.0, 1.0))
     sides = []
     for sign in (1.0, -1.0):
-        # folds of one side stand between those of the other, and reach in unevenly
+        # folds alternate between the sides and have different depths
         folds = 0.5 + 0.5 * np.cos(np.cumsum(rng.uniform(0.7, 2.0, steps)) + np.pi * (sign > 0))
         width = half_mm * (1.1 - rng.uniform(0.15, 0.6, steps) * folds) * taper
         sides.append(middle + sign * width[:, None] * normal)
@@ -35,7 +35,7 @@ def gas_loop(
 def _even_steps(
     path_mm: tuple[tuple[float, float], ...], step_mm: float
 ) -> tuple[Field, Field, float]:
-    """Return points along a path at even steps, their normals, and the length of the path."""
+    """Return points along a path at equal steps, their normals, and the length of the path."""
     path = np.array(path_mm, dtype=np.float64)
     run = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     count = max(int(run[-1] / step_mm), 3)
@@ -54,9 +54,9 @@ def gas_bubbles(
     count: int,
     radius_mm: tuple[float, float],
 ) -> tuple[SoftBody, ...]:
-    """Return rounded bubbles scattered about a point: small bowel, or the mottle of stool.
+    """Draw round bubbles scattered about a point, like gas in small bowel or stool.
 
-    `radius_mm` holds the least and the largest radius; small ones are the most frequent.
+    `radius_mm` is the least and the largest radius; small ones are most frequent.
     """
     bodies = []
     for _ in range(count):

@@ -21,8 +21,7 @@ from lesionscan.simulation.parts.lower_limb_lateral import (
 )
 from lesionscan.simulation.parts.upper_limb import tubular, tubular_head, tubular_profiles
 
-# base x, base y, degrees from straight up, lengths, and the widths of each bone as its outline
-# takes them (half widths of base, shaft and head)
+# base x, base y, degrees from straight up, and lengths; below, half widths of base, shaft and head
 _RAYS: dict[int, tuple[float, float, float, tuple[float, ...]]] = {
     1: (51.0, 168.0, -5.0, (62.0, 32.0, 23.0)),
     2: (64.0, 160.0, 1.0, (73.0, 28.0, 14.0, 10.0)),
@@ -99,7 +98,7 @@ def _ray(rng: np.random.Generator, number: int, spread: float) -> tuple[list[Bon
 
 
 def _tarsus(rng: np.random.Generator) -> tuple[Bone, ...]:
-    """Return the seven bones of the tarsus; in the hind foot they lie one over the other."""
+    """Return the seven bones of the tarsus, which overlap in the hind foot."""
     bones = [
         draw_bone(rng, name, along_axis(points, origin_mm=(0.0, 0.0)),
                   replace(_TARSUS_PROFILES, depth=((0, depth),)), origin_mm=(0.0, 0.0),
@@ -138,7 +137,7 @@ def foot(rng: np.random.Generator) -> Anatomy:
          (31, 145)),
         depth_mm=26, rounding_mm=20, fat_mm=2.5, beyond_mm=20.0,
     )  # fmt: skip
-    # towards the heel the foot is three times as thick, and the leg stands on it
+    # towards the heel the foot is three times as thick, with the leg over it
     arch, heel = (
         draw_soft(
             rng, ((50, top), (72, top - 8), (94, top), (99, top + 40), (98, 380), (48, 380),

@@ -46,13 +46,13 @@ _TEETH = 8
 def _still(
     rng: np.random.Generator, name: str, points: Points, profiles: Profiles, jitter_mm: float = 0.5
 ) -> Bone:
-    """Return a bone drawn at its place in the picture; its axis points down."""
+    """Create a bone from image coordinates, with its axis pointing down."""
     return draw_bone(rng, name, along_axis(points, origin_mm=(0.0, 0.0)), profiles,
                      origin_mm=(0.0, 0.0), jitter_mm=jitter_mm)  # fmt: skip
 
 
 def _tooth(rng: np.random.Generator, name: str, at: tuple[float, float], up: float) -> Bone:
-    """Return the teeth of both sides at one place: crown at `at`, the root pointing up or down."""
+    """Return the overlapping teeth of both sides: crown at `at`, root pointing up or down."""
     x, y = at
     wide = float(rng.uniform(2.6, 3.4)) + (1.3 if x > 56 else 0.0)
     root = float(rng.uniform(11, 15))
@@ -89,7 +89,7 @@ def _vault(rng: np.random.Generator) -> Bone:
 
 
 def _air(rng: np.random.Generator, drop: float) -> tuple[SoftBody, ...]:
-    """Return the air of sinuses, nose, mouth, throat and mastoid cells."""
+    """Return the air in sinuses, nose, mouth, throat and mastoid cells."""
     rooms: tuple[tuple[Points, float, float], ...] = (
         (((42, 122), (60, 122), (78, 130), (80, 146), (66, 154), (46, 154), (38, 140)), 40, 10),
         (((40, 108), (62, 110), (82, 116), (84, 122), (64, 120), (42, 116)), 11, 5),

@@ -12,15 +12,15 @@ from lesionscan.simulation.fields import Knots
 from lesionscan.simulation.parts import lower_limb as limb
 
 _SHIFT = 181.0
-"""Local mm of the ankle's tibia plus this are local mm of the knee's: a tibia of 365 mm."""
+"""Offset from local mm of the ankle's tibia to those of the knee's, for a tibia of 365 mm."""
 
 
 def _spliced(upper: Points, lower: Points, *, at: float, shift: float) -> Points:
-    """Return a whole bone from its upper end (top, medial, lateral) and its lower end.
+    """Join the outlines of the upper and the lower end of a bone.
 
-    The upper outline runs from the top down its medial side, the lower one from the top of its
-    lateral side down and up the medial side, as those of `lower_limb` do. The upper one serves to
-    `at` mm, the lower one, moved by `shift`, from 40 mm further on.
+    As in `lower_limb`, the upper outline runs from the top down its medial side, the lower one from
+    the top of its lateral side down and up the medial side. The upper one is used up to `at` mm,
+    the lower one, shifted by `shift`, from 40 mm further on.
     """
     fore = [p for p in upper[: len(upper) - 4] if p[0] <= at]
     medial = [p for p in fore if p[1] > 0 or p[0] < 5]
@@ -30,7 +30,7 @@ def _spliced(upper: Points, lower: Points, *, at: float, shift: float) -> Points
 
 
 def _joined(upper: Profiles, lower: Profiles, *, at: float, shift: float) -> Profiles:
-    """Return the profiles of the upper bone above `at` mm and of the lower one below."""
+    """Join the profiles of the upper end above `at` mm and of the lower end below."""
 
     def both(first: Knots, second: Knots) -> Knots:
         moved = tuple((a + shift, value) for a, value in second if a + shift > at)

@@ -59,7 +59,7 @@ _BEHIND_KNEE = (("fibula", 16.0), ("patella", -38.0))
 
 
 def fibular_head(rng: np.random.Generator) -> Rarefaction:
-    """Return the marrow of the fibula's head, in local mm of `FIBULA_HEAD`: empty in some."""
+    """Draw the rarefaction of the fibula's head, in local mm of `FIBULA_HEAD`."""
     return sparse_patch(rng, 10.0, 0.0, (11.0, 7.0))
 
 
@@ -264,7 +264,7 @@ def hip(rng: np.random.Generator) -> Anatomy:
     shift = (float(rng.uniform(-2, 6)), float(rng.uniform(6, 14)))
 
     def moved(points: Points) -> Points:
-        """Turn image points into local ones of a bone that hangs straight down at `shift`."""
+        """Convert image points to local ones of a bone that points straight down at `shift`."""
         return tuple((y, x) for x, y in points)
 
     upper = draw_bone(rng, "femur", moved(PROXIMAL_FEMUR), PROXIMAL_FEMUR_PROFILES,

@@ -26,7 +26,7 @@ FEMUR_PROFILES = Profiles(
     cortex=((-220, 6.2), (60, 5.0), (100, 3.2), (135, 1.5), (155, 0.7), (195, 0.6), (210, 1.0)),
     trabecular=((-220, 0.015), (60, 0.03), (110, 0.07), (150, 0.12), (185, 0.18), (210, 0.22)),
 )
-# the condyle of the other side, never quite behind the first
+# the condyle of the other side, slightly shifted against the first
 CONDYLE: Points = (
     (160, -22), (172, -27), (184, -28.5), (195, -26), (203, -20), (208, -10), (209, 1), (207, 12),
     (202, 22), (194, 30), (184, 35), (173, 36.5), (162, 33), (154, 26), (150, 16), (150, 2),
@@ -127,11 +127,11 @@ def knee_lateral(rng: np.random.Generator) -> Anatomy:
     (lean, up_thigh), (fall, down_shank) = ((float(np.sin(a)), float(np.cos(a))) for a in turns)
 
     def thigh(up: float, across: float) -> tuple[float, float]:
-        """Return a place that far above the joint and behind the axis of the femur."""
+        """Return a point above the joint and behind the axis of the femur."""
         return x + up * lean + across * up_thigh, y - up * up_thigh + across * lean
 
     def shank(down: float, across: float) -> tuple[float, float]:
-        """Return a place that far below the joint and behind the axis of the tibia."""
+        """Return a point below the joint and behind the axis of the tibia."""
         return x - down * fall + across * down_shank, y + down * down_shank + across * fall
 
     leg = draw_soft(
@@ -209,7 +209,7 @@ _FOOT_PROFILES = Profiles(
 def sparse_middle(
     rng: np.random.Generator, bone: Bone, radii: tuple[float, float], *, most: float
 ) -> Rarefaction:
-    """Return a sparse patch in the middle of a bone that is drawn at its place in the picture."""
+    """Draw a sparse patch in the middle of a bone given in image coordinates."""
     x, y = bone.outline_mm.mean(axis=0)
     return sparse_patch(rng, float(y), float(x), radii, most=most)
 
@@ -219,7 +219,7 @@ def hind_foot(rng: np.random.Generator) -> tuple[Bone, ...]:
     lean = float(rng.uniform(-1.5, 3.0))
 
     def still(name: str, points: Points, profiles: Profiles, jitter_mm: float = 0.5) -> Bone:
-        """Return a bone drawn at its place in the picture, its axis pointing down."""
+        """Create a bone from image coordinates, with its axis pointing down."""
         return draw_bone(rng, name, along_axis(points, origin_mm=(0.0, 0.0)), profiles,
                          origin_mm=(0.0, 0.0), jitter_mm=jitter_mm)  # fmt: skip
 
@@ -234,7 +234,7 @@ def hind_foot(rng: np.random.Generator) -> tuple[Bone, ...]:
     }
     # the neutral triangle of the calcaneus has few trabeculae: a lucency without disease
     triangle = sparse_patch(rng, 127.5, 86.0, (8.0, 12.0), most=0.95)
-    # bones of the midfoot lie over each other, and what is sparse in one looks like a hole
+    # bones of the midfoot overlap, and sparse parts look like holes
     for name in ("navicular", "cuboid", "cuneiforms"):
         patch = sparse_middle(rng, foot[name], (8.0, 9.0), most=0.8)
         foot[name] = replace(foot[name], rarefactions=(patch,))

@@ -27,7 +27,7 @@ from lesionscan.simulation.parts.vertebra_views import vertebra_from_front
 from lesionscan.simulation.parts.vertebrae import LUMBAR, Vertebra, stacked, worn
 
 HEAD_OFFSET_MM = 88.0
-"""Half the distance between the middles of the femoral heads."""
+"""Half the distance between the centres of the femoral heads."""
 
 # the wing, its crest, the roof of the hip joint and the wall of the small pelvis
 _ILIUM: Points = (
@@ -79,10 +79,10 @@ _SACROILIAC: Points = ((-103, 54), (-92, 52.5), (-80, 50), (-68, 47.5), (-58, 45
 
 
 def _wing(points: Points, word: str, shape: tuple[float, float]) -> Points:
-    """Return points of the left ilium of a typical adult for a side and a person's shape.
+    """Adapt points of the left ilium of a typical adult to a side and a person's shape.
 
-    `shape` holds the height of the wing over the typical one, and by how many mm its outer edge
-    flares more at the crest; the joints stay where they are.
+    `shape` is the relative height of the wing, and the additional flare of its outer edge at the
+    crest in mm; the joints do not move.
     """
     tall, flare = shape
     moved = []
@@ -94,7 +94,7 @@ def _wing(points: Points, word: str, shape: tuple[float, float]) -> Points:
 
 
 def _ilium(rng: np.random.Generator, pose: Pose, word: str, shape: tuple[float, float]) -> Bone:
-    """Return an ilium; `pose` holds the middle between the hips.
+    """Return an ilium; `pose` is at the middle between the hips.
 
     The middle of its wing is thin and dark, its crest and the rim of the inlet are thick, and the
     dark line of the sacroiliac joint crosses it.
@@ -122,7 +122,7 @@ def _hip_bone(
 ) -> tuple[Bone, ...]:
     """Return ilium, pubis with ischium, and the two walls of the hip joint.
 
-    `pose` holds the middle between the hips, `shape` that of the ilium (see `_wing`).
+    `pose` is at the middle between the hips; `shape` is that of the ilium (see `_wing`).
     """
     ring = pose.draw(
         rng,
@@ -162,7 +162,7 @@ _COCCYX: Points = mirrored(((-10, 2), (-9.5, 8), (-3, 9), (4, 5), (14, 4), (20, 
 def _sacrum(rng: np.random.Generator, pose: Pose) -> tuple[Bone, ...]:
     """Return the sacrum, its crest and the coccyx.
 
-    `pose` holds the middle between the hips. The foramina are dark below a fine bright arch.
+    `pose` is at the middle between the hips. The foramina are dark below a fine bright arch.
     """
     sacrum = pose.draw(rng, "sacrum", mirrored(_SACRUM), _SACRUM_PROFILES, jitter_mm=0.7,
                        grain=0.45)  # fmt: skip
@@ -194,7 +194,7 @@ def _pelvic_gas(
     """Return gas and stool of caecum, sigmoid and rectum about the middle between the hips."""
 
     def at(across: float, along: float) -> tuple[float, float]:
-        """Return image mm of textbook mm, a few mm astray."""
+        """Convert textbook mm to image mm, with a random error of a few mm."""
         return (at_mm[0] + size * (across + float(rng.normal(0, 6))),
                 at_mm[1] + size * (along + float(rng.normal(0, 6))))  # fmt: skip
 
@@ -222,7 +222,7 @@ def _flesh(
     waist = hips - float(rng.uniform(6, 24))
 
     def around(points: Points) -> Points:
-        """Return image (x, y) of textbook (across, along)."""
+        """Convert textbook (across, along) to image (x, y)."""
         return tuple((at_mm[0] + size * x, at_mm[1] + size * y) for x, y in points)
 
     half = ((waist + 6, -260), (waist, -170), (waist + 3, -120), (hips - 6, -60), (hips, 10),
@@ -293,5 +293,5 @@ def _lumbar_above(
 
 
 def lid_height(last: Vertebra) -> float:
-    """Return how far the middle of the last lumbar vertebra lies above the hips, in mm."""
+    """Return the height of the middle of the last lumbar vertebra above the hips, in mm."""
     return 111.0 + last.disc + 0.5 * last.height

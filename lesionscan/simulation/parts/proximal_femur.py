@@ -32,7 +32,7 @@ _TROCHANTER: Points = ((0, 50), (8, 52.5), (18, 51.5), (28, 46), (37, 38))
 def proximal_femur(rng: np.random.Generator, pose: Pose, word: str) -> Bone:
     """Return a proximal femur.
 
-    `pose` holds the middle of the head. Ward's triangle in the neck and the sparse trochanter are
+    `pose` is at the centre of the head. Ward's triangle in the neck and the sparse trochanter are
     normal lucencies.
     """
     side = side_sign(word)

@@ -7,7 +7,7 @@ from lesionscan.simulation.body.outlines import Points
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A bone drawn at its place in the picture, the same all along.
+    """A bone in image coordinates, with constant profiles.
 
     Attributes
     ----------

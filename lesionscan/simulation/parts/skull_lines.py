@@ -1,4 +1,4 @@
-"""Lines of a skull from the side: sutures, grooves of vessels, and what is seen edge-on.
+"""Lines of a skull from the side: sutures, vascular grooves, and bone seen edge-on.
 
 Points are (x, y) in a picture of 230 x 250 mm.
 """
@@ -11,12 +11,12 @@ from lesionscan.simulation.fields import Field
 
 
 def still_line(points: Points) -> Points:
-    """Return picture points (x, y) as local ones (along, across) of a bone that stands still."""
+    """Convert image points (x, y) to local ones (along, across) of a bone in image coordinates."""
     return tuple((y, x) for x, y in points)
 
 
 def _along(points: Points, step_mm: float) -> Field:
-    """Return points (x, y) at even steps along a polyline."""
+    """Return points (x, y) at equal steps along a polyline."""
     corners = np.array(points, dtype=np.float64)
     run = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     at = np.linspace(0.0, run[-1], max(int(run[-1] / step_mm), 2))
@@ -24,14 +24,14 @@ def _along(points: Points, step_mm: float) -> Field:
 
 
 def _wavy(rng: np.random.Generator, points: Points, *, step_mm: float, swing_mm: float) -> Points:
-    """Return a polyline that swings about another, more and more away from its first point."""
+    """Return a polyline that oscillates about another, increasingly away from its first point."""
     line = _along(points, step_mm)
     line[1:] += swing_mm * rng.standard_normal((len(line) - 1, 2))
     return tuple((float(x), float(y)) for x, y in line)
 
 
 def sutures(rng: np.random.Generator) -> tuple[Groove, ...]:
-    """Return coronal, lambdoid and squamous suture of both sides, jagged and hardly lucent."""
+    """Return coronal, lambdoid and squamous sutures of both sides, jagged and hardly lucent."""
     courses: tuple[tuple[Points, float], ...] = (
         (((99, 18), (97, 40), (92, 66), (88, 92), (84, 108)), 1.3),
         (((199, 62), (186, 78), (174, 98), (164, 120), (158, 134)), 1.6),
@@ -87,7 +87,7 @@ def vessels(rng: np.random.Generator) -> tuple[Groove, ...]:
 
 
 def base_lines(rng: np.random.Generator) -> tuple[Groove, ...]:
-    """Return what of the base is seen edge-on: orbital roofs, sella, clivus, petrous ridge."""
+    """Return the parts of the base seen edge-on: orbital roofs, sella, clivus, petrous ridge."""
     lines: tuple[tuple[Points, float, float], ...] = (
         # planum, tuberculum, floor and back of the sella, clivus
         (((60, 116), (84, 117), (96, 116.5), (99, 119), (100.5, 124), (105, 127.5), (110, 126),
@@ -105,7 +105,7 @@ def base_lines(rng: np.random.Generator) -> tuple[Groove, ...]:
             shift = rng.normal(0.0, 1.8, 2) if side and loss < -0.3 else rng.normal(0.0, 0.8, 2)
             course = tuple((x + float(shift[0]), y + float(shift[1])) for x, y in points)
             out.append(Groove(still_line(smooth(course)), width, loss * (0.6 if side else 1.0)))
-    # the base is thin and not as even as the vault: its edge is no bright band
+    # the base is thin and less even than the vault, so its edge is not a bright band
     floor = ((38, 110), (64, 116), (88, 123), (108, 131), (122, 142), (134, 152))
     out.append(Groove(still_line(floor), 4.5, float(rng.uniform(0.5, 0.65))))
     out.append(

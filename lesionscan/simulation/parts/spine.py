@@ -64,7 +64,7 @@ def lumbar_spine(rng: np.random.Generator) -> Anatomy:
 
 
 def _named(bones: tuple[Bone, ...], word: str) -> tuple[Bone, ...]:
-    """Return bones whose names say the side."""
+    """Append the side to the names of bones."""
     return tuple(replace(bone, name=f"{bone.name}_{word}") for bone in bones)
 
 
@@ -99,7 +99,7 @@ def _trunk_from_front(
 def _kidney(
     rng: np.random.Generator, at_mm: tuple[float, float], size: float, side: float
 ) -> SoftBody:
-    """Return a kidney, its lower pole farther from the midline; `at_mm` is the middle of L3."""
+    """Draw a kidney, with its lower pole farther from the midline; `at_mm` is the middle of L3."""
     x, y = side * float(rng.uniform(54, 62)), float(rng.uniform(-58, -36))
     bean = tuple(
         (at_mm[0] + size * (x + 27.0 * float(np.cos(a)) + side * 12.0 * float(np.sin(a))),
@@ -115,7 +115,7 @@ def _gas_from_front(
     """Return gas in colon, stomach and small bowel; `at_mm` is the middle of L3."""
 
     def at(x: float, y: float) -> tuple[float, float]:
-        """Return image mm of textbook mm, a few mm astray."""
+        """Convert textbook mm to image mm, with a random error of a few mm."""
         return (at_mm[0] + size * (x + float(rng.normal(0, 7))),
                 at_mm[1] + size * (y + float(rng.normal(0, 8))))  # fmt: skip
 
@@ -136,7 +136,7 @@ def _gas_from_front(
     return tuple(bodies)
 
 
-# the sacrum from the side: bodies, and the crest behind its canal; 0 = the middle of its lid
+# the sacrum from the side: bodies, and the crest behind its canal; 0 = middle of its endplate
 _SACRUM: Points = (
     (0, -15.5), (3, -17.5), (13, -14.5), (28, -11), (45, -10), (60, -12), (76, -17), (90, -25),
     (91, -16), (76, -4), (60, 3), (45, 7), (28, 11.5), (14, 14.5), (3, 17), (0, 15), (1.5, 0),
@@ -151,7 +151,7 @@ _CREST: Points = (
     (-9, 19), (-8, 24), (2, 29), (8, 36), (15, 39), (30, 35), (46, 30), (62, 20), (76, 8),
     (70, 4), (56, 12), (40, 17), (22, 19), (6, 19),
 )  # fmt: skip
-# an ilium from the side, about the middle of the sacrum's lid: x grows to the back
+# an ilium from the side, about the middle of the sacrum's endplate; x grows to the back
 _WING: Points = (
     (32, -86), (4, -62), (-16, -34), (-28, -4), (-29, 22), (-18, 44), (2, 58), (14, 57), (24, 46),
     (34, 40), (50, 36), (64, 30), (84, 14), (130, 0), (190, -4), (215, -30), (190, -52),
@@ -183,7 +183,7 @@ def lumbar_spine_lateral(rng: np.random.Generator) -> Anatomy:
             bones.append(body_from_side(rng, vertebra, pose))
     lid = _sacral_lid(column[-1], poses[-1], slope)
     sacrum = lid.draw(rng, "sacrum", _SACRUM, _SACRUM_PROFILES, grain=0.45)
-    # what is left of the discs between its bodies
+    # remnants of the discs between its bodies
     bones.append(replace(sacrum, scars=(27.0, 30.0, 50.0, 52.5)))
     bones.append(lid.draw(rng, "sacral_crest", _CREST, even(16.0, 6.0, 0.4, 0.12), jitter_mm=0.9))
     for word in ("right", "left"):
@@ -248,7 +248,7 @@ def _flesh_from_side(
     )  # fmt: skip
 
     def at(x: float, y: float) -> tuple[float, float]:
-        """Return image mm of textbook mm, a few mm astray."""
+        """Convert textbook mm to image mm, with a random error of a few mm."""
         return (at_mm[0] + size * (x + float(rng.normal(0, 6))),
                 at_mm[1] + size * (y + float(rng.normal(0, 8))))  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Ribs over one lung, in millimetres (see `anatomy` for the conventions).
 
-The thorax is drawn as the right half of a person seen from the front: the spine stands near the
-right edge of the picture. Textbook coordinates (u, v) are mm to the side of the midline and mm
-below the top of the first thoracic vertebra.
+The thorax is the right half of a person seen from the front, with the spine near the right edge of
+the picture. Textbook coordinates (u, v) are mm to the side of the midline and mm below the top of
+the first thoracic vertebra.
 """
 
 from dataclasses import replace
@@ -20,8 +20,8 @@ from lesionscan.simulation.fields import Field
 from lesionscan.simulation.parts.vertebra_views import vertebra_from_front
 from lesionscan.simulation.parts.vertebrae import LUMBAR, THORACIC, Vertebra, stacked
 
-# rib: half width of the chest where it turns, fall from its head to there, fall from there to its
-# front end, and how far that end lies from the midline
+# rib: half width of the chest where the rib turns, descent from its head to there and from there to
+# its front end, and distance of that end from the midline
 _RIBS: dict[int, tuple[float, float, float, float]] = {
     1: (48.0, 20.0, 16.0, 27.0), 2: (74.0, 33.0, 34.0, 38.0), 3: (91.0, 43.0, 45.0, 46.0),
     4: (103.0, 51.0, 52.0, 53.0), 5: (112.0, 57.0, 57.0, 61.0), 6: (119.0, 62.0, 60.0, 71.0),
@@ -34,7 +34,7 @@ _POSTERIOR = Strip(
     cortex=((0.0, 0.5), (0.2, 0.75), (1.0, 0.8)),
     joined=(False, True),
 )
-# where a rib turns at the side of the chest it is seen on edge, and the beam runs along it
+# where a rib turns at the side of the chest, it is seen edge-on
 _LATERAL = Strip(
     half=((0.0, 6.2), (0.5, 4.6), (1.0, 5.4)),
     depth=((0.0, 9.0), (0.5, 13.0), (1.0, 9.0)),
@@ -57,20 +57,20 @@ _FLOATING = Strip(
 def rib_from_front(
     rng: np.random.Generator, number: int, pose: Pose, side: float, steepness: float
 ) -> tuple[Bone, ...]:
-    """Return one rib from the front, as its posterior, lateral and anterior part.
+    """Draw a rib from the front, as its posterior, lateral and anterior parts.
 
     Parameters
     ----------
     rng
-        Draws its course.
+        Source of its course.
     number
-        1 to 12; 11 and 12 float and have the posterior part alone.
+        1 to 12; 11 and 12 are floating ribs and have only the posterior part.
     pose
-        Holds the midline at the upper edge of the rib's vertebra.
+        At the midline, at the upper edge of the rib's vertebra.
     side
-        1 where the rib points to the right of the picture, -1 to the left.
+        1 if the rib points to the right of the picture, -1 to the left.
     steepness
-        How far it falls, over a chest that breathes quietly.
+        Descent relative to quiet breathing.
     """
     wide, fall, front, end = _RIBS[number]
     fall, front = fall * steepness, front * steepness
@@ -89,7 +89,7 @@ def rib_from_front(
         for inward, down in ((0.03, 0.2), (0.16, 0.44), (0.42, 0.68), (0.74, 0.87), (1.0, 1.0))
     )
     path = smooth_path((*back, *belly)) * mirror
-    # parts meet where the rib runs down and out, and down and in: none turns far from its own axis
+    # the rib is split where it runs diagonally, so that no part turns far from its own axis
     steep = np.arctan2(np.diff(path[:, 1]), side * np.diff(path[:, 0]))
     lap = 3  # points 2 mm apart on both sides of a joint
     first = int(np.clip((steep < 0.25 * np.pi).sum(), 8, len(path) - 24))
@@ -198,7 +198,7 @@ def ribs(rng: np.random.Generator) -> Anatomy:
     # the field reaches from the skin of the side to the spine
     width, height = 183.0 * size, 224.0 * size
     at = ((165.0 + float(rng.uniform(0, 7))) * size, -float(rng.uniform(14, 30)))
-    # neck and loins lie out of the usual field, but not of that of a small person
+    # neck and loins are outside the usual field, but visible in small people
     spine = (*_NECK, *THORACIC, *LUMBAR[:2])
     column = stacked(person, spine, (float(rng.uniform(-1.5, 1.5)),) * len(spine), len(_NECK), at)
     steepness = float(rng.uniform(0.88, 1.18))
@@ -227,7 +227,7 @@ def ribs(rng: np.random.Generator) -> Anatomy:
             (30, 96), (24, 60))),
         depth_mm=30, rounding_mm=34, fat_mm=0.0, jitter_mm=1.5,
     )  # fmt: skip
-    targets = tuple(bone.name for bone in cage if _seen(bone, (width, height)) > 0.65)
+    targets = tuple(bone.name for bone in cage if _visible(bone, (width, height)) > 0.65)
     return Anatomy(
         "RIB", "AP", (width, height), tuple(bones), (trunk, *_vessels(rng, at, size, base)),
         targets, gas=(_lung(rng, at, size, base), other), grain=(0.55, 0.83), planes=0.06,
@@ -235,7 +235,7 @@ def ribs(rng: np.random.Generator) -> Anatomy:
     )  # fmt: skip
 
 
-def _seen(bone: Bone, field_mm: tuple[float, float]) -> float:
-    """Return which share of a bone's outline lies in the picture."""
+def _visible(bone: Bone, field_mm: tuple[float, float]) -> float:
+    """Return the fraction of a bone's outline inside the picture."""
     inside = (bone.outline_mm > 0.0) & (bone.outline_mm < np.array(field_mm))
     return float(inside.all(axis=1).mean())

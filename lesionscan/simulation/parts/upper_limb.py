@@ -52,7 +52,7 @@ CLAVICLE: Points = (
 
 
 def shoulder_girdle(rng: np.random.Generator) -> tuple[Bone, ...]:
-    """Return scapula, acromion, clavicle and coracoid, drawn at their place in the image (y, x)."""
+    """Return scapula, acromion, clavicle and coracoid in image coordinates (y, x)."""
     return tuple(
         draw_bone(rng, name, points, profiles, origin_mm=(0.0, 0.0), jitter_mm=0.7)
         for name, points, profiles in (
@@ -123,7 +123,7 @@ def tubular(length: float, base: float, shaft: float, head: float) -> Points:
 
 
 def tubular_head(rng: np.random.Generator, length: float, head: float) -> Rarefaction:
-    """Return the marrow in the head of a finger bone: a hole in the eyes of many."""
+    """Draw the rarefaction in the head of a finger bone, which resembles a hole."""
     return sparse_patch(rng, length * 0.87, 0.0, (head * 0.9, head * 0.75))
 
 

@@ -19,10 +19,10 @@ from lesionscan.simulation.parts.vertebrae import Vertebra
 def _body(
     rng: np.random.Generator, vertebra: Vertebra, pose: Pose, outline: Points, profiles: Profiles
 ) -> Bone:
-    """Return a body drawn by (down, right) points; its axis is its longest one and lies across.
+    """Create a vertebral body from (down, right) points, with its axis across.
 
-    Lesions fit themselves into the width of a bone, and a body is wider than high. Its trabeculae
-    stand upright all the same.
+    Lesions are fitted to the width of a bone across its axis, and a body is wider than high. Its
+    trabeculae are vertical nevertheless.
     """
     lying = Pose(pose.person, pose.at_mm, pose.tilt_deg - 90.0)
     points = tuple((right, -down) for down, right in outline)
@@ -31,7 +31,7 @@ def _body(
 
 
 def _body_from_front(rng: np.random.Generator, vertebra: Vertebra, pose: Pose) -> Bone:
-    """Return the body alone, seen from the front; `pose` holds its middle."""
+    """Return the body alone, seen from the front; `pose` is at its middle."""
     half, dip = 0.5 * vertebra.height, vertebra.height * float(rng.uniform(0.02, 0.06))
     upper, lower = 0.48 * vertebra.width, 0.51 * vertebra.width
     waist = 0.45 * (upper + lower)
@@ -41,7 +41,7 @@ def _body_from_front(rng: np.random.Generator, vertebra: Vertebra, pose: Pose) -
         (0.2 * half, waist), (half - 7.0, 0.95 * lower), (half - 2.0, lower),
         (half, 0.88 * lower), (half - 0.3 * dip, 0.6 * lower), (half - dip, 0.2 * lower),
     ))  # fmt: skip
-    # a drum: round at its sides, while its endplates are seen on edge
+    # a drum: round at its sides, while its endplates are seen edge-on
     deep, wide = vertebra.depth, 0.5 * vertebra.width
     profiles = Profiles(
         depth=((-wide, 0.85 * deep), (-0.6 * wide, 0.97 * deep), (0.0, 0.92 * deep),
@@ -73,7 +73,7 @@ def vertebra_from_front(
 ) -> tuple[Bone, ...]:
     """Return body, arch, pedicles, spinous and transverse processes, seen from the front.
 
-    `pose` holds the middle of the body.
+    `pose` is at the middle of the body.
     """
     sway = pose.person.sway_mm
     wide, tall = vertebra.width / 46.0, vertebra.height / 27.0
@@ -114,7 +114,7 @@ def _pedicles(rng: np.random.Generator, vertebra: Vertebra, pose: Pose) -> tuple
 
 
 def _spinous_from_front(rng: np.random.Generator, vertebra: Vertebra, pose: Pose) -> Bone:
-    """Return the spinous process, a plate seen on edge: a teardrop with a bright rim."""
+    """Return the spinous process, a plate seen edge-on: a teardrop with a bright rim."""
     tall = vertebra.height / 27.0
     lean = 1.25 * pose.person.sway_mm + float(rng.normal(0.0, 0.6))
     drop = mirrored((
@@ -178,8 +178,8 @@ def vertebra_from_side(
 ) -> tuple[Bone, ...]:
     """Return body, two arches and spinous process, seen from the side, the front to the left.
 
-    `pose` holds the middle of the body. The gap that two arches leave behind a body is the neural
-    foramen, a normal lucency.
+    `pose` is at the middle of the body. The gap between arches behind a body is the neural foramen,
+    a normal lucency.
     """
     half, tall = 0.5 * vertebra.depth, vertebra.height / 27.0
     arch = (
@@ -202,7 +202,7 @@ def vertebra_from_side(
 
 
 def _spinous_from_side(rng: np.random.Generator, vertebra: Vertebra, pose: Pose) -> Bone:
-    """Return the spinous process as a hatchet behind the arch."""
+    """Return the spinous process, hatchet-shaped, behind the arch."""
     half, tall = 0.5 * vertebra.depth, vertebra.height / 27.0
     # that of L5 is the shortest
     reach = float(rng.uniform(0.9, 1.1)) * (0.8 if vertebra.name == "L5" else 1.0)

@@ -1,7 +1,7 @@
-"""Sizes of vertebrae, and how they stand on each other, in millimetres.
+"""Sizes and stacking of vertebrae, in millimetres.
 
-The sizes are those of an adult, in whole and half millimetres near those that morphometry reports
-(Panjabi et al., Spine 16:888, 1991, thoracic; Spine 17:299, 1992, lumbar).
+The sizes are those of an adult, rounded to half millimetres, near published morphometry (Panjabi et
+al., Spine 16:888, 1991, thoracic; Spine 17:299, 1992, lumbar).
 """
 
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ LUMBAR: tuple[Vertebra, ...] = (
 
 
 def worn(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
-    """Return a column whose discs differ in height; now and then a low one is narrowed by age."""
+    """Vary the height of discs, and sometimes narrow a low disc as with age."""
     shares = rng.uniform(0.8, 1.02, len(vertebrae))
     if rng.random() < 0.3:
         shares[-1 - int(rng.integers(min(3, len(vertebrae))))] = float(rng.uniform(0.4, 0.65))
@@ -93,20 +93,20 @@ def stacked(
     anchor: int,
     at_mm: tuple[float, float],
 ) -> tuple[Pose, ...]:
-    """Return the pose of each vertebra of a column, its discs between them.
+    """Return the pose of each vertebra of a column, with discs between them.
 
     Parameters
     ----------
     person
-        Whose spine it is.
+        The person.
     vertebrae
         From the top.
     tilts_deg
-        Turn of each, clockwise on the screen; a disc has the mean of its neighbours.
+        Rotation of each, clockwise on the screen; a disc has the mean of its neighbours.
     anchor
-        Which of them has its middle at `at_mm` (x, y).
+        Index of the vertebra whose middle is at `at_mm`.
     at_mm
-        Where that middle lies, in image mm.
+        Position (x, y) in image mm.
     """
     middle = [np.zeros(2)]
     for (upper, lower), (one, other) in zip(pairwise(vertebrae), pairwise(tilts_deg), strict=True):

@@ -1,1 +1,1 @@
-"""Lesions planted in real films: bone removed where an outline says that there is bone."""
+"""Plant lesions in real films by removing outlined bone."""

@@ -1,4 +1,4 @@
-"""The bones of a real film from their outlines: pieces, axes and half widths, in pixels."""
+"""Bones of a real film from their outlines: pieces, axes and half widths, in pixels."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from skimage.morphology import skeletonize
 from lesionscan.simulation.fields import Field, Mask
 
 LEAST_HALF_WIDTH_PX = 4.0
-"""In a bone under 8 px wide a lesion and its margin are not resolved."""
+"""In bones under 8 px wide, a lesion and its margin are not resolved."""
 _EIGHT = np.ones((3, 3), dtype=np.bool_)
 _STEPS_ACROSS = 16
-"""Half width of the widest bone on the grid that axes are traced on: finer finds the same axes."""
+"""Half width of the widest bone on the grid for tracing axes; a finer one gives the same axes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """The axis of one bone, point by point.
+    """The axis of a bone.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Axis:
     to_ends_px
         (n, 2), distance along the axis to the bone's surface at its first and its last end.
     real_ends
-        Whether the first and the last end is an end of the bone, and not where the picture or the
+        Whether the first and the last end are ends of the bone, not places where the picture or the
         outline cuts a shaft.
     """
 
@@ -44,7 +44,7 @@ class Axis:
     real_ends: tuple[bool, bool]
 
     def enlarged(self, factor: int) -> "Axis":
-        """Return the axis on a grid whose pixels are `factor` times as small."""
+        """Return the axis on a grid with pixels smaller by `factor`."""
         return Axis(
             points_px=(self.points_px + 0.5) * factor - 0.5,
             directions=self.directions,
@@ -55,21 +55,21 @@ class Axis:
 
 
 def join_pieces(outlined: Mask, bright: Mask) -> Mask:
-    """Return the outlined bone with the gaps between its pieces and its small holes closed.
+    """Close gaps between pieces of the outlined bone, and small holes.
 
-    Outlines are drawn by hand, often piece by piece (shaft, metaphysis, epiphysis) with a gap of
-    some pixels. Gaps and notches of up to 2.4 % of the long side are closed where they are as
-    bright as bone; a joint gap is not.
+    Outlines are often drawn in pieces (shaft, metaphysis, epiphysis) with gaps of a few pixels.
+    Gaps and notches of up to 2.4 % of the long side are closed if they are as bright as bone, so
+    that joint gaps stay open.
 
     Parameters
     ----------
     outlined
         bool (rows, cols).
     bright
-        bool (rows, cols); what is brighter than midway from soft tissue to bone.
+        bool (rows, cols); pixels brighter than the mean of soft tissue and bone.
     """
     radius = max(2, round(0.012 * max(outlined.shape)))
-    # the border closes nothing and opens nothing: a bone runs on past it
+    # padded, since bones continue beyond the border
     padded = np.pad(outlined, 2 * radius, mode="edge")
     near = ndimage.distance_transform_edt(~padded) <= radius
     closed = ndimage.distance_transform_edt(near) > radius
@@ -78,7 +78,7 @@ def join_pieces(outlined: Mask, bright: Mask) -> Mask:
 
 
 def without_pinholes(bone: Mask) -> Mask:
-    """Return a bone mask with its small holes filled; a foramen is no pinhole and stays."""
+    """Fill small holes of a bone mask, but not holes of the size of a foramen."""
     holes, count = ndimage.label(ndimage.binary_fill_holes(bone) & ~bone)
     areas = np.bincount(holes.ravel(), minlength=count + 1)
     largest = 4.0 * max(2.0, 0.012 * max(bone.shape)) ** 2
@@ -86,11 +86,11 @@ def without_pinholes(bone: Mask) -> Mask:
 
 
 def trace_axes(bone: Mask) -> tuple[Axis, ...]:
-    """Return the axes of all bones that are wide enough, the longest of each piece first.
+    """Trace the axes of all bones that are wide enough, the longest of each piece first.
 
-    An axis is the longest path through the skeleton; what no path has covered gives further axes
-    (fingers of one outline, a trochanter). Near its ends a skeleton turns into a corner, so there
-    the axis goes straight on.
+    An axis is the longest path through the skeleton; uncovered parts of the skeleton give further
+    axes (fingers in one outline, a trochanter). Near its ends the skeleton bends into a corner, so
+    the axis is extended in a straight line there.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def trace_axes(bone: Mask) -> tuple[Axis, ...]:
     padded = np.pad(bone, ((0, -rows % step), (0, -cols % step)))
     blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
     small = np.asarray(blocks.mean(axis=(1, 3)) >= 0.5, dtype=np.bool_)
-    # the picture's border is no surface of the bone: the axis of a cut shaft runs up to it
+    # padded: the picture's border is not a surface of the bone, and axes of cut shafts reach it
     reach = int(widest / step) + 2
     wide = np.pad(small, reach, mode="edge")
     depth = ndimage.distance_transform_edt(np.pad(wide, 1))[1:-1, 1:-1]
@@ -121,7 +121,7 @@ def trace_axes(bone: Mask) -> tuple[Axis, ...]:
 
 
 def _paths(skeleton: Mask, depth: Field) -> list[NDArray[np.int64]]:
-    """Return paths (n, 2: row, col) through a skeleton, longest first, until all is covered."""
+    """Return paths (n, 2: row, col) that cover a skeleton, longest first."""
     left = skeleton & (depth >= 2.0)
     paths: list[NDArray[np.int64]] = []
     while left.any() and len(paths) < 40:
@@ -130,7 +130,7 @@ def _paths(skeleton: Mask, depth: Field) -> list[NDArray[np.int64]]:
             path = _longest_path(np.argwhere(pieces == number))
             deep = depth[path[:, 0], path[:, 1]]
             length = float(np.hypot(*np.diff(path, axis=0).T).sum())
-            # shorter than the bone is wide: a side branch towards a corner
+            # shorter paths are side branches towards corners
             if length >= 2.0 * float(np.median(deep)):
                 paths.append(path)
             left[pieces == number] = False
@@ -172,12 +172,12 @@ def _longest_path(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _axis(path: NDArray[np.int64], depth: Field, small: Mask, *, step: int) -> Axis | None:
-    """Return the axis along a skeleton path; None where the bone is too thin or too short."""
+    """Return the axis along a skeleton path; None if the bone is too thin or too short."""
     deep = depth[path[:, 0], path[:, 1]]
     width = float(np.median(deep))
     smooth = ndimage.gaussian_filter1d(path.astype(np.float64), 0.5 * width, axis=0, mode="nearest")
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(smooth, axis=0).T))])
-    # near an end the skeleton runs into a corner, over about its depth there
+    # near an end the skeleton bends into a corner, over about its depth there
     start, stop = 0.8 * float(deep[:6].max()), arc[-1] - 0.8 * float(deep[-6:].max())
     if stop - start < 0.5 * width:
         start, stop = 0.35 * arc[-1], 0.65 * arc[-1]
@@ -204,15 +204,15 @@ def _axis(path: NDArray[np.int64], depth: Field, small: Mask, *, step: int) -> A
     tips = np.array([points[0] - along[0] * ends[0], points[-1] + along[-1] * ends[1]])
     margin = 0.02 * max(small.shape) + 1.0
     inside = ((tips > margin) & (tips < np.array(small.shape) - 1.0 - margin)).all(axis=1)
-    # a joint end is wider than the shaft; what an outline cuts is not
+    # a joint end is wider than the shaft, a cut end is not
     real = inside & (flared > 1.15 * float(np.median(half)))
     return Axis(points, along, half, to_ends, (bool(real[0]), bool(real[1]))).enlarged(step)
 
 
 def _straight_on(points: Field, along: Field, small: Mask) -> tuple[Field, Field, Field]:
-    """Lengthen an axis straight on to 0.3 of the way before the bone's surface at both ends.
+    """Extend an axis straight towards the bone's surface at both ends, except for the last 0.3.
 
-    Returns the points, their directions, and what is left to the surface at the two ends.
+    Returns the points, their directions, and the remaining distance to the surface at both ends.
     """
     far = np.full(1, float(max(small.shape)))
     first = float(_reach(small, points[:1], -along[:1], far)[0])
@@ -227,7 +227,7 @@ def _straight_on(points: Field, along: Field, small: Mask) -> tuple[Field, Field
 
 
 def _reach(small: Mask, points: Field, directions: Field, limit: Field) -> Field:
-    """Return how far one can go from points in a direction inside a mask, at most `limit`."""
+    """Return the distance from points to the edge of a mask in a direction, at most `limit`."""
     steps = np.arange(0.0, float(limit.max()) + 0.5, 0.5)
     at = points[:, None, :] + directions[:, None, :] * steps[None, :, None]
     row = np.rint(at[..., 0]).astype(np.int64)

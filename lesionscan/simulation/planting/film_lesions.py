@@ -1,4 +1,4 @@
-"""Lesions for real films: recipes in pixels of the film, drawn to fit the bones in it."""
+"""Recipes of lesions for real films, in pixels, drawn to fit the bones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,52 +19,51 @@ from lesionscan.simulation.random_lesions import (
 )
 
 NOMINAL_HALF_WIDTH = 14.0
-"""A film's millimetre is unknown. Where a recipe needs a length that does not follow the lesion (a
-margin, a rim, strands), the bone's median half width counts as 14 such lengths: what it is in mm in
-an adult's femur, the bone these recipes were drawn for."""
+"""A film's spacing may be unknown. For lengths that do not scale with the lesion (margin, rim,
+strands), the bone's median half width is taken as 14 mm, the value of an adult's femur, for which
+the recipes were made."""
 LEAST_DIAMETER_PX = 4.0
-"""A lesion of fewer pixels than that across cannot be outlined."""
+"""A smaller lesion cannot be outlined."""
 _NARROWEST_HALF_WIDTH_PX = 1.0
-"""No bone counts as narrower."""
+"""Lower bound for the half width of a bone."""
 _WIDEST_MARGIN = 0.15
-"""Half width of the transition of a lesion of stated size, as a share of its diameter."""
+"""Largest margin / diameter of a lesion of given size."""
 _TRIES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class FilmLesion:
-    """A recipe for one lytic lesion in a film, in pixels.
+    """Recipe of a lytic lesion in a film, in pixels.
 
     Attributes
     ----------
     kind
-        Name of its kind, for strata; it changes nothing.
+        Name of its kind, for strata only.
     centre_px
         Row and column of its centre.
     axis_deg
-        Direction of the bone's axis there: degrees from the row's direction (to the right) towards
-        the column's (down).
+        Direction of the bone's axis there, in degrees from right towards down.
     half_width_px
         Half width of the bone there.
     detail_px
-        Length that stands for a millimetre of detail (see `NOMINAL_HALF_WIDTH`).
+        Length of a millimetre of detail (see `NOMINAL_HALF_WIDTH`).
     diameter_px
-        Diameter of the circle of the same area (before the bone's edge cuts it).
+        Diameter of the circle of equal area (before clipping at the bone's edge).
     elongation, angle_deg, removed, wobble, moth_eaten, septa, expansile, one_sided
         As in `lesions.Lesion`.
     margin_px
         Half width of the transition from lesion to bone.
     rim
-        Bone added in a sclerotic rim, as a share of the brightest bone around (0 = none).
+        Bone added in a sclerotic rim, relative to the brightest bone around (0 = none).
     shell_px
-        Outer cortex that is left standing; 0 breaches the cortex.
+        Outer cortex that is not removed; 0 breaches the cortex.
     uneven
-        Standard deviation of the strands of bone left in front and behind, as a share.
+        Relative standard deviation of the strands of bone left in front and behind.
 
     Raises
     ------
     ValueError
-        When a number is out of its range.
+        If a number is out of its range.
     """
 
     kind: str
@@ -105,7 +104,7 @@ class FilmLesion:
         check_ranges("a film lesion", ranges)
 
     def shape(self) -> Shape:
-        """Return its outline and depth in pixels, without its place."""
+        """Return its shape in pixels, without its position."""
         return Shape(
             diameter=self.diameter_px,
             elongation=self.elongation,
@@ -128,10 +127,10 @@ class FilmLesion:
 
     @property
     def widening(self) -> float:
-        """How many times its width the bone gets where the lesion is widest; 1 = it stays."""
+        """Factor by which the bone gets wider where the lesion is widest; 1 = unchanged."""
         if not self.expansile:
             return 1.0
-        # its ellipse reaches a little over the balloon, so that it is empty up to its shell
+        # the ellipse is a little larger than the expanded bone, to empty it up to the shell
         short = 0.46 * self.diameter_px / float(np.sqrt(self.elongation))
         return max(1.0, short / self.half_width_px)
 
@@ -141,9 +140,9 @@ class FilmLesion:
         return 0.5 * self.diameter_px * float(np.sqrt(self.elongation)) + self.margin_px
 
     def window(self, shape: tuple[int, int]) -> Window:
-        """Return the part of a film of (rows, cols) that it may change: a grid of unit pixels."""
+        """Return the part of a film of (rows, cols) that it may change, with unit spacing."""
         reach = 1.35 * self.radius_px + 2.0 * self.margin_px + self.shell_px
-        # x and y of a pixel's centre are its column and row plus a half
+        # x and y of a pixel's centre are column + 0.5 and row + 0.5
         centre = np.array([[self.centre_px[1] + 0.5, self.centre_px[0] + 0.5]])
         return Window.around(
             Grid(*shape, 1.0), centre, margin_mm=reach + 4.0 * self.detail_px + 4.0
@@ -157,32 +156,32 @@ def draw_candidates(
     count: int,
     diameters_px: tuple[float, float] | None = None,
 ) -> Iterator[FilmLesion]:
-    """Yield lesions drawn for the bones of a film, `_TRIES` for each one wanted.
+    """Yield random lesions for the bones of a film, `_TRIES` per requested one.
 
-    The caller takes those that lie in bone and away from others. Where three or more are wanted,
-    every third time all are small holes in one stretch of one bone.
+    The caller selects those that lie in bone and apart from others. For three or more lesions, in
+    one of three cases all are small holes in one section of a bone.
 
     Parameters
     ----------
     rng
-        Decides everything.
+        Random number generator.
     axes
         The bones' axes.
     count
-        How many lesions are wanted.
+        Number of requested lesions.
     diameters_px
-        Range of their diameters, drawn evenly by its logarithm; where None, sizes follow the bone.
+        Range of their diameters, drawn log-uniformly; if None, sizes depend on the bone.
     """
     cluster = draw_cluster(rng, count)
     if diameters_px is not None:
         low, high = np.log(diameters_px)
-        near = _stretch(rng, axes) if cluster else None
+        near = _section(rng, axes) if cluster else None
         for _ in range(_TRIES * count):
-            axis, index = _spot(rng, axes) if near is None else _of_stretch(rng, near)
+            axis, index = _spot(rng, axes) if near is None else _point_of_section(rng, near)
             kind = SIZED_KINDS[int(rng.integers(len(SIZED_KINDS)))]
             draft = kind(rng, _nominal(axis, index))
             diameter = float(np.exp(rng.uniform(low, high))) / _detail_px(axis)
-            # a transition as wide as the lesion would leave nothing of it
+            # a margin as wide as the lesion would leave nothing of it
             margin = min(draft.margin, _WIDEST_MARGIN * diameter)
             yield _at(replace(draft, diameter=diameter, margin=margin), axis, index)
         return
@@ -190,25 +189,25 @@ def draw_candidates(
         for _ in range(_TRIES * count):
             yield _one(rng, axes)
         return
-    stretch = _stretch(rng, axes)
+    section = _section(rng, axes)
     for _ in range(_TRIES * count):
-        axis, index = _of_stretch(rng, stretch)
+        axis, index = _point_of_section(rng, section)
         yield _at(small_hole(rng, _nominal(axis, index)), axis, index)
 
 
-def _stretch(rng: np.random.Generator, axes: tuple[Axis, ...]) -> tuple[Axis, NDArray[np.int64]]:
-    """Draw a bone, and the points within four of its half widths of one of its points."""
+def _section(rng: np.random.Generator, axes: tuple[Axis, ...]) -> tuple[Axis, NDArray[np.int64]]:
+    """Draw a bone, and a section of it: the points within four half widths of a random point."""
     axis, middle = _spot(rng, axes)
     along = axis.to_ends_px[:, 0]
     near = np.abs(along - along[middle]) <= 4.0 * axis.half_widths_px[middle]
     return axis, np.flatnonzero(near)
 
 
-def _of_stretch(
-    rng: np.random.Generator, stretch: tuple[Axis, NDArray[np.int64]]
+def _point_of_section(
+    rng: np.random.Generator, section: tuple[Axis, NDArray[np.int64]]
 ) -> tuple[Axis, int]:
-    """Draw one point of a stretch."""
-    axis, spots = stretch
+    """Draw a point of a section."""
+    axis, spots = section
     return axis, int(spots[int(rng.integers(spots.size))])
 
 
@@ -229,14 +228,14 @@ def _one(rng: np.random.Generator, axes: tuple[Axis, ...]) -> FilmLesion:
 
 
 def _spot(rng: np.random.Generator, axes: tuple[Axis, ...]) -> tuple[Axis, int]:
-    """Draw an axis, by its length, and one of its points."""
+    """Draw an axis, weighted by length, and one of its points."""
     lengths = np.cumsum([float(np.ptp(axis.to_ends_px[:, 0])) + 1.0 for axis in axes])
     axis = axes[int(np.searchsorted(lengths, float(rng.uniform(0.0, lengths[-1]))))]
     return axis, int(rng.integers(len(axis.points_px)))
 
 
 def _detail_px(axis: Axis) -> float:
-    """Return the length that stands for a millimetre of detail in a bone, in pixels."""
+    """Return the length of a millimetre of detail in a bone, in pixels."""
     return float(np.median(axis.half_widths_px)) / NOMINAL_HALF_WIDTH
 
 
@@ -249,7 +248,7 @@ def _at(draft: Draft, axis: Axis, index: int) -> FilmLesion:
     """Place a draft at a point of an axis."""
     scale = _detail_px(axis)
     along = axis.directions[index]
-    # at its tip a bone can be narrower than a pixel
+    # a bone can be narrower than a pixel at its tip
     half = max(float(axis.half_widths_px[index]), _NARROWEST_HALF_WIDTH_PX)
     row, col = axis.points_px[index] + draft.across * half * np.array([-along[1], along[0]])
     return FilmLesion(
@@ -262,11 +261,11 @@ def _at(draft: Draft, axis: Axis, index: int) -> FilmLesion:
         elongation=draft.elongation,
         angle_deg=draft.angle_deg,
         removed=draft.removed,
-        # no margin is sharper than the film
+        # not sharper than the film
         margin_px=max(draft.margin * scale, 0.8),
         wobble=draft.wobble,
         moth_eaten=draft.moth_eaten,
-        # a millimetre of compact bone in an adult's femur, whose brightest part has over eight
+        # relative to the brightest part of an adult's femur, over 8 mm of compact bone
         rim=min(0.09 * draft.rim, 0.3),
         septa=draft.septa,
         shell_px=draft.shell * scale,

@@ -1,4 +1,4 @@
-"""What one lesion takes from a film's bone and adds to it, in grey values."""
+"""Compute the change of a film by a lesion, in grey values."""
 
 from dataclasses import dataclass
 
@@ -14,26 +14,26 @@ from lesionscan.simulation.planting.film_window import (
     cortical_excess,
     film_sharp,
     kept_amplitude,
-    standing,
+    removable,
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """What a lesion does to a window of a film.
+    """Change of a window of a film by a lesion.
 
     Attributes
     ----------
     window
-        Where.
+        The window.
     removed, added
-        Grey values taken from the bone, and added by a rim or by bone that a balloon has moved.
+        Grey values removed from the bone, and added by a rim or by expanded bone.
     truth
-        The lesion: inside the half height of its margin, the shell left out.
+        The lesion: inside the half height of its margin, without the shell.
     zone
-        Where pixels may change; a lesion that is not expansile changes bone only.
+        Pixels that may change; only bone unless the lesion is expansile.
     bone
-        The bone afterwards, balloons included.
+        The bone afterwards, including expanded parts.
     """
 
     window: Window
@@ -45,18 +45,18 @@ class Change:
 
 
 def take_bone(rng: np.random.Generator, lesion: FilmLesion, film: Field, signal: Signal) -> Change:
-    """Return what a lesion does to a film.
+    """Compute the change of a film by a lesion.
 
     Parameters
     ----------
     rng
         Source of the lesion's outline, texture and shell.
     lesion
-        What to plant.
+        The lesion.
     film
         float64 (rows, cols); the film, with the lesions planted before.
     signal
-        The intact film taken apart.
+        Decomposition of the intact film.
     """
     rows, cols = signal.bone.shape
     window = lesion.window((rows, cols))
@@ -81,9 +81,9 @@ def take_bone(rng: np.random.Generator, lesion: FilmLesion, film: Field, signal:
             zone=np.asarray(zone, dtype=np.bool_),
             bone=np.asarray(np.where(zone, depth > 0, bone.mask), dtype=np.bool_),
         )
-    fraction = film_sharp(field.fraction * standing(lesion, bone.edge)) * bone.mask
+    fraction = film_sharp(field.fraction * removable(lesion, bone.edge)) * bone.mask
     truth = field.outlined & (bone.edge > lesion.shell_px) & bone.mask
-    # how far outside the nominal outline the step, its ragged holes and the rim can reach
+    # extent of the step, its ragged holes and the rim outside the nominal outline
     margin = lesion.margin_px * (1.0 + 1.5 * lesion.one_sided)
     reach = margin * (1.7 + 4.0 * lesion.moth_eaten) + 3.0 * lesion.detail_px + 3.0
     return Change(
@@ -97,11 +97,11 @@ def take_bone(rng: np.random.Generator, lesion: FilmLesion, film: Field, signal:
 
 
 def _removed(lesion: FilmLesion, bone: BoneWindow, fraction: Field, most: float) -> Field:
-    """Return the grey values that go with a fraction of the bone: 0 to all that it gives.
+    """Return the grey values removed with a fraction of the bone, at most its signal.
 
-    A lesion that leaves the cortex standing lies in the marrow and takes as much before a bright
-    cortex as beside it, and a third of what the cortex has more (scalloping). No bone is taken
-    for denser than `most`: what is brighter has another bone before it.
+    A lesion that does not breach the cortex lies in the marrow and removes as much in front of a
+    bright cortex as beside it, and a third of the cortex's excess (scalloping). Signal over `most`
+    is attributed to another, overlapping bone.
     """
     signal = bone.signal
     smooth = signal - bone.textures.sum(axis=0)
@@ -114,9 +114,9 @@ def _removed(lesion: FilmLesion, bone: BoneWindow, fraction: Field, most: float)
 
 
 def _rim(lesion: FilmLesion, field: LesionField, bone: BoneWindow, uneven: Field) -> Field:
-    """Return what a sclerotic rim adds: an uneven line outside the margin, no denser than cortex.
+    """Return the grey values of a sclerotic rim: an uneven line outside the margin.
 
-    The rim is a shell around the lesion: it is seen where the beam runs along it.
+    The rim is a shell around the lesion, visible edge-on, and at most as dense as cortex.
     """
     if lesion.rim <= 0.0:
         return np.zeros_like(bone.above)

@@ -1,8 +1,8 @@
-"""What bone adds to a real film: the soft tissue's level behind it, its signal and its texture.
+"""Decompose a real film: level of the soft tissue, signal of the bone, texture.
 
-Grey values of a film are close to a logarithm, so bone adds to what the soft tissue gives. The
-level of the soft tissue is carried across the bone from beside it; what the bone adds is the
-picture minus that level. Grain of the film is distinguished from trabeculae by measuring it where
+Grey values of a film are close to logarithmic, so the signal of bone is added to that of soft
+tissue. The level of the soft tissue beside the bone is extended across the bone; the bone's signal
+is the picture minus that level. Film grain is distinguished from trabeculae by measuring it where
 there is no bone.
 """
 
@@ -17,39 +17,39 @@ from lesionscan.simulation.fields import Field, Mask, gaussian
 from lesionscan.simulation.planting.film_bones import without_pinholes
 
 _BLOCKS_ACROSS = 10
-"""Blocks over the half width of the widest bone on which the level is computed: it is smooth."""
+"""Blocks per half width of the widest bone, on which the smooth level is computed."""
 _ROUNDS = 4
-"""Rounds that separate the soft tissue beside the bone from other bones; it settles in 3."""
+"""Iterations that separate soft tissue beside the bone from other bones; 3 converge."""
 _RELAXATIONS = 300
-"""Steps of Laplace relaxation over 20 blocks: what is left to settle is under a grey value."""
+"""Steps of Laplace relaxation over 20 blocks; the remaining error is below one grey value."""
 _SCATTER = 1.4826
-"""Standard deviation over median absolute deviation, of a normal distribution."""
+"""Standard deviation / median absolute deviation of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
-    """A film taken apart.
+    """Decomposition of a film.
 
     Attributes
     ----------
     level
-        float32 (rows, cols); the grey value that soft tissue alone would give.
+        float32 (rows, cols); grey value of the soft tissue without bone.
     bone
-        bool (rows, cols); the bone, its outline drawn to where the picture shows its edge.
+        bool (rows, cols); the bone, with its outline moved to the visible edge.
     bone_signal
-        float32; what the bone adds to the level, never below 0, and 0 outside `bone`.
+        float32; grey values of the bone above the level, at least 0, and 0 outside `bone`.
     edge_px
         float32; distance to the bone's outline, positive inside.
     textures
         float32 (bands, rows, cols); the fine structure of the picture, finest first.
     grain
-        The share of each band's power that is grain of the film and not of the bone.
+        Fraction of each band's power that is film grain.
     noise
         Standard deviation of the finest band in bone, in grey values.
     brightest
-        What the brightest tenth of the bone adds at least, in grey values.
+        90th percentile of the bone's signal, in grey values.
     tissue
-        bool; where the picture shows a body, not air or a collimator's shadow.
+        bool; True in the body, False in air or a collimator's shadow.
     """
 
     level: NDArray[np.float32]
@@ -68,13 +68,13 @@ class Signal:
 
 
 def soft_tissue_level(film: Field, bone: Mask, tissue: Mask) -> tuple[Field, Field, Mask]:
-    """Carry the grey level of the soft tissue beside the bone across it.
+    """Extend the grey level of the soft tissue beside the bone across it.
 
-    Beside the bone, a pixel is soft tissue when it is darker than midway between the local level
-    of soft tissue and that of the bone; other bones are brighter. Both levels are taken again
-    after each round. From the pixels found the level spreads as a Laplace equation has it. It is
-    raised to the darkest smoothed grey value within a bone's width, where the only soft tissue
-    beside the bone is far thinner than what lies over it (a hip).
+    Beside the bone, a pixel is soft tissue if it is darker than the mean of the local levels of
+    soft tissue and bone; other bones are brighter. Both levels are updated after each iteration.
+    The level is extended by the Laplace equation, and raised to the darkest smoothed grey value
+    within a bone's width, for bones whose adjacent soft tissue is much thinner than that over them
+    (a hip).
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ def soft_tissue_level(film: Field, bone: Mask, tissue: Mask) -> tuple[Field, Fie
     level, bone_level
         float64 (rows, cols); grey values of soft tissue and, smoothed, of the bone with it.
     soft
-        bool (rows, cols); the pixels beside the bone that were taken for soft tissue.
+        bool (rows, cols); the pixels beside the bone classified as soft tissue.
     """
     long_side = max(film.shape)
     inside = ndimage.distance_transform_edt(np.pad(bone, 1))[1:-1, 1:-1]
     away = ndimage.distance_transform_edt(~bone)
     widest = float(inside.max())
     step = max(1, int(widest // _BLOCKS_ACROSS))
-    # the first pixels beside a bone belong to its blurred edge, or to a careless outline
+    # the pixels next to a bone belong to its blurred edge, or to an inaccurate outline
     ring = tissue & (away > max(2.0, 0.008 * long_side)) & (away < 2.0 * widest)
     nearness = ring * np.exp(-away / (0.6 * widest))
     sigma = 0.8 * widest / step
@@ -134,14 +134,14 @@ def soft_tissue_level(film: Field, bone: Mask, tissue: Mask) -> tuple[Field, Fie
 
 
 def _local_mean(total: Field, weight: Field, sigma: float) -> tuple[Field, Field]:
-    """Return the weighted mean around every block, and the smoothed weight."""
+    """Return the weighted local mean at every block, and the smoothed weight."""
     blurred = ndimage.gaussian_filter(weight, sigma, mode="constant")
     mean = ndimage.gaussian_filter(total, sigma, mode="constant") / np.maximum(blurred, 1e-12)
     return np.asarray(mean), np.asarray(blurred)
 
 
 def _relaxed(known: Field, fixed: Mask) -> Field:
-    """Return the harmonic field that equals `known` where it is fixed (Jacobi relaxation)."""
+    """Return the harmonic field equal to `known` where `fixed` (Jacobi relaxation)."""
     field = known
     for _ in range(_RELAXATIONS):
         wide = np.pad(field, 1, mode="edge")
@@ -169,10 +169,10 @@ def enlarged(small: Field, step: int, shape: tuple[int, int]) -> Field:
 
 
 def body_mask(film: Field, bone: Mask) -> Mask:
-    """Return where a film shows a body: brighter than its darkest 1.2 % of range.
+    """Return the mask of the body: pixels brighter than the darkest 1.2 % of the range.
 
-    Where nearly all that lies beside the bone is as dark as that, the soft tissue itself is black
-    (or no air is in the picture), and the whole film counts.
+    If nearly everything beside the bone is that dark, the soft tissue itself is black (or there is
+    no air in the picture), and the mask is the whole film.
 
     Parameters
     ----------
@@ -192,11 +192,11 @@ def body_mask(film: Field, bone: Mask) -> Mask:
 
 
 def fitted_outline(film: Field, bone: Mask, level: Field, bone_level: Field, soft: Mask) -> Mask:
-    """Return the bone with its outline moved to where the picture shows its edge.
+    """Move the outline of the bone to its visible edge.
 
-    Hand-drawn outlines miss the edge by some pixels. Within 0.7 % of the long side of the outline
-    (at least 2 px) a pixel is bone when it has 40 % of the way from the soft tissue's level to the
-    bone's. Where no soft tissue lies beside it (a joint), the outline stays.
+    Hand-drawn outlines are wrong by a few pixels. Within 0.7 % of the long side (at least 2 px) of
+    the outline, a pixel is bone if it is at least 40 % of the way from the soft tissue's level to
+    the bone's. Where there is no soft tissue beside the bone (a joint), the outline is kept.
 
     Parameters
     ----------
@@ -222,13 +222,13 @@ def fitted_outline(film: Field, bone: Mask, level: Field, bone_level: Field, sof
     pieces, count = ndimage.label(moved)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     sizes[0] = 0
-    # what the band cuts off is a sliver of muscle or of a neighbouring bone
+    # small detached pieces are muscle or a neighbouring bone
     kept = sizes[pieces] >= max(40.0, 0.02 * float(sizes.max()))
     return without_pinholes(np.asarray(kept, dtype=np.bool_))
 
 
 def outline_distance_px(bone: Mask) -> Field:
-    """Return the distance to a bone's outline in pixels, positive inside; the border is none."""
+    """Return the distance to a bone's outline in pixels, positive inside, ignoring the border."""
     inside = ndimage.distance_transform_edt(np.pad(bone, 1, mode="edge"))[1:-1, 1:-1]
     away = ndimage.distance_transform_edt(~bone)
     distance = np.where(bone, inside - 0.5, 0.5 - away)
@@ -238,26 +238,26 @@ def outline_distance_px(bone: Mask) -> Field:
 def texture_bands(
     film: Field, bone: Mask, soft: Mask, *, coarsest_px: float
 ) -> tuple[list[Field], list[float], float]:
-    """Split off the fine structure of a film, in octaves, and say how much of it is film grain.
+    """Extract the fine structure of a film in octaves, and estimate its fraction of film grain.
 
-    A band is a difference of Gaussians, cut at 2.5 standard deviations: what passes them is no
-    texture but an edge. Grain is the band's power in soft tissue over that in bone.
+    A band is a difference of Gaussians, clipped at 2.5 standard deviations to exclude edges. The
+    fraction of grain is the band's power in soft tissue / that in bone.
 
     Parameters
     ----------
     film
         float64 (rows, cols).
     bone, soft
-        bool; where bone and where soft tissue without bone is measured.
+        bool; pixels of bone, and of soft tissue without bone.
     coarsest_px
-        Largest Gaussian, in pixels.
+        Standard deviation of the largest Gaussian, in pixels.
 
     Returns
     -------
     textures
-        A float64 (rows, cols) a band, finest first.
+        float64 (rows, cols) for each band, finest first.
     grain
-        The share of each band's power in bone that is in soft tissue too, 0.02 to 1.
+        Power of each band in soft tissue / that in bone, 0.02 to 1.
     noise
         Standard deviation of the finest band in bone, in grey values.
     """

@@ -1,4 +1,4 @@
-"""One window of a film while a lesion is planted: its bone, and what of it stays."""
+"""Window of a film in which a lesion is planted: its bone, texture and remaining cortex."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from lesionscan.simulation.planting.film_lesions import FilmLesion
 from lesionscan.simulation.planting.film_signal import Signal
 
 _BLUR_PX = 0.6
-"""No edge is sharper than a film's own: a Gaussian of 0.6 px, that of its pixels."""
+"""Standard deviation of the blur of a film's pixels, applied to planted edges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,19 +20,19 @@ class BoneWindow:
     Attributes
     ----------
     window
-        Where.
+        The window.
     above
-        Grey values over the soft tissue's level, 0 or more, in bone and out of it.
+        Grey values above the soft tissue's level, 0 or more, in bone and outside.
     textures
         (bands, rows, cols); fine structure, finest first.
     grain
-        Share of each band's power that is grain of the film.
+        Fraction of each band's power that is film grain.
     edge
         Distance to the bone's outline in pixels, positive inside.
     mask
         The bone.
     brightest
-        What the brightest tenth of the bone gives at least, in grey values.
+        90th percentile of the bone's signal, in grey values.
     """
 
     window: Window
@@ -45,7 +45,7 @@ class BoneWindow:
 
     @classmethod
     def of(cls, window: Window, film: Field, signal: Signal) -> "BoneWindow":
-        """Cut a window from a film (float64) as it is now, and from its intact signal."""
+        """Create the window from the current film (float64) and the intact film's signal."""
         part = window.slices
         mask = signal.bone[part]
         above = np.maximum(film[part] - signal.level[part], 0.0)
@@ -61,35 +61,36 @@ class BoneWindow:
 
     @property
     def signal(self) -> Field:
-        """What the bone adds to the film: 0 outside it."""
+        """Signal of the bone: 0 outside it."""
         return self.above * self.mask
 
 
 def kept_amplitude(fraction: Field, grain: float) -> Field:
-    """Return the share of a texture's amplitude that stays when a fraction of the bone goes.
+    """Return the factor of a texture's amplitude when a fraction of the bone is removed.
 
-    Trabeculae are many layers that add up in power, so the root of what is left of the bone stays
-    of theirs, and the grain of the film stays whole: at fraction 1 the texture is that of soft
-    tissue, and not that of paint.
+    Layers of trabeculae add up in power, so that their amplitude decreases as the root of the
+    remaining bone, while film grain is not affected: at fraction 1 the texture is that of soft
+    tissue.
     """
     return np.asarray(np.sqrt(grain + (1.0 - grain) * (1.0 - fraction)))
 
 
 def cortical_excess(smooth: Field, deep: Mask) -> Field:
-    """Return what a bright cortex gives more than the bone where a lesion is deep.
+    """Return the excess of a bright cortex over the signal of the bone in the lesion.
 
-    A lesion of the marrow takes as much before the cortex as beside it, and of the excess less.
+    A lesion of the marrow removes as much in front of the cortex as beside it, and less of the
+    excess.
     """
     if not deep.any():
         return np.zeros_like(smooth)
     return np.maximum(smooth - 1.1 * float(np.median(smooth[deep])), 0.0)
 
 
-def standing(lesion: FilmLesion, depth: Field) -> Field:
-    """Return 0 in the shell of cortex that is left standing, rising to 1 deeper in the bone.
+def removable(lesion: FilmLesion, depth: Field) -> Field:
+    """Return 0 in the shell of cortex that is not removed, rising to 1 deeper in the bone.
 
-    It rises as the chord of a round hollow does: a lesion that scallops the cortex from inside
-    thins it gradually, and leaves no frame around an even hole.
+    It rises like the chord of a round hollow: a lesion that scallops the cortex from inside thins
+    it gradually.
     """
     if lesion.shell_px <= 0.0:
         return np.ones_like(depth)
@@ -98,5 +99,5 @@ def standing(lesion: FilmLesion, depth: Field) -> Field:
 
 
 def film_sharp(field: Field) -> Field:
-    """Blur to the sharpness of a film."""
+    """Blur to the resolution of a film."""
     return np.asarray(ndimage.gaussian_filter(field, _BLUR_PX, mode="nearest", truncate=3.0))

@@ -1,4 +1,4 @@
-"""A film while lesions are planted in it, one after the other."""
+"""State of a film in which lesions are planted one after the other."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,22 +9,22 @@ from lesionscan.simulation.planting.film_removal import take_bone
 from lesionscan.simulation.planting.film_signal import Signal
 
 _LEAST_AREA_PX = 12
-"""A lesion of fewer pixels has no shape."""
+"""Smaller lesions are rejected: they have no shape."""
 
 
 class PlantingWork:
-    """A film while lesions are planted in it.
+    """State of a film in which lesions are planted.
 
     Attributes
     ----------
     now
-        float64 (rows, cols); the film with its lesions so far, as it will be stored.
+        float64 (rows, cols); the film with the lesions so far, as it will be stored.
     removed
-        float64; grey values that lesions have taken away.
+        float64; grey values removed by lesions.
     truth, zone, bone
-        Labels; where pixels may have changed; the bone with its balloons.
+        Labels; pixels that may have changed; the bone, including expanded parts.
     recipes
-        What was planted, in the order of the labels.
+        The planted lesions, in the order of the labels.
     """
 
     def __init__(self, image: NDArray[np.generic], signal: Signal, key: tuple[int, ...]) -> None:
@@ -39,9 +39,9 @@ class PlantingWork:
         self.recipes: list[FilmLesion] = []
 
     def has_room(self, lesion: FilmLesion) -> bool:
-        """Say whether a drawn lesion lies in bone that shows, in the picture, away from others."""
+        """Return whether a lesion lies in visible bone, in the picture, and apart from others."""
         if lesion.expansile and lesion.widening < 1.02:
-            return False  # a balloon that no edge shows
+            return False  # its expansion would not be visible at an edge
         row, col = lesion.centre_px
         for other in self.recipes:
             away = np.hypot(row - other.centre_px[0], col - other.centre_px[1])
@@ -58,12 +58,12 @@ class PlantingWork:
         return bool(
             bony.mean() >= (0.4 if lesion.expansile else 0.6)
             and self.signal.tissue[at].mean() > 0.97
-            # a mask that a program has drawn holds soft tissue too
+            # masks made by programs may include soft tissue
             and (strength > least).mean() > 0.8
         )
 
     def add(self, lesion: FilmLesion) -> bool:
-        """Plant a lesion; return False, with nothing changed, where hardly any of it is in bone."""
+        """Plant a lesion; return False, without changes, if hardly any of it is in bone."""
         row, col = lesion.centre_px
         if not (0 <= row < self.now.shape[0] and 0 <= col < self.now.shape[1]):
             return False
@@ -76,7 +76,7 @@ class PlantingWork:
             return False
         before = self.image[part]
         after = self.now[part] - change.removed + change.added
-        # a film has no greys over its own: what is added stays under its brightest pixel
+        # not brighter than the film's brightest pixel
         after = np.minimum(after, np.maximum(float(self.image.max()), self.now[part]))
         stored = _stored(after, before, signal.level[part])
         stored = np.where(change.zone, stored, self.now[part])
@@ -89,13 +89,13 @@ class PlantingWork:
         return True
 
     def pixels(self) -> NDArray[np.generic]:
-        """Return the film in its own dtype, untouched outside the zone."""
+        """Return the film in its dtype, unchanged outside the zone."""
         inside = np.where(self.zone, self.now, 0.0).astype(self.image.dtype)
         return np.where(self.zone, inside, self.image)
 
 
 def _spread(lesion: FilmLesion) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and columns of 150 points spread evenly over a lesion's ellipse."""
+    """Return rows and columns of 150 points distributed evenly over a lesion's ellipse."""
     number = np.arange(150) + 0.5
     radius, angle = np.sqrt(number / 150.0), number * np.pi * (3.0 - np.sqrt(5.0))
     long = 0.5 * lesion.diameter_px * np.sqrt(lesion.elongation)
@@ -107,7 +107,7 @@ def _spread(lesion: FilmLesion) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _stored(after: Field, before: NDArray[np.generic], level: NDArray[np.float32]) -> Field:
-    """Round to what the film can store, never under the soft tissue's level nor what was there."""
+    """Round to storable values, not below the soft tissue's level unless below it before."""
     if not np.issubdtype(before.dtype, np.integer):
         return after.astype(np.float32).astype(np.float64)
     least = np.minimum(np.ceil(level.astype(np.float64)), before.astype(np.float64))

@@ -1,7 +1,7 @@
-"""Lytic lesions planted in real films: bone removed where an outline says that there is bone.
+"""Plant lytic lesions in real films by removing outlined bone.
 
-`prepare` takes a film apart once; `plant` makes as many variants of it as are wanted. Only arrays
-come and go: file formats, polarity and names belong to the caller. Bone is bright.
+`prepare` decomposes a film once; `plant` makes any number of variants of it. Both work on arrays
+with bone bright; file formats, polarity and names are up to the caller.
 """
 
 from dataclasses import dataclass
@@ -37,23 +37,23 @@ from lesionscan.simulation.planting.film_work import PlantingWork
 from lesionscan.simulation.planting.planted import PlantedFilmLesion, measure_in_film
 
 _COARSE_SIDE = 1000
-"""Long side of the grid on which soft tissue's level, outline and axes are found."""
+"""Long side of the grid on which the soft tissue's level, outlines and axes are computed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedFilm:
-    """A film ready for any number of plantings.
+    """A film prepared for any number of plantings.
 
     Attributes
     ----------
     image
-        (rows, cols), as given.
+        (rows, cols), as passed to `prepare`.
     signal
-        The film taken apart: soft tissue's level, bone, bone's signal, texture.
+        Decomposition of the film.
     axes
         The axes of its bones.
     spacing
-        Pixel spacing, or None where nobody knows it.
+        Pixel spacing; None if unknown.
     """
 
     image: NDArray[np.generic]
@@ -67,18 +67,18 @@ class PreparedFilm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlantedFilm:
-    """A film with lesions, and everything that is known about them.
+    """A film with planted lesions and their truth.
 
     Attributes
     ----------
     pixels
-        (rows, cols), of the given film's dtype and polarity.
+        (rows, cols), with the dtype and polarity of the original.
     lesions
         uint16 (rows, cols), 0 = none, otherwise the label of a lesion.
     zone
-        bool (rows, cols); outside it every pixel equals the given film's.
+        bool (rows, cols); outside it every pixel equals the original.
     bone
-        bool (rows, cols); the bone, balloons included.
+        bool (rows, cols); the bone, including expanded parts.
     planted
         The lesions in the order of their labels 1, 2, ...
     """
@@ -97,26 +97,26 @@ class PlantedFilm:
 def prepare(
     image: NDArray[np.generic], bone: Mask, *, spacing: Spacing | None = None
 ) -> PreparedFilm:
-    """Take a film apart into what soft tissue gives and what bone adds.
+    """Decompose a film into the signals of soft tissue and bone.
 
     Parameters
     ----------
     image
         (rows, cols), bone bright; any integer dtype, or float32 as `Radiograph.pixels`.
     bone
-        bool (rows, cols); outlined bone. Other bones in view need no outline, and get no lesion.
+        bool (rows, cols); outlined bone. Other bones in view need no outline, and get no lesions.
     spacing
-        Pixel spacing, where it is known.
+        Pixel spacing, if known.
 
     Raises
     ------
     ValueError
-        When the arrays do not fit, the film is empty, constant or not finite, or no bone can carry
-        a lesion.
+        If the arrays differ in shape, the film is empty, constant or not finite, or no lesion fits
+        into a bone.
     """
     _check(image, bone)
     film = image.astype(np.float64)
-    # what is smooth is found on a grid of about a thousand pixels
+    # smooth fields are computed on a coarse grid
     step = max(1, round(max(image.shape) / _COARSE_SIDE))
     small = block_means(film, step)
     mask = block_means(bone.astype(np.float64), step) >= 0.5
@@ -140,7 +140,7 @@ def prepare(
     bone_signal = np.where(fitted, np.maximum(film - stored, 0.0), 0.0)
     if not (bone_signal > 2.0 * noise).any():
         raise ValueError(
-            "the outlined bone is not brighter than what lies beside it; give the film with bone "
+            "the outlined bone is not brighter than its surroundings; give the film with bone "
             "bright and the bone mask of this film"
         )
     return PreparedFilm(
@@ -162,10 +162,10 @@ def prepare(
 
 
 def _check(image: NDArray[np.generic], bone: Mask) -> None:
-    """Raise a ValueError where a film or its mask cannot be used."""
+    """Check that a film and its mask can be used; else raise a ValueError."""
     if image.ndim != 2 or min(image.shape, default=0) < MIN_SIDE_PX:
         raise ValueError(
-            f"a film must be (rows, cols) with at least {MIN_SIDE_PX} px a side, got {image.shape}"
+            f"a film must be (rows, cols), at least {MIN_SIDE_PX} px per side, got {image.shape}"
         )
     if not (np.issubdtype(image.dtype, np.integer) or image.dtype == np.float32):
         raise ValueError(f"a film must be of an integer dtype or float32, got {image.dtype}")
@@ -197,16 +197,16 @@ def plant(
     seed
         A number 0 or greater, or several (such as film and variant).
     lesions
-        How many to draw (fewer where no place was found), or the recipes themselves.
+        Number of lesions to draw (fewer if no place is found), or the recipes themselves.
     diameters_px
-        Smallest and largest diameter of the lesions to draw, evenly by its logarithm; where None,
-        sizes follow the bone.
+        Smallest and largest diameter of the lesions, drawn log-uniformly; if None, sizes depend on
+        the bone.
 
     Raises
     ------
     ValueError
-        When the diameters do not rise from `LEAST_DIAMETER_PX` on, the seed or the number of
-        lesions is negative, or a given recipe meets no bone.
+        If the diameters are not rising numbers of at least `LEAST_DIAMETER_PX`, the seed or the
+        number of lesions is negative, or a recipe is not in bone.
     """
     key = (seed,) if isinstance(seed, int) else seed
     if min(key, default=0) < 0:
@@ -231,7 +231,7 @@ def plant(
         for lesion in lesions:
             if not work.add(lesion):
                 raise ValueError(
-                    f"a lesion at {lesion.centre_px} takes no bone; its centre must lie in the "
+                    f"a lesion at {lesion.centre_px} removes no bone; its centre must be in the "
                     "bone mask"
                 )
     planted = tuple(

@@ -1,4 +1,4 @@
-"""What can be seen of a planted lesion: its place, size, contrast and noise in the picture."""
+"""Measure planted lesions in the picture: position, size, contrast and noise."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,14 +14,14 @@ from lesionscan.simulation.planting.film_lesions import FilmLesion
 
 @dataclass(frozen=True, slots=True)
 class PlantedLesion:
-    """One lesion as it can be seen in the picture: the truth of one label.
+    """Truth and measurements of a lesion in a phantom.
 
     Attributes
     ----------
     label
         Its number in the truth image.
     recipe
-        What was asked for.
+        Its recipe.
     centroid_px
         Row and column of the mask's centroid.
     area_px, area_mm2
@@ -31,15 +31,13 @@ class PlantedLesion:
     contrast
         Mean of the ring of bone minus mean inside, in natural-log units.
     contrast_to_noise
-        `contrast` over the noise (see `contrast_and_noise`): what can be seen, low or negative
-        where the bone around is darker for other reasons (a hole in a bright cortex).
+        `contrast` / noise (see `contrast_and_noise`), a measure of visibility; low or negative if
+        the bone around is darker for other reasons (a hole in a bright cortex).
     removed_to_noise
-        Mean log attenuation that the lesion took away inside its mask over the same noise: what
-        was planted, whatever the bone around looks like. Small for an expansile lesion, which
-        takes little from a bone that its growth has thinned already.
+        Mean log attenuation removed by the lesion inside its mask / the same noise, independent of
+        the bone around. Small for expansile lesions, since the expanded bone is thin already.
     bone_loss
-        Log attenuation that lesions took away inside the mask over what the bone had added to the
-        soft tissue, 0 to 1.
+        Log attenuation removed by lesions inside the mask / that of the intact bone, 0 to 1.
     """
 
     label: int
@@ -57,16 +55,16 @@ class PlantedLesion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What lesions are measured in.
+    """Maps for measuring lesions.
 
     Attributes
     ----------
     log
         The log image, bone bright, before the tone curve.
     drop
-        Log attenuation that lesions took away, scatter allowed for.
+        Log attenuation removed by lesions, including the effect of scatter.
     intact
-        Log attenuation that the bone added before, where lesions are.
+        Log attenuation of the intact bone, in lesions.
     truth, bone
         Label image of the lesions; pixels with any bone.
     spacing_mm
@@ -82,12 +80,12 @@ class Evidence:
 
 
 def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
-    """Measure one planted lesion in the picture.
+    """Measure a planted lesion in a phantom.
 
     Raises
     ------
     ValueError
-        When no pixel carries the label.
+        If no pixel carries the label.
     """
     mask = _mask(label, evidence.truth)
     spacing = evidence.spacing_mm
@@ -116,31 +114,30 @@ def measure(label: int, recipe: Lesion, evidence: Evidence) -> PlantedLesion:
 
 @dataclass(frozen=True, slots=True)
 class PlantedFilmLesion:
-    """One lesion as it can be seen in a real film: the truth of one label.
+    """Truth and measurements of a lesion planted in a real film.
 
     Attributes
     ----------
     label
         Its number in the truth image.
     recipe
-        What was asked for.
+        Its recipe.
     centroid_px
         Row and column of the mask's centroid.
     area_px, area_mm2
-        Area of the mask; mm2 where the spacing is known, else None.
+        Area of the mask; mm2 is None if the spacing is unknown.
     equivalent_diameter_px, equivalent_diameter_mm
         Diameter of the circle of that area.
     contrast
         Mean of the ring of bone minus mean inside, in grey values of the film.
     contrast_to_noise
-        `contrast` over the noise (see `contrast_and_noise`).
+        `contrast` / noise (see `contrast_and_noise`).
     removed_to_noise
-        Mean grey value taken away inside the mask over the same noise.
+        Mean grey value removed inside the mask / the same noise.
     bone_loss
-        Grey values that lesions took away inside the mask over what the bone had added to the soft
-        tissue, 0 to 1.
+        Grey values removed by lesions inside the mask / the bone's signal there, 0 to 1.
     extent_to_bone_width
-        Width of the mask across the bone's axis over the bone's width before planting.
+        Width of the mask across the bone's axis / the bone's width before planting.
     margin_px
         Half width of the transition from lesion to bone.
     """
@@ -171,32 +168,32 @@ def measure_in_film(
     bone: Mask,
     spacing: Spacing | None,
 ) -> PlantedFilmLesion:
-    """Measure one lesion in the film it was planted in.
+    """Measure a lesion planted in a real film.
 
     Parameters
     ----------
     label, recipe
-        Which lesion.
+        The lesion.
     film, removed
-        float64 (rows, cols); the planted film, and the grey values that lesions took away.
+        float64 (rows, cols); the planted film, and the grey values removed by lesions.
     bone_signal
-        float32 (rows, cols); what the bone added to the soft tissue, in grey values.
+        float32 (rows, cols); signal of the intact bone, in grey values.
     truth, bone
-        Label image of the lesions; the bone with its balloons.
+        Label image of the lesions; the bone, including expanded parts.
     spacing
-        Pixel spacing, where it is known.
+        Pixel spacing, if known.
 
     Raises
     ------
     ValueError
-        When no pixel carries the label.
+        If no pixel carries the label.
     """
     mask = _mask(label, truth)
     centroid, area, diameter = _place_and_size(mask)
     x, y = recipe.direction
     rows, cols = np.nonzero(mask)
     across = rows * x - cols * y
-    # the lengths of `contrast_and_noise` are made for millimetres; a film has its detail for them
+    # `contrast_and_noise` needs millimetres; a film has its length of detail instead
     contrast, noise = contrast_and_noise(
         film,
         mask,
@@ -229,7 +226,7 @@ def _mask(label: int, truth: NDArray[np.uint16]) -> Mask:
     Raises
     ------
     ValueError
-        When there are none.
+        If there are none.
     """
     mask: Mask = np.asarray(truth == label, dtype=np.bool_)
     if not mask.any():
@@ -245,7 +242,7 @@ def _place_and_size(mask: Mask) -> tuple[tuple[float, float], int, float]:
 
 
 def _share(part: NDArray[np.floating], whole: NDArray[np.floating], mask: Mask) -> float:
-    """Return what a part has of a whole inside a mask, 0 to 1; 0 of nothing."""
+    """Return the sum of `part` / the sum of `whole` inside a mask, 0 to 1; 0 if the whole is 0."""
     total = float(whole[mask].sum())
     return round(min(float(part[mask].sum()) / total, 1.0), 4) if total > 0 else 0.0
 
@@ -260,20 +257,19 @@ def contrast_and_noise(
 ) -> tuple[float, float]:
     """Measure a lesion's contrast and the noise of the bone around it, in natural-log units.
 
-    Contrast is the mean of a ring of bone minus the mean inside the lesion. The ring starts where
-    the margin has faded (`margin_mm` + 1 mm outside the outline, past a sclerotic rim), is a
-    quarter of the lesion's equivalent diameter wide (at least 2 mm and 3 px), and holds bone
-    without lesions only. Noise is what a reader sees as grain there: the log image of the final
-    exposure (attenuation with trabecular texture, scatter, blur and quantum noise, before the
-    tone curve) minus its Gaussian blur of 1.5 mm (at least 2 px), as a standard deviation, i.e.
-    1.4826 times the median absolute deviation over the ring.
+    Contrast is the mean of a ring of bone minus the mean inside the lesion. The ring starts outside
+    the margin (`margin_mm` + 1 mm outside the outline, past a sclerotic rim), is a quarter of the
+    lesion's equivalent diameter wide (at least 2 mm and 3 px), and excludes lesions. Noise is the
+    standard deviation over the ring (1.4826 times the median absolute deviation) of the log image
+    of the final exposure (attenuation with trabecular texture, scatter, blur and quantum noise,
+    before the tone curve) minus its Gaussian blur of 1.5 mm (at least 2 px).
 
     Parameters
     ----------
     log
         The log image, bone bright.
     lesion, bone
-        The lesion's truth mask, and bone free of any lesion.
+        The lesion's truth mask, and bone without any lesion.
     spacing_mm
         Side of a pixel, in mm.
     margin_mm
@@ -301,7 +297,7 @@ def contrast_and_noise(
 
 
 def facts(lesion: PlantedLesion | PlantedFilmLesion) -> dict[str, object]:
-    """Return what index.json says about one lesion: plain JSON types, the recipe last."""
+    """Return the entry of a lesion in index.json: plain JSON types, the recipe last."""
     values = asdict(lesion)
     recipe = values.pop("recipe")
     kind = {"kind": recipe["kind"]} if recipe["kind"] else {}

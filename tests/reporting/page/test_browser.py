@@ -355,14 +355,14 @@ def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path
     ("text", "words"),
     [
         ("{", "it is not JSON"),
-        ('{"kind": "other"}', "this is no review.json of lesionscan"),
+        ('{"kind": "other"}', "this is not a review.json of lesionscan"),
         (
             '{"kind": "lesionscan review", "schema_version": "9.0", "films": {}}',
             "schema_version 9.0 is not known",
         ),
         (
             '{"kind": "lesionscan review", "schema_version": "1.0", "films": {"a/knee.dcm": 5}}',
-            "1 could not be understood",
+            "1 could not be read",
         ),
     ],
 )
@@ -619,7 +619,7 @@ def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -
     context = browser.new_context()
     page = context.new_page()
     page.goto(report.as_uri())
-    page.wait_for_selector("text=is missing or not whole; scan again")
+    page.wait_for_selector("text=is missing or incomplete; scan again")
     context.close()
 
 

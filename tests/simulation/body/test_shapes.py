@@ -162,8 +162,8 @@ def test_smooth_step_is_one_half_in_the_middle() -> None:
 
 
 def test_impossible_grids_are_refused() -> None:
-    """A grid is at least 64 px a side and its spacing is positive."""
-    with pytest.raises(ValueError, match="at least 64 px a side, got 63 x 100"):
+    """A grid is at least 64 px per side and its spacing is positive."""
+    with pytest.raises(ValueError, match="at least 64 px per side, got 63 x 100"):
         Grid(63, 100, 0.5)
     with pytest.raises(ValueError, match="spacing_mm must be over 0"):
         Grid(100, 100, 0.0)

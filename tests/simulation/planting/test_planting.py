@@ -399,7 +399,7 @@ def test_records_are_read_only() -> None:
 def test_films_that_cannot_be_used_are_refused() -> None:
     """Each fault is named with what would help."""
     picture, mask = film(bar()), bar()
-    with pytest.raises(ValueError, match=r"at least 64 px a side, got \(60, 60\)"):
+    with pytest.raises(ValueError, match=r"at least 64 px per side, got \(60, 60\)"):
         prepare(picture[:60, :60], mask[:60, :60])
     with pytest.raises(ValueError, match="integer dtype or float32, got float64"):
         prepare(picture.astype(np.float64), mask)
@@ -415,7 +415,7 @@ def test_films_that_cannot_be_used_are_refused() -> None:
         prepare(picture, np.zeros_like(mask))
     with pytest.raises(ValueError, match="no outlined bone can carry a lesion: none is 8 px wide"):
         prepare(film(bar(half=2)), bar(half=2))
-    with pytest.raises(ValueError, match="not brighter than what lies beside it"):
+    with pytest.raises(ValueError, match="not brighter than its surroundings"):
         prepare((200 - picture).astype(np.float32), mask)
 
 
@@ -426,7 +426,7 @@ def test_wrong_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="number of lesions must be 0 or greater, got -2"):
         plant(plain_film(), 1, lesions=-2)
     for centre in ((100.0, 20.0), (900.0, 79.5)):
-        with pytest.raises(ValueError, match="takes no bone; its centre must lie in the bone"):
+        with pytest.raises(ValueError, match="removes no bone; its centre must be in the bone"):
             plant(plain_film(), 1, lesions=(replace(PLAIN, centre_px=centre),))
     nothing = np.zeros((64, 64))
     labels = nothing.astype(np.uint16)

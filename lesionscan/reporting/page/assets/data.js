@@ -1,6 +1,6 @@
 "use strict";
-/* What the run and its films say. A page opened from disk may not fetch: there the data are scripts,
-   which call run, film, failed and view. `lesionscan review` sends them as JSON instead. */
+/* The data of the run and its films. A page opened from disk cannot fetch, so there the data are scripts
+   that call run, film, failed and view. `lesionscan review` sends them as JSON instead. */
 
 const lesionscan = (() => {
   const films = [];
@@ -26,15 +26,15 @@ const lesionscan = (() => {
   }
 
   function address(folder, name, ending) {
-    // "./" keeps a name such as "a:b" from being a scheme
+    // with "./" a name such as "a:b" is not read as a scheme
     try {
       return "./" + folder + name.split("/").map(encodeURIComponent).join("/") + ending;
     } catch {
-      return null;  // a name that is no text has no address
+      return null;  // a name with lone surrogates cannot be encoded
     }
   }
 
-  /* Runs a data script of the report; it hands over what it holds. */
+  /* Runs a data script of the report, which calls the functions below with its data. */
   function run_script(source, missing) {
     return new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -58,16 +58,16 @@ const lesionscan = (() => {
 
   /* Loads the list of all films. */
   async function start() {
-    const missing = "the folder \u201creport\u201d beside this page is missing or not whole; scan again";
-    await get_data("report/index.js", missing, (said) => {
-      facts = said.run;
-      said.films.forEach(film);
-      said.failed.forEach(failed);
+    const missing = "the folder \u201creport\u201d beside this page is missing or incomplete; scan again";
+    await get_data("report/index.js", missing, (data) => {
+      facts = data.run;
+      data.films.forEach(film);
+      data.failed.forEach(failed);
     });
     if (!facts) throw new Error(missing);
   }
 
-  /* Loads what was found in a film. */
+  /* Loads the findings of a film. */
   function load(name) {
     if (views.has(name)) return Promise.resolve(views.get(name));
     if (waiting.has(name)) return waiting.get(name).promise;
@@ -76,23 +76,23 @@ const lesionscan = (() => {
     waiting.set(name, one);
     const source = address("report/films/", name, ".page.js") ?? "";
     get_data(source, "the film's script is missing from the folder report/films", view).then(
-      () => { if (waiting.delete(name)) one.reject(new Error("the film's script holds another film")); },
+      () => { if (waiting.delete(name)) one.reject(new Error("the film's script is of another film")); },
       (error) => { waiting.delete(name); one.reject(error); },
     );
     return one.promise;
   }
 
-  function view(said) {
-    const one = waiting.get(said.name);
-    waiting.delete(said.name);
-    const film = byName.get(said.name);
-    if (film && film.labels !== said.labels) {
+  function view(data) {
+    const one = waiting.get(data.name);
+    waiting.delete(data.name);
+    const film = byName.get(data.name);
+    if (film && film.labels !== data.labels) {
       one?.reject(new Error("this film was scanned again since the list was made: reload the page when the scan is done"));
       return;
     }
-    views.set(said.name, said);
+    views.set(data.name, data);
     if (views.size > VIEWS_KEPT) views.delete(views.keys().next().value);
-    one?.resolve(said);
+    one?.resolve(data);
   }
 
   function failed(values) {
@@ -103,7 +103,7 @@ const lesionscan = (() => {
     films,
     failures,
     get facts() { return facts; },
-    run(said) { facts = said; },
+    run(data) { facts = data; },
     film,
     failed,
     view,
@@ -116,7 +116,7 @@ const lesionscan = (() => {
   };
 })();
 
-/* Sizes of candidates, all in one unit: mm where most films have a spacing, else % of the film. */
+/* Sizes of candidates, all in one unit: mm if most films have a spacing, else % of the film. */
 const sizes = (() => {
   let metric = false;
   return {

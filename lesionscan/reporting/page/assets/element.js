@@ -1,5 +1,5 @@
 "use strict";
-/* Finding and making the page's elements. Words are always text, never markup. */
+/* Find and create elements. Words are always inserted as text, never as markup. */
 
 /** @type {(id: string) => any} each element has its own properties */
 const byId = (id) => document.getElementById(id);

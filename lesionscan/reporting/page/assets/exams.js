@@ -1,13 +1,13 @@
 "use strict";
 /* Films by patient and exam, from the table films.csv of `lesionscan exams`. The page's own files hold no
-   pseudonyms: whoever has the page needs the table as well. */
+   pseudonyms, so the table is needed as well. */
 
 const exams = (() => {
   const MOST_BYTES = 100e6;
   const NEEDED = ["file", "frame", "exam", "patient"];
   let onLoad = () => {};
 
-  /* Returns the rows of a CSV text: cells in quotes may hold commas and line ends. */
+  /* Returns the rows of a CSV text; quoted cells may contain commas and line ends. */
   function rows(text) {
     const all = [[]];
     for (const [whole, cell, end] of text.matchAll(/("(?:[^"]|"")*"|[^",\r\n]*)(,|\r?\n|$)/g)) {
@@ -18,7 +18,7 @@ const exams = (() => {
     return all.filter((row) => row.length > 0);
   }
 
-  /* Notes of each film whose it is; returns how many films the table names. */
+  /* Sets patient and exam of each film; returns the number of films in the table. */
   function take(text) {
     const [header, ...lines] = rows(text.replace(/^\ufeff/, ""));
     const places = NEEDED.map((name) => header?.indexOf(name) ?? -1);
@@ -43,7 +43,7 @@ const exams = (() => {
 
   async function load(event) {
     const [file] = event.target.files;
-    event.target.value = "";  // the same file again is a change too
+    event.target.value = "";  // so that choosing the same file again is a change
     if (!file) return;
     try {
       if (file.size > MOST_BYTES) throw new Error("the table is larger than 100 MB");

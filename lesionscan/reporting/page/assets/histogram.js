@@ -1,5 +1,5 @@
 "use strict";
-/* A histogram that is also a filter: drag over it to choose a range, click to take it away. */
+/* A histogram that is also a filter: drag to select a range, click to clear it. */
 
 function histogram(svg, { bins, onBrush }) {
   const WIDTH = 200;
@@ -14,7 +14,7 @@ function histogram(svg, { bins, onBrush }) {
     return one;
   }
 
-  /* Draws counts of the values; `chosen` is the range that the filter lets pass, or null. */
+  /* Draws counts of the values; `chosen` is the range of the filter, or null. */
   function draw(values, limits, chosen, words) {
     range = limits;
     const counts = new Array(bins).fill(0);

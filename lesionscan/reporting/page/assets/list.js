@@ -1,5 +1,5 @@
 "use strict";
-/* The list of films: filtered, sorted, and only so many rows in the page as are in sight. */
+/* The list of films, filtered and sorted; only visible rows are in the page. */
 
 const list = (() => {
   const ROW_PX = 64;
@@ -41,7 +41,7 @@ const list = (() => {
     return size !== null && size >= filter.lengths[0] && size <= filter.lengths[1];
   }
 
-  /* Returns how many of a film's candidates the filter lets pass. */
+  /* Returns the number of a film's candidates that pass the filter. */
   function passing(film) {
     let count = 0;
     for (let place = 0; place < film.scores.length; place += 1) count += Number(passes(film, place));
@@ -54,7 +54,7 @@ const list = (() => {
       (filter.folder === null || film.folder === filter.folder) &&
       (filter.patient === "" || (film.patient || "-") === filter.patient) &&
       (filter.flag === "" || film.flags.includes(filter.flag)) &&
-      // a narrowed range of scores or sizes asks for candidates in it
+      // if a range of scores or sizes is selected, a film needs candidates in it
       (!(filter.most < 1 || filter.lengths || filter.least > lesionscan.facts.shown_score) || passing(film) > 0) &&
       KINDS.get(filter.kind)(film);
   }
@@ -74,7 +74,7 @@ const list = (() => {
 
   const ORDERS = new Map([["score", best], ["size", largest], ["count", passing]]);
 
-  /* Films of nobody known come last. */
+  /* Films of unknown patients come last. */
   function whose(film) {
     return film.patient || film.exam ? `${film.patient || "-"} ${film.exam || "-"}` : "";
   }
@@ -98,7 +98,7 @@ const list = (() => {
     return lesionscan.failures.filter((one) => filter.words.every((word) => `${one.name} ${one.code} ${one.message}`.toLowerCase().includes(word)));
   }
 
-  /* Filters and sorts anew; keeps the film in sight where it still passes. */
+  /* Filters and sorts again; keeps the current film visible if it passes. */
   function refresh() {
     shown = failed ? searchedFailures() : sorted(lesionscan.films.filter(matches));
     places = new Map(shown.map((film, place) => [film, place]));
@@ -136,7 +136,7 @@ const list = (() => {
     if (counts.unsure) words.push(`? ${counts.unsure}`);
     const open = review.undecided(film);
     if (entry.reviewed) words.push(open ? `reviewed, ${open} undecided` : "reviewed");
-    // the first digits tell them apart in a list; the search takes all of them
+    // the first digits are enough to distinguish them in the list; the search uses all
     if (whose(film)) words.push(whose(film).split(" ").map((one) => one.slice(0, 7)).join(" "));
     return words.join("  ");
   }
@@ -166,7 +166,7 @@ const list = (() => {
     return one;
   }
 
-  /* Sets what may change of a row: it stays where it is, or a click under way would be lost. */
+  /* Updates a row in place: if it were replaced, a click in progress would be lost. */
   function update(one, film) {
     one.setAttribute("aria-selected", film === selected);
     if (failed) return;
@@ -253,7 +253,7 @@ const list = (() => {
 
   function taken(event) {
     const folder = byId("folder").value;
-    // the fields round: only the one that was changed says what is wanted
+    // the fields are rounded: only the one that was changed is read
     if (event.target.id === "least-score") filter.least = number_of("least-score", 0);
     if (event.target.id === "most-score") filter.most = number_of("most-score", 1);
     Object.assign(filter, {
@@ -268,7 +268,7 @@ const list = (() => {
     change();
   }
 
-  /* The films of a patient come together once it is known whose they are. */
+  /* Films of a patient are grouped once patients are known. */
   function grouped() {
     const patients = distinct(lesionscan.films.map((film) => film.patient || "-"));
     options(byId("patient"), patients.map((one) => [one, one === "-" ? "not known" : one]), "all");
@@ -313,7 +313,7 @@ const list = (() => {
     get selected() { return selected; },
     get shown() { return shown; },
     neighbour: (by) => shown[(places.get(selected) ?? -by) + by],
-    narrow(said) { Object.assign(filter, said); show(); change(); },
+    narrow(data) { Object.assign(filter, data); show(); change(); },
     first() { if (shown.length) select(shown[0]); },
     get failed() { return failed; },
     set failed(now) { failed = now; refresh(); },

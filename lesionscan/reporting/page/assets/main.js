@@ -1,5 +1,5 @@
 "use strict";
-/* Brings the parts together: which film is shown, keys, histograms, the head and the foot. */
+/* Connects the parts: the current film, keys, histograms, header and footer. */
 
 (() => {
   const THEME = "lesionscan theme";
@@ -53,7 +53,7 @@
   }
 
   async function show(next, failed) {
-    film = null;  // until it is on the screen: a key must not decide about a film that is not seen
+    film = null;  // until it is on the screen: keys must not decide about a film that is not visible
     coming = next;
     words(next.name);
     if (failed) {
@@ -62,9 +62,9 @@
       byId("stage-words").textContent = `${next.code}: ${next.message}`;
       return;
     }
-    let said = null;
+    let data = null;
     try {
-      said = await lesionscan.load(next.name);
+      data = await lesionscan.load(next.name);
     } catch (error) {
       if (coming !== next) return;
       stage.show(next, null);
@@ -72,16 +72,16 @@
       byId("stage-words").textContent = error.message;
       return;
     }
-    if (coming !== next) return;  // the reviewer has gone on meanwhile
+    if (coming !== next) return;  // the reviewer has moved on meanwhile
     film = next;
     remember(next.name);
-    stage.show(next, said);
-    panel.show(next, said);
+    stage.show(next, data);
+    panel.show(next, data);
     panel.step(1);
     ahead();
   }
 
-  /* A page that is loaded again begins where it was. */
+  /* After a reload, the page opens the same film. */
   function remember(name) {
     try { sessionStorage.setItem(LAST, name); } catch { /* it begins at the first */ }
   }
@@ -95,12 +95,12 @@
     }
   }
 
-  /* Loads the next film before it is asked for. */
+  /* Loads the next film in advance. */
   function ahead() {
     const next = list.neighbour(1);
     if (!next || list.failed) return;
-    lesionscan.load(next.name).then((said) => {
-      if (said.picture) new Image().src = lesionscan.picture(next.name);
+    lesionscan.load(next.name).then((data) => {
+      if (data.picture) new Image().src = lesionscan.picture(next.name);
     }, () => {});
   }
 
@@ -135,21 +135,21 @@
   /** @type {[string, string, (() => void) | null, string[]][]} */
   const KEYS = [
     ["\u2192 or j", "next film", () => list.step(1), ["ArrowRight", "j"]],
-    ["\u2190 or k", "film before", () => list.step(-1), ["ArrowLeft", "k"]],
+    ["\u2190 or k", "previous film", () => list.step(-1), ["ArrowLeft", "k"]],
     ["\u2193", "next candidate", () => panel.step(1), ["ArrowDown"]],
-    ["\u2191", "candidate before", () => panel.step(-1), ["ArrowUp"]],
-    ["a", "accept the candidate and go to the next (again: take it back)", () => decide("accepted"), ["a"]],
+    ["\u2191", "previous candidate", () => panel.step(-1), ["ArrowUp"]],
+    ["a", "accept the candidate and go to the next (again: undo)", () => decide("accepted"), ["a"]],
     ["r", "reject it and go to the next", () => decide("rejected"), ["r"]],
     ["u", "unsure about it, go to the next", () => decide("unsure"), ["u"]],
-    ["n", "write a note (Escape leaves it)", note, ["n"]],
+    ["n", "write a note (Escape to finish)", note, ["n"]],
     ["m", "draw a missed lesion", () => stage.startDrawing(), ["m"]],
-    ["Enter", "this film is reviewed; next film", done, ["Enter"]],
+    ["Enter", "mark this film as reviewed; next film", done, ["Enter"]],
     ["h", "hide the outlines while held", () => stage.hide(true), ["h"]],
     ["o", "outlines on or off", () => stage.toggle("outlines"), ["o"]],
     ["b", "bone on or off", () => stage.toggle("bone"), ["b"]],
     ["f", "field on or off", () => stage.toggle("field"), ["f"]],
     ["+ and \u2212", "zoom", null, []],
-    ["0", "the whole film, grey values as they were", () => stage.reset(), ["0"]],
+    ["0", "reset zoom and grey values", () => stage.reset(), ["0"]],
     ["/", "search", () => byId("search").focus(), ["/"]],
     ["?", "these keys", () => byId("keys").showModal(), ["?"]],
   ];
@@ -244,7 +244,7 @@
     scores = histogram(byId("score-histogram"), { bins: STEPS, onBrush: brushed });
     lengths = histogram(byId("size-histogram"), {
       bins: STEPS,
-      // the right end stands for whatever is larger too
+      // the right end includes all larger values
       onBrush: (range) => list.narrow({ lengths: range && [range[0], range[1] > 0.99 * sizes.most ? Infinity : range[1]] }),
     });
     stage.start({

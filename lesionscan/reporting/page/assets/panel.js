@@ -1,5 +1,5 @@
 "use strict";
-/* What is said about one film: facts, warnings, candidates with their reasons, and the decisions. */
+/* The panel of a film: facts, warnings, candidates with their signs, and decisions. */
 
 const panel = (() => {
   const DECISIONS = [["accepted", "accept", "\u2713"], ["rejected", "reject", "\u2717"], ["unsure", "unsure", "?"]];
@@ -15,9 +15,9 @@ const panel = (() => {
   let items = { film: null, candidates: new Map(), missed: [] };
 
   function facts() {
-    const said = view.acquisition;
-    const words = [said.body_part_examined, said.image_laterality ?? said.laterality, said.view_position].filter((one) => one !== undefined && one !== null).join(", ");
-    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm a pixel ${PLANES.get(view.spacing_plane)}` : "no spacing: sizes in pixels";
+    const acquisition = view.acquisition;
+    const words = [acquisition.body_part_examined, acquisition.image_laterality ?? acquisition.laterality, acquisition.view_position].filter((one) => one !== undefined && one !== null).join(", ");
+    const spacing = view.spacing_mm ? `${view.spacing_mm[1].toPrecision(3)} mm per pixel ${PLANES.get(view.spacing_plane)}` : "no spacing: sizes in pixels";
     return [words, `${view.rows} \u00d7 ${view.columns} px`, spacing].filter(Boolean);
   }
 
@@ -79,7 +79,7 @@ const panel = (() => {
     return box;
   }
 
-  /* Makes the item of a candidate; what may change of it later is set by `update`. */
+  /* Creates the item of a candidate; `update` sets everything that may change later. */
   function candidate(one) {
     const item = element("li", "", "candidate");
     item.dataset.id = one.id;
@@ -99,7 +99,7 @@ const panel = (() => {
       button.addEventListener("click", () => { light(one.id); review.decide(about, one.id, decision); });
       buttons.append(button);
     }
-    item.append(head, signs(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (said) => { if (said.candidates.has(one.id)) said.candidates.get(one.id).note = text; })));
+    item.append(head, signs(one), numbers(one), buttons, note(`note on candidate ${one.id}`, (text) => review.change(about, (entry) => { if (entry.candidates.has(one.id)) entry.candidates.get(one.id).note = text; })));
     item.addEventListener("pointerenter", () => light(one.id));
     item.addEventListener("click", () => light(one.id));
     return item;
@@ -120,14 +120,14 @@ const panel = (() => {
     const about = film;
     button.type = "button";
     button.setAttribute("aria-label", `remove missed lesion M${place + 1}`);
-    button.addEventListener("click", () => review.change(about, (said) => { said.missed.splice(place, 1); }));
+    button.addEventListener("click", () => review.change(about, (entry) => { entry.missed.splice(place, 1); }));
     head.append(element("span", `M${place + 1}`, "number"), button);
-    item.append(head, note(`note on missed lesion M${place + 1}`, (text) => review.change(about, (said) => { if (said.missed[place]) said.missed[place].note = text; })));
+    item.append(head, note(`note on missed lesion M${place + 1}`, (text) => review.change(about, (entry) => { if (entry.missed[place]) entry.missed[place].note = text; })));
     return item;
   }
 
-  /* Puts items where they belong, and leaves those alone that stand there already: a focus, a
-     half-written note or a click under way would be lost with them. */
+  /* Arranges items, but does not touch those already in place: a focus, an unfinished note or a
+     click in progress would be lost. */
   function arrange(box, items) {
     items.forEach((item, place) => { if (box.children[place] !== item) box.insertBefore(item, box.children[place] ?? null); });
     while (box.children.length > items.length) box.lastElementChild.remove();
@@ -177,7 +177,7 @@ const panel = (() => {
     light(stage.active);
   }
 
-  /* Goes to the next or the one before of the listed candidates. */
+  /* Goes to the next or previous listed candidate. */
   function step(by) {
     const ids = stage.listed().map((one) => one.id);
     if (!ids.length) return;
@@ -187,7 +187,7 @@ const panel = (() => {
     into_sight(byId("candidates").children[next]);
   }
 
-  /* Scrolls the panel alone: on a small screen, where the page scrolls, the film stays in sight. */
+  /* Scrolls the panel only: on a small screen, where the page scrolls, the film stays visible. */
   function into_sight(item) {
     const box = byId("panel");
     const [inner, outer] = [item.getBoundingClientRect(), box.getBoundingClientRect()];
@@ -196,12 +196,12 @@ const panel = (() => {
   }
 
   function start() {
-    byId("film-note").addEventListener("change", () => film && review.change(film, (said) => { said.note = byId("film-note").value.trim(); }));
-    byId("reviewed").addEventListener("change", () => film && review.change(film, (said) => { said.reviewed = byId("reviewed").checked; }));
+    byId("film-note").addEventListener("change", () => film && review.change(film, (entry) => { entry.note = byId("film-note").value.trim(); }));
+    byId("reviewed").addEventListener("change", () => film && review.change(film, (entry) => { entry.reviewed = byId("reviewed").checked; }));
   }
 
   return {
     start, fill, light, step,
-    show(next, said) { film = next; view = said; fill(); },
+    show(next, data) { film = next; view = data; fill(); },
   };
 })();

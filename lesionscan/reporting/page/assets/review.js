@@ -1,23 +1,23 @@
 "use strict";
-/* A reviewer's decisions: kept in this browser as they are made, and turned into review.json. What is
-   looked up by a name from outside stands in a Map: a film may be called "constructor". */
+/* A reviewer's decisions: stored in this browser at once, and exported as review.json. Maps are used
+   for names of films, since a film may be called "constructor". */
 
 const review = (() => {
-  const KEY = "lesionscan review ";  // then the seal of the film's results: they belong to these alone
+  const KEY = "lesionscan review ";  // + the seal of the film's results, since decisions belong to these results only
   const REVIEWER = "lesionscan reviewer";
   const KIND = "lesionscan review";
   const VERSION = "1.0";
   const DECISIONS = ["accepted", "rejected", "unsure"];
-  const UNSAVED = "lesionscan unsaved ";  // then the seal: what the results folder held before
+  const UNSAVED = "lesionscan unsaved ";  // + the seal: the previous entry in the results folder
   // as in lesionscan/review/record.py
   const NOTE_LETTERS = 4000;
   const REVIEWER_LETTERS = 200;
   const MOST_MISSED = 100;
   const NOTHING = Object.freeze({ reviewed: false, note: "", candidates: new Map(), missed: Object.freeze([]) });
   const entries = new Map();
-  const others = new Map();  // of films, or of results, that this report does not show: kept for saving
+  const others = new Map();  // entries of films or results that are not in this report: kept for saving
   const listeners = [];
-  const unstored = new Map();  // key -> why it is not kept
+  const unstored = new Map();  // key -> why it is not stored
   let reviewer = "";
 
   function keep(key, value) {
@@ -34,7 +34,7 @@ const review = (() => {
     try {
       return localStorage.getItem(key);
     } catch {
-      return null;  // that nothing is kept is told when something should be
+      return null;  // reported when something is stored
     }
   }
 
@@ -51,19 +51,19 @@ const review = (() => {
       points.every((point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite));
   }
 
-  /* Returns an entry of a file as it is kept here, or null where it is none. */
-  function understood(said) {
-    if (typeof said !== "object" || said === null) return null;
-    const entry = { reviewed: said.reviewed === true, note: "", candidates: new Map(), missed: [] };
-    if (said.note !== undefined) {
-      if (!isText(said.note, NOTE_LETTERS)) return null;
-      entry.note = said.note;
+  /* Converts an entry of a file to the form used here; null if it is invalid. */
+  function parsed_entry(data) {
+    if (typeof data !== "object" || data === null) return null;
+    const entry = { reviewed: data.reviewed === true, note: "", candidates: new Map(), missed: [] };
+    if (data.note !== undefined) {
+      if (!isText(data.note, NOTE_LETTERS)) return null;
+      entry.note = data.note;
     }
-    for (const [id, one] of Object.entries(said.candidates ?? {})) {
+    for (const [id, one] of Object.entries(data.candidates ?? {})) {
       if (!/^[1-9][0-9]{0,3}$/.test(id) || !DECISIONS.includes(one?.decision) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.candidates.set(Number(id), { decision: one.decision, note: one.note ?? "" });
     }
-    for (const one of said.missed ?? []) {
+    for (const one of data.missed ?? []) {
       if (!isOutline(one?.outline_px) || !isText(one.note ?? "", NOTE_LETTERS)) return null;
       entry.missed.push({ outline_px: one.outline_px, note: one.note ?? "" });
     }
@@ -80,7 +80,7 @@ const review = (() => {
     }
   }
 
-  function tell(film) {
+  function notify(film) {
     for (const listener of listeners) listener(film);
   }
 
@@ -88,12 +88,12 @@ const review = (() => {
     return entries.get(film.name) ?? NOTHING;
   }
 
-  /* Changes a film's entry: what `alter` makes of a copy is kept. */
+  /* Changes a film's entry: `alter` modifies a copy, which is stored. */
   function change(film, alter) {
     const entry = structuredClone(get(film));
     alter(entry);
     put(film, entry);
-    tell(film);
+    notify(film);
   }
 
   function decide(film, id, decision) {
@@ -120,17 +120,17 @@ const review = (() => {
     return { result_sha256: film.seal, reviewed: entry.reviewed, note: entry.note, candidates: by_id(entry), missed: entry.missed };
   }
 
-  /* Returns what review.json says of each film, by name. */
+  /* Returns the entries of review.json by name of the film. */
   function filmsNow() {
-    const said = new Map(others);
+    const result = new Map(others);
     for (const film of lesionscan.films) {
       const entry = entries.get(film.name);
-      if (entry) said.set(film.name, written(film, entry));
+      if (entry) result.set(film.name, written(film, entry));
     }
-    return new Map([...said].sort(([one], [other]) => (one < other ? -1 : 1)));
+    return new Map([...result].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
-  /* Returns what review.json says. */
+  /* Returns the content of review.json. */
   function file() {
     const { version, settings_sha256, scorer_sha256, disclaimer } = lesionscan.facts;
     return {
@@ -139,18 +139,18 @@ const review = (() => {
     };
   }
 
-  /* Takes the films of a review.json over; returns how many, how many belong to other results (they
-     are kept for saving as they are), and how many could not be understood. */
-  function take(said) {
-    if (said?.kind !== KIND || typeof said.films !== "object" || said.films === null) throw new Error("this is no review.json of lesionscan");
-    if (String(said.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(said.schema_version).slice(0, 20)} is not known here`);
+  /* Loads the films of a review.json; returns how many were loaded, how many belong to other results
+     (these are kept for saving), and how many could not be read. */
+  function take(data) {
+    if (data?.kind !== KIND || typeof data.films !== "object" || data.films === null) throw new Error("this is not a review.json of lesionscan");
+    if (String(data.schema_version).split(".")[0] !== "1") throw new Error(`its schema_version ${String(data.schema_version).slice(0, 20)} is not supported`);
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
     let taken = 0;
     let foreign = 0;
     let damaged = 0;
-    for (const [name, one] of Object.entries(said.films)) {
+    for (const [name, one] of Object.entries(data.films)) {
       const film = byName.get(name);
-      const entry = understood(one);
+      const entry = parsed_entry(one);
       if (entry === null) {
         damaged += 1;
       } else if (!film || one.result_sha256 !== film.seal) {
@@ -162,19 +162,19 @@ const review = (() => {
         taken += 1;
       }
     }
-    if (!reviewer && isText(said.reviewer, REVIEWER_LETTERS)) reviewer = said.reviewer;
-    tell(null);
+    if (!reviewer && isText(data.reviewer, REVIEWER_LETTERS)) reviewer = data.reviewer;
+    notify(null);
     return { taken, foreign, damaged };
   }
 
-  /* Returns an entry of a review.json as text, the same for the same decisions. */
-  function canonical(said) {
-    const entry = said === undefined ? null : understood(said);
-    if (entry === null) return JSON.stringify(said ?? null);
-    return JSON.stringify([said.result_sha256, entry.reviewed, entry.note, by_id(entry), entry.missed]);
+  /* Returns an entry of review.json as text, equal for equal decisions. */
+  function canonical(data) {
+    const entry = data === undefined ? null : parsed_entry(data);
+    if (entry === null) return JSON.stringify(data ?? null);
+    return JSON.stringify([data.result_sha256, entry.reviewed, entry.note, by_id(entry), entry.missed]);
   }
 
-  /* Returns how many shown candidates nobody has decided about. */
+  /* Returns the number of shown candidates without a decision. */
   function undecided(film) {
     let count = 0;
     // the shown candidates are the best ones, 1 to shown
@@ -184,7 +184,7 @@ const review = (() => {
 
   function forget(film) {
     put(film, NOTHING);
-    tell(film);
+    notify(film);
   }
 
   function start() {
@@ -193,27 +193,27 @@ const review = (() => {
       const text = stored(KEY + film.seal);
       if (text !== null) recall(film, text);
     }
-    // another tab on the same films
+    // changed in another tab
     addEventListener("storage", (event) => {
       const film = event.key?.startsWith(KEY) && lesionscan.films.find((one) => KEY + one.seal === event.key);
       if (!film) return;
       if (event.newValue === null) entries.delete(film.name);
       else recall(film, event.newValue);
-      tell(film);
+      notify(film);
     });
   }
 
   function recall(film, text) {
     try {
-      const entry = understood(JSON.parse(text));
+      const entry = parsed_entry(JSON.parse(text));
       if (entry) entries.set(film.name, entry);
     } catch {
-      // not ours; it stays where it is
+      // not of lesionscan; left alone
     }
   }
 
-  /* What is not yet in the results folder is remembered, with what that held before, so that a
-     page that is closed before it could save goes on where it was. */
+  /* Entries not yet saved in the results folder, with the folder's previous entry, so that saving
+     continues if the page was closed before. */
   const marked = new Set();
   const unsaved = {
     mark(film, before) {
@@ -224,7 +224,7 @@ const review = (() => {
       for (const film of marked) keep(UNSAVED + film.seal, null);
       marked.clear();
     },
-    /* Returns the films, and what the folder held of each. */
+    /* Returns the films, and the folder's previous entry of each. */
     all() {
       const found = new Map();
       for (const film of lesionscan.films) {

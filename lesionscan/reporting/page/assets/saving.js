@@ -1,13 +1,13 @@
 "use strict";
-/* Where decisions go: a file to keep, and, under `lesionscan review`, the results folder itself. */
+/* Saves decisions: to a download, and, with `lesionscan review`, to the results folder. */
 
 const saving = (() => {
   const FILE = "review.json";
   const WAIT_MS = 500;
   const AGAIN_MS = 5000;
   let served = false;
-  let tag = null;        // of the file as it was last seen there
-  let base = new Map();  // its films then, by name
+  let tag = null;        // ETag of the file when it was last read
+  let base = new Map();  // its films at that time, by name
   let timer = null;
   let busy = false;
   let changed = false;
@@ -18,7 +18,7 @@ const saving = (() => {
     byId("saved").classList.toggle("bad", bad);
   }
 
-  /* Asks one thing after the other; the answer is a promise of true for the first button. */
+  /* Asks questions one at a time; returns a promise of true for the first button. */
   function ask(words, first, second = null) {
     asked = asked.then(() => show(words, first, second));
     return asked;
@@ -39,7 +39,7 @@ const saving = (() => {
 
   const same = (one, other) => review.canonical(one) === review.canonical(other);
 
-  /* Returns which films only the others have changed, and which both have. */
+  /* Returns the films that only others have changed, and those changed by both. */
   function compared(theirs) {
     const mine = review.filmsNow();
     const names = [...new Set([...mine.keys(), ...theirs.keys()])];
@@ -48,12 +48,12 @@ const saving = (() => {
     return { only: news.filter(unchanged), both: news.filter((name) => !unchanged(name)) };
   }
 
-  /* Takes what another reviewer saved meanwhile; where both changed a film, the reviewer chooses. */
-  async function merge(said) {
-    const theirs = new Map(Object.entries(said.films));
+  /* Merges decisions saved by another reviewer; if both changed a film, the reviewer chooses. */
+  async function merge(data) {
+    const theirs = new Map(Object.entries(data.films));
     const kept = new Map();
     for (;;) {
-      // asked anew after each answer: the reviewer may have gone on meanwhile
+      // computed again after each answer: the reviewer may have made changes meanwhile
       const open = compared(theirs).both.filter((name) => !kept.has(name));
       if (!open.length) break;
       say("waiting for your answer");
@@ -62,11 +62,11 @@ const saving = (() => {
       for (const name of open) kept.set(name, keep);
     }
     const { only, both } = compared(theirs);
-    const taking = [...only, ...both.filter((name) => !kept.get(name))];
+    const chosen = [...only, ...both.filter((name) => !kept.get(name))];
     const byName = new Map(lesionscan.films.map((film) => [film.name, film]));
-    for (const name of taking) if (!theirs.has(name) && byName.has(name)) review.forget(byName.get(name));
-    const { damaged } = review.take({ ...said, films: Object.fromEntries(taking.filter((name) => theirs.has(name)).map((name) => [name, theirs.get(name)])) });
-    if (damaged) throw new Error(`${damaged} films of the saved review.json are not understood by this page`);
+    for (const name of chosen) if (!theirs.has(name) && byName.has(name)) review.forget(byName.get(name));
+    const { damaged } = review.take({ ...data, films: Object.fromEntries(chosen.filter((name) => theirs.has(name)).map((name) => [name, theirs.get(name)])) });
+    if (damaged) throw new Error(`${damaged} films of the saved review.json cannot be read by this page`);
     base = theirs;
   }
 
@@ -84,7 +84,7 @@ const saving = (() => {
       });
       if (answer.status === 412) {
         await merge(await answer.json());
-        tag = answer.headers.get("ETag");  // not before: the next save replaces what it names
+        tag = answer.headers.get("ETag");  // only now: the next save replaces this version
         changed = true;
       } else if (answer.ok) {
         tag = answer.headers.get("ETag");
@@ -134,18 +134,18 @@ const saving = (() => {
     event.target.value = "";
     if (!file) return;
     try {
-      const said = JSON.parse(await file.text());
-      const { taken, foreign, damaged } = review.take(said);
-      const words = [`decisions about ${taken} films taken from ${file.name}`];
+      const data = JSON.parse(await file.text());
+      const { taken, foreign, damaged } = review.take(data);
+      const words = [`decisions about ${taken} films loaded from ${file.name}`];
       if (foreign) words.push(`${foreign} belong to other results and are only kept for saving`);
-      if (damaged) words.push(`${damaged} could not be understood`);
+      if (damaged) words.push(`${damaged} could not be read`);
       await ask(words.join("; "), "close");
     } catch (error) {
       await ask(`${file.name} cannot be used: ${error instanceof SyntaxError ? "it is not JSON" : error.message}`, "close");
     }
   }
 
-  /* Asks the program that serves the page for what is saved; a page from disk asks nobody. */
+  /* Loads the saved review from the server, unless the page was opened from disk. */
   async function connect() {
     say("decisions are kept in this browser; those of a file can be loaded");
     if (!location.protocol.startsWith("http")) return;
@@ -156,13 +156,13 @@ const saving = (() => {
       return;
     }
     try {
-      const said = await answer.json();
-      // what was kept here is the folder's, but for what could not be saved the last time
+      const data = await answer.json();
+      // decisions in this browser are replaced by the folder's, except those not saved last time
       const left = review.unsaved.all();
       const mine = review.filmsNow();
-      const names = new Set([...mine.keys(), ...Object.keys(said.films)]);
+      const names = new Set([...mine.keys(), ...Object.keys(data.films)]);
       base = new Map([...names].map((name) => [name, left.has(name) ? left.get(name) : mine.get(name)]));
-      await merge(said);
+      await merge(data);
       tag = answer.headers.get("ETag");
       served = true;
       byId("save-review").hidden = true;

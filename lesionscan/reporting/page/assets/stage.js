@@ -1,10 +1,10 @@
 "use strict";
-/* The film: zoomed, moved, brightened, with outlines as lines of their own over it. */
+/* The film: zoom, pan, brightness and contrast, with outlines drawn over it. */
 
 const stage = (() => {
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const LARGEST = 40;
-  const LEAST_AREA = 4;  // less could enclose no pixel at all
+  const LEAST_AREA = 4;  // a smaller area might enclose no pixel
   const layers = { film: true, outlines: true, bone: false, field: false };
   let view = null;
   let film = null;
@@ -28,7 +28,7 @@ const stage = (() => {
     return one;
   }
 
-  /* Pixel centres stand at integers; the picture's corner is half a pixel before the first. */
+  /* Pixel centres are at integers; the picture's corner is half a pixel before the first. */
   function path(flat) {
     const parts = [];
     for (let place = 0; place < flat.length; place += 2) parts.push(`${flat[place + 1] + 0.5},${flat[place] + 0.5}`);
@@ -56,9 +56,9 @@ const stage = (() => {
       const y = top + scale * Number(tag.dataset.row) - 4;
       tag.setAttribute("x", Math.min(x, box.clientWidth - 26));
       tag.setAttribute("y", Math.max(14, y));
-      // what is out of sight has no tag at the rim
-      const seen = x > 0 && x < box.clientWidth + 20 && y > -20 && y < box.clientHeight;
-      tag.setAttribute("visibility", seen ? "visible" : "hidden");
+      // no tag for candidates outside the visible part
+      const visible = x > 0 && x < box.clientWidth + 20 && y > -20 && y < box.clientHeight;
+      tag.setAttribute("visibility", visible ? "visible" : "hidden");
     }
   }
 
@@ -137,7 +137,7 @@ const stage = (() => {
     place();
   }
 
-  /* The candidates that the list's filter lets pass, and those decided on already. */
+  /* The candidates that pass the list's filter, and those with a decision. */
   function listed() {
     if (!view) return [];
     return view.candidates.filter((one, place) => list.passes(film, place) || review.get(film).candidates.has(one.id));
@@ -150,26 +150,26 @@ const stage = (() => {
   }
 
   /* Shows a film: its picture at once, its outlines as soon as they are loaded. */
-  function show(next, said) {
+  function show(next, data) {
     film = next;
-    view = said;
+    view = data;
     active = null;
     stopDrawing();
     touches.clear();
     drag = null;
     byId("pointer").textContent = "";
     const picture = byId("picture");
-    const source = said?.picture ? lesionscan.picture(next.name) : null;
+    const source = data?.picture ? lesionscan.picture(next.name) : null;
     if (source) {
       if (picture.getAttribute("src") !== source) picture.src = source;
-      picture.width = said.columns;
-      picture.height = said.rows;
+      picture.width = data.columns;
+      picture.height = data.rows;
     } else {
       picture.removeAttribute("src");
     }
     picture.hidden = !source || !layers.film;
     byId("stage-words").textContent = words();
-    byId("stage").setAttribute("aria-label", said ? `Film ${next.name}, ${listed().length} candidates outlined` : "Film");
+    byId("stage").setAttribute("aria-label", data ? `Film ${next.name}, ${listed().length} candidates outlined` : "Film");
     grey();
     draw();
     fit();
@@ -237,7 +237,7 @@ const stage = (() => {
     draw();
   }
 
-  function tell(event) {
+  function show_pointer(event) {
     if (!view) return;
     const at = position(event);
     const row = Math.round(at.row);
@@ -273,7 +273,7 @@ const stage = (() => {
   }
 
   function move(event) {
-    tell(event);
+    show_pointer(event);
     if (!touches.has(event.pointerId)) {
       const id = under(event);
       if (id !== null || event.target === byId("drawing") || event.target === byId("stage")) onCandidate(id);
@@ -305,7 +305,7 @@ const stage = (() => {
     }
   }
 
-  /* The system has taken the pointer away: what it was doing is not meant. */
+  /* The system has cancelled the pointer: undo what it was doing. */
   function cancel(event) {
     touches.delete(event.pointerId);
     drag = null;
