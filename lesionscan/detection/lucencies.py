@@ -1,9 +1,9 @@
 """Find and outline the regions of a lucency map.
 
 The region of each peak extends down to a share of the peak's height, the highest peak first, so
-that faint lesions get complete outlines too; a fixed threshold would cut them. As the map is
-coarser than the film, each outline is then moved to the steepest common edge of film and map
-(`outlines`).
+that faint lesions get complete outlines too; a fixed threshold would cut them. The share is larger
+where the region would otherwise merge with that of a higher peak. As the map is coarser than the
+film, each outline is then moved to the steepest common edge of film and map (`outlines`).
 """
 
 import cv2
@@ -30,8 +30,9 @@ _MIN_DISTANCE = 0.012
 """Least distance between two peaks, as a share of the long side."""
 _MIN_PEAK = 0.01
 """Lower peaks are noise; the dark regions cover them."""
-_REGION_LEVEL = 0.4
-"""Share of a peak's height at which its region ends."""
+_REGION_LEVELS = (0.4, 0.6, 0.8)
+"""Shares of a peak's height at which its region may end: the first at which the region is separate
+from those of higher peaks."""
 _SLOPE_LEVEL = 0.1
 """Share of a peak's height at which its slope ends."""
 _BACKGROUND = 0.02
@@ -89,12 +90,15 @@ def find_lucencies(
     for row, col in _peaks(smooth, round(_MIN_DISTANCE * long_side)):
         if labels[row, col]:
             continue
-        box, mask = _region_of_peak(smooth, row, col, _REGION_LEVEL, scratch)
-        whole = _without_holes(mask) & usable[box]
-        free = whole & (labels[box] == 0)
-        # a higher peak may cut the region in two; keep the part with the peak
-        own = _connected(free, row - box[0].start, col - box[1].start)
-        if np.count_nonzero(own) < (1 - _MAX_OVERLAP) * np.count_nonzero(whole):
+        for share in _REGION_LEVELS:
+            box, mask = _region_of_peak(smooth, row, col, share, scratch)
+            whole = _without_holes(mask) & usable[box]
+            free = whole & (labels[box] == 0)
+            # a higher peak may cut the region in two; keep the part with the peak
+            own = _connected(free, row - box[0].start, col - box[1].start)
+            if np.count_nonzero(own) >= (1 - _MAX_OVERLAP) * np.count_nonzero(whole):
+                break
+        else:
             continue
         label += 1
         labels[box][own] = label
