@@ -66,7 +66,7 @@ class Placed:
         None where it lies on no bone.
     lesion_to_bone_width
         Width of the region across the local axis / width of the bone there, the region counted as
-        bone, so at most 1; None where no axis is clear.
+        bone, so at most 1; None where no axis is clear, or the film shows a part of the width only.
     frame
         The bone around it; None where no axis exists.
     """
@@ -89,6 +89,8 @@ class BoneMap:
         2 % off at most.
     row_scale, column_scale
         Stored pixels per pixel of this grid.
+    edge
+        bool (rows, cols); what lies at the edge of the exposed field.
     bones
         The pieces by their labels.
     words
@@ -99,6 +101,7 @@ class BoneMap:
     half_width: NDArray[np.float32]
     row_scale: float
     column_scale: float
+    edge: BoolImage
     bones: Mapping[int, Shaft]
     words: FilmWords
 
@@ -132,6 +135,7 @@ class BoneMap:
             half_width=_half_widths(small.view(np.bool_)),
             row_scale=rows / size[1],
             column_scale=cols / size[0],
+            edge=edge,
             words=words or FilmWords(),
         )
 
@@ -200,13 +204,16 @@ class BoneMap:
             across = -across
         before, after = _march(bone, centre, -across), _march(bone, centre, across)
         width = before + after
+        ends = np.rint([centre - before * across, centre + after * across]).astype(int)
+        inside = ends.clip(0, np.array(self.edge.shape) - 1)
+        cut = bool(self.edge[inside[:, 0], inside[:, 1]].any())
         if width <= 0:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         offset = float(np.clip((before - after) / width, -1, 1))
         extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
         taken = min(1.0, extent / width)
-        ratio = taken if clear else None
-        position = position_of(offset, taken, float(on_bone.mean()))
+        ratio = taken if clear and not cut else None
+        position = None if cut else position_of(offset, taken, float(on_bone.mean()))
         middle = centre + 0.5 * (after - before) * across
         run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
         frame = Frame(

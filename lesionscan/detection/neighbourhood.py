@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.grid import Footprint, reduced, resized_mask
-from lesionscan.detection.margin import profiles_across, raggedness
+from lesionscan.detection.margin import profiles_across
 from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 
@@ -40,8 +40,6 @@ class Patch:
         The film across the region's margin, where that is in bone, and how far.
     radius
         Equivalent radius in pixels of this grid.
-    ragged
-        As `lesionscan.detection.margin.raggedness` has it.
     """
 
     factor: int
@@ -57,7 +55,6 @@ class Patch:
     profiles_in_bone: BoolImage
     profile_reach: float
     radius: float
-    ragged: float | None
 
     @classmethod
     def of(
@@ -104,7 +101,6 @@ class Patch:
             profiles_in_bone=profiles[:, :, 1] > 0.5,
             profile_reach=profile_reach,
             radius=radius / factor,
-            ragged=raggedness(film, inside, in_bone, distance, depth) if inside.any() else None,
         )
 
 
