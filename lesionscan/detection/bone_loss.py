@@ -30,6 +30,8 @@ _FADES = 0.4
 may be thinner, or air."""
 _LEAST_WEIGHT = 0.05
 """Weight of the coarser level where nothing is known."""
+_LEAST_SPREAD_PX2 = 2.0
+"""Variance of the distances on that grid under which hardly any slope is believed."""
 _ACROSS = 16
 """Samples across a region."""
 _GAP, _REACH = 0.25, 1.3
@@ -39,8 +41,11 @@ _FARTHEST = 0.2
 _DEPTHS = 10
 """Steps of depth under the bone's surface that are distinguished."""
 _LEAST_SAMPLES = 8
-_LEAST_SIGNAL = 0.03
-"""Bone that adds less than 8 grey levels of 255 to the soft tissue cannot be divided by."""
+_LEAST_SIGNAL = 0.1
+"""Bone that adds less than 25 grey levels of 255 to the soft tissue cannot be divided by: the soft
+tissue's level is no better known than by some of them."""
+_LARGEST_ERROR = 1 / 3
+"""A share with a larger standard error says nothing."""
 _MOST = 1.1
 """A region can lose all of its bone, but not more: beyond, the soft tissue's level is wrong."""
 _QUARTERS = 4
@@ -67,7 +72,8 @@ class SoftTissue:
 
         The level is averaged where it is known and halved until it reaches everywhere; what is not
         known is then filled from the coarser grids ("pull-push": Gortler et al., The Lumigraph,
-        SIGGRAPH 1996).
+        SIGGRAPH 1996). A limb gets thinner towards its skin, so where the level falls with the
+        distance from the bone, a line is fitted to it, and its value at the bone's edge taken.
 
         Parameters
         ----------
@@ -94,9 +100,13 @@ class SoftTissue:
         weight = np.asarray(beside * np.exp(-away / reach), np.float32)
         if not weight.any():
             return None
-        value = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA) * weight
-        level = _pulled_and_pushed(np.asarray(value, np.float32), weight)
-        return cls(level, (rows / image.shape[0], cols / image.shape[1]))
+        value = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
+        moments = np.dstack([value, away, away * value, away**2]) * weight[:, :, None]
+        means = _pulled_and_pushed(np.asarray(moments, np.float32), weight)
+        level, distance, product, square = np.moveaxis(means, 2, 0)
+        spread = np.maximum(square - distance**2, 0) + np.float32(_LEAST_SPREAD_PX2)
+        slope = np.minimum(product - distance * level, 0) / spread
+        return cls(level - slope * distance, (rows / image.shape[0], cols / image.shape[1]))
 
     def at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> FloatImage:
         """Return the level at the crossings of rows and columns of the film."""
@@ -114,20 +124,21 @@ def _averaged(mask: BoolImage, shape: tuple[int, int]) -> FloatImage:
     return np.asarray(small / np.float32(255), np.float32)
 
 
-def _pulled_and_pushed(value: FloatImage, weight: FloatImage) -> FloatImage:
-    """Return weighted values (weight included) spread over the whole grid."""
-    known = [(value, weight)]
+def _pulled_and_pushed(values: FloatImage, weight: FloatImage) -> FloatImage:
+    """Return weighted values (weight included), (rows, cols, n), spread over the whole grid."""
+    known = [(values, weight)]
     for _ in range(_HALVINGS):
         size = known[-1][0].shape[1] // 2, known[-1][0].shape[0] // 2
-        value, weight = (
+        values, weight = (
             np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.float32)
             for one in known[-1]
         )
-        known.append((value, weight))
-    level = np.full(value.shape, value.sum() / weight.sum(), np.float32)
-    for value, weight in reversed(known):
-        coarser = cv2.resize(level, value.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        level = (value + _LEAST_WEIGHT * coarser) / (weight + _LEAST_WEIGHT)
+        known.append((values, weight))
+    total = values.sum(axis=(0, 1)) / weight.sum()
+    level = np.broadcast_to(total, values.shape).astype(np.float32)
+    for values, weight in reversed(known):
+        coarser = cv2.resize(level, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        level = (values + _LEAST_WEIGHT * coarser) / (weight[:, :, None] + _LEAST_WEIGHT)
     return np.asarray(level, np.float32)
 
 
@@ -182,7 +193,8 @@ def bone_losses(
     -------
     tuple of BoneLoss or None
         One for each region; None where too little bone is seen around it, no soft tissue is seen
-        beside any bone, the bone is hardly brighter than that, or the region clearly darker.
+        beside any bone, the bone is hardly brighter than that, the region clearly darker, or the
+        error over a third.
     """
     soft = SoftTissue.of(image, bone, usable) if footprints else None
     if soft is None:
@@ -277,14 +289,15 @@ def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
     expected = (inside[:, None] * bone).sum(axis=2) / inside.sum(axis=1, keepdims=True)
     signal = expected - soft
     known = (weight.sum(axis=2) >= _LEAST_SAMPLES * _FARTHEST) & (signal >= _LEAST_SIGNAL)
-    share = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
-    for shares, sure in zip(share, known, strict=True):
+    missing = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
+    for shares, sure in zip(missing, known, strict=True):
         if not sure[0] or shares[0] > _MOST:
             yield None
             continue
         others = shares[1:][sure[1:]]
         spread = ((others - others.mean()) ** 2).sum() * (others.size - 1) if others.size else 0.0
-        yield BoneLoss(float(np.clip(shares[0], 0.0, 1.0)), float(np.sqrt(spread)))
+        loss = BoneLoss(float(np.clip(shares[0], 0.0, 1.0)), float(np.sqrt(spread)))
+        yield loss if loss.error <= _LARGEST_ERROR else None
 
 
 def _depths_alike() -> NDArray[np.float64]:

@@ -66,7 +66,7 @@ class Placed:
         None if the region is not on bone.
     lesion_to_bone_width
         Width of the region across the local axis / width of the bone, the region included, so at
-        most 1; None without a reliable axis.
+        most 1; None without a reliable axis, and where the film shows only part of the width.
     frame
         None without an axis.
     """
@@ -89,6 +89,8 @@ class BoneMap:
         error at most 2 %.
     row_scale, column_scale
         Stored pixels per pixel of this grid.
+    edge
+        bool (rows, cols); what lies at the edge of the exposed field.
     bones
         The pieces by label.
     words
@@ -99,6 +101,7 @@ class BoneMap:
     half_width: NDArray[np.float32]
     row_scale: float
     column_scale: float
+    edge: BoolImage
     bones: Mapping[int, Shaft]
     words: FilmWords
 
@@ -132,6 +135,7 @@ class BoneMap:
             half_width=_half_widths(small.view(np.bool_)),
             row_scale=rows / size[1],
             column_scale=cols / size[0],
+            edge=edge,
             words=words or FilmWords(),
         )
 
@@ -195,13 +199,16 @@ class BoneMap:
             across = -across
         before, after = (_distance_to_edge(bone, centre, way) for way in (-across, across))
         width = before + after
+        ends = np.rint([centre - before * across, centre + after * across]).astype(int)
+        inside = ends.clip(0, np.array(self.edge.shape) - 1)
+        cut = bool(self.edge[inside[:, 0], inside[:, 1]].any())
         if width <= 0:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         offset = float(np.clip((before - after) / width, -1, 1))
         extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
         share = min(1.0, extent / width)
-        ratio = share if reliable else None
-        position = position_of(offset, share, float(on_bone.mean()))
+        ratio = share if reliable and not cut else None
+        position = None if cut else position_of(offset, share, float(on_bone.mean()))
         middle = centre + 0.5 * (after - before) * across
         run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
         frame = Frame(

@@ -1,4 +1,4 @@
-"""A region's margin: how wide its transition to bone is, how sharp, with a rim or broken up."""
+"""A region's margin: how wide its transition to bone is, how sharp, with a rim or ragged."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -19,7 +19,8 @@ OFFSETS = 25
 _WIDTHS = 14
 """Sigmoid widths tried between the narrowest and the widest that the profile can show."""
 _PLACES = 11
-"""Places tried along the middle half of the profile."""
+_CENTRES = np.linspace(-0.5, 0.5, _PLACES)
+"""Places tried along the middle half of the profile, in reaches."""
 _NARROWEST, _WIDEST, _LEAST_WIDEST = 0.15, 0.4, 0.3
 """Width parameters: the narrowest in pixels, the widest in reaches and at least in pixels."""
 _TEN_TO_NINETY = 4.394
@@ -40,25 +41,21 @@ and from half of it on; what is broader is the bone's own."""
 _RIM_SHARE = 0.15
 """A rim is brighter than the bone farther out by this share of the step from inside to there."""
 _LEAST_STEP = 0.02
-_BAND = (0.25, 0.5)
-"""Where an outline's surroundings begin, and end, in radii."""
 
 SHARP = 0.3
 """A transition of at most this share of the region's radius is sharp."""
-LEAST_DIAMETER_PX = 20.0
-"""On smaller regions a film's own blur, of 3 pixels, is no narrower than that share."""
+LEAST_DIAMETER_PX = 24.0
+"""On smaller regions a film's own blur, of 3 pixels, is over a quarter of the radius."""
 COARSEST_MM = 0.5
 """On larger pixels a rim or a hole of a millimetre cannot be seen."""
 LEAST_TO_NOISE = 2.5
 """Contrast-to-noise from which on a margin can be followed."""
-_MOSTLY_SHARP = 0.65
-"""Share of the margin that is sharp, from which on it is not permeative."""
-_PARTLY_SHARP = 0.4
+RAGGED = 0.095
+"""Raggedness from which on a margin is permeative."""
+PARTLY_SHARP = 0.35
 """Share of the margin that is sharp, from which on it is not ill-defined."""
 RIMMED = 0.4
 """Share of the margin with a rim, from which on there is one."""
-_RAGGED = 1.35
-"""Raggedness from which on a margin is broken up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +70,15 @@ class Margin:
     sharp, rim
         Shares of the normals in bone, 0 to 1, whose transition is sharp (`SHARP`), and which cross
         a rim that is brighter than the bone farther out.
+    ragged
+        How far the transition moves in or out from a normal to the next, in radii of the region,
+        the mean weighted by the smaller step in brightness of both; None as the width.
     """
 
     width_px: float | None
     sharp: float
     rim: float
+    ragged: float | None
 
     def enlarged(self, factor: int) -> "Margin":
         """Return the margin in pixels that are `factor` times as small."""
@@ -87,7 +88,6 @@ class Margin:
 
 def margin_word(
     margin: Margin,
-    ragged: float | None,
     *,
     diameter_px: float,
     contrast_to_noise: float,
@@ -103,8 +103,6 @@ def margin_word(
     ----------
     margin
         From `measure_margins`.
-    ragged
-        From `raggedness`.
     diameter_px
         Equivalent diameter of the region, in pixels of the film.
     contrast_to_noise
@@ -124,11 +122,11 @@ def margin_word(
     Part I: internal margins. Radiol Clin North Am 1981;19:715.
     """
     coarse = diameter_px < LEAST_DIAMETER_PX or (pixel_mm is not None and pixel_mm > COARSEST_MM)
-    if coarse or contrast_to_noise < LEAST_TO_NOISE or ragged is None or margin.width_px is None:
+    if coarse or contrast_to_noise < LEAST_TO_NOISE or margin.ragged is None:
         return None
-    if margin.sharp < _MOSTLY_SHARP and ragged >= _RAGGED:
+    if margin.ragged >= RAGGED:
         return "permeative"
-    if margin.sharp < _PARTLY_SHARP:
+    if margin.sharp < PARTLY_SHARP:
         return "ill_defined"
     return "sharp_with_rim" if margin.rim >= RIMMED else "sharp"
 
@@ -216,8 +214,8 @@ def measure_margins(
     counted[few], ends[few] = True, OFFSETS - 1
     held = np.minimum(np.arange(OFFSETS), ends[:, :, None])
     profiles = np.take_along_axis(profiles, held, axis=2)
-    widths, rising = _fitted(profiles, reaches)
-    rising &= counted
+    fits = _fitted(profiles, reaches)
+    widths, rising = fits.width, fits.rises & counted
     sharp = rising & (widths <= SHARP * radii[:, None])
     levels = [profiles[:, :, side].mean(axis=2) for side in (_FAR_INSIDE, _FAR_OUTSIDE)]
     step = _medians(levels[1] - levels[0], counted)
@@ -230,19 +228,43 @@ def measure_margins(
         whole.sum(axis=1), round(_ENOUGH_NORMALS * NORMALS)
     )
     middle = _medians(widths, rising)
+    ragged = _raggedness(fits, rising) / radii
     followed = rising.sum(axis=1) >= _ENOUGH_NORMALS * numbers
     return tuple(
-        Margin(width_px=float(width) if known else None, sharp=float(share), rim=float(rim))
-        for width, known, share, rim in zip(
-            middle, followed, sharp.sum(axis=1) / numbers, rims, strict=True
+        Margin(
+            width_px=float(width) if known else None,
+            sharp=float(share),
+            rim=float(rim),
+            ragged=float(uneven) if known else None,
+        )
+        for width, known, share, rim, uneven in zip(
+            middle, followed, sharp.sum(axis=1) / numbers, rims, ragged, strict=True
         )
     )
 
 
-def _fitted(
-    profiles: NDArray[np.float32], reaches: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], BoolImage]:
-    """Return each normal's 10 to 90 % width in pixels, and whether it rises outwards."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fits:
+    """The logistic curves that fit normals best, all (regions, NORMALS).
+
+    Attributes
+    ----------
+    rises
+        Whether the film rises outwards, as far as the curve explains it.
+    width, place
+        10 to 90 % width, and the place of half height, in pixels; outwards is positive.
+    step
+        Brightness outside minus inside.
+    """
+
+    rises: BoolImage
+    width: NDArray[np.float64]
+    place: NDArray[np.float64]
+    step: NDArray[np.float32]
+
+
+def _fitted(profiles: NDArray[np.float32], reaches: NDArray[np.float64]) -> _Fits:
+    """Fit a logistic curve to every normal."""
     widest = np.maximum(_WIDEST * reaches, _LEAST_WIDEST)
     widths = np.geomspace(_NARROWEST, widest, _WIDTHS, axis=1) if reaches.size else reaches[:, None]
     curves = _curves(widths / reaches[:, None])
@@ -256,10 +278,24 @@ def _fitted(
     np.maximum(product, 0, out=product)
     gain = product**2 / energy[:, None, :]
     best = gain.argmax(axis=2)
-    gained = np.take_along_axis(gain, best[:, :, None], axis=2)[:, :, 0]
-    rising = gained > _EXPLAINED * (centred**2).sum(axis=2)
-    found = np.take_along_axis(widths, best % _WIDTHS, axis=1) * _TEN_TO_NINETY
-    return found, np.asarray(rising, np.bool_)
+    gained, height = (
+        np.take_along_axis(one, best[:, :, None], axis=2)[:, :, 0] for one in (gain, product)
+    )
+    return _Fits(
+        rises=np.asarray(gained > _EXPLAINED * (centred**2).sum(axis=2), np.bool_),
+        width=np.take_along_axis(widths, best % _WIDTHS, axis=1) * _TEN_TO_NINETY,
+        place=_CENTRES[best // _WIDTHS] * reaches[:, None],
+        step=height / np.take_along_axis(energy, best, axis=1),
+    )
+
+
+def _raggedness(fits: _Fits, rising: BoolImage) -> NDArray[np.float64]:
+    """Return each region's mean step of the place from normal to normal, in pixels; 0 of none."""
+    step = np.where(rising, fits.step, np.float32(0))
+    weight = np.minimum(step, np.roll(step, 1, axis=1)).astype(np.float64)
+    moved = np.abs(fits.place - np.roll(fits.place, 1, axis=1))
+    total = weight.sum(axis=1)
+    return np.asarray((weight * moved).sum(axis=1) / np.where(total > 0, total, 1.0), np.float64)
 
 
 def _medians(values: NDArray[np.floating], kept: BoolImage) -> NDArray[np.float64]:
@@ -270,58 +306,9 @@ def _medians(values: NDArray[np.floating], kept: BoolImage) -> NDArray[np.float6
     return np.asarray(np.take_along_axis(ordered, both, axis=1).mean(axis=1), np.float64)
 
 
-def raggedness(
-    film: FloatImage,
-    inside: BoolImage,
-    in_bone: BoolImage,
-    distance: FloatImage,
-    depth: FloatImage,
-) -> float | None:
-    """Return how much longer the line of half height near an outline is than the outline.
-
-    A margin that small holes break up has many such lines; one that only fades has one.
-
-    Parameters
-    ----------
-    film
-        float32 (rows, cols).
-    inside, in_bone
-        bool (rows, cols); a region with at least one pixel, and where there is bone.
-    distance, depth
-        float32 (rows, cols); distances to the region, and to what lies outside of it, in pixels.
-
-    Returns
-    -------
-    float or None
-        About 1 for a smooth margin; None where the region is no darker than the bone around it, or
-        no bone is seen there.
-    """
-    radius = float(np.sqrt(np.count_nonzero(inside) / np.pi))
-    core = depth > _BAND[0] * radius
-    around = in_bone & (distance > _BAND[0] * radius + 1.0)
-    if not (core.any() and around.any()):
-        return None
-    dark, bright = float(film[core].mean()), float(film[around].mean())
-    if bright <= dark:
-        return None
-    # of a pixel: the grain of the film is no hole
-    smooth = cv2.GaussianBlur(film, (0, 0), 1.0)
-    band = (in_bone | inside) & (distance <= _BAND[1] * radius + 1.0) & (depth <= _BAND[1] * radius)
-    outline = _crossings(inside, band)
-    return _crossings(smooth < 0.5 * (dark + bright), band) / outline if outline else None
-
-
-def _crossings(mask: BoolImage, band: BoolImage) -> int:
-    """Return how many neighbouring pixels of a band differ in a mask."""
-    down = (mask[1:] != mask[:-1]) & band[1:] & band[:-1]
-    across = (mask[:, 1:] != mask[:, :-1]) & band[:, 1:] & band[:, :-1]
-    return int(np.count_nonzero(down) + np.count_nonzero(across))
-
-
 def _curves(widths: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return float32 (regions, _PLACES * _WIDTHS, OFFSETS): centred logistic curves, in reaches."""
-    offsets, places = np.linspace(-1, 1, OFFSETS), np.linspace(-0.5, 0.5, _PLACES)
-    away = offsets - places[:, None, None]
+    away = np.linspace(-1, 1, OFFSETS) - _CENTRES[:, None, None]
     curves = expit((away / widths[:, None, :, None]).astype(np.float32))
     curves = curves.reshape(len(widths), _PLACES * _WIDTHS, OFFSETS)
     return np.asarray(curves - curves.mean(axis=2, keepdims=True), np.float32)

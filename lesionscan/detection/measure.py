@@ -236,10 +236,9 @@ def _against_surroundings(
         "margin_width_px": around.margin.width_px,
         "margin_sharp": around.margin.sharp,
         "margin_rim": around.margin.rim,
-        "margin_raggedness": around.ragged,
+        "margin_raggedness": around.margin.ragged,
         "margin": margin_word(
             around.margin,
-            around.ragged,
             diameter_px=diameter_px,
             contrast_to_noise=around.measured["contrast_to_noise"],
             pixel_mm=None if film.pixel_mm is None else max(film.pixel_mm),

@@ -196,9 +196,9 @@ class Measurements:
     margin_raggedness: Annotated[
         float | None,
         _field(
-            "Length of the lines of half brightness near the outline / length of the outline: "
-            "about 1 for a smooth margin, more where small holes break it up; null where the bone "
-            "around is no brighter.",
+            "How far the transition moves in or out from one of 32 normals to the next, in radii "
+            "of the region: about 0.04 for a smooth margin, over 0.095 where small holes break "
+            "it up; null where it cannot be followed.",
             ge=0,
         ),
     ]
@@ -206,7 +206,7 @@ class Measurements:
         MarginWord | None,
         _field(
             "The margin in a word, by the classes of Madewell (Radiol Clin North Am 1981;19:715) "
-            "and the rule of `docs/measures.md`; null under 20 px of equivalent diameter, on "
+            "and the rule of `docs/measures.md`; null under 24 px of equivalent diameter, on "
             "pixels over 0.5 mm, or where contrast-to-noise is under 2.5."
         ),
     ]
@@ -215,7 +215,7 @@ class Measurements:
         _field(
             "Width across the bone's axis / width of the bone there, at most 1: what the region "
             "takes counts as bone, in a notch of the edge and in a balloon beside it; null "
-            "where no axis is clear, as beside another bone."
+            "where no axis is clear, as beside another bone, or the film cuts the bone's width."
         ),
     ]
     mirels_width_band: Annotated[

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.detection.grid import Footprint, reduced, resized_mask
-from lesionscan.detection.margin import profiles_across, raggedness
+from lesionscan.detection.margin import profiles_across
 from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 
@@ -43,8 +43,6 @@ class Patch:
         `lesionscan.detection.margin.profiles_across`.
     radius
         Equivalent radius in pixels of this grid.
-    ragged
-        From `lesionscan.detection.margin.raggedness`.
     """
 
     factor: int
@@ -60,7 +58,6 @@ class Patch:
     profiles_in_bone: BoolImage
     profile_reach: float
     radius: float
-    ragged: float | None
 
     @classmethod
     def of(
@@ -107,7 +104,6 @@ class Patch:
             profiles_in_bone=profiles[:, :, 1] > 0.5,
             profile_reach=profile_reach,
             radius=radius / factor,
-            ragged=raggedness(film, inside, in_bone, distance, depth) if inside.any() else None,
         )
 
 

@@ -97,7 +97,7 @@ class Location:
             description="Across the bone: central (centre in the middle third of the width, or "
             "0.8 of the width taken), eccentric, cortical (in the outer quarter, at the edge), "
             "surface (under a third of it on the bone); null without axis or "
-            "long bone."
+            "long bone, or where the film cuts the bone's width."
         ),
     ] = None
     text: Annotated[

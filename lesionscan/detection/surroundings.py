@@ -49,15 +49,12 @@ class Surroundings:
         Mean of the lucency map in the ring around, or None without exposed surroundings.
     margin
         What is measured across its outline, in stored pixels.
-    ragged
-        As `lesionscan.detection.margin.raggedness` has it.
     """
 
     measured: Mapping[str, float]
     rim_in_bone: float
     lucency_around: float | None
     margin: Margin
-    ragged: float | None
 
 
 def look_around(
@@ -111,7 +108,6 @@ def look_around(
             rim_in_bone=float(rim_in_bone[number]),
             lucency_around=float(lucency_around[number]) if seen[number] else None,
             margin=margins[number].enlarged(patch.factor),
-            ragged=patch.ragged,
         )
         for number, patch in enumerate(patches)
     )

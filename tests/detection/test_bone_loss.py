@@ -102,6 +102,16 @@ def test_the_error_is_larger_where_the_bone_around_is_uneven() -> None:
     assert errors[1].error > 0.06
 
 
+def test_a_share_that_could_be_any_is_not_given() -> None:
+    """Bone of twice the density on one side, and as dark as the region on the other."""
+    region = disk(SHAPE, (160, 120), 14)
+    film = _taken(limb(lesion_radius=0), region, 0.5)
+    film[:160, 92:148] = film[160, 120]
+    film[160:, 92:148] += 0.3
+    film[region] = film[160, 120]
+    assert _loss(film, region, _bone()) is None
+
+
 def test_without_bone_around_nothing_is_said() -> None:
     """A region that fills all of its bone."""
     region = disk(SHAPE, (160, 120), 14)
@@ -120,7 +130,7 @@ def test_bone_that_hardly_adds_anything_cannot_be_divided_by() -> None:
     """Nor can a region have lost more than all."""
     region, bone = disk(SHAPE, (160, 120), 14), _bone()
     flat = np.full(SHAPE, 0.3, np.float32)
-    flat[bone] = 0.32
+    flat[bone] = 0.38
     assert _loss(flat, region, bone) is None
     assert _loss(_taken(limb(lesion_radius=0), region, 1.5), region, bone) is None
 
@@ -135,6 +145,18 @@ def test_the_level_of_the_soft_tissue_is_carried_across_the_bone() -> None:
     assert level is not None
     across = level.at(np.array([160]), np.array([70, 120, 170]))[0]
     assert across == pytest.approx([0.3, 0.35, 0.4], abs=0.02)
+
+
+def test_a_limb_that_thins_towards_its_skin_is_no_thinner_at_its_bone() -> None:
+    """The level falls by 0.1 from the bone's edges to 54 px away: at the edge it is 0.3."""
+    film = limb(lesion_radius=0)
+    away = np.arange(1, 55)
+    film[:, 83:29:-1] = film[:, 156:210] = np.float32(0.3) - 0.1 * away / 54
+
+    level = SoftTissue.of(film, _bone(), _body())
+
+    assert level is not None
+    assert level.at(np.array([160]), np.array([120]))[0, 0] == pytest.approx(0.3, abs=0.02)
 
 
 def test_no_regions_have_no_losses() -> None:

@@ -94,6 +94,19 @@ def test_the_width_ends_where_the_bone_ends() -> None:
     assert _locate(bone, disk(bone.shape, (150, 80.0), 12), 12.0)[1] == pytest.approx(0.6, abs=0.06)
 
 
+def test_a_bone_that_the_film_cuts_lengthwise_has_no_width() -> None:
+    """Of a bone along the film's border, nobody knows how wide it is."""
+    bone = np.zeros((400, 200), bool)
+    bone[:, :60] = True
+    region = disk((400, 200), (200, 25), 15)
+    location, ratio = _locate(bone, region, reach_px=15.0)
+
+    assert ratio is None
+    assert location is not None
+    assert location.position is None
+    assert "% of its width" not in location.text
+
+
 @pytest.mark.parametrize(("column", "expected"), [(99.5, 0.6), (112.0, 24 / 44), (124.0, 24 / 56)])
 def test_what_a_region_takes_counts_as_bone(column: float, expected: float) -> None:
     """A disk of 24 px in a bar of 40, at its edge, beyond it: the bone is as wide as both."""

@@ -13,9 +13,7 @@ from lesionscan.detection.margin import (
     margin_word,
     measure_margins,
     profiles_across,
-    raggedness,
 )
-from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 from tests.detection.made import disk
 
@@ -113,7 +111,7 @@ def test_outside_bone_all_normals_have_their_say() -> None:
 def test_a_flat_film_has_no_margin() -> None:
     """No normal rises, so no width is invented."""
     margin = _margin(np.full(SHAPE, 0.5, np.float32))
-    assert margin == Margin(width_px=None, sharp=0.0, rim=0.0)
+    assert margin == Margin(width_px=None, sharp=0.0, rim=0.0, ragged=None)
 
 
 def test_a_bright_spot_has_no_lucent_margin() -> None:
@@ -156,38 +154,43 @@ def test_no_regions_have_no_margins() -> None:
     assert measure_margins(nothing, nothing > 0, reaches=none, radii=none) == ()
 
 
-def _raggedness(film: FloatImage, bone: BoolImage | None = None) -> float | None:
-    inside = disk(SHAPE, (80, 80), RADIUS)
-    in_bone = np.ones(SHAPE, bool) if bone is None else bone
-    return raggedness(film, inside, in_bone, distance_to(inside), distance_to(~inside))
-
-
-def test_a_smooth_margin_is_as_long_as_its_outline() -> None:
-    """Sharp or fading."""
+def test_a_smooth_margin_is_not_ragged() -> None:
+    """Sharp or fading; pixels move it by a hundredth of the radius."""
     for width in (3.0, 16.0):
-        assert _raggedness(_hole(width)) == pytest.approx(1.0, abs=0.05)
+        assert _margin(_hole(width)).ragged == pytest.approx(0.0, abs=0.03)
 
 
-def test_small_holes_beside_a_margin_make_it_ragged() -> None:
-    """Twelve holes of four pixels' radius around one of forty add 12 x 4 / 40 to its length."""
-    film = _hole(3.0)
-    for turn in np.arange(12) * np.pi / 6:
-        film[disk(SHAPE, (80 + 49 * np.sin(turn), 80 + 49 * np.cos(turn)), 4)] = 0.3
-    assert _raggedness(film) == pytest.approx(2.2, abs=0.2)
+def test_raggedness_is_how_far_the_edge_moves_between_normals() -> None:
+    """Sixteen teeth of 6 px and gaps as wide: from normal to normal 6 px of a radius of 40."""
+    rows, cols = np.mgrid[:160, :160]
+    turn = np.arctan2(rows - 80, cols - 80) * 16 / np.pi
+    teeth = np.where(np.floor(turn + 0.5) % 2 == 0, 3.0, -3.0)
+    film = np.where(_away() < teeth, 0.4, 0.8).astype(np.float32)
+    assert _margin(film).ragged == pytest.approx(6 / RADIUS, abs=0.04)
+
+
+def test_faint_normals_have_little_say_in_raggedness() -> None:
+    """The half of the margin with a tenth of the contrast moves, the other does not."""
+    rows, cols = np.mgrid[:160, :160]
+    turn = np.arctan2(rows - 80, cols - 80) * 16 / np.pi
+    away = _away()
+    away[:, :80] += np.where(np.floor(turn + 0.5) % 2 == 0, 3.0, -3.0)[:, :80]
+    film = np.where(away < 0, np.where(cols < 80, 0.76, 0.4), 0.8).astype(np.float32)
+    ragged = _margin(film).ragged
+    assert ragged is not None
+    assert ragged < 0.05
 
 
 def test_a_region_that_is_not_darker_is_not_ragged() -> None:
-    """Nor is one without bone around it."""
-    assert _raggedness(1.0 - _hole(3.0)) is None
-    assert _raggedness(_hole(3.0), bone=np.zeros(SHAPE, bool)) is None
+    """Nothing is said where no margin can be followed."""
+    assert _margin(1.0 - _hole(3.0)).ragged is None
 
 
-SMOOTH = Margin(width_px=4.0, sharp=0.9, rim=0.1)
+SMOOTH = Margin(width_px=4.0, sharp=0.9, rim=0.1, ragged=0.05)
 
 
 def _word(
     margin: Margin = SMOOTH,
-    ragged: float | None = 1.0,
     *,
     diameter_px: float = 40.0,
     contrast_to_noise: float = 5.0,
@@ -195,7 +198,6 @@ def _word(
 ) -> MarginWord | None:
     return margin_word(
         margin,
-        ragged,
         diameter_px=diameter_px,
         contrast_to_noise=contrast_to_noise,
         pixel_mm=pixel_mm,
@@ -203,23 +205,22 @@ def _word(
 
 
 def test_each_kind_of_margin_has_its_word() -> None:
-    """By the shares that are sharp and rimmed, and by raggedness where it is not mostly sharp."""
+    """By raggedness, then by the shares that are sharp and rimmed."""
     assert _word() == "sharp"
     assert _word(replace(SMOOTH, rim=0.5)) == "sharp_with_rim"
     assert _word(replace(SMOOTH, sharp=0.2)) == "ill_defined"
     assert _word(replace(SMOOTH, sharp=0.2, rim=0.9)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.5), ragged=1.6) == "permeative"
-    assert _word(ragged=1.6) == "sharp"
+    assert _word(replace(SMOOTH, ragged=0.12)) == "permeative"
+    assert _word(replace(SMOOTH, sharp=0.2, ragged=0.12)) == "permeative"
 
 
 def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
-    """Under 20 px across, on pixels over 0.5 mm, under a contrast-to-noise of 2.5, or no edge."""
-    assert _word(diameter_px=19.9) is None
+    """Under 24 px across, on pixels over 0.5 mm, under a contrast-to-noise of 2.5, or no edge."""
+    assert _word(diameter_px=23.9) is None
     assert _word(pixel_mm=0.51) is None
     assert _word(pixel_mm=None) == "sharp"
     assert _word(contrast_to_noise=2.4) is None
-    assert _word(replace(SMOOTH, width_px=None)) is None
-    assert _word(ragged=None) is None
+    assert _word(replace(SMOOTH, width_px=None, ragged=None)) is None
 
 
 def test_a_margin_is_wider_in_smaller_pixels() -> None:

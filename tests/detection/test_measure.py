@@ -344,5 +344,5 @@ def test_what_is_missing_of_a_bone_is_measured() -> None:
     assert region.margin == "sharp"
     assert region.margin_sharp == 1.0
     assert region.margin_rim == 0.0
-    assert region.margin_raggedness == pytest.approx(1.0, abs=0.1)
+    assert region.margin_raggedness == pytest.approx(0.0, abs=0.03)
     assert region.flags == ()

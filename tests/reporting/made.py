@@ -152,7 +152,7 @@ def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[n
         margin_width_mm=3.0 * mm if mm else None,
         margin_sharp=0.9,
         margin_rim=0.6,
-        margin_raggedness=1.1,
+        margin_raggedness=0.04,
         margin="sharp_with_rim",
         lesion_to_bone_width=0.42,
         mirels_width_band="one_to_two_thirds",
