@@ -18,6 +18,7 @@ FROZEN = {
     1: "3400fa1fc801715109f23a9036b56166acb88d72f019734db9882a4860148f54",
     2: "643108953b159c0057615b0307657abb745ed6dfde42bc3bebd8c1b5507334e8",
     3: "643108953b159c0057615b0307657abb745ed6dfde42bc3bebd8c1b5507334e8",
+    4: "df7aaf33de70a21e5b15d475e7596ca3fb200d46219656b6eb4ac25633167163",
 }
 """PIPELINE -> SHA-256 of expected.json."""
 NAMES = sorted(path.name for path in (SAMPLES / "images").glob("*.dcm"))
