@@ -18,16 +18,17 @@ CHANGES, PAIRS = "changes.csv", "pairs.csv"
 _FIT = tuple(name for name in RegistrationRecord.model_fields if name != "matrix")
 _PLACES = ("centroid_before_px", "centroid_after_px")
 _LISTS = ("before_ids", "after_ids")
+_CONTOURS = ("contour_before_px", "contour_after_px")
 
 
 def change_columns() -> tuple[str, ...]:
-    """Return the columns of the table of lesions: the pair, then the fields of the JSON."""
+    """Return the columns of the table of lesions: the pair, then the JSON's fields but outlines."""
     columns = ["name", "before", "after"]
     for name in LesionChange.model_fields:
         if name in _PLACES:
             stem = name.removesuffix("_px")
             columns += [f"{stem}_row_px", f"{stem}_column_px"]
-        else:
+        elif name not in _CONTOURS:
             columns.append(name)
     return tuple(columns)
 
@@ -91,5 +92,5 @@ def _cells(lesion: LesionChange) -> Iterator[Cell]:
             yield from value
         elif name in _LISTS:
             yield ";".join(map(str, value))
-        else:
+        elif name not in _CONTOURS:
             yield value

@@ -1,5 +1,6 @@
 """A film against itself, moved, and with other lesions: what became of each is known."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -89,26 +90,58 @@ def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
 
 
 def test_another_outline_of_the_same_edges_is_no_growth() -> None:
-    """Where the film has not changed, the difference of two outlines is their uncertainty."""
+    """Where the film has not changed, the difference of two outlines counts as uncertain."""
     large = replace(
         changed(moved_film(sample(), MOVED), wider), picture=moved_film(sample(), MOVED).picture
     )
     (lesion,) = compare_films(sample(), large).record.lesions
-    assert lesion.state == "stable"
+    assert (lesion.state, lesion.borne_out) == ("stable", 0.0)
     change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
-    assert change == pytest.approx(25.0, abs=3.0)
-    assert doubt == pytest.approx(change, abs=0.5)
+    assert change == pytest.approx(0.0, abs=1.5)
+    assert doubt is not None
+    assert 12.0 < doubt < 20.0
+
+
+def test_films_changed_over_give_the_change_back() -> None:
+    """The logarithm of the ratio of the diameters changes its sign."""
+    large = changed(moved_film(sample(), MOVED), wider)
+    (there,), (back,) = (
+        compare_films(*pair).record.lesions for pair in ((sample(), large), (large, sample()))
+    )
+    percent = there.diameter_change_percent, back.diameter_change_percent
+    assert percent[0] is not None
+    assert percent[1] is not None
+    assert math.log1p(percent[0] / 100) == pytest.approx(-math.log1p(percent[1] / 100), abs=0.01)
+
+
+def without(film: ComparedFilm) -> ComparedFilm:
+    """Return a film whose one lesion is filled with the bone around it, and is not listed."""
+    mask = (film.labels > 0).astype(np.uint8)
+    filled = cv2.inpaint(film.picture, cv2.dilate(mask, np.ones((15, 15))), 5, cv2.INPAINT_TELEA)
+    film = replace(film, picture=np.asarray(filled, np.uint8))
+    return with_labels(film, np.zeros(mask.shape, np.uint16))
 
 
 def test_what_is_on_one_film_only_is_new_or_gone() -> None:
     """Its place on the other film is told, without sizes there."""
-    none = changed(moved_film(sample(), MOVED), np.zeros_like)
+    none = without(moved_film(sample(), MOVED))
     (gone,) = compare_films(sample(), none).record.lesions
     assert (gone.state, gone.after_ids, gone.area_after_px) == ("gone", (), None)
+    assert gone.contour_before_px is None
     there = moved_film(sample(), MOVED).record.candidates[0].centroid_px
     assert gone.centroid_after_px == pytest.approx(there, abs=2.0)
     (new,) = compare_films(none, sample()).record.lesions
     assert (new.state, new.before_ids, new.diameter_change_percent) == ("new", (), None)
+
+
+def test_what_a_search_has_missed_is_found_in_the_film() -> None:
+    """A lesion that one film shows but does not list is neither new nor gone."""
+    unlisted = changed(moved_film(sample(), MOVED), np.zeros_like)
+    for pair in ((sample(), unlisted), (unlisted, sample())):
+        (lesion,) = compare_films(*pair).record.lesions
+        assert (lesion.state, lesion.looked_up, lesion.borne_out) == ("stable", True, None)
+        assert lesion.diameter_change_percent == pytest.approx(0.0, abs=1.5)
+        assert lesion.contour_after_px is not None
 
 
 def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
