@@ -30,6 +30,8 @@ from lesionscan.results.record import CandidateRecord
 
 _LEAST_SEEN = 0.97
 """Share of a lesion that the other film must show."""
+_LEAST_PART = 0.1
+"""Least area of a part of a lesion that merged or split, as a share of the largest."""
 
 
 class RegisteredPair:
@@ -81,7 +83,7 @@ class RegisteredPair:
         shown = {one.shown for some in found for one in some}
         return LesionChange(
             number=number,
-            state=_state(group, change, outlines, reason).value,
+            state=_state(found, change, outlines, reason).value,
             reason=reason,
             before_ids=group.before,
             after_ids=group.after,
@@ -231,17 +233,28 @@ def _changes(
     }
 
 
-def _state(group: Group, change: Change | None, outlines: Outlines, reason: str | None) -> State:
+def _state(
+    found: Sequence[Sequence[CandidateRecord]],
+    change: Change | None,
+    outlines: Outlines,
+    reason: str | None,
+) -> State:
     if reason is not None:
         return State.NOT_COMPARABLE
     if change is None:
-        return State.GONE if group.before else State.NEW
+        return State.GONE if found[0] else State.NEW
     if outlines.borne_out:  # else the films show the same, in however many parts
-        if len(group.before) > 1:
+        if _parts(found[0]) > 1:
             return State.MERGED
-        if len(group.after) > 1:
+        if _parts(found[1]) > 1:
             return State.SPLIT
     return change.state
+
+
+def _parts(candidates: Sequence[CandidateRecord]) -> int:
+    """Return how many of a lesion's candidates are parts of it, and no specks."""
+    largest = max((one.area_px for one in candidates), default=0)
+    return sum(one.area_px >= _LEAST_PART * largest for one in candidates)
 
 
 def _candidates(film: ComparedFilm, ids: Sequence[int]) -> list[CandidateRecord]:
