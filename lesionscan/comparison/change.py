@@ -20,8 +20,6 @@ _LEAST = 0.025
 _SHIFT_ERROR, _DISAGREEMENT_SHARE = 0.015, 0.15
 """Standard error of the shift of an edge between two films, as a share of the diameter: where the
 films agree, and what it grows by as their correlation goes from 1 to 0."""
-_DOUBT_SHARE = 0.5
-"""What counts as uncertain of the difference of two outlines that the films do not bear out."""
 _TWO_SIDED = 1.96
 """Half of the 95 % interval of a normal distribution, in standard errors."""
 
@@ -137,6 +135,6 @@ def change_of(before: Size, after: Size, fit: Fit, outlines: Outlines) -> Change
     outline = _TWO_SIDED * (share * apart + (1.0 - share) * together)
     return Change(
         ratio=ratio,
-        outline=math.hypot(outline, _DOUBT_SHARE * outlines.doubt),
+        outline=math.hypot(outline, outlines.doubt),
         registration=_TWO_SIDED * fit.magnification_error,
     )

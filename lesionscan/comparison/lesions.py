@@ -108,7 +108,8 @@ class RegisteredPair:
         radius = math.sqrt(math.exp(float(np.mean(np.log(areas)))) / math.pi)
         rays = Rays(np.mean(centres, axis=0), max(radius, 1.0))
         first, second = (
-            rays.profile(picture, onto, pixel=self._pixel) for picture, onto in self._pictures
+            rays.profile(picture, film.field, onto, pixel=self._pixel)
+            for film, (picture, onto) in zip(self._films, self._pictures, strict=True)
         )
         before, after = (
             rays.outline_of(film.labels, own, onto) if own else None

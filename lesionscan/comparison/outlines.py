@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from lesionscan.comparison.geometry import Matrix, area_ratio, moved
 from lesionscan.detection.outlines import ANGLES, ray_ends, sample
-from lesionscan.radiograph import FloatImage
+from lesionscan.radiograph import BoolImage, FloatImage
 
 STEPS = 72
 """Radii on each ray."""
@@ -35,6 +35,8 @@ _AROUND = 6
 """How far from an outline the steps of two films are compared, in steps."""
 _MOST_SHIFT = 6
 """Largest shift of an edge that is looked for, in steps."""
+_SEEN = 0.5
+"""Share of a point that must have been exposed."""
 _OUTSIDE = np.arange(8, 20)
 """Surroundings of a lesion, in steps beyond its outline."""
 _NONE_MOVED, _ALL_MOVED = 0.12, 0.27
@@ -74,13 +76,17 @@ class Rays:
         """Return the area inside an outline, in square pixels."""
         return float(np.pi * (self._lengths(outline) ** 2).mean())
 
-    def profile(self, film: FloatImage, onto: Matrix, *, pixel: float) -> NDArray[np.float32]:
+    def profile(
+        self, film: FloatImage, field: BoolImage, onto: Matrix, *, pixel: float
+    ) -> NDArray[np.float32]:
         """Return a film's brightness along the rays.
 
         Parameters
         ----------
         film
             float32 (rows, cols), bone bright.
+        field
+            bool (rows, cols); where it was exposed.
         onto
             From the grid of the rays to the film.
         pixel
@@ -89,7 +95,7 @@ class Rays:
         Returns
         -------
         ndarray
-            float32 (ANGLES, STEPS).
+            float32 (ANGLES, STEPS), NaN where the film was not exposed.
         """
         scale = float(np.sqrt(area_ratio(onto)))
         sigma = scale * max(_BLUR * self.radius, _BLUR_PX * pixel)
@@ -97,7 +103,11 @@ class Rays:
         sigma = float(np.sqrt(max(sigma**2 - 0.25, 0.01)))
         part, places = self._part(film, onto, margin=4 * sigma)
         smooth = cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) if part.size else part
-        return _sampled(np.asarray(smooth, np.float32), places)
+        profile = _sampled(np.asarray(smooth, np.float32), places)
+        part, places = self._part(field, onto, margin=0.0)
+        inside = ((places > -0.5) & (places < np.array(part.shape) - 0.5)).all(axis=2)
+        seen = inside & (_sampled(part.astype(np.float32), places) > _SEEN)
+        return np.where(seen, profile, np.float32(np.nan))
 
     def outline_of(self, labels: NDArray[np.integer], ids: Sequence[int], onto: Matrix) -> Radii:
         """Return the outline of candidates: in each direction the radius of a sector of their area.
@@ -195,7 +205,7 @@ def outlined(
         When neither search has an outline.
     """
     before, after = known
-    first, second = (_steps(profile) for profile in profiles)
+    first, second = _steps(profiles)
     if before is not None and after is not None:
         return _from_both(first, second, before, after)
     if before is not None:
@@ -248,12 +258,22 @@ def _looked_up(
     return found, agreement, float(_at(other, found).mean()) / step / max(contrast, 1e-6)
 
 
-def _steps(profile: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return, for every radius, brightness just outside minus just inside, (ANGLES, STEPS)."""
+def _steps(
+    profiles: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return, for every radius, brightness just outside minus just inside, (ANGLES, STEPS).
+
+    What one of the films does not show is 0 on both.
+    """
     outside = np.full(_REACH, 1.0 / _REACH, np.float32)
     kernel = np.concatenate([-outside, np.zeros(1, np.float32), outside])[None]
-    steps = cv2.filter2D(profile, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(steps, np.float32)
+    first, second = (
+        cv2.filter2D(profile, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+        for profile in profiles
+    )
+    unseen = np.isnan(first) | np.isnan(second)
+    zero = np.float32(0)
+    return np.where(unseen, zero, first), np.where(unseen, zero, second)
 
 
 def _shift(

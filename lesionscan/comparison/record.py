@@ -149,7 +149,7 @@ class LesionChange(Record):
         "magnification. A larger change is called one."
     )
     outline_uncertainty_percent: float | None = Field(
-        description="Its part from the outlines, at least half of the difference between the "
+        description="Its part from the outlines, at least the difference between the "
         "candidates' own outlines that the films do not bear out."
     )
     registration_uncertainty_percent: float | None = Field(

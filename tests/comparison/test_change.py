@@ -54,7 +54,7 @@ def test_outlines_that_lie_on_the_same_edge_are_surer() -> None:
     assert same == pytest.approx(1.96 * 0.015)
     assert alike == pytest.approx(1.96 * 0.03)
     assert same < alike < apart
-    assert doubtful == pytest.approx(math.hypot(same, 0.1))
+    assert doubtful == pytest.approx(math.hypot(same, 0.2))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ SHAPE = (160, 180)
 CENTRE = np.array([78.3, 90.6])
 RAYS = Rays(CENTRE, 22.0)
 SAME = np.eye(2, 3)
+EXPOSED = np.ones(SHAPE, np.bool_)
 
 
 def disk(radius: float) -> NDArray[np.float32]:
@@ -32,7 +33,7 @@ def film(radius: float) -> NDArray[np.float32]:
 
 def profile(radius: float) -> NDArray[np.float32]:
     """Return what the rays meet on such a film."""
-    return RAYS.profile(film(radius), SAME, pixel=1.0)
+    return RAYS.profile(film(radius), EXPOSED, SAME, pixel=1.0)
 
 
 def circle(radius: float) -> Radii:
@@ -58,9 +59,9 @@ def test_outlines_on_a_film_of_another_size_are_the_same() -> None:
     """A film of half the size is sampled at the same places of the bone."""
     half = cv2.resize(film(22.0), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     onto = np.array([[0.5, 0.0, -0.25], [0.0, 0.5, -0.25]])
-    small = RAYS.profile(np.asarray(half, np.float32), onto, pixel=2.0)
+    small = RAYS.profile(np.asarray(half, np.float32), EXPOSED[::2, ::2], onto, pixel=2.0)
     found = outlined(
-        (RAYS.profile(film(22.0), SAME, pixel=2.0), small), (circle(22.0), circle(22.0))
+        (RAYS.profile(film(22.0), EXPOSED, SAME, pixel=2.0), small), (circle(22.0), circle(22.0))
     )
     assert ratio(found) == pytest.approx(1.0, abs=0.01)
     assert found.agreement > 0.98
@@ -120,10 +121,21 @@ def test_one_outline_is_looked_up_on_the_other_film(on_first: bool) -> None:
 
 
 def test_rays_that_leave_the_film_meet_nothing() -> None:
-    """Beyond it all is 0, and no outline is there."""
+    """Beyond it nothing is known, and no outline is there."""
     away = Rays(np.array([900.0, 900.0]), 10.0)
-    assert not away.profile(film(22.0), SAME, pixel=1.0).any()
+    assert np.isnan(away.profile(film(22.0), EXPOSED, SAME, pixel=1.0)).all()
     assert STEP * away.outline_of(np.ones(SHAPE, np.int32), (1,), SAME).max() < 0
+
+
+def test_what_one_film_does_not_show_says_nothing() -> None:
+    """A film that ends beside a lesion has changed no edge of it."""
+    field = EXPOSED.copy()
+    field[:, 115:] = False
+    cut = np.where(field, film(22.0), np.float32(255.0))
+    profiles = profile(22.0), RAYS.profile(cut, field, SAME, pixel=1.0)
+    found = outlined(profiles, (circle(21.0), circle(24.0)))
+    assert found.borne_out == 0.0
+    assert ratio(found) == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_lesion_without_any_outline_is_none() -> None:
