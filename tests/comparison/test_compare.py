@@ -144,6 +144,52 @@ def test_what_a_search_has_missed_is_found_in_the_film() -> None:
         assert lesion.contour_after_px is not None
 
 
+def halved(film: ComparedFilm) -> ComparedFilm:
+    """Return a film whose one candidate is in two halves, its picture as it was."""
+    labels = film.labels.astype(np.uint16)
+    col = round(film.record.candidates[0].centroid_px[1])
+    labels[:, col - 2 : col + 3] = 0
+    labels[:, col + 3 :] *= 2
+    return with_labels(film, labels)
+
+
+def test_a_bridge_of_bone_splits_a_lesion() -> None:
+    """And taken away merges it; two outlines of one hole that has not changed are stable."""
+    film = sample()
+    halves, col = halved(film), round(film.record.candidates[0].centroid_px[1])
+    picture = film.picture.copy()
+    picture[:, col - 12 : col + 13] = 255
+    bridged = replace(halves, picture=np.asarray(cv2.blur(picture, (5, 5)), np.uint8))
+    states = [
+        [lesion.state for lesion in compare_films(*pair).record.lesions]
+        for pair in ((film, halves), (film, bridged), (bridged, film))
+    ]
+    assert states == [["stable"], ["split"], ["merged"]]
+
+
+def test_pixels_that_are_not_square_make_no_difference() -> None:
+    """A film with half as many rows of twice the height is the same film."""
+    film = sample()
+    image = film.record.image
+    assert image is not None
+    flat = replace(
+        film,
+        picture=film.picture[::2],
+        field=film.field[::2],
+        bone=film.bone[::2],
+        pixel_aspect=2.0,
+        record=film.record.model_copy(
+            update={"image": image.model_copy(update={"rows": film.labels[::2].shape[0]})}
+        ),
+    )
+    flat = with_labels(flat, film.labels[::2].astype(np.uint16))
+    for pair in ((film, flat), (flat, film)):
+        (lesion,) = compare_films(*pair).record.lesions
+        assert lesion.state == "stable"
+        assert lesion.diameter_change_percent == pytest.approx(0.0, abs=2.0)
+        assert lesion.feret_change_percent == pytest.approx(0.0, abs=2.0)
+
+
 def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
     """A lesion that the edge of the other film's exposed field cuts is neither new nor gone."""
     film = sample()
