@@ -45,7 +45,7 @@ believed, and at which all is. Of phantoms, lesions that have not changed have m
 those that have changed over 0.4."""
 _SAME, _LEAST_LEFT = 0.95, 0.87
 """Least correlation with the other film around an outline, and least step there, of a lesion that
-is on that film too. Of phantoms, one in 40 that are on one film only has as much."""
+is on that film too. Of 30 lesions of phantoms that are on one film only, none has as much."""
 
 Radii = NDArray[np.float64]
 """float64 (ANGLES,): an outline's radii, in steps of the rays."""
