@@ -100,7 +100,7 @@ def _run(
     from lesionscan.batch.pool import Work, run_jobs
     from lesionscan.batch.stop import StopSignals
     from lesionscan.comparison.job import compare_pair
-    from lesionscan.comparison.tables import CHANGES, PAIRS, write_tables
+    from lesionscan.comparison.tables import CHANGES, INDEX, PAIRS, write_tables
     from lesionscan.detection.scorer.errors import ScorerError
     from lesionscan.results.own_files import OwnFiles
     from lesionscan.results.paths import probe
@@ -109,7 +109,7 @@ def _run(
         raise RefusedError(f"output {one_line(str(out))} is a file; name a folder (--out)")
     own, stop = OwnFiles(out), StopSignals(announce_stop)
     with probe(out):  # so that a long run does not fail at its end
-        own.check([CHANGES, PAIRS])
+        own.check([CHANGES, PAIRS, INDEX])
     console = Console(stderr=True)
     states, statuses = Counter[str](), Counter[str]()
     tasks = Work(compare_pair, _lost, chosen_limits(timeout, max_memory))
@@ -128,10 +128,11 @@ def _run(
                     )
     except ScorerError as error:
         raise RefusedError(one_line(str(error))) from error
-    changes, pairs = write_tables(OwnFiles(out), (job.pair.name for job in work))
+    changes, pairs, index = write_tables(OwnFiles(out), (job.pair.name for job in work))
     _print_end(work, states, statuses)
     say(f"lesions: {changes}")
     say(f"pairs:   {pairs}")
+    say(f"list:    {index}")
     print_disclaimer()
     if stop.signal_number is not None:
         note("stopped; rerun the command to resume")

@@ -8,6 +8,7 @@ import numpy as np
 
 from lesionscan.codes import State
 from lesionscan.comparison.fit import Fit
+from lesionscan.comparison.outlines import Outlines
 from lesionscan.results.record import CandidateRecord, ImageRecord
 
 _MARGIN_SHARE = 0.15
@@ -16,6 +17,9 @@ _GRID_SHARE, _GRID_PX = 0.5, 640
 """The same as a share of a pixel of the grid that lesions are sought on, and its long side."""
 _LEAST = 0.025
 """Least standard error of a diameter, as a share: two readers of one film differ by more."""
+_SHIFT_ERROR, _DISAGREEMENT_SHARE = 0.015, 0.15
+"""Standard error of the shift of an edge between two films, as a share of the diameter: where the
+films agree, and what it grows by as their correlation goes from 1 to 0."""
 _TWO_SIDED = 1.96
 """Half of the 95 % interval of a normal distribution, in standard errors."""
 
@@ -112,7 +116,7 @@ def _outline_error(candidate: CandidateRecord, image: ImageRecord) -> float:
     return math.hypot(_LEAST, edge / diameter)
 
 
-def change_of(before: Size, after: Size, fit: Fit) -> Change:
+def change_of(before: Size, after: Size, fit: Fit, outlines: Outlines) -> Change:
     """Return how a lesion's diameter changed.
 
     Parameters
@@ -121,10 +125,16 @@ def change_of(before: Size, after: Size, fit: Fit) -> Change:
         Its sizes on the two films.
     fit
         Gives the magnification.
+    outlines
+        What the sizes were taken from.
     """
     ratio = math.log(after.diameter_px / before.diameter_px / fit.magnification)
+    apart = math.hypot(before.error, after.error)
+    together = _SHIFT_ERROR + _DISAGREEMENT_SHARE * max(0.0, 1.0 - outlines.agreement)
+    share = outlines.borne_out or 0.0
+    outline = _TWO_SIDED * (share * apart + (1.0 - share) * together)
     return Change(
         ratio=ratio,
-        outline=_TWO_SIDED * math.hypot(before.error, after.error),
+        outline=math.hypot(outline, outlines.doubt),
         registration=_TWO_SIDED * fit.magnification_error,
     )

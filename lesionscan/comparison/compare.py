@@ -1,7 +1,7 @@
 """Two films -> what became of each lesion, as a record, and what a picture of it needs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from lesionscan.comparison.film import ComparedFilm, image_of
 from lesionscan.comparison.geometry import (
     Matrix,
     Picture,
+    area_ratio,
     chained,
     inverse,
     resizing,
@@ -27,7 +28,7 @@ from lesionscan.comparison.refusal import RefusedPairError, check_headers, check
 from lesionscan.comparison.registration import Registration, register
 from lesionscan.reporting.conversion import rounded
 
-COMPARISON = 1
+COMPARISON = 2
 """Number of this program's way to compare two films: comparisons of another are made again."""
 
 
@@ -151,7 +152,9 @@ def _registered(before: ComparedFilm, after: ComparedFilm) -> Registration:
             ) from None
         raise
     whole = chained(inverse(onto_second), chained(found.matrix, onto_first))
-    return Registration(whole, found.fit)
+    # the pictures may be enlarged or reduced, each by another factor
+    magnification = math.sqrt(area_ratio(whole))
+    return Registration(whole, replace(found.fit, magnification=magnification))
 
 
 def _fits_flipped(first: Picture, second: Picture) -> bool:
@@ -177,7 +180,7 @@ def _registration_record(
 ) -> RegistrationRecord:
     fit, matrix = registration.fit, registration.matrix
     first, second = image_of(before), image_of(after)
-    length = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+    length = fit.magnification
     in_mm = None
     if first.spacing_mm is not None and second.spacing_mm is not None:
         in_mm = length * math.sqrt(math.prod(second.spacing_mm) / math.prod(first.spacing_mm))

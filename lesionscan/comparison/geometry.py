@@ -64,6 +64,11 @@ def inverse(matrix: Matrix) -> Matrix:
     return np.asarray(np.linalg.inv(_square(matrix))[:2])
 
 
+def area_ratio(matrix: Matrix) -> float:
+    """Return an area on the second film over the same on the first, in their pixels."""
+    return abs(float(np.linalg.det(matrix[:, :2])))
+
+
 def moved(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where points lie on the second film, float64 (n, 2), as (row, column)."""
     at = points[:, ::-1] @ matrix[:, :2].T + matrix[:, 2]

@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 
 from lesionscan.codes import State
 from lesionscan.comparison.change import Change, Size, change_of, size_of
-from lesionscan.comparison.edges import bear_out
 from lesionscan.comparison.film import ComparedFilm, image_of
 from lesionscan.comparison.geometry import (
     Matrix,
+    area_ratio,
     chained,
     inverse,
     moved,
@@ -21,7 +21,8 @@ from lesionscan.comparison.geometry import (
     resizing,
 )
 from lesionscan.comparison.matching import Group
-from lesionscan.comparison.record import NUMBERS, LesionChange
+from lesionscan.comparison.outlines import Outlines, Radii, Rays, outlined
+from lesionscan.comparison.record import NUMBERS, Contour, LesionChange
 from lesionscan.comparison.registration import Registration
 from lesionscan.detection.measurements import Flag
 from lesionscan.reporting.conversion import rounded
@@ -29,6 +30,8 @@ from lesionscan.results.record import CandidateRecord
 
 _LEAST_SEEN = 0.97
 """Share of a lesion that the other film must show."""
+_LEAST_PART = 0.1
+"""Least area of a part of a lesion that merged or split, as a share of the largest."""
 
 
 class RegisteredPair:
@@ -39,62 +42,107 @@ class RegisteredPair:
     ) -> None:
         self._films = before, after
         self._matrix, self._fit = registration.matrix, registration.fit
-        self._length = math.sqrt(abs(float(np.linalg.det(self._matrix[:, :2]))))
+        self._length = registration.fit.magnification
         rows, cols = before.labels.shape
         labels = after.labels.astype(np.float32)
         moved_labels = on_first(labels, self._matrix, (cols, rows), cv2.INTER_NEAREST)
         self.labels_on_first: NDArray[np.uint16] = moved_labels.astype(np.uint16)
-        # both films as the first is displayed
-        size = before.picture.shape[1], before.picture.shape[0]
-        onto = resizing(after.labels.shape, after.picture.shape)
-        from_first = resizing(before.picture.shape, before.labels.shape)
-        there = chained(onto, chained(self._matrix, from_first))
-        self._pictures = (
-            before.picture.astype(np.float32),
-            on_first(after.picture.astype(np.float32), there, size),
+        # lesions are outlined on the first film, its pixels being square and as wide as stored
+        square = np.array([[1.0, 0.0, 0.0], [0.0, 1.0 / before.pixel_aspect, 0.0]])
+        self._stored = square, chained(self._matrix, square)
+        pictures = tuple(
+            chained(resizing(film.labels.shape, film.picture.shape), onto)
+            for film, onto in zip(self._films, self._stored, strict=True)
         )
+        self._pictures = [
+            (film.picture.astype(np.float32), onto)
+            for film, onto in zip(self._films, pictures, strict=True)
+        ]
+        self._pixel = max(1.0 / math.sqrt(area_ratio(onto)) for onto in pictures)
 
     def change(self, number: int, group: Group) -> LesionChange:
         """Return what became of a lesion."""
         films, ids = self._films, (group.before, group.after)
-        found = tuple(_candidates(film, own) for film, own in zip(films, ids, strict=True))
-        sizes = tuple(
+        found = [_candidates(film, own) for film, own in zip(films, ids, strict=True)]
+        reason = self._doubt(found)
+        rays, outlines = self._outlined(found, ids)
+        on_both = outlines.both_show_it and (reason is None or all(ids))
+        sizes: list[Size | None] = [
             size_of(some, image_of(film)) if some else None
             for some, film in zip(found, films, strict=True)
-        )
+        ]
+        contours: tuple[Contour | None, Contour | None] = None, None
         change = None
-        if sizes[0] is not None and sizes[1] is not None:
-            change = self._borne_out(change_of(sizes[0], sizes[1], self._fit), found)
-        reason = self._doubt(found)
-        state = _state(group, change, reason)
+        if on_both:
+            error = max(size.error for size in sizes if size is not None)
+            before, contour_before = self._on_film(0, rays, outlines.before, sizes[0], error)
+            after, contour_after = self._on_film(1, rays, outlines.after, sizes[1], error)
+            sizes, contours = [before, after], (contour_before, contour_after)
+            change = change_of(before, after, self._fit, outlines)
         places = self._places(found)
         shown = {one.shown for some in found for one in some}
         return LesionChange(
             number=number,
-            state=state.value,
+            state=_state(found, change, outlines, reason).value,
             reason=reason,
             before_ids=group.before,
             after_ids=group.after,
-            looked_up=bool(found[0] and found[1]) and shown == {True, False},
+            looked_up=on_both and (not all(ids) or shown == {True, False}),
+            borne_out=None if outlines.borne_out is None else rounded(outlines.borne_out),
             centroid_before_px=places[0],
             centroid_after_px=places[1],
+            contour_before_px=contours[0],
+            contour_after_px=contours[1],
             **self._numbers(sizes[0], sizes[1], change),
         )
 
-    def _borne_out(self, change: Change, found: Sequence[Sequence[CandidateRecord]]) -> Change:
-        """Return a change; where the films do not bear it out, it is uncertain as a whole."""
-        if change.state is State.STABLE or max(map(len, found)) > 1:
-            return change
-        before = self._films[0]
-        onto = resizing(before.labels.shape, before.picture.shape)
-        maps = onto, chained(onto, inverse(self._matrix))
+    def _outlined(
+        self, found: Sequence[Sequence[CandidateRecord]], ids: Sequence[Sequence[int]]
+    ) -> tuple[Rays, Outlines]:
+        """Outline a lesion on both films together."""
+        centres, areas = [], []
+        for some, onto in zip(found, self._stored, strict=True):
+            if some:
+                centres.append(moved(inverse(onto), _centroid(some)[None])[0])
+                areas.append(sum(one.area_px for one in some) / area_ratio(onto))
+        radius = math.sqrt(math.exp(float(np.mean(np.log(areas)))) / math.pi)
+        rays = Rays(np.mean(centres, axis=0), max(radius, 1.0))
         first, second = (
-            moved(matrix, np.array(some[0].contour_px, np.float64))
-            for matrix, some in zip(maps, found, strict=True)
+            rays.profile(picture, film.field, onto, pixel=self._pixel)
+            for film, (picture, onto) in zip(self._films, self._pictures, strict=True)
         )
-        if bear_out(self._pictures, (first, second)):
-            return change
-        return replace(change, outline=max(change.outline, abs(change.ratio)))
+        before, after = (
+            rays.outline_of(film.labels, own, onto) if own else None
+            for film, own, onto in zip(self._films, ids, self._stored, strict=True)
+        )
+        return rays, outlined((first, second), (before, after))
+
+    def _on_film(
+        self, film: int, rays: Rays, outline: Radii, own: Size | None, error: float
+    ) -> tuple[Size, Contour]:
+        """Return the size and the corners of an outline on one of the films.
+
+        Parameters
+        ----------
+        film
+            0 for the first, 1 for the second.
+        rays, outline
+            The outline.
+        own
+            Size of the film's candidates; None where it has none.
+        error
+            Error of the size where there are none.
+        """
+        onto, spacing = self._stored[film], image_of(self._films[film]).spacing_mm
+        ratio, corners = area_ratio(onto), rays.corners(outline)
+        area = rays.area(outline) * ratio
+        size = Size(
+            area_px=area,
+            area_mm2=None if spacing is None else area * math.prod(spacing),
+            feret_px=float(pdist(corners).max()) * math.sqrt(ratio),
+            error=error if own is None else own.error,
+        )
+        return size, tuple((rounded(row), rounded(col)) for row, col in moved(onto, corners))
 
     def _doubt(self, found: Sequence[Sequence[CandidateRecord]]) -> str | None:
         """Return why a lesion cannot be compared, or None."""
@@ -186,16 +234,28 @@ def _changes(
     }
 
 
-def _state(group: Group, change: Change | None, reason: str | None) -> State:
+def _state(
+    found: Sequence[Sequence[CandidateRecord]],
+    change: Change | None,
+    outlines: Outlines,
+    reason: str | None,
+) -> State:
     if reason is not None:
         return State.NOT_COMPARABLE
     if change is None:
-        return State.GONE if group.before else State.NEW
-    if len(group.before) > 1:
-        return State.MERGED
-    if len(group.after) > 1:
-        return State.SPLIT
+        return State.GONE if found[0] else State.NEW
+    if outlines.borne_out:  # else the films show the same, in however many parts
+        if _parts(found[0]) > 1:
+            return State.MERGED
+        if _parts(found[1]) > 1:
+            return State.SPLIT
     return change.state
+
+
+def _parts(candidates: Sequence[CandidateRecord]) -> int:
+    """Return how many of a lesion's candidates are parts of it, and no specks."""
+    largest = max((one.area_px for one in candidates), default=0)
+    return sum(one.area_px >= _LEAST_PART * largest for one in candidates)
 
 
 def _candidates(film: ComparedFilm, ids: Sequence[int]) -> list[CandidateRecord]:

@@ -1,4 +1,4 @@
-"""A page for one pair of films that needs nothing but itself: a slider between the two.
+"""A page for one pair of films that needs nothing but itself, and one that lists the pairs.
 
 The pictures stand in the page, and its policy allows the one style and the one script by their
 hashes: nothing else can be loaded or run.
@@ -7,8 +7,10 @@ hashes: nothing else can be loaded or run.
 import base64
 import hashlib
 import re
+from collections import Counter
 from html import escape
 from importlib.resources import files
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -22,6 +24,8 @@ from lesionscan.results.record import DISCLAIMER
 _MARK = re.compile("@([A-Z_]+)@")
 _QUALITY = 85
 _LONG_SIDE_PX = 1100
+_CHANGES = ("grown", "new", "merged", "shrunk", "gone", "split", "not_comparable", "stable")
+"""States in the order in which a list of pairs names them."""
 
 
 def comparison_page(comparison: Comparison) -> bytes:
@@ -54,6 +58,41 @@ def comparison_page(comparison: Comparison) -> bytes:
     # in one pass: a mark in a film's name stays a name
     page = _MARK.sub(lambda mark: filled[mark[1]], _asset("compare.html"))
     return page.encode("utf-8")
+
+
+def frame_of_pairs() -> tuple[str, str]:
+    """Return what stands before and after the lines of the page that lists pairs."""
+    style = _asset("compare.css")
+    filled = {
+        "STYLE_HASH": _hash(style),
+        "STYLE": style,
+        "DISCLAIMER": escape(DISCLAIMER),
+        "PAIRS": "@PAIRS@",
+    }
+    start, end = _MARK.sub(lambda mark: filled[mark[1]], _asset("pairs.html")).split("@PAIRS@")
+    return start, end
+
+
+def line_of_pair(name: str, page: str, record: ComparisonRecord) -> str:
+    """Return a pair's line on the page that lists pairs.
+
+    Parameters
+    ----------
+    name
+        The pair.
+    page
+        Its page, relative to that page.
+    record
+        What was found.
+    """
+    if record.error is not None:
+        words = f"{record.status}: {record.error.message}"
+        return f"<li>{escape(name)}: {escape(words)}</li>\n"
+    states = Counter(str(one.state) for one in record.lesions)
+    found = [state for state in _CHANGES if states[state]]
+    told = ", ".join(f"{states[state]} {state.replace('_', ' ')}" for state in found)
+    link = f'<a href="{quote(page)}">{escape(name)}</a>'
+    return f'<li class="{found[0] if found else ""}">{link}: {told or "no lesion"}</li>\n'
 
 
 def _asset(name: str) -> str:

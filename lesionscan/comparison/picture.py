@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscan.comparison.compare import Comparison
+from lesionscan.comparison.film import ComparedFilm
 from lesionscan.comparison.geometry import Matrix, chained, inverse, moved, on_first, resizing
-from lesionscan.comparison.record import LesionChange
+from lesionscan.comparison.record import Contour, LesionChange
 from lesionscan.png import encode_png
 from lesionscan.reporting.drawing import (
     AMBER,
@@ -25,7 +26,7 @@ from lesionscan.reporting.drawing import (
     write_text,
 )
 from lesionscan.reporting.overlay import draw_candidates
-from lesionscan.results.record import DISCLAIMER, CandidateRecord
+from lesionscan.results.record import DISCLAIMER
 
 _PANEL_PX = 1000
 """Long side of each of the three panels."""
@@ -78,8 +79,8 @@ def views_of(comparison: Comparison, *, long_side_px: int = _PANEL_PX) -> Views:
     back = chained(from_first, inverse(comparison.matrix))
     outlines = tuple(
         (
-            _outlines(before.record.candidates, lesion.before_ids, from_first),
-            _outlines(after.record.candidates, lesion.after_ids, back),
+            _outlines(before, lesion.contour_before_px, lesion.before_ids, from_first),
+            _outlines(after, lesion.contour_after_px, lesion.after_ids, back),
         )
         for lesion in comparison.record.lesions
     )
@@ -88,10 +89,14 @@ def views_of(comparison: Comparison, *, long_side_px: int = _PANEL_PX) -> Views:
 
 
 def _outlines(
-    candidates: Sequence[CandidateRecord], ids: Sequence[int], matrix: Matrix
+    film: ComparedFilm, compared: Contour | None, ids: Sequence[int], matrix: Matrix
 ) -> list[NDArray[np.float64]]:
-    by_id = {one.id: one for one in candidates}
-    return [moved(matrix, np.array(by_id[number].contour_px, np.float64)) for number in ids]
+    """Return the outline that is compared, or those of the candidates where none is."""
+    contours: list[Sequence[tuple[float, float]]] = [] if compared is None else [compared]
+    if compared is None:
+        by_id = {one.id: one for one in film.record.candidates}
+        contours += [by_id[number].contour_px for number in ids]
+    return [moved(matrix, np.array(contour, np.float64)) for contour in contours]
 
 
 def comparison_png(comparison: Comparison) -> bytes:

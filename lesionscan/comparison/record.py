@@ -21,6 +21,8 @@ from lesionscan.results.record import (
     schema_of,
 )
 
+Contour = tuple[PositionPx, ...]
+
 SCHEMA_VERSION = "1.0"
 SCHEMA_PATH = Path(__file__).with_name("comparison.schema.json")
 
@@ -89,13 +91,25 @@ class LesionChange(Record):
     after_ids: tuple[Count, ...] = Field(description="Ids of its candidates on the second film.")
     looked_up: bool = Field(
         description="Whether it reaches the score of shown candidates on one film only, and was "
-        "found among the other film's listed candidates."
+        "found among the other film's listed candidates, or in the film itself (no ids)."
+    )
+    borne_out: Unit | None = Field(
+        description="Share of the difference between the two candidates' own outlines that the "
+        "films bear out, 0 to 1: 0 where both films show the same edges. Null where one film has "
+        "no candidate."
     )
     centroid_before_px: PositionPx = Field(
         description="Mean (row, column) on the first film, in pixels; where it is not there, the "
         "place that corresponds."
     )
     centroid_after_px: PositionPx = Field(description="The same on the second film.")
+    contour_before_px: Contour | None = Field(
+        description="Corners of the outline on the first film, as (row, column) in its pixels. "
+        "Both films were outlined together, so it may differ from its candidate's own outline; all "
+        "sizes and changes are of these outlines. Null where the lesion is on one film only; its "
+        "size is then the candidate's own."
+    )
+    contour_after_px: Contour | None = Field(description="The same on the second film, in its px.")
     area_before_px: float | None = Field(description="Area on the first film, in px².")
     area_after_px: float | None = Field(description="Area on the second film, in its px².")
     area_before_mm2: float | None = Field(description="The same in mm²; null without spacing.")
@@ -112,10 +126,10 @@ class LesionChange(Record):
         "spacing is missing."
     )
     feret_before_px: float | None = Field(
-        description="Largest distance across on the first film, in pixels; null for several."
+        description="Largest distance across on the first film, in pixels."
     )
     feret_after_px: float | None = Field(
-        description="The same on the second film, in pixels of the first; null for several."
+        description="The same on the second film, in pixels of the first."
     )
     area_change_px: float | None = Field(
         description="Change of area, in px² of the first film, magnification corrected."
@@ -135,8 +149,8 @@ class LesionChange(Record):
         "magnification. A larger change is called one."
     )
     outline_uncertainty_percent: float | None = Field(
-        description="Its part from the outlines. Where both films have the same edges at both "
-        "outlines, it is at least their difference."
+        description="Its part from the outlines, at least the difference between the "
+        "candidates' own outlines that the films do not bear out."
     )
     registration_uncertainty_percent: float | None = Field(
         description="Its part from the magnification."

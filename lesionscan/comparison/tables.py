@@ -1,9 +1,13 @@
-"""Tables of a run: a row for each lesion (changes.csv), and one for each pair (pairs.csv)."""
+"""Tables of a run: a row for each lesion (changes.csv), and one for each pair (pairs.csv).
+
+A page lists the pairs with links to their own pages (index.html).
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lesionscan.comparison.job import ENDINGS
+from lesionscan.comparison.page import frame_of_pairs, line_of_pair
 from lesionscan.comparison.record import (
     ComparisonRecord,
     LesionChange,
@@ -14,20 +18,21 @@ from lesionscan.files import RECORD_BYTES, read_bounded
 from lesionscan.results.csv_text import Cell, table_writer
 from lesionscan.results.own_files import OwnFiles
 
-CHANGES, PAIRS = "changes.csv", "pairs.csv"
+CHANGES, PAIRS, INDEX = "changes.csv", "pairs.csv", "index.html"
 _FIT = tuple(name for name in RegistrationRecord.model_fields if name != "matrix")
 _PLACES = ("centroid_before_px", "centroid_after_px")
 _LISTS = ("before_ids", "after_ids")
+_CONTOURS = ("contour_before_px", "contour_after_px")
 
 
 def change_columns() -> tuple[str, ...]:
-    """Return the columns of the table of lesions: the pair, then the fields of the JSON."""
+    """Return the columns of the table of lesions: the pair, then the JSON's fields but outlines."""
     columns = ["name", "before", "after"]
     for name in LesionChange.model_fields:
         if name in _PLACES:
             stem = name.removesuffix("_px")
             columns += [f"{stem}_row_px", f"{stem}_column_px"]
-        else:
+        elif name not in _CONTOURS:
             columns.append(name)
     return tuple(columns)
 
@@ -37,8 +42,8 @@ def pair_columns() -> tuple[str, ...]:
     return ("name", "before", "after", "status", "code", "message", "lesions", *_FIT)
 
 
-def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path]:
-    """Write both tables from the JSONs of the pairs, one after the other.
+def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path, Path]:
+    """Write both tables and the list of pairs from the JSONs, one pair after the other.
 
     Parameters
     ----------
@@ -49,11 +54,17 @@ def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path]:
 
     Returns
     -------
-    changes, pairs : Path
+    changes, pairs, index : Path
         Where they are.
     """
-    changes, pairs = own.out / CHANGES, own.out / PAIRS
-    with own.open_text(changes) as lesions, own.open_text(pairs) as all_pairs:
+    changes, pairs, index = (own.out / name for name in (CHANGES, PAIRS, INDEX))
+    start, end = frame_of_pairs()
+    with (
+        own.open_text(changes) as lesions,
+        own.open_text(pairs) as all_pairs,
+        own.open_text(index) as page,
+    ):
+        page.write(start)
         lesion_rows = table_writer(lesions, change_columns())
         pair_rows = table_writer(all_pairs, pair_columns())
         for name in names:
@@ -63,7 +74,9 @@ def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path]:
             pair_rows.writerow(_pair_row(name, record))
             for lesion in record.lesions:
                 lesion_rows.writerow([*_names(name, record), *_cells(lesion)])
-    return changes, pairs
+            page.write(line_of_pair(name, f"{name}{ENDINGS['page']}", record))
+        page.write(end)
+    return changes, pairs, index
 
 
 def _read(path: Path) -> ComparisonRecord | None:
@@ -91,5 +104,5 @@ def _cells(lesion: LesionChange) -> Iterator[Cell]:
             yield from value
         elif name in _LISTS:
             yield ";".join(map(str, value))
-        else:
+        elif name not in _CONTOURS:
             yield value

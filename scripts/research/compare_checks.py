@@ -1,9 +1,10 @@
-"""How often is a change rightly told? compare_checks.py phantoms OUT, or films TRUTH --every 10.
+"""How often is a change rightly told? phantoms OUT, planted TRUTH OUT, or films TRUTH --every 10.
 
 `phantoms` draws a person twice, with other exposure, place, turn and magnification and with a
-lesion that has grown, shrunk, stayed, come or gone; what is done is kept in OUT/pairs.jsonl, and a
-call that is repeated goes on there. `films` compares films with themselves, turned, rescaled,
-inverted, packed as JPEG and cropped, and with those of other people.
+lesion that has grown, shrunk, stayed, come or gone. `planted` plants such lesions in a real film
+and moves and exposes it likewise; it needs films with bone masks (`--set`). What is done is kept in
+OUT/pairs.jsonl, and a call that is repeated goes on there. `films` compares films with themselves,
+turned, rescaled, inverted, packed as JPEG and cropped, and with those of other people.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,13 +27,15 @@ from scipy.stats import mannwhitneyu
 
 from lesionscan import Settings, read_radiograph
 from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, film_of_file
-from lesionscan.evaluation.truth import TruthError, load_truth
+from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.png import encode_png
 from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.dicom_file import write_dicom
 from lesionscan.simulation.exposure.film import draw_film
 from lesionscan.simulation.fields import Grid
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, Take, make_phantom
+from lesionscan.simulation.planted_folder import storable
+from lesionscan.simulation.planting.plant import PlantedFilm, plant, prepare
 from lesionscan.simulation.random_lesions import draw_lesions
 
 CHANGES = ("stable", "grown by 20 %", "shrunk", "new", "gone", "grown")
@@ -43,10 +46,11 @@ TRIES = 12
 
 @dataclass(frozen=True)
 class Job:
-    """A pair of phantoms."""
+    """A pair of phantoms, or of films that are made of one."""
 
     seed: int
     number: int
+    film: TruthFilm | None = None
 
 
 def main() -> int:
@@ -55,23 +59,35 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    phantoms = commands.add_parser("phantoms")
-    phantoms.add_argument("out", type=Path, help="folder for what is done")
-    phantoms.add_argument("--pairs", type=int, default=200)
-    phantoms.add_argument("--seed", type=int, default=1)
-    films = commands.add_parser("films")
-    films.add_argument("truth", type=Path, help="truth folder")
+    phantoms, planted, films = map(commands.add_parser, ("phantoms", "planted", "films"))
+    for command in (planted, films):
+        command.add_argument("truth", type=Path, help="truth folder")
+    for command, pairs in ((phantoms, 200), (planted, 60)):
+        command.add_argument("out", type=Path, help="folder for what is done")
+        command.add_argument("--pairs", type=int, default=pairs)
+        command.add_argument("--seed", type=int, default=1)
+    planted.add_argument("--set", default="niu", help="set of films to plant in")
     films.add_argument("--every", type=int, default=10, help="take every so manieth film only")
-    for command in (phantoms, films):
+    for command in (phantoms, planted, films):
         command.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     if options.command == "phantoms":
-        return check_phantoms(options.out, options.pairs, options.seed, options.jobs)
+        jobs = [Job(options.seed, number) for number in range(options.pairs)]
+        return check_pairs(options.out, jobs, phantom_pair, options.jobs)
     try:
-        listed = load_truth(options.truth)[:: options.every]
+        listed = load_truth(options.truth)
     except (TruthError, OSError) as error:
         print(f"compare_checks: {error}", file=sys.stderr)
         return 2
+    if options.command == "planted":
+        normals = [film for film in listed if film.set_name == options.set and film.bone.exists()]
+        if not normals:
+            print(f"compare_checks: no film of {options.set} has a bone mask", file=sys.stderr)
+            return 2
+        numbers = range(options.pairs)
+        jobs = [Job(options.seed, number, normals[number % len(normals)]) for number in numbers]
+        return check_pairs(options.out, jobs, planted_pair, options.jobs)
+    listed = listed[:: options.every]
     paths = [film.image for film in listed]
     done = [one for some in every_film(paths, with_itself, jobs=options.jobs) for one in some]
     others = [*pairwise(paths)]
@@ -80,25 +96,27 @@ def main() -> int:
     return 0
 
 
-def check_phantoms(out: Path, pairs: int, seed: int, jobs: int) -> int:
-    """Make and compare pairs of phantoms, and print what came out."""
+def check_pairs(
+    out: Path, jobs: Sequence[Job], pair: Callable[[Job], dict[str, Any]], workers: int
+) -> int:
+    """Make and compare pairs, and print what came out."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "pairs.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     done = [json.loads(line) for line in lines]
     known = {one["number"] for one in done}
-    left = [Job(seed, number) for number in range(pairs) if number not in known]
+    left = [job for job in jobs if job.number not in known]
     with path.open("a", encoding="utf-8") as stream:
-        for one in every_film(left, phantom_pair, jobs=jobs):
+        for one in every_film(left, pair, jobs=workers):
             stream.write(json.dumps(one) + "\n")
             stream.flush()
             done.append(one)
-    print_phantoms(done)
+    print_pairs(done)
     return 0
 
 
 def phantom_pair(job: Job) -> dict[str, Any]:
-    """Make a pair and compare it; return what is true and what was said of the lesion."""
+    """Make a pair of phantoms and compare it; return what is true and what was said."""
     rng = np.random.default_rng([job.seed, job.number])
     change = CHANGES[job.number % len(CHANGES)]
     made = next(filter(None, (_phantoms(rng, change) for _ in range(TRIES))), None)
@@ -107,29 +125,126 @@ def phantom_pair(job: Job) -> dict[str, Any]:
     first, second, take = made
     told: dict[str, Any] = {"number": job.number, "change": change, "part": first.body_part}
     with tempfile.TemporaryDirectory() as name:
-        paths = [Path(name) / "first.dcm", Path(name) / "second.dcm"]
+        paths = Path(name) / "first.dcm", Path(name) / "second.dcm"
         for path, phantom in zip(paths, (first, second), strict=True):
             write_dicom(path, phantom)
-        try:
-            films = [film_of_file(path) for path in paths]
-            comparison = compare_films(*films)
-        except RefusedPairError as error:
-            return told | {"said": f"refused ({error.code})"}
-    truth = first.lesions > 0, second.lesions > 0
-    told |= _true(first, second, take)
-    fit = comparison.record.registration
-    told["magnification_error"] = None if fit is None else fit.magnification / take.magnification
+        said = _said(paths, (first.lesions > 0, second.lesions > 0))
+    return told | (_true(first, second, take) if "others" in said else {}) | said
+
+
+def planted_pair(job: Job) -> dict[str, Any]:
+    """Plant a lesion in a film twice, move and expose the second, and compare them likewise."""
+    rng = np.random.default_rng([job.seed, job.number])
+    change = CHANGES[job.number % len(CHANGES)]
+    told: dict[str, Any] = {"number": job.number, "change": change}
+    made = None if job.film is None else _planted(job.film, rng, change, (job.seed, job.number))
+    if made is None:
+        return told | {"said": "not made"}
+    first, second = made
+    rows, cols = first.lesions.shape
+    middle, turn_deg = ((cols - 1) / 2, (rows - 1) / 2), float(rng.uniform(-15, 15))
+    turn = cv2.getRotationMatrix2D(middle, turn_deg, float(rng.uniform(0.9, 1.15)))
+    matrix = np.array(turn, np.float64)
+    matrix[:, 2] += rng.uniform(-0.1, 0.1, 2) * np.array([cols, rows])
+    truth = first.lesions > 0, _warped(second.lesions > 0, matrix) > 0
+    with tempfile.TemporaryDirectory() as name:
+        paths = Path(name) / "first.png", Path(name) / "second.png"
+        for path, pixels, gamma in (
+            (paths[0], first.pixels, 1.0),
+            (paths[1], _warped(second.pixels, matrix), float(rng.uniform(0.75, 1.33))),
+        ):
+            path.write_bytes(encode_png(_exposed(pixels, gamma, rng)))
+        said = _said(paths, truth)
+    whole = all(
+        _inside(np.argwhere(film.lesions > 0), matrix, (rows, cols)) for film in (first, second)
+    )
+    percent = None
+    if first.planted and second.planted:
+        before, after = (film.planted[0].equivalent_diameter_px for film in (first, second))
+        percent = 100.0 * (after / before - 1.0)
+    return told | {"whole": whole, "true_percent": percent} | said
+
+
+def _said(
+    paths: tuple[Path, Path], truth: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> dict[str, Any]:
+    """Compare two films; return what was said of the lesion, and how often what of others."""
+    try:
+        films = [film_of_file(path) for path in paths]
+        comparison = compare_films(*films)
+    except RefusedPairError as error:
+        return {"said": f"refused ({error.code})"}
+    said: dict[str, Any] = {}
     others = Counter[str]()
     for lesion in comparison.record.lesions:
         ids = lesion.before_ids, lesion.after_ids
         if any(map(_hits, films, ids, truth)):
-            told.setdefault("said", lesion.state)
-            told.setdefault("said_percent", lesion.diameter_change_percent)
-            told.setdefault("uncertainty_percent", lesion.diameter_uncertainty_percent)
+            said.setdefault("said", lesion.state)
+            said.setdefault("said_percent", lesion.diameter_change_percent)
+            said.setdefault("uncertainty_percent", lesion.diameter_uncertainty_percent)
         else:
             others[lesion.state] += 1
-    told.setdefault("said", "not shown")
-    return told | {"others": dict(others)}
+    said.setdefault("said", "not shown")
+    return said | {"others": dict(others)}
+
+
+def _planted(
+    film: TruthFilm, rng: np.random.Generator, change: str, seed: tuple[int, int]
+) -> tuple[PlantedFilm, PlantedFilm] | None:
+    """Plant a lesion in a film twice; None where it is too weak or none fits."""
+    pixels, _ = storable(read_radiograph(film.image).pixels)
+    try:
+        prepared = prepare(pixels, np.asarray(Image.open(film.bone).convert("L")) > 0)
+    except ValueError:
+        return None
+    factor = _factor(rng, change)
+    for number in range(TRIES):
+        drawn = plant(prepared, (*seed, number), lesions=1).planted
+        if not drawn or drawn[0].recipe.expansile:
+            continue
+        lesion = replace(drawn[0].recipe, one_sided=0.0)
+        later = replace(lesion, diameter_px=factor * lesion.diameter_px)
+        recipes = () if change == "new" else (lesion,), () if change == "gone" else (later,)
+        try:
+            first, second = (plant(prepared, (*seed, number), lesions=one) for one in recipes)
+        except ValueError:
+            continue
+        if all(
+            one.contrast_to_noise >= LEAST_CONTRAST for one in (*first.planted, *second.planted)
+        ):
+            return first, second
+    return None
+
+
+def _warped(picture: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    size = picture.shape[1], picture.shape[0]
+    moved = cv2.warpAffine(
+        picture.astype(np.float32), matrix, size, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.float32)
+
+
+def _exposed(pixels: NDArray[Any], gamma: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a film with another characteristic curve and with noise."""
+    film = pixels.astype(np.float64)
+    film = (film - film.min()) / max(float(np.ptp(film)), 1e-6)
+    film = np.clip(film**gamma + rng.normal(0.0, 0.01, film.shape), 0.0, 1.0)
+    return np.asarray(np.rint(255.0 * film), np.uint8)
+
+
+def _inside(places: NDArray[np.int64], matrix: NDArray[np.float64], shape: tuple[int, int]) -> bool:
+    """Say whether all places, (row, column), are still in a film of this shape when moved."""
+    at = places[:, ::-1] @ matrix[:, :2].T + matrix[:, 2]
+    return bool(((at >= 0) & (at <= [shape[1] - 1, shape[0] - 1])).all())
+
+
+def _factor(rng: np.random.Generator, change: str) -> float:
+    """Draw by what a lesion's diameter changes."""
+    return {
+        "grown": float(rng.uniform(1.2, 1.8)),
+        "shrunk": 1.0 / float(rng.uniform(1.2, 1.8)),
+        "grown by 20 %": 1.2,
+    }.get(change, 1.0)
 
 
 def _phantoms(rng: np.random.Generator, change: str) -> tuple[Phantom, Phantom, Take] | None:
@@ -147,11 +262,7 @@ def _phantoms(rng: np.random.Generator, change: str) -> tuple[Phantom, Phantom, 
     lesion = _lesion(rng, part, seed)
     if lesion is None:
         return None
-    factor = {
-        "grown": float(rng.uniform(1.2, 1.8)),
-        "shrunk": 1.0 / float(rng.uniform(1.2, 1.8)),
-        "grown by 20 %": 1.2,
-    }.get(change, 1.0)
+    factor = _factor(rng, change)
     recipes = (
         () if change == "new" else (lesion,),
         () if change == "gone" else (replace(lesion, diameter_mm=factor * lesion.diameter_mm),),
@@ -179,12 +290,11 @@ def _true(first: Phantom, second: Phantom, take: Take) -> dict[str, Any]:
     """Return the true change of the diameter, and whether both films show all of the lesion."""
     rows, cols = first.stored.shape
     matrix = take.matrix(Grid(rows, cols, first.spacing_mm))
-    there = cv2.invertAffineTransform(matrix)
-    whole = []
-    for phantom, onto in ((first, matrix), (second, there)):
-        at = np.argwhere(phantom.lesions > 0)[:, ::-1] @ onto[:, :2].T + onto[:, 2]
-        inside = ((at >= 0) & (at <= [cols - 1, rows - 1])).all(axis=1)
-        whole.append(bool(inside.all()))
+    there = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    whole = [
+        _inside(np.argwhere(phantom.lesions > 0), onto, (rows, cols))
+        for phantom, onto in ((first, matrix), (second, there))
+    ]
     diameters = [
         phantom.planted[0].equivalent_diameter_px if phantom.planted else None
         for phantom in (first, second)
@@ -205,10 +315,10 @@ def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> b
     return bool(smaller > 0 and np.count_nonzero(own & truth) >= 0.5 * smaller)
 
 
-def print_phantoms(done: Sequence[dict[str, Any]]) -> None:
+def print_pairs(done: Sequence[dict[str, Any]]) -> None:
     """Print what was said, by what is true."""
     made = [one for one in done if one["said"] != "not made"]
-    print(f"{len(made)} pairs of phantoms")
+    print(f"{len(made)} pairs")
     for change in CHANGES:
         said = Counter(one["said"] for one in made if one["change"] == change)
         print(f"  {change}: {', '.join(f'{count} {word}' for word, count in said.most_common())}")

@@ -29,6 +29,7 @@ def test_two_films_are_compared(tmp_path: Path) -> None:
         "femur_punched_out.dcm.compare.html",
         "femur_punched_out.dcm.compare.json",
         "femur_punched_out.dcm.compare.png",
+        "index.html",
         "pairs.csv",
     ]
     again = lesionscan("compare", film, tmp_path / "later.dcm", "--out", out, "--jobs", 1)

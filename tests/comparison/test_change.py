@@ -3,11 +3,13 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lesionscan.codes import State
 from lesionscan.comparison.change import Change, Size, change_of, size_of
 from lesionscan.comparison.fit import Fit
+from lesionscan.comparison.outlines import Outlines
 from tests.comparison.made import sample
 
 FIT = Fit(
@@ -27,13 +29,32 @@ def size(diameter: float, error: float = 0.03) -> Size:
     return Size(math.pi * diameter**2 / 4, None, diameter, error)
 
 
+def outlines(borne_out: float | None, agreement: float = 1.0, doubt: float = 0.0) -> Outlines:
+    """Return outlines of no size; they say how sure the change is."""
+    none = np.zeros(48)
+    return Outlines(none, none, borne_out, agreement, None, doubt)
+
+
 def test_the_magnification_is_taken_out() -> None:
     """10 pixels that are 11 on a film of a tenth more have not changed."""
-    change = change_of(size(10.0), size(11.0), FIT)
+    change = change_of(size(10.0), size(11.0), FIT, outlines(1.0))
     assert change.ratio == pytest.approx(0.0)
     assert change.outline == pytest.approx(1.96 * math.hypot(0.03, 0.03))
     assert change.registration == pytest.approx(0.0196)
     assert change.uncertainty == pytest.approx(math.hypot(change.outline, change.registration))
+
+
+def test_outlines_that_lie_on_the_same_edge_are_surer() -> None:
+    """The less the films agree and the more the searches differ, the less sure."""
+    sizes = size(10.0), size(11.0)
+    same, alike, apart, doubtful = (
+        change_of(*sizes, FIT, one).outline
+        for one in (outlines(0.0), outlines(0.0, 0.9), outlines(1.0), outlines(0.0, 1.0, 0.2))
+    )
+    assert same == pytest.approx(1.96 * 0.015)
+    assert alike == pytest.approx(1.96 * 0.03)
+    assert same < alike < apart
+    assert doubtful == pytest.approx(math.hypot(same, 0.2))
 
 
 @pytest.mark.parametrize(

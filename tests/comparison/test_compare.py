@@ -1,5 +1,6 @@
 """A film against itself, moved, and with other lesions: what became of each is known."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -89,26 +90,104 @@ def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
 
 
 def test_another_outline_of_the_same_edges_is_no_growth() -> None:
-    """Where the film has not changed, the difference of two outlines is their uncertainty."""
+    """Where the film has not changed, the difference of two outlines counts as uncertain."""
     large = replace(
         changed(moved_film(sample(), MOVED), wider), picture=moved_film(sample(), MOVED).picture
     )
     (lesion,) = compare_films(sample(), large).record.lesions
-    assert lesion.state == "stable"
+    assert (lesion.state, lesion.borne_out) == ("stable", 0.0)
     change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
-    assert change == pytest.approx(25.0, abs=3.0)
-    assert doubt == pytest.approx(change, abs=0.5)
+    assert change == pytest.approx(0.0, abs=1.5)
+    assert doubt is not None
+    assert 22.0 < doubt < 35.0
+
+
+def test_films_changed_over_give_the_change_back() -> None:
+    """The logarithm of the ratio of the diameters changes its sign."""
+    large = changed(moved_film(sample(), MOVED), wider)
+    (there,), (back,) = (
+        compare_films(*pair).record.lesions for pair in ((sample(), large), (large, sample()))
+    )
+    percent = there.diameter_change_percent, back.diameter_change_percent
+    assert percent[0] is not None
+    assert percent[1] is not None
+    assert math.log1p(percent[0] / 100) == pytest.approx(-math.log1p(percent[1] / 100), abs=0.01)
+
+
+def without(film: ComparedFilm) -> ComparedFilm:
+    """Return a film whose one lesion is filled with the bone around it, and is not listed."""
+    mask = (film.labels > 0).astype(np.uint8)
+    filled = cv2.inpaint(film.picture, cv2.dilate(mask, np.ones((15, 15))), 5, cv2.INPAINT_TELEA)
+    film = replace(film, picture=np.asarray(filled, np.uint8))
+    return with_labels(film, np.zeros(mask.shape, np.uint16))
 
 
 def test_what_is_on_one_film_only_is_new_or_gone() -> None:
     """Its place on the other film is told, without sizes there."""
-    none = changed(moved_film(sample(), MOVED), np.zeros_like)
+    none = without(moved_film(sample(), MOVED))
     (gone,) = compare_films(sample(), none).record.lesions
     assert (gone.state, gone.after_ids, gone.area_after_px) == ("gone", (), None)
+    assert gone.contour_before_px is None
     there = moved_film(sample(), MOVED).record.candidates[0].centroid_px
     assert gone.centroid_after_px == pytest.approx(there, abs=2.0)
     (new,) = compare_films(none, sample()).record.lesions
     assert (new.state, new.before_ids, new.diameter_change_percent) == ("new", (), None)
+
+
+def test_what_a_search_has_missed_is_found_in_the_film() -> None:
+    """A lesion that one film shows but does not list is neither new nor gone."""
+    unlisted = changed(moved_film(sample(), MOVED), np.zeros_like)
+    for pair in ((sample(), unlisted), (unlisted, sample())):
+        (lesion,) = compare_films(*pair).record.lesions
+        assert (lesion.state, lesion.looked_up, lesion.borne_out) == ("stable", True, None)
+        assert lesion.diameter_change_percent == pytest.approx(0.0, abs=1.5)
+        assert lesion.contour_after_px is not None
+
+
+def halved(film: ComparedFilm) -> ComparedFilm:
+    """Return a film whose one candidate is in two halves, its picture as it was."""
+    labels = film.labels.astype(np.uint16)
+    col = round(film.record.candidates[0].centroid_px[1])
+    labels[:, col - 2 : col + 3] = 0
+    labels[:, col + 3 :] *= 2
+    return with_labels(film, labels)
+
+
+def test_a_bridge_of_bone_splits_a_lesion() -> None:
+    """And taken away merges it; two outlines of one hole that has not changed are stable."""
+    film = sample()
+    halves, col = halved(film), round(film.record.candidates[0].centroid_px[1])
+    picture = film.picture.copy()
+    picture[:, col - 12 : col + 13] = 255
+    bridged = replace(halves, picture=np.asarray(cv2.blur(picture, (5, 5)), np.uint8))
+    states = [
+        [lesion.state for lesion in compare_films(*pair).record.lesions]
+        for pair in ((film, halves), (film, bridged), (bridged, film))
+    ]
+    assert states == [["stable"], ["split"], ["merged"]]
+
+
+def test_pixels_that_are_not_square_make_no_difference() -> None:
+    """A film with half as many rows of twice the height is the same film."""
+    film = sample()
+    image = film.record.image
+    assert image is not None
+    flat = replace(
+        film,
+        picture=film.picture[::2],
+        field=film.field[::2],
+        bone=film.bone[::2],
+        pixel_aspect=2.0,
+        record=film.record.model_copy(
+            update={"image": image.model_copy(update={"rows": film.labels[::2].shape[0]})}
+        ),
+    )
+    flat = with_labels(flat, film.labels[::2].astype(np.uint16))
+    for pair in ((film, flat), (flat, film)):
+        (lesion,) = compare_films(*pair).record.lesions
+        assert lesion.state == "stable"
+        assert lesion.diameter_change_percent == pytest.approx(0.0, abs=2.0)
+        assert lesion.feret_change_percent == pytest.approx(0.0, abs=2.0)
 
 
 def test_what_the_other_film_does_not_show_is_not_comparable() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lesionscan.codes import ErrorCode, RefusalCode, notice
 from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, job
 from lesionscan.comparison.job import PairJob, PairOutcome, compare_pair, lost_pair
-from lesionscan.comparison.page import comparison_page
+from lesionscan.comparison.page import comparison_page, line_of_pair
 from lesionscan.comparison.pairs import Pair, Source
 from lesionscan.comparison.picture import comparison_png
 from lesionscan.comparison.tables import change_columns, pair_columns, write_tables
@@ -51,8 +51,11 @@ def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
     record = json.loads(one.paths()["record"].read_bytes())
     assert record["before"]["name"] == "knee_giant_cell.dcm"
     tables = write_tables(OwnFiles(one.out), ["knee", "not done"])
-    rows = [list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) for path in tables]
+    *csvs, index = tables
+    rows = [list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) for path in csvs]
     assert [len(table) for table in rows] == [1, 1]
+    link = '<li class="stable"><a href="knee.compare.html">knee</a>: 1 stable</li>'
+    assert link in index.read_text(encoding="utf-8")
     assert tuple(rows[0][0]) == change_columns()
     assert tuple(rows[1][0]) == pair_columns()
     assert rows[0][0]["state"] == "stable"
@@ -102,6 +105,28 @@ def test_a_pair_that_fails_is_told(
     assert b"Smith" not in data
     assert [path.exists() for path in one.paths().values()] == [True, False, False]
     assert done(one).resumed is (status == "refused")
+
+
+def test_the_list_of_pairs_holds_every_pair(one: PairJob) -> None:
+    """With its changes, or why it was not compared; a name is text, and its link leads to it."""
+    record = compare_films(sample(), sample()).record
+    (lesion,) = record.lesions
+    both = record.model_copy(
+        update={"lesions": (lesion, lesion.model_copy(update={"state": "grown"}))}
+    )
+    name = 'a b/<i>"x".dcm'
+    assert line_of_pair(name, f"{name}.html", both) == (
+        '<li class="grown"><a href="a%20b/%3Ci%3E%22x%22.dcm.html">'
+        "a b/&lt;i&gt;&quot;x&quot;.dcm</a>: 1 grown, 1 stable</li>\n"
+    )
+    none = record.model_copy(update={"lesions": ()})
+    assert ">knee</a>: no lesion</li>" in line_of_pair("knee", "knee.html", none)
+    lost_pair(one, notice(ErrorCode.TIMED_OUT, "too long"))
+    (*_, index) = write_tables(OwnFiles(one.out), ["knee"])
+    page = index.read_text(encoding="utf-8")
+    assert "<li>knee: failed: too long</li>" in page
+    assert "default-src 'none'" in page
+    assert "script" not in page
 
 
 def test_a_lost_pair_is_told(one: PairJob) -> None:

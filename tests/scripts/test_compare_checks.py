@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import compare_checks
+import numpy as np
 import pytest
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 
 
 def said(change: str, state: str, **more: object) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def said(change: str, state: str, **more: object) -> dict[str, Any]:
 def test_what_was_said_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """Right states, errors of the change, the area under the curve, and other candidates."""
     numbers = {"uncertainty_percent": 5.0}
-    compare_checks.print_phantoms(
+    compare_checks.print_pairs(
         [
             said("stable", "stable", true_percent=0.0, said_percent=2.0, **numbers),
             said("grown by 20 %", "grown", true_percent=20.0, said_percent=26.0, **numbers),
@@ -34,7 +37,7 @@ def test_what_was_said_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
         ]
     )
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "7 pairs of phantoms"
+    assert lines[0] == "7 pairs"
     assert "  shrunk: 1 refused (poor_fit)" in lines
     assert "right state: 4 of 5 lesions that were compared" in lines
     assert (
@@ -65,3 +68,21 @@ def test_a_missing_folder_is_told(
     monkeypatch.setattr("sys.argv", ["compare_checks.py", "films", str(tmp_path / "missing")])
     assert compare_checks.main() == 2
     assert capsys.readouterr().err.startswith("compare_checks: ")
+
+
+def test_films_without_bone_masks_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No lesion can be planted in them."""
+    arguments = ["planted", str(SAMPLES), str(tmp_path), "--set", "none"]
+    monkeypatch.setattr("sys.argv", ["compare_checks.py", *arguments])
+    assert compare_checks.main() == 2
+    assert capsys.readouterr().err == "compare_checks: no film of none has a bone mask\n"
+
+
+def test_a_place_that_is_moved_out_of_the_film_is_not_inside() -> None:
+    """Its corners are, where nothing moves."""
+    corners, still = np.array([[0, 0], [9, 19]]), np.eye(2, 3)
+    assert compare_checks._inside(corners, still, (10, 20))
+    moved = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    assert not compare_checks._inside(corners, moved, (10, 20))

@@ -1,0 +1,144 @@
+"""Outlines of a dark disk on two films, whose sizes are known."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lesionscan.comparison.outlines import STEP, Outlines, Radii, Rays, outlined
+
+SHAPE = (160, 180)
+CENTRE = np.array([78.3, 90.6])
+RAYS = Rays(CENTRE, 22.0)
+SAME = np.eye(2, 3)
+EXPOSED = np.ones(SHAPE, np.bool_)
+
+
+def disk(radius: float) -> NDArray[np.float32]:
+    """Return the share of each pixel that lies in a disk."""
+    rows, cols = np.indices(SHAPE)
+    away = np.hypot(rows - CENTRE[0], cols - CENTRE[1])
+    return np.asarray(np.clip(radius - away + 0.5, 0.0, 1.0), np.float32)
+
+
+def film(radius: float) -> NDArray[np.float32]:
+    """Return a film with a dark disk, and beside it edges that stay where they are."""
+    bone = 150.0 - 100.0 * disk(radius)
+    bone[:, :50] = 20.0
+    bone[130:] += 40.0
+    return np.asarray(cv2.GaussianBlur(bone, (0, 0), 1.0), np.float32)
+
+
+def profile(radius: float) -> NDArray[np.float32]:
+    """Return what the rays meet on such a film."""
+    return RAYS.profile(film(radius), EXPOSED, SAME, pixel=1.0)
+
+
+def circle(radius: float) -> Radii:
+    """Return the outline of a candidate that is a disk."""
+    return RAYS.outline_of((disk(radius) >= 0.5).astype(np.int32) * 7, (7,), SAME)
+
+
+def ratio(outlines: Outlines) -> float:
+    """Return the ratio of the diameters."""
+    return float(np.sqrt(RAYS.area(outlines.after) / RAYS.area(outlines.before)))
+
+
+@pytest.mark.parametrize("radius", [12.0, 22.0, 40.0])
+def test_an_outline_has_the_area_of_its_candidate(radius: float) -> None:
+    """In every direction the radius of the disk, and corners as far from the centre."""
+    outline = circle(radius)
+    assert RAYS.area(outline) == pytest.approx(np.count_nonzero(disk(radius) >= 0.5), rel=0.02)
+    away = np.hypot(*(RAYS.corners(outline) - CENTRE).T)
+    np.testing.assert_allclose(away, radius, rtol=0.06)
+
+
+def test_outlines_on_a_film_of_another_size_are_the_same() -> None:
+    """A film of half the size is sampled at the same places of the bone."""
+    half = cv2.resize(film(22.0), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    onto = np.array([[0.5, 0.0, -0.25], [0.0, 0.5, -0.25]])
+    small = RAYS.profile(np.asarray(half, np.float32), EXPOSED[::2, ::2], onto, pixel=2.0)
+    found = outlined(
+        (RAYS.profile(film(22.0), EXPOSED, SAME, pixel=2.0), small), (circle(22.0), circle(22.0))
+    )
+    assert ratio(found) == pytest.approx(1.0, abs=0.01)
+    assert found.agreement > 0.98
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.5])
+def test_two_outlines_of_one_edge_become_one(contrast: float) -> None:
+    """On equal films, and on films of another contrast, nothing has changed."""
+    second = np.asarray(contrast * profile(22.0), np.float32)
+    found = outlined((profile(22.0), second), (circle(19.0), circle(25.0)))
+    assert found.borne_out == 0.0
+    assert ratio(found) == pytest.approx(1.0, abs=0.01)
+    assert found.doubt == pytest.approx(np.log(25 / 19), rel=0.1)
+
+
+def test_an_edge_that_has_moved_with_the_outlines_is_a_change() -> None:
+    """Each film keeps its own outline."""
+    found = outlined((profile(19.0), profile(25.0)), (circle(19.0), circle(25.0)))
+    assert (found.borne_out, found.doubt) == (1.0, 0.0)
+    assert ratio(found) == pytest.approx(25 / 19, rel=0.02)
+
+
+@pytest.mark.parametrize("later", [20.9, 22.0, 23.1])
+def test_a_small_shift_of_the_edge_is_seen(later: float) -> None:
+    """Five per cent, whatever the searches have outlined."""
+    found = outlined((profile(22.0), profile(later)), (circle(22.5), circle(22.5)))
+    assert ratio(found) == pytest.approx(later / 22.0, abs=0.012)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    edges=st.tuples(*[st.floats(14.0, 32.0)] * 2), outlines=st.tuples(*[st.floats(14.0, 32.0)] * 2)
+)
+def test_films_changed_over_change_the_outlines_over(
+    edges: tuple[float, float], outlines: tuple[float, float]
+) -> None:
+    """The same outlines, the other way round."""
+    films = profile(edges[0]), profile(edges[1])
+    known = circle(outlines[0]), circle(outlines[1])
+    there, back = outlined(films, known), outlined(films[::-1], known[::-1])
+    np.testing.assert_allclose(there.before, back.after, atol=1e-6)
+    np.testing.assert_allclose(there.after, back.before, atol=1e-6)
+    assert there.borne_out == pytest.approx(back.borne_out, abs=1e-6)
+
+
+@pytest.mark.parametrize("on_first", [True, False])
+def test_one_outline_is_looked_up_on_the_other_film(on_first: bool) -> None:
+    """Where that film has the same edge, of less contrast or not, and not where it has none."""
+    known = (circle(22.0), None) if on_first else (None, circle(22.0))
+    for other, shown in ((profile(22.0), True), (0.6 * profile(22.0), True), (profile(0.0), False)):
+        films = profile(22.0), np.asarray(other, np.float32)
+        found = outlined(films if on_first else films[::-1], known)
+        assert found.both_show_it is shown
+        assert found.borne_out is None
+        if shown:
+            assert ratio(found) == pytest.approx(1.0, abs=0.01)
+
+
+def test_rays_that_leave_the_film_meet_nothing() -> None:
+    """Beyond it nothing is known, and no outline is there."""
+    away = Rays(np.array([900.0, 900.0]), 10.0)
+    assert np.isnan(away.profile(film(22.0), EXPOSED, SAME, pixel=1.0)).all()
+    assert STEP * away.outline_of(np.ones(SHAPE, np.int32), (1,), SAME).max() < 0
+
+
+def test_what_one_film_does_not_show_says_nothing() -> None:
+    """A film that ends beside a lesion has changed no edge of it."""
+    field = EXPOSED.copy()
+    field[:, 115:] = False
+    cut = np.where(field, film(22.0), np.float32(255.0))
+    profiles = profile(22.0), RAYS.profile(cut, field, SAME, pixel=1.0)
+    found = outlined(profiles, (circle(21.0), circle(24.0)))
+    assert found.borne_out == 0.0
+    assert ratio(found) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_lesion_without_any_outline_is_none() -> None:
+    """Asking for one is a fault of the program."""
+    with pytest.raises(ValueError, match="outlined on one film at least"):
+        outlined((profile(22.0), profile(22.0)), (None, None))
