@@ -62,7 +62,7 @@
       byId("stage-words").textContent = `${next.code}: ${next.message}`;
       return;
     }
-    let said = null;
+    let said;
     try {
       said = await lesionscan.load(next.name);
     } catch (error) {
