@@ -1,6 +1,7 @@
-"""A real browser, where there is one; what was skipped, in one line."""
+"""One thread per test, a real browser, where there is one, and what was skipped, in one line."""
 
 import importlib.util
+import os
 import re
 import shutil
 from collections import Counter
@@ -8,10 +9,20 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
     from playwright.sync_api import Browser
+
+# Tests run on every core at once, so more threads only wait for each other, those of OpenMP in busy
+# loops. The libraries read this when they are loaded.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+# No test of properties fails because the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 

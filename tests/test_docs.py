@@ -32,7 +32,7 @@ PRIVATE = {
     r"\bcrumbs?\b|\bshares? the ground\b|\bof others\b": "plain words",
 }
 """Phrases that readers have stumbled over, and what to write."""
-OF_OTHERS = {"docs/reference.md", "CHANGELOG.md", "docs/reading.md", "docs/measures.md"}
+OF_OTHERS = {"docs/reference.md", "CHANGELOG.md", "docs/measures.md"}
 """Pages that follow the help texts of the program, or that record the past."""
 
 

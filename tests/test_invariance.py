@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -39,10 +40,34 @@ def _stored(folder: Path, seed: int, **changes: object) -> Findings:
     return find_candidates(read_radiograph(path))
 
 
+@cache
+def _unchanged(seed: int) -> Findings:
+    with TemporaryDirectory() as folder:
+        return _stored(Path(folder), seed)
+
+
+@cache
+def _large() -> Radiograph:
+    pixels = np.kron(_phantom(2).stored.astype(np.float32), np.ones((3, 3), np.float32))
+    return Radiograph(pixels=pixels.astype(np.float32), valid=np.ones(pixels.shape, np.bool_))
+
+
+@cache
+def _with_threads(threads: int) -> Findings:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(threads)
+        found = find_candidates(_large())
+        assert cv2.getNumThreads() == threads
+    finally:
+        cv2.setNumThreads(before)
+    return found
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_polarity_changes_nothing(tmp_path: Path, seed: int) -> None:
     """The same picture as MONOCHROME1 and as MONOCHROME2: exactly the same candidates."""
-    one = _stored(tmp_path, seed)
+    one = _unchanged(seed)
     other = _stored(tmp_path, seed, PhotometricInterpretation="MONOCHROME1")
 
     assert one.candidates
@@ -55,7 +80,7 @@ def test_a_rescale_in_the_file_changes_nothing(
     tmp_path: Path, slope: float, intercept: float
 ) -> None:
     """Slope and intercept: the same labels but for 1 pixel in 1000, scores within 0.01."""
-    one = _stored(tmp_path, 1)
+    one = _unchanged(1)
     other = _stored(tmp_path, 1, RescaleSlope=slope, RescaleIntercept=intercept)
 
     assert one.candidates
@@ -68,17 +93,7 @@ def test_a_rescale_in_the_file_changes_nothing(
 @pytest.mark.parametrize("threads", [2, 3, 16])
 def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     """Every measured number and every pixel stays the same, and the setting is left alone."""
-    pixels = np.kron(_phantom(2).stored.astype(np.float32), np.ones((3, 3), np.float32))
-    radiograph = Radiograph(pixels=pixels.astype(np.float32), valid=np.ones(pixels.shape, np.bool_))
-    before = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)
-        one = find_candidates(radiograph)
-        cv2.setNumThreads(threads)
-        other = find_candidates(radiograph)
-        assert cv2.getNumThreads() == threads
-    finally:
-        cv2.setNumThreads(before)
+    one, other = _with_threads(1), _with_threads(threads)
 
     assert one.candidates
     first, second = (ok_record(found, file="a", sha256=None) for found in (one, other))

@@ -1,4 +1,4 @@
-"""Files in, :class:`~lesionscan.radiograph.Radiograph` out: the only room that knows formats."""
+"""Reads files as :class:`~lesionscan.radiograph.Radiograph`: the only room that knows formats."""
 
 import stat
 from collections.abc import Iterator
@@ -42,16 +42,16 @@ _ABOUT_SPACING = frozenset(
 def read_radiograph(
     path: Path | str, *, settings: Settings | None = None, frame: int | None = None
 ) -> Radiograph:
-    """Read one radiograph from a DICOM, PNG, JPEG or TIFF file, told apart by content.
+    """Read one radiograph from a DICOM, PNG, JPEG or TIFF file, detected by content.
 
     Parameters
     ----------
     path
         The file.
     settings
-        Limits, polarity and spacing are used; the defaults when None.
+        Limits, polarity and spacing are used. Defaults if None.
     frame
-        Which of the file's pictures, from 1 on; None where it has only one.
+        Number of the frame or page, from 1. May be None if there is only one.
 
     Returns
     -------
@@ -61,9 +61,9 @@ def read_radiograph(
     Raises
     ------
     UnreadableFileError
-        For every file that cannot become a radiograph; see :class:`ErrorCode`.
+        If the file cannot be read as a radiograph; see :class:`ErrorCode`.
     ValueError
-        When the file has no picture of that number.
+        If there is no frame of that number.
     """
     with open_radiographs(path, settings=settings) as frames:
         if frame is None and frames.count > 1:
@@ -90,7 +90,7 @@ def open_radiographs(path: Path | str, *, settings: Settings | None = None) -> I
     Yields
     ------
     Frames
-        How many there are, and what reads one; each may fail for itself.
+        Their number, and a function that reads one; a frame can fail without the others.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def open_radiographs(path: Path | str, *, settings: Settings | None = None) -> I
     """
     chosen = settings if settings is not None else Settings()
     with ExitStack() as stack:
-        with _failures_in_words():  # not what the caller does while the file is open
+        with _failures_in_words():  # but not failures of the caller while the file is open
             frames = stack.enter_context(_opened(Path(path), chosen))
 
         def read(number: int) -> Radiograph:
@@ -115,7 +115,7 @@ def open_radiographs(path: Path | str, *, settings: Settings | None = None) -> I
 
 @contextmanager
 def _failures_in_words() -> Iterator[None]:
-    """Turn failures of the file system and of memory into the readers' own error."""
+    """Convert errors of the file system and of memory to `UnreadableFileError`."""
     try:
         yield
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _failures_in_words() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
-    """Open a file and find its pictures; failures of the file system pass through as OSError."""
+    """Open a file and find its frames; errors of the file system are raised as OSError."""
     facts = path.stat()
     # Opening a pipe or a device could wait for ever, so only ordinary files are opened.
     if not stat.S_ISREG(facts.st_mode):
@@ -157,15 +157,15 @@ def _opened(path: Path, settings: Settings) -> Iterator[Frames]:
 
 
 def _frames(stream: BinaryIO, settings: Settings) -> Frames:
-    """Dispatch on content."""
+    """Choose the reader by the content of the file."""
     name = file_format(stream.read(HEAD_BYTES))
     if name is None:
         raise UnreadableFileError(
             ErrorCode.NOT_AN_IMAGE,
             "the content is neither DICOM, PNG, JPEG nor TIFF; export the image again",
         )
-    # Imported here: each pulls in a codec library that the other does not need, and batch
-    # discovery, which only sniffs, needs neither.
+    # Imported here, because each imports a codec library that the other does not need, and the
+    # search for files, which only detects formats, needs neither.
     if name == "dicom":
         from lesionscan.reading.dicom import dicom_frames
 
@@ -176,9 +176,9 @@ def _frames(stream: BinaryIO, settings: Settings) -> Frames:
 
 
 def _finished(radiograph: Radiograph, frame: int, frames: int, settings: Settings) -> Radiograph:
-    """Say which picture it is, and put the user's spacing in place of the file's."""
+    """Add the number of the frame, and apply the spacing given by the user."""
     if settings.spacing_mm is not None:
-        # what the file's own spacing is worth no longer matters
+        # warnings about the spacing in the file no longer apply
         notices = [one for one in radiograph.notices if one.code not in _ABOUT_SPACING]
         spacing, found = users_spacing(
             settings.spacing_mm, radiograph.spacing, radiograph.pixel_aspect

@@ -1,7 +1,7 @@
-"""Which facts about an exposure may leave a DICOM header: numbers and the standard's own terms.
+"""Facts about an exposure that are copied from a DICOM header: numbers and defined terms.
 
-Everything else stays inside. A coded field can hold a patient's name in real life, so a value is
-kept only when it is one of the standard's defined terms, and numbers only in a plausible range.
+Nothing else is copied. In practice even a coded field can contain a patient's name, so a value is
+copied only if it is a defined term of the standard, and a number only in a plausible range.
 """
 
 import re
@@ -65,7 +65,7 @@ _NUMBERS: tuple[tuple[str, str, float, float], ...] = (
 )
 
 
-# keyword -> fact name; what is no UID in form may be a name.
+# keyword -> fact name; a value that does not have the form of a UID may be a name.
 _UIDS = {
     "StudyInstanceUID": "study_instance_uid",
     "SeriesInstanceUID": "series_instance_uid",
@@ -77,12 +77,12 @@ _UID = re.compile(r"[0-9.]{1,64}")
 def acquisition_facts(
     code: Callable[[str], str | None], number: Callable[[str], float | None]
 ) -> tuple[dict[str, Fact], tuple[Notice, ...]]:
-    """Collect the facts that may be shown, and a notice for each value that may not.
+    """Collect the facts that may be shown, and a notice for each value that may not be.
 
     Parameters
     ----------
     code, number
-        Return the value of a DICOM keyword as text or as a number, None where there is none.
+        Return the value of a DICOM keyword as text or as a number, None if there is none.
 
     Returns
     -------
@@ -123,14 +123,14 @@ _DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
 
 
 def orientation(codes: Callable[[str], tuple[str, ...]]) -> dict[str, Fact]:
-    """Return how the patient lies in the picture, where the file says it for rows and columns.
+    """Return the patient orientation along rows and columns, if the file states both.
 
     Parameters
     ----------
     codes
         Returns all values of a DICOM keyword as texts.
     """
-    # PS3.3 C.7.6.1.1.1: letters of anatomical directions; anything else may be a name
+    # PS3.3 C.7.6.1.1.1: letters for anatomical directions; anything else may be a name
     said = codes("PatientOrientation")
     if len(said) != 2 or not all(_DIRECTIONS.fullmatch(one) for one in said):
         return {}
@@ -138,17 +138,17 @@ def orientation(codes: Callable[[str], tuple[str, ...]]) -> dict[str, Fact]:
 
 
 def whole_or_not(value: float) -> Fact:
-    """Return a finite number as the integer that it is, if it is one and no huge one."""
+    """Convert a finite number to an integer, if it is a whole number of ordinary size."""
     return int(value) if value.is_integer() and abs(value) < 1e9 else value
 
 
 def uids(code: Callable[[str], str | None]) -> dict[str, Fact]:
-    """Return the UIDs that lead back to a patient; only for users who ask for them.
+    """Return the UIDs, which can be traced to a patient; used only if the user requests it.
 
     Parameters
     ----------
     code
-        Returns the value of a DICOM keyword as text, None where there is none.
+        Returns the value of a DICOM keyword as text, None if there is none.
     """
     found = ((name, code(keyword)) for keyword, name in _UIDS.items())
     return {name: value for name, value in found if value and _UID.fullmatch(value)}

@@ -1,8 +1,8 @@
-"""Compressed pixel data -> arrays, through imagecodecs alone, never more than the header declares.
+"""Decoding of compressed pixel data with imagecodecs, never to more than the header declares.
 
-The codec is chosen by the codestream's own first bytes, not by the transfer syntax: files whose
-two disagree exist, and the codestream is what has to be decoded. Its own size is read before any
-memory is taken, so a small file cannot claim a huge picture (or hide one behind a small header).
+The first bytes of the codestream choose the codec, not the transfer syntax: in some files the two
+disagree, and the codestream is what has to be decoded. The size stated in the codestream is read
+before memory is allocated, so a small file cannot make the decoder allocate a huge image.
 """
 
 import struct
@@ -21,7 +21,7 @@ from lesionscan.reading.limits import check_picture_size
 _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 STARTS = (b"\xff\xd8\xff", jpeg2000_tiles.START, _JP2_SIGNATURE)
-"""First bytes of a codestream of any kind."""
+"""First bytes of the codestreams of all formats."""
 
 # JPEG start-of-frame markers (ITU-T T.81 table B.1): baseline, extended, progressive, lossless.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)
@@ -32,7 +32,7 @@ _MAX_BOXES = 1000
 
 @dataclass(frozen=True, slots=True)
 class CodestreamHeader:
-    """What a codestream says about itself; `body` is where its header segment ends."""
+    """The header of a codestream; `body` is the position after its header segment."""
 
     family: Literal["jpeg", "jpeg_ls", "jpeg2000"]
     rows: int
@@ -43,16 +43,16 @@ class CodestreamHeader:
 
 
 def codestream_header(data: bytes) -> CodestreamHeader | None:
-    """Return what a JPEG, JPEG-LS or JPEG 2000 codestream declares, None when it is neither.
+    """Read the header of a JPEG, JPEG-LS or JPEG 2000 codestream; None if it is none of these.
 
     Raises
     ------
     UnreadableFileError
-        `too_large` for a JPEG of more parts than `check_jpeg` allows.
+        `too_large` for a JPEG with more segments than `check_jpeg` allows.
     """
     if data.startswith(jpeg2000_tiles.START):
         return _jpeg2000_header(data, 0)
-    if data.startswith(_JP2_SIGNATURE):  # a whole JP2 file, against PS3.5 8.2.4, but seen
+    if data.startswith(_JP2_SIGNATURE):  # a JP2 file: PS3.5 8.2.4 forbids it, but it occurs
         start = _jp2_codestream(data)
         return None if start is None else _jpeg2000_header(data, start)
     if not data.startswith(b"\xff\xd8"):
@@ -63,18 +63,18 @@ def codestream_header(data: bytes) -> CodestreamHeader | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A decoded picture.
+    """A decoded image.
 
     Attributes
     ----------
     cells
         Integers of shape (rows, columns) or (rows, columns, samples).
     header
-        What the codestream says about itself.
+        The header of the codestream.
     doubtful
-        Whether the data do not add up, so that parts of the picture may be damaged.
+        Whether the data are inconsistent, so that parts of the image may be damaged.
     another_follows
-        Whether another codestream starts behind the first.
+        Whether another codestream follows the first.
     """
 
     cells: Cells
@@ -84,12 +84,12 @@ class Decoded:
 
 
 def decode_codestream(data: bytes, *, max_megapixels: float) -> Decoded:
-    """Decode a codestream, whose own size is checked before memory is taken for it.
+    """Decode a codestream, after checking the size that it states.
 
     Parameters
     ----------
     data
-        The codestream; what follows its end is no part of it.
+        The codestream; bytes after its end are ignored.
     max_megapixels
         The setting.
 
@@ -137,7 +137,7 @@ def _decode(data: bytes, codec: Literal["jpegls", "jpeg2k"]) -> Cells:
 
 
 def _decode_jpeg2000(data: bytes) -> tuple[Cells, bool]:
-    """Decode JPEG 2000; what lies between the last tile-part and the end marker is passed over."""
+    """Decode JPEG 2000; bytes between the last tile-part and the end marker are skipped."""
     try:
         cells = _decode(data, "jpeg2k")
     except UnreadableFileError:
@@ -149,7 +149,7 @@ def _decode_jpeg2000(data: bytes) -> tuple[Cells, bool]:
 
 
 def _another_follows(data: bytes, body: int) -> bool:
-    """Return whether an end marker, a byte of padding or none, and a start marker are there."""
+    """Return whether another codestream follows an end marker, with or without a padding byte."""
     return any(
         data.find(_END_OF_CODESTREAM + pad + start, body) >= 0
         for start in STARTS
@@ -174,7 +174,7 @@ def _jpeg_header(data: bytes) -> CodestreamHeader | None:
             precision, rows, columns, samples = struct.unpack_from(">BHHB", data, at + 4)
             family: Literal["jpeg", "jpeg_ls"] = "jpeg_ls" if marker == _JPEG_LS_FRAME else "jpeg"
             return CodestreamHeader(family, rows, columns, samples, precision, at + 2 + length)
-        # Start of scan before a start of frame, or a frame type nothing here decodes.
+        # Start of scan before a start of frame, or a frame type that is not supported.
         if marker == 0xDA or (0xC5 <= marker <= 0xCF and marker not in (0xC8, 0xCC)):
             return None
         at += 2 + length
@@ -182,9 +182,9 @@ def _jpeg_header(data: bytes) -> CodestreamHeader | None:
 
 
 def _jp2_codestream(data: bytes) -> int | None:
-    """Return where the codestream starts that a decoder takes: in the first box of its kind.
+    """Return the start of the codestream that a decoder uses: that in the first codestream box.
 
-    ITU-T T.800 I.4. Other boxes may hold anything, another codestream's header too.
+    ITU-T T.800 I.4. Other boxes can contain anything, including the header of another codestream.
     """
     at = 0
     for _ in range(_MAX_BOXES):
@@ -196,7 +196,7 @@ def _jp2_codestream(data: bytes) -> int | None:
             length, head = struct.unpack_from(">Q", data, at + 8)[0], 16
         if kind == b"jp2c":
             return at + head
-        if length < head:  # the last box, or nonsense
+        if length < head:  # the last box, or an invalid one
             break
         at += length
     return None

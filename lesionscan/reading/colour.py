@@ -1,7 +1,7 @@
-"""Colour channels -> grey: a film with a few coloured pixels is a film, a photograph is none.
+"""Conversion of colour channels to grey; colour photographs are refused.
 
-Scanned and exported films often hold a coloured marker, and JPEG gives noise a colour. So the share
-of coloured pixels decides, and where there are some, a notice says so.
+Scanned and exported films often have a coloured marker, and JPEG makes noise coloured. So the
+share of coloured pixels decides, and a notice says if there are any.
 """
 
 from dataclasses import dataclass
@@ -16,36 +16,36 @@ from lesionscan.radiograph import BoolImage, Notice
 from lesionscan.reading.errors import UnreadableFileError
 
 CHANNEL_TOLERANCE = 8 / 255
-"""Largest difference between colour channels, of full scale, that JPEG's chroma rounding makes."""
+"""Largest difference between channels that JPEG's rounding of chroma causes, of full scale."""
 
 MOST_COLOURED = 0.05
-"""Share of coloured pixels up to which a picture is a grey one with colour on it (measured, see
-docs/reading.md): films with markers and noise have up to 2 %, photographs 22 % and more."""
+"""Largest share of coloured pixels in an image that counts as grey. Measured (docs/reading.md):
+films with markers and noise have up to 3.3 %, photographs 22 % and more."""
 
 Channels = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged:
-    """The one grey picture that channels make, and the share of pixels that were coloured."""
+    """A grey image made from colour channels, and the share of pixels that were coloured."""
 
     greys: NDArray[Any]
     coloured: float = 0.0
 
 
 def from_channels(channels: Channels, *, full_scale: float) -> Merged:
-    """Make one grey picture of an array (rows, cols, red green blue).
+    """Convert an array (rows, cols, red green blue) to grey.
 
-    Equal channels come back unchanged; where they differ, each pixel is their mean.
+    Equal channels are returned unchanged; if they differ, each pixel is their mean.
 
     Raises
     ------
     UnreadableFileError
-        `colour_photograph` where too many pixels are coloured.
+        `colour_photograph` if too many pixels are coloured.
     """
     each = np.moveaxis(channels, 2, 0)
     highest, lowest = reduce(np.maximum, each), reduce(np.minimum, each)
-    if channels.dtype.kind != "u":  # unsigned ones neither overflow nor need eight bytes each
+    if channels.dtype.kind != "u":  # unsigned integers neither overflow nor need eight bytes each
         highest = highest.astype(np.float64)
     spread = highest - lowest
     if not spread.any():
@@ -62,11 +62,11 @@ def from_luma_chroma(channels: Channels, *, full_scale: float) -> Merged:
     Raises
     ------
     UnreadableFileError
-        `colour_photograph` where too many pixels are coloured.
+        `colour_photograph` if too many pixels are coloured.
     """
     grey, tolerance = np.ceil(full_scale / 2), CHANNEL_TOLERANCE / 2 * full_scale
     chroma = channels[..., 1:]
-    # compared with the ends: a difference for each pixel would take sixteen bytes
+    # compared with the limits: computing differences would take sixteen bytes per pixel
     off = (chroma > grey + tolerance) | (chroma < grey - tolerance)
     return Merged(np.ascontiguousarray(channels[..., 0]), _share(off.any(axis=2)))
 
@@ -79,7 +79,7 @@ def _share(coloured: BoolImage) -> float:
 
 
 def colour_ignored(share: float) -> Notice:
-    """Return the notice about a grey picture with a few coloured pixels."""
+    """Return the notice about a grey image with a few coloured pixels."""
     percent = max(100 * share, 0.01)
     return notice(
         NoticeCode.COLOUR_IGNORED,
@@ -88,7 +88,7 @@ def colour_ignored(share: float) -> Notice:
 
 
 def colour_photograph() -> UnreadableFileError:
-    """Return the error for a picture whose channels differ."""
+    """Return the error for an image whose channels differ."""
     return UnreadableFileError(
         ErrorCode.COLOUR_PHOTOGRAPH,
         "a colour photograph is not a radiograph; if it shows a film (a tinted scan, or a "

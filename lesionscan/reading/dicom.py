@@ -1,4 +1,4 @@
-"""DICOM file -> Radiograph."""
+"""Reading of DICOM files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,12 +34,12 @@ RADIOGRAPH_MODALITIES = frozenset({"CR", "DX", "RG", "PX", "IO"})
 """Computed, digital, film, panoramic and intra-oral radiography (PS3.3 C.7.3.1.1.1)."""
 
 UNSTATED_MODALITIES = frozenset({"OT", "SC"})
-"""Digitised films and secondary captures say "other" or nothing."""
+"""Digitised films and secondary captures state "other" or nothing."""
 
 _FRAME_KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "RescaleSlope", "RescaleIntercept")
-"""What a functional group may state once more."""
+"""Tags that a functional group may repeat."""
 
-# Quoted in messages; anything else in the tag might be text about a patient.
+# Only these are quoted in messages; any other value might be text about a patient.
 _OTHER_MODALITY_TERMS = """
     CT MR US PT NM MG RF XA XC ES GM SM OP OCT BMD BI SR PR KO SEG REG RTIMAGE RTDOSE RTPLAN
     RTSTRUCT DOC ECG HD
@@ -48,12 +48,12 @@ OTHER_MODALITIES = frozenset(_OTHER_MODALITY_TERMS.split())
 
 
 def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
-    """Open a DICOM file and check that it holds grey radiographs, before its pixels are touched.
+    """Open a DICOM file and check that it holds grey radiographs, before decoding pixel data.
 
     Parameters
     ----------
     stream
-        The file, seekable; to be kept open while frames are read.
+        The file, seekable; it must stay open while frames are read.
     settings
         `max_megapixels`, `polarity` and `keep_uids` are used.
 
@@ -63,7 +63,7 @@ def dicom_frames(stream: BinaryIO, settings: Settings) -> Frames:
         See :class:`~lesionscan.codes.ErrorCode`.
     """
     opened = _opened(stream, settings)
-    # What was inflated is not kept beside a picture that is searched: it is inflated again.
+    # Inflated data are not kept in memory during a search: they are inflated again.
     kept = opened if opened.file.stream is stream else None
 
     def read(frame: int) -> Radiograph:
@@ -101,12 +101,12 @@ class _Picture:
     notices: tuple[Notice, ...]
 
     def of_frame(self, frame: int) -> DicomFile:
-        """Return the file with what its functional groups say of one frame."""
+        """Return the file with the functional groups of one frame applied."""
         return replace(self.file, tags=self.file.tags.of_frame(frame))
 
 
 def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
-    """Decode a frame and apply what the header says of its values."""
+    """Decode a frame and apply the transforms of the header."""
     file = picture.of_frame(frame)
     tags = file.tags
     with silenced_pydicom(tags.irregular):
@@ -119,7 +119,7 @@ def _read(picture: _Picture, frame: int, *, keep_uids: bool) -> Radiograph:
         valid, found = open_field(tags, stored.values, unpadded(tags, stored, layout))
         notices.extend(found)
         modality = modality_transform(file, seen.greys, layout, notices)
-        # the window of raw values belongs to another picture, and colours have none
+        # the window of a For Processing image is for the processed one, and colours have none
         said = [] if is_raw(tags) else notices
         voi = None if layout.is_colour else find_voi(file, modality.greys, said)
         claims = _claims(
@@ -169,7 +169,7 @@ def _show(picture: _Picture, frame: int) -> NDArray[np.uint8] | None:
 def _claims(
     file: DicomFile, photometric: str, modality: Course | None, voi: tuple[Course | None, bool]
 ) -> Claims:
-    """Collect what a file says of bright and dark."""
+    """Collect what a file states about bright and dark."""
     tags = file.tags
     return Claims(
         photometric=photometric,
@@ -184,7 +184,7 @@ def _claims(
 
 
 def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -> Iterator[Notice]:
-    """Say what a user should know about the file as a whole."""
+    """Collect the notices about the file as a whole."""
     for keyword in filter(tags.is_disputed, _FRAME_KEYWORDS):
         yield notice(
             NoticeCode.HEADER_IRREGULAR,
@@ -222,7 +222,7 @@ def _remarks(layout: PixelFormat, acquisition: Mapping[str, Fact], tags: Tags) -
 
 
 def _check_kind(file: DicomFile) -> tuple[PixelElement, list[Notice]]:
-    """Refuse what is no radiograph before its pixels are touched."""
+    """Refuse images that are not radiographs, before decoding pixel data."""
     tags = file.tags
     modality = (tags.code("Modality") or "").upper()
     stated = modality in RADIOGRAPH_MODALITIES
@@ -249,7 +249,7 @@ def _check_kind(file: DicomFile) -> tuple[PixelElement, list[Notice]]:
 def _spacing(
     tags: Tags, layout: PixelFormat, notices: list[Notice]
 ) -> tuple[Spacing | None, float]:
-    """Hand the spacing tags to the ladder as plain values; return spacing and aspect."""
+    """Return spacing and pixel aspect, chosen from the spacing tags."""
     stated = SpacingTags(
         pixel_spacing=tags.numbers("PixelSpacing"),
         imager_pixel_spacing=tags.numbers("ImagerPixelSpacing"),
@@ -269,12 +269,12 @@ def _spacing(
 
 
 def _facts(file: DicomFile, layout: PixelFormat, notices: list[Notice]) -> dict[str, Fact]:
-    """Collect what may be shown about the exposure."""
+    """Collect the facts about the exposure that may be shown."""
     facts, found = acquisition_facts(file.tags.code, file.tags.number)
     notices.extend(found)
     facts |= orientation(file.tags.codes)
     modality = (file.tags.code("Modality") or "").upper()
-    if modality:  # one of the accepted ones, by _check_kind
+    if modality:  # one of the accepted ones, see _check_kind
         facts["modality"] = modality
     facts["bits_stored"] = layout.bits_stored
     if overlays := file.tags.overlays():

@@ -1,7 +1,8 @@
-"""Where the value lies in a pixel cell, when header, codestream and cells say different things.
+"""Position of the value in a pixel cell if header, codestream and pixel cells disagree.
 
-A value cut off at too few bits wraps around: bone becomes dark and lesions appear that are none. So
-the cells are asked before BitsStored, HighBit and PixelRepresentation (PS3.5 8.1.1) are believed.
+A value that is cut off at too few bits wraps around: bone becomes dark and false lesions appear. So
+the pixel cells are examined before BitsStored, HighBit and PixelRepresentation (PS3.5 8.1.1) are
+used.
 """
 
 from dataclasses import dataclass, replace
@@ -18,26 +19,27 @@ from lesionscan.reading.pixel_format import PixelFormat
 Cells = NDArray[np.integer[Any]]
 
 _OVERSHOOT = 1 / 16
-"""Of the value range: what a lossy codec adds at hard edges; farther out lie values."""
+"""Overshoot of a lossy codec at sharp edges, of the value range; more is taken for values."""
 
 _MOST_BITS = 32
-"""BitsAllocated is no more."""
+"""Largest BitsAllocated."""
 
 _LEAST_TEARS = 64
-"""Of two neighbouring pixels each; a torn picture has one wherever it crosses mid-grey."""
+"""Smallest number of tears, which are pairs of neighbours on opposite ends of the range; an image
+with the wrong sign has one wherever it crosses mid-grey."""
 
 _BAND_ROWS = 256
 
 _FEWER_JUMPS = 2
-"""Times the jumps of a reading by more bits that one by fewer may have to be believed."""
+"""A reading with fewer bits is used if it has fewer than this times the jumps of one with more."""
 
 _FEWER = 10
-"""Times fewer tears has the picture that is read rightly."""
+"""The reading with the right sign has this many times fewer tears than the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """How the values lie in their cells; `high_bit` counts from 0."""
+    """Position of the values in their pixel cells; `high_bit` counts from 0."""
 
     stored: int
     high_bit: int
@@ -69,23 +71,23 @@ def bits_of(
     overlays: int,
     overshoots: bool,
 ) -> Bits:
-    """Return where the values of a grey picture lie, with what contradicts the header.
+    """Return the position of the values of a grey image, with notices where the header differs.
 
     Parameters
     ----------
     cells
-        Integers (rows, columns), as the codec gives them.
+        Integers (rows, columns), as decoded.
     layout
-        What the header says.
+        The header.
     high_bit
         HighBit in these cells.
     precision
-        Bits of a sample by the codestream (ITU-T T.81, T.87 and T.800), which is believed where
-        it and the header disagree; None for native cells and RLE.
+        Bits per sample stated in the codestream (ITU-T T.81, T.87 and T.800), which takes
+        precedence over the header; None for uncompressed pixel data and RLE.
     overlays
         From `overlay_mask`.
     overshoots
-        Whether a lossy codec may have gone beyond the value range.
+        Whether a lossy codec may have exceeded the value range.
     """
     if cells.dtype.kind == "i":
         return _of_signed_samples(cells, layout, high_bit, precision, overshoots=overshoots)
@@ -106,7 +108,7 @@ def _placed(
     overlays: int,
     overshoots: bool,
 ) -> tuple[Bits, list[Notice]]:
-    """Find the value in unsigned cells by which of their bits vary."""
+    """Find the value in unsigned cells from the bits that vary."""
     stored, signed = layout.bits_stored, layout.signed
     varying = _varying_bits(cells) & ~overlays
     shift = high_bit + 1 - stored
@@ -141,7 +143,7 @@ def _placed(
 def _of_signed_samples(
     cells: Cells, layout: PixelFormat, high_bit: int, precision: int | None, *, overshoots: bool
 ) -> Bits:
-    """Return the bits of samples to which their codestream gives a sign (ITU-T T.800 A.5.1)."""
+    """Return the bits of samples that are signed in the codestream (ITU-T T.800 A.5.1)."""
     stored, said = layout.bits_stored, []
     if not layout.signed:
         said.append(
@@ -157,14 +159,14 @@ def _of_signed_samples(
 
 
 def _torn_sign(cells: Cells, bits: Bits, layout: PixelFormat, precision: int | None) -> Bits:
-    """Decide whether a bit pattern is two's complement, by the reading that is not torn."""
+    """Decide whether values are signed: the right reading has fewer tears."""
     if not (layout.signed or bits.signed):
         return bits
     if not layout.signed:
         fault = "PixelRepresentation is 0, but the cells hold negative numbers"
         return replace(bits, notices=(_disagree(fault, "read"),))
     with_sign, without = _tears(cells, bits)
-    # samples of fewer bits than BitsStored have no sign bit, unless the picture shows one
+    # samples with fewer bits than BitsStored have no sign bit, unless the image shows one
     expected = precision is None or precision >= layout.bits_stored
     torn, other = (with_sign, without) if expected else (without, with_sign)
     overruled = torn >= _LEAST_TEARS and torn >= _FEWER * other
@@ -175,18 +177,18 @@ def _torn_sign(cells: Cells, bits: Bits, layout: PixelFormat, precision: int | N
 
 
 def _tears(cells: Cells, bits: Bits) -> tuple[int, int]:
-    """Count neighbours more than half the range apart: as two's complement, and without a sign.
+    """Count neighbours more than half the range apart, read as signed and as unsigned values.
 
-    Steps from or to the end of a range are none of the first, since saturated borders have them.
+    Steps from or to the end of the signed range are not counted: saturated borders have them.
     """
-    # a band at a time, with one row of the next: of noise every pair takes its bytes
+    # in bands that overlap by one row, because noise would take memory for every pair
     bands = (cells[top : top + _BAND_ROWS + 1] for top in range(0, cells.shape[0], _BAND_ROWS))
     counts = [_tears_of_band(band, bits) for band in bands]
     return sum(one for one, _ in counts), sum(other for _, other in counts)
 
 
 def _tears_of_band(cells: Cells, bits: Bits) -> tuple[int, int]:
-    """Count the tears of some rows."""
+    """Count the tears in some rows."""
     shift, half = bits.high_bit + 1 - bits.stored, 1 << bits.stored - 1
     values = np.right_shift(cells, shift) & (2 * half - 1)
     is_high = values >= half
@@ -203,14 +205,14 @@ def _tears_of_band(cells: Cells, bits: Bits) -> tuple[int, int]:
 
 
 def _varying_bits(cells: Cells) -> int:
-    """Return the bits that are not the same in all cells: the others hold no values."""
+    """Return the bits that are not the same in all cells: the others hold no value."""
     return int(np.bitwise_or.reduce(cells, axis=None)) & ~int(
         np.bitwise_and.reduce(cells, axis=None)
     )
 
 
 def _used_bits(varying: int, stored: int) -> int:
-    """Return how many bits the values take: a range that goes on beyond a bit uses the next."""
+    """Return the number of bits that values use: `stored`, and those above that vary."""
     used = stored
     while varying >> used & 1:
         used += 1
@@ -224,9 +226,9 @@ def _is_sign_extended(values: Cells, stored: int, width: int) -> bool:
 
 
 def _is_partly_extended(values: Cells, stored: int, width: int) -> bool:
-    """Return whether the bits above a value repeat its sign or are 0, from cell to cell.
+    """Return whether the bits above a value repeat its sign in some cells and are 0 in others.
 
-    Values of more bits may look the same; read with fewer, they jump where their neighbours do not.
+    Values with more bits can look like this, but read with fewer bits they have more jumps.
     """
     above = np.right_shift(values, stored - 1)
     if not bool(np.isin(above, (0, 1, (1 << width - stored + 1) - 1)).all()):
@@ -235,7 +237,7 @@ def _is_partly_extended(values: Cells, stored: int, width: int) -> bool:
 
 
 def _jumps(values: Cells, bits: int, stored: int) -> int:
-    """Count neighbours half the range of the stored bits apart, in two's complement of `bits`."""
+    """Count neighbours at least half the stored range apart, as signed values of `bits` bits."""
     jumps = 0
     for top in range(0, values.shape[0], _BAND_ROWS):
         band = values[top : top + _BAND_ROWS + 1].astype(np.int64) & (1 << bits) - 1
@@ -246,7 +248,7 @@ def _jumps(values: Cells, bits: int, stored: int) -> int:
 
 
 def _other_bits(stored: int, bits: int, precision: int | None) -> Notice:
-    """Say how many bits were read in place of BitsStored."""
+    """Return the notice that another number of bits than BitsStored was read."""
     source = "the codestream has" if precision else "the pixel values take"
     return _disagree(f"BitsStored is {stored}, but {source} {bits} bits", "read")
 

@@ -1,8 +1,8 @@
-"""A stream that stops the parser of a DICOM header which asks for too much.
+"""A stream that limits the number of reads while a DICOM header is parsed.
 
-pydicom makes an object of every element and item, without limit: 20 million empty items deflate to
-0.24 MB and took 10 GB. It asks the stream for each of them, so counting its reads bounds their
-number and their depth, in every encoding and by one counter.
+pydicom makes an object for every element and item, without limit: 20 million empty items deflate to
+0.24 MB and took 10 GB. It reads from the stream for each of them, so a limit on reads bounds their
+number and depth, in every encoding.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import METADATA_BYTES
 
 MAX_HEADER_READS = 500_000
-"""Reads that one header may take, two or three an element; radiographs take under 5,000."""
+"""Reads allowed for one header, two or three per element; radiographs take under 5,000."""
 
 _ELEMENT_HEAD_BYTES = 8
 _CHARSET_BYTES = 1024
-"""Of SpecificCharacterSet, which is looked up name by name; all that exist take fewer."""
+"""Bytes of SpecificCharacterSet, which is looked up name by name; all valid ones are shorter."""
 _CHARSET_TAGS = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")
 """(0008,0005) in either byte order."""
 
 
 class _BudgetExceededError(Exception):
-    """The parser has asked for more than it may have."""
+    """The budget is exceeded."""
 
 
 class _BudgetReader:
@@ -56,7 +56,7 @@ class _BudgetReader:
 def header_budget(
     stream: BinaryIO, *, reads: int = MAX_HEADER_READS, size: int = METADATA_BYTES
 ) -> Iterator[BinaryIO]:
-    """Yield a stream for pydicom's parser that has a budget, over the same position.
+    """Yield a stream with a budget for pydicom's parser, at the same position.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ def header_budget(
     Raises
     ------
     UnreadableFileError
-        `too_large` when the budget is exceeded, whatever the parser made of it.
+        `too_large` if the budget is exceeded, whatever the parser raises.
     """
     reader = _BudgetReader(stream, reads, size)
     try:
         yield cast("BinaryIO", reader)
     finally:
-        # also after an exception: pydicom turns ours into its own, or goes on with what it has
+        # also after an exception: pydicom replaces ours, or continues with what it has read
         if reader.exceeded:
             raise UnreadableFileError(
                 ErrorCode.TOO_LARGE,

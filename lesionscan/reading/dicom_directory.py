@@ -1,4 +1,4 @@
-"""DICOMDIR: the index of a CD or another DICOM medium -> where its images are (PS3.3 F)."""
+"""Reading of a DICOMDIR, the index of a CD or another DICOM medium (PS3.3 F)."""
 
 import os
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from lesionscan.reading.errors import UnreadableFileError
 _DIRECTORY_RECORD_SEQUENCE = 0x00041220
 
 _MAX_READS, _MAX_BYTES = 6_000_000, 256 << 20
-"""Of a whole DICOMDIR; a record takes about 35 reads and 500 bytes, 100,000 films 4 million."""
+"""Reads for a whole DICOMDIR; a record takes about 35 (and 500 bytes), 100,000 films 4 million."""
 _MAX_RECORDS = 500_000
-"""Of a whole DICOMDIR; a film, its series, study and patient may each have one."""
+"""Records of a whole DICOMDIR; a film, its series, study and patient may each have one."""
 _MAX_RECORD_READS, _MAX_RECORD_BYTES = 20_000, 1 << 20
-"""Of one record, which is dropped before the next is read. Some hold a small picture."""
+"""Bytes of one record, which is dropped before the next is read. Some contain a thumbnail."""
 
 
 class UnreadableDirectoryError(Exception):
@@ -32,10 +32,10 @@ class UnreadableDirectoryError(Exception):
 
 
 def image_places(path: Path) -> list[str]:
-    """Return where the images are that a DICOMDIR names, relative to its folder.
+    """Return the paths of the images in a DICOMDIR, relative to its folder.
 
-    Records in use of type IMAGE count (PS3.3 F.5, table F.3-3); whether their files exist does
-    not. A name that leads out of the folder is left out: no medium may have one (PS3.10 8.2).
+    These are the records of type IMAGE that are in use (PS3.3 F.5, table F.3-3), whether or not
+    the files exist. Paths outside the folder are skipped: they are not valid (PS3.10 8.2).
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def image_places(path: Path) -> list[str]:
     Raises
     ------
     UnreadableDirectoryError
-        When it cannot be read, is none, or holds too much.
+        If it cannot be read, is not a DICOMDIR, or is too large.
     """
     try:
         with silenced_pydicom([]), open_ordinary(path) as stream:
             file_ids = [
                 record.ReferencedFileID
                 for record in _records(stream)
-                # FFFF, or what is missing, is in use; 0000 is a record that was deleted
+                # FFFF or no value: in use; 0000: deleted
                 if record.get("DirectoryRecordType") == "IMAGE"
                 and record.get("RecordInUseFlag", 0xFFFF) != 0
                 and "ReferencedFileID" in record
@@ -77,7 +77,7 @@ def image_places(path: Path) -> list[str]:
 
 
 def _records(stream: BinaryIO) -> Iterator[Dataset]:
-    """Yield the directory records one at a time, within a budget for each and for all."""
+    """Yield the directory records one by one, with limits for each and for all."""
     implicit, little = data_set_start(stream)
     start: int | None = None
     end: int | None = None  # None for a sequence that ends with a delimiter
@@ -111,8 +111,8 @@ def _records(stream: BinaryIO) -> Iterator[Dataset]:
 
 
 def _as_on_disk(folder: Path, place: str) -> str:
-    """Return the place in lower case where only that exists, as some systems mount a CD."""
+    """Return the path in lower case if only that exists: some systems mount a CD like this."""
     lower = place.lower()
-    # os.path: False, not an error, for names that no file can have
+    # os.path returns False, not an error, for invalid names
     there = (os.path.exists(folder / one) for one in (place, lower))  # noqa: PTH110
     return lower if [*there] == [False, True] else place

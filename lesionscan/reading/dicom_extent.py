@@ -1,4 +1,4 @@
-"""How many frames, rows and columns uncompressed pixel data hold, whatever the header says."""
+"""Number of frames, rows and columns in uncompressed pixel data, if the header is wrong."""
 
 import io
 from dataclasses import dataclass, replace
@@ -14,18 +14,20 @@ from lesionscan.reading.limits import check_picture_size
 from lesionscan.reading.pixel_format import SHARED_CHROMA, PixelFormat
 
 _LOOKED_AT_BYTES = 1 << 20
-"""Enough to tell cells of 16 bits from cells of 8."""
+"""Enough to distinguish 16-bit from 8-bit cells."""
 
 _LOOKED_AT_ROWS = 64
 
 _SMOOTHER = 4
-"""High bytes, or parts of a row, lie so many times closer to each other than to those between."""
+"""Every second byte, or part of a row, is this many times closer to the next such one than to
+those between."""
 
 _SEAM = 1.5
-"""Times the difference of neighbouring rows, which is noise; seams of two films have far more."""
+"""Largest difference across a seam within one image, in differences of neighbouring rows (noise);
+between two films it is far larger."""
 
 _STRUCTURE = 4
-"""Times that noise: less is a row that any other would fit, as rows of a black border do."""
+"""Least structure of a row, in the same unit; any row fits one with less, as in a black border."""
 
 _EDGE_ROWS = 3
 _COLOURS = 3
@@ -33,7 +35,7 @@ _COLOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """Uncompressed pixel data that are all there."""
+    """Complete uncompressed pixel data."""
 
     file: DicomFile
     start: int
@@ -47,24 +49,24 @@ class _Data:
 def native_extent(
     file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, max_megapixels: float
 ) -> tuple[PixelFormat, list[Notice]]:
-    """Return the format with frames, rows and cells as the length of PixelData has them.
+    """Return the format with the frames, rows and cells that fit the length of PixelData.
 
     Parameters
     ----------
     file
         The file; its stream is moved.
     pixels
-        Where the data are (PS3.5 8.1.1).
+        Position of the data (PS3.5 8.1.1).
     layout
         The Image Pixel module (PS3.3 C.7.6.3), NumberOfFrames from C.7.6.6.
     max_megapixels
-        The setting; a picture of more rows than the header says is checked as well.
+        The setting, also for images with more rows than the header states.
 
     Returns
     -------
     layout, notices
-        What is read, and what was assumed. Where data are missing, the format stays as it is, so
-        that no frame is made up.
+        The format to use, and what was assumed. If data are missing, the format is unchanged, so
+        that no frame is invented.
 
     Raises
     ------
@@ -127,14 +129,14 @@ def native_extent(
 
 
 def all_chroma(length: int, layout: PixelFormat) -> tuple[PixelFormat, list[Notice]]:
-    """Return the format of luma and chroma that do not share samples, whatever the header says.
+    """Return the format, without subsampling of chroma if the length of the data excludes it.
 
     Parameters
     ----------
     length
         Bytes of PixelData.
     layout
-        As the header says.
+        According to the header.
     """
     each = replace(layout, photometric="YBR_FULL")
     if layout.photometric != SHARED_CHROMA or length < layout.frames * each.frame_bytes:
@@ -154,9 +156,9 @@ def more_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Notic
     Parameters
     ----------
     layout
-        As the header says.
+        According to the header.
     held
-        How many there are.
+        The number of frames.
     """
     return replace(layout, frames=held), [
         notice(
@@ -173,9 +175,9 @@ def fewer_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Noti
     Parameters
     ----------
     layout
-        As the header says.
+        According to the header.
     held
-        How many there are, at least 1.
+        The number of frames, at least 1.
     """
     return replace(layout, frames=held), [
         notice(
@@ -187,14 +189,14 @@ def fewer_frames(layout: PixelFormat, held: int) -> tuple[PixelFormat, list[Noti
 
 
 def other_size(layout: PixelFormat, rows: int, columns: int) -> tuple[PixelFormat, list[Notice]]:
-    """Return the format with the size of the compressed picture, which is not the header's.
+    """Return the format with the size of the compressed image, which differs from the header.
 
     Parameters
     ----------
     layout
-        As the header says.
+        According to the header.
     rows, columns
-        As the codestream says, which its decoder needs and the header's are not needed for.
+        According to the codestream, which can be decoded without the header.
     """
     return replace(layout, rows=rows, columns=columns), [
         notice(
@@ -207,14 +209,14 @@ def other_size(layout: PixelFormat, rows: int, columns: int) -> tuple[PixelForma
 
 
 def _exchanged(data: _Data, layout: PixelFormat) -> tuple[PixelFormat, list[Notice]]:
-    """Return the format with Rows and Columns exchanged, where only so rows are alike."""
+    """Return the format with Rows and Columns swapped, if rows are similar only then."""
     other = replace(layout, rows=layout.columns, columns=layout.rows)
     if layout.rows == layout.columns or layout.samples > 1 or min(layout.rows, layout.columns) < 3:
         return layout, []
     lines = _middle_lines(data, other)
     down, along = (float(np.abs(np.diff(lines, axis=axis)).mean()) for axis in (0, 1))
     apart = float(np.abs(np.diff(_middle_lines(data, layout), axis=0)).mean())
-    # a film is about as smooth down as along; a ramp that goes on from row to row is not
+    # a film is about as smooth along columns as along rows; a ramp across row ends is not
     if apart <= _SMOOTHER * down or down > _SMOOTHER * along:
         return layout, []
     return other, [
@@ -227,7 +229,7 @@ def _exchanged(data: _Data, layout: PixelFormat) -> tuple[PixelFormat, list[Noti
 
 
 def _has_colours(data: _Data, layout: PixelFormat) -> bool:
-    """Return whether each value stands there three times, as grey does in colours."""
+    """Return whether each value is repeated three times, like grey stored as colour."""
     unit = _COLOURS * layout.cell_bytes
     first = data.length // (2 * unit) * unit
     cells = np.frombuffer(data.read(first, 100 * unit), f"<u{layout.cell_bytes}")
@@ -247,19 +249,19 @@ def _other_cells(layout: PixelFormat, bits: int, found: str) -> tuple[PixelForma
 
 
 def _has_narrow_cells(length: int, layout: PixelFormat) -> bool:
-    """Return whether there is half of the declared bytes, and the values need no more bits."""
+    """Return whether there are half of the declared bytes, and BitsStored needs no more."""
     expected, rest = divmod(layout.frames * layout.frame_bytes, 2)
     is_half = rest == 0 and length - expected in (0, expected % 2)
     return is_half and layout.high_bit < layout.bits_allocated // 2
 
 
 def _has_wide_cells(data: _Data, layout: PixelFormat) -> bool:
-    """Return whether cells called 8 bit have 16: the high bytes of neighbours are alike."""
+    """Return whether declared 8-bit cells have 16 bits: high bytes of neighbours are similar."""
     twice = 2 * layout.frames * layout.frame_bytes
     if layout.bits_allocated != 8 or layout.samples > 1 or data.length != twice:
         return False
     size = min(_LOOKED_AT_BYTES, data.length // 2 * 2)
-    first = (data.length - size) // 4 * 2  # the middle, on a cell's border
+    first = (data.length - size) // 4 * 2  # the middle, at the start of a cell
     cells = np.frombuffer(data.read(first, size), "<u2" if data.file.little_endian else ">u2")
     high, low = (cells >> 8).astype(np.int16), (cells & 255).astype(np.int16)
     apart = float(np.abs(high - low).mean())
@@ -267,7 +269,7 @@ def _has_wide_cells(data: _Data, layout: PixelFormat) -> bool:
 
 
 def _seamless_rows(data: _Data, layout: PixelFormat) -> int | None:
-    """Return how many rows one picture has that goes on behind its last row; None if none does."""
+    """Return the number of rows if the first image continues below its last row, else None."""
     rows, rest = divmod(data.length, layout.row_bytes)
     if layout.frames > 1 or layout.samples > 1 or rest > 1 or layout.rows < _EDGE_ROWS:
         return None
@@ -276,7 +278,7 @@ def _seamless_rows(data: _Data, layout: PixelFormat) -> int | None:
 
 
 def _is_interlaced(data: _Data, layout: PixelFormat, parts: int) -> bool:
-    """Return whether one picture was cut into rows that are too short: every second is alike."""
+    """Return whether Columns is too small: then every second (or third ...) row is similar."""
     if layout.frames > 1 or layout.samples > 1 or min(layout.rows, _LOOKED_AT_ROWS) <= 2 * parts:
         return False
     lines = _middle_lines(data, layout)
@@ -285,13 +287,13 @@ def _is_interlaced(data: _Data, layout: PixelFormat, parts: int) -> bool:
 
 
 def _middle_lines(data: _Data, layout: PixelFormat) -> NDArray[np.float32]:
-    """Return some rows around the middle of the first picture."""
+    """Return some rows around the middle of the first image."""
     count = min(layout.rows, _LOOKED_AT_ROWS)
     return _lines(data, layout, (layout.rows - count) // 2, count)
 
 
 def _lines(data: _Data, layout: PixelFormat, first: int, count: int) -> NDArray[np.float32]:
-    """Return rows of uncompressed cells as numbers."""
+    """Return rows of uncompressed cells as integers."""
     order, kind = "<" if data.file.little_endian else ">", "i" if layout.signed else "u"
     cells: NDArray[Any] = np.frombuffer(
         data.read(first * layout.row_bytes, count * layout.row_bytes),
@@ -301,12 +303,12 @@ def _lines(data: _Data, layout: PixelFormat, first: int, count: int) -> NDArray[
 
 
 def _is_seamless(data: _Data, layout: PixelFormat, seam: int) -> bool:
-    """Return whether the rows on either side of a seam differ no more than neighbours do."""
+    """Return whether the rows on both sides of a seam differ no more than other neighbours."""
     lines = _lines(data, layout, seam - _EDGE_ROWS, 2 * _EDGE_ROWS)
     apart = np.abs(np.diff(lines, axis=0)).mean(axis=1)
     step, others = float(apart[_EDGE_ROWS - 1]), np.delete(apart, _EDGE_ROWS - 1)
     noise = float(others.max())
     structure = float(lines[_EDGE_ROWS - 1 : _EDGE_ROWS + 1].std(axis=1).min())
-    # rows that are the same meet where a film is followed by its mirror image
+    # equal rows meet where a film is followed by its mirror image
     is_step = float(others.min()) <= _SEAM * step <= _SEAM**2 * noise
     return is_step and structure > _STRUCTURE * noise

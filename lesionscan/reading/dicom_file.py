@@ -1,7 +1,7 @@
-"""Opens a DICOM file without trusting it: header first, pixels only when they are asked for.
+"""Opens untrusted DICOM files: the header first, pixel data only on request.
 
-pydicom parses the data set; file meta, deflate and everything that takes memory is bounded here,
-because pydicom inflates without limit and accepts any bytes with `force`.
+pydicom parses the data set. File meta information, inflating and everything else that takes memory
+is limited here, because pydicom inflates without limit and accepts any bytes with `force`.
 """
 
 import errno
@@ -32,10 +32,10 @@ _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA = 0x7FE00010
 
 _DEFER_BYTES = 2 << 20
-"""Longer header values stay in the file: nothing that a radiograph is read from is so long."""
+"""Longer header values are not read: none that is needed for a radiograph is so long."""
 
 _INFLATE_BYTES = 1 << 14
-"""Deflated bytes taken at a time: a bomb makes a thousand of each."""
+"""Deflated bytes per step; a deflate bomb makes a thousand bytes of each."""
 
 _NATIVE = (
     None,
@@ -48,16 +48,16 @@ _NATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class PixelElement:
-    """Where PixelData is.
+    """Position of PixelData.
 
     Attributes
     ----------
     vr
-        Value representation, None where it is implicit.
+        Value representation, None if it is implicit.
     start
-        First byte in the stream.
+        Position of the first byte in the stream.
     length
-        Bytes of native data; None for encapsulated (compressed) data.
+        Bytes of native (uncompressed) data; None for encapsulated (compressed) data.
     """
 
     vr: str | None
@@ -67,10 +67,10 @@ class PixelElement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DicomFile:
-    """An opened DICOM file: its header, and a stream that stands at the pixel data.
+    """An opened DICOM file: its header, and a stream at the position of the pixel data.
 
-    `doubtful` says that the deflated data go on behind the pixels with what is no element, as they
-    do when some of them are damaged: deflating keeps no checksum (PS3.5 A.5).
+    `doubtful` is true if the pixel data of a deflated file are followed by something other than an
+    element, which happens if the data are damaged: deflating keeps no checksum (PS3.5 A.5).
     """
 
     tags: Tags
@@ -82,13 +82,13 @@ class DicomFile:
 
     @property
     def transfer_syntax_name(self) -> str | None:
-        """The standard's name of the transfer syntax, None when unknown or not stated."""
+        """The name of the transfer syntax in the standard, None if unknown or not stated."""
         name = self.transfer_syntax.name if self.transfer_syntax else None
-        return None if name == self.transfer_syntax else name  # pydicom echoes unknown ones
+        return None if name == self.transfer_syntax else name  # pydicom repeats unknown ones
 
     @property
     def is_native(self) -> bool:
-        """Whether the transfer syntax is one of uncompressed (or wholly deflated) data."""
+        """Whether the pixel data are uncompressed (or the whole data set is deflated)."""
         return self.transfer_syntax in _NATIVE
 
 
@@ -100,9 +100,9 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
     stream
         The file, seekable.
     irregular
-        Collects what breaks the standard (keywords, never values).
+        Receives the keywords (never values) of elements that violate the standard.
     max_pixel_bytes
-        Bound for inflating a deflated file.
+        Limit for inflating a deflated file.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
         irregular.append("TransferSyntaxUID")
 
     pixels: PixelElement | None = None
-    last_end: int | None = None  # where the last element says that it ends
+    last_end: int | None = None  # the end of the last element, as it states
 
     def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
         nonlocal pixels, last_end
@@ -139,7 +139,7 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise  # the disk, not the content, which may name places that no file has
+            raise  # an error of the disk; damaged content can point to positions that no file has
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "the DICOM header is damaged; copy or export the file again"
         ) from None
@@ -161,7 +161,7 @@ def open_dicom(stream: BinaryIO, irregular: list[str], *, max_pixel_bytes: int) 
 
 
 def _may_follow_pixels(head: bytes) -> bool:
-    """Return whether nothing or an element of explicit VR with a higher tag starts here."""
+    """Return whether the data end here, or an explicit VR element with a higher tag starts."""
     if len(head) < 8:
         return not head
     group, element = struct.unpack_from("<HH", head)
@@ -169,7 +169,7 @@ def _may_follow_pixels(head: bytes) -> bool:
 
 
 def data_set_start(stream: BinaryIO) -> tuple[bool, bool]:
-    """Move a stream to its data set, which is not deflated.
+    """Move a stream to its data set, which must not be deflated.
 
     Parameters
     ----------
@@ -179,14 +179,14 @@ def data_set_start(stream: BinaryIO) -> tuple[bool, bool]:
     Returns
     -------
     implicit_vr, little_endian
-        How the data set is encoded.
+        The encoding of the data set.
     """
     _, syntax = _data_set(stream)
     return _encoding(stream, syntax)
 
 
 def _data_set(stream: BinaryIO) -> tuple[bool, UID | None]:
-    """Move a stream to its data set; return whether there is a preamble, and the syntax."""
+    """Move a stream to its data set; return whether it has a preamble, and its syntax."""
     stream.seek(0)
     has_preamble = stream.read(132)[128:] == b"DICM"
     syntax, start = _file_meta(stream, 132 if has_preamble else 0)
@@ -195,7 +195,7 @@ def _data_set(stream: BinaryIO) -> tuple[bool, UID | None]:
 
 
 def _file_meta(stream: BinaryIO, start: int) -> tuple[UID | None, int]:
-    """Walk group 0002, always explicit little endian (PS3.10 7.1): transfer syntax and end."""
+    """Read group 0002, always explicit little endian (PS3.10 7.1): transfer syntax and end."""
     syntax: UID | None = None
     at = start
     while True:
@@ -238,28 +238,28 @@ def _inflate(stream: BinaryIO, *, max_bytes: int) -> BinaryIO:
 
 
 def _encoding(stream: BinaryIO, syntax: UID | None) -> tuple[bool, bool]:
-    """Return (implicit VR, little endian), from the transfer syntax or by looking at the data."""
+    """Return (implicit VR, little endian), from the transfer syntax or from the data."""
     if syntax == ImplicitVRLittleEndian:
         return True, True
     head = stream.read(6)
     stream.seek(-len(head), 1)
     explicit = head[4:6].isalpha() and head[4:6].isupper()
-    if not explicit:  # all others are (PS3.5 A), private ones by custom; pydicom looks, too
+    if not explicit:  # all but implicit little endian are (PS3.5 A)
         return syntax is None, syntax != ExplicitVRBigEndian
-    # A first group of 0008 reads as 0800 in the other byte order, whatever the syntax says.
+    # Group 0008, the first one, reads as 0800 in the other byte order.
     return False, head[:1] != b"\x00"
 
 
 def _plausible(tags: Tags, pixels: PixelElement | None) -> bool:
-    """Return whether a file without DICOM marker has what an image must have."""
+    """Return whether a file without the DICM prefix has the elements that an image must have."""
     identified = "SOPClassUID" in tags or "Modality" in tags
     return identified and "Rows" in tags and "Columns" in tags and pixels is not None
 
 
 def _check_complete(stream: BinaryIO, last_end: int | None) -> None:
-    """Refuse a header that is cut off in its last element, or in the tag after it."""
+    """Refuse a header that is truncated in its last element, or in the tag after it."""
     if last_end is None:
         return
     left = stream.seek(0, io.SEEK_END) - last_end
-    if left < 0 or 0 < left < 8:  # a tag with its length takes 8 bytes
+    if left < 0 or 0 < left < 8:  # a tag and its length take 8 bytes
         raise truncated()

@@ -1,4 +1,4 @@
-"""Stored values of a DICOM file -> greys that mean something, by what its header says of them."""
+"""Conversion of stored values of a DICOM file to grey values, by its header."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ from lesionscan.reading.pixel_format import PixelFormat
 from lesionscan.reading.polarity import Course, RawRelation, lut_course
 
 _MOST_CLIPPED = 0.02
-"""Share of stored values that a modality LUT may leave to its ends: borders and markers."""
+"""Share of stored values that may be beyond the ends of a modality LUT: borders and markers."""
 
 
 def unpadded(tags: Tags, stored: Greys, layout: PixelFormat) -> BoolImage:
-    """Return False where PixelPaddingValue says that there is no image data (PS3.3 C.7.5.1.1.2).
+    """Return False for padding according to PixelPaddingValue (PS3.3 C.7.5.1.1.2).
 
     Raises
     ------
     UnreadableFileError
-        `no_pixels` where nothing else is left.
+        `no_pixels` if no other pixel is left.
     """
     ends = [tags.integer(keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    # Written as US by one device and SS by the next: both spellings mean the same bit pattern.
+    # Some devices write it as US, others as SS: both mean the same bit pattern.
     if layout.signed:
         half = 1 << layout.bits_allocated - 1
         ends = [end - 2 * half if end is not None and end >= half else end for end in ends]
@@ -52,14 +52,14 @@ def unpadded(tags: Tags, stored: Greys, layout: PixelFormat) -> BoolImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Modality:
-    """What the modality transform made of the stored values.
+    """Result of the modality transform.
 
     Attributes
     ----------
     greys
-        The values after it.
+        The transformed values.
     lut
-        The table, None where slope and intercept or nothing were applied.
+        The table; None if slope and intercept, or nothing, were applied.
     falls
         Whether the slope is negative.
     """
@@ -69,7 +69,7 @@ class Modality:
     falls: bool = False
 
     def course(self, stored: NDArray[Any]) -> Course | None:
-        """Return where the transform leads over stored values, None where it cannot swap any."""
+        """Return the course of the transform over stored values, None if it cannot swap any."""
         if self.lut is not None:
             return lut_course("ModalityLUTSequence", self.lut, stored)
         return Course("RescaleSlope", falls=True) if self.falls else None
@@ -78,18 +78,18 @@ class Modality:
 def modality_transform(
     file: DicomFile, stored: Greys, layout: PixelFormat, notices: list[Notice]
 ) -> Modality:
-    """Apply the modality LUT, or else slope and intercept (PS3.3 C.11.1); the LUT wins.
+    """Apply the modality LUT or, without one, slope and intercept (PS3.3 C.11.1).
 
     Parameters
     ----------
     file
-        The file, its tags those of the frame.
+        The file, with the tags of the frame.
     stored
         Stored values.
     layout
-        How they were packed.
+        Their format.
     notices
-        Takes `bad_rescale` where stored values are left as they are, and names the tag.
+        Receives `bad_rescale`, which names the tag, if stored values are left unchanged.
     """
     tags = file.tags
     item = tags.sequence_item("ModalityLUTSequence")
@@ -111,7 +111,7 @@ def modality_transform(
 
 
 def _clipped(stored: Greys, lut: Lut) -> Iterator[Notice]:
-    """Say where many stored values have no entry of their own, so that they all become one."""
+    """Warn if many stored values are beyond the ends of the table, so that they become equal."""
     last = lut.first + lut.entries.size - 1
     share = float(np.mean((stored.values < lut.first) | (stored.values > last)))
     if share > _MOST_CLIPPED:
@@ -123,24 +123,24 @@ def _clipped(stored: Greys, lut: Lut) -> Iterator[Notice]:
 
 
 def _check_colour(item: Tags | None, tags: Tags) -> None:
-    """Refuse a transform of colours: it is one of MONOCHROME1 and 2 only (PS3.3 C.11.1).
+    """Refuse a modality transform of colours: it is for MONOCHROME1 and 2 (PS3.3 C.11.1).
 
     Raises
     ------
     ValueError
-        When there is one that would change values.
+        If there is one that would change values.
     """
     if item is not None or _linear(tags) != (1.0, 0.0):
         raise ValueError("viewers do not apply a modality LUT, slope or intercept to colours")
 
 
 def _linear(tags: Tags) -> tuple[float, float]:
-    """Return slope and intercept, 1 and 0 where they are absent or empty.
+    """Return slope and intercept, by default 1 and 0.
 
     Raises
     ------
     ValueError
-        When one holds something that is no number: half a rescale would be neither.
+        If one is not a number; then neither is applied.
     """
     slope, intercept = tags.number("RescaleSlope"), tags.number("RescaleIntercept")
     for keyword, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
@@ -152,12 +152,12 @@ def _linear(tags: Tags) -> tuple[float, float]:
 
 
 def is_raw(tags: Tags) -> bool:
-    """Say whether the values are the detector's own, not made for viewing (PS3.3 C.8.11.1.1.1)."""
+    """Return whether the image is For Processing, not for viewing (PS3.3 C.8.11.1.1.1)."""
     return (tags.code("PresentationIntentType") or "").upper() == "FOR PROCESSING"
 
 
 def raw_relation(tags: Tags) -> RawRelation | None:
-    """Return how For Processing values follow the beam, None where they do not say or are none."""
+    """Return the pixel intensity relationship of a For Processing image, None if not stated."""
     relationship = (tags.code("PixelIntensityRelationship") or "").upper()
     sign = tags.integer("PixelIntensityRelationshipSign")
     if not is_raw(tags) or relationship not in ("LIN", "LOG") or sign not in (-1, 1):

@@ -1,4 +1,4 @@
-"""Whose film a DICOM file is, for grouping films: nothing of it is ever written or shown."""
+"""Identity of patient and study, for grouping films; it is never written or shown."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,9 @@ _INFLATED_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a header says of patient, study and instance; None where it says nothing.
+    """Patient, study and instance according to the header; None if not stated.
 
-    No field shows in a traceback or a log.
+    The fields are left out of `repr`, so that they appear in no traceback or log.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Identity:
     instance_uid
         SOPInstanceUID (PS3.3 C.12.1).
     study_date, study_time
-        As they stand in the header.
+        As in the header.
     """
 
     patient_id: str | None = field(default=None, repr=False)
@@ -39,7 +39,7 @@ class Identity:
 
 
 def read_identity(path: Path) -> Identity:
-    """Read whose film a file is; nothing is known of one that is no DICOM file.
+    """Read the identity; all fields are None for files other than DICOM.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def read_identity(path: Path) -> Identity:
     Raises
     ------
     UnreadableFileError
-        When it cannot be read, or its header is damaged.
+        If it cannot be read, or its header is damaged.
     """
     irregular: list[str] = []
     try:

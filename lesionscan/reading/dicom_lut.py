@@ -1,4 +1,4 @@
-"""Look-up tables of a DICOM header, whatever their depth and packing."""
+"""Look-up tables of a DICOM header, of any depth and packing."""
 
 from collections.abc import Sequence
 
@@ -23,16 +23,16 @@ def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
     item
         The item with LUTDescriptor and LUTData.
     file
-        Says the byte order.
+        The file, which determines the byte order.
     signed
-        Whether what goes into the table may be negative.
+        Whether input values may be negative.
     name
-        What the table is called in messages.
+        Name of the table in messages.
 
     Raises
     ------
     ValueError
-        When descriptor and data do not make a table.
+        If descriptor and data do not form a table.
     """
     return _table(
         item.numbers("LUTDescriptor") or (),
@@ -43,7 +43,7 @@ def read_lut(item: Tags, file: DicomFile, *, signed: bool, name: str) -> Lut:
 
 
 def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
-    """Read one of the three tables of a palette, whole or in segments (PS3.3 C.7.6.3.1.5, C.7.9.2).
+    """Read one of the three tables of a palette, also a segmented one (PS3.3 C.7.6.3.1.5, C.7.9.2).
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
     colour
         "Red", "Green" or "Blue".
     signed
-        Whether what goes into the table may be negative.
+        Whether input values may be negative.
 
     Raises
     ------
     ValueError
-        When descriptor and data do not make a table.
+        If descriptor and data do not form a table.
     """
     keyword = f"{colour}PaletteColorLookupTable"
     descriptor = file.tags.numbers(f"{keyword}Descriptor") or ()
@@ -73,24 +73,24 @@ def read_palette(file: DicomFile, colour: str, *, signed: bool) -> Lut:
 
 
 def _expanded(codes: Sequence[int], code_bits: int) -> list[int]:
-    """Return the entries that the segments of a palette stand for (PS3.3 C.7.9.2).
+    """Expand the segments of a palette (PS3.3 C.7.9.2).
 
     Raises
     ------
     ValueError
-        When they are no segments.
+        If they are not valid segments.
     """
     entries: list[int] = []
     at = 0
-    while at + 2 < len(codes) and len(entries) < _MOST_ENTRIES:  # not a byte of padding
+    while at + 2 < len(codes) and len(entries) < _MOST_ENTRIES:  # without a padding byte
         if codes[at] != _INDIRECT:
             at = _append_segment(entries, codes, at)
             continue
-        parts = _OFFSET_BITS // code_bits  # the least significant one first
+        parts = _OFFSET_BITS // code_bits  # least significant byte first
         offset = sum(
             code << code_bits * place for place, code in enumerate(codes[at + 2 :][:parts])
         )
-        start = offset * 8 // code_bits  # it counts bytes
+        start = offset * 8 // code_bits  # offsets are in bytes
         for _ in range(codes[at + 1]):
             if len(entries) < _MOST_ENTRIES:
                 start = _append_segment(entries, codes, start)
@@ -99,12 +99,12 @@ def _expanded(codes: Sequence[int], code_bits: int) -> list[int]:
 
 
 def _append_segment(entries: list[int], codes: Sequence[int], at: int) -> int:
-    """Append what the segment at a place stands for; return where the next one starts.
+    """Append the entries of the segment at a position; return the position of the next one.
 
     Raises
     ------
     ValueError
-        When there is none.
+        If there is no valid segment.
     """
     kind, count, *_ = (*codes[at : at + 2], -1, 0)
     values = codes[at + 2 : at + 2 + (count if kind == _DISCRETE else 1)]
@@ -119,17 +119,17 @@ def _append_segment(entries: list[int], codes: Sequence[int], at: int) -> int:
 
 
 def _table(found: Sequence[float], data: bytes, *, signed: bool, name: str) -> Lut:
-    """Make a table of its descriptor and its little-endian bytes."""
-    descriptor = [int(number) for number in found if abs(number) < 1 << 17]  # not NaN either
+    """Make a table from its descriptor and its little-endian bytes."""
+    descriptor = [int(number) for number in found if abs(number) < 1 << 17]  # False for NaN too
     if len(descriptor) != 3:
         raise ValueError(f"the {name} has no usable descriptor")
     count, first, bits = descriptor
-    count = count % _MOST_ENTRIES or _MOST_ENTRIES  # 0 stands for 65536
+    count = count % _MOST_ENTRIES or _MOST_ENTRIES  # 0 means 65536
     if not 8 <= bits <= 16:
         raise ValueError(f"the {name} is {bits} bits deep, not 8 to 16")
-    # The first value has the pixels' sign, whichever VR it was written with.
+    # The first value is signed if the pixels are, whatever its VR.
     first = (first + 32768) % 65536 - 32768 if signed else first % 65536
-    # One 16-bit word an entry, or 8-bit entries packed two to a word.
+    # One 16-bit word per entry, or two 8-bit entries per word.
     if len(data) >= 2 * count:
         return Lut(first, bits, np.frombuffer(data, dtype="<u2", count=count))
     if bits == 8 and len(data) >= count:
@@ -138,7 +138,7 @@ def _table(found: Sequence[float], data: bytes, *, signed: bool, name: str) -> L
 
 
 def _lut_bytes(raw: object, *, little_endian: bool) -> bytes:
-    """Return LUTData as little-endian bytes; it comes as OW bytes or as a list of US."""
+    """Return LUTData as little-endian bytes; it can be OW (bytes) or US (a list)."""
     if isinstance(raw, bytes):
         order = "<" if little_endian else ">"
         words = np.frombuffer(raw[: len(raw) // 2 * 2], dtype=f"{order}u2")

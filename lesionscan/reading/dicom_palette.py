@@ -1,4 +1,4 @@
-"""PALETTE COLOR: stored values -> the greys of a palette that is grey (PS3.3 C.7.6.3.1.5)."""
+"""Conversion of PALETTE COLOR to grey, if the palette is grey (PS3.3 C.7.6.3.1.5)."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ _COLOURS = ("Red", "Green", "Blue")
 
 
 def palette_greys(file: DicomFile, stored: Stored) -> Stored:
-    """Look stored values up in the palette, where the picture has one; else return them.
+    """Look stored values up in the palette of an image that has one; otherwise return them.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def palette_greys(file: DicomFile, stored: Stored) -> Stored:
     Returns
     -------
     stored
-        With the greys that viewers show; coloured pixels, whose colour is ignored, are said.
+        The grey values that viewers show, with a notice if the colour of some pixels is ignored.
 
     Raises
     ------
     UnreadableFileError
-        `colour_photograph`, or `bad_header` where there is no usable palette.
+        `colour_photograph`, or `bad_header` if the palette cannot be used.
     """
     if stored.layout.photometric != "PALETTE COLOR":
         return stored

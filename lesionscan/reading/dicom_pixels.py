@@ -1,4 +1,4 @@
-"""The pixel data of a DICOM file -> stored values, one frame at a time."""
+"""Decoding of the pixel data of a DICOM file to stored values, frame by frame."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,7 +57,7 @@ _LOSSLESS = (
 
 @dataclass(frozen=True, slots=True)
 class CompressedFrames:
-    """The fragments of each frame, whether the end marker behind them was found, and the limit."""
+    """The fragments of each frame, whether the end marker after them was found, and the limit."""
 
     groups: tuple[Group, ...]
     complete: bool
@@ -67,23 +67,23 @@ class CompressedFrames:
 def locate_pixels(
     file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, max_megapixels: float
 ) -> tuple[PixelElement | CompressedFrames, PixelFormat, list[Notice]]:
-    """Find the pixel data and how many pictures they hold, whatever NumberOfFrames says.
+    """Find the pixel data and the number of frames in them, which can differ from NumberOfFrames.
 
     Parameters
     ----------
     file
         The file; its stream is moved.
     pixels
-        Where the data are.
+        Position of the data.
     layout
-        How they are packed, as the header says.
+        Their format according to the header.
     max_megapixels
         The setting.
 
     Returns
     -------
     pixels, layout, notices
-        Where the frames are, how they are packed in truth, and what of the header was wrong.
+        Position of the frames, their actual format, and notices where the header is wrong.
 
     Raises
     ------
@@ -109,16 +109,16 @@ def locate_pixels(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """The stored values of a frame, one grey a pixel.
+    """The stored values of a frame, one grey value per pixel.
 
     Attributes
     ----------
     greys
         The values.
     layout
-        How they are stored: size, bits and sign as the pixel data have them.
+        Their format: size, bits and sign as in the pixel data.
     notices
-        What of the header or the data does not add up.
+        Inconsistencies of the header or the data.
     """
 
     greys: Greys
@@ -129,18 +129,18 @@ class Stored:
 def decode_pixels(
     file: DicomFile, pixels: PixelElement | CompressedFrames, layout: PixelFormat, *, frame: int
 ) -> Stored:
-    """Decode one frame of the pixel data to stored values, one grey a pixel.
+    """Decode one frame of the pixel data to stored values, one grey value per pixel.
 
     Parameters
     ----------
     file
         The file; its stream is moved.
     pixels
-        Where the data are, from `locate_pixels`.
+        Position of the data, from `locate_pixels`.
     layout
-        How they are packed.
+        Their format.
     frame
-        Which frame, from 1 on; the file has as many.
+        Number of the frame, from 1; it must exist.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def decode_pixels(
         bits_stored=bits.stored,
         high_bit=bits.high_bit,
         signed=bits.signed,
-        # Unsigned cells of a signed picture are a bit pattern, which clipping would destroy.
+        # The unsigned cells of a signed image are bit patterns, which clipping would destroy.
         clip=decoded.lossy and bits.signed == (cells.dtype.kind == "i"),
     )
     layout = replace(layout, bits_stored=bits.stored, high_bit=bits.high_bit, signed=bits.signed)
@@ -184,11 +184,11 @@ def decode_pixels(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoded:
-    """Cells as the codec gives them, (rows, columns) or (rows, columns, 3), and how to read them.
+    """Decoded cells, (rows, columns) or (rows, columns, 3), and how to interpret them.
 
-    `high_bit` is where the value lies in these cells, `precision` how many bits the codestream
-    says that a sample has, `lossy` whether the codec may have overshot the value range,
-    `luma_chroma` whether the channels are Y, Cb, Cr, `notices` what of the data does not add up.
+    `high_bit` is the highest bit of the value in these cells, `precision` the bits per sample that
+    the codestream states, `lossy` whether the codec may have exceeded the value range,
+    `luma_chroma` whether the channels are Y, Cb, Cr, `notices` what is inconsistent in the data.
     """
 
     cells: NDArray[Any]
@@ -209,7 +209,7 @@ def _encapsulated(
         max_bytes=int(frames.max_megapixels * 1e6) * MAX_CELL_BYTES + (1 << 20),
         complete=frames.complete,
     )
-    # the data's own first bytes choose, since the transfer syntax may be that of another file
+    # the first bytes decide, since the transfer syntax may be wrong
     if not data.startswith(STARTS):
         is_rle = is_rle_header(data)
         if not is_rle and len(data) - layout.frame_bytes in (0, 1):  # PS3.5 A.4.11
@@ -229,21 +229,21 @@ def _encapsulated(
                 "it was not read, so export the pictures again, each in a fragment of its own",
             )
         )
-    # A codestream of just the stored bits is right-aligned, whatever HighBit said of the cell.
+    # A codestream with exactly the stored bits is right-aligned, whatever HighBit is.
     is_wider = header.precision > layout.bits_stored
     return _Decoded(
         cells,
         min(layout.high_bit, header.precision - 1) if is_wider else layout.bits_stored - 1,
         precision=header.precision,
         lossy=file.transfer_syntax not in _LOSSLESS,
-        # libjpeg has made RGB of it
+        # libjpeg has converted it to RGB
         luma_chroma=layout.photometric == "YBR_FULL" and header.family != "jpeg",
         notices=tuple(notices),
     )
 
 
 def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
-    """Decode an RLE frame, whose segments say how wide its cells are."""
+    """Decode an RLE frame; the number of segments determines the width of its cells."""
     samples = _rle_samples(data, layout)
     decoded = decode_rle(data, rows=layout.rows, columns=layout.columns, samples=samples)
     notices = [pixel_data_doubtful()] if decoded.doubtful else []
@@ -269,7 +269,7 @@ def _rle(data: bytes, layout: PixelFormat) -> _Decoded:
 
 
 def _rle_samples(data: bytes, layout: PixelFormat) -> int:
-    """Return how many samples there are: each has one, two or four segments (PS3.5 G.2)."""
+    """Return the number of samples: each has one, two or four segments (PS3.5 G.2)."""
     segments = int.from_bytes(data[:4], "little")
     return {1: 1, 2: 1, 4: 1, 3: 3, 6: 3, 12: 3}.get(segments, layout.samples)
 
@@ -294,7 +294,7 @@ def _native(file: DicomFile, pixels: PixelElement, layout: PixelFormat, *, frame
     # Big-endian words hold two 8-bit cells in swapped order (PS3.5 8.1.1, annex D of 2006).
     swapped = layout.cell_bytes == 1 and not file.little_endian and pixels.vr == "OW"
     first = (frame - 1) * size
-    # whole words, so that swapping finds each cell's partner
+    # whole words, so that both cells of each are there to be swapped
     start, end = (first - first % 2, first + size + (first + size) % 2) if swapped else (
         first, first + size
     )  # fmt: skip
@@ -325,10 +325,10 @@ def _cells(data: bytes, layout: PixelFormat, *, little_endian: bool) -> _Decoded
 
 
 def _channels(cells: NDArray[Any], layout: PixelFormat) -> _Decoded:
-    """Arrange colours, by pixel or by plane (PS3.3 C.7.6.3.1.3), as those of a grey film are."""
+    """Arrange colours by pixel or by plane (PS3.3 C.7.6.3.1.3), whichever makes the image grey."""
     size = layout.rows * layout.columns
     ways = (cells.reshape(size, layout.samples), cells.reshape(layout.samples, size).T)
-    # the last two channels of grey are equal, of RGB and of luma and chroma alike
+    # in a grey image the last two channels are equal, in RGB and in luma and chroma
     alike = [float((way[:, -1] == way[:, -2]).mean()) for way in ways]
     is_other = alike[not layout.planar] > max(alike[layout.planar], 1 - MOST_COLOURED)
     said = notice(
@@ -345,7 +345,7 @@ def _channels(cells: NDArray[Any], layout: PixelFormat) -> _Decoded:
 
 
 def _with_own_chroma(cells: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
-    """Return (rows, columns, Y Cb Cr) of cells Y Y Cb Cr, each of which is two pixels."""
+    """Return (rows, columns, Y Cb Cr) from groups Y Y Cb Cr, each of which is two pixels."""
     if layout.columns % 2:
         raise UnreadableFileError(
             ErrorCode.BAD_HEADER,

@@ -1,7 +1,7 @@
-"""What a DICOM file says was hidden (shutter) or not exposed (collimator): one kind of shape.
+"""Display shutter (hidden area) and collimator (area not exposed) of a DICOM file.
 
-Devices write these tags in other units, for other pictures and for other turns of the picture, so
-each is believed only where it can be true; the exposed field is sought in the pixels all the same.
+Some devices write these tags in other units, for other images, or for another rotation. Each is
+therefore used only if it is plausible, and the exposed field is detected from the pixels as well.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from lesionscan.reading.dicom_tags import Tags
 from lesionscan.reading.grayscale import Numbers
 
 _LEAST_OPEN = 0.1
-"""Share of the picture that must stay in view; what leaves less is about another picture."""
+"""Share of the image that must remain visible; a tag that leaves less is for another image."""
 _BEYOND = 0.1
-"""How far an edge may lie outside the picture, as a share of its length."""
+"""Largest distance of an edge outside the image, as a share of the image's length."""
 _SCATTER = 0.5
-"""Outside a collimator lies scatter only: values vary at most by this share of those inside."""
+"""Outside a collimator there is only scatter: largest variation, as a share of that inside."""
 
 _MOST_CORNERS = 1000
-"""Of a polygon; filling one takes time that grows with the square of their number."""
+"""Vertices of a polygon; the time to fill it grows with the square of their number."""
 
 Kind = Literal["Shutter", "Collimator"]
 
@@ -30,23 +30,23 @@ Kind = Literal["Shutter", "Collimator"]
 def open_field(
     tags: Tags, values: Numbers, valid: BoolImage
 ) -> tuple[BoolImage, tuple[Notice, ...]]:
-    """Take what is hidden or not exposed away from the valid pixels.
+    """Exclude what is hidden or not exposed from the valid pixels.
 
     Parameters
     ----------
     tags
         The header: Display Shutter and X-Ray Collimator modules (PS3.3 C.7.6.11, C.8.7.3).
     values
-        (rows, cols); any grey values of the picture.
+        (rows, cols); grey values of the image.
     valid
-        bool (rows, cols); the pixels with image data.
+        bool (rows, cols); pixels with image data.
 
     Returns
     -------
     valid
-        bool (rows, cols); fewer, or the same.
+        bool (rows, cols); the remaining pixels.
     notices
-        `field_stated` for a shape that was used, `bad_field` for one that cannot be true.
+        `field_stated` for a shape that was used, `bad_field` for one that is implausible.
     """
     notices: list[Notice] = []
     kinds: tuple[Kind, ...] = ("Shutter", "Collimator")
@@ -77,12 +77,12 @@ def open_field(
 
 
 def _field(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage | None:
-    """Return what all of a kind's shapes leave in view, None where the file has none.
+    """Return the area inside all shapes of one kind, None if the file has none.
 
     Raises
     ------
     ValueError
-        When a shape is none, or lies beyond the picture.
+        If a shape is invalid, or outside the image.
     """
     names = tags.codes(f"{kind}Shape")
     if not names:
@@ -96,7 +96,7 @@ def _field(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage | None:
                 field &= _circle(tags, kind, shape)
             case "POLYGONAL":
                 field &= _polygon(tags, kind, shape)
-            case _:  # BITMAP shutters and others hide nothing that could be read here
+            case _:  # other shapes, such as BITMAP, are not supported
                 raise ValueError("has none of the shapes that are understood")
     return field
 
@@ -105,7 +105,7 @@ def _rectangle(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
     sides = ("UpperHorizontal", "LowerHorizontal", "LeftVertical", "RightVertical")
     edges = [tags.number(f"{kind}{side}Edge") for side in sides]
     upper, lower, left, right = _near(edges, (shape[0], shape[0], shape[1], shape[1]))
-    rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]  # the standard counts from 1
+    rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]  # positions count from 1
     inside = (rows >= upper) & (rows <= lower) & (columns >= left) & (columns <= right)
     return np.asarray(inside, np.bool_)
 
@@ -130,26 +130,26 @@ def _polygon(tags: Tags, kind: Kind, shape: tuple[int, int]) -> BoolImage:
     columns = _near(corners[1::2], [shape[1]] * (len(corners) // 2))
     points = np.rint(np.column_stack([columns, rows])).astype(np.int32) - 1
     mask = np.zeros(shape, np.uint8)
-    import cv2  # few files need it, and it takes long to load
+    import cv2  # few files need it, and its import is slow
 
     cv2.fillPoly(mask, [points.reshape(-1, 1, 2)], 1)
     return mask > 0
 
 
 def _near(found: Sequence[float | None], lengths: Sequence[int]) -> list[float]:
-    """Return the positions, all within the picture or not far from it."""
+    """Return the positions, all inside the image or close to it."""
     near = []
     for position, length in zip(found, lengths, strict=True):
         if position is None:
             raise ValueError("is not complete")
-        if not -_BEYOND * length <= position <= (1 + _BEYOND) * length:  # False for NaN as well
+        if not -_BEYOND * length <= position <= (1 + _BEYOND) * length:  # False for NaN too
             raise ValueError("lies beyond the picture")
         near.append(position)
     return near
 
 
 def _check(kind: Kind, values: Numbers, valid: BoolImage, left: BoolImage) -> None:
-    """Refuse a field that the pixels speak against."""
+    """Refuse a field that the pixels contradict."""
     if left.sum() < _LEAST_OPEN * valid.size:
         raise ValueError("leaves nothing of the picture")
     outside = valid & ~left

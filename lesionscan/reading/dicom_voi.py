@@ -1,8 +1,8 @@
-"""How a DICOM file asks to be shown: its VOI LUT, or else its first window (PS3.3 C.11.2).
+"""VOI transform of a DICOM file for display: the VOI LUT, or else the first window (PS3.3 C.11.2).
 
-Its values are for people only, never for the analysis; a table that falls tells which end is bone,
-however. Written down in every way that devices have found: empty,
-misspelt, several, or as wide as nothing; what cannot be used is said and left out.
+It is used for display only, never for the search, but a falling table affects the polarity. Devices
+also write empty, misspelt or several windows, or windows of zero width; one that cannot be used is
+ignored, with a notice.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from lesionscan.reading.polarity import Course, lut_course
 _SEQUENCE = "VOILUTSequence"
 
 _MOST_TABLES = 16
-"""Of several tables; files offer two or three."""
+"""Largest number of tables; files offer two or three."""
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
@@ -34,16 +34,16 @@ _FUNCTIONS: dict[str, Function] = {
 
 
 def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | Lut | None:
-    """Return the VOI transform that a file asks for, None where there is none that can be used.
+    """Return the VOI transform of a file, None if there is none that can be used.
 
     Parameters
     ----------
     file
-        The file; of several windows or tables the first is taken, a table before a window.
+        The file. The first window or table is used, and a table is preferred to a window.
     greys
-        What it will be applied to: grey values after the modality transform.
+        Grey values after the modality transform, to which it will be applied.
     notices
-        Takes `bad_window` for each transform that cannot be used.
+        Receives `bad_window` for each transform that cannot be used.
     """
     item = file.tags.sequence_item(_SEQUENCE)
     if item is not None:
@@ -61,7 +61,7 @@ def find_voi(file: DicomFile, greys: Greys, notices: list[Notice]) -> Window | L
 def voi_course(
     file: DicomFile, greys: Greys, valid: BoolImage, voi: Window | Lut | None
 ) -> tuple[Course | None, bool]:
-    """Return where a VOI LUT leads, and whether the file offers a choice that leads elsewhere.
+    """Return the course of the VOI LUT, and whether another table or window has the opposite one.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def voi_course(
     greys
         Grey values after the modality transform.
     valid
-        Which pixels hold image data; only their values count.
+        Pixels with image data; only their values count.
     voi
-        By `find_voi`; a window never swaps dark and bright.
+        From `find_voi`; a window never swaps dark and bright.
     """
     if not isinstance(voi, Lut):
         return None, False
@@ -81,7 +81,7 @@ def voi_course(
     if course.falls and file.tags.number("WindowCenter") is not None:
         return course, True
     for item in file.tags.sequence_items(_SEQUENCE)[1:_MOST_TABLES]:
-        with suppress(ValueError):  # one that cannot be used is no choice
+        with suppress(ValueError):  # one that cannot be used does not count
             other = lut_course(_SEQUENCE, _table(item, file, greys), values)
             if other.falls != course.falls:
                 return course, True
@@ -89,12 +89,12 @@ def voi_course(
 
 
 def presentation_falls(file: DicomFile) -> bool:
-    """Return whether the table of a PresentationLUTSequence (PS3.3 C.11.4) ends below its start.
+    """Return whether the table of a PresentationLUTSequence (PS3.3 C.11.4) falls.
 
     Parameters
     ----------
     file
-        The file; a table that cannot be used falls nowhere.
+        The file; False for a table that cannot be used.
     """
     item = file.tags.sequence_item("PresentationLUTSequence")
     if item is None:
@@ -110,7 +110,7 @@ def _table(item: Tags, file: DicomFile, greys: Greys) -> Lut:
 
 
 def voi_facts(tags: Tags, voi: Window | Lut | None) -> dict[str, Fact]:
-    """Return what to tell about how a picture is shown, keyed by the DICOM keyword."""
+    """Return what is reported about the display of an image, keyed by DICOM keyword."""
     if voi is None:
         return {}
     if isinstance(voi, Lut):
@@ -133,7 +133,7 @@ def _first_window(tags: Tags) -> Window | None:
     Raises
     ------
     ValueError
-        When it cannot be used.
+        If it cannot be used.
     """
     centre, width = tags.number("WindowCenter"), tags.number("WindowWidth")
     for keyword, value in (("WindowCenter", centre), ("WindowWidth", width)):

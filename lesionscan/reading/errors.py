@@ -1,18 +1,18 @@
-"""Why a file cannot be read, and what the reader says in more than one place."""
+"""The error of the reader, and messages that are used in several places."""
 
 from lesionscan.codes import ErrorCode, NoticeCode, notice
 from lesionscan.radiograph import Notice
 
 
 class UnreadableFileError(Exception):
-    """A file that cannot become a radiograph.
+    """The file cannot be read as a radiograph.
 
     Attributes
     ----------
     code : str
         One of :class:`ErrorCode`.
     message : str
-        One line: the cause and the remedy, without path and without text found in the file.
+        One line: cause and remedy, without the path and without text found in the file.
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -21,12 +21,12 @@ class UnreadableFileError(Exception):
         self.message = message
 
     def __reduce__(self) -> tuple[type["UnreadableFileError"], tuple[ErrorCode, str]]:
-        """Return how to rebuild the error in another process (it has two arguments, not one)."""
+        """Support pickling: the error has two arguments, not one."""
         return UnreadableFileError, (ErrorCode[self.code.upper()], self.message)
 
 
 def truncated() -> UnreadableFileError:
-    """Return the error for a file that ends before its picture does."""
+    """Return the error for a file that ends before the end of its image."""
     return UnreadableFileError(
         ErrorCode.TRUNCATED, "the file ends before the picture does; copy or export it again"
     )
@@ -40,7 +40,7 @@ def damaged() -> UnreadableFileError:
 
 
 def pixel_data_doubtful() -> Notice:
-    """Return the notice about a picture whose compressed data do not add up."""
+    """Return the notice about an image whose compressed data are inconsistent."""
     return notice(
         NoticeCode.PIXEL_DATA_DOUBTFUL,
         "the compressed pixel data do not add up, so parts of the picture may be damaged; look at "

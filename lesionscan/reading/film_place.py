@@ -1,13 +1,13 @@
-"""Where a film lies when ITK reads its file, and 3D Slicer with it: not what is measured with.
+"""Position of a film in ITK, and therefore in 3D Slicer; not used for measurements.
 
-ITK chooses the spacing by the kind of object and never corrects it; which tag is believed here, and
-what it is divided by, is another question (`spacing.py`). What lies on the film in 3D Slicer has
-to lie as ITK lays the film.
+ITK chooses the spacing by the kind of object and never corrects it; the spacing for measurements is
+chosen in `spacing.py`. Segmentations that are shown on the film in 3D Slicer need the position and
+spacing of ITK.
 
 References
 ----------
 gdcm::ImageHelper (GetSpacingTagFromMediaStorage, GetSpacingValue), itk::GDCMImageIO,
-itk::JPEGImageIO and itk::TIFFImageIO, as SimpleITK 2.5 has them (`test_film_place.py`).
+itk::JPEGImageIO and itk::TIFFImageIO, as in SimpleITK 2.5 (`test_film_place.py`).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ Vector = tuple[float, float, float]
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _UNPLACED = frozenset(f"{_SECONDARY_CAPTURE}.{number}" for number in (1, 2, 3, 4))
-"""Secondary captures of several frames, of which ITK takes no spacing and no position."""
+"""Multi-frame secondary captures, for which ITK uses neither spacing nor position."""
 _INFLATED_BYTES = 1 << 30
 _MM_OF_UNIT = {2: 25.4, 3: 10.0}
 """TIFF's ResolutionUnit: inch, centimetre. JFIF counts from 1."""
@@ -39,14 +39,14 @@ _MM_OF_UNIT = {2: 25.4, 3: 10.0}
 
 @dataclass(frozen=True, slots=True)
 class FilmPlace:
-    """Where the pixels of a film lie, in mm (left, posterior, superior).
+    """Position of the pixels of a film, in mm (left, posterior, superior).
 
     Attributes
     ----------
     origin
         Centre of the first pixel.
     along_row, along_column, between_slices
-        From a pixel to its neighbour in the next column, in the next row, in the next frame.
+        Vectors from a pixel to its neighbours in the next column, row and frame.
     """
 
     origin: Vector = (0.0, 0.0, 0.0)
@@ -56,24 +56,24 @@ class FilmPlace:
 
     @property
     def spacing(self) -> tuple[float, float]:
-        """Distance of rows and of columns."""
+        """Spacing of rows and of columns."""
         return float(np.linalg.norm(self.along_column)), float(np.linalg.norm(self.along_row))
 
 
 def film_place(path: Path, *, frame: int = 1) -> FilmPlace:
-    """Return where ITK puts a film.
+    """Return the position of a film in ITK.
 
     Parameters
     ----------
     path
         The film's file.
     frame
-        Which of its pictures, from 1 on.
+        Number of the frame, from 1.
 
     Raises
     ------
     UnreadableFileError
-        When the file cannot be read any more.
+        If the file can no longer be read.
     """
     try:
         with open_ordinary(path) as stream:
@@ -107,7 +107,7 @@ def _of_dicom(stream: BinaryIO, frame: int) -> FilmPlace:
 
 
 def _dicom_spacing(tags: Tags) -> tuple[float, float]:
-    """Return the spacing of rows and columns; ITK counts 1 mm where there is none, or 0."""
+    """Return the spacing of rows and columns; ITK uses 1 mm if it is missing or 0."""
     kind = tags.code("SOPClassUID")
     if kind in _UNPLACED:
         return 1.0, 1.0
@@ -143,7 +143,7 @@ def _vector(values: NDArray[np.float64]) -> Vector:
 
 
 def _of_raster(stream: BinaryIO, name: str | None) -> tuple[float, float]:
-    """Return the spacing that the resolution for printing makes; that of PNG is not used."""
+    """Return the spacing from the print resolution; ITK does not use that of PNG."""
     try:
         if name == "jpeg":
             about = JpegImagePlugin.JpegImageFile(stream).info
@@ -154,7 +154,7 @@ def _of_raster(stream: BinaryIO, name: str | None) -> tuple[float, float]:
             across, down = (_ratio(tags.valueof(code)) for code in (282, 283))
             return _of_resolution(across, down, int(tags.valueof(296, default=1)))
     except (SyntaxError, ValueError, TypeError, LookupError, tifffile.TiffFileError):
-        pass  # what ITK does not open either, such as a JPEG of 12 bits
+        pass  # ITK does not open it either, such as a 12-bit JPEG
     return 1.0, 1.0
 
 

@@ -1,7 +1,7 @@
-"""Encapsulated pixel data (PS3.5 A.4): which fragments there are, and which make a frame.
+"""Encapsulated pixel data (PS3.5 A.4): finding the fragments, and assigning them to frames.
 
-NumberOfFrames, the offset table and the fragments themselves may disagree. No picture that the
-fragments hold is given up because of one bad count.
+NumberOfFrames, the offset table and the fragments may disagree. A wrong count must not lose a frame
+that is in the fragments.
 """
 
 import io
@@ -22,12 +22,12 @@ _END_OF_CODESTREAM = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
 
 _MAX_TABLE_BYTES = 1 << 20
 _MAX_FRAGMENTS = 1 << 18
-"""More than any radiograph has; a hostile file may claim millions of empty ones."""
+"""Largest number of fragments; radiographs have fewer, a hostile file may have millions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Where a fragment's bytes are in the stream, and whether a frame may start or end there."""
+    """Position of a fragment in the stream, and whether a frame may start or end with it."""
 
     start: int
     length: int
@@ -37,14 +37,14 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """Encapsulated pixel data as listed, without being read.
+    """The list of fragments, whose data have not been read.
 
     Attributes
     ----------
     offsets
-        The Basic Offset Table; empty where it says nothing.
+        The Basic Offset Table; may be empty.
     fragments
-        In their order, the table left out.
+        In order, without the table.
     complete
         Whether the end marker was found.
     """
@@ -55,18 +55,18 @@ class Fragments:
 
 
 def list_fragments(stream: BinaryIO) -> Fragments:
-    """List the fragments of the pixel data that start here.
+    """List the fragments of the pixel data.
 
     Parameters
     ----------
     stream
-        Stands behind the element's length.
+        At the position after the element's length.
 
     Raises
     ------
     UnreadableFileError
-        `truncated` when there is no fragment before the file's end, `undecodable` when it is no
-        list of fragments.
+        `truncated` if there is no complete fragment, `undecodable` if the data are not a list of
+        fragments.
     """
     here = stream.tell()
     end = stream.seek(0, io.SEEK_END)
@@ -79,7 +79,7 @@ def list_fragments(stream: BinaryIO) -> Fragments:
         if tag == _SEQUENCE_END:
             return Fragments(offsets or (), tuple(fragments), complete=True)
         if len(head) < 8 or tag != _ITEM:
-            # Some writers leave the end marker out; the codestream itself says if it is whole.
+            # Some writers omit the end marker; the codestream shows whether it is complete.
             if fragments:
                 return Fragments(offsets or (), tuple(fragments), complete=False)
             raise (
@@ -100,7 +100,7 @@ def list_fragments(stream: BinaryIO) -> Fragments:
 
 
 def _fragment(stream: BinaryIO, length: int, end: int) -> Fragment:
-    """Look at the ends of the fragment that starts here, and move behind it."""
+    """Read the first and last bytes of a fragment, and move to its end."""
     start = stream.tell()
     head = stream.read(min(HEADER_BYTES, length))
     stream.seek(max(start, min(start + length, end) - 3))
@@ -111,14 +111,14 @@ def _fragment(stream: BinaryIO, length: int, end: int) -> Fragment:
 
 
 def is_encapsulated(stream: BinaryIO, start: int, length: int) -> bool:
-    """Return whether pixel data of a stated length are a list of fragments all the same.
+    """Return whether pixel data of defined length are nevertheless a list of fragments.
 
     Parameters
     ----------
     stream
         The file; it is moved.
     start, length
-        Where the data are.
+        Position of the data.
     """
     stream.seek(start)
     if stream.read(4) != _ITEM:
@@ -128,35 +128,35 @@ def is_encapsulated(stream: BinaryIO, start: int, length: int) -> bool:
         last = list_fragments(stream).fragments[-1:]
     except UnreadableFileError:
         return False
-    # an end marker or a byte of padding may follow, or nothing
+    # an end marker, a padding byte or nothing may follow
     return any(start + length - (one.start + one.length) in (0, 1, 8) for one in last)
 
 
 Group = Sequence[Fragment]
-"""The fragments of one frame; none where they are missing."""
+"""The fragments of one frame; empty if they are missing."""
 
 
 def frame_groups(listed: Fragments, *, declared: int) -> list[Group]:
-    """Return the fragments of each frame, as many frames as the fragments hold.
+    """Assign the fragments to frames, as many as the fragments contain.
 
     Parameters
     ----------
     listed
         From `list_fragments`.
     declared
-        NumberOfFrames. Where the end of the data is missing, there are at least so many groups.
+        NumberOfFrames. If the end of the data is missing, there are at least this many groups.
 
     Raises
     ------
     UnreadableFileError
-        `undecodable` when nothing says where each frame starts.
+        `undecodable` if the start of each frame cannot be determined.
     """
     fragments = listed.fragments
     by_start, by_table = _by_start(fragments), _by_table(listed)
     table_fits = len(by_table) == declared > len(by_start)
     found = by_table if table_fits or not by_start else by_start
     if len(fragments) == declared > 1 and len(found) != 1:
-        found = [[fragment] for fragment in fragments]  # also one whose start is damaged
+        found = [[fragment] for fragment in fragments]  # even if its start is damaged
     if not found and declared == 1:
         found = [fragments]
     if not found:
@@ -169,7 +169,7 @@ def frame_groups(listed: Fragments, *, declared: int) -> list[Group]:
 
 
 def _by_start(fragments: Group) -> list[Group]:
-    """Return groups that each start as a frame does; none where the first does not."""
+    """Return groups that each start with a codestream; none if the first does not."""
     starts = [number for number, one in enumerate(fragments) if one.starts_frame]
     if not starts or starts[0] != 0:
         return []
@@ -177,13 +177,13 @@ def _by_start(fragments: Group) -> list[Group]:
 
 
 def _by_table(listed: Fragments) -> list[Group]:
-    """Return the groups of the offset table; none where it does not fit the fragments."""
+    """Return the groups of the offset table; none if it does not fit the fragments."""
     fragments = listed.fragments
     if not fragments or not listed.offsets:
         return []
     numbers = {one.start: number for number, one in enumerate(fragments)}
     starts = [numbers.get(fragments[0].start + offset) for offset in listed.offsets]
-    if not listed.complete:  # what is cut off has its offset still
+    if not listed.complete:  # frames that are cut off still have offsets
         starts = [len(fragments) if one is None else one for one in starts]
     found = [one for one in starts if one is not None]
     if len(found) < len(starts) or found[0] != 0 or found != sorted(found):
@@ -192,7 +192,7 @@ def _by_table(listed: Fragments) -> list[Group]:
 
 
 def _by_end(fragments: Group) -> list[Group]:
-    """Return groups that end with a codestream's end marker, or a byte of padding behind it."""
+    """Return groups that end with the end marker of a codestream, with or without padding."""
     ends = [number for number, one in enumerate(fragments, start=1) if one.ends_codestream]
     return [fragments[one:other] for one, other in pairwise([0, *ends])]
 
@@ -203,19 +203,19 @@ def frame_bytes(stream: BinaryIO, group: Group, *, max_bytes: int, complete: boo
     Parameters
     ----------
     stream
-        Where the fragments are.
+        The stream with the fragments.
     group
         From `frame_groups`.
     max_bytes
-        The most that a frame may take.
+        Largest length of a frame.
     complete
         Whether the end marker of the pixel data was found.
 
     Raises
     ------
     UnreadableFileError
-        `truncated` when the file ends before or within it, `too_large` above `max_bytes`,
-        `no_pixels` when it is empty.
+        `truncated` if the file ends before the end of the frame, `too_large` above `max_bytes`,
+        `no_pixels` if it is empty.
     """
     if not group and not complete:
         raise truncated()

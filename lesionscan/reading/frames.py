@@ -1,4 +1,4 @@
-"""The pictures of one opened file."""
+"""The frames of an opened file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from lesionscan.reading.errors import UnreadableFileError
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Frames of a DICOM file, pages of a TIFF, or the one picture of another file.
+    """Frames of a DICOM file, pages of a TIFF, or the single image of another file.
 
     Attributes
     ----------
     count
-        How many there are, at least 1.
+        Their number, at least 1.
     read
-        Reads one, by its number from 1 on; the file must still be open.
+        Reads one by its number, from 1; the file must still be open.
     show
-        Returns one as the file asks viewers to show it (window or VOI LUT), for people only: uint8
-        (rows, cols), bone bright; None where the file does not ask.
+        Returns one for display, with the window or VOI LUT of the file applied: uint8
+        (rows, cols), bone bright; None if the file states neither.
     """
 
     count: int
@@ -31,7 +31,7 @@ class Frames:
     show: Callable[[int], NDArray[np.uint8] | None]
 
     def check(self, *, at_most: int) -> None:
-        """Refuse more pictures than a file of radiographs holds.
+        """Refuse a file with too many frames.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""Stored pixel values -> grey values that mean the same in every file; arrays in, arrays out.
+"""Conversion of stored pixel values to grey values, on arrays.
 
-What is analysed is never clipped by a display window: narrow windows clip lesions, and a window is
-a choice of display. `shown_grey` makes the picture that a viewer would show, for people.
+Grey values for the search are never clipped by a window, because narrow windows clip lesions.
+`shown_grey` makes the image that a viewer would show, for display only.
 """
 
 from dataclasses import dataclass, replace
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import BoolImage, FloatImage
 
 EXACT_BITS = 24
-"""float32 holds every integer of up to 24 bits."""
+"""float32 represents every integer of up to 24 bits."""
 
 Numbers = NDArray[Any]
 
 _WIDEST = 1e9
-"""Of a window; no stored value is so large but those of 32 bits, which no window is meant for."""
+"""Largest number in a window; only 32-bit values are larger, for which no window is meant."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Greys:
-    """Grey values and the range that their format allows (not the range that occurs).
+    """Grey values, and the range that their format allows (not the range that occurs).
 
-    The range serves to invert: low + high - value maps the format onto itself, so a MONOCHROME1
-    picture and its MONOCHROME2 complement give the same numbers, whatever they show.
+    The range is used to invert: low + high - value maps the format onto itself, so a MONOCHROME1
+    image and its MONOCHROME2 complement give the same values.
     """
 
     values: Numbers
@@ -38,7 +38,7 @@ class Greys:
 class Lut:
     """A look-up table (modality: PS3.3 C.11.1.1, VOI: C.11.2.1.1): `entries[value - first]`.
 
-    `bits` is how deep the entries are said to be.
+    `bits` is the stated depth of the entries.
     """
 
     first: int
@@ -53,7 +53,7 @@ class Window:
     Raises
     ------
     ValueError
-        When it is no window: LINEAR is at least 1 wide, the others wider than 0.
+        If it is invalid: LINEAR needs a width of at least 1, the others more than 0.
     """
 
     centre: float
@@ -63,7 +63,7 @@ class Window:
     def __post_init__(self) -> None:
         least = 1.0 if self.function == "LINEAR" else 0.0
         wide_enough = least <= self.width <= _WIDEST and self.width > 0
-        if not (wide_enough and abs(self.centre) <= _WIDEST):  # False for NaN as well
+        if not (wide_enough and abs(self.centre) <= _WIDEST):  # False for NaN too
             raise ValueError(
                 f"window centre {self.centre:g} and width {self.width:g} cannot be used"
             )
@@ -72,18 +72,18 @@ class Window:
 def stored_greys(
     cells: Numbers, *, bits_stored: int, high_bit: int, signed: bool, clip: bool
 ) -> Greys:
-    """Cut the stored value out of each pixel cell (PS3.5 8.1.1) and give it its sign.
+    """Extract the stored values from the pixel cells (PS3.5 8.1.1), with their sign.
 
     Parameters
     ----------
     cells
-        Integer array of whole cells.
+        Integer array of complete cells.
     bits_stored, high_bit
-        Where the value lies in its cell; bits outside it (old overlays) are dropped.
+        Position of the value in its cell; other bits (old overlays) are dropped.
     signed
         PixelRepresentation 1: two's complement of `bits_stored` bits.
     clip
-        For lossy codecs, which may overshoot the range: clip instead of wrapping around.
+        Clip instead of wrapping around; for lossy codecs, which may exceed the range.
     """
     wide: NDArray[np.integer[Any]] = cells.astype(
         np.int64 if cells.dtype.itemsize > 2 else np.int32
@@ -101,19 +101,19 @@ def stored_greys(
         if signed:
             np.subtract(wide, 1 << bits_stored, out=wide, where=wide > high)
     if bits_stored > EXACT_BITS:
-        # Inverting about a range of 2**32 would round every value away in float32.
+        # Inverting within a range of 2**32 would lose every value to rounding in float32.
         return Greys(wide, float(wide.min()), float(wide.max()))
     return Greys(wide, float(low), float(high))
 
 
 def not_padding(values: Numbers, first: int | None, last: int | None) -> BoolImage:
-    """Return True where a stored value is no padding (PS3.3 C.7.5.1.1.2), `first` to `last`.
+    """Return False for padding (PS3.3 C.7.5.1.1.2): stored values from `first` to `last`.
 
     Parameters
     ----------
     first, last
-        PixelPaddingValue and PixelPaddingRangeLimit, either way round; without the second only
-        the first is padding, without the first nothing is.
+        PixelPaddingValue and PixelPaddingRangeLimit, in either order. Without `last`, only `first`
+        is padding; without `first`, nothing is.
     """
     if first is None:
         return np.ones(values.shape, dtype=np.bool_)
@@ -127,7 +127,7 @@ def rescale(greys: Greys, *, slope: float, intercept: float) -> Greys:
     Raises
     ------
     ValueError
-        When the slope is zero, or the result would be flat or not finite in float32.
+        If the slope is zero, or the result would be constant or not finite in float32.
     """
     ends = sorted((slope * greys.low + intercept, slope * greys.high + intercept))
     largest = float(np.finfo(np.float32).max)
@@ -140,36 +140,36 @@ def rescale(greys: Greys, *, slope: float, intercept: float) -> Greys:
 
 
 def apply_modality_lut(greys: Greys, lut: Lut) -> Greys:
-    """Apply a modality LUT (PS3.3 C.11.1.1.1): values outside it take its first or last entry.
+    """Apply a modality LUT (PS3.3 C.11.1.1.1): values beyond its ends get its first or last entry.
 
-    The index is a wide integer and clipped before use: 8-bit tables wrap around otherwise.
+    The index is a wide integer that is clipped before use; otherwise 8-bit tables wrap around.
     """
     entries = lut.entries.astype(np.int32)
     return Greys(entries[lut_index(greys.values, lut)], 0.0, float(_highest(lut)))
 
 
 def lut_index(values: Numbers, lut: Lut) -> NDArray[np.integer[Any]]:
-    """Return the place in a table of each value, that of its first or last entry beyond its ends.
+    """Return the index in a table of each value, clipped to its first and last entry.
 
     Parameters
     ----------
     values
-        What goes into the table.
+        Input values.
     lut
         The table.
     """
-    # clipped first: a huge value has no integer
+    # clipped first: a huge value does not fit into an integer
     near = np.clip(values, lut.first, lut.first + lut.entries.size - 1) - lut.first
     return near if near.dtype.kind in "iu" else np.rint(near).astype(np.intp)
 
 
 def _highest(lut: Lut) -> int:
-    """Return the table's white; tables deeper than they say occur, and end at their largest."""
+    """Return the entry that is white: that of the stated depth, or the largest if it is above."""
     return max((1 << lut.bits) - 1, int(lut.entries.max()))
 
 
 def shown_grey(greys: Greys, voi: Window | Lut, *, dark_is_high: bool) -> NDArray[np.uint8]:
-    """Return the picture that a viewer shows, black 0 and white 255.
+    """Return the image that a viewer shows, black 0 and white 255.
 
     Parameters
     ----------
@@ -178,12 +178,12 @@ def shown_grey(greys: Greys, voi: Window | Lut, *, dark_is_high: bool) -> NDArra
     voi
         The window, or the VOI look-up table.
     dark_is_high
-        MONOCHROME1: the picture is inverted after the window (PS3.3 C.7.6.3.1.2).
+        MONOCHROME1: the image is inverted after the window (PS3.3 C.7.6.3.1.2).
     """
     values = greys.values
     span = greys.high - greys.low
     if values.dtype.kind in "iu" and span < min(values.size, 1 << 16):
-        # each grey worked out once
+        # computed once for each grey value
         every = np.arange(int(greys.low), int(greys.high) + 1)
         table = _shown(every, voi, dark_is_high=dark_is_high)
         return np.asarray(table[values - int(greys.low)], np.uint8)
@@ -206,7 +206,7 @@ def _windowed(values: NDArray[np.float64], window: Window) -> NDArray[np.float64
     if window.function == "SIGMOID":
         steps = np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)  # exp stays finite
         return np.asarray(1.0 / (1.0 + np.exp(steps)))
-    if window.function == "LINEAR":  # made for whole numbers: half a value to the left
+    if window.function == "LINEAR":  # defined for integers: shifted by half a value
         centre, width = centre - 0.5, width - 1.0
     if width == 0:
         return np.asarray(values > centre, np.float64)
@@ -214,13 +214,13 @@ def _windowed(values: NDArray[np.float64], window: Window) -> NDArray[np.float64
 
 
 def attenuation(greys: Greys, *, linear: bool, bright_is_dense: bool) -> Greys:
-    """Turn raw detector values into attenuation, dense tissue bright (PS3.3 C.8.11.3.1.2).
+    """Convert raw detector values to attenuation, dense tissue bright (PS3.3 C.8.11.3.1.2).
 
     Parameters
     ----------
     linear
-        PixelIntensityRelationship LIN: values follow the beam's intensity, which falls
-        exponentially with thickness, so the logarithm is taken.
+        PixelIntensityRelationship LIN: values are proportional to the intensity of the beam, which
+        falls exponentially with thickness, so the logarithm is taken.
     bright_is_dense
         PixelIntensityRelationshipSign -1: higher values mean less intensity.
     """
@@ -236,7 +236,7 @@ def inverted(greys: Greys) -> Greys:
     """Swap dark and bright within the format's range (MONOCHROME1, PS3.3 C.7.6.3.1.2)."""
     total = float(greys.low + greys.high)
     if greys.values.dtype.kind == "i" and total.is_integer():
-        return replace(greys, values=int(total) - greys.values)  # a float64 copy is avoided
+        return replace(greys, values=int(total) - greys.values)  # avoids a float64 copy
     return replace(greys, values=total - greys.values)
 
 

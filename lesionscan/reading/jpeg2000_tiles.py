@@ -1,6 +1,6 @@
-"""Whether a JPEG 2000 codestream has all its tiles: OpenJPEG leaves missing ones grey in silence.
+"""Check that a JPEG 2000 codestream has all its tiles: OpenJPEG silently leaves missing ones grey.
 
-That each tile-part is as long as it says is OpenJPEG's own check.
+OpenJPEG itself checks the length of each tile-part.
 """
 
 import struct
@@ -13,11 +13,12 @@ _TILE_PART, _END = b"\xff\x90", b"\xff\xd9"  # SOT, EOC
 _HIGH_THROUGHPUT = b"\xff\x50"  # CAP, present in HTJ2K (ITU-T T.814 A.3.1)
 
 _HOLE = bytes(256)
-"""Arithmetic-coded data look like noise; empty packets, a zero byte each, are fewer than that."""
+"""Zeros in a row that are suspicious: coded data look like noise, and empty packets (a zero byte
+each) are fewer."""
 
 
 def check_tiles(data: bytes) -> bool:
-    """Check that every tile, and every part that a tile counts, is there.
+    """Check that every tile, and every part that a tile declares, is present.
 
     Parameters
     ----------
@@ -27,9 +28,9 @@ def check_tiles(data: bytes) -> bool:
     Returns
     -------
     bool
-        Whether it holds more zeros in a row than an encoder writes. The arithmetic decoder takes
-        any bytes, so nothing else shows a hole. HTJ2K stores some bits as they are, where zeros
-        may be right.
+        Whether it has more zeros in a row than an encoder writes. The arithmetic decoder accepts
+        any bytes, so nothing else reveals a gap. HTJ2K stores some bits uncoded, where zeros
+        can be valid.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def check_tiles(data: bytes) -> bool:
 
 
 def ended_behind_tiles(data: bytes) -> bytes | None:
-    """Return a codestream with its end marker right behind the last tile-part.
+    """Return a codestream with its end marker directly after the last tile-part.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def ended_behind_tiles(data: bytes) -> bytes | None:
     Returns
     -------
     bytes or None
-        None where the end marker stands there already, or some of the tiles are missing.
+        None if the end marker is there already, or if tiles are missing.
     """
     try:
         _, _, end = _walk(data)
@@ -64,7 +65,7 @@ def ended_behind_tiles(data: bytes) -> bytes | None:
 
 
 def _walk(data: bytes) -> tuple[int, int, int]:
-    """Walk the tile-parts; return where the codestream, the first and what follows them start."""
+    """Return where the codestream, its first tile-part, and what follows its last one start."""
     start = data.index(START)
     size = struct.unpack_from(">8L", data, start + 8)
     right, bottom, _, _, width, height, left, top = size
@@ -78,8 +79,8 @@ def _walk(data: bytes) -> tuple[int, int, int]:
     while data.startswith(_TILE_PART, at) and at + 12 <= len(data):
         tile, bytes_long, _, count = struct.unpack_from(">HLBB", data, at + 4)
         parts[tile] += 1
-        counted[tile] = max(counted[tile], count)  # 0 where it is not said (T.800 A.4.2)
-        if not bytes_long:  # up to the end of the codestream
+        counted[tile] = max(counted[tile], count)  # 0 if not stated (T.800 A.4.2)
+        if not bytes_long:  # extends to the end of the codestream
             at = data.rfind(_END)
             break
         at += bytes_long

@@ -1,20 +1,20 @@
-"""How many parts a JPEG codestream may have: counted before anything makes an object of each."""
+"""Limit on the segments of a JPEG codestream, checked before a decoder makes objects of them."""
 
 from lesionscan.codes import ErrorCode
 from lesionscan.reading.errors import UnreadableFileError
 
 _SCAN = b"\xff\xda"
 _MOST_SEGMENTS = 10_000
-"""Before the first scan; a colour profile takes at most 255."""
+"""Segments before the first scan; a colour profile takes at most 255."""
 
 
 def check_jpeg(data: bytes) -> None:
-    """Refuse more header segments than an encoder writes: an empty one takes four bytes.
+    """Refuse more header segments than an encoder writes (an empty one takes four bytes).
 
     Parameters
     ----------
     data
-        The codestream, or something else, which is left to its decoder.
+        The codestream; other data are left to their decoder.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""JPEG of the Huffman processes -> arrays, refused unless every pixel comes from the file.
+"""Decoding of Huffman-coded JPEG; refused unless every pixel comes from the file.
 
-libjpeg fills up what is missing and only warns, and no decoder that we may ship hands its warnings
-on for every process that DICOM uses (8, 12 and 16 bit, lossless). So the picture itself is asked:
-bytes are put in where the entropy-coded data end, and a picture that is then another one was not
-complete. Data that go on behind the last pixel show that some are damaged. A grey picture is
-decoded with one row of blocks too many, so that the same two decodings show that as well; of others
-the last bytes are replaced, which must change the picture.
+libjpeg fills in missing data and only warns, and no suitable decoder passes these warnings on for
+every process that DICOM uses (8, 12 and 16 bit, lossless). So the image itself is tested: bytes are
+inserted at the end of the entropy-coded data; if this changes the image, data were missing. Data
+after the last pixel show that some are damaged. To detect these, a grey image is decoded with one
+additional row of blocks, so that two decodings suffice; in other images the last bytes are
+replaced, which must change the image.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ _MOST_ROWS = 65500
 """libjpeg's JPEG_MAX_DIMENSION."""
 
 _MOST_SCANS = 64
-"""More than any encoder's script has; each costs a walk over the whole picture."""
+"""Largest number of scans, more than encoders write; each takes a pass over the image."""
 
 _MOST_MARKERS = 1 << 20
-"""A restart after every block of 8 x 8 pixels, in a picture of 67 megapixels."""
+"""Restart intervals: one for every block of 8 x 8 pixels, in an image of 67 megapixels."""
 
 _MOST_WORK = 10**9
-"""Pixels times scans times scans: what may be spent on finding surplus data in every scan."""
+"""Limit on pixels times scans squared, the cost of the search for surplus data in every scan."""
 
-# Fixed bytes that look like noise. All have their first bit set, since libjpeg goes on with zeros
-# where data end; none is 0xFF, so no marker comes about.
+# Fixed bytes that look like noise. All have their first bit set, since libjpeg continues with zeros
+# after the end of data; none is 0xFF, so they form no marker.
 _CANARIES = tuple(
     bytes(min(byte | 0x80, 0xFE) for byte in hashlib.sha512(bytes([number])).digest())
     for number in range(4)
@@ -51,7 +51,7 @@ _CANARIES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """One scan: what it codes, and where its entropy-coded data lie."""
+    """One scan: its parameters, and the position of its entropy-coded data."""
 
     components: tuple[int, ...]
     band: range
@@ -70,7 +70,7 @@ class _Scan:
 
 @dataclass(slots=True)
 class _Layout:
-    """What the marker segments of a codestream say (T.81 annex B)."""
+    """The marker segments of a codestream (T.81 annex B)."""
 
     process: int = 0
     frame_at: int = 0
@@ -85,7 +85,7 @@ class _Layout:
         return 1 if self.process == _SOF_LOSSLESS else 8
 
     def mcu_shape(self, scan: _Scan) -> tuple[int, int]:
-        """Return rows and columns, of the whole picture, that a scan's MCU covers (T.81 A.2)."""
+        """Return the rows and columns of the image that an MCU of a scan covers (T.81 A.2)."""
         across = max(h for h, _ in self.sampling.values())
         down = max(v for _, v in self.sampling.values())
         if len(scan.components) > 1:
@@ -94,31 +94,31 @@ class _Layout:
         return self.unit * down // v, self.unit * across // h
 
     def mcus(self, scan: _Scan) -> int:
-        """Return how many MCUs a scan has."""
+        """Return the number of MCUs in a scan."""
         rows, columns = self.mcu_shape(scan)
         return math.ceil(self.rows / rows) * math.ceil(self.columns / columns)
 
 
 def decode_jpeg(data: bytes) -> tuple[Cells, bool]:
-    """Decode a JPEG picture that must be whole.
+    """Decode a JPEG image that must be complete.
 
     Parameters
     ----------
     data
-        From the start of image marker on; bytes after the end marker do not matter.
+        From the start of image marker; bytes after the end marker are ignored.
 
     Returns
     -------
     cells
         Integers of shape (rows, columns) or (rows, columns, samples).
     surplus
-        Whether data are left over when the picture is done: some of it is then damaged, most
-        likely, though nothing says which.
+        Whether data are left over after the last pixel. Then some part of the image is probably
+        damaged, but it is not known which.
 
     Raises
     ------
     UnreadableFileError
-        `truncated` where data are missing, `undecodable` where they are damaged,
+        `truncated` if data are missing, `undecodable` if they are damaged,
         `unsupported_transfer_syntax` for arithmetic coding and the hierarchical processes.
     """
     layout = _layout(data)
@@ -135,7 +135,7 @@ def decode_jpeg(data: bytes) -> tuple[Cells, bool]:
 
 
 def _decode_grey(data: bytes, layout: _Layout, scan: _Scan) -> tuple[Cells, bool] | None:
-    """Decode one grey scan without restarts; None where the picture cannot be made taller."""
+    """Decode one grey scan without restarts; None if the image cannot be extended."""
     rows, unit = layout.rows, layout.unit
     last = math.ceil(rows / unit) * unit
     if last + unit > _MOST_ROWS:
@@ -147,26 +147,26 @@ def _decode_grey(data: bytes, layout: _Layout, scan: _Scan) -> tuple[Cells, bool
     cells = plain[:rows]
     if not np.array_equal(cells, marked[:rows]):
         raise truncated()
-    # A whole picture's data end where the block after it would start.
+    # The data of a complete image end where the additional row would start.
     ends_late = np.array_equal(plain[last:, :unit], marked[last:, :unit])
     return cells, ends_late and _has_surplus(data, layout, scan, cells)
 
 
 def _has_surplus(data: bytes, layout: _Layout, scan: _Scan, cells: Cells) -> bool:
-    """Return whether the last bytes of any of a scan's intervals do not matter to the picture."""
-    # refined means are rounded away, in all of the picture
+    """Return whether the last bytes of an interval of a scan do not affect the image."""
+    # refined DC coefficients may be lost in rounding, in the whole image
     if scan.refines_means or layout.rows * layout.columns * len(layout.scans) ** 2 > _MOST_WORK:
         return False
-    # A byte may be padding; of coefficients that are refined a few bits are lost in rounding.
+    # One byte may be padding; a few bits of refined coefficients may be lost in rounding.
     last = 16 if layout.process == _SOF_PROGRESSIVE else 4 if scan.restarts else 2
     idle: NDArray[np.bool_] = np.ones(1, dtype=np.bool_)
-    # what one canary changes may be lost where the picture is black or white
+    # the change by one canary may be invisible where the image is black or white
     for canary in _CANARIES:
         changed = cells != _decode(_marked(data, [scan], canary, instead_of=last))
         idle = np.logical_and(idle, ~_by_interval(changed, layout, scan))
         if not idle.any():
             return False
-    # where a code table has but one code, no byte matters
+    # with only one code in a table, no byte has an effect
     changed = cells != _decode(_marked(data, [scan], instead_of=len(data)))
     return bool((idle & _by_interval(changed, layout, scan)).any())
 
@@ -175,7 +175,7 @@ def _by_interval(changed: NDArray[np.bool_], layout: _Layout, scan: _Scan) -> ND
     """Return for each restart interval whether any of its pixels has changed."""
     if not scan.restarts or len(layout.scans) > 1:
         return np.asarray([changed.any()])
-    # colour of fewer rows is smoothed across the edges of blocks
+    # subsampled colour is smoothed across the edges of blocks
     smoothed = changed.ndim == 3 and layout.unit > 1
     flat = changed.any(axis=2) if changed.ndim == 3 else changed
     rows, columns = layout.mcu_shape(scan)
@@ -194,7 +194,7 @@ def _by_interval(changed: NDArray[np.bool_], layout: _Layout, scan: _Scan) -> ND
 def _marked(
     data: bytes, scans: Sequence[_Scan], canary: bytes = _CANARIES[0], *, instead_of: int = 0
 ) -> bytes:
-    """Put a canary in where entropy-coded data end, in the place of their last bytes or none."""
+    """Insert a canary at the end of the entropy-coded data, or in place of their last bytes."""
     parts, at = [], 0
     for start, end in (interval for scan in scans for interval in scan.intervals()):
         stop = max(start, end - instead_of)
@@ -216,13 +216,13 @@ def _decode(data: bytes) -> Cells:
 
 
 def _check_scans(layout: _Layout) -> None:
-    """Refuse a picture of which scans or restart intervals are missing."""
-    # the lowest bit that has come of each coefficient: all must come down to 0 (T.81 G.1.1.1)
+    """Refuse an image with missing scans or restart intervals."""
+    # the lowest bit received of each coefficient: all must reach 0 (T.81 G.1.1.1)
     missing = {(one, n) for one in layout.sampling for n in range(64)}
     for scan in layout.scans:
         if not set(scan.components) <= layout.sampling.keys():
             raise damaged()
-        if layout.process != _SOF_PROGRESSIVE:  # other encoders write what they like
+        if layout.process != _SOF_PROGRESSIVE:  # other encoders do not keep to it
             missing -= {(one, n) for one in scan.components for n in range(64)}
         elif scan.low_bit == 0:
             missing -= {(one, n) for one in scan.components for n in scan.band}
@@ -240,7 +240,7 @@ def _check_scans(layout: _Layout) -> None:
 
 
 def _layout(data: bytes) -> _Layout:
-    """Walk the marker segments from start to end of image."""
+    """Read the marker segments from start to end of image."""
     layout = _Layout()
     markers = _markers(data)
     at, interval = 2, 0
@@ -296,7 +296,7 @@ def _read_frame(layout: _Layout, marker: int, at: int, body: bytes) -> None:
 
 
 def _check_steps(body: bytes) -> None:
-    """Refuse quantisation by zero, as a hole in the table would have it (T.81 B.2.4.1)."""
+    """Refuse quantisation by zero, which a gap in the data of a table causes (T.81 B.2.4.1)."""
     at = 0
     while at < len(body):
         bytes_each = 2 if body[at] >> 4 else 1
@@ -307,11 +307,11 @@ def _check_steps(body: bytes) -> None:
 
 
 def _markers(data: bytes) -> NDArray[np.intp]:
-    """Return where 0xFF stands before what is neither stuffing nor fill (T.81 B.1.1.5)."""
+    """Return the positions of markers: 0xFF without stuffing or fill bytes (T.81 B.1.1.5)."""
     octets = np.frombuffer(data, np.uint8)
     starts, following = octets[:-1] == 0xFF, octets[1:]
     starts &= (following != 0) & (following != 0xFF)
-    if np.count_nonzero(starts) > _MOST_MARKERS:  # before eight bytes are taken for each
+    if np.count_nonzero(starts) > _MOST_MARKERS:  # before eight bytes are allocated for each
         raise damaged()
     return np.flatnonzero(starts)
 
@@ -319,7 +319,7 @@ def _markers(data: bytes) -> NDArray[np.intp]:
 def _read_scan(
     data: bytes, markers: NDArray[np.intp], body: bytes, start: int, interval: int
 ) -> _Scan:
-    """Read a scan header (T.81 B.2.3), and find where its data end: not at a restart marker."""
+    """Read a scan header (T.81 B.2.3), and find the end of its data (not a restart marker)."""
     if not body or len(body) != 4 + 2 * body[0]:
         raise damaged()
     restarts: list[int] = []

@@ -1,6 +1,6 @@
-"""What a file may ask for before it is believed: sides, pixels, length.
+"""Limits on the declared size of an image and on the length of a file.
 
-Every reader checks what a header declares here, before memory is taken for it.
+Every reader checks the header with these functions before memory is allocated.
 """
 
 from lesionscan.codes import ErrorCode
@@ -8,14 +8,14 @@ from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.settings import Settings
 
 LARGEST_SIDE_PX = 65_535
-"""Rows and Columns of DICOM and the sides of a JPEG are 16-bit numbers; no format needs more."""
+"""Largest side in pixels. Rows and Columns of DICOM and the sides of a JPEG are 16-bit numbers."""
 
 METADATA_BYTES = 64 << 20
-"""What a file may hold beside its pixels: colour profiles, thumbnails, private elements."""
+"""Allowance for everything but pixel data: colour profiles, thumbnails, private elements."""
 
 
 def check_picture_size(rows: int, columns: int, *, max_megapixels: float) -> None:
-    """Refuse a declared size before memory is taken for it.
+    """Refuse an excessive declared size before memory is allocated.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the decoders of PNG, JPEG and TIFF hand over, before it is made one grey picture."""
+"""Output of the PNG, JPEG and TIFF decoders, before conversion to grey."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from lesionscan.reading.limits import check_picture_size
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded raster: (rows, cols) or (rows, cols, channels), alpha last when there is one."""
+    """A decoded image: (rows, cols) or (rows, cols, channels), alpha last if there is one."""
 
     array: NDArray[Any]
     full_scale: float
@@ -27,7 +27,7 @@ class Picture:
 
 
 def check_size(rows: int, columns: int, *, max_megapixels: float) -> None:
-    """Refuse a declared size before memory is taken for it.
+    """Refuse an excessive declared size before memory is allocated.
 
     Raises
     ------
@@ -42,14 +42,14 @@ def check_size(rows: int, columns: int, *, max_megapixels: float) -> None:
 
 
 def several_pictures() -> UnreadableFileError:
-    """Return the error for a file that holds more than one picture where one is expected."""
+    """Return the error for a file with several images where one is expected."""
     return UnreadableFileError(
         ErrorCode.MULTI_FRAME, "the file holds several pictures; save the radiograph alone"
     )
 
 
 def black_and_white() -> UnreadableFileError:
-    """Return the error for a picture of one bit a pixel."""
+    """Return the error for an image of one bit per pixel."""
     return UnreadableFileError(
         ErrorCode.NOT_A_RADIOGRAPH, "the picture is black and white without greys"
     )

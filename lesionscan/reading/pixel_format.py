@@ -1,4 +1,4 @@
-"""The Image Pixel module of a DICOM header (PS3.3 C.7.6.3), checked before pixels are touched."""
+"""The Image Pixel module of a DICOM header (PS3.3 C.7.6.3), checked before pixels are decoded."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import check_picture_size
 
 _MOST_FRAMES = 2**31 - 1
-"""What an IS can hold (PS3.5 6.2)."""
+"""Largest integer of the VR IS (PS3.5 6.2)."""
 
 SHARED_CHROMA = "YBR_FULL_422"
 
 MAX_CELL_BYTES = 6
-"""Three samples of 16 bits: the most that a pixel read here takes in the file."""
+"""Largest size of a pixel in a file that is read: three samples of 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PixelFormat:
 
     @property
     def is_colour(self) -> bool:
-        """Whether viewers show the values as colours, without modality and VOI transform."""
+        """Whether viewers show the values as colours, without modality or VOI transform."""
         return not self.photometric.startswith("MONOCHROME")
 
     @property
@@ -75,7 +75,7 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
     samples = _samples(tags)
     if samples * allocated > 8 * MAX_CELL_BYTES:
         raise _bad_header(f"BitsAllocated is {allocated} in a picture of {samples} channels")
-    # more bits than their cells have are those of other cells: the pixel data say which
+    # more bits than a cell has mean other cells, which are found from the pixel data
     stored = min(_required(tags, "BitsStored"), allocated)
     high_bit = tags.integer("HighBit")
     if high_bit is None or not stored - 1 <= high_bit < allocated:
@@ -99,7 +99,7 @@ def pixel_format(tags: Tags, *, max_megapixels: float) -> PixelFormat:
 
 
 def _frames(tags: Tags) -> int:
-    """Return NumberOfFrames; 1 where it is no number of frames, since the pixel data decide."""
+    """Return NumberOfFrames; 1 if it is invalid, since the pixel data decide."""
     frames = tags.integer("NumberOfFrames") or 1
     if not 0 < frames <= _MOST_FRAMES:
         tags.irregular.append("NumberOfFrames")
@@ -108,7 +108,7 @@ def _frames(tags: Tags) -> int:
 
 
 def _samples(tags: Tags) -> int:
-    """Return SamplesPerPixel, 1 when it is missing."""
+    """Return SamplesPerPixel, 1 if it is missing."""
     samples = tags.integer("SamplesPerPixel")
     if samples is None:
         tags.irregular.append("SamplesPerPixel")
@@ -119,7 +119,7 @@ def _samples(tags: Tags) -> int:
 
 
 def _photometric(tags: Tags) -> str:
-    """Return PhotometricInterpretation where greys can be had from it (PS3.3 C.7.6.3.1.2)."""
+    """Return PhotometricInterpretation, if it can be converted to grey (PS3.3 C.7.6.3.1.2)."""
     value = (tags.code("PhotometricInterpretation") or "").upper()
     samples = tags.integer("SamplesPerPixel") or 1
     if value in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR") and samples == 1:

@@ -1,10 +1,10 @@
-"""Which end of a file's grey scale is bright to a viewer, and so which is bone.
+"""Polarity: which end of the grey scale of a file viewers show bright, and so which is bone.
 
-The one place that decides it, for every format. Works on plain values and arrays, so that the
-rules can be read and tested without a file. A viewer applies the modality transform (PS3.3
-C.11.1), then the VOI LUT (C.11.2), then turns MONOCHROME1 round (C.7.6.3.1.2); each step may swap
-dark and bright, and an even number of swaps is none. For Processing values with a stated relation
-to the beam are not meant for viewers: there the relation decides (C.8.11.3.1.2).
+This module decides it for every format, on plain values and arrays, so that the rules can be read
+and tested without a file. A viewer applies the modality transform (PS3.3 C.11.1), then the VOI LUT
+(C.11.2), then inverts MONOCHROME1 (C.7.6.3.1.2). Each step may swap dark and bright; an even number
+of swaps cancels out. For Processing images are not meant for viewers: if their pixel intensity
+relationship is stated, it decides (C.8.11.3.1.2).
 """
 
 from collections.abc import Iterator
@@ -20,21 +20,21 @@ from lesionscan.reading.grayscale import Greys, Lut, attenuation, inverted, lut_
 from lesionscan.settings import Polarity
 
 _MIXED = 0.1
-"""Share of a table's ups and downs that may go the other way: padding entries, rounding."""
+"""Share of the steps of a table that may have the other direction: padding entries, rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Where a transform leads as values grow.
+    """Direction of a transform: whether it rises or falls.
 
     Attributes
     ----------
     tag
-        Keyword of the tag that states it.
+        Keyword of its tag.
     falls
-        Whether high values become low ones.
+        Whether high values become low.
     mixed
-        Whether it does both, so that `falls` is only what holds for most of the picture.
+        Whether it does both; `falls` is then the direction for most pixels.
     """
 
     tag: str
@@ -43,21 +43,21 @@ class Course:
 
     @property
     def step(self) -> str:
-        """The notices about it."""
+        """Its description in the steps of the decision."""
         way = "falls, so that low values become high" if self.falls else "rises"
         return f"{self.tag} {'on the whole ' if self.mixed else ''}{way}"
 
 
 @dataclass(frozen=True, slots=True)
 class RawRelation:
-    """How For Processing values follow the beam (PS3.3 C.8.11.3.1.2).
+    """Pixel intensity relationship of a For Processing image (PS3.3 C.8.11.3.1.2).
 
     Attributes
     ----------
     linear
         PixelIntensityRelationship LIN; else LOG.
     bright_is_dense
-        PixelIntensityRelationshipSign -1: high stored values mean little intensity, so bone.
+        PixelIntensityRelationshipSign -1: high stored values mean low intensity, so bone.
     """
 
     linear: bool
@@ -66,24 +66,24 @@ class RawRelation:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a DICOM file says about bright and dark.
+    """Statements of a DICOM file about bright and dark.
 
     Attributes
     ----------
     photometric
         PhotometricInterpretation; MONOCHROME1 shows high values dark.
     presentation_shape
-        PresentationLUTShape in capitals, empty where it is not there.
+        PresentationLUTShape in capitals, empty if absent.
     presentation_falls
-        Whether the table of a PresentationLUTSequence falls; viewers do not apply it in a film.
+        Whether the table of a PresentationLUTSequence falls; viewers do not apply it to an image.
     modality, voi
-        Where the modality transform and the VOI LUT lead; None where there is none.
+        Direction of the modality transform and of the VOI LUT; None if there is none.
     voi_choice
-        Whether the file offers another window or VOI LUT that leads the other way.
+        Whether the file offers another window or VOI LUT with the opposite direction.
     raw
-        Whether the values are For Processing.
+        Whether the image is For Processing.
     relation
-        How they follow the beam, None where that is not stated.
+        Its pixel intensity relationship, None if not stated.
     """
 
     photometric: str
@@ -97,25 +97,25 @@ class Claims:
 
     @property
     def dark_is_high(self) -> bool:
-        """Whether values are turned round after the VOI LUT."""
+        """Whether values are inverted after the VOI LUT."""
         return self.photometric == "MONOCHROME1"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done to make bone bright.
+    """How to make bone bright.
 
     Attributes
     ----------
     turned
-        Whether high values after the modality transform are dark to a viewer, so that the values
-        are turned round, once.
+        Whether viewers show high values after the modality transform dark, so that values must be
+        inverted.
     linear
-        Whether the logarithm of the values is to be taken.
+        Whether to take the logarithm of the values.
     steps
-        How it was decided, in a viewer's order.
+        How it was decided, in the order of a viewer.
     notices
-        What contradicts or had to be assumed.
+        Contradictions and assumptions.
     """
 
     turned: bool
@@ -125,20 +125,20 @@ class Decision:
 
 
 def lut_course(tag: str, lut: Lut, values: NDArray[Any]) -> Course:
-    """Return where a look-up table leads over the values that occur.
+    """Return the direction of a look-up table over the values that occur.
 
     Parameters
     ----------
     tag
-        Keyword of the sequence that holds it.
+        Keyword of its sequence.
     lut
         The table.
     values
-        What goes into it: every valid pixel of a picture.
+        Its input: the values of all valid pixels of the image.
     """
     counts = np.bincount(lut_index(values, lut).ravel(), minlength=lut.entries.size)
     (used,) = np.nonzero(counts)
-    if used.size > 4:  # the ends are black borders and clipped values, often with entries apart
+    if used.size > 4:  # the ends are black borders and clipped values, often with separate entries
         used = used[1:-1]
     counts = counts[used[0] : used[-1] + 1]
     entries = lut.entries[used[0] : used[-1] + 1].astype(np.float64)
@@ -147,7 +147,7 @@ def lut_course(tag: str, lut: Lut, values: NDArray[Any]) -> Course:
     mixed = min(up, down) > _MIXED * (up + down)
     if not mixed:
         return Course(tag, down > up)
-    # What most pixels do: the covariance of value and entry over the picture.
+    # The direction for most pixels: the covariance of value and entry over the image.
     weights = counts / counts.sum()
     at = np.arange(entries.size)
     falls = float((weights * (at - weights @ at) * entries).sum()) < 0
@@ -155,14 +155,14 @@ def lut_course(tag: str, lut: Lut, values: NDArray[Any]) -> Course:
 
 
 def decide(claims: Claims, polarity: Polarity) -> Decision:
-    """Decide which end of the values after the modality transform is bone.
+    """Decide whether bone is high or low after the modality transform.
 
     Parameters
     ----------
     claims
-        What the file says.
+        Statements of the file.
     polarity
-        How bone looks in a viewer, by the user.
+        How bone looks in a viewer, according to the user.
     """
     relation, voi_falls = claims.relation, claims.voi is not None and claims.voi.falls
     viewer_turns = claims.dark_is_high != voi_falls
@@ -187,14 +187,14 @@ def decide(claims: Claims, polarity: Polarity) -> Decision:
 
 
 def bone_bright(greys: Greys, decision: Decision) -> Greys:
-    """Make bone bright, exactly once.
+    """Make bone bright.
 
     Parameters
     ----------
     greys
         After the modality transform.
     decision
-        By `decide`.
+        From `decide`.
     """
     if decision.linear:
         return attenuation(greys, linear=True, bright_is_dense=not decision.turned)
@@ -202,14 +202,14 @@ def bone_bright(greys: Greys, decision: Decision) -> Greys:
 
 
 def raster_steps(photometric: str | None, polarity: Polarity) -> tuple[bool, tuple[str, ...]]:
-    """Return whether a PNG, JPEG or TIFF picture is to be turned round, and why.
+    """Return whether to invert a PNG, JPEG or TIFF image, and why.
 
     Parameters
     ----------
     photometric
-        "MINISWHITE" where a TIFF says that 0 is white; these formats say nothing else.
+        "MINISWHITE" if a TIFF states that 0 is white; these formats state nothing else.
     polarity
-        How bone looks in a viewer, by the user.
+        How bone looks in a viewer, according to the user.
     """
     turned = photometric == "MINISWHITE"
     steps = ["MINISWHITE: turned round" if turned else "high values are bright to viewers"]
@@ -225,7 +225,7 @@ def _modality_falls(claims: Claims) -> bool:
 
 
 def _steps(claims: Claims) -> Iterator[str]:
-    """Tell what was read, in the order in which a viewer goes."""
+    """Yield what was read, in the order of a viewer."""
     if claims.modality is not None:
         yield claims.modality.step
     if claims.relation is not None:
@@ -244,7 +244,7 @@ def _steps(claims: Claims) -> Iterator[str]:
 
 
 def _doubts(claims: Claims) -> Iterator[Notice]:
-    """Say what contradicts, what had to be assumed, and what swaps dark and bright."""
+    """Yield notices about contradictions, assumptions, and steps that swap dark and bright."""
     if claims.presentation_shape == ("IDENTITY" if claims.dark_is_high else "INVERSE"):
         yield notice(
             NoticeCode.POLARITY_DISAGREEMENT,
@@ -258,7 +258,7 @@ def _doubts(claims: Claims) -> Iterator[Notice]:
         )
     if claims.raw:
         yield _raw_notice(claims.relation)
-    # a viewer shows the output of a modality LUT; only the relation to the beam needs its course
+    # viewers show the output of a modality LUT; its direction matters only with a relationship
     decisive = (claims.modality,) if claims.relation is not None else (claims.voi,)
     for course in decisive:
         if course is not None and course.mixed:
@@ -284,7 +284,7 @@ def _doubts(claims: Claims) -> Iterator[Notice]:
 
 
 def _raw_notice(relation: RawRelation | None) -> Notice:
-    """Say that values are raw, and what was made of them."""
+    """Return the notice that values are raw, and how they were converted."""
     if relation is None:
         return notice(
             NoticeCode.FOR_PROCESSING,

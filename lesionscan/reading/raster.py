@@ -1,8 +1,8 @@
-"""PNG, JPEG and TIFF -> Radiograph, by Pillow and tifffile.
+"""Reading of PNG, JPEG and TIFF with Pillow and tifffile.
 
-Never by OpenCV, which accepts half a JPEG and returns made-up rows. These formats do not say what
-a pixel measures: resolution tags describe printing and are 72 or 96 dpi by default, so the spacing
-is None. A TIFF that says MinIsWhite is inverted; everywhere else bone is taken to be bright.
+OpenCV is not used: it accepts half a JPEG and invents the missing rows. These formats do not state
+the size of a pixel (resolution tags describe printing and are 72 or 96 dpi by default), so the
+spacing is None. A TIFF with MinIsWhite is inverted; otherwise bone is assumed to be bright.
 """
 
 import errno
@@ -47,22 +47,22 @@ from lesionscan.settings import Polarity, Settings
 EXIF_ORIENTATION = 0x0112
 
 _FILE_BYTES_PER_PIXEL = 8
-"""Four uncompressed channels of 16 bits: the most that a PNG takes."""
+"""Largest size of a pixel of a PNG: four channels of 16 bits."""
 
 
 def raster_frames(
     stream: BinaryIO, name: Literal["png", "jpeg", "tiff"], settings: Settings
 ) -> Frames:
-    """Open a PNG, JPEG or TIFF file; each page of a TIFF is a picture.
+    """Open a PNG, JPEG or TIFF file; each page of a TIFF is a frame.
 
     Parameters
     ----------
     stream
         The file, seekable.
     name
-        Its format, found from its content.
+        Its format, detected from its content.
     settings
-        `max_megapixels` and `polarity` are used; larger pictures are refused before they are
+        `max_megapixels` and `polarity` are used; larger images are refused before they are
         decoded.
 
     Raises
@@ -87,9 +87,9 @@ def raster_frames(
 def _png_or_jpeg_file(
     stream: BinaryIO, name: Literal["png", "jpeg"], *, room: int, max_megapixels: float
 ) -> Picture:
-    """Read and decode a file, whose bytes are not kept beside the picture."""
+    """Read and decode a file; its bytes are not kept in memory."""
     stream.seek(0)
-    # All bytes first: what fails from here on is the content, not the disk.
+    # All bytes are read first: later failures are those of the content, not of the disk.
     data = stream.read(room + 1)
     if len(data) > room:
         raise UnreadableFileError(
@@ -100,8 +100,8 @@ def _png_or_jpeg_file(
 
 
 def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
-    """List the pictures of a TIFF, previews left out; only what is decoded is read."""
-    # as many as can be wanted, each with some previews beside it
+    """List the images of a TIFF except previews; only what is decoded is read."""
+    # as many as may be read, with some previews for each
     most = 4 * settings.max_frames + 16
     check_directories(stream, pages=most)
     stream.seek(0)
@@ -125,12 +125,12 @@ def _tiff_frames(stream: BinaryIO, settings: Settings) -> Frames:
 
 
 def _not_said(_frame: int) -> None:
-    """Return no picture: these formats do not say how to show them."""
+    """Return None: these formats do not state a window."""
 
 
 @contextmanager
 def _decoding() -> Iterator[None]:
-    """Keep decoders silent, and turn all their errors into ours."""
+    """Silence the decoders, and convert all their errors to ours."""
     with silenced_decoders():
         try:
             yield
@@ -138,13 +138,13 @@ def _decoding() -> Iterator[None]:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-                raise  # the disk, not the content, which may name places that no file has
+                raise  # an error of the disk; damaged content can name impossible positions
             raise damaged() from None
 
 
 @contextmanager
 def silenced_decoders() -> Iterator[None]:
-    """Keep the decoders' warnings and log lines from the user: they may quote the file."""
+    """Suppress the warnings and log lines of the decoders, which may quote the file."""
     logger = logging.getLogger("tifffile")
 
     def swallow(_record: logging.LogRecord) -> bool:
@@ -160,12 +160,12 @@ def silenced_decoders() -> Iterator[None]:
 
 
 def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:
-    """Make one grey picture, bone bright, of what was decoded."""
+    """Convert a decoded image to grey, with bright bone."""
     array = picture.array
     valid = np.ones(array.shape[:2], dtype=np.bool_)
     if picture.has_alpha:
         opacity, array = array[..., -1], array[..., :-1]
-        # of a picture that is nowhere fully opaque, such as one of 16 bits with an opacity of 8
+        # no pixel may be fully opaque, as in a 16-bit image with 8-bit alpha
         valid = (opacity >= opacity.max()) & (opacity > 0)
         if not valid.any():
             raise UnreadableFileError(
@@ -173,7 +173,7 @@ def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:
             )
     merged = _merged(array, picture)
     array = merged.greys
-    picture = replace(picture, array=array)  # the channels take memory, and are no longer needed
+    picture = replace(picture, array=array)  # frees the memory of the channels
     if array.dtype.kind == "f" and not np.isfinite(array.astype(np.float32)).all():
         raise UnreadableFileError(
             ErrorCode.UNDECODABLE, "some grey values are not finite; replace them and save again"
@@ -196,7 +196,7 @@ def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:
 
 
 def _merged(array: NDArray[Any], picture: Picture) -> Merged:
-    """Return the one grey picture of what is left when opacity is taken away."""
+    """Convert the channels without alpha to grey."""
     if array.ndim == 2:
         return Merged(array)
     if array.shape[2] == 1:
@@ -208,8 +208,8 @@ def _merged(array: NDArray[Any], picture: Picture) -> Merged:
 
 
 def _greys(array: NDArray[Any], full_scale: float) -> Greys:
-    """Attach the range about which an inversion turns: the format's, or the data's for floats."""
-    # float32 holds 16 bits exactly, and memory counts at 100 million pixels.
+    """Add the range for inversion: that of the format, or that of the data for floats."""
+    # float32 is exact for 16 bits, and saves memory at 100 million pixels.
     values = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
     if array.dtype.kind == "f":
         return Greys(values, float(array.min()), float(array.max()))
@@ -218,7 +218,7 @@ def _greys(array: NDArray[Any], full_scale: float) -> Greys:
 
 
 def _notices(picture: Picture, polarity: Polarity, *, coloured: float) -> tuple[Notice, ...]:
-    """Say what these formats do not."""
+    """Return the notices about what these formats do not state."""
     found = [
         notice(
             NoticeCode.NO_SPACING,
@@ -249,10 +249,10 @@ def _notices(picture: Picture, polarity: Polarity, *, coloured: float) -> tuple[
 
 
 def _jpeg(data: bytes, *, max_megapixels: float) -> Picture:
-    """Decode a JPEG or JPEG-LS file of any process and depth."""
+    """Decode a JPEG or JPEG-LS file of any process and bit depth."""
     header = codestream_header(data)
     if header is None:
-        decode_jpeg(data)  # says which process it is that is not read
+        decode_jpeg(data)  # its message names the process that is not supported
         raise damaged()
     check_size(header.rows, header.columns, max_megapixels=max_megapixels)
     if header.samples not in (1, 3):
@@ -278,7 +278,7 @@ def _another() -> Notice:
 def _is_turned_jpeg(data: bytes) -> bool:
     try:
         return _is_turned(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
-    except (SyntaxError, OSError):  # Pillow opens no file of more than 8 bits
+    except (SyntaxError, OSError):  # Pillow does not open files of more than 8 bits
         return False
 
 
@@ -297,12 +297,12 @@ def _png(data: bytes, *, max_megapixels: float) -> Picture:
     try:
         file.load()
     except OSError as error:
-        # Pillow's only sign of a file that ends early is this text.
+        # This text is the only sign of a truncated file in Pillow.
         if "truncated" in str(error):
             raise truncated() from None
         raise
     if data[24] == 16 and file.mode not in ("I;16", "I;16B", "I"):
-        # Pillow cuts 16-bit colour to 8 bits; IHDR holds the depth at byte 24 (PNG 11.2.2).
+        # Pillow reduces 16-bit colour to 8 bits; byte 24 is the bit depth in IHDR (PNG 11.2.2).
         deep = imagecodecs.png_decode(data)
         has_alpha = deep.shape[-1] in (2, 4)
         return Picture(deep, 65535.0, has_alpha=has_alpha, turned=turned, notices=notices)
@@ -310,7 +310,7 @@ def _png(data: bytes, *, max_megapixels: float) -> Picture:
 
 
 def _pillow_picture(file: Image) -> Picture:
-    """Turn Pillow's modes into channels."""
+    """Convert a Pillow image to channels."""
     if file.mode == "1":
         raise black_and_white()
     if file.mode in ("I;16", "I;16B", "I"):

@@ -1,7 +1,7 @@
-"""Whether the parts of a PNG or TIFF file are all there, before its pixels are decoded.
+"""Checks that a PNG or TIFF file is complete, before its pixels are decoded.
 
-Pillow does not compare the checksums of a PNG's pixels, and tifffile fills strips and tiles that a
-TIFF does not have with zeros.
+Pillow does not verify the checksums of PNG pixel data, and tifffile fills missing strips and tiles
+of a TIFF with zeros.
 """
 
 import math
@@ -19,14 +19,15 @@ from lesionscan.reading.jpeg_scan import decode_jpeg
 
 _PNG_SIGNATURE_BYTES = 8
 _MOST_CHUNKS = 1_000_000
-"""Of a PNG, each of which costs Pillow an object; 100 megapixels in chunks of 1 kB are 200,000."""
+"""Chunks of a PNG, for each of which Pillow makes an object; 100 megapixels in chunks of 1 kB are
+200,000."""
 
 _MOST_PADDING = 16
-"""Rows and columns that a JPEG strip or tile may have above its own: a whole block of colour."""
+"""Rows and columns by which a JPEG may exceed its strip or tile: a complete block of colour."""
 
 
 def check_png_chunks(data: bytes) -> bool:
-    """Compare the checksums of the chunks that the pixels depend on (PNG 5.3).
+    """Verify the checksums of the chunks that the pixels depend on (PNG 5.3).
 
     Returns
     -------
@@ -36,7 +37,7 @@ def check_png_chunks(data: bytes) -> bool:
     Raises
     ------
     UnreadableFileError
-        `truncated`, `undecodable`, or `too_large` for more chunks than an encoder writes.
+        `truncated`, `undecodable`, or `too_large` if there are more chunks than an encoder writes.
     """
     at = _PNG_SIGNATURE_BYTES
     for _ in range(_MOST_CHUNKS):
@@ -49,7 +50,7 @@ def check_png_chunks(data: bytes) -> bool:
                 raise truncated()
             check = imagecodecs.deflate_crc32(
                 data[at + 4 : at + 8 + length]
-            )  # ten times zlib's pace
+            )  # ten times as fast as zlib's
             if unpack_from(">L", data, at + 8 + length) != (check,):
                 raise damaged()
         if kind == b"IEND":
@@ -61,19 +62,19 @@ def check_png_chunks(data: bytes) -> bool:
 
 
 def check_tiff_segments(page: tifffile.TiffPage, file_bytes: int) -> bool:
-    """Check that a page has all its strips or tiles, and that each is whole.
+    """Check that a page has all its strips or tiles, and that each is complete.
 
     Parameters
     ----------
     page
-        The page; its sizes have been checked.
+        The page, whose size has been checked.
     file_bytes
-        Length of the file, which is open.
+        Length of the file, which must be open.
 
     Returns
     -------
     bool
-        Whether compressed data do not add up, so that parts of the picture may be damaged.
+        Whether compressed data are inconsistent, so that parts of the image may be damaged.
 
     Raises
     ------
@@ -98,13 +99,13 @@ def _read(page: tifffile.TiffPage, segments: Iterable[slice]) -> Iterator[bytes]
 
 
 def _segments(page: tifffile.TiffPage, length: int) -> list[slice]:
-    """Return where each strip or tile is, in a file of that length (TIFF 6.0 sections 3, 15)."""
+    """Return the position of each strip or tile in a file of that length (TIFF 6.0 3, 15)."""
     height, width = _segment_shape(page)
     count = math.ceil(page.imagelength / height) * math.ceil(page.imagewidth / width)
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         count *= page.samplesperpixel
     offsets, sizes = page.dataoffsets, page.databytecounts
-    if page.is_contiguous and offsets:  # read in one piece, whatever its parts are said to be
+    if page.is_contiguous and offsets:  # tifffile reads it in one piece and ignores the strips
         start, end = offsets[0], offsets[0] + page.nbytes
         if sum(sizes) < page.nbytes or start < 1 or end > length:
             raise truncated()
@@ -120,14 +121,14 @@ def _segments(page: tifffile.TiffPage, length: int) -> list[slice]:
 
 
 def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
-    """Return rows and columns of a strip or tile."""
+    """Return the rows and columns of a strip or tile."""
     if page.is_tiled:
         return page.tilelength, page.tilewidth
     return min(page.rowsperstrip, page.imagelength), page.imagewidth
 
 
 def _is_doubtful_jpeg(page: tifffile.TiffPage, segment: bytes) -> bool:
-    """Check a strip or tile that is a JPEG picture, its tables kept beside it or not."""
+    """Check a strip or tile in JPEG, with its own tables or those of the page."""
     if page.jpegtables is not None:  # start of image, tables, end of image
         segment = page.jpegtables[:-2] + segment[2:]
     _check_segment_size(page, segment)
@@ -141,7 +142,7 @@ def _is_doubtful_jpeg2000(page: tifffile.TiffPage, segment: bytes) -> bool:
 
 
 def _check_segment_size(page: tifffile.TiffPage, segment: bytes) -> None:
-    """Refuse a codestream that is larger than its strip or tile, before it is decoded."""
+    """Refuse a codestream with an image larger than its strip or tile, before it is decoded."""
     header = codestream_header(segment)
     if header is None:
         raise damaged()

@@ -1,4 +1,4 @@
-"""DICOM RLE (PS3.5 annex G) -> arrays, refused unless every pixel comes from the file."""
+"""Decoding of DICOM RLE (PS3.5 annex G); refused unless every pixel comes from the file."""
 
 import contextlib
 import struct
@@ -18,23 +18,23 @@ _MOST_SEGMENTS = 15
 _CELL_BYTES = (1, 2, 4)
 
 _PACKET = 128
-"""Bytes that one packet makes at most (PS3.5 G.3.1)."""
+"""Largest number of bytes that one packet decodes to (PS3.5 G.3.1)."""
 
 _USUAL_SURPLUS = 3
-"""Bytes of a pad that decoders read as a packet, of a pixel too many or of a short run."""
+"""Bytes that may follow: padding read as a packet, one additional pixel, or a short run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedRle:
-    """A decoded picture.
+    """A decoded image.
 
     Attributes
     ----------
     cells
         Unsigned integers of shape (rows, columns) or (rows, columns, samples), as wide as the
-        segments say.
+        number of segments implies.
     doubtful
-        Whether more follows the last pixel than encoders leave there.
+        Whether more data follow the last pixel than encoders write.
     """
 
     cells: NDArray[np.unsignedinteger[Any]]
@@ -58,18 +58,18 @@ def is_rle_header(head: bytes) -> bool:
 
 
 def decode_rle(data: bytes, *, rows: int, columns: int, samples: int) -> DecodedRle:
-    """Decode an RLE frame: every segment must give its byte of every pixel.
+    """Decode an RLE frame: every segment must decode to one byte for every pixel.
 
-    What follows the last pixel is no picture: a pad byte, a pixel too many, a run past the end.
+    Data after the last pixel are ignored: padding, one additional pixel, a run beyond the end.
 
     Raises
     ------
     UnreadableFileError
-        `truncated` when a segment gives fewer bytes, `undecodable` when the segments are damaged
-        or hold more rows than the header says.
+        `truncated` if a segment decodes to fewer bytes, `undecodable` if segments are damaged or
+        contain more rows than the header states.
     """
     cell_bytes = _cell_bytes(data, samples)
-    # The 64-byte header gives the number of segments: one for each byte of each sample.
+    # The 64-byte header states the number of segments: one for each byte of each sample.
     count = samples * cell_bytes
     offsets = (*struct.unpack_from(f"<{count}L", data, 4), len(data))
     cells = np.empty((samples, rows * columns, cell_bytes), dtype=np.uint8)
@@ -95,7 +95,7 @@ def decode_rle(data: bytes, *, rows: int, columns: int, samples: int) -> Decoded
 
 
 def _cell_bytes(data: bytes, samples: int) -> int:
-    """Return how many bytes a cell has: as many as there are segments for each sample."""
+    """Return the number of bytes in a cell, which is the number of segments per sample."""
     if len(data) < HEADER_BYTES:
         raise damaged()
     cell_bytes, rest = divmod(struct.unpack_from("<L", data)[0], samples)
@@ -105,12 +105,12 @@ def _cell_bytes(data: bytes, samples: int) -> int:
 
 
 def _segment(data: bytes, size: int, columns: int) -> tuple[NDArray[np.uint8], int]:
-    """Decode a segment; return its first `size` bytes, and how many follow, up to some rows."""
+    """Decode a segment; return its first `size` bytes, and the number of bytes after them."""
     planes = []
-    # What the decoder does not reach keeps what was there before: once 0, once 255.
+    # Decoded twice, over 0 and over 255: bytes that the decoder does not reach differ.
     for canary in (0, 255):
         plane = bytearray([canary]) * (size + columns + 2 * _PACKET)
-        # it stops at a packet that lacks its bytes, or that the buffer does not hold
+        # it stops at an incomplete packet, or at one that exceeds the buffer
         with contextlib.suppress(Exception):
             imagecodecs.packbits_decode(data, out=plane)
         planes.append(np.frombuffer(plane, np.uint8))

@@ -1,4 +1,4 @@
-"""Tells file formats apart by content, never by name."""
+"""Detects file formats by content, never by name."""
 
 import struct
 from pathlib import Path
@@ -9,7 +9,7 @@ from lesionscan.files import open_ordinary
 FileFormat: TypeAlias = Literal["dicom", "png", "jpeg", "tiff"]
 
 HEAD_BYTES = 132
-"""Enough to tell every format: a DICOM file has "DICM" at byte 128 (PS3.10 7.1)."""
+"""Enough to detect every format: a DICOM file has "DICM" at byte 128 (PS3.10 7.1)."""
 
 KNOWN_ENDINGS = frozenset(
     {".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff"}
@@ -26,14 +26,14 @@ _MAGIC: tuple[tuple[bytes, FileFormat], ...] = (
 
 
 def file_format(head: bytes) -> FileFormat | None:
-    """Return the format of a file that starts with `head`, or None when it is no image.
+    """Return the format of a file that starts with `head`, None if it is not an image.
 
     Parameters
     ----------
     head
-        The first :data:`HEAD_BYTES` bytes, fewer when the file is shorter.
+        The first :data:`HEAD_BYTES` bytes, or fewer if the file is shorter.
     """
-    # A DICOM preamble may hold a TIFF header (PS3.10 7.1), so DICM is looked for first.
+    # A DICOM preamble may contain a TIFF header (PS3.10 7.1), so DICM is checked first.
     if head[128:132] == b"DICM":
         return "dicom"
     for magic, name in _MAGIC:
@@ -43,9 +43,9 @@ def file_format(head: bytes) -> FileFormat | None:
 
 
 def starts_like_data_set(head: bytes) -> bool:
-    """Return whether `head` could be a DICOM data set without preamble.
+    """Return whether `head` could be a DICOM data set without a preamble.
 
-    It then starts with an element of group 0002 (file meta) or 0008 (identification), whose
+    Such a file starts with an element of group 0002 (file meta) or 0008 (identification), whose
     element number and length are small; text and random bytes do not.
     """
     if len(head) < 8:
@@ -65,9 +65,9 @@ def starts_like_data_set(head: bytes) -> bool:
 def looks_like_image(path: Path) -> bool:
     """Return whether a file in a scanned folder is worth trying to read.
 
-    True for the usual endings and for files whose content is DICOM, PNG, JPEG or TIFF (hospital
-    exports often have no ending). At most :data:`HEAD_BYTES` bytes are read; a file that cannot
-    be opened is False. Index files (DICOMDIR) and macOS companions ("._knee.dcm") are no images.
+    True for the usual extensions and for files whose content is DICOM, PNG, JPEG or TIFF (hospital
+    exports often have no extension). At most :data:`HEAD_BYTES` bytes are read. False for a file
+    that cannot be opened, for a DICOMDIR, and for macOS metadata files ("._knee.dcm").
     """
     if path.name.upper() == "DICOMDIR" or path.name.startswith("._"):
         return False

@@ -1,6 +1,6 @@
-"""Which pixel spacing to believe, and what it means (PS3.3 10.7.1).
+"""Choice of the pixel spacing, and its meaning (PS3.3 10.7.1).
 
-Works on plain values, so that the rules can be read and tested without a file.
+The functions take plain values, so that the rules can be read and tested without a file.
 """
 
 import math
@@ -10,28 +10,28 @@ from lesionscan.codes import NoticeCode, notice
 from lesionscan.radiograph import MAX_SPACING_MM, Notice, Spacing
 
 MIN_SPACING_MM = 0.005
-"""Dental sensors and fine film scanners reach 0.02 mm; anything much finer is a wrong unit."""
+"""Dental sensors and fine film scanners reach 0.02 mm; much smaller values have a wrong unit."""
 
 MAX_ASPECT = 4.0
-"""Radiographs have square pixels, rarely 1:2 after subsampling; more is a wrong tag."""
+"""Radiographs have square pixels, rarely 1:2 after subsampling; a larger ratio is wrong."""
 
 MAX_MAGNIFICATION = 3.0
-"""The object would be at a third of the source distance; a skeletal film has 1.0 to 1.5."""
+"""The object would be at a third of the source distance; skeletal films have 1.0 to 1.5."""
 
 MAX_FIELD_MM = 2500.0
 """Stitched films of both legs or the whole spine reach 1.8 m."""
 
 SAME_SPACING = 0.005
-"""Relative difference up to which two tags say the same: vendors round 0.1439 to 0.144."""
+"""Relative difference up to which two tags agree: vendors round 0.1439 to 0.144."""
 
 SAME_SHAPE = 0.02
-"""Relative difference up to which two tags say the same of a pixel's shape: both are rounded."""
+"""Relative difference up to which two tags agree on the shape of a pixel: both are rounded."""
 
 _SAME_FACTOR = 0.05
-"""Relative difference up to which two tags state the same magnification: both are estimates."""
+"""Relative difference up to which two tags agree on the magnification: both are estimates."""
 
 _PLACEHOLDER = (1.0, 1.0)
-"""Written by software that does not know; neither detectors nor film scanners are so coarse."""
+"""Written if the spacing is unknown; neither detectors nor film scanners are so coarse."""
 
 _SPACING_KEYWORDS = (
     "PixelSpacing",
@@ -46,14 +46,14 @@ Millimetres = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class SpacingTags:
-    """The spacing tags of one image as plain values; None where a tag is absent or empty.
+    """The spacing tags of one image as plain values; None if a tag is absent or empty.
 
     Attributes
     ----------
     pixel_spacing, imager_pixel_spacing, nominal_scanned_pixel_spacing
-        (0028,0030), (0018,1164), (0018,2010): row and column distance in mm, as found.
+        (0028,0030), (0018,1164), (0018,2010): spacing of rows and columns in mm, unchecked.
     calibration_type
-        (0028,0A02), "GEOMETRY" or "FIDUCIAL" when PixelSpacing was calibrated.
+        (0028,0A02), "GEOMETRY" or "FIDUCIAL" if PixelSpacing was calibrated.
     magnification
         (0018,1114) EstimatedRadiographicMagnificationFactor.
     source_to_detector_mm, source_to_patient_mm
@@ -61,9 +61,9 @@ class SpacingTags:
     pixel_aspect_ratio
         (0028,0034): height and width of a pixel, in any unit.
     unreadable
-        Keywords of those that hold something that is no number.
+        Keywords of the tags that contain something other than numbers.
     shape
-        Rows and columns of the picture, None where they are not known.
+        Rows and columns of the image, None if unknown.
     """
 
     pixel_spacing: Millimetres | None = None
@@ -79,12 +79,12 @@ class SpacingTags:
 
 
 def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...]]:
-    """Return the spacing that can be believed, or None, and what the user should know.
+    """Return the most reliable spacing, or None, and notices for the user.
 
-    The ladder: PixelSpacing that is calibrated or differs from the detector's (patient plane);
-    the detector's spacing, divided by the tagged magnification where there is one; the spacing on
-    a scanned film; PixelSpacing alone, of which the standard says that its plane cannot be known.
-    PixelSpacing that cannot be that of the patient before this detector is no rung.
+    In this order: PixelSpacing that is calibrated or differs from that of the detector (patient
+    plane); the spacing of the detector, divided by the stated magnification if there is one; the
+    spacing on a scanned film; PixelSpacing alone, whose plane is unknown according to the
+    standard. PixelSpacing that is impossible for a patient in front of this detector is skipped.
     """
     notices = [
         notice(
@@ -132,14 +132,14 @@ def choose_spacing(tags: SpacingTags) -> tuple[Spacing | None, tuple[Notice, ...
 
 
 def choose_aspect(tags: SpacingTags, spacing: Spacing | None) -> tuple[float, tuple[Notice, ...]]:
-    """Return how much taller than wide pixels are, and what the user should know of it.
+    """Return the height of a pixel divided by its width, and notices for the user.
 
     Parameters
     ----------
     tags
-        The tags; PixelAspectRatio (PS3.3 C.7.6.3.1.7) counts where there is no spacing.
+        The tags; PixelAspectRatio (PS3.3 C.7.6.3.1.7) is used if there is no spacing.
     spacing
-        What `choose_spacing` made of them.
+        The spacing from `choose_spacing`.
     """
     stated, notices = _stated_aspect(tags.pixel_aspect_ratio)
     if spacing is not None:
@@ -167,19 +167,19 @@ def choose_aspect(tags: SpacingTags, spacing: Spacing | None) -> tuple[float, tu
 def users_spacing(
     mm: float | tuple[float, float], stated: Spacing | None, aspect: float
 ) -> tuple[Spacing, tuple[Notice, ...]]:
-    """Return the spacing that the user gives, in place of the file's.
+    """Return the spacing given by the user, which replaces that of the file.
 
-    One number is the shorter side of a pixel where the file says that pixels are not square: the
-    other one comes from leaving out rows or columns. Two are taken as they are.
+    If the file states that pixels are not square, one number is the shorter side of a pixel: the
+    longer one comes from skipped rows or columns. Two numbers are used as they are.
 
     Parameters
     ----------
     mm
-        Distance of rows and of columns, in mm, or one number.
+        Spacing of rows and of columns in mm, or one number.
     stated
         The file's own spacing, or None.
     aspect
-        Height of a pixel over its width, by the file.
+        Height of a pixel divided by its width, according to the file.
     """
     notices: list[Notice] = []
     is_square = math.isclose(aspect, 1.0, rel_tol=SAME_SHAPE)
@@ -210,7 +210,7 @@ def _overridden(said: str) -> Notice:
 
 
 def _stated_aspect(values: tuple[float, ...] | None) -> tuple[float | None, tuple[Notice, ...]]:
-    """Return height over width as PixelAspectRatio gives it, None where it is of no use."""
+    """Return height divided by width from PixelAspectRatio, None if it is invalid."""
     if values is None:
         return None, ()
     if len(values) != 2:
@@ -230,7 +230,7 @@ def _believable(
     shape: tuple[int, int] | None,
     notices: list[Notice],
 ) -> tuple[float, float] | None:
-    """Return (row, column) spacing, or None with a notice that names the tag and the fault."""
+    """Return (row, column) spacing, or None and a notice with the tag and the fault."""
     if values is None:
         return None
     fault = _fault(values) or _too_large(values, shape)
@@ -241,7 +241,7 @@ def _believable(
 
 
 def _fault(values: Millimetres) -> str | None:
-    """Say what makes numbers no spacing, None where nothing does."""
+    """Return why the numbers are not a valid spacing, None if they are."""
     if len(values) != 2:
         return f"holds {len(values)} numbers instead of two"
     if not all(math.isfinite(value) for value in values):
@@ -258,7 +258,7 @@ def _fault(values: Millimetres) -> str | None:
 
 
 def _too_large(values: Millimetres, shape: tuple[int, int] | None) -> str | None:
-    """Say how large the picture would be where no radiograph is as large."""
+    """Return why the image would be too large for a radiograph, None if it would not."""
     if shape is None:
         return None
     longest = max(count * value for count, value in zip(shape, values, strict=True))
@@ -273,10 +273,10 @@ def _in_patient(
     name: str,
     notices: list[Notice],
 ) -> tuple[float, float] | None:
-    """Return PixelSpacing where it can be the patient's before this detector, else None.
+    """Return PixelSpacing if it is possible for a patient in front of this detector, else None.
 
-    The beam diverges, so a distance at the detector is never shorter than in the patient, and
-    longer by the same factor along rows and columns.
+    The beam diverges, so a distance at the detector is never shorter than in the patient, and the
+    ratio is the same along rows and columns.
     """
     if _same(pixel, uncalibrated):
         return pixel
@@ -302,9 +302,9 @@ def _in_patient(
 def _compare_magnification(
     tags: SpacingTags, found: float, source: str, notices: list[Notice]
 ) -> None:
-    """Say which tags state another magnification than the spacing that is believed has.
+    """Add notices for tags that state another magnification than the chosen spacing implies.
 
-    DistanceSourceToDetector over DistanceSourceToPatient is the same factor (PS3.3 C.8.11.5).
+    DistanceSourceToDetector / DistanceSourceToPatient is the magnification too (PS3.3 C.8.11.5).
     """
     stated = {"EstimatedRadiographicMagnificationFactor": tags.magnification or 0.0}
     if tags.source_to_detector_mm and tags.source_to_patient_mm:
@@ -323,16 +323,16 @@ def _compare_magnification(
 
 
 def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Return whether two spacings agree within the vendors' rounding."""
+    """Return whether two spacings agree within rounding."""
     return all(math.isclose(a, b, rel_tol=SAME_SPACING) for a, b in zip(one, other, strict=True))
 
 
 def _at_detector(
     imager: tuple[float, float], magnification: float | None, notices: list[Notice]
 ) -> Spacing:
-    """Return the detector's spacing, moved to the patient where the magnification is tagged.
+    """Return the spacing of the detector, or that in the patient if a magnification is stated.
 
-    A factor of exactly 1 is what devices write when they do not know it, so it corrects nothing.
+    Devices write a factor of exactly 1 if they do not know it, so it is not used.
     """
     if magnification is not None and 1.0 < magnification <= MAX_MAGNIFICATION:
         notices.append(

@@ -1,4 +1,4 @@
-"""One page of a TIFF -> a decoded picture: which samples of a pixel are grey, colour, opacity."""
+"""Decoding of one page of a TIFF to grey or colour, and alpha."""
 
 import math
 from dataclasses import replace
@@ -27,20 +27,20 @@ _SAMPLES = {
     tifffile.PHOTOMETRIC.RGB: 3,
     tifffile.PHOTOMETRIC.YCBCR: 3,
 }
-"""How many samples of a pixel are grey or colour (TIFF 6.0 PhotometricInterpretation)."""
+"""Number of grey or colour samples per pixel (TIFF 6.0 PhotometricInterpretation)."""
 
 _OPACITY = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _MOST_SAMPLES = 5
-"""Colour, opacity, and one more; pages of more are stacks of pictures."""
+"""Colour, alpha, and one more; pages with more samples are stacks of images."""
 
 
 def tiff_picture(one: TiffPicture, *, file_bytes: int, max_megapixels: float) -> Picture:
-    """Decode one picture of a TIFF.
+    """Decode one image of a TIFF.
 
     Parameters
     ----------
     one
-        Which; the file is open.
+        The image; its file must be open.
     file_bytes
         The file's length.
     max_megapixels
@@ -49,7 +49,7 @@ def tiff_picture(one: TiffPicture, *, file_bytes: int, max_megapixels: float) ->
     Raises
     ------
     UnreadableFileError
-        Where the page is no picture of a radiograph, or not whole.
+        If the page cannot be a radiograph, or is incomplete.
     """
     page = one.page
     check_size(page.imagelength, page.imagewidth, max_megapixels=max_megapixels)
@@ -71,7 +71,7 @@ def tiff_picture(one: TiffPicture, *, file_bytes: int, max_megapixels: float) ->
 
 
 def _behind(page: tifffile.TiffPage, number: int) -> NDArray[Any]:
-    """Return an uncompressed picture that lies so many pictures behind that of a page."""
+    """Read an uncompressed image that is this many images after that of a page."""
     array: NDArray[Any] = page.parent.filehandle.read_array(
         np.dtype(page.dtype).newbyteorder(page.parent.byteorder),
         math.prod(page.shape),
@@ -81,7 +81,7 @@ def _behind(page: tifffile.TiffPage, number: int) -> NDArray[Any]:
 
 
 def _channels_last(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
-    """Return (rows, cols, samples), whichever way the planes lie in the file."""
+    """Return (rows, cols, samples), for either planar configuration."""
     samples = page.samplesperpixel
     if samples > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         array = np.moveaxis(array, 0, -1)
@@ -92,7 +92,7 @@ def _channels_last(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]
 
 
 def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
-    """Keep grey or colour and opacity, by what the tags call the samples."""
+    """Keep grey or colour and alpha, by the tags that describe the samples."""
     if array.dtype.kind not in "uif":
         raise UnreadableFileError(
             ErrorCode.NOT_A_RADIOGRAPH, "the pixels are no grey values; save as 8 or 16 bit grey"
@@ -111,7 +111,7 @@ def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
         np.concatenate([array, alpha], axis=2) if alpha.size else array,
         full_scale,
         has_alpha=opacity is not None,
-        # tifffile makes RGB of JPEG's own
+        # tifffile converts the YCbCr of JPEG to RGB
         luma_chroma=(
             photometric == tifffile.PHOTOMETRIC.YCBCR
             and page.compression != tifffile.COMPRESSION.JPEG
@@ -123,9 +123,9 @@ def _sorted_out(page: tifffile.TiffPage, array: NDArray[Any]) -> Picture:
 
 
 def _photometric(page: tifffile.TiffPage) -> tifffile.PHOTOMETRIC:
-    """Return PhotometricInterpretation; where it is missing, high values are taken to be bright.
+    """Return PhotometricInterpretation; if it is missing, high values are assumed to be bright.
 
-    It has no default (TIFF 6.0 section 8), and programs differ: tifffile takes it for 0, white.
+    It has no default (TIFF 6.0 section 8), and programs differ: tifffile assumes 0, MinIsWhite.
     """
     if _PHOTOMETRIC in page.tags:
         return tifffile.PHOTOMETRIC(page.photometric)
@@ -134,17 +134,17 @@ def _photometric(page: tifffile.TiffPage) -> tifffile.PHOTOMETRIC:
 
 
 def _samples(page: tifffile.TiffPage, photometric: tifffile.PHOTOMETRIC) -> int:
-    """Return how many of a pixel's samples are grey or colour; they come first."""
+    """Return how many samples of a pixel are grey or colour; these come first."""
     used = _SAMPLES.get(photometric)
     if used is None or page.samplesperpixel < used:
         raise colour_photograph()
     if used == 1 and not page.extrasamples and page.samplesperpixel in (3, 4):
-        return 3  # a tag that says grey and means that all channels are
+        return 3  # the tag says grey, but all channels are grey
     return used
 
 
 def _opacity(page: tifffile.TiffPage, used: int) -> int | None:
-    """Return which sample is opacity (TIFF 6.0 ExtraSamples); unspecified ones are not."""
+    """Return the index of the alpha sample (TIFF 6.0 ExtraSamples); unspecified ones are not."""
     kinds = tuple(page.extrasamples)[: page.samplesperpixel - used]
     found = (used + place for place, kind in enumerate(kinds) if kind in _OPACITY)
     return next(found, None)
@@ -153,7 +153,7 @@ def _opacity(page: tifffile.TiffPage, used: int) -> int | None:
 def _looked_up(
     page: tifffile.TiffPage, array: NDArray[Any], alpha: NDArray[Any], full_scale: float
 ) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Return the palette's colours, and the opacity on their scale of 16 bits."""
+    """Return the colours of the palette, and alpha on their scale of 16 bits."""
     if page.colormap is None:
         raise damaged()
     colours = np.moveaxis(page.colormap[:, array[..., 0]], 0, -1)

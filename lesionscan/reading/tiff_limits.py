@@ -1,6 +1,6 @@
-"""What a TIFF may ask for: its directories before they are parsed, its pages before decoding.
+"""Limits on the directories of a TIFF before parsing, and on its pages before decoding.
 
-tifffile makes objects of every tag, value, strip and tile; their numbers are checked here first.
+tifffile makes an object for every tag, value, strip and tile; their numbers are checked here first.
 """
 
 import io
@@ -14,14 +14,14 @@ from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.limits import METADATA_BYTES, check_picture_size
 
 _MOST_TAGS = 4096
-"""In one directory; tifffile's own limit."""
+"""Tags in one directory, the limit of tifffile."""
 _MOST_VALUES = 1 << 18
-"""Numbers in one tag: a palette of 16 bits has 196,608."""
+"""Numbers in one tag; a 16-bit palette has 196,608."""
 _MOST_VALUES_OF_ALL = 1 << 22
 _MOST_SEGMENTS = 1 << 17
-"""Strips or tiles of one page: tiles of 16 x 16 pixels, the smallest, make 33 megapixels of it."""
+"""Strips or tiles of one page: 33 megapixels in tiles of 16 x 16 pixels, the smallest."""
 _BYTES_PER_PIXEL = 8
-"""Of a decoded page: four channels of 16 bits, or one of 64."""
+"""Bytes per pixel of a decoded page: four channels of 16 bits, or one of 64."""
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
                16: 8, 17: 8, 18: 8}  # fmt: skip
@@ -41,21 +41,21 @@ _COMPRESSIONS = frozenset(
         tifffile.COMPRESSION.JPEG2000,
     }
 )
-"""Those that show when a segment is not whole, and whose decoders stop at its size; the size that a
-JPEG or JPEG 2000 claims is compared with the segment's (`raster_parts`)."""
+"""Compressions that reveal an incomplete segment, and whose decoders stop at its size; the size of
+a JPEG or JPEG 2000 is compared with that of the segment (`raster_parts`)."""
 
 
 def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None) -> None:
-    """Refuse directories that hold more than those of a radiograph, before they are parsed.
+    """Refuse directories with more entries than a radiograph has, before they are parsed.
 
     Parameters
     ----------
     stream
         The file; it is moved.
     pages
-        How many directories will be looked at.
+        Number of directories that will be read.
     start
-        Where the first one is; None for that of the file.
+        Position of the first one; None for the first of the file.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
         at = at if start is None else start
         values = size = 0
         for _ in range(pages):
-            if not 0 < at < file_bytes:  # BigTIFF's places may lie beyond what can be sought
+            if not 0 < at < file_bytes:  # offsets of BigTIFF may be too large to seek
                 return
             stream.seek(at)
             (tags,) = _read(stream, order + count_form)
@@ -92,7 +92,7 @@ def check_directories(stream: BinaryIO, *, pages: int, start: int | None = None)
                 raise _too_many("values")
             (at,) = _read(stream, order + next_form)
     except struct.error:
-        return  # the directories end here; tifffile says what of the file can be used
+        return  # end of the directories; tifffile decides what can be used
 
 
 def _read(stream: BinaryIO, form: str) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ def _read(stream: BinaryIO, form: str) -> tuple[int, ...]:
 
 
 def check_page(page: tifffile.TiffPage, *, max_megapixels: float) -> None:
-    """Refuse a page whose segments may take more than the picture that it declares.
+    """Refuse a page whose segments may take more memory than the image that it declares.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def check_page(page: tifffile.TiffPage, *, max_megapixels: float) -> None:
             "the compression of this TIFF is not read; save it with LZW or Deflate",
         )
     rows, columns = page.imagelength, page.imagewidth
-    if page.is_tiled:  # whole tiles are decoded, however little of them is in the picture
+    if page.is_tiled:  # complete tiles are decoded, even if only a part is in the image
         rows = -(-rows // page.tilelength) * page.tilelength
         columns = -(-columns // page.tilewidth) * page.tilewidth
         check_picture_size(rows, columns, max_megapixels=max_megapixels)

@@ -1,7 +1,7 @@
-"""Which pictures a TIFF holds: pages, pages of pages, and stacks that one directory stands for.
+"""Finding the images in a TIFF: pages, nested pages (SubIFDs), and stacks with one directory.
 
-Programs for microscopy write a stack as one picture with the others behind it, and its number in a
-description. No picture is lost without a word.
+Microscopy software writes a stack as one image followed by the data of the others, with their
+number in a description. No image is skipped without a notice.
 """
 
 import math
@@ -17,21 +17,21 @@ from lesionscan.radiograph import Notice
 from lesionscan.reading.tiff_limits import check_directories
 
 _BYTES_OF_TAG = 20
-"""In the directory of a BigTIFF; 12 in another."""
+"""Bytes of an entry in the directory of a BigTIFF; 12 in other files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TiffPicture:
-    """A picture of a TIFF.
+    """An image in a TIFF.
 
     Attributes
     ----------
     page
         The page that describes it.
     number
-        Which picture of the page, from 0 on; those behind the first are not described further.
+        Number of the image in the page, from 0; those after the first have no description.
     notices
-        What the file says of its pictures that is not so.
+        Notices about wrong descriptions in the file.
     """
 
     page: tifffile.TiffPage
@@ -40,16 +40,16 @@ class TiffPicture:
 
 
 def tiff_pictures(file: tifffile.TiffFile, stream: BinaryIO, *, most: int) -> list[TiffPicture]:
-    """List the pictures of a TIFF, previews left out.
+    """List the images of a TIFF, except previews.
 
     Parameters
     ----------
     file
-        The file, its main directories checked by `check_directories`.
+        The file, whose main directories have been checked by `check_directories`.
     stream
         Its bytes; it is moved.
     most
-        How many pages are looked at.
+        Number of pages that are read.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def tiff_pictures(file: tifffile.TiffFile, stream: BinaryIO, *, most: int) -> li
     """
     main = [_page(one) for one in islice(file.pages, most)]
     pages = [*main, *islice(_pages_of_pages(main, stream, most), most)]
-    # some writers call every page reduced but the first, or all of them
+    # some writers mark every page except the first, or all pages, as reduced
     largest = max((_size(page) for page in pages), default=0)
     pages = [page for page in pages if not (page.is_reduced and _size(page) < largest)]
     pictures = [TiffPicture(page) for page in pages]
@@ -74,14 +74,14 @@ def tiff_pictures(file: tifffile.TiffFile, stream: BinaryIO, *, most: int) -> li
 
 
 def _page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
-    """Return a page with its own tags, also one that is like the one before."""
+    """Return a page with its own tags, even if it is like the previous one."""
     return page.aspage() if isinstance(page, tifffile.TiffFrame) else page
 
 
 def _pages_of_pages(
     pages: list[tifffile.TiffPage], stream: BinaryIO, most: int
 ) -> Iterator[tifffile.TiffPage]:
-    """Yield the pages whose directories stand in another page (TIFF Technical Note 1, SubIFDs)."""
+    """Yield the nested pages of a page (TIFF Technical Note 1, SubIFDs)."""
     for page in pages:
         for offset in (page.subifds or ())[:most]:
             check_directories(stream, pages=most, start=offset)
@@ -94,12 +94,12 @@ def _size(page: tifffile.TiffPage) -> int:
 
 
 def _described(file: tifffile.TiffFile) -> int:
-    """Return how many pictures a file's description speaks of, 1 where it does not."""
+    """Return the number of images in the description of a file, by default 1."""
     if file.is_imagej:
         return _whole((file.imagej_metadata or {}).get("images"))
     if file.is_stk:
         return _whole((file.stk_metadata or {}).get("NumberPlanes"))
-    if file.is_shaped:  # tifffile's own
+    if file.is_shaped:  # written by tifffile
         page = file.pages.first
         shapes = [one.get("shape") for one in file.shaped_metadata or ()]
         values = math.prod(map(int, page.shape))
@@ -113,7 +113,7 @@ def _whole(value: object) -> int:
 
 
 def _stack(page: tifffile.TiffPage, said: int, file_bytes: int) -> list[TiffPicture]:
-    """Return the pictures that lie one behind the other from an uncompressed page on."""
+    """Return the images that follow one another from an uncompressed page on."""
     start = page.dataoffsets[0]
     held = max((file_bytes - start) // page.nbytes, 1)
     notices: tuple[Notice, ...] = ()
@@ -127,7 +127,7 @@ def _stack(page: tifffile.TiffPage, said: int, file_bytes: int) -> list[TiffPict
 
 
 def _bytes_of_tags(page: tifffile.TiffPage, start: int) -> int:
-    """Return how many bytes behind the start of its picture the tags of a page take."""
+    """Return the number of bytes after the start of its image that the tags of a page cover."""
     directory = _BYTES_OF_TAG * len(page.tags) if page.offset > start else 0
     return directory + sum(tag.valuebytecount for tag in page.tags if tag.valueoffset > start)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import pytest
 
 from tests.batch.films import tree, write_film
 from tests.batch.stub import KILL
-from tests.cli.test_scan import ROOT, STUB, lesionscan
+from tests.cli.command import ROOT, STUB, stub_process
 
-pytest.importorskip("distributed", reason="needs the extra dask")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra dask"),
+]
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COUNT = 40
@@ -101,7 +104,7 @@ def test_a_cluster_gives_the_bytes_of_the_local_pool(
     films: Path, tmp_path: Path, how: list[str]
 ) -> None:
     """Also with one worker killed half way; a second run keeps all."""
-    lesionscan("scan", films, "-o", tmp_path / "local")
+    stub_process("scan", films, "-o", tmp_path / "local")
     out = tmp_path / "out"
     with cluster(tmp_path, workers=2) as (address, processes):
         wait_for_workers(address, 2)
@@ -121,7 +124,7 @@ def test_a_cluster_gives_the_bytes_of_the_local_pool(
         assert f"{COUNT} films: {COUNT - 1} ok" in said  # those done twice are "kept"
         assert "1 failed (not_an_image 1)" in said
         assert tree(out) == tree(tmp_path / "local")
-        again = lesionscan("scan", films, "-o", out, "--dask", address, *how)
+        again = stub_process("scan", films, "-o", out, "--dask", address, *how)
         assert f"{COUNT - 1} ok ({COUNT - 1} kept)" in again.stdout
         assert tree(out) == tree(tmp_path / "local")
 
@@ -131,7 +134,7 @@ def test_a_cluster_on_this_machine_loses_only_the_film_that_kills(
 ) -> None:
     """Its workers come back; the film is told as crashed."""
     write_film(films / "kill.png", KILL)
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--dask-local", 2)
+    done = stub_process("scan", films, "-o", tmp_path / "out", "--dask-local", 2)
     assert done.returncode == 1
     assert f"{COUNT + 1} films: {COUNT - 1} ok" in done.stdout  # some done again, so "kept"
     assert "2 failed (" in done.stdout
@@ -142,15 +145,15 @@ def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> N
     """No scheduler, no workers, workers with several threads: one line each."""
     with cluster(tmp_path, workers=0) as (address, _):
         time.sleep(3)
-        done = lesionscan("scan", films, "-o", tmp_path / "o", "--dask", address)
+        done = stub_process("scan", films, "-o", tmp_path / "o", "--dask", address)
         assert done.returncode == 2
         assert f"the Dask scheduler at {address} has no workers; start some" in done.stderr
     with cluster(tmp_path, workers=1, threads=2) as (address, _):
         wait_for_workers(address, 1)
-        done = lesionscan("scan", films, "-o", tmp_path / "o", "--dask", address)
+        done = stub_process("scan", films, "-o", tmp_path / "o", "--dask", address)
         assert done.returncode == 2
         assert "a Dask worker runs several threads; start workers with --nthreads 1" in done.stderr
-    done = lesionscan("scan", films, "-o", tmp_path / "o", "--dask", "nonsense://x")
+    done = stub_process("scan", films, "-o", tmp_path / "o", "--dask", "nonsense://x")
     assert done.returncode == 2
     assert "no Dask scheduler answers at nonsense://x" in done.stderr
 
@@ -297,8 +300,8 @@ def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:
     assert "not done" in said
     assert "Traceback" not in complaints
     assert complaints.splitlines()[-1] == "stopped; rerun the command to resume"
-    lesionscan("scan", films, "-o", out)
-    lesionscan("scan", films, "-o", tmp_path / "local")
+    stub_process("scan", films, "-o", out)
+    stub_process("scan", films, "-o", tmp_path / "local")
     assert tree(out) == tree(tmp_path / "local")
 
 

@@ -1,20 +1,17 @@
 """`lesionscan calibrate` writes settings that a scan uses without a new search."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lesionscan.results.record import ResultRecord
 from lesionscan.settings import Settings
-from tests.cli.command import ROOT, lesionscan
+from tests.cli.command import lesionscan, with_stub
 from tests.evaluation.made import MadeFilm, make
-from tests.review.made import ENVIRONMENT, HIDDEN, SHOWN, film_review, plain_review, scanned, seal
+from tests.review.made import HIDDEN, SHOWN, film_review, plain_review, scanned, seal
 
 BOX = (10, 10, 20, 20)
-STUB = [sys.executable, "-m", "tests.batch.stub"]
 NAMES = {"a.png": SHOWN, "b.png": 200, "c.png": 100, "d.png": HIDDEN}
 
 
@@ -42,10 +39,7 @@ def test_a_scan_uses_the_file_without_a_search(run: tuple[Path, Path], tmp_path:
     )
     assert Settings.from_file(out) == Settings(shown_score=0.843)
     before = {name: _record(results, name) for name in NAMES}
-    again = subprocess.run(
-        [*STUB, "scan", films, "--out", results, "--jobs", "1", "--settings", out],
-        check=False, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=120,
-    )  # fmt: skip
+    again = with_stub("scan", films, "--out", results, "--settings", out)
     assert again.stdout.splitlines()[:2] == [
         "4 films: 4 ok (4 kept), 0 failed",
         "8 candidates, 1 shown (score at least 0.843)",
@@ -66,10 +60,7 @@ def test_the_file_has_the_settings_of_the_run(tmp_path: Path) -> None:
     films, results = scanned(tmp_path, NAMES)
     mine = tmp_path / "mine.toml"
     mine.write_text('search = "quick"\nspacing_mm = [0.1, 0.2]\n', encoding="utf-8")
-    subprocess.run(
-        [*STUB, "scan", films, "--out", results, "--settings", mine],
-        check=True, capture_output=True, cwd=ROOT, env=ENVIRONMENT, timeout=120,
-    )  # fmt: skip
+    assert with_stub("scan", films, "--out", results, "--settings", mine).returncode == 0
     out = tmp_path / "my.toml"
     assert lesionscan("calibrate", results, "--out", out).returncode == 0
     settings = Settings.from_file(out)

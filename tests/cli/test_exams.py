@@ -4,20 +4,16 @@ import base64
 import csv
 import json
 import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.cli.command import ROOT, files, lesionscan
+from tests.cli.command import files, lesionscan, with_stub
 from tests.reading.dicom_maker import SENTINEL, dataset, plant_text, save
-from tests.review.made import ENVIRONMENT
 
 STORED = np.random.default_rng(5).integers(0, 4096, (96, 80))
-STUB = [sys.executable, "-m", "tests.batch.stub"]
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             ds.BodyPartExamined, ds.ViewPosition = "KNEE", "AP" if name != "a2" else "LL"
             films.mkdir(exist_ok=True)
             save(ds, films / f"{name}.dcm")
-    done = subprocess.run(
-        [*STUB, "scan", films, "--out", results, "--jobs", "1"],
-        check=False, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=120,
-    )  # fmt: skip
+    done = with_stub("scan", films, "--out", results)
     assert (done.returncode, done.stderr) == (0, "")
     return films, results
 

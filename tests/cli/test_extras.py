@@ -37,6 +37,7 @@ NEEDS = {
 }
 """Packages, and options of `scan` that need them."""
 OPTIONS = [(package, options) for package, ways in NEEDS.items() for options in ways]
+FIRST = [(package, ways[0]) for package, ways in NEEDS.items()]
 USAGE_ERRORS = [
     (["in", "-o", "out", "--shard", "5/4"], "--shard: there is no part 5 of 4"),
     (["no-such-file", "-o", "out"], "input no-such-file does not exist"),
@@ -70,7 +71,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("package", "options"), OPTIONS)
+@pytest.mark.parametrize(
+    ("package", "options"),
+    [*FIRST, *(pytest.param(*one, marks=pytest.mark.slow) for one in OPTIONS if one not in FIRST)],
+)
 def test_a_missing_extra_is_named_in_one_line(
     folder: Path, package: str, options: list[str]
 ) -> None:

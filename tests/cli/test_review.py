@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lesionscan.review.record import review_json
-from tests.cli.command import ROOT, lesionscan
+from tests.cli.command import ROOT, lesionscan, with_stub
 from tests.review.made import (
     ENVIRONMENT,
     HIDDEN,
@@ -144,10 +144,7 @@ def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
     judged = results
     if where == "scanned again":
         judged = tmp_path / "again"
-        subprocess.run(
-            [sys.executable, "-m", "tests.batch.stub", "scan", truth / "images", "--out", judged],
-            capture_output=True, cwd=ROOT, env=ENVIRONMENT, timeout=60, check=True,
-        )  # fmt: skip
+        assert with_stub("scan", truth / "images", "--out", judged).returncode == 0
     done = lesionscan("evaluate", judged, truth, "--resamples", 5, "--out", tmp_path / "e")
     assert (done.returncode, done.stderr) == (0, "")
     figures = json.loads((tmp_path / "e" / "evaluation.json").read_bytes())["sets"]["all"]
@@ -181,10 +178,9 @@ def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
     review = write_review(tmp_path / "review.json", results, films)
     done = lesionscan("review", results, "--apply", review, "--films", samples)
     assert done.returncode == 0, done.stderr
-    trained = subprocess.run(
-        [sys.executable, "-m", "lesionscan.cli", "train", tmp_path / "x.scorer", "--data",
-         results / "reviewed" / "truth", "--steps", "2", "--variants", "1", "--jobs", "1"],
-        capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=280, check=False,
-    )  # fmt: skip
+    data = results / "reviewed" / "truth"
+    trained = lesionscan(
+        "train", tmp_path / "x.scorer", "--data", data, "--steps", 2, "--variants", 1, "--jobs", 1
+    )
     assert trained.returncode == 0, trained.stderr
     assert (tmp_path / "x.scorer").is_file()

@@ -31,23 +31,8 @@ from lesionscan.radiograph import Notice
 from lesionscan.results.sealed import is_sealed
 from tests.batch.films import tree, write_film
 from tests.batch.stub import GORGE, HANG, KILL, NO_MEMORY, RAISE, find_stub, here
+from tests.cli.command import COMMAND, ROOT, STUB, stub_process, with_stub
 from tests.detection.scorer.made import scorer_bytes
-
-ROOT = Path(__file__).resolve().parents[2]
-STUB = [sys.executable, "-m", "tests.batch.stub"]
-
-
-def lesionscan(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command line with the stub for a detection."""
-    return subprocess.run(
-        [*STUB, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -60,7 +45,7 @@ def films(tmp_path: Path) -> Path:
 
 def test_all_is_well(films: Path, tmp_path: Path) -> None:
     """Every film read: status 0, nothing on stderr, four lines with report and disclaimer."""
-    done = lesionscan("scan", films, "--out", tmp_path / "out")
+    done = stub_process("scan", films, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert len(lines) == 4
@@ -73,19 +58,19 @@ def test_all_is_well(films: Path, tmp_path: Path) -> None:
 def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path: Path) -> None:
     """Spacing and polarity stand in each JSON; with others than before the films are done again."""
     options = ("--spacing", "0.2,0.1", "--polarity", "bone-dark", "--jobs", 1)
-    lesionscan("scan", films, "--out", tmp_path / "out")
-    done = lesionscan("scan", films, "--out", tmp_path / "out", *options)
+    with_stub("scan", films, "--out", tmp_path / "out")
+    done = with_stub("scan", films, "--out", tmp_path / "out", *options)
     assert done.returncode == 0
     assert "kept)" not in done.stdout
     image = json.loads((tmp_path / "out" / "a" / "1.png.json").read_text("utf-8"))["image"]
     assert (image["spacing_mm"], image["spacing_source"]) == ([0.2, 0.1], "user")
     assert image["polarity"] == "user"
-    assert "3 kept" in lesionscan("scan", films, "--out", tmp_path / "out", *options).stdout
+    assert "3 kept" in with_stub("scan", films, "--out", tmp_path / "out", *options).stdout
 
 
 def test_nonsense_spacing_is_refused_before_the_scan(films: Path, tmp_path: Path) -> None:
     """One line, status 2, and no results."""
-    done = lesionscan("scan", films, "--out", tmp_path / "out", "--spacing", "0")
+    done = with_stub("scan", films, "--out", tmp_path / "out", "--spacing", "0")
     assert done.returncode == 2
     assert done.stderr.startswith("lesionscan: --spacing 0: give mm from 0.005 to 10")
     assert not (tmp_path / "out").exists()
@@ -95,7 +80,7 @@ def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
     """A file of three pages gives three films, in the tables and on the page too."""
     pages = [np.asarray(Image.open(film)) for film in sorted(films.rglob("*.png"))]
     tifffile.imwrite(films / "pages.tif", np.stack(pages), photometric="minisblack")
-    done = lesionscan("scan", films / "pages.tif", "--out", tmp_path / "out", "--jobs", 1)
+    done = with_stub("scan", films / "pages.tif", "--out", tmp_path / "out", "--jobs", 1)
     assert done.returncode == 0
     assert done.stdout.startswith("3 films: 3 ok, 0 failed")
     with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as stream:
@@ -114,7 +99,7 @@ def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
     write_film(films / "raise.png", RAISE)
     write_film(films / "memory.png", NO_MEMORY)
     (films / "line\nbreak.png").write_bytes(b"x")
-    done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
+    done = stub_process("scan", films, "--out", tmp_path / "out", "--jobs", 2)
     assert done.returncode == 1
     lines = sorted(done.stderr.splitlines())
     assert [line.split(":")[0] for line in lines] == [
@@ -134,7 +119,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
     """One worker and two give the same files, byte for byte."""
     (films / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     for jobs in (1, 2):
-        assert lesionscan("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
+        assert stub_process("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
     page = list((tmp_path / "1" / "report" / "page").iterdir())
     assert len(tree(tmp_path / "1")) == (4 + 3) * 3 + 1 + 4 + len(page)
@@ -175,7 +160,7 @@ def test_wrong_usage_is_one_line_and_status_2(
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.toml").write_text("shown_scor = 2")
     assert films == tmp_path / "in"
-    done = lesionscan("scan", *arguments, cwd=tmp_path)
+    done = with_stub("scan", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
@@ -185,7 +170,7 @@ def test_wrong_usage_is_one_line_and_status_2(
 @pytest.mark.parametrize("arguments", [["scan", "x"], ["scan", "x", "-o", "y", "-j", "0"], ["sc"]])
 def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
     """A missing option, a number out of range and an unknown command are wrong usage."""
-    done = lesionscan(*arguments)
+    done = with_stub(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -194,7 +179,7 @@ def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
 def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) -> None:
     """That film fails with one line, the others are done; a full disk is tested below."""
     (tmp_path / "out" / "a" / "1.png.json").mkdir(parents=True)
-    done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
+    done = stub_process("scan", films, "--out", tmp_path / "out", "--jobs", 2)
     assert done.returncode == 1
     assert done.stderr.startswith("a/1.png: failed (name_taken): a/1.png.json in the output folder")
     assert done.stderr.count("\n") == 1
@@ -204,7 +189,7 @@ def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) 
 def test_settings_are_used(films: Path, tmp_path: Path) -> None:
     """A settings file changes the result and is named in run.json."""
     (tmp_path / "s.toml").write_text("shown_score = 0.05")
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--settings", tmp_path / "s.toml")
+    done = with_stub("scan", films, "-o", tmp_path / "out", "--settings", tmp_path / "s.toml")
     assert "6 candidates, 6 shown (score at least 0.05)" in done.stdout
     facts = json.loads((tmp_path / "out" / "run.json").read_bytes())
     assert facts["settings"]["shown_score"] == 0.05
@@ -216,7 +201,7 @@ def test_a_scorer_is_used(films: Path, tmp_path: Path, jobs: int) -> None:
     """A scorer file reaches every worker, and each JSON and run.json have its hash."""
     path = tmp_path / "my.scorer"
     path.write_bytes(scorer_bytes())
-    done = lesionscan(
+    done = stub_process(
         "scan", "in", "-o", "out", "--scorer", "my.scorer", "--jobs", jobs, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -289,10 +274,10 @@ def test_a_stopped_run_is_valid_and_goes_on(
     assert 2 <= facts["counts"]["ok"] == done < 12
     assert len((out / "images.csv").read_text("utf-8").splitlines()) == done + 1
     assert not list(out.rglob("*.tmp"))
-    finished = lesionscan("scan", tmp_path / "in", "--out", out)
+    finished = with_stub("scan", tmp_path / "in", "--out", out)
     assert finished.returncode == 0
     assert f"12 films: 12 ok ({done} kept)" in finished.stdout
-    lesionscan("scan", tmp_path / "in", "--out", tmp_path / "whole")
+    with_stub("scan", tmp_path / "in", "--out", tmp_path / "whole")
     assert tree(out) == tree(tmp_path / "whole")
 
 
@@ -325,8 +310,7 @@ def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
 
 def test_version_and_help_answer_at_once() -> None:
     """The version is printed, and help comes without loading the numerical libraries."""
-    command = [sys.executable, "-m", "lesionscan.cli"]
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("lesionscan 0.")
     loaded = (
         "import sys; sys.argv = ['lesionscan', '--help']; import lesionscan.cli as c\n"
@@ -501,7 +485,7 @@ def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -
     """Over the time or memory allowed, a film fails with a code of its own; the rest is done."""
     write_film(films / "hang.png", HANG)
     write_film(films / "gorge.png", GORGE)
-    done = lesionscan(
+    done = stub_process(
         "scan", films, "-o", tmp_path / "out", "--timeout", 3, "--max-memory", 600, "--jobs", 2
     )
     assert done.returncode == 1
@@ -516,7 +500,7 @@ def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -
 def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
     """A FIFO called like a film fails at once; the run goes on."""
     os.mkfifo(films / "x.dcm")
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--timeout", 5)
+    done = with_stub("scan", films, "-o", tmp_path / "out", "--timeout", 5)
     assert done.returncode == 1
     assert done.stderr.startswith("x.dcm: failed (not_an_image)")
     assert "4 films: 3 ok, 1 failed" in done.stdout
@@ -527,7 +511,7 @@ def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
     """From a file or a pipe; a film that is gone fails, the others are done."""
     lines = "\n".join(["in/a/1.png", "in/gone.png"])
     (tmp_path / "list.txt").write_text(lines, "utf-8")
-    done = lesionscan("scan", "--list", "list.txt", "-o", "out", cwd=tmp_path)
+    done = with_stub("scan", "--list", "list.txt", "-o", "out", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("gone.png: failed (missing_file)")
     assert (tmp_path / "out" / "a" / "1.png.json").is_file()
@@ -548,29 +532,29 @@ def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
     """Parts say how to go on; merged they are the run; a missing one is told."""
-    lesionscan("scan", films, "-o", tmp_path / "whole")
+    with_stub("scan", films, "-o", tmp_path / "whole")
     out = tmp_path / "out"
-    first = lesionscan("scan", films, "-o", out, "--shard", "1/2")
+    first = with_stub("scan", films, "-o", out, "--shard", "1/2")
     assert first.returncode == 0
     assert f"part 1/2 is done; when all are: lesionscan merge {out}" in first.stdout
-    early = lesionscan("merge", out)
+    early = with_stub("merge", out)
     assert (early.returncode, early.stdout) == (2, "")
     assert early.stderr == "lesionscan: part 2/2 is missing; run it (--shard 2/2)\n"
-    lesionscan("scan", films, "-o", out, "--shard", "2/2")
-    merged = lesionscan("merge", out)
+    with_stub("scan", films, "-o", out, "--shard", "2/2")
+    merged = with_stub("merge", out)
     assert (merged.returncode, merged.stderr) == (0, "")
     assert merged.stdout.startswith("3 films: 3 ok, 0 failed")
     whole = tree(tmp_path / "whole")
     assert {name: data for name, data in tree(out).items() if "run.shard" not in name} == whole
-    assert lesionscan("merge", out, tmp_path / "whole").returncode == 2
+    assert with_stub("merge", out, tmp_path / "whole").returncode == 2
 
 
 @pytest.mark.slow
 def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
     """With --export parquet; the CSV tables are the same as without."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
-    lesionscan("scan", films, "-o", tmp_path / "plain")
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "parquet")
+    with_stub("scan", films, "-o", tmp_path / "plain")
+    done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "parquet")
     assert done.returncode == 0
     files = parquet.read_table(tmp_path / "out" / "images.parquet").column("file").to_pylist()
     assert files == ["a/1.png", "b <&>/2 '\".png", "c/ü膝.png"]
@@ -580,7 +564,7 @@ def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
 
 def test_exports_are_written(films: Path, tmp_path: Path) -> None:
     """Several formats in one option."""
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "parquet, nrrd,coco")
+    done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "parquet, nrrd,coco")
     assert done.returncode == 0
     assert (tmp_path / "out" / "a" / "1.png.seg.nrrd").is_file()
     assert (tmp_path / "out" / "coco.json").is_file()
@@ -589,7 +573,7 @@ def test_exports_are_written(films: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Path) -> None:
     """A PNG has no DICOM header to refer to: a line each, and status 1; the films are read."""
     pytest.importorskip("highdicom", reason="needs the extra dicom")
-    done = lesionscan("scan", films, "-o", tmp_path / "out", "--export", "dicom-sr")
+    done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "dicom-sr")
     assert done.returncode == 1
     assert done.stdout.startswith("3 films: 3 ok, 0 failed, 3 not exported")
     assert done.stderr.count("ok, but (not_exported): ") == 3
@@ -602,7 +586,7 @@ def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
     """A line for the start, each picture and the end."""
     write_film(films / "raise.png", RAISE)
     log = tmp_path / "log.jsonl"
-    lesionscan("scan", films, "-o", tmp_path / "out", "--log-json", log)
+    with_stub("scan", films, "-o", tmp_path / "out", "--log-json", log)
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     assert [event["event"] for event in events] == ["start", *["picture"] * 4, "end"]
     assert events[0]["files"] == 4
@@ -614,10 +598,10 @@ def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> None:
     """As asked; all else is written."""
-    lesionscan("scan", films, "-o", tmp_path / "none", "--no-overlay")
+    with_stub("scan", films, "-o", tmp_path / "none", "--no-overlay")
     assert not list((tmp_path / "none").rglob("*.overlay.png"))
     assert len(list((tmp_path / "none").rglob("*.labels.png"))) == 3
-    lesionscan("scan", films, "-o", tmp_path / "small", "--overlay-max", 300)
+    with_stub("scan", films, "-o", tmp_path / "small", "--overlay-max", 300)
     with Image.open(tmp_path / "small" / "a" / "1.png.overlay.png") as picture:
         assert picture.height <= 400
 
@@ -626,11 +610,11 @@ def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> N
 def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -> None:
     """And the user is told."""
     out = tmp_path / "out"
-    lesionscan("scan", films, "-o", out)
+    with_stub("scan", films, "-o", out)
     before = tree(out)
     path = out / "a" / "1.png.json"
     path.write_text(path.read_text("utf-8").replace('"id": 1', '"id": 7', 1), "utf-8")
-    done = lesionscan("scan", films, "-o", out)
+    done = with_stub("scan", films, "-o", out)
     assert "3 ok (2 kept)" in done.stdout
     assert "1 searched again because their results had been changed" in done.stdout
     assert tree(out) == before
@@ -672,7 +656,7 @@ def test_what_cannot_be_scanned_is_told_in_one_line(
 ) -> None:
     """Status 2, nothing on standard output."""
     (tmp_path / "file").write_text("\n")
-    done = lesionscan("scan", *arguments, cwd=tmp_path)
+    done = with_stub("scan", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"lesionscan: {message}")
     assert done.stderr.count("\n") == 1
@@ -681,7 +665,7 @@ def test_what_cannot_be_scanned_is_told_in_one_line(
 
 def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None:
     """Parts are not mixed into one another's folders unasked."""
-    done = lesionscan("merge", "a", "b", cwd=tmp_path)
+    done = with_stub("merge", "a", "b", cwd=tmp_path)
     assert done.returncode == 2
     assert "give an output folder (--out)" in done.stderr
 
@@ -701,7 +685,7 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
     try:
         for number in range(30):
             write_film(films / f"{number}.png")
-        done = lesionscan("scan", films, "-o", disk / "out", "--jobs", 2)
+        done = stub_process("scan", films, "-o", disk / "out", "--jobs", 2)
         assert done.returncode == 2
         assert done.stderr.startswith("lesionscan: cannot write ")
         assert "No space left on device; make room; finished films are kept" in done.stderr
@@ -709,7 +693,7 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
         for path in disk.rglob("*.json"):
             assert is_sealed(path.read_bytes()) or path.name == "run.json"
         subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
-        again = lesionscan("scan", films, "-o", disk / "out")
+        again = stub_process("scan", films, "-o", disk / "out")
         assert again.returncode == 0
         assert "kept)" in again.stdout
         assert not list(disk.rglob(".lesionscan*.tmp"))
@@ -723,10 +707,10 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
 def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path) -> None:
     """One line, and what was done before is whole."""
     out = tmp_path / "out"
-    lesionscan("scan", films, "-o", out)
+    with_stub("scan", films, "-o", out)
     (out / "a").chmod(0o500)
     try:
-        done = lesionscan("scan", films, "-o", out, "--no-resume")
+        done = with_stub("scan", films, "-o", out, "--no-resume")
     finally:
         (out / "a").chmod(0o700)
     assert done.returncode == 2

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from lesionscan import Candidate, Scorer, Settings, find_candidates, read_radiograph
+from lesionscan import Candidate, Findings, Scorer, Settings, find_candidates, read_radiograph
 from lesionscan.detection import pipeline
 from lesionscan.detection.field import Field
 from lesionscan.detection.pipeline import find_in_steps, normalise_film
@@ -24,6 +24,7 @@ from tests.detection.made import disk, limb, radiograph
 from tests.detection.scorer.made import onnx_network, scorer_bytes, scorer_card
 
 DICOM = Path(__file__).parents[3] / "shared" / "data" / "dicom"
+SLOW = pytest.mark.slow
 SIDE = 480
 LIMB = (320, 240)
 """Rows and columns of `limb()`, whose bone has the columns 84 to 155."""
@@ -87,6 +88,11 @@ def _phantom(seed: int) -> FloatImage:
 @cache
 def _shown(seed: int) -> tuple[Candidate, ...]:
     return find_candidates(radiograph(_phantom(seed)), scorer=_scorer(Seeing())).candidates
+
+
+@cache
+def _real(name: str) -> Findings:
+    return find_candidates(read_radiograph(DICOM / f"{name}.dcm"))
 
 
 def test_the_hole_in_a_limb_is_the_best_candidate_and_well_measured() -> None:
@@ -268,7 +274,7 @@ def test_the_same_input_gives_the_same_findings() -> None:
     assert [c.score for c in one.candidates] == [c.score for c in other.candidates]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in (1, 2))])
 @pytest.mark.parametrize(("slope", "intercept"), [(0.01, 0.0), (50.0, -5000.0), (1.7, 4999.0)])
 def test_a_rescale_changes_nothing(slope: float, intercept: float, seed: int) -> None:
     """Slope and intercept: the same candidates, within a pixel and 0.02 of score.
@@ -301,7 +307,7 @@ TURNS: dict[str, tuple[Callable[[FloatImage], FloatImage], Callable[..., tuple[f
 }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in (1, 2, 3))])
 @pytest.mark.parametrize("turn", TURNS)
 def test_flips_and_turns_move_the_candidates_and_change_nothing_else(turn: str, seed: int) -> None:
     """The clear candidates come back at the mapped place, within 2 pixels and 0.05 of score.
@@ -400,9 +406,7 @@ def test_a_large_film_has_a_smaller_working_grid() -> None:
 @pytest.mark.parametrize("name", ["RG3_J2KR", "RG3_JPLL", "RG3_JPLY"])
 def test_the_fibroma_of_rg3_is_among_the_best_five(name: str) -> None:
     """A real lytic lesion: rows 1000 to 1220, columns 795 to 915 of the stored matrix."""
-    findings = find_candidates(read_radiograph(DICOM / f"{name}.dcm"))
-
-    places = [candidate.region.centroid_px for candidate in findings.candidates[:5]]
+    places = [candidate.region.centroid_px for candidate in _real(name).candidates[:5]]
 
     assert any(1000 <= row <= 1220 and 795 <= col <= 915 for row, col in places)
 
@@ -410,9 +414,7 @@ def test_the_fibroma_of_rg3_is_among_the_best_five(name: str) -> None:
 @pytest.mark.skipif(not DICOM.is_dir(), reason="the shared DICOM files are not here")
 def test_lossless_compression_changes_no_candidate() -> None:
     """RG3 in JPEG 2000 and in lossless JPEG: the same pixels, the same candidates."""
-    one, other = (
-        find_candidates(read_radiograph(DICOM / f"RG3_{name}.dcm")) for name in ("J2KR", "JPLL")
-    )
+    one, other = _real("RG3_J2KR"), _real("RG3_JPLL")
 
     assert one.candidates
     assert (one.labels == other.labels).all()

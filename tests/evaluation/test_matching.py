@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -144,7 +144,6 @@ def films(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return distances.reshape(rows, cols), np.array(scores, np.float64)
 
 
-@settings(deadline=None)
 @given(film=films())
 def test_one_assignment_is_the_best_at_every_threshold(
     film: tuple[NDArray[np.float64], NDArray[np.float64]],
@@ -164,7 +163,6 @@ def test_one_assignment_is_the_best_at_every_threshold(
         assert found == largest_matching(edges)
 
 
-@settings(deadline=None)
 @given(film=films())
 def test_among_equal_matchings_the_nearest_is_taken(
     film: tuple[NDArray[np.float64], NDArray[np.float64]],

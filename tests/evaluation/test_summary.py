@@ -88,7 +88,7 @@ def test_errors_are_absolute_and_biases_signed() -> None:
     assert values["distance_px_median"] == 1.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(films=film_lists())
 def test_intervals_are_those_of_the_films_drawn(films: list[FilmScores]) -> None:
     """The interval of each figure is that of the figure of the drawn films, drawn one by one."""

@@ -152,9 +152,7 @@ def test_32_bits_are_read(tmp_path: Path, *, signed: bool) -> None:
     slope=st.sampled_from([1.0, 0.5, -2.0, 1.37]),
     intercept=st.sampled_from([0.0, -1024.0, 3.3]),
 )
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_complement_of_monochrome1_is_monochrome2(
     tmp_path: Path, stored: tuple[int, list[int]], slope: float, intercept: float
 ) -> None:
@@ -608,9 +606,7 @@ def test_spacing_comes_from_the_tags(tmp_path: Path) -> None:
 
 
 @given(flips=st.lists(st.tuples(st.integers(132, 1200), st.integers(0, 255)), max_size=8))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_bytes_give_a_radiograph_or_an_error(
     tmp_path: Path, flips: list[tuple[int, int]]
 ) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from lesionscan.review.record import ReviewRecord, parse_review
 from tests.batch.films import write_film
+from tests.cli.command import ROOT, with_stub
 
-ROOT = Path(__file__).resolve().parents[2]
 TOOL = {"version": "0.1.0", "settings_sha256": "a" * 64, "scorer_sha256": "b" * 64}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 SHOWN, HIDDEN = 230, 60
@@ -72,10 +72,7 @@ def scanned(folder: Path, names: Mapping[str, int]) -> tuple[Path, Path]:
     films, results = folder / "films", folder / "results"
     for number, (name, score) in enumerate(names.items()):
         write_film(films / name, number, score=score)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.batch.stub", "scan", films, "--out", results, "--jobs", "1"],
-        check=False, capture_output=True, cwd=ROOT, env=ENVIRONMENT, timeout=120,
-    )  # fmt: skip
+    done = with_stub("scan", films, "--out", results)
     assert done.returncode in {0, 1}, done.stderr  # 1: a film that was made broken
     return films, results
 

@@ -14,7 +14,8 @@ from filelock import FileLock
 from lesionscan.review import store
 from lesionscan.review.record import ReviewError, parse_review, review_json
 from lesionscan.review.store import LOCK_NAME, NO_REVIEW, ConflictError, ReviewStore, SaveError
-from tests.review.made import ENVIRONMENT, ROOT, as_review, film_review, page_folder
+from tests.cli.command import ROOT
+from tests.review.made import ENVIRONMENT, as_review, film_review, page_folder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import stress_batch
 from lesionscan.codes import ErrorCode
 from lesionscan.reading import UnreadableFileError, read_radiograph
 from tests.batch.films import tree
-from tests.cli.test_scan import ROOT, STUB
+from tests.cli.command import ROOT, STUB
 
 
 @pytest.fixture

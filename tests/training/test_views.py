@@ -32,7 +32,7 @@ def plain_view(value: float = 0.5) -> View:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), bone_outline=st.sampled_from(["whole", "near", "none"]))
 def test_a_view_is_what_the_network_takes(seed: int, bone_outline: BoneOutline) -> None:
     """Channels are finite, targets are shares, and a lesion is bone: it lies in the outline."""
@@ -49,7 +49,7 @@ def test_a_view_is_what_the_network_takes(seed: int, bone_outline: BoneOutline) 
         assert (lesion + faint <= bone + 1e-5).all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32))
 def test_the_generator_decides_everything(seed: int) -> None:
     """The same generator gives the same bytes, the next draw others."""

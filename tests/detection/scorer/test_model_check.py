@@ -293,7 +293,7 @@ def test_shapes_are_followed_as_onnx_runtime_makes_them() -> None:
 GOOD = onnx_network()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_one_damaged_byte_passes_or_gives_one_line(place: float, value: int) -> None:
     """Whatever byte is wrong, no other exception comes out of the check."""
@@ -305,7 +305,7 @@ def test_one_damaged_byte_passes_or_gives_one_line(place: float, value: int) -> 
         assert "\n" not in str(error)  # noqa: PT017 - there may be none
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=60))
 def test_any_bytes_give_one_line(data: bytes) -> None:
     """No bytes are a network by chance, and none give another exception."""

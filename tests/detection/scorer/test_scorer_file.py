@@ -181,7 +181,7 @@ def test_what_is_no_zip_is_refused(data: bytes) -> None:
         Scorer.from_bytes(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -> None:
     """Whatever byte is wrong, no other exception comes out."""

@@ -16,27 +16,19 @@ CHECKS = (
 )
 
 
-def check(*scripts: Path) -> str:
-    """Check scripts, which share their names as those of a page do; return what is wrong."""
+def test_the_scripts_pass_and_wrong_calls_are_found(tmp_path: Path) -> None:
+    """All scripts together are without fault, and the check checks: a wrong script is reported."""
     program = shutil.which("tsc")
     if program is None:
         pytest.skip("tsc (TypeScript) is not installed")
-    done = subprocess.run(
-        [program, *CHECKS, *map(str, scripts)], capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
-def test_the_scripts_pass() -> None:
-    """All together."""
     assert len(SCRIPTS) >= 9
-    assert check(*SCRIPTS) == ""
-
-
-def test_a_wrong_call_is_found(tmp_path: Path) -> None:
-    """The check checks."""
-    script = tmp_path / "wrong.js"
-    script.write_text("element('p', 'words', 'name', 'more');\nfilms_list();\n")
-    said = check(*SCRIPTS, script)
-    assert "Expected 1-3 arguments, but got 4" in said
-    assert "Cannot find name 'films_list'" in said
+    wrong = tmp_path / "wrong.js"
+    wrong.write_text("element('p', 'words', 'name', 'more');\nfilms_list();\n")
+    done = subprocess.run(
+        [program, *CHECKS, *SCRIPTS, wrong], capture_output=True, text=True, check=False
+    )
+    first, second = done.stdout.splitlines()
+    assert "wrong.js(1," in first
+    assert "Expected 1-3 arguments, but got 4" in first
+    assert "wrong.js(2," in second
+    assert "Cannot find name 'films_list'" in second

@@ -102,7 +102,7 @@ def test_metal_out_of_the_picture_is_nothing() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_implant_is_brighter_than_bone(kind: ImplantKind) -> None:
     """Metal shows as the brightest thing of the picture, and is not in the truth."""
-    with_metal = make_phantom(PLACES[kind], 3, lesions=0, long_side_px=300, film=FILM, implant=kind)
+    with_metal = make_phantom(PLACES[kind], 3, lesions=0, long_side_px=200, film=FILM, implant=kind)
     part = implanted(generator(3, 32), _part(PLACES[kind]), kind)
     assert part.metal
     picture = _brightness(with_metal)

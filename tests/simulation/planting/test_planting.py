@@ -47,7 +47,7 @@ def real_looking_film(dtype: str) -> PreparedFilm:
     return prepare((picture * scale).astype(dtype), club())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     count=st.integers(1, 5),
@@ -75,7 +75,7 @@ def test_only_the_zone_changes_and_only_bone_goes(seed: int, count: int, dtype: 
     assert planted.bone[planted.lesions > 0].all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 5))
 def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
     """Never more lesions come than were wanted, they are labelled 1, 2, ... and lie apart."""

@@ -62,7 +62,7 @@
       byId("stage-words").textContent = `${next.code}: ${next.message}`;
       return;
     }
-    let data = null;
+    let data;
     try {
       data = await lesionscan.load(next.name);
     } catch (error) {
