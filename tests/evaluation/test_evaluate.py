@@ -160,8 +160,8 @@ def test_lesion_widths_are_of_the_truths_bone_first(tmp_path: Path) -> None:
     """10 px in a bone of 30, or of 25 where only the program knows a bone."""
     lesion = ((10, 10, 20, 20),)
     films = [
-        MadeFilm("k", lesion, tool_bone=(0, 0, 60, 25), truth_bone=(0, 0, 60, 30)),
-        MadeFilm("l", lesion, tool_bone=(0, 0, 60, 25)),
+        MadeFilm("k", lesion, tool_bone=(0, 4, 60, 29), truth_bone=(0, 4, 60, 34)),
+        MadeFilm("l", lesion, tool_bone=(0, 4, 60, 29)),
         MadeFilm("m", lesion),
     ]
     widths = [each.facts.lesion_to_bone_width for each in run(tmp_path, films).sets[0].lesions]
