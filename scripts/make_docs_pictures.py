@@ -107,8 +107,8 @@ def screens() -> dict[str, bytes]:
         wide.goto(server.address)
         wide.wait_for_selector("#saved:text-is('saved')")
         wide.click("text=hand_enchondromas.dcm")
-        wide.wait_for_selector("#candidates > li:nth-child(3)")
-        for key in ("a", "r", "a"):  # the second is not a planted lesion
+        wide.wait_for_selector("#candidates > li:nth-child(2)")
+        for key in ("a", "r"):  # the second is not a planted lesion
             wide.keyboard.press(key)
         wide.wait_for_timeout(1500)  # until it is saved
         made["review"] = wide.screenshot()
