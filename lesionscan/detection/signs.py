@@ -76,8 +76,12 @@ def _network(region: Region) -> tuple[Speaks, str]:
     return "against", f"network: {sign} {mean}"
 
 
+def _on_bone(region: Region) -> bool:
+    return region.bone_fraction >= 0.5
+
+
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
-    if region.bone_loss is not None and region.bone_loss >= 0.2:
+    if region.bone_loss is not None and region.bone_loss >= 0.2 and _on_bone(region):
         return "for", f"about {100 * region.bone_loss:.0f} % of the bone's density is missing"
     around = (
         "its surroundings" if Flag.LITTLE_BONE_AROUND in region.flags else "the surrounding bone"
@@ -152,7 +156,7 @@ def _border(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _outside(region: Region) -> tuple[Speaks, str] | None:
-    if region.bone_fraction >= 0.5:
+    if _on_bone(region):
         return None
     return (
         "against",
@@ -185,8 +189,9 @@ RULES = (
     ),
     Rule(
         "darkness",
-        "For: `bone_loss` of 0.2 and more, else `contrast_to_noise` of 1 and more, much from 3 on. "
-        "Against: `contrast_to_noise` under 0.5 and `lucency` under 0.5.",
+        "For: `bone_loss` of 0.2 and more with a `bone_fraction` of 0.5 and more, else "
+        "`contrast_to_noise` of 1 and more, much from 3 on. Against: "
+        "`contrast_to_noise` under 0.5 and `lucency` under 0.5.",
         _darkness,
     ),
     Rule(

@@ -42,6 +42,17 @@ def test_what_is_not_clear_is_not_said() -> None:
     assert sign.text == "network: clearly suggests a lesion (mean 0.60)"
 
 
+def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
+    """Soft tissue beside the bone is no lost bone."""
+    on_bone, beside_it = (
+        {sign.name for sign in signs_of(_region(bone_loss=0.98, bone_fraction=fraction))}
+        for fraction in (0.5, 0.44)
+    )
+
+    assert on_bone == {"network", "darkness"}
+    assert beside_it == {"network", "outside_bone"}
+
+
 @pytest.mark.parametrize(
     ("facts", "name", "speaks", "text"),
     [
