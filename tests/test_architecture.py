@@ -1,6 +1,6 @@
-"""The house: which way imports point, who may read, write and print, and what names no place.
+"""Architecture rules: import directions, who may read, write and print, and forbidden addresses.
 
-The rules are those of the architecture: six floors, `codes, files, radiograph, settings`
+The layers, lowest first: `codes, files, radiograph, settings`
 <- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, comparison, evaluation,
 exams, review, training` <- `cli`.
 """
@@ -33,26 +33,26 @@ MAY_IMPORT = {
     "reporting": {*_GROUND, "reading", "detection", "results"},
     "batch": {*_GROUND, "reading", "detection", "results", "reporting"},
     "comparison": {*_GROUND, "reading", "detection", "results", "reporting"},
-    # evaluation reads result files and arrays, so that it can judge any other program's too; of the
-    # detection it takes the one definition of a lesion's width across its bone
+    # evaluation reads result files and arrays, so that it can evaluate other programs too; from
+    # detection it imports only the definition of a lesion's width across its bone
     "evaluation": {"files", "truth_names", "results", "detection.location"},
     "exams": {*_GROUND, "reading", "results"},
     "review": {*_GROUND, "results", "reporting"},
-    # of the evaluation it reads the truth folders, and of the results it writes whole files
+    # it reads truth folders like the evaluation, and writes files atomically like the results
     "training": {*_GROUND, "reading", "detection", "simulation", "evaluation.truth"}
     | {"results.atomic"},
-    # the public door: it shows what is on the floors below the reports
+    # the public interface
     "": {*_GROUND, "reading", "detection"},
     "cli": {*_GROUND, "reading", "detection", "simulation", "results", "reporting", "batch"}
     | {"comparison", "evaluation", "exams", "review", "training"},
 }
-"""Each room, and the other rooms it may import, or the one module of a room; the package itself
-is the room ""."""
+"""Rooms (folders or modules of the package), and the rooms or single modules that each may import;
+"" is the package itself."""
 
 MAY_WRITE = {"results", "simulation"}
 MAY_PRINT = {"cli"}
 READS_OWN_FILES = {"reporting.page.index", "batch.dask_engine", "comparison.page"}
-"""Modules that read files which nobody else can have written, and so need no limit."""
+"""Modules that read only files of the package, and so need no size limit."""
 MAY_NAME_PYDICOM = re.compile(
     r"lesionscan\.(reading\.dicom\w*|simulation\.dicom_file|reporting\.dicom_\w+)"
 )

@@ -108,7 +108,7 @@ def _run(
     if out.exists() and not out.is_dir():
         raise RefusedError(f"output {one_line(str(out))} is a file; name a folder (--out)")
     own, stop = OwnFiles(out), StopSignals(announce_stop)
-    with probe(out):  # so that a long run does not fail at its end
+    with probe(out):  # fail before the run rather than after it
         own.check([CHANGES, PAIRS, INDEX])
     console = Console(stderr=True)
     states, statuses = Counter[str](), Counter[str]()

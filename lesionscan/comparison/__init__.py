@@ -1,8 +1,8 @@
-"""Two films of the same bones -> what became of each lesion.
+"""Compare the lesions of two films of the same bones.
 
-`film` takes what is compared from a file or from results, `registration` finds where the first film
-lies on the second, `matching` which candidates are the same, `outlines` outlines them on both films
-together, `change` tells how much they changed, and `compare` puts it together as a `record`.
+`film` loads a film from a file or from results, `registration` maps the first film to the second,
+`matching` pairs candidates, `outlines` outlines them on both films together, `change` computes
+changes and uncertainties, and `compare` combines these steps into a `record`.
 """
 
 from lesionscan.comparison.compare import Comparison, compare_films

@@ -1,4 +1,4 @@
-"""How much a lesion changed from one film to the next, and how far that is known."""
+"""Change of a lesion between two films, and its uncertainty."""
 
 import math
 from collections.abc import Sequence
@@ -12,32 +12,32 @@ from lesionscan.comparison.outlines import Outlines
 from lesionscan.results.record import CandidateRecord, ImageRecord
 
 _MARGIN_SHARE = 0.15
-"""Standard error of an edge's place, as a share of the width of the zone of transition."""
+"""Standard error of an edge's position, as a share of the width of the zone of transition."""
 _GRID_SHARE, _GRID_PX = 0.5, 640
-"""The same as a share of a pixel of the grid that lesions are sought on, and its long side."""
-_LEAST = 0.025
-"""Least standard error of a diameter, as a share: two readers of one film differ by more."""
+"""Standard error in pixels of the detection grid, and the long side of that grid."""
+_MIN_ERROR = 0.025
+"""Smallest relative standard error of a diameter: two readers of one film differ by more."""
 _SHIFT_ERROR, _DISAGREEMENT_SHARE = 0.015, 0.15
-"""Standard error of the shift of an edge between two films, as a share of the diameter: where the
-films agree, and what it grows by as their correlation goes from 1 to 0."""
+"""Standard error of the shift of an edge between two films, as a share of the diameter, at a
+correlation of 1, and its increase as the correlation falls from 1 to 0."""
 _TWO_SIDED = 1.96
 """Half of the 95 % interval of a normal distribution, in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The size of a lesion, or of several together, on one film, in its own pixels.
+    """Size of one or several candidates on one film, in pixels of that film.
 
     Attributes
     ----------
     area_px
-        Area.
+        Total area.
     area_mm2
-        The same; None without spacing.
+        Total area; None without spacing.
     feret_px
-        Largest distance across; None for several.
+        Largest Feret diameter; None for several candidates.
     error
-        Standard error of the natural logarithm of the diameter, from the outline.
+        Standard error of the natural logarithm of the diameter, due to the outline.
     """
 
     area_px: float
@@ -47,25 +47,25 @@ class Size:
 
     @property
     def diameter_px(self) -> float:
-        """Diameter of the disk of the same area."""
+        """Equivalent diameter."""
         return 2.0 * math.sqrt(self.area_px / math.pi)
 
     @property
     def diameter_mm(self) -> float | None:
-        """The same in mm."""
+        """Equivalent diameter in mm; None without spacing."""
         return None if self.area_mm2 is None else 2.0 * math.sqrt(self.area_mm2 / math.pi)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change of a diameter, magnification corrected, as natural logarithms.
+    """Change of a diameter after correction of the magnification, as natural logarithms.
 
     Attributes
     ----------
     ratio
-        Logarithm of the second diameter over the first.
+        Logarithm of second diameter / first diameter.
     outline, registration
-        Half of the 95 % intervals of this logarithm, from the outlines and from the magnification.
+        Half widths of the 95 % intervals of `ratio`, due to outlines and to magnification.
     """
 
     ratio: float
@@ -74,19 +74,19 @@ class Change:
 
     @property
     def uncertainty(self) -> float:
-        """Half of the 95 % interval of the logarithm."""
+        """Half width of the 95 % interval of `ratio`."""
         return math.hypot(self.outline, self.registration)
 
     @property
     def state(self) -> State:
-        """Whether the lesion has grown or shrunk by more than the uncertainty."""
+        """Grown or shrunk if the change exceeds the uncertainty, else stable."""
         if abs(self.ratio) <= self.uncertainty:
             return State.STABLE
         return State.GROWN if self.ratio > 0 else State.SHRUNK
 
 
 def size_of(candidates: Sequence[CandidateRecord], image: ImageRecord) -> Size:
-    """Return the size of one candidate, or of several together.
+    """Return the size of one or several candidates.
 
     Parameters
     ----------
@@ -113,20 +113,20 @@ def _outline_error(candidate: CandidateRecord, image: ImageRecord) -> float:
     width = candidate.margin_width_px
     margin = 0.2 * diameter if width is None else width
     edge = math.hypot(_MARGIN_SHARE * margin, _GRID_SHARE * grid)
-    return math.hypot(_LEAST, edge / diameter)
+    return math.hypot(_MIN_ERROR, edge / diameter)
 
 
 def change_of(before: Size, after: Size, fit: Fit, outlines: Outlines) -> Change:
-    """Return how a lesion's diameter changed.
+    """Return the change of a lesion's diameter.
 
     Parameters
     ----------
     before, after
-        Its sizes on the two films.
+        Sizes on the two films.
     fit
-        Gives the magnification.
+        Quality of the registration, with the magnification.
     outlines
-        What the sizes were taken from.
+        The outlines that were measured.
     """
     ratio = math.log(after.diameter_px / before.diameter_px / fit.magnification)
     apart = math.hypot(before.error, after.error)
@@ -135,6 +135,6 @@ def change_of(before: Size, after: Size, fit: Fit, outlines: Outlines) -> Change
     outline = _TWO_SIDED * (share * apart + (1.0 - share) * together)
     return Change(
         ratio=ratio,
-        outline=math.hypot(outline, outlines.doubt),
+        outline=math.hypot(outline, outlines.unexplained),
         registration=_TWO_SIDED * fit.magnification_error,
     )

@@ -1,4 +1,4 @@
-"""Two films -> what became of each lesion, as a record, and what a picture of it needs."""
+"""Compare two films: register them, pair their candidates and record the changes."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from lesionscan.comparison.geometry import (
     Matrix,
     Picture,
     area_ratio,
-    chained,
+    composed,
     inverse,
-    resizing,
+    resize_matrix,
 )
 from lesionscan.comparison.lesions import RegisteredPair
 from lesionscan.comparison.matching import Overlaps, groups_of
@@ -24,26 +24,26 @@ from lesionscan.comparison.record import (
     ComparisonRecord,
     RegistrationRecord,
 )
-from lesionscan.comparison.refusal import RefusedPairError, check_headers, checked
+from lesionscan.comparison.refusal import RefusedPairError, check_fit, check_headers
 from lesionscan.comparison.registration import Registration, register
 from lesionscan.reporting.conversion import rounded
 
 COMPARISON = 2
-"""Number of this program's way to compare two films: comparisons of another are made again."""
+"""Version of the comparison. Comparisons made by another version are not reused."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What a comparison found.
+    """Result of a comparison.
 
     Attributes
     ----------
     record
-        What is written.
+        The JSON record.
     before, after
         The films.
     matrix
-        From stored pixels of the first film to stored pixels of the second.
+        Maps stored pixels of the first film to stored pixels of the second.
     """
 
     record: ComparisonRecord
@@ -66,14 +66,14 @@ def compare_films(
     before, after
         The films, the earlier one first.
     ignore_headers
-        Whether films are compared whose headers name different body parts, views or sides.
+        Whether to compare films whose headers name different body parts, views or sides.
     made_of_sha256
-        What the record says that it was made of and with.
+        Hash of all inputs, stored in the record.
 
     Raises
     ------
     RefusedPairError
-        When the films do not show the same bones in the same way, or bones cannot be seen.
+        If the films do not show the same bones in the same view, or no bone was found.
     """
     if not ignore_headers:
         check_headers(before.record.acquisition, after.record.acquisition)
@@ -81,7 +81,7 @@ def compare_films(
         if film.record.bone is None or not film.record.bone.assessed:
             raise RefusedPairError(
                 RefusalCode.NO_BONE,
-                "no bone could be outlined with confidence on a film; look at its result",
+                "bone could not be found with confidence on one film; see its result",
             )
     registration = _registered(before, after)
     matrix, pair = registration.matrix, RegisteredPair(before, after, registration)
@@ -106,7 +106,7 @@ def compare_films(
 
 
 def film_record(film: ComparedFilm) -> ComparedFilmRecord:
-    """Return what a comparison says of one of its films."""
+    """Return the record of one of the two films."""
     image, record = image_of(film), film.record
     return ComparedFilmRecord(
         name=record.name,
@@ -119,7 +119,7 @@ def film_record(film: ComparedFilm) -> ComparedFilmRecord:
 
 
 def square_picture(film: ComparedFilm) -> tuple[Picture, Matrix]:
-    """Return a film on square pixels, and where its stored pixels lie there."""
+    """Resample a film to square pixels; also return the map from its stored pixels."""
     rows, cols = film.picture.shape
     size = (
         max(1, round(cols * max(1.0, 1.0 / film.pixel_aspect))),
@@ -130,20 +130,20 @@ def square_picture(film: ComparedFilm) -> tuple[Picture, Matrix]:
         for array in (film.picture, film.field.view(np.uint8), film.bone.view(np.uint8))
     )
     picture = Picture(np.asarray(grey / np.float32(255.0), np.float32), bone > 0, field > 0)
-    return picture, resizing(film.bone.shape, (size[1], size[0]))
+    return picture, resize_matrix(film.bone.shape, (size[1], size[0]))
 
 
 def _registered(before: ComparedFilm, after: ComparedFilm) -> Registration:
-    """Register two films, stored pixels to stored pixels.
+    """Register two films, from stored pixels to stored pixels.
 
     Raises
     ------
     RefusedPairError
-        When they do not fit.
+        If they do not fit.
     """
     (first, onto_first), (second, onto_second) = square_picture(before), square_picture(after)
     try:
-        found = checked(register(first, second))
+        found = check_fit(register(first, second))
     except RefusedPairError:
         if _fits_flipped(first, second):
             raise RefusedPairError(
@@ -151,8 +151,8 @@ def _registered(before: ComparedFilm, after: ComparedFilm) -> Registration:
                 "one film is the mirror image of the other; flip it, or compare films of one side",
             ) from None
         raise
-    whole = chained(inverse(onto_second), chained(found.matrix, onto_first))
-    # the pictures may be enlarged or reduced, each by another factor
+    whole = composed(inverse(onto_second), composed(found.matrix, onto_first))
+    # the pictures may be scaled, each by its own factor
     magnification = math.sqrt(area_ratio(whole))
     return Registration(whole, replace(found.fit, magnification=magnification))
 
@@ -164,14 +164,14 @@ def _fits_flipped(first: Picture, second: Picture) -> bool:
         np.ascontiguousarray(second.field[:, ::-1]),
     )
     try:
-        checked(register(first, flipped))
+        check_fit(register(first, flipped))
     except RefusedPairError:
         return False
     return True
 
 
 def _scores(film: ComparedFilm, *, shown: bool) -> dict[int, float]:
-    """Return the scores by id of the candidates that are shown, or of the others."""
+    """Return the scores, by id, of the shown candidates or of the others."""
     return {one.id: one.score for one in film.record.candidates if one.shown is shown}
 
 

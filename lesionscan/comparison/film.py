@@ -1,4 +1,4 @@
-"""What is compared of a film: its picture, its bones and its candidates, from a file or results."""
+"""Load a film for comparison (picture, bone mask, candidates) from a file or from results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,21 +26,21 @@ from lesionscan.results.record import ImageRecord, ResultRecord, parse_record
 from lesionscan.settings import Settings
 
 LONG_SIDE_PX = 1600
-"""Long side of the largest picture that is compared, as in the report."""
+"""Maximum long side of the picture, as in the report."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedFilm:
-    """One of two films.
+    """A film to compare.
 
     Attributes
     ----------
     record
-        What was found on it; its status is "ok".
+        Its result, with status "ok".
     picture
-        uint8 (rows, cols), the film as it is displayed, bone bright, of any size.
+        uint8 (rows, cols), the film as displayed, bone bright, at any size.
     field
-        bool, of the picture's shape; where the film was exposed.
+        bool, shape of `picture`; the exposed field.
     bone
         bool (rows, cols) of the stored matrix; the bone mask.
     labels
@@ -58,7 +58,7 @@ class ComparedFilm:
 
 
 def image_of(film: ComparedFilm) -> ImageRecord:
-    """Return the picture's facts of a film that was read."""
+    """Return the image record of a film."""
     image = film.record.image
     if image is None:
         raise ValueError("a film that failed cannot be compared")
@@ -72,7 +72,7 @@ def film_of_file(
     scorer: Scorer | None = None,
     frame: int | None = None,
 ) -> ComparedFilm:
-    """Read and search one film.
+    """Read a film and find its candidates.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def film_of_file(
     settings, scorer
         As in `find_candidates`.
     frame
-        Which of its pictures, from 1 on; None where it has one.
+        Number of the frame or page, starting at 1; None for files with a single one.
 
     Raises
     ------
     lesionscan.reading.UnreadableFileError
-        When the file cannot become a radiograph.
+        If the file cannot be read as a radiograph.
     RefusedPairError
-        When no picture may be made of it.
+        If the film may have burned-in text, so that no picture may be made of it.
     """
     radiograph = read_radiograph(path, settings=settings, frame=frame)
     if not may_be_drawn(radiograph, settings or Settings()):
@@ -101,16 +101,16 @@ def film_of_file(
 
 
 def film_of_findings(findings: Findings, *, name: str, sha256: str | None = None) -> ComparedFilm:
-    """Take what is compared from what was found on a film.
+    """Convert the findings of a film.
 
     Parameters
     ----------
     findings
-        What was found.
+        Result of `find_candidates`.
     name
-        What the comparison calls the film.
+        Name of the film in the comparison.
     sha256
-        Hash of its file, hexadecimal; None where it is not known.
+        SHA-256 of its file, hexadecimal; None if unknown.
     """
     window = grey_window(findings.image, findings.exposed)
     picture = displayed(findings.image, window, at_most_px=LONG_SIDE_PX)
@@ -127,7 +127,7 @@ def film_of_findings(findings: Findings, *, name: str, sha256: str | None = None
 
 
 def film_of_results(out: Path, name: str) -> ComparedFilm:
-    """Take what is compared from what `scan` wrote for a film; the film itself is not needed.
+    """Load a film from the output of `lesionscan scan`; the film itself is not needed.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def film_of_results(out: Path, name: str) -> ComparedFilm:
     Raises
     ------
     RefusedPairError
-        When there is no whole result of a film that was read, or no picture of it.
+        If the result is missing, incomplete or failed, or there is no picture of the film.
     """
     paths = ResultPaths.of(out, name)
     data = read_file(paths.record)
@@ -147,7 +147,7 @@ def film_of_results(out: Path, name: str) -> ComparedFilm:
     if record is None or record.image is None or not is_whole(out, name):
         raise RefusedPairError(
             RefusalCode.NO_RESULT,
-            "a film has no whole result in its folder; scan it again"
+            "a film has no complete result in its folder; scan it again"
             if record is None or record.status == "ok"
             else "a film could not be read when it was scanned; see its result",
         )
@@ -183,7 +183,7 @@ def film_of_results(out: Path, name: str) -> ComparedFilm:
 def _filled(
     outlines: list[list[int]], stored: tuple[int, int], shape: tuple[int, ...]
 ) -> BoolImage:
-    """Return the mask of outlines, each as row, column, ... in stored pixels, at another size."""
+    """Fill outlines, given as [row, column, row, ...] in stored pixels, in a mask of `shape`."""
     scale = np.array(shape) / np.array(stored)
     polygons = [
         np.rint((np.array(points).reshape(-1, 2) + 0.5) * scale - 0.5)[:, ::-1].astype(np.int32)
@@ -191,5 +191,5 @@ def _filled(
     ]
     mask = np.zeros(shape, np.uint8)
     if polygons:
-        cv2.fillPoly(mask, polygons, 1)  # by the even-odd rule: an outline in another is a hole
+        cv2.fillPoly(mask, polygons, 1)  # even-odd rule: an outline inside another is a hole
     return np.asarray(mask, np.bool_)

@@ -1,7 +1,7 @@
-"""Small blocks of bone -> a robust map between two films, and how far it can be believed.
+"""Refine the registration of two films by matching small blocks of bone, and assess its quality.
 
-Each block of the first film is sought on the second, near where the map so far expects it. What the
-blocks disagree with the map, and how many find their like at all, needs no landmark.
+Each block of the first film is searched for on the second, near its predicted position. The share
+of matched blocks and their residuals measure the quality without landmarks.
 """
 
 from dataclasses import dataclass
@@ -10,40 +10,46 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.comparison.geometry import Matrix, Picture, chained, flattened, on_first
+from lesionscan.comparison.geometry import (
+    Matrix,
+    Picture,
+    composed,
+    locally_normalised,
+    warped_to_first,
+)
 from lesionscan.radiograph import BoolImage, FloatImage
 
 _BLOCK_PX, _STEP_PX = 16, 14
 """Half the side of a block, and the distance between blocks, on the fine grid."""
 _REACHES_PX = (14, 8, 5)
-"""How far a block is sought around where the fit expects it, round by round."""
-_ALIKE = 0.5
-"""Least correlation at which a block has found its like."""
+"""Search radius around the predicted position of a block, by iteration."""
+_MIN_CORRELATION = 0.5
+"""Correlation from which a block counts as matched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well two films fit.
+    """Quality of a registration.
 
     Attributes
     ----------
     overlap
-        Dice overlap of the two bone masks where both films were exposed, 0 to 1.
+        Dice of the two bone masks where both films were exposed, 0 to 1.
     common_bone
         Share of the smaller bone mask that the other film shows too, 0 to 1.
     correlation
-        Of the two pictures in the common bone, without their local mean and spread, -1 to 1.
+        Correlation of the locally normalised pictures in the common bone, -1 to 1.
     matched_blocks
-        Share of the blocks of common bone that find their like where the fit expects it, 0 to 1.
+        Share of the blocks of common bone that were found at their predicted position, 0 to 1.
     residual
-        Median distance between where these blocks are and where the fit expects them, as a share
-        of the first film's long side.
+        Median distance of these blocks from their predicted position, as a share of the first
+        film's long side.
     magnification
-        Length on the second film over length on the first, in pixels.
+        Length on the second film / length on the first, in pixels.
     magnification_error
-        Standard error of its natural logarithm.
+        Standard error of the natural logarithm of `magnification`.
     turn_deg
-        Turn of the second film, clockwise.
+        Rotation of the second film, clockwise.
     """
 
     overlap: float
@@ -56,46 +62,52 @@ class Fit:
     turn_deg: float
 
 
-def fitted(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matrix, Fit] | None:
-    """Fit a map to what blocks of bone say; return how many follow it, the map and the fit."""
-    film, other = flattened(before), flattened(after)
+def refine_by_blocks(
+    before: Picture, after: Picture, matrix: Matrix
+) -> tuple[float, Matrix, Fit] | None:
+    """Refine a map by block matching; return its score, the map and its quality.
+
+    None if there are too few blocks.
+    """
+    film, other = locally_normalised(before), locally_normalised(after)
     size = (film.shape[1], film.shape[0])
     for reach in _REACHES_PX:
-        there = on_first(other, matrix, size)
-        seen = on_first(after.field.astype(np.float32), matrix, size) > 0.99
+        there = warped_to_first(other, matrix, size)
+        seen = warped_to_first(after.field.astype(np.float32), matrix, size) > 0.99
         bone = before.bone & before.field & seen
         blocks = _blocks(film, there, bone, reach)
         if blocks is None:
             return None
-        correction = _robust(blocks)
+        correction = _robust_similarity(blocks)
         if correction is None:
             break
-        matrix = chained(matrix, correction)
-    return _judged(before, after, matrix)
+        matrix = composed(matrix, correction)
+    return _assessed(before, after, matrix)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Blocks:
-    """Blocks of bone: where each is on the first film, where its like is, and how alike they are.
+    """Blocks of bone and their best matches on the second film.
 
     Attributes
     ----------
     at, found
-        float64 (blocks, 2), as (column, row).
-    alike
-        float64 (blocks,), correlation.
+        float64 (blocks, 2), (column, row) of the block and of its match, both on the first film's
+        grid.
+    correlation
+        float64 (blocks,).
     """
 
     at: NDArray[np.float64]
     found: NDArray[np.float64]
-    alike: NDArray[np.float64]
+    correlation: NDArray[np.float64]
 
 
 def _blocks(film: FloatImage, there: FloatImage, bone: BoolImage, reach: int) -> _Blocks | None:
-    """Look for the like of every block of bone; None where there are too few."""
+    """Match every block of bone; None if there are too few."""
     margin = _BLOCK_PX + reach
     rows, cols = film.shape
-    at, found, alike = [], [], []
+    at, found, correlation = [], [], []
     for row in range(margin, rows - margin, _STEP_PX):
         for col in range(margin, cols - margin, _STEP_PX):
             inner = np.s_[
@@ -111,16 +123,19 @@ def _blocks(film: FloatImage, there: FloatImage, bone: BoolImage, reach: int) ->
             _, best, _, (x, y) = cv2.minMaxLoc(scores)
             at.append((col, row))
             found.append(
-                (col + x - reach + _peak(scores[y], x), row + y - reach + _peak(scores[:, x], y))
+                (
+                    col + x - reach + _peak_offset(scores[y], x),
+                    row + y - reach + _peak_offset(scores[:, x], y),
+                )
             )
-            alike.append(best)
+            correlation.append(best)
     if len(at) < 12:
         return None
-    return _Blocks(np.array(at, np.float64), np.array(found), np.array(alike))
+    return _Blocks(np.array(at, np.float64), np.array(found), np.array(correlation))
 
 
-def _peak(values: NDArray[np.float32], place: int) -> float:
-    """Return how far from the largest of evenly spaced values the top of a parabola lies."""
+def _peak_offset(values: NDArray[np.float32], place: int) -> float:
+    """Return the offset of a maximum from its sample, by a parabola through three values."""
     if not 0 < place < len(values) - 1:
         return 0.0
     low, top, high = (float(value) for value in values[place - 1 : place + 2])
@@ -128,17 +143,17 @@ def _peak(values: NDArray[np.float32], place: int) -> float:
     return 0.0 if bend >= -1e-6 else float(np.clip(0.5 * (low - high) / bend, -0.5, 0.5))
 
 
-def _robust(blocks: _Blocks) -> Matrix | None:
-    """Return the similarity that moves blocks to where they were found; None for too few."""
-    weight = np.where(blocks.alike >= _ALIKE, blocks.alike, 0.0)
+def _robust_similarity(blocks: _Blocks) -> Matrix | None:
+    """Fit a similarity from `at` to `found`, ignoring outliers; None for too few blocks."""
+    weight = np.where(blocks.correlation >= _MIN_CORRELATION, blocks.correlation, 0.0)
     if np.count_nonzero(weight) < 8:
         return None
     own = weight
     matrix = _similarity(blocks, own)
     for _ in range(8):
-        away = _away(blocks, matrix)
+        away = _residuals(blocks, matrix)
         scale = max(1.4826 * float(np.median(away[weight > 0])), 0.25)
-        # Tukey's biweight: blocks that say something else altogether have no say
+        # Tukey's biweight: outliers get no weight
         own = weight * np.clip(1.0 - (away / (4.0 * scale)) ** 2, 0.0, None) ** 2
         if np.count_nonzero(own) < 8:
             return None
@@ -160,31 +175,31 @@ def _similarity(blocks: _Blocks, weight: NDArray[np.float64]) -> Matrix:
     return np.hstack([turn, (second - turn @ first)[:, None]])
 
 
-def _away(blocks: _Blocks, matrix: Matrix) -> NDArray[np.float64]:
+def _residuals(blocks: _Blocks, matrix: Matrix) -> NDArray[np.float64]:
     at = blocks.at @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(np.hypot(*(at - blocks.found).T))
 
 
-def _judged(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matrix, Fit] | None:
-    """Say how well a map fits, looking once more where each block is."""
+def _assessed(before: Picture, after: Picture, matrix: Matrix) -> tuple[float, Matrix, Fit] | None:
+    """Assess a map by matching the blocks once more; return score, map and quality."""
     rows, cols = before.grey.shape
     size = (cols, rows)
-    seen = on_first(after.field.astype(np.float32), matrix, size) > 0.99
-    there = on_first(flattened(after), matrix, size)
-    bone_there = on_first(after.bone.astype(np.float32), matrix, size) >= 0.5
+    seen = warped_to_first(after.field.astype(np.float32), matrix, size) > 0.99
+    there = warped_to_first(locally_normalised(after), matrix, size)
+    bone_there = warped_to_first(after.bone.astype(np.float32), matrix, size) >= 0.5
     both = before.field & seen
     ours, theirs = before.bone & both, bone_there & both
-    film = flattened(before)
+    film = locally_normalised(before)
     last = _blocks(film, there, ours, _REACHES_PX[-1])
     if last is None:
         return None
     away = np.hypot(*(last.found - last.at).T)
-    good = (last.alike >= _ALIKE) & (away <= 0.75 * _REACHES_PX[-1])
+    good = (last.correlation >= _MIN_CORRELATION) & (away <= 0.75 * _REACHES_PX[-1])
     common = ours & theirs
     if not good.any() or np.count_nonzero(common) < 100:
         return None
     spread = float(np.sqrt(((last.at[good] - last.at[good].mean(axis=0)) ** 2).sum(axis=1).mean()))
-    # blocks overlap, so that about one in four speaks for itself
+    # blocks overlap: about one in four is independent
     error = float(np.sqrt((away[good] ** 2).mean() / 2)) / max(spread, 1.0)
     error /= float(np.sqrt(max(np.count_nonzero(good) / 4.0, 1.0)))
     area = abs(float(np.linalg.det(matrix[:, :2])))

@@ -1,4 +1,4 @@
-"""Films on grids of square pixels, and maps between them."""
+"""Pictures with square pixels, and affine maps between them."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import BoolImage, FloatImage
 
 Matrix = NDArray[np.float64]
-"""float64 (2, 3): from (column, row, 1) on the first film to (column, row) on the second."""
+"""float64 (2, 3): maps (column, row, 1) on the first film to (column, row) on the second."""
 
 _LOCAL = 0.035
-"""Standard deviation of the window of the local mean and spread, as a share of the long side."""
+"""Standard deviation of the window for local mean and spread, as a share of the long side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """What is registered of a film, on a grid of square pixels.
+    """The parts of a film used for registration, with square pixels.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Picture:
     bone
         bool (rows, cols); the bone mask.
     field
-        bool (rows, cols); where the film was exposed.
+        bool (rows, cols); the exposed field.
     """
 
     grey: FloatImage
@@ -34,7 +34,7 @@ class Picture:
     field: BoolImage
 
     def at(self, long_side_px: int) -> tuple["Picture", Matrix]:
-        """Return the picture at another size, and where a pixel of it lies on this one."""
+        """Resize the picture; also return the map from the resized picture to this one."""
         rows, cols = self.grey.shape
         factor = long_side_px / max(rows, cols)
         size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
@@ -44,33 +44,33 @@ class Picture:
             for mask in (self.bone, self.field)
         ]
         grey = np.asarray(cv2.resize(self.grey, size, interpolation=shrink), np.float32)
-        return Picture(grey, *masks), resizing(grey.shape, (rows, cols))
+        return Picture(grey, *masks), resize_matrix(grey.shape, (rows, cols))
 
 
-def resizing(shape: tuple[int, ...], other: tuple[int, ...]) -> Matrix:
-    """Return where pixels of a picture of one shape lie on the same picture in another."""
+def resize_matrix(shape: tuple[int, ...], other: tuple[int, ...]) -> Matrix:
+    """Return the map from a picture of one shape to the same picture at another shape."""
     (rows, cols), (other_rows, other_cols) = shape, other
     x, y = other_cols / cols, other_rows / rows
     return np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5]])
 
 
-def chained(second: Matrix, first: Matrix) -> Matrix:
-    """Return the map that does `first` and then `second`."""
+def composed(second: Matrix, first: Matrix) -> Matrix:
+    """Return the map that applies `first`, then `second`."""
     return np.asarray((_square(second) @ _square(first))[:2])
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """Return the map back."""
+    """Return the inverse map."""
     return np.asarray(np.linalg.inv(_square(matrix))[:2])
 
 
 def area_ratio(matrix: Matrix) -> float:
-    """Return an area on the second film over the same on the first, in their pixels."""
+    """Return the ratio of an area on the second film to that on the first, in pixels of each."""
     return abs(float(np.linalg.det(matrix[:, :2])))
 
 
 def moved(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where points lie on the second film, float64 (n, 2), as (row, column)."""
+    """Map points, float64 (n, 2) as (row, column), from the first film to the second."""
     at = points[:, ::-1] @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(at[:, ::-1])
 
@@ -79,8 +79,8 @@ def _square(matrix: Matrix) -> Matrix:
     return np.vstack([matrix, [0.0, 0.0, 1.0]])
 
 
-def flattened(picture: Picture, *, share: float = _LOCAL) -> FloatImage:
-    """Return the grey values without their local mean and spread, 0 outside the field."""
+def locally_normalised(picture: Picture, *, share: float = _LOCAL) -> FloatImage:
+    """Normalise grey values by their local mean and spread; 0 outside the field."""
     sigma = share * max(picture.grey.shape)
     seen = picture.field.astype(np.float32)
 
@@ -91,17 +91,17 @@ def flattened(picture: Picture, *, share: float = _LOCAL) -> FloatImage:
     mean = blurred(picture.grey * seen) / weight
     away = np.asarray((picture.grey - mean) * seen, np.float32)
     spread = np.sqrt(blurred(away * away) / weight)
-    # a floor, or the noise of an even part would look like bone
+    # without a floor, noise in a uniform part would look like bone
     floor = 0.25 * float(np.median(spread[picture.field])) if picture.field.any() else 1.0
     return np.asarray(np.clip(away / (spread + floor + 1e-6), -3.0, 3.0) * seen, np.float32)
 
 
-def on_first(
+def warped_to_first(
     picture: FloatImage,
     matrix: Matrix,
     size: tuple[int, int],
     interpolation: int = cv2.INTER_LINEAR,
 ) -> FloatImage:
-    """Return a picture of the second film as it lies on the first, 0 outside it."""
+    """Warp a picture of the second film to the grid of the first; 0 outside it."""
     flags = interpolation | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(picture, matrix, size, flags=flags), np.float32)

@@ -1,7 +1,7 @@
-"""One pair of films -> its files, and what became of it; made for workers that do pair after pair.
+"""Compare one pair of films and write its files; runs in a worker process.
 
-A JSON that exists is whole and was written last, so that a run that is started again keeps what is
-there. Nothing of a film is kept in memory from one pair to the next.
+The JSON is written last, so a pair that has one is complete and can be skipped on resume. No film
+stays in memory after its pair.
 """
 
 import hashlib
@@ -36,12 +36,12 @@ from lesionscan.results.sealed import is_sealed, sealed_json, sha256_of
 from lesionscan.settings import Settings
 
 ENDINGS = {"record": ".compare.json", "picture": ".compare.png", "page": ".compare.html"}
-"""What is put behind a pair's name, by what it is."""
+"""Endings of a pair's files, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairJob:
-    """What a worker needs to know about one pair.
+    """Input of a worker for one pair.
 
     Attributes
     ----------
@@ -50,11 +50,11 @@ class PairJob:
     out
         The output folder.
     settings, scorer
-        As in `lesionscan scan`, for films that are read from files.
+        As in `lesionscan scan`; used for films read from files.
     ignore_headers
         As in `compare_films`.
     resume
-        Whether a comparison of the same films and settings is kept.
+        Whether to keep an earlier comparison of the same films and settings.
     """
 
     pair: Pair
@@ -65,13 +65,13 @@ class PairJob:
     resume: bool = True
 
     def paths(self) -> dict[str, Path]:
-        """Return where the files of the pair stand, by what they are."""
+        """Return the paths of the pair's files, by kind."""
         return {kind: self.out / f"{self.pair.name}{end}" for kind, end in ENDINGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class PairOutcome:
-    """What became of a pair.
+    """Outcome of a pair.
 
     Attributes
     ----------
@@ -80,11 +80,11 @@ class PairOutcome:
     status
         As in the JSON.
     error
-        Why it was not compared, or None.
+        Why the films were not compared, or None.
     states
-        How many lesions are in each state.
+        Number of lesions in each state.
     resumed
-        Whether an earlier run's comparison was kept.
+        Whether the comparison of an earlier run was kept.
     """
 
     name: str
@@ -95,7 +95,7 @@ class PairOutcome:
 
 
 def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
-    """Compare two films and write what was found; what fails gives an outcome, not an exception.
+    """Compare two films and write the files; a failed pair gives an outcome, not an exception.
 
     Parameters
     ----------
@@ -105,14 +105,14 @@ def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
     Yields
     ------
     PairOutcome
-        One.
+        Exactly one.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When a file cannot be written.
+        If a file cannot be written.
     lesionscan.detection.scorer.errors.ScorerError
-        When the scorer cannot be used, which would happen to all other pairs too.
+        If the scorer cannot be used: every other pair would fail too.
     """
     scorer = load_scorer(job.scorer) if job.pair.before.result is None else None
     made_of = _made_of(job, "" if scorer is None else scorer.sha256)
@@ -122,13 +122,13 @@ def compare_pair(job: PairJob) -> Iterator[PairOutcome]:
         return
     try:
         yield _new_outcome(job, made_of)
-    except UnusableNameError as error:  # there is no place for its JSON either
+    except UnusableNameError as error:  # its JSON cannot be written either
         taken = notice(ErrorCode.NAME_TAKEN, error.within(job.out))
         yield PairOutcome(job.pair.name, "failed", taken)
 
 
 def _new_outcome(job: PairJob, made_of: str) -> PairOutcome:
-    """Compare two films and write what was found, or why they are not compared."""
+    """Compare two films and write the comparison or the reason for its failure."""
     try:
         comparison = compare_films(
             _film(job.pair.before, job),
@@ -151,7 +151,7 @@ def _new_outcome(job: PairJob, made_of: str) -> PairOutcome:
 
 
 def lost_pair(job: PairJob, error: Notice) -> PairOutcome:
-    """Record a pair whose worker process died or was ended.
+    """Record a pair whose worker process died or was killed.
 
     Parameters
     ----------
@@ -170,23 +170,23 @@ def _film(source: Source, job: PairJob) -> ComparedFilm:
 
 
 def _made_of(job: PairJob, scorer_sha256: str) -> str:
-    """Return the hash of all that the comparison depends on; "" where a film cannot be read."""
-    said = [__version__, str(COMPARISON), str(PIPELINE), str(job.ignore_headers), scorer_sha256]
+    """Return the hash of everything that the comparison depends on; "" if a film is unreadable."""
+    parts = [__version__, str(COMPARISON), str(PIPELINE), str(job.ignore_headers), scorer_sha256]
     for source in (job.pair.before, job.pair.after):
         file = source.place
         if source.result is not None:
             file = ResultPaths.of(source.place, source.result).record
         else:
-            said += [job.settings.sha256(), job.settings.output_sha256()]
+            parts += [job.settings.sha256(), job.settings.output_sha256()]
         try:
-            said += [source.name, sha256_of_file(file)]
+            parts += [source.name, sha256_of_file(file)]
         except OSError:
             return ""
-    return hashlib.sha256("\n".join(said).encode("utf-8")).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 
 def _kept(job: PairJob, made_of: str) -> ComparisonRecord | None:
-    """Return an earlier comparison of the same, whole with its files, or None."""
+    """Return an earlier comparison of the same inputs if all its files are intact, else None."""
     paths = job.paths()
     try:
         data = read_bounded(paths["record"], max_bytes=RECORD_BYTES)
@@ -250,5 +250,5 @@ def _outcome(job: PairJob, record: ComparisonRecord, *, resumed: bool = False) -
 
 @lru_cache(maxsize=1)
 def _own(out: Path) -> OwnFiles:
-    """Return what writes into the output folder; its account is read once a process."""
+    """Return the writer of the output folder; cached, because it reads the list of its files."""
     return OwnFiles(out)

@@ -1,4 +1,4 @@
-"""One lesion on two registered films -> what became of it, in numbers."""
+"""Measure the change of each lesion on two registered films."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from lesionscan.comparison.film import ComparedFilm, image_of
 from lesionscan.comparison.geometry import (
     Matrix,
     area_ratio,
-    chained,
+    composed,
     inverse,
     moved,
-    on_first,
-    resizing,
+    resize_matrix,
+    warped_to_first,
 )
 from lesionscan.comparison.matching import Group
 from lesionscan.comparison.outlines import Outlines, Radii, Rays, outlined
@@ -28,14 +28,14 @@ from lesionscan.detection.measurements import Flag
 from lesionscan.reporting.conversion import rounded
 from lesionscan.results.record import CandidateRecord
 
-_LEAST_SEEN = 0.97
+_MIN_VISIBLE = 0.97
 """Share of a lesion that the other film must show."""
-_LEAST_PART = 0.1
-"""Least area of a part of a lesion that merged or split, as a share of the largest."""
+_MIN_PART = 0.1
+"""Smallest part of a merged or split lesion, as a share of the area of the largest part."""
 
 
 class RegisteredPair:
-    """Two registered films, and what is asked of them lesion by lesion."""
+    """Two registered films, to measure lesion by lesion."""
 
     def __init__(
         self, before: ComparedFilm, after: ComparedFilm, registration: Registration
@@ -45,13 +45,13 @@ class RegisteredPair:
         self._length = registration.fit.magnification
         rows, cols = before.labels.shape
         labels = after.labels.astype(np.float32)
-        moved_labels = on_first(labels, self._matrix, (cols, rows), cv2.INTER_NEAREST)
+        moved_labels = warped_to_first(labels, self._matrix, (cols, rows), cv2.INTER_NEAREST)
         self.labels_on_first: NDArray[np.uint16] = moved_labels.astype(np.uint16)
-        # lesions are outlined on the first film, its pixels being square and as wide as stored
+        # the common grid is that of the first film, with square pixels of the stored width
         square = np.array([[1.0, 0.0, 0.0], [0.0, 1.0 / before.pixel_aspect, 0.0]])
-        self._stored = square, chained(self._matrix, square)
+        self._stored = square, composed(self._matrix, square)
         pictures = tuple(
-            chained(resizing(film.labels.shape, film.picture.shape), onto)
+            composed(resize_matrix(film.labels.shape, film.picture.shape), onto)
             for film, onto in zip(self._films, self._stored, strict=True)
         )
         self._pictures = [
@@ -61,10 +61,10 @@ class RegisteredPair:
         self._pixel = max(1.0 / math.sqrt(area_ratio(onto)) for onto in pictures)
 
     def change(self, number: int, group: Group) -> LesionChange:
-        """Return what became of a lesion."""
+        """Return the change of a lesion."""
         films, ids = self._films, (group.before, group.after)
         found = [_candidates(film, own) for film, own in zip(films, ids, strict=True)]
-        reason = self._doubt(found)
+        reason = self._not_comparable(found)
         rays, outlines = self._outlined(found, ids)
         on_both = outlines.both_show_it and (reason is None or all(ids))
         sizes: list[Size | None] = [
@@ -129,9 +129,9 @@ class RegisteredPair:
         rays, outline
             The outline.
         own
-            Size of the film's candidates; None where it has none.
+            Size of the film's candidates; None without candidates.
         error
-            Error of the size where there are none.
+            Error of the size, used without candidates.
         """
         onto, spacing = self._stored[film], image_of(self._films[film]).spacing_mm
         ratio, corners = area_ratio(onto), rays.corners(outline)
@@ -144,7 +144,7 @@ class RegisteredPair:
         )
         return size, tuple((rounded(row), rounded(col)) for row, col in moved(onto, corners))
 
-    def _doubt(self, found: Sequence[Sequence[CandidateRecord]]) -> str | None:
+    def _not_comparable(self, found: Sequence[Sequence[CandidateRecord]]) -> str | None:
         """Return why a lesion cannot be compared, or None."""
         if any(Flag.TOUCHES_IMAGE_BORDER in one.flags for some in found for one in some):
             return "it reaches the border of a film"
@@ -152,14 +152,14 @@ class RegisteredPair:
             (found[0], self._films[1], self._matrix),
             (found[1], self._films[0], inverse(self._matrix)),
         ):
-            if any(_seen(one, other, matrix) < _LEAST_SEEN for one in some):
+            if any(_visible(one, other, matrix) < _MIN_VISIBLE for one in some):
                 return "the other film does not show all of its place"
         return None
 
     def _places(
         self, found: Sequence[Sequence[CandidateRecord]]
     ) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return where a lesion lies on both films, or would lie."""
+        """Return a lesion's centroid, or the corresponding point, on both films."""
         centres = [_centroid(some) if some else None for some in found]
         if centres[0] is None and centres[1] is not None:
             centres[0] = moved(inverse(self._matrix), centres[1][None])[0]
@@ -174,7 +174,7 @@ class RegisteredPair:
     def _numbers(
         self, before: Size | None, after: Size | None, change: Change | None
     ) -> dict[str, float | None]:
-        """Return sizes and changes by their names in the record; None where they do not exist."""
+        """Return sizes and changes by field name; None if unknown."""
         known: dict[str, float | None] = dict.fromkeys(NUMBERS)
         spacing, other = (image_of(film).spacing_mm for film in self._films)
         mm = None if spacing is None or other is None else math.sqrt(math.prod(spacing))
@@ -204,7 +204,7 @@ class RegisteredPair:
 def _changes(
     before: Size, after: Size, change: Change, length: float, mm: float | None
 ) -> dict[str, float | None]:
-    """Return the changes by their names in the record.
+    """Return the changes by field name.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def _changes(
     length
         Magnification, in pixels.
     mm
-        Side of a pixel of the first film in mm; None where a spacing is missing.
+        Pixel size of the first film in mm; None if either spacing is missing.
     """
     area = after.area_px / length**2 - before.area_px
     diameter = after.diameter_px / length - before.diameter_px
@@ -244,7 +244,7 @@ def _state(
         return State.NOT_COMPARABLE
     if change is None:
         return State.GONE if found[0] else State.NEW
-    if outlines.borne_out:  # else the films show the same, in however many parts
+    if outlines.borne_out:  # otherwise both films show the same edges: no merging, no splitting
         if _parts(found[0]) > 1:
             return State.MERGED
         if _parts(found[1]) > 1:
@@ -253,9 +253,9 @@ def _state(
 
 
 def _parts(candidates: Sequence[CandidateRecord]) -> int:
-    """Return how many of a lesion's candidates are parts of it, and no specks."""
+    """Return the number of a lesion's candidates that are not specks."""
     largest = max((one.area_px for one in candidates), default=0)
-    return sum(one.area_px >= _LEAST_PART * largest for one in candidates)
+    return sum(one.area_px >= _MIN_PART * largest for one in candidates)
 
 
 def _candidates(film: ComparedFilm, ids: Sequence[int]) -> list[CandidateRecord]:
@@ -270,8 +270,8 @@ def _centroid(candidates: Sequence[CandidateRecord]) -> NDArray[np.float64]:
     return np.asarray((places * areas[:, None]).sum(axis=0) / areas.sum())
 
 
-def _seen(candidate: CandidateRecord, other: ComparedFilm, matrix: Matrix) -> float:
-    """Return the share of a candidate's outline that the other film shows."""
+def _visible(candidate: CandidateRecord, other: ComparedFilm, matrix: Matrix) -> float:
+    """Return the share of a candidate's outline that lies in the other film's exposed field."""
     at = moved(matrix, np.array(candidate.contour_px, np.float64))
     image = image_of(other)
     scale = np.array(other.field.shape) / np.array([image.rows, image.columns])

@@ -1,8 +1,7 @@
-"""Candidates of two films that lie on each other -> which are the same lesion.
+"""Pair the candidates of two films by overlap.
 
-What is shown on a film counts as a lesion. What is listed below that score counts only as the other
-film's view of one that is shown there, so that a score just below the limit on one date makes
-nothing new or gone.
+Shown candidates count as lesions. A candidate that is only listed counts as the match of one that
+is shown on the other film, so that a score just below the threshold makes no lesion new or gone.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-_LEAST_IOU = 0.15
-"""Least intersection over union of two outlines of one lesion."""
-_LEAST_INSIDE = 0.6
-"""Share of a lesion inside another one with which it merged, or of which it is a part."""
-_LEAST_IOU_BELOW = 0.25
-"""Least intersection over union where one of the two is below the score of shown candidates."""
-_LEAST_SCORE_BELOW = 0.4
-"""Least score of that one, as a share of the other's: nearly everywhere something is listed."""
+_MIN_IOU = 0.15
+"""Minimum intersection over union of two shown candidates."""
+_MIN_INSIDE = 0.6
+"""Minimum share of a candidate inside another, to count as merged with it or split from it."""
+_MIN_IOU_BELOW = 0.25
+"""Minimum intersection over union if one of the two is not shown."""
+_MIN_SCORE_BELOW = 0.4
+"""Minimum score of that one, as a share of the other's: candidates are listed nearly everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Candidates of the two films that are one lesion: their ids, the largest first.
+    """Candidates of both films that are one lesion.
 
     Attributes
     ----------
     before, after
-        Ids on the first and on the second film; one of the two may be empty.
+        Ids on the first and on the second film, the matched one first; one of the two may be empty.
     """
 
     before: tuple[int, ...]
@@ -39,14 +38,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlaps:
-    """How candidates of two films overlap on one grid.
+    """Overlaps between the candidates of two films on one grid.
 
     Attributes
     ----------
     before, after
-        int64 (n,), (m,), areas by id - 1, in pixels of the grid; 0 for an id without a pixel.
+        int64 (n,) and (m,), areas indexed by id - 1, in pixels; 0 for unused ids.
     both
-        int64 (n, m), areas of intersections.
+        int64 (n, m), areas of the intersections.
     """
 
     before: NDArray[np.int64]
@@ -55,7 +54,7 @@ class Overlaps:
 
     @classmethod
     def of(cls, before: NDArray[Any], after: NDArray[Any]) -> "Overlaps":
-        """Count the pixels of two label images of one shape."""
+        """Count pixels in two label images of the same shape."""
         n, m = int(before.max(initial=0)) + 1, int(after.max(initial=0)) + 1
         either = (before > 0) | (after > 0)
         first, second = before[either].astype(np.int64), after[either].astype(np.int64)
@@ -63,14 +62,14 @@ class Overlaps:
         return cls(table[1:].sum(axis=1), table[:, 1:].sum(axis=0), table[1:, 1:])
 
     def iou(self, one: int, other: int) -> float:
-        """Return intersection over union of two candidates, by their ids."""
+        """Return the intersection over union of two candidates, given by id."""
         if one > len(self.before) or other > len(self.after):
             return 0.0
         both = self.both[one - 1, other - 1]
         return float(both / max(self.before[one - 1] + self.after[other - 1] - both, 1))
 
     def inside(self, one: int, other: int, *, of_after: bool) -> float:
-        """Return the share of the one (or of the other, of the second film) in both."""
+        """Return the intersection as a share of the first (or, with `of_after`, second) area."""
         if one > len(self.before) or other > len(self.after):
             return 0.0
         area = self.after[other - 1] if of_after else self.before[one - 1]
@@ -87,12 +86,11 @@ def groups_of(
     Parameters
     ----------
     overlaps
-        How the candidates of the two films overlap.
+        Overlaps of the candidates.
     shown, listed
-        Scores by id of the candidates shown on the first and on the second film, and of the other
-        listed ones.
+        For each film, the scores by id of the shown candidates, and of those that are only listed.
     """
-    pairs = _assigned(_ious(overlaps, shown[0], shown[1]), shown[0], shown[1], _LEAST_IOU)
+    pairs = _assigned(_ious(overlaps, shown[0], shown[1]), shown[0], shown[1], _MIN_IOU)
     merged: dict[int, list[int]] = {after: [before] for before, after in pairs}
     split: dict[int, list[int]] = {before: [after] for before, after in pairs}
     left_before = [one for one in shown[0] if one not in split]
@@ -101,7 +99,7 @@ def groups_of(
     for one in left_before:
         for other, parts in merged.items():
             if len(split[parts[0]]) == 1 and overlaps.inside(one, other, of_after=False) >= (
-                _LEAST_INSIDE
+                _MIN_INSIDE
             ):
                 parts.append(one)
                 joined_before.add(one)
@@ -109,7 +107,7 @@ def groups_of(
     for other in left_after:
         for one, parts in split.items():
             if len(merged[parts[0]]) == 1 and overlaps.inside(one, other, of_after=True) >= (
-                _LEAST_INSIDE
+                _MIN_INSIDE
             ):
                 parts.append(other)
                 joined_after.add(other)
@@ -127,26 +125,26 @@ def groups_of(
 
 
 def _ious(overlaps: Overlaps, before: Iterable[int], after: Collection[int]) -> NDArray[np.float64]:
-    """Return intersection over union of candidates, float64 (before, after)."""
+    """Return the table of intersection over union, float64 (before, after)."""
     return np.array([[overlaps.iou(one, other) for other in after] for one in before])
 
 
 def _looked_up(
     overlaps: Overlaps, before: Mapping[int, float], after: Mapping[int, float]
 ) -> list[tuple[int, int]]:
-    """Return pairs of which one is shown, and the other listed with a score not far from it."""
+    """Pair shown candidates of one film with listed ones of the other whose score is similar."""
     if not before or not after:
         return []
     table = _ious(overlaps, before, after)
     first, second = np.array([*before.values()])[:, None], np.array([*after.values()])[None]
-    alike = np.minimum(first, second) >= _LEAST_SCORE_BELOW * np.maximum(first, second)
-    return _assigned(np.where(alike, table, 0.0), before, after, _LEAST_IOU_BELOW)
+    alike = np.minimum(first, second) >= _MIN_SCORE_BELOW * np.maximum(first, second)
+    return _assigned(np.where(alike, table, 0.0), before, after, _MIN_IOU_BELOW)
 
 
 def _assigned(
     table: NDArray[np.float64], before: Iterable[int], after: Iterable[int], least: float
 ) -> list[tuple[int, int]]:
-    """Return pairs, one to one, whose overlap is largest in sum and at least so large each."""
+    """Return the one-to-one pairs with the largest total overlap, each at least `least`."""
     if table.size == 0:
         return []
     first, second, kept = [*before], [*after], np.where(table >= least, table, 0.0)

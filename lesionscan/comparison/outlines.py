@@ -1,12 +1,14 @@
-"""One lesion on two registered films -> its outline on each, from both searches and both films.
+"""Outline one lesion on two registered films together.
 
-Each search outlines a lesion on its own film, and may take another edge on another film although
-nothing has changed. Here both films are sampled along the same rays. Where both have the same
-steps of brightness at the outlines of both searches, the difference of these outlines is a matter
-of the searches, and both films get their mean; where the steps have moved with the outlines, each
-film keeps its own. A small shift of the edge is found by correlating the steps of the two films.
+The detection outlines each film on its own, and may choose different edges although nothing has
+changed. Here both films are sampled along the same rays. If both have the same edges at both
+outlines, the difference between the outlines is an artefact, and both films get their mean. If the
+edges have moved with the outlines, each film keeps its own. A small shift of the edge is found by
+correlating the edge profiles of the two films.
 
-Radii are in steps of equal ratio, so that a change of size is a shift along the rays.
+Radii are spaced logarithmically, so that a change of size is a shift along the rays.
+
+In this module a *step of brightness* is the brightness just outside minus just inside a radius.
 """
 
 from collections.abc import Sequence
@@ -22,33 +24,33 @@ from lesionscan.detection.outlines import ANGLES, ray_ends, sample
 from lesionscan.radiograph import BoolImage, FloatImage
 
 STEPS = 72
-"""Radii on each ray."""
+"""Number of radii on each ray."""
 STEP = 0.035
-"""Natural logarithm of the ratio of one radius to the last."""
+"""Natural logarithm of the ratio of successive radii."""
 
 _BLUR, _BLUR_PX = 0.05, 0.6
-"""Standard deviation of the smoothing: share of the lesion's radius, and pixels of the coarser
-film; the larger holds."""
+"""Standard deviation of the smoothing, the larger of: share of the lesion's radius, pixels of the
+coarser film."""
 _REACH = 3
-"""How far inside and outside a radius brightness is compared, in steps."""
+"""Number of radii inside and outside that are averaged for a step of brightness."""
 _AROUND = 6
-"""How far from an outline the steps of two films are compared, in steps."""
-_MOST_SHIFT = 6
-"""Largest shift of an edge that is looked for, in steps."""
-_SEEN = 0.5
-"""Share of a point that must have been exposed."""
+"""Number of radii on each side of an outline over which the films are correlated."""
+_MAX_SHIFT = 6
+"""Largest shift of an edge, in radii."""
+_MIN_EXPOSED = 0.5
+"""Share of a sample that must lie in the exposed field."""
 _OUTSIDE = np.arange(8, 20)
-"""Surroundings of a lesion, in steps beyond its outline."""
+"""Surroundings of a lesion, in radii beyond its outline."""
 _NONE_MOVED, _ALL_MOVED = 0.12, 0.27
-"""Share of the steps that must have moved with the outlines before anything of their difference is
-believed, and at which all is. Of phantoms, lesions that have not changed have mostly under 0.1, and
-those that have changed over 0.4."""
-_SAME, _LEAST_LEFT = 0.95, 0.87
-"""Least correlation with the other film around an outline, and least step there, of a lesion that
-is on that film too. Of 30 lesions of phantoms that are on one film only, none has as much."""
+"""Share of the edges that moved with the outlines: below the first none of the outlines' difference
+is accepted, above the second all of it. In phantoms, unchanged lesions mostly have less than 0.1,
+changed ones more than 0.4."""
+_SAME, _MIN_STEP_LEFT = 0.95, 0.87
+"""Minimum correlation with the other film around an outline, and minimum step of brightness there,
+for a lesion to be on that film too. None of 30 phantom lesions on one film only reaches both."""
 
 Radii = NDArray[np.float64]
-"""float64 (ANGLES,): an outline's radii, in steps of the rays."""
+"""float64 (ANGLES,): an outline, as a fractional index of the radius on each ray."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +60,9 @@ class Rays:
     Attributes
     ----------
     centre
-        float64 (2,), (row, column), on a grid of square pixels.
+        float64 (2,), (row, column) on a grid of square pixels.
     radius
-        The lesion's radius there, in pixels; the middle of the rays.
+        Radius of the lesion in pixels of that grid; the middle of the rays.
     """
 
     centre: NDArray[np.float64]
@@ -79,38 +81,38 @@ class Rays:
     def profile(
         self, film: FloatImage, field: BoolImage, onto: Matrix, *, pixel: float
     ) -> NDArray[np.float32]:
-        """Return a film's brightness along the rays.
+        """Sample a film along the rays.
 
         Parameters
         ----------
         film
             float32 (rows, cols), bone bright.
         field
-            bool (rows, cols); where it was exposed.
+            bool (rows, cols); the exposed field.
         onto
-            From the grid of the rays to the film.
+            Map from the grid of the rays to the film.
         pixel
-            Side of a pixel of the coarser film, in pixels of the grid.
+            Pixel size of the coarser film, in pixels of the grid.
 
         Returns
         -------
         ndarray
-            float32 (ANGLES, STEPS), NaN where the film was not exposed.
+            float32 (ANGLES, STEPS), NaN outside the exposed field.
         """
         scale = float(np.sqrt(area_ratio(onto)))
         sigma = scale * max(_BLUR * self.radius, _BLUR_PX * pixel)
-        # a pixel is an average over its side already
+        # pixels are already averages over their area
         sigma = float(np.sqrt(max(sigma**2 - 0.25, 0.01)))
         part, places = self._part(film, onto, margin=4 * sigma)
         smooth = cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) if part.size else part
         profile = _sampled(np.asarray(smooth, np.float32), places)
         part, places = self._part(field, onto, margin=0.0)
         inside = ((places > -0.5) & (places < np.array(part.shape) - 0.5)).all(axis=2)
-        seen = inside & (_sampled(part.astype(np.float32), places) > _SEEN)
-        return np.where(seen, profile, np.float32(np.nan))
+        exposed = inside & (_sampled(part.astype(np.float32), places) > _MIN_EXPOSED)
+        return np.where(exposed, profile, np.float32(np.nan))
 
     def outline_of(self, labels: NDArray[np.integer], ids: Sequence[int], onto: Matrix) -> Radii:
-        """Return the outline of candidates: in each direction the radius of a sector of their area.
+        """Outline candidates: in each direction, the radius of the sector with the same area.
 
         Parameters
         ----------
@@ -119,7 +121,7 @@ class Rays:
         ids
             The candidates.
         onto
-            From the grid of the rays to the label image.
+            Map from the grid of the rays to the label image.
         """
         part, places = self._part(labels, onto, margin=0.0)
         inside = _sampled(np.isin(part, ids).astype(np.float32), places).astype(np.float64)
@@ -134,7 +136,7 @@ class Rays:
     def _part(
         self, image: NDArray[np.generic], onto: Matrix, *, margin: float
     ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
-        """Return the part of an image that the rays cross, and their points in it."""
+        """Crop an image to the rays; also return their points in the crop."""
         lengths = self._lengths(np.arange(STEPS, dtype=np.float64))
         rows, cols = ray_ends(self.centre[None], lengths)
         points = moved(onto, np.stack([rows.ravel(), cols.ravel()], axis=1).astype(np.float64))
@@ -154,36 +156,38 @@ def _sampled(part: FloatImage, places: NDArray[np.float64]) -> NDArray[np.float3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlines:
-    """The outlines of one lesion on two films.
+    """Outlines of one lesion on two films.
 
     Attributes
     ----------
     before, after
-        On the first and on the second film.
+        Outlines on the first and on the second film.
     borne_out
-        Share of the difference of the searches' outlines that the films bear out, 0 to 1; None
-        where one search alone has outlined the lesion.
+        Share of the difference between the candidates' own outlines that the films confirm, 0 to
+        1; None if only one film has a candidate.
     agreement
         Correlation of the films' steps of brightness around the lesion, -1 to 1.
-    left
-        Step of brightness on the film without an outline of its own over that on the other, their
-        contrast being equal; None where both searches have outlined the lesion.
-    doubt
-        What the searches' outlines differ by and the films do not bear out: the natural logarithm
-        of a ratio of diameters.
+    step_left
+        Step of brightness on the film without a candidate / that on the other film, at equal
+        contrast; None if both films have candidates.
+    unexplained
+        Difference between the candidates' own outlines that the films do not confirm, as the
+        natural logarithm of a ratio of diameters.
     """
 
     before: Radii
     after: Radii
     borne_out: float | None
     agreement: float
-    left: float | None
-    doubt: float
+    step_left: float | None
+    unexplained: float
 
     @property
     def both_show_it(self) -> bool:
-        """Whether a lesion that one search has outlined is on the other film as well."""
-        return self.left is None or (self.agreement >= _SAME and self.left >= _LEAST_LEFT)
+        """Whether the lesion is on both films, even if only one has a candidate."""
+        if self.step_left is None:
+            return True
+        return self.agreement >= _SAME and self.step_left >= _MIN_STEP_LEFT
 
 
 def outlined(
@@ -195,14 +199,14 @@ def outlined(
     Parameters
     ----------
     profiles
-        float32 (ANGLES, STEPS) of the first and of the second film.
+        float32 (ANGLES, STEPS), of the first and of the second film.
     known
-        The searches' outlines on the first and on the second film; None where a search has none.
+        The candidates' own outlines on the first and on the second film, or None.
 
     Raises
     ------
     ValueError
-        When neither search has an outline.
+        If neither film has a candidate.
     """
     before, after = known
     first, second = _steps(profiles)
@@ -220,34 +224,36 @@ def outlined(
 def _from_both(
     first: NDArray[np.float32], second: NDArray[np.float32], before: Radii, after: Radii
 ) -> Outlines:
-    """Outline a lesion that both searches have outlined, by the films' steps of brightness."""
+    """Outline a lesion with candidates on both films."""
     middle, half = 0.5 * (before + after), 0.5 * (after - before)
-    # films of another contrast have other steps everywhere
+    # normalised: films of different contrast have different steps everywhere
     around = middle[:, None] + np.arange(-2 * _AROUND, 2 * _AROUND + 1)
     ours, theirs = (step / max(_rms(_at(step, around)), 1e-6) for step in (first, second))
-    # where the outlines hardly differ, the films cannot tell which of them is right
+    # rays where the outlines hardly differ carry no information
     weights = np.abs(half) + 1e-3
     (own, gone), (come, here) = (
         [float(np.average(_at(step, place), weights=weights)) for place in (before, after)]
         for step in (ours, theirs)
     )
-    # 1 where each film has its step at its own outline and none at the other, 0 for equal films
+    # 1 if each film has an edge at its own outline and none at the other's; 0 for equal films
     turned = (own - gone + here - come) / max(own + here, 1e-6)
     share = float(np.clip((turned - _NONE_MOVED) / (_ALL_MOVED - _NONE_MOVED), 0.0, 1.0))
     shift, agreement = _shift(ours, theirs, middle)
     away = share * half + (1.0 - share) * 0.5 * shift
-    doubt = (1.0 - share) * STEP * abs(2.0 * float(half.mean()) - shift)
-    return Outlines(middle - away, middle + away, share, agreement, None, doubt)
+    unexplained = (1.0 - share) * STEP * abs(2.0 * float(half.mean()) - shift)
+    return Outlines(middle - away, middle + away, share, agreement, None, unexplained)
 
 
 def _looked_up(
     film: NDArray[np.float32], other: NDArray[np.float32], known: Radii
 ) -> tuple[Radii, float, float]:
-    """Look at the place of an outline on the other film.
+    """Look for an outline on the other film.
 
     Returns
     -------
-    found, agreement, left
+    found : Radii
+        Outline on the other film.
+    agreement, step_left : float
         As in `Outlines`.
     """
     shift, agreement = _shift(film, other, known)
@@ -261,10 +267,7 @@ def _looked_up(
 def _steps(
     profiles: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return, for every radius, brightness just outside minus just inside, (ANGLES, STEPS).
-
-    What one of the films does not show is 0 on both.
-    """
+    """Return the step of brightness at every radius, (ANGLES, STEPS); 0 if either is unexposed."""
     outside = np.full(_REACH, 1.0 / _REACH, np.float32)
     kernel = np.concatenate([-outside, np.zeros(1, np.float32), outside])[None]
     first, second = (
@@ -279,17 +282,19 @@ def _steps(
 def _shift(
     first: NDArray[np.float32], second: NDArray[np.float32], outline: Radii
 ) -> tuple[float, float]:
-    """Return how far the edge around an outline lies further out on the second film, in steps.
+    """Find the outward shift of an edge from the first film to the second.
 
-    Half of it is looked for on each film, so that the films' order changes its sign alone.
+    Each film is shifted by half of it, so that swapping the films changes only the sign.
 
     Returns
     -------
-    shift, agreement : float
-        The shift, and the correlation of the films there.
+    shift : float
+        In radii.
+    agreement : float
+        Correlation of the films at that shift.
     """
     around = outline[:, None] + np.arange(-_AROUND, _AROUND + 1)
-    shifts = np.arange(-_MOST_SHIFT, _MOST_SHIFT + 1)
+    shifts = np.arange(-_MAX_SHIFT, _MAX_SHIFT + 1)
     alike = []
     for shift in shifts:
         ours, theirs = _at(first, around - 0.5 * shift), _at(second, around + 0.5 * shift)
@@ -304,7 +309,7 @@ def _shift(
 
 
 def _at(values: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values on the rays, (ANGLES, STEPS), at places on each ray, (ANGLES, ...)."""
+    """Interpolate values on the rays, (ANGLES, STEPS), at positions on each ray, (ANGLES, ...)."""
     rays = np.arange(ANGLES).reshape(-1, *[1] * (places.ndim - 1))
     at = np.stack([np.broadcast_to(rays, places.shape), places])
     found = ndimage.map_coordinates(values.astype(np.float64), at, order=1, mode="nearest")

@@ -1,7 +1,7 @@
-"""A page for one pair of films that needs nothing but itself, and one that lists the pairs.
+"""Self-contained HTML page of one pair of films, and the page that lists the pairs.
 
-The pictures stand in the page, and its policy allows the one style and the one script by their
-hashes: nothing else can be loaded or run.
+Pictures are embedded, and the Content-Security-Policy allows only the one style and the one script,
+by their hashes.
 """
 
 import base64
@@ -25,17 +25,11 @@ _MARK = re.compile("@([A-Z_]+)@")
 _QUALITY = 85
 _LONG_SIDE_PX = 1100
 _CHANGES = ("grown", "new", "merged", "shrunk", "gone", "split", "not_comparable", "stable")
-"""States in the order in which a list of pairs names them."""
+"""States, in their order on the list of pairs."""
 
 
 def comparison_page(comparison: Comparison) -> bytes:
-    """Return the page of a pair.
-
-    Parameters
-    ----------
-    comparison
-        What was found.
-    """
+    """Return the page of a pair, as UTF-8."""
     record = comparison.record
     views = views_of(comparison, long_side_px=_LONG_SIDE_PX)
     style, script = _asset("compare.css"), _asset("compare.js")
@@ -55,13 +49,13 @@ def comparison_page(comparison: Comparison) -> bytes:
         "LESIONS": _list_of(record),
         "DISCLAIMER": escape(DISCLAIMER),
     }
-    # in one pass: a mark in a film's name stays a name
+    # in one pass, so that a placeholder in a film's name is not replaced
     page = _MARK.sub(lambda mark: filled[mark[1]], _asset("compare.html"))
     return page.encode("utf-8")
 
 
 def frame_of_pairs() -> tuple[str, str]:
-    """Return what stands before and after the lines of the page that lists pairs."""
+    """Return the start and the end of the page that lists the pairs."""
     style = _asset("compare.css")
     filled = {
         "STYLE_HASH": _hash(style),
@@ -74,25 +68,25 @@ def frame_of_pairs() -> tuple[str, str]:
 
 
 def line_of_pair(name: str, page: str, record: ComparisonRecord) -> str:
-    """Return a pair's line on the page that lists pairs.
+    """Return the list item of a pair.
 
     Parameters
     ----------
     name
-        The pair.
+        Name of the pair.
     page
-        Its page, relative to that page.
+        Relative link to its page.
     record
-        What was found.
+        The comparison.
     """
     if record.error is not None:
         words = f"{record.status}: {record.error.message}"
         return f"<li>{escape(name)}: {escape(words)}</li>\n"
     states = Counter(str(one.state) for one in record.lesions)
     found = [state for state in _CHANGES if states[state]]
-    told = ", ".join(f"{states[state]} {state.replace('_', ' ')}" for state in found)
+    counts = ", ".join(f"{states[state]} {state.replace('_', ' ')}" for state in found)
     link = f'<a href="{quote(page)}">{escape(name)}</a>'
-    return f'<li class="{found[0] if found else ""}">{link}: {told or "no lesion"}</li>\n'
+    return f'<li class="{found[0] if found else ""}">{link}: {counts or "no lesion"}</li>\n'
 
 
 def _asset(name: str) -> str:
@@ -100,7 +94,7 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return a source of a Content-Security-Policy that allows just this text (W3C CSP3, 2.3.1)."""
+    """Return the Content-Security-Policy source that allows only this text (W3C CSP3, 2.3.1)."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
@@ -113,7 +107,7 @@ def _data_uri(film: NDArray[np.uint8]) -> str:
 
 
 def _paths(views: Views) -> str:
-    """Return the outlines as paths of SVG, numbers beside them."""
+    """Return the outlines as SVG polygons with numbers."""
     parts = []
     for number, outlines in enumerate(views.outlines, start=1):
         for name, side in (("first", outlines[0]), ("second", outlines[1])):

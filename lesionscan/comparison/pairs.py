@@ -1,4 +1,4 @@
-"""Which films are compared with which: two files, or two results folders and a table of pairs."""
+"""Pair films for comparison: two files, or two results folders, optionally with a table."""
 
 import csv
 from collections import Counter
@@ -35,13 +35,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What the comparison calls the film."""
+        """Name of the film in the comparison."""
         return self.place.name if self.result is None else self.result
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two films to compare, and the name of what is written, without endings."""
+    """Two films to compare, and the name of their output files, without endings."""
 
     name: str
     before: Source
@@ -56,14 +56,14 @@ def pairs_of(before: Path, after: Path, table: Path | None) -> list[Pair]:
     before, after
         Two files, or two results folders.
     table
-        CSV with the columns `before` and `after`, names of results in the two folders; None where
-        the names are the same in both.
+        CSV file with columns `before` and `after` that name results in the two folders; if None,
+        results with equal names are paired.
 
     Raises
     ------
     PairsError
-        When they are neither two files nor two folders, the table cannot be used, or there is no
-        pair.
+        If `before` and `after` are neither two files nor two folders, the table cannot be used, or
+        there is no pair.
     """
     for place in (before, after):
         if not place.exists():
@@ -123,7 +123,7 @@ def _rows(table: Path) -> list[tuple[str, str]]:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return names, those that come again with .2, .3, ... behind them."""
+    """Make names unique by appending .2, .3, ... to repeated ones."""
     taken, seen = set(names), Counter[str]()
     unique = []
     for name in names:

@@ -1,6 +1,6 @@
-"""One picture of a comparison: both films side by side, then blended, with outlines and words.
+"""Picture of a comparison: both films side by side and blended, with outlines and text.
 
-The second film is shown as it lies on the first. Nothing in the picture identifies a file.
+The second film is warped to the first. Nothing in the picture identifies a file.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from lesionscan.comparison.compare import Comparison
 from lesionscan.comparison.film import ComparedFilm
-from lesionscan.comparison.geometry import Matrix, chained, inverse, moved, on_first, resizing
+from lesionscan.comparison.geometry import (
+    Matrix,
+    composed,
+    inverse,
+    moved,
+    resize_matrix,
+    warped_to_first,
+)
 from lesionscan.comparison.record import Contour, LesionChange
 from lesionscan.png import encode_png
 from lesionscan.reporting.drawing import (
@@ -30,7 +37,7 @@ from lesionscan.results.record import DISCLAIMER
 
 _PANEL_PX = 1000
 """Long side of each of the three panels."""
-_MOST_LINES = 12
+_MAX_LESIONS = 12
 """Number of lesions listed below the films; the JSON has all."""
 
 
@@ -41,10 +48,10 @@ class Views:
     Attributes
     ----------
     before, after
-        uint8 (rows, cols); the second film as it lies on the first, 0 outside it.
+        uint8 (rows, cols); the second film is 0 outside its border.
     outlines
-        For each lesion, its outlines on the first and on the second film, float64 (n, 2) each, as
-        (row, column) of this grid.
+        For each lesion, its outlines on the first and on the second film, each float64 (n, 2),
+        (row, column) on this grid.
     """
 
     before: NDArray[np.uint8]
@@ -53,12 +60,12 @@ class Views:
 
 
 def views_of(comparison: Comparison, *, long_side_px: int = _PANEL_PX) -> Views:
-    """Bring both films to one grid.
+    """Resample both films to one grid.
 
     Parameters
     ----------
     comparison
-        What was found.
+        The comparison.
     long_side_px
         Long side of the grid.
     """
@@ -71,12 +78,12 @@ def views_of(comparison: Comparison, *, long_side_px: int = _PANEL_PX) -> Views:
     factor = long_side_px / max(rows, cols)
     size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
     shape = (size[1], size[0])
-    from_first = resizing(before.labels.shape, shape)
-    onto_picture = resizing(after.labels.shape, after.picture.shape)
-    there = chained(onto_picture, chained(comparison.matrix, inverse(from_first)))
+    from_first = resize_matrix(before.labels.shape, shape)
+    onto_picture = resize_matrix(after.labels.shape, after.picture.shape)
+    there = composed(onto_picture, composed(comparison.matrix, inverse(from_first)))
     smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    second = on_first(after.picture.astype(np.float32), there, size)
-    back = chained(from_first, inverse(comparison.matrix))
+    second = warped_to_first(after.picture.astype(np.float32), there, size)
+    back = composed(from_first, inverse(comparison.matrix))
     outlines = tuple(
         (
             _outlines(before, lesion.contour_before_px, lesion.before_ids, from_first),
@@ -91,7 +98,7 @@ def views_of(comparison: Comparison, *, long_side_px: int = _PANEL_PX) -> Views:
 def _outlines(
     film: ComparedFilm, compared: Contour | None, ids: Sequence[int], matrix: Matrix
 ) -> list[NDArray[np.float64]]:
-    """Return the outline that is compared, or those of the candidates where none is."""
+    """Return the compared outline, or those of the candidates if there is none."""
     contours: list[Sequence[tuple[float, float]]] = [] if compared is None else [compared]
     if compared is None:
         by_id = {one.id: one for one in film.record.candidates}
@@ -100,13 +107,7 @@ def _outlines(
 
 
 def comparison_png(comparison: Comparison) -> bytes:
-    """Draw both films side by side and blended; return the PNG's bytes.
-
-    Parameters
-    ----------
-    comparison
-        What was found.
-    """
+    """Draw both films side by side and blended, as PNG."""
     views = views_of(comparison)
     lesions = comparison.record.lesions
     height = text_height(*views.before.shape)
@@ -155,12 +156,14 @@ def _draw(
 def _with_words(
     picture: NDArray[np.uint8], lesions: Sequence[LesionChange], height: int
 ) -> NDArray[np.uint8]:
-    """Put a strip with a line for each lesion under the panels."""
-    told = [words_of(one) for one in lesions[:_MOST_LINES]] or ["no lesion is shown on either film"]
-    if len(lesions) > _MOST_LINES:
-        told.append(f"and {len(lesions) - _MOST_LINES} more")
+    """Append a strip of text below the panels, with one line per lesion."""
+    texts = [words_of(one) for one in lesions[:_MAX_LESIONS]] or [
+        "no lesion is shown on either film"
+    ]
+    if len(lesions) > _MAX_LESIONS:
+        texts.append(f"and {len(lesions) - _MAX_LESIONS} more")
     width = picture.shape[1]
-    lines = [line for words in (*told, DISCLAIMER) for line in broken(words, width - 20, height)]
+    lines = [line for text in (*texts, DISCLAIMER) for line in broken(text, width - 20, height)]
     strip = np.full(((2 * len(lines) + 1) * height, width, 3), STRIP, np.uint8)
     for number, line in enumerate(lines, start=1):
         write_text(strip, line, (10, 2 * number * height), height, INK)
@@ -168,7 +171,7 @@ def _with_words(
 
 
 def words_of(lesion: LesionChange) -> str:
-    """Return in one line of ASCII what became of a lesion."""
+    """Describe the change of a lesion in one line of ASCII."""
     words = f"{lesion.number}: {lesion.state.replace('_', ' ')}"
     if lesion.reason is not None:
         return f"{words} ({lesion.reason})"

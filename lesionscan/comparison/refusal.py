@@ -1,4 +1,4 @@
-"""Pairs of films that are not compared, and why."""
+"""Refuse pairs of films that do not show the same bones in the same view."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,19 @@ from lesionscan.codes import RefusalCode
 from lesionscan.comparison.registration import Registration
 from lesionscan.radiograph import Fact
 
-LEAST_COMMON_BONE = 0.3
+MIN_COMMON_BONE = 0.3
 """Share of the smaller bone mask that the other film must show."""
-LEAST_MATCHED = 0.5
-"""Share of the blocks of common bone that must find their like."""
-LEAST_CORRELATION = 0.55
-"""Correlation of the two films in their common bone."""
+MIN_MATCHED = 0.5
+"""Share of the blocks of common bone that must match."""
+MIN_CORRELATION = 0.55
+"""Minimum correlation of the two films in their common bone."""
 
 _FACTS = (
     ("body_part_examined", RefusalCode.OTHER_BODY_PART, "body parts"),
     ("view_position", RefusalCode.OTHER_VIEW, "views"),
     ("laterality", RefusalCode.OTHER_SIDE, "sides"),
 )
-_REMEDY = "compare films of the same part, view and side, or --ignore-headers where they are wrong"
+_REMEDY = "compare films of the same part, view and side, or use --ignore-headers if they are wrong"
 
 
 class RefusedPairError(Exception):
@@ -29,7 +29,7 @@ class RefusedPairError(Exception):
     code
         Why.
     message
-        One line: the cause and the remedy; it repeats no text of a file.
+        Cause and remedy in one line; never repeats text found in a file.
     """
 
     def __init__(self, code: RefusalCode, message: str) -> None:
@@ -38,7 +38,7 @@ class RefusedPairError(Exception):
 
 
 def check_headers(before: Mapping[str, Fact], after: Mapping[str, Fact]) -> None:
-    """Refuse films whose headers say that they show something else.
+    """Refuse films whose headers name different body parts, views or sides.
 
     Parameters
     ----------
@@ -63,18 +63,18 @@ def _fact(facts: Mapping[str, Fact], name: str) -> Fact | None:
     return facts.get(name)
 
 
-def checked(found: Registration | None) -> Registration:
-    """Return a registration that can be believed.
+def check_fit(found: Registration | None) -> Registration:
+    """Return the registration if it is good enough.
 
     Parameters
     ----------
     found
-        The best that was found; None where there was too little bone to look at.
+        The best registration; None if there was too little bone.
 
     Raises
     ------
     RefusedPairError
-        When it is not good enough.
+        If it is not good enough.
     """
     if found is None:
         raise RefusedPairError(
@@ -82,13 +82,13 @@ def checked(found: Registration | None) -> Registration:
             "the films have too little bone in common; compare films of the same place",
         )
     fit = found.fit
-    if fit.common_bone < LEAST_COMMON_BONE:
+    if fit.common_bone < MIN_COMMON_BONE:
         raise RefusedPairError(
             RefusalCode.LITTLE_COMMON_BONE,
             f"the films have {fit.common_bone:.0%} of the bone in common, at least "
-            f"{LEAST_COMMON_BONE:.0%} are needed; compare films of the same place",
+            f"{MIN_COMMON_BONE:.0%} are needed; compare films of the same place",
         )
-    if fit.matched_blocks < LEAST_MATCHED or fit.correlation < LEAST_CORRELATION:
+    if fit.matched_blocks < MIN_MATCHED or fit.correlation < MIN_CORRELATION:
         raise RefusedPairError(
             RefusalCode.POOR_FIT,
             f"the bones do not fit ({fit.matched_blocks:.0%} of them agree, correlation "

@@ -1,6 +1,6 @@
-"""Tables of a run: a row for each lesion (changes.csv), and one for each pair (pairs.csv).
+"""Tables of a run: changes.csv with one row per lesion, pairs.csv with one row per pair.
 
-A page lists the pairs with links to their own pages (index.html).
+index.html lists the pairs with links to their pages.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ _CONTOURS = ("contour_before_px", "contour_after_px")
 
 
 def change_columns() -> tuple[str, ...]:
-    """Return the columns of the table of lesions: the pair, then the JSON's fields but outlines."""
+    """Return the columns of the table of lesions: the pair, then the JSON fields but contours."""
     columns = ["name", "before", "after"]
     for name in LesionChange.model_fields:
         if name in _PLACES:
@@ -43,19 +43,19 @@ def pair_columns() -> tuple[str, ...]:
 
 
 def write_tables(own: OwnFiles, names: Iterable[str]) -> tuple[Path, Path, Path]:
-    """Write both tables and the list of pairs from the JSONs, one pair after the other.
+    """Write both tables and the list of pairs from the JSON files.
 
     Parameters
     ----------
     own
-        Writes files of the output folder.
+        Writer of the output folder.
     names
-        The pairs, in the order of the rows; one without a JSON has no row.
+        The pairs, in the order of the rows; pairs without a JSON file are skipped.
 
     Returns
     -------
     changes, pairs, index : Path
-        Where they are.
+        Paths of the files.
     """
     changes, pairs, index = (own.out / name for name in (CHANGES, PAIRS, INDEX))
     start, end = frame_of_pairs()
@@ -92,9 +92,9 @@ def _names(name: str, record: ComparisonRecord) -> list[Cell]:
 
 def _pair_row(name: str, record: ComparisonRecord) -> list[Cell]:
     error, fit = record.error, record.registration
-    told: list[Cell] = [None, None] if error is None else [error.code, error.message]
+    reason: list[Cell] = [None, None] if error is None else [error.code, error.message]
     numbers: list[Cell] = [None if fit is None else getattr(fit, column) for column in _FIT]
-    return [*_names(name, record), record.status, *told, len(record.lesions), *numbers]
+    return [*_names(name, record), record.status, *reason, len(record.lesions), *numbers]
 
 
 def _cells(lesion: LesionChange) -> Iterator[Cell]:

@@ -1,9 +1,9 @@
-"""Share of a region's bone that is missing, from what its bone and the soft tissue look like.
+"""Estimate the share of bone that is missing in a region.
 
-On a film's grey scale, which is close to a logarithm of the exposure, bone adds to what the soft
-tissue gives. The level of the soft tissue is carried across the bones from beside them; the bone
-that should be there is taken from the same bone around the region, at the same depth under the
-bone's surface, so that cortex is compared with cortex and marrow with marrow.
+Grey values are close to the logarithm of the exposure, so bone adds to the level of the soft
+tissue. That level is interpolated across the bones from both sides. The expected bone is taken from
+the surroundings in the same bone at the same depth below its surface, so that cortex is compared
+with cortex and marrow with marrow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,47 +20,47 @@ from lesionscan.detection.morphology import distance_to
 from lesionscan.radiograph import BoolImage, FloatImage
 
 _LEVEL_PX = 160
-"""Long side of the grid of the soft tissue's level, which is smooth."""
+"""Long side of the grid of the soft-tissue level, which is smooth."""
 _HALVINGS = 4
-"""How often that grid is halved to carry the level into wide bones."""
+"""Number of times that grid is halved to interpolate across wide bones."""
 _BLURRED = 0.006
-"""Share of the long side beside a bone that belongs to its blurred edge."""
+"""Width of a bone's blurred edge, as a share of the long side."""
 _FADES = 0.4
-"""Distance over which soft tissue loses its say, in half widths of the widest bone: far away it
-may be thinner, or air."""
+"""Distance at which the weight of soft tissue falls to 1/e, in half widths of the widest bone:
+farther away it may be thinner, or air."""
 _LEAST_WEIGHT = 0.05
-"""Weight of the coarser level where nothing is known."""
+"""Weight of the coarser grid."""
 _LEAST_SPREAD_PX2 = 2.0
-"""Variance of the distances on that grid under which hardly any slope is believed."""
+"""Added to the variance of the distances, so that a small one gives hardly any slope."""
 _ACROSS = 16
 """Samples across a region."""
 _GAP, _REACH = 0.25, 1.3
-"""Where the bone around a region is looked at, in its radii from the outline: beyond the margin."""
+"""Nearest and farthest bone used around a region, in radii from its outline."""
 _FARTHEST = 0.2
-"""Weight of the farthest bone, of 1 for the nearest."""
+"""Weight of the farthest bone; the nearest has 1."""
 _DEPTHS = 10
-"""Steps of depth under the bone's surface that are distinguished."""
+"""Number of bins of depth below the bone's surface."""
 _LEAST_SAMPLES = 8
 _LEAST_SIGNAL = 0.1
-"""Bone that adds less than 25 grey levels of 255 to the soft tissue cannot be divided by: the soft
-tissue's level is no better known than by some of them."""
+"""Minimum signal of the bone (25 grey levels of 255): the soft-tissue level is uncertain by several
+grey levels."""
 _LARGEST_ERROR = 1 / 3
-"""A share with a larger standard error says nothing."""
+"""Shares with a larger standard error are not reported."""
 _MOST = 1.1
-"""A region can lose all of its bone, but not more: beyond, the soft tissue's level is wrong."""
+"""Larger shares mean that the soft-tissue level is wrong: a region cannot lose more than all."""
 _QUARTERS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftTissue:
-    """The grey level that soft tissue alone would give, on a coarse grid over the whole film.
+    """Grey level of soft tissue without bone, on a coarse grid.
 
     Attributes
     ----------
     level
         float32 (rows, cols), in the unit of the film.
     scale
-        Rows and columns of this grid over those of the film.
+        Rows and columns of this grid / those of the film.
     """
 
     level: FloatImage
@@ -68,12 +68,12 @@ class SoftTissue:
 
     @classmethod
     def of(cls, image: FloatImage, bone: BoolImage, usable: BoolImage) -> Self | None:
-        """Carry the level beside the bones across them.
+        """Interpolate the level beside the bones across them.
 
-        The level is averaged where it is known and halved until it reaches everywhere; what is not
-        known is then filled from the coarser grids ("pull-push": Gortler et al., The Lumigraph,
-        SIGGRAPH 1996). A limb gets thinner towards its skin, so where the level falls with the
-        distance from the bone, a line is fitted to it, and its value at the bone's edge taken.
+        The known level is averaged on successively halved grids, and gaps are filled from the
+        coarser ones ("pull-push": Gortler et al., The Lumigraph, SIGGRAPH 1996). Limbs get thinner
+        towards the skin, so if the level falls with the distance from the bone, a line is fitted
+        and its value at the bone's edge is used.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class SoftTissue:
         Returns
         -------
         SoftTissue or None
-            None where no soft tissue is seen beside any bone.
+            None if there is no soft tissue beside any bone.
         """
         coarsest = 2**_HALVINGS
         factor = _LEVEL_PX / max(image.shape) / coarsest
@@ -109,7 +109,7 @@ class SoftTissue:
         return cls(level - slope * distance, (rows / image.shape[0], cols / image.shape[1]))
 
     def at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> FloatImage:
-        """Return the level at the crossings of rows and columns of the film."""
+        """Return the level at rows and columns of the film, (rows, cols)."""
         return np.asarray(
             self.level[
                 np.ix_(*(_nearest(at, f) for at, f in zip((rows, cols), self.scale, strict=True)))
@@ -125,7 +125,7 @@ def _averaged(mask: BoolImage, shape: tuple[int, int]) -> FloatImage:
 
 
 def _pulled_and_pushed(values: FloatImage, weight: FloatImage) -> FloatImage:
-    """Return weighted values (weight included), (rows, cols, n), spread over the whole grid."""
+    """Fill gaps in values that are multiplied by their weight, (rows, cols, n)."""
     known = [(values, weight)]
     for _ in range(_HALVINGS):
         size = known[-1][0].shape[1] // 2, known[-1][0].shape[0] // 2
@@ -143,18 +143,18 @@ def _pulled_and_pushed(values: FloatImage, weight: FloatImage) -> FloatImage:
 
 
 def _nearest(at: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
-    """Return the pixels of a smaller grid that hold pixels of the film."""
+    """Return the indices of film pixels on a coarser grid."""
     return np.asarray((at + 0.5) * scale, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class BoneLoss:
-    """How much of its bone a region has lost.
+    """Share of the bone that a region has lost.
 
     Attributes
     ----------
     share
-        Of the bone's own signal, 0 to 1.
+        Missing share of the bone's signal, 0 to 1.
     error
         Standard error of the share.
     """
@@ -171,12 +171,12 @@ def bone_losses(
     usable: BoolImage,
     bone_map: BoneMap,
 ) -> tuple[BoneLoss | None, ...]:
-    """Estimate what share of its bone each region has lost.
+    """Estimate the share of bone that each region has lost.
 
-    The bone's own signal is what it adds to the soft tissue; the share is the mean of what is
-    missing inside the region over the mean of what should be there. Its standard error is the
-    standard deviation between the quarters of the surroundings, as pseudo-values of the jackknife
-    (Tukey, Ann Math Statist 1958;29:614): the bone that is missing was one more such piece.
+    It is (expected bone - level inside) / (expected bone - soft tissue), each a mean over the
+    region. The standard error is the standard deviation of the jackknife's pseudo-values (Tukey,
+    Ann Math Statist 1958;29:614) over the quarters of the surroundings: the missing bone is
+    regarded as one more such quarter.
 
     Parameters
     ----------
@@ -187,14 +187,14 @@ def bone_losses(
     bone, usable
         bool (rows, cols); the bone mask, and the exposed field without markers and metal.
     bone_map
-        Of that bone mask.
+        Map of that bone mask.
 
     Returns
     -------
     tuple of BoneLoss or None
-        One for each region; None where too little bone is seen around it, no soft tissue is seen
-        beside any bone, the bone is hardly brighter than that, the region clearly darker, or the
-        error over a third.
+        One per region; None if there is too little bone around it or no soft tissue beside any
+        bone, the bone is hardly brighter than soft tissue, the region clearly darker than it, or
+        the error over a third.
     """
     soft = SoftTissue.of(image, bone, usable) if footprints else None
     if soft is None:
@@ -207,16 +207,17 @@ def bone_losses(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Around:
-    """What is seen in a region and around it.
+    """Samples of a region and of its surroundings.
 
     Attributes
     ----------
     level, soft
-        Mean of the film inside, and of the soft tissue's level there.
+        Mean of the film and of the soft-tissue level inside.
     inside
-        float64 (depths,), the region's samples by depth.
+        float64 (depths,), number of samples inside, by depth.
     total, weight
-        float64 (quarters, depths), sums over the bone around it by direction and depth.
+        float64 (quarters, depths), weighted sums of grey values, and sums of weights, of the bone
+        around, by direction and depth.
     """
 
     level: float
@@ -234,7 +235,7 @@ class _Around:
         bone_map: BoneMap,
         soft: SoftTissue,
     ) -> Self | None:
-        """Sample a region and its surroundings; None where no sample falls into it."""
+        """Sample a region and its surroundings; None if no sample lies inside."""
         radius = float(np.sqrt(np.count_nonzero(footprint.mask) / np.pi))
         step = max(1.0, 2.0 * radius / _ACROSS)
         rows, cols = (
@@ -273,17 +274,17 @@ class _Around:
 
 
 def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
-    """Yield the share that is missing in each region, or None where it cannot be estimated."""
+    """Yield the missing share of each region; None if it cannot be estimated."""
     total, weight, inside = (
         np.stack([getattr(one, name) for one in around]) for name in ("total", "weight", "inside")
     )
     level, soft = (np.array([[getattr(one, name)] for one in around]) for name in ("level", "soft"))
-    # of all quarters, then of all but one of them
+    # all quarters, then leaving out each one in turn
     total, weight = (
         np.concatenate([one.sum(axis=1, keepdims=True), one.sum(axis=1, keepdims=True) - one], 1)
         for one in (total, weight)
     )
-    # not through BLAS, whose sums round otherwise with another number of threads
+    # not by BLAS, whose rounding depends on the number of threads
     alike_total, alike_weight = ((one[:, :, None] * _ALIKE).sum(axis=3) for one in (total, weight))
     bone = alike_total / np.maximum(alike_weight, 1e-9)
     expected = (inside[:, None] * bone).sum(axis=2) / inside.sum(axis=1, keepdims=True)
@@ -301,9 +302,9 @@ def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
 
 
 def _depths_alike() -> NDArray[np.float64]:
-    """Return how much the bone of each depth says about that of another, (depths, depths)."""
+    """Return the weights of bone at one depth for another depth, (depths, depths)."""
     steps = np.arange(_DEPTHS)
-    # a thousandth: where no other depth is seen, any bone must do
+    # plus a thousandth, so that any depth serves if no similar one exists
     return np.asarray(np.exp(-0.5 * (steps[:, None] - steps) ** 2) + 1e-3, np.float64)
 
 
@@ -311,7 +312,7 @@ _ALIKE = _depths_alike()
 
 
 def _lattice(side: slice, length: int, *, step: float, beyond: float) -> NDArray[np.int64]:
-    """Return evenly spaced pixels over a side of a box and beyond it, inside the film."""
+    """Return evenly spaced indices over a side of a box and beyond it, clipped to the film."""
     middle, half = 0.5 * (side.start + side.stop - 1), 0.5 * (side.stop - side.start) + beyond
     count = int(np.ceil(2.0 * half / step))
     at = np.rint(middle + (np.arange(count) - 0.5 * (count - 1)) * step).astype(np.int64)
@@ -319,7 +320,7 @@ def _lattice(side: slice, length: int, *, step: float, beyond: float) -> NDArray
 
 
 def _sampled(footprint: Footprint, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> BoolImage:
-    """Return where crossings of rows and columns lie in a region."""
+    """Return whether rows and columns of the film lie in a region, (rows, cols)."""
     own = [
         (at >= side.start) & (at < side.stop)
         for at, side in zip((rows, cols), footprint.box, strict=True)

@@ -1,8 +1,8 @@
-"""Film around a region on a long bone -> what became of the cortex, and of the bone's width.
+"""Measure scalloping and breaks of the cortex, and expansion of a long bone, at a region.
 
-The bone is laid out straight along its local axis. Beside the region, on both sides of it, its two
-edges and the thickness of its cortex are measured; the edges are then led past the region, and what
-is seen there is compared with what would be there.
+The bone is straightened along its local axis. Its two edges and the thickness of its cortex are
+measured on both sides of the region, the edges are interpolated past it, and the observed cortex
+there is compared with the expected one.
 """
 
 from dataclasses import dataclass
@@ -24,64 +24,64 @@ CortexUnknown: TypeAlias = Literal[
 _ACROSS = 64
 """Samples across the bone's width."""
 _SIDE = 64
-"""Samples on either side of its middle: bones flare, and soft tissue beside them is needed."""
+"""Samples on either side of the axis, wide enough for flares and the soft tissue beside them."""
 _ALONG = 2
-"""Samples across that one row along the bone takes."""
+"""Distance between rows along the bone, in samples across."""
 _LEAST_WIDTH_PX = 20.0
-"""A narrower bone has a cortex of two or three pixels, of which no share can be measured."""
+"""The cortex of a narrower bone has two or three pixels: too few to measure a share."""
 _BESIDE, _GAP = 0.7, 0.12
-"""Length beside the region that is compared, and the gap to it, in widths of the bone."""
+"""Length used on each side of the region, and the gap to it, in widths of the bone."""
 _LEAST_ROWS = 8
-"""Rows with both edges on either side of the region, of the 22 that are compared."""
+"""Minimum number of rows with both edges on each side of the region, of 22."""
 _NEAR_EDGE = 6
-"""Samples from the mask's edge within which the film's edge is sought."""
+"""Search radius for the film's edge around the mask's edge, in samples."""
 _UNEVEN = 3.0
-"""Median distance, in samples, of edges from a straight line beside the region, from which on the
-outline cannot be trusted; a 20th of the width."""
+"""Maximum median distance of the edges from the interpolated ones beside the region, in samples (a
+20th of the width)."""
 _SLIGHT = 0.3
-"""Share of the usual rise at an edge below which there is none."""
+"""Share of the usual rise at an edge below which there is no edge."""
 _SOLID, _GAPS = 0.95, 0.05
 """Share of its width that a bone fills, and share of rows in which it may fill less."""
 _SHELL = 8.0
-"""Thickest shell, in samples, that an expansile region has around it: an eighth of the width."""
-_BLOWN_UP = 0.4
-"""Least share of its width that a region takes of a bone that it expands."""
+"""Maximum thickness of the shell of an expansile region, in samples (an eighth of the width)."""
+_EXPANDS_FROM = 0.4
+"""Minimum share of the bone's width that a region must take to expand it."""
 _BEYOND = 2.0
-"""Samples by which a region goes on beyond an edge that is its own inner one."""
+"""If a region extends beyond an edge by more samples, the edge is the lesion's inner one."""
 _WIDER = 1.6
-"""Ratio of the bone's widths on both sides of the region from which on its outline has run into
-another bone, or the bone into a joint."""
+"""Maximum ratio of the bone's widths on both sides of the region; beyond, the outline includes
+another bone or a joint."""
 _LEAST_STEP = 0.03
-"""Least rise of brightness at the edge of a bone that shows, of the range."""
+"""Minimum rise of brightness at the edge of a bone, as a share of the range."""
 _DEEP = 28
-"""Samples inwards in which the cortex is sought."""
+"""Search depth for the cortex, in samples."""
 _CLEAR_CORTEX = 0.12
-"""Least fall from cortex to marrow, as a share of the rise from soft tissue to cortex, by which
-the inner border of the cortex can be found."""
+"""Minimum fall from cortex to marrow, as a share of the rise from soft tissue to cortex, to find an
+inner border of the cortex."""
 _NO_CORTEX = 0.4
-"""Share of the cortex's rise over soft tissue below which a place has none."""
+"""Share of the cortex's usual rise over soft tissue below which there is no cortex."""
 _NOTHING_TAKEN = 0.2
-"""Scalloping below this is within the cortex's own unevenness."""
+"""Scalloping below this is within the natural variation of the cortex."""
 _SHORTEST_BREAK = 0.08
-"""Shortest gap in the cortex that is called a break, in widths of the bone."""
+"""Minimum length of a break, in widths of the bone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cortex:
-    """What became of the cortex at a region.
+    """Cortex of a bone at a region.
 
     Attributes
     ----------
     scalloping
-        Share of the cortex's thickness that is gone from inside where it is thinnest, 0 to 1; None
-        where the cortex cannot be distinguished from what it encloses, or is broken through.
+        Share of the cortex's thickness that is lost from inside where it is thinnest, 0 to 1; None
+        if the cortex has no visible inner border.
     break_px
-        Length along the bone over which there is no cortex, in stored pixels; 0 for none.
+        Length along the bone without cortex, in stored pixels; 0 for none.
     expansion
-        Width of the bone at the region / the width that it would have, led over from both sides;
-        at most 1 where one side is wider still.
+        Width of the bone at the region / the width interpolated from both sides; at most 1 if one
+        side is even wider.
     unknown
-        Why all of that is None; None where it is known.
+        Why the other attributes are None; None if they are known.
     """
 
     scalloping: float | None = None
@@ -91,10 +91,10 @@ class Cortex:
 
 
 def scalloping_word(share: float | None) -> Scalloping | None:
-    """Put a share into words; None stays None.
+    """Classify scalloping; None stays None.
 
-    The middle of the cortex's thickness parts what is usual in enchondromas from what is not
-    (Murphey et al., RadioGraphics 1998;18:1213: two thirds; half is what can be measured).
+    Deep scalloping is unusual in enchondromas (Murphey et al., RadioGraphics 1998;18:1213: over two
+    thirds of the thickness; here over half, which can be measured).
     """
     if share is None:
         return None
@@ -115,12 +115,12 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     footprint
         The region.
     frame
-        The bone around it.
+        Local coordinates of the bone around it.
 
     Returns
     -------
     Cortex
-        Why where it cannot be followed.
+        With `unknown` set if it cannot be followed.
     """
     if frame.width_px < _LEAST_WIDTH_PX:
         return Cortex(unknown="too_coarse")
@@ -145,8 +145,8 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
     width = expected + left.pushed[lesion] + right.pushed[lesion]
     expansion = _ranked(width / expected, 0.8)
     taken = strip.region.sum(axis=1).max() / _ACROSS
-    if taken < _BLOWN_UP or _ranked(width, 0.8) < max(widths):
-        expansion = min(expansion, 1.0)  # a knob or a flare, whose steps are not known
+    if taken < _EXPANDS_FROM or _ranked(width, 0.8) < max(widths):
+        expansion = min(expansion, 1.0)  # a bump or a flare rather than an expansion
     taken = [share for side in known if (share := side.scalloping(strip)) is not None]
     gap = max(side.gap(strip) for side in known) * _ALONG * strip.unit_px
     return Cortex(
@@ -157,7 +157,7 @@ def follow_cortex(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
 
 
 class _Strip(NamedTuple):
-    """The bone laid out straight: rows along it, columns across it."""
+    """Straightened bone: rows along it, columns across it."""
 
     film: NDArray[np.float32]
     bone: NDArray[np.bool_]
@@ -213,7 +213,7 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
 
 
 class _Edges(NamedTuple):
-    """Both edges and the region's rims by row, NaN for none; rows beside; share with a gap."""
+    """Edges of the bone and the region, (2, rows), NaN for none; rows beside it; share of gaps."""
 
     columns: NDArray[np.float64]
     rims: NDArray[np.float64]
@@ -224,7 +224,7 @@ class _Edges(NamedTuple):
 
 
 def _edges(strip: _Strip) -> _Edges | None:
-    """Find both edges of the bone, (2, rows); None where there is too little of it beside."""
+    """Find both edges of the bone; None if too little of it is visible beside the region."""
     rows, cols = strip.film.shape
     lesion = np.flatnonzero(strip.region.any(axis=1))
     if not lesion.size:  # thinner than a row
@@ -234,7 +234,7 @@ def _edges(strip: _Strip) -> _Edges | None:
     mask = pieces == own
     there = mask.any(axis=1)
     ends = np.stack([mask.argmax(axis=1), cols - 1 - mask[:, ::-1].argmax(axis=1)]).astype(float)
-    # where the mask goes on beyond the strip there is no edge
+    # no edge where the mask extends beyond the strip
     ends[:, ~there | (ends[0] <= 0) | (ends[1] >= cols - 1)] = np.nan
     smooth = cv2.GaussianBlur(strip.film, (5, 3), 1.0)
     slope = np.gradient(smooth, axis=1)
@@ -253,7 +253,7 @@ def _edges(strip: _Strip) -> _Edges | None:
     before, after = good & (number < lesion[0] - gap), good & (number > lesion[-1] + gap)
     if min(before.sum(), after.sum()) < _LEAST_ROWS:
         return None
-    # where a lesion has taken the edge, the mask and the region's outline say where the bone ends
+    # where a lesion has destroyed the edge, use the edge of the mask and the region
     usual = np.sort(rises[:, before | after], axis=1)[:, [(before | after).sum() // 2]]
     columns[:, lesion] = np.where(rises >= _SLIGHT * usual, columns, ends)[:, lesion]
     region = strip.region
@@ -261,14 +261,14 @@ def _edges(strip: _Strip) -> _Edges | None:
         float
     )
     rims[:, ~region.any(axis=1)] = np.nan
-    # two bones in one piece of the mask leave a gap between them somewhere
+    # two bones in one piece of the mask leave a gap somewhere
     parted = mask.sum(axis=1) < _SOLID * (ends[1] - ends[0] + 1.0)
     gaps = float(parted[good].mean())
     return _Edges(columns, rims, before, after, np.asarray(smooth, np.float32), gaps)
 
 
 class _Side(NamedTuple):
-    """One edge of the bone: where it is found and expected, and the cortex that belongs to it."""
+    """One edge of the bone, observed and expected, with its cortex."""
 
     found: NDArray[np.float64]
     expected: NDArray[np.float64]
@@ -280,17 +280,17 @@ class _Side(NamedTuple):
 
     @classmethod
     def of(cls, strip: _Strip, edges: _Edges, way: int) -> "_Side | None":
-        """Measure a side, 0 the first; None where its outline is not to be trusted."""
+        """Measure one side (`way` 0 or 1); None if its outline is unreliable."""
         found, beside = edges.columns[way], edges.before | edges.after
-        expected = _led_over(found, edges.before, edges.after)
+        expected = _interpolated(found, edges.before, edges.after)
         off = np.abs(found - expected)[beside]
         sign = 1 if way == 0 else -1
         found = np.where(np.isfinite(found), found, expected)
-        # where the region goes on beyond the edge found, that edge is the lesion's inner one
+        # an edge that the region extends beyond is the lesion's inner border
         rim = edges.rims[way]
         beyond = sign * (found - rim) > _BEYOND
         outer = np.where(beyond, np.fmin(sign * rim, sign * expected) * sign, found)
-        # only a shell around the region is pushed out by it; a bone that is wide anyway is not
+        # only an edge close to the region was pushed out by it
         pushed = sign * (expected - found)
         pushed[(pushed > 0) & ~(sign * (rim - found) <= _SHELL)] = 0.0
         inwards = np.arange(-8, _DEEP)
@@ -301,7 +301,7 @@ class _Side(NamedTuple):
         peak = 8 + int(usual[8:24].argmax())
         bright = float(usual[peak])
         uneven = _ranked(off, 0.5) > _UNEVEN or _ranked(off, 0.8) > 2 * _UNEVEN
-        # a cortex thins towards a joint: the fainter of both flanks is what must be there
+        # the cortex thins towards a joint: use the fainter of both flanks
         flanks = (_middle(profiles[flank]) for flank in (edges.before, edges.after))
         step = min(float(flank[8:24].max()) - _ranked(flank[:5], 0.5) for flank in flanks)
         if uneven or step < _LEAST_STEP:
@@ -324,7 +324,7 @@ class _Side(NamedTuple):
         return np.asarray(rows[near], np.intp)
 
     def scalloping(self, strip: _Strip) -> float | None:
-        """Return the share of the cortex that is gone; None where it has no inner border."""
+        """Return the share of the cortex that is lost; None without a visible inner border."""
         if self.thickness is None:
             return None
         rows = self._reached(strip)
@@ -354,10 +354,10 @@ class _Side(NamedTuple):
         return int((turns[1::2] - turns[::2]).max(initial=0))
 
 
-def _led_over(
+def _interpolated(
     found: NDArray[np.float64], before: NDArray[np.bool_], after: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return an edge led from one flank to the other, by Hermite's cubic between their slopes."""
+    """Interpolate an edge between both flanks by a cubic Hermite spline."""
     rows = np.arange(found.size, dtype=np.float64)
     ends, slopes = [], []
     for flank in (before, after):
@@ -387,5 +387,5 @@ def _middle(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ranked(values: NDArray[np.generic], share: float) -> float:
-    """Return the value below which that share of values lies, without interpolation."""
+    """Return a quantile, without interpolation."""
     return float(np.sort(values)[min(int(share * len(values)), len(values) - 1)])

@@ -1,4 +1,4 @@
-"""A region's margin: how wide its transition to bone is, how sharp, with a rim or ragged."""
+"""Measure a region's margin: width, sharpness, rim and raggedness of its transition to bone."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -13,66 +13,67 @@ from lesionscan.radiograph import BoolImage, FloatImage
 MarginWord: TypeAlias = Literal["sharp_with_rim", "sharp", "ill_defined", "permeative"]
 
 NORMALS = 32
-"""Normals sampled around a contour."""
+"""Number of normals around a contour."""
 OFFSETS = 25
-"""Places on a normal, from the innermost to the outermost."""
+"""Number of samples on a normal, from inside to outside."""
 _WIDTHS = 14
-"""Sigmoid widths tried between the narrowest and the widest that the profile can show."""
+"""Number of sigmoid widths tried."""
 _PLACES = 11
 _CENTRES = np.linspace(-0.5, 0.5, _PLACES)
-"""Places tried along the middle half of the profile, in reaches."""
+"""Sigmoid centres tried, along the middle half of the profile, in reaches."""
 _NARROWEST, _WIDEST, _LEAST_WIDEST = 0.15, 0.4, 0.3
-"""Width parameters: the narrowest in pixels, the widest in reaches and at least in pixels."""
+"""Sigmoid width parameters: the narrowest in pixels, the widest in reaches, and its minimum in
+pixels."""
 _TEN_TO_NINETY = 4.394
 """10 to 90 % rise of a logistic curve, in units of its width parameter: 2 ln 9."""
 _EXPLAINED = 0.3
 """Share of a profile's variance that the curve must explain."""
 _LEAST_CONTOUR_PX = 8
-"""Shorter contours have no normals to speak of."""
+"""Shorter contours are too short for normals."""
 _OUTLINE = OFFSETS // 2
-"""The place on the outline."""
+"""Index of the sample on the outline."""
 _LEAST_OUTWARD = 4
-"""Places outside the outline that a normal must have in bone."""
+"""Minimum number of samples outside the outline that lie in bone."""
 _ENOUGH_NORMALS = 0.25
 _FAR_INSIDE, _FAR_OUTSIDE = slice(0, 4), slice(OFFSETS - 3, OFFSETS)
 _AT_RIM, _PAST_RIM = slice(_OUTLINE - 1, _OUTLINE + 5), slice(_OUTLINE + 6, _OUTLINE + 11)
-"""Where a sclerotic rim is looked for, and where it has ended: up to a third of the reach outside,
-and from half of it on; what is broader is the bone's own."""
+"""Samples in which a rim is searched for (up to a third of the reach outside) and beyond it (from
+half of the reach on). A broader bright zone belongs to the bone."""
 _RIM_SHARE = 0.15
-"""A rim is brighter than the bone farther out by this share of the step from inside to there."""
+"""A rim is brighter than the bone beyond it by this share of the step from inside to outside."""
 _LEAST_STEP = 0.02
 
 SHARP = 0.3
 """A transition of at most this share of the region's radius is sharp."""
 LEAST_DIAMETER_PX = 24.0
-"""On smaller regions a film's own blur, of 3 pixels, is over a quarter of the radius."""
+"""In smaller regions the film's blur of 3 pixels exceeds a quarter of the radius."""
 COARSEST_MM = 0.5
-"""On larger pixels a rim or a hole of a millimetre cannot be seen."""
+"""Larger pixels do not resolve a rim or a hole of one millimetre."""
 LEAST_TO_NOISE = 2.5
-"""Contrast-to-noise from which on a margin can be followed."""
+"""Minimum contrast-to-noise ratio for a margin class."""
 RAGGED = 0.095
-"""Raggedness from which on a margin is permeative."""
+"""Minimum raggedness of a permeative margin."""
 PARTLY_SHARP = 0.35
-"""Share of the margin that is sharp, from which on it is not ill-defined."""
+"""A margin with a smaller sharp share is ill-defined."""
 RIMMED = 0.4
-"""Share of the margin with a rim, from which on there is one."""
+"""Minimum share of the margin with a rim to be classed as having one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """What is measured across a region's outline.
+    """Measurements across a region's outline.
 
     Attributes
     ----------
     width_px
-        10 to 90 % width of the transition, the median of the normals that rise, in pixels of the
-        profiles' film; None where fewer than a quarter of the normals in bone rise.
+        Median 10 to 90 % width of the transition over the rising normals, in pixels of the sampled
+        film; None if fewer than a quarter of the normals in bone rise.
     sharp, rim
-        Shares of the normals in bone, 0 to 1, whose transition is sharp (`SHARP`), and which cross
-        a rim that is brighter than the bone farther out.
+        Shares of the normals in bone, 0 to 1, with a sharp transition (`SHARP`), and with a rim
+        brighter than the bone beyond it.
     ragged
-        How far the transition moves in or out from a normal to the next, in radii of the region,
-        the mean weighted by the smaller step in brightness of both; None as the width.
+        Mean displacement of the transition between neighbouring normals, in radii of the region,
+        weighted by the smaller of their two steps in brightness; None where `width_px` is.
     """
 
     width_px: float | None
@@ -93,11 +94,11 @@ def margin_word(
     contrast_to_noise: float,
     pixel_mm: float | None,
 ) -> MarginWord | None:
-    """Put a margin into one of four words, by the classes of Madewell.
+    """Classify a margin by the classes of Madewell.
 
-    Sharp with a sclerotic rim, sharp without, ill-defined, and permeative are the margins that
-    radiologists tell apart (their IA, IB, IC and III). The limits of the rule are set on phantoms
-    and on lesions planted in films, whose margins are known; no reader's opinion is in them.
+    Sharp with a sclerotic rim, sharp, ill-defined and permeative correspond to IA, IB, IC and III.
+    The limits were set on phantoms and on lesions planted in films, whose margins are known, not on
+    the judgement of readers.
 
     Parameters
     ----------
@@ -108,13 +109,12 @@ def margin_word(
     contrast_to_noise
         Its contrast-to-noise.
     pixel_mm
-        Longer side of a pixel of the film; None where it is not known.
+        Longer side of a pixel of the film; None if unknown.
 
     Returns
     -------
     str or None
-        None where the film is too coarse for a word (`LEAST_DIAMETER_PX`, `COARSEST_MM`), or the
-        region too faint.
+        None if the film is too coarse (`LEAST_DIAMETER_PX`, `COARSEST_MM`) or the region too faint.
 
     References
     ----------
@@ -134,7 +134,7 @@ def margin_word(
 def profiles_across(
     film: FloatImage, contour: NDArray[np.float64], *, reach: float
 ) -> NDArray[np.float32]:
-    """Return films along normals of a closed contour, from inside to outside.
+    """Sample a film along normals of a closed contour, from inside to outside.
 
     Parameters
     ----------
@@ -148,13 +148,12 @@ def profiles_across(
     Returns
     -------
     ndarray
-        float32 (NORMALS, OFFSETS), or (NORMALS, OFFSETS, films); all 0, which rises nowhere, for a
-        contour of a few points.
+        float32 (NORMALS, OFFSETS), or (NORMALS, OFFSETS, films); all 0 for too short contours.
     """
     if len(contour) < _LEAST_CONTOUR_PX:
         return np.zeros((NORMALS, OFFSETS, *film.shape[2:]), np.float32)
     chosen = np.linspace(0, len(contour), NORMALS, endpoint=False).astype(int)
-    # a tangent along a sixteenth of the contour: steps of pixels have no say
+    # tangent along a sixteenth of the contour, to smooth pixel steps
     half = max(1, len(contour) // 32)
     ahead, behind = (contour[(chosen + way) % len(contour)] for way in (half, -half))
     along = ahead - behind
@@ -184,24 +183,23 @@ def measure_margins(
 ) -> tuple[Margin, ...]:
     """Measure the transitions from dark to bright across contours.
 
-    Along every normal a logistic curve is fitted by least squares (its place and width over a
-    grid, its two levels in closed form). Where a normal leaves the bone its last value in bone goes
-    on, and normals that leave it at once have no say, unless nearly all do.
+    A logistic curve is fitted to every normal by least squares (centre and width on a grid, both
+    levels in closed form). Where a normal leaves the bone, its last value in bone is repeated.
+    Normals that leave the bone at once are ignored, unless nearly all do.
 
     Parameters
     ----------
     profiles
         float32 (regions, NORMALS, OFFSETS), from `profiles_across`.
     in_bone
-        bool, of the same shape; where they lie in bone.
+        bool, same shape; whether a sample lies in bone.
     reaches, radii
-        float64 (regions,), with which reach each was sampled, and the regions' equivalent radii,
-        in pixels.
+        float64 (regions,), `reach` of the profiles and equivalent radius of the regions, in pixels.
 
     Returns
     -------
     tuple of Margin
-        One for each region.
+        One per region.
 
     References
     ----------
@@ -221,7 +219,7 @@ def measure_margins(
     step = _medians(levels[1] - levels[0], counted)
     above = profiles[:, :, _AT_RIM].max(axis=2) - profiles[:, :, _PAST_RIM].mean(axis=2)
     bright = above > _RIM_SHARE * np.maximum(step, _LEAST_STEP)[:, None]
-    # where a normal leaves the bone, the cortex that it crosses is no rim
+    # a normal that leaves the bone crosses the cortex, which is not a rim
     whole = counted & (ends == OFFSETS - 1)
     numbers = counted.sum(axis=1)
     rims = (bright & whole).sum(axis=1) / np.maximum(
@@ -245,14 +243,14 @@ def measure_margins(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fits:
-    """The logistic curves that fit normals best, all (regions, NORMALS).
+    """Best logistic curve of every normal, all (regions, NORMALS).
 
     Attributes
     ----------
     rises
-        Whether the film rises outwards, as far as the curve explains it.
+        Whether brightness rises outwards and the curve explains enough of the variance.
     width, place
-        10 to 90 % width, and the place of half height, in pixels; outwards is positive.
+        10 to 90 % width, and position of half height (outwards positive), in pixels.
     step
         Brightness outside minus inside.
     """
@@ -269,7 +267,7 @@ def _fitted(profiles: NDArray[np.float32], reaches: NDArray[np.float64]) -> _Fit
     widths = np.geomspace(_NARROWEST, widest, _WIDTHS, axis=1) if reaches.size else reaches[:, None]
     curves = _curves(widths / reaches[:, None])
     centred = profiles - profiles.mean(axis=2, keepdims=True)
-    # not through BLAS, whose sums round otherwise with another number of threads
+    # not by BLAS, whose rounding depends on the number of threads
     product = np.zeros((*profiles.shape[:2], curves.shape[1]), np.float32)
     for offset in range(OFFSETS):
         product += centred[:, :, None, offset] * curves[:, None, :, offset]
@@ -290,7 +288,7 @@ def _fitted(profiles: NDArray[np.float32], reaches: NDArray[np.float64]) -> _Fit
 
 
 def _raggedness(fits: _Fits, rising: BoolImage) -> NDArray[np.float64]:
-    """Return each region's mean step of the place from normal to normal, in pixels; 0 of none."""
+    """Return each region's mean displacement between neighbouring normals, in pixels."""
     step = np.where(rising, fits.step, np.float32(0))
     weight = np.minimum(step, np.roll(step, 1, axis=1)).astype(np.float64)
     moved = np.abs(fits.place - np.roll(fits.place, 1, axis=1))
@@ -299,7 +297,7 @@ def _raggedness(fits: _Fits, rising: BoolImage) -> NDArray[np.float64]:
 
 
 def _medians(values: NDArray[np.floating], kept: BoolImage) -> NDArray[np.float64]:
-    """Return each row's median of the values that are kept; infinite where none is."""
+    """Return the median of the kept values of each row; infinite if there are none."""
     ordered = np.sort(np.where(kept, values, np.inf), axis=1)
     last = np.maximum(kept.sum(axis=1) - 1, 0)
     both = np.stack([last // 2, (last + 1) // 2], axis=1)

@@ -1,7 +1,7 @@
-"""Footprints -> facts: place, size, shape, contrast, margin and doubts of every dark region.
+"""Measure regions: location, size, shape, contrast, margin and flags.
 
-Sizes and shapes come from the pixels at the stored matrix's resolution, brightness from
-`surroundings`, the place on the bone from `location`.
+Size and shape are measured at the resolution of the stored matrix, brightness in `surroundings`,
+the location on the bone in `location`.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ from lesionscan.detection.surroundings import ENOUGH_BONE, Surroundings, look_ar
 from lesionscan.radiograph import BoolImage, FloatImage, Spacing, read_only
 
 _SMALL_RADIUS_PX = 5.0
-"""Below this equivalent radius digital shapes say little: circularity scatters by 20 %."""
+"""Shape is unreliable below this equivalent radius: circularity scatters by 20 %."""
 _NEAR = 0.01
-"""Distance, as a share of the long side, at which a border or metal is near."""
+"""Distance within which a border or metal is near, as a share of the long side."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Region(Measurements):
-    """What is measured on one dark region: facts, no opinion.
+    """Measurements of one dark region.
 
     Coordinates are (row, col) in the stored matrix, pixel centres at integers, boxes half-open.
     The numbers are those of `Measurements`.
@@ -40,19 +40,19 @@ class Region(Measurements):
     Attributes
     ----------
     label
-        The region's number among the dark regions that were found.
+        Number of the region.
     centroid_px
         Mean (row, col) of its pixels.
     centroid_mm
-        The same in mm from the centre of the top left pixel; None where the spacing is unknown.
+        The same in mm from the centre of the top left pixel; None if the spacing is unknown.
     bbox_px
         (first row, first col, end row, end col), half-open.
     contour_px
         int32 (n, 2), the outer boundary's pixels in order, as (row, col).
     location
-        Place on its bone, or None outside the bone mask.
+        Location on its bone; None outside the bone mask.
     flags
-        Doubts about these numbers.
+        Reasons to use the measurements with care.
     """
 
     label: int
@@ -69,7 +69,7 @@ class Region(Measurements):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Film:
-    """The arrays that one picture's regions are measured on."""
+    """Arrays of one film."""
 
     image: FloatImage
     bone: BoolImage
@@ -110,14 +110,14 @@ def measure_regions(
     spacing
         Pixel spacing, or None.
     pixel_aspect
-        Height of a pixel over its width, by which shapes are measured where there is no spacing.
+        Height of a pixel / its width; used for shapes if there is no spacing.
     words
-        What the file says of the place; nothing where None.
+        Body part and orientation from the header; None if unknown.
 
     Returns
     -------
     tuple of Region
-        In the order of the footprints; empty where there are none.
+        In the order of the footprints.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
     bone_map = BoneMap.of(bone, exposed=exposed, words=words)
@@ -139,7 +139,7 @@ def _measure(
     around: Surroundings,
     loss: BoneLoss | None,
 ) -> Region:
-    """Measure one region, given its boundary and what its surroundings say."""
+    """Measure one region, given its boundary, surroundings and bone loss."""
     mask, box = footprint.mask, footprint.box
     corner = np.array([box[0].start, box[1].start])
     moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
@@ -202,7 +202,7 @@ def _measure(
 
 
 def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> dict[str, Any]:
-    """Follow the cortex of a long bone past a region, and return what is measured of it."""
+    """Return the cortex measurements of a region by name."""
     if placed.frame is None or placed.location is None or not placed.location.long_bone:
         cortex = Cortex(unknown="no_long_bone")
     else:
@@ -218,7 +218,7 @@ def _cortex(film: _Film, footprint: Footprint, placed: Placed) -> dict[str, Any]
 
 
 def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> float | None:
-    """Bring a length along a region's bone from pixels to mm."""
+    """Convert a length along a region's bone from pixels to mm."""
     if length_px is None or film.pixel_mm is None or placed.frame is None:
         return None
     axis = placed.frame.axis
@@ -228,7 +228,7 @@ def _along_bone_mm(film: _Film, placed: Placed, length_px: float | None) -> floa
 def _against_surroundings(
     film: _Film, around: Surroundings, loss: BoneLoss | None, *, diameter_px: float
 ) -> dict[str, Any]:
-    """Return what is measured against a region's surroundings, by its names."""
+    """Return the measurements against a region's surroundings by name."""
     return {
         **around.measured,
         "bone_loss": None if loss is None else loss.share,
@@ -276,7 +276,7 @@ class _Millimetres:
             equivalent_diameter=2.0 * float(np.sqrt(area / np.pi)),
             perimeter=perimeter_and_feret[0],
             feret=perimeter_and_feret[1],
-            # normals point everywhere, so the mean pixel side serves
+            # the normals point in all directions, so use the mean pixel side
             margin_width=None if margin is None else margin * 0.5 * (pixel[0] + pixel[1]),
         )
 
@@ -311,11 +311,11 @@ def _perimeter_and_feret(
 
 
 def _crofton_perimeter(square: NDArray[Any]) -> float:
-    """Return the perimeter of a mask of 0 and 1 with a margin, from its crossings in 4 directions.
+    """Return the Crofton perimeter of a padded mask of 0 and 1, from crossings in 4 directions.
 
-    What scikit-image's `perimeter_crofton` gives, in a fifth of its time: lines along the rows, the
-    columns and both diagonals cross the boundary; their numbers, each times the distance of such
-    lines, make the length (Cauchy and Crofton; Legland et al., Image Anal Stereol 2007;26:83).
+    Same result as scikit-image's `perimeter_crofton` in a fifth of the time: the numbers of
+    crossings of rows, columns and both diagonals, each times the distance between such lines
+    (Legland et al., Image Anal Stereol 2007;26:83).
     """
     across = np.count_nonzero(square[:, 1:] != square[:, :-1])
     down = np.count_nonzero(square[1:] != square[:-1])
@@ -339,10 +339,7 @@ def _eccentricity(moments: Mapping[str, float], pixel: tuple[float, float]) -> f
 
 
 def _hull_area(contour: NDArray[np.int32]) -> float:
-    """Return how many pixels have their centre in the convex hull of a contour's pixels.
-
-    By Pick's theorem, from the polygon's area and the pixels on its sides.
-    """
+    """Return the number of pixel centres in the convex hull of a contour, by Pick's theorem."""
     hull = cv2.convexHull(contour)
     sides = np.abs(hull - np.roll(hull, -1, axis=0))[:, 0]
     on_sides = float(np.gcd(sides[:, 0], sides[:, 1]).sum())
@@ -356,7 +353,7 @@ def _flags(
     around: Surroundings,
     loss: BoneLoss | None,
 ) -> tuple[Flag, ...]:
-    """Collect the doubts about one region, in the order of the enumeration."""
+    """Return the flags of one region, in the order of the enumeration."""
     rows, cols = film.image.shape
     area = np.count_nonzero(mask)
     reach = max(1, round(_NEAR * max(rows, cols)))

@@ -1,8 +1,8 @@
-"""What is measured on a region: every measurement is declared here, once.
+"""Declarations of all measurements of a region.
 
-The JSON record, its schema, the tables, the data frame, the report's numbers and the reference page
-take names, types, units and texts from these declarations. To add a measurement, declare it here
-and compute it in `measure` or `surroundings`.
+The JSON record, its schema, the tables, the data frame, the report and the reference page take
+names, types, units and descriptions from here. To add a measurement, declare it here and compute it
+in `measure` or `surroundings`.
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ _GREY = "grey scale of 0 to 1"
 
 
 class Flag(Code):
-    """Doubts that travel with a region's numbers."""
+    """Reasons to use a region's measurements with care."""
 
     TOUCHES_IMAGE_BORDER = (
         "touches_image_border",
@@ -59,9 +59,9 @@ def _field(
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """The numbers of one region; each field carries its meaning and its unit.
+    """Measurements of one region, with description and unit of each field.
 
-    Millimetres are None where the spacing is unknown.
+    Millimetres are None if the spacing is unknown.
     """
 
     area_px: Annotated[float, _field("Number of pixels.", "px²", ge=0)]
@@ -275,7 +275,7 @@ MEASUREMENTS = tuple(field.name for field in fields(Measurements))
 TEXT_MEASUREMENTS = frozenset(
     name for name, kind in get_type_hints(Measurements).items() if kind not in (float, float | None)
 )
-"""Those that are words and no numbers."""
+"""Names of the measurements that are text."""
 PLACE_COLUMNS = {
     "centroid_px": ("centroid_row_px", "centroid_column_px"),
     "centroid_mm": ("centroid_row_mm", "centroid_column_mm"),
@@ -286,4 +286,4 @@ PLACE_COLUMNS = {
         "bbox_end_column_px",
     ),
 }
-"""What tables call the parts of a region's position and box."""
+"""Column names in tables for the components of position and box."""

@@ -1,7 +1,7 @@
-"""Where a candidate lies on its bone, in a radiologist's words.
+"""Describe a candidate's location on its bone in radiological terms.
 
-Only geometry and the file speak: which bone it is, and which side, is taken from the file or left
-out, and so is which end of a bone is the proximal one.
+Body part, side and which end is proximal are taken from the header, or left out; the rest is
+geometry.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ Third: TypeAlias = Literal["proximal_third", "middle_third", "distal_third", "en
 Position: TypeAlias = Literal["central", "eccentric", "cortical", "surface"]
 
 MOST_PIECES = 2**31 - 1
-"""Labels are int32."""
+"""Maximum label; labels are int32."""
 
 _CENTRAL = 1 / 3
-"""A centre in the middle third of the bone's width is central, and so is whatever takes most of
-that width."""
+"""A region is central if its centre is in the middle third of the bone's width, or if it takes most
+of that width."""
 _MOST_OF_THE_WIDTH = 0.8
 _IN_THE_CORTEX = 0.45
-"""A cortical lesion stays in the outer quarter of the width, about, and reaches the edge."""
+"""A cortical region lies within about the outer quarter of the width and reaches the edge."""
 _AT_THE_EDGE = 0.85
 _ON_THE_SURFACE = 1 / 3
-"""A lesion of which less than that lies on the bone lies on its surface."""
+"""A region with a smaller share on the bone lies on its surface."""
 
 _WITHOUT_LONG_BONES = """
     ABDOMEN ABDOMENPELVIS BACK BREAST CALCANEUS CHEST CHESTABDOMEN CHESTABDPELVIS COCCYX CSPINE
@@ -35,19 +35,19 @@ _WITHOUT_LONG_BONES = """
     ZYGOMA
 """
 _NO_LONG_BONES = frozenset(_WITHOUT_LONG_BONES.split())
-"""Body parts (PS3.16 Annex L) on whose films what is long is a rib, a spine or a jaw."""
+"""Body parts (PS3.16 Annex L) without long bones: elongated bone is a rib, a spine or a jaw."""
 _ARMS_AND_LEGS = """
     ANKLE ARM CALF ELBOW FEMUR FIBULA FOREARM HIP HUMERUS KNEE LEG LOWERLEG LOWERLIMB RADIUS
     RADIUSULNA SHOULDER THIGH TIBIA TIBIAFIBULA ULNA UPPERARM UPPERLIMB
 """
 _LIMBS = frozenset(_ARMS_AND_LEGS.split())
-"""Body parts along which the way to the feet is the distal one; hands and feet lie otherwise."""
+"""Body parts in which distal is towards the feet; not so in hands and feet."""
 _SIDES = {"R": "right", "L": "left"}
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a candidate lies on its bone."""
+    """Location of a candidate on its bone."""
 
     bone_id: Annotated[
         int,
@@ -71,15 +71,15 @@ class Location:
         bool | None,
         Field(
             description="Whether the bone is a long one: true where its outline has a long axis, "
-            "false where the file names a body part without long bones, null where neither tells."
+            "false if the file names a body part without long bones, otherwise null."
         ),
     ] = None
     third: Annotated[
         Third | None,
         Field(
-            description="Third of the long bone's length; end_third where the file does not say "
-            "which end is the proximal one; null where the film does not show both ends of it, or "
-            "where its outline runs into another bone's."
+            description="Third of the long bone's length; end_third if the file does not say "
+            "which end is proximal; null if the film does not show both ends, or if the outline "
+            "includes another bone."
         ),
     ] = None
     near_joint: Annotated[
@@ -101,23 +101,23 @@ class Location:
         ),
     ] = None
     text: Annotated[
-        str, Field(description="All of this in one line; body part and side as the file has them.")
+        str, Field(description="All of this in one line, with body part and side from the file.")
     ] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmWords:
-    """What a file says of the place.
+    """Body part, side and orientation from the header.
 
     Attributes
     ----------
     site
-        Side and body part, e.g. "right knee"; "" where it says neither.
+        Side and body part, e.g. "right knee"; "" if unknown.
     long_bones
-        False where the body part has none.
+        False if the body part has none.
     feet
-        (row, column): unit step towards the patient's feet, which is distal on a limb; None where
-        the file does not say, or shows no limb.
+        (row, column), unit step towards the patient's feet, which is distal on a limb; None if
+        unknown, or if the film does not show a limb.
     """
 
     site: str = ""
@@ -126,7 +126,7 @@ class FilmWords:
 
     @classmethod
     def of(cls, acquisition: Mapping[str, Fact]) -> "FilmWords":
-        """Read what a radiograph's `acquisition` says."""
+        """Read a radiograph's `acquisition`."""
         part = str(acquisition.get("body_part_examined", ""))
         side = acquisition.get("image_laterality") or acquisition.get("laterality")
         words = (_SIDES.get(str(side), ""), part.lower())
@@ -171,7 +171,7 @@ def third_of(along: float, axis: tuple[float, float], feet: tuple[float, float] 
 
 
 def position_of(across: float, width_ratio: float, on_bone: float) -> Position:
-    """Say how a region lies across its bone.
+    """Classify the position of a region across its bone.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def position_of(across: float, width_ratio: float, on_bone: float) -> Position:
 
 
 def place_text(location: Location, width_ratio: float | None, words: FilmWords) -> str:
-    """Put a place into one line, e.g. "right femur: end third of a long bone, eccentric, ..."."""
+    """Describe a location, e.g. "right femur: end third of a long bone, eccentric, ..."."""
     if location.long_bone is None:
         parts = ["axis of the bone not determined"]
     elif not location.long_bone:
@@ -220,4 +220,4 @@ def place_text(location: Location, width_ratio: float | None, words: FilmWords) 
 LOCATION_COLUMNS = {
     {"text": "location_text"}.get(field.name, field.name): field.name for field in fields(Location)
 }
-"""What tables call the parts of a place."""
+"""Column names in tables, and the attributes of `Location` that they hold."""

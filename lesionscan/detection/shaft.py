@@ -1,4 +1,4 @@
-"""One piece of bone: its axis if it has one, its ends, and how wide it is along the axis."""
+"""Axis, ends and width profile of one piece of bone."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,35 +9,35 @@ from numpy.typing import NDArray
 from lesionscan.radiograph import BoolImage
 
 ELONGATED = 3.0
-"""Least ratio of the second moments along and across for which an axis exists."""
+"""Minimum ratio of the second moments along and across for an axis to exist."""
 _LARGE = 10_000
-"""Pixels of a bone from which on every second one each way gives its axis."""
+"""In bones with more pixels, every second row and column is used."""
 _LONG = 4.0
-"""Least length over width of a bone of which both ends are to be seen."""
+"""Minimum length / width of a bone with both ends visible."""
 _FLARE = 1.5
-"""Width over that of the shaft from which on a place counts as the flare towards a joint."""
+"""Width / width of the shaft from which the bone counts as flaring towards a joint."""
 _CUT = 3.0
-"""Pixels from the edge of the field within which a bone's end is cut by it."""
+"""A bone's end within this many pixels of the edge of the field is cut by it."""
 
 
 def axis_of(
     rows: NDArray[np.float64], cols: NDArray[np.float64], elongated: float = ELONGATED
 ) -> NDArray[np.float64] | None:
-    """Return the unit (row, col) direction in which points spread most; None if none stands out.
+    """Return the unit (row, col) direction of the largest spread of points; None without one.
 
     Parameters
     ----------
     rows, cols
         The points.
     elongated
-        Least ratio of their second moments.
+        Minimum ratio of their second moments.
     """
     if len(rows) < 8:
         return None
     spread, directions = np.linalg.eigh(_second_moments(rows, cols))
     if spread[1] < elongated * max(spread[0], 1e-9):
         return None
-    # rounded: a path along it must not step aside for a rounding error
+    # rounded, so that rounding errors do not shift a path along it
     axis = np.round(directions[:, 1], 9)
     # from top to bottom, or from left to right where it is level
     upwards = axis[0] < 0 if abs(axis[0]) > 1e-9 else axis[1] < 0
@@ -47,8 +47,7 @@ def axis_of(
 def _second_moments(rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (2, 2) second central moments of points.
 
-    Neither through BLAS nor einsum, whose sums round otherwise with another number of threads or
-    another place in memory.
+    Not by BLAS or einsum, whose rounding depends on the number of threads or the memory alignment.
     """
     rows, cols = rows - rows.mean(), cols - cols.mean()
     mixed = (rows * cols).mean()
@@ -62,21 +61,21 @@ class Shaft:
     Attributes
     ----------
     rows, cols
-        Its pixels in the order of rows; of a large piece a quarter of them stands for all.
+        Its pixels, sorted by row; for a large piece only a quarter of them.
     axis
         Unit (row, col) vector, or None.
     ends
-        Its first and last position along the axis.
+        First and last position along the axis.
     cut
-        Whether the edge of the picture or of the exposed field cuts each end.
+        Whether each end is cut by the edge of the film or of the exposed field.
     widths
-        How wide it is across the axis, for every pixel from end to end; empty without axis.
+        Width across the axis, for every pixel from end to end; empty without axis.
     thinned
-        Whether a quarter of the pixels stands for all.
+        Whether only a quarter of the pixels is kept.
     whole
-        Whether both ends are to be seen, of one long bone: with a waist in the middle.
+        Whether it is one long bone with both ends visible, narrower in the middle.
     narrow
-        Width of its shaft: a fifth of its length, the ends left out, is narrower.
+        Width of the shaft: the 0.2 quantile of `widths` without both ends.
     """
 
     rows: NDArray[np.float64]
@@ -96,9 +95,9 @@ class Shaft:
         Parameters
         ----------
         pixels
-            intp (n, 2), its pixels as (row, col) in the order of rows.
+            intp (n, 2), its pixels as (row, col), sorted by row.
         edge
-            bool (rows, cols); what lies at the edge of the exposed field.
+            bool (rows, cols); the edge of the exposed field.
         """
         rows, cols = pixels.T
         at_edge = edge[rows, cols]
@@ -134,7 +133,7 @@ class Shaft:
         return cls(y, x, axis, (low, high), cut, widths, share > 1, whole, narrow)
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the rows and columns of its pixels in some rows."""
+        """Return the rows and columns of its pixels between two rows."""
         start, stop = np.searchsorted(self.rows, (first, last))
         return self.rows[start:stop], self.cols[start:stop]
 
@@ -147,19 +146,19 @@ class Shaft:
         return float(np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0))
 
     def near_end(self, along: float, reach: float) -> bool | None:
-        """Say whether a place lies near one of its ends or in a flare.
+        """Return whether a position is near one of the ends or in a flare.
 
         Parameters
         ----------
         along
             Position along the axis, 0 to 1.
         reach
-            How far a lesion goes on to either side, which may have widened the bone itself.
+            Extent of the lesion to either side, which is skipped: it may have widened the bone.
 
         Returns
         -------
         bool or None
-            None where the film ends before that can be determined.
+            None if the film ends too soon to determine it.
         """
         length = len(self.widths)
         if length < 8:
@@ -173,12 +172,12 @@ class Shaft:
         ends = (float(self.widths[:quarter].max()), float(self.widths[-quarter:].max()))
         if any(not cut and d <= w for d, w, cut in zip(away, ends, self.cut, strict=True)):
             return True
-        # beyond the film's edge an end may be near
+        # an end may be near, beyond the film's edge
         return False if all(d >= 2.0 * self.narrow for d in away) else None
 
 
 def _has_waist(widths: NDArray[np.float64]) -> bool:
-    """Say whether a piece is that of one long bone: long, and narrower in the middle."""
+    """Return whether a piece is long and narrower in the middle, as one long bone is."""
     if len(widths) < 3:
         return False
     first, middle, last = np.array_split(widths, 3)

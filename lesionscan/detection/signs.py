@@ -1,8 +1,7 @@
-"""Facts -> what a reader can check on the film, in words: the same in every output.
+"""Signs of a candidate: findings in words that a reader can check on the film.
 
-The network's opinion comes first, as one line with its strength. After it stand the findings that
-speak for a lytic lesion and those that speak against one, each only where the film shows it
-clearly. They are no parts of the score; those are `reasons`.
+The output of the network comes first, then the findings for and against a lytic lesion, each only
+if it is clear. Signs do not contribute to the score; `reasons` do.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from lesionscan.detection.measurements import Flag
 Speaks: TypeAlias = Literal["for", "against", "neither"]
 
 _ENCLOSED = 0.9
-"""Share of a region's sides from which on brighter bone is said to be on all of them."""
+"""Enclosure from which a region counts as enclosed by brighter bone on all sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +33,16 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When something is said.
+    """Rule for one sign.
 
     Attributes
     ----------
     name
-        Of the sign.
+        Name of the sign.
     meaning
-        When it is said, for the reference.
+        When the sign is given, for the reference page.
     sign
-        Region -> how it speaks and its text; None where nothing is clear enough to be said.
+        Returns for or against, and the text; None if there is no such sign.
     """
 
     name: str
@@ -52,13 +51,13 @@ class Rule:
 
 
 def signs_of(region: Region) -> tuple[Sign, ...]:
-    """Return what is said of a region: the network, then for, then against, then neither."""
-    said = list(_said(region))
+    """Return the signs of a region: the network, then for, against and neither."""
+    signs = list(_all_signs(region))
     order = ("for", "against", "neither")
-    return (said[0], *sorted(said[1:], key=lambda sign: order.index(sign.speaks)))
+    return (signs[0], *sorted(signs[1:], key=lambda sign: order.index(sign.speaks)))
 
 
-def _said(region: Region) -> Iterator[Sign]:
+def _all_signs(region: Region) -> Iterator[Sign]:
     for rule in RULES:
         found = rule.sign(region)
         if found is not None:
@@ -215,4 +214,4 @@ RULES = (
     Rule("border", "Against: a flag of the border, the field or metal.", _border),
     Rule("place", "Neither: `location.text`.", _place),
 )
-"""All that can be said, in the order in which it is said within for, against and neither."""
+"""All signs, in their order within for, against and neither."""

@@ -1,7 +1,7 @@
-"""Image around regions -> contrast, noise, enclosure and margin of each.
+"""Measure contrast, noise, enclosure and margin of regions against their surroundings.
 
-Each region's `neighbourhood` is cut out on a reduced grid; the facts are then taken of all regions
-at once, from one `pixel_table`.
+Each region is cropped to a reduced grid (`neighbourhood`); all regions are then measured at once in
+one `pixel_table`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,31 +24,31 @@ from lesionscan.detection.pixel_table import (
 from lesionscan.radiograph import BoolImage, FloatImage
 
 _SECTORS, _OCTANTS = 16, 8
-"""Directions in which a region's surroundings, and its edge, are looked at."""
+"""Number of directions for the surroundings and for the edge."""
 _CLEARLY_BRIGHTER = 0.3
-"""Share of a region's contrast that one direction must reach to count as enclosing."""
+"""Share of a region's contrast that a direction must reach to count as enclosing."""
 _WEAK_SHARE = 0.2
-"""Quantile of the directions that counts as the weakest side: the worst 3 of 16."""
+"""Quantile of the directions that is the weakest side: the worst 3 of 16."""
 ENOUGH_BONE = 0.2
-"""Share of a region's ring in bone from which on the region is compared with bone alone."""
+"""Share of a region's ring in bone from which the region is compared with bone only."""
 _LEAST_NOISE = 0.004
-"""Noise is never taken to be smaller: about one grey level of 255."""
+"""Lower limit of the noise, about one grey level of 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Brightness facts about one region.
+    """Measurements of one region against its surroundings.
 
     Attributes
     ----------
     measured
-        Those of its `Measurements` that are measured on its surroundings, by name.
+        Values of `Measurements`, by name.
     rim_in_bone
         Share of the pixels just outside the region that lie in the bone mask, 0 to 1.
     lucency_around
-        Mean of the lucency map in the ring around, or None without exposed surroundings.
+        Mean of the lucency map in the surrounding ring; None without exposed surroundings.
     margin
-        What is measured across its outline, in stored pixels.
+        Margin, in stored pixels.
     """
 
     measured: Mapping[str, float]
@@ -81,8 +81,8 @@ def look_around(
     Returns
     -------
     tuple of Surroundings
-        One a region. All is 0 or None of a region that has no exposed surroundings, or is thinner
-        than the reduced grid; but it may have a margin.
+        One per region. Everything but the margin is 0 or None for a region without exposed
+        surroundings, or thinner than the reduced grid.
     """
     if not footprints:
         return ()
@@ -114,7 +114,7 @@ def look_around(
 
 
 def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
-    """Return the facts by their names, (regions,) each; no contrast is NaN: not surrounded."""
+    """Return measurements by name, (regions,) each; contrast is NaN without surroundings."""
     inside = pixels.part(pixels.inside)
     radius = np.sqrt(np.bincount(inside.region, minlength=pixels.count) / np.pi)
     outside, seen = ~pixels.inside, pixels.in_field & ~pixels.inside
@@ -129,7 +129,7 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
     near = pixels.part(seen & within(np.maximum(2.0, 0.5 * radius)))
     touching = pixels.part(outside & (pixels.distance <= 1.5))
     in_bone = ring.mean(pixels.in_bone)
-    # beside a bone lie soft tissue and air, which would hide how dark the region is within it
+    # soft tissue and air beside a bone would hide how dark the region is within it
     against = _in_bone_where_enough(ring, in_bone)
     level, around = inside.mean(pixels.film), against.mean(pixels.film)
     contrast = around - level
@@ -165,7 +165,7 @@ def _facts(pixels: Pixels) -> dict[str, NDArray[np.float64]]:
 
 
 def _in_bone_where_enough(part: Part, in_bone: NDArray[np.float64]) -> Part:
-    """Return the pixels of a part in bone, of regions whose ring is in bone far enough."""
+    """Keep only bone pixels of a part, for regions with enough bone in their ring."""
     little = in_bone < ENOUGH_BONE
     kept = little[part.region] | part.pixels.in_bone[part.where]
     return Part(part.pixels, part.where[kept], part.region[kept])

@@ -1,4 +1,4 @@
-"""Results grouped into exams and patients, under pseudonyms that only the owner of a key can make.
+"""Group results by exam and patient, under pseudonyms that only the owner of the key can make.
 
-No identity leaves this room: neither in a file nor in a message.
+Identities never leave this package, neither in files nor in messages.
 """

@@ -1,8 +1,7 @@
-"""Films put together by exam and patient, and what was found in them.
+"""Group films and their shown candidates by exam, patient and bone.
 
-Candidates are counted per film: two views are projections along different directions, and nothing
-in them shows that two candidates are one lesion. Only copies of one picture (the same file, or
-the same SOPInstanceUID) are known to show the same, and count once.
+Candidates are counted per film: two views are different projections, in which candidates cannot be
+matched. Only copies of a film (same file, or same SOPInstanceUID) count once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,18 +10,18 @@ from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from lesionscan.exams.pseudonyms import Pseudonyms
-from lesionscan.exams.sources import Belonging, Source
+from lesionscan.exams.sources import Identity, Source
 from lesionscan.results.record import ResultRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class ShownCandidate:
     """One shown candidate.
 
     Attributes
     ----------
     score, size
-        As in its film's result: `size` is a share of the film's long side.
+        As in the film's result; `size` is a share of the film's long side.
     area_mm2, diameter_mm
         Area and equivalent diameter; None without spacing.
     bone_id
@@ -38,7 +37,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class GroupedFilm:
-    """One picture of the run.
+    """One film of the run.
 
     Attributes
     ----------
@@ -47,17 +46,17 @@ class GroupedFilm:
     file, frame
         As in images.csv.
     patient, exam
-        Pseudonyms; None where it is not known whose film it is.
+        Pseudonyms; None if unknown.
     moment
-        Orders the exams of a patient; never written.
+        Date and time, to sort the exams of a patient; never written.
     is_copy
-        Whether an earlier film of the same exam is the same picture.
+        Whether it is a copy of an earlier film of the same exam.
     status, assessed
         As in its result.
     body_part, view, laterality, spacing_plane
-        As its file states them; None where it does not.
-    marked
-        The shown candidates; none for a copy.
+        From the file; None if missing.
+    shown
+        The shown candidates; empty for a copy.
     """
 
     name: str
@@ -73,23 +72,23 @@ class GroupedFilm:
     view: str | None
     laterality: str | None
     spacing_plane: str | None
-    marked: tuple[Marked, ...]
+    shown: tuple[ShownCandidate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FilmGroup:
-    """The films of one exam, of one patient, or of one bone on one film.
+    """Films of one exam, of one patient, or of one bone on one film.
 
     Attributes
     ----------
     films
-        At least one; copies too.
-    marked
+        At least one, including copies.
+    shown
         The shown candidates.
     """
 
     films: tuple[GroupedFilm, ...]
-    marked: tuple[Marked, ...]
+    shown: tuple[ShownCandidate, ...]
 
     @property
     def pictures(self) -> int:
@@ -97,24 +96,24 @@ class FilmGroup:
         return sum(not film.is_copy for film in self.films)
 
     def stated(self, name: str) -> str | None:
-        """Return what the films state of something, each once, joined by ";"."""
-        said = {getattr(film, name) for film in self.films} - {None}
-        return ";".join(sorted(said)) or None
+        """Return the distinct values of an attribute of the films, joined by ";"."""
+        values = {getattr(film, name) for film in self.films} - {None}
+        return ";".join(sorted(values)) or None
 
     @property
     def without_mm(self) -> int:
-        """Number of shown candidates whose size in mm is not known."""
-        return sum(one.area_mm2 is None for one in self.marked)
+        """Number of shown candidates without a size in mm."""
+        return sum(one.area_mm2 is None for one in self.shown)
 
     @property
     def area_mm2(self) -> float | None:
-        """Sum of the areas that are known in mm; None where none is."""
-        known = [one.area_mm2 for one in self.marked if one.area_mm2 is not None]
+        """Sum of the known areas in mm²; None if none is known."""
+        known = [one.area_mm2 for one in self.shown if one.area_mm2 is not None]
         return sum(known) if known else None
 
     def largest(self, name: str) -> float | None:
-        """Return the largest of a number of the candidates; None where none is known."""
-        known = (getattr(one, name) for one in self.marked)
+        """Return the largest value of an attribute of the candidates; None if none is known."""
+        known = (getattr(one, name) for one in self.shown)
         return max((value for value in known if value is not None), default=None)
 
 
@@ -124,21 +123,21 @@ Key: TypeAlias = Callable[[GroupedFilm], str | None]
 def grouped_films(
     results: Iterable[ResultRecord], source: Source, pseudonyms: Pseudonyms
 ) -> list[GroupedFilm]:
-    """Say of each film which exam and patient it is of, under pseudonyms.
+    """Assign each film to an exam and a patient, under pseudonyms.
 
     Parameters
     ----------
     results
-        Of the films, read back.
+        Results of the films.
     source
-        Whose film each is.
+        Returns the identity for a film.
     pseudonyms
-        What hides it.
+        Replaces identities.
 
     Raises
     ------
     lesionscan.exams.sources.SourceError
-        When the source cannot say it.
+        If the source cannot be read.
     """
     seen: set[tuple[str | None, str, int]] = set()
     films = []
@@ -156,28 +155,28 @@ def grouped_films(
 
 
 def by_exam(films: Sequence[GroupedFilm]) -> dict[str, FilmGroup]:
-    """Return the exams of films, in the order of their patients and moments."""
+    """Group films by exam, sorted by patient and time."""
     ordered = sorted(films, key=lambda film: (film.patient or "", film.moment or ""))
     return _by(ordered, attrgetter("exam"))
 
 
 def by_patient(films: Sequence[GroupedFilm]) -> dict[str, FilmGroup]:
-    """Return the patients of films, in the order of their pseudonyms."""
+    """Group films by patient, sorted by pseudonym."""
     return dict(sorted(_by(films, attrgetter("patient")).items()))
 
 
 def by_bone(film: GroupedFilm) -> Iterator[tuple[int | None, FilmGroup]]:
-    """Yield the bones of a film that have shown candidates; what lies outside bone last."""
-    bones = {one.bone_id for one in film.marked}
+    """Yield the bones of a film with shown candidates; candidates outside bone come last."""
+    bones = {one.bone_id for one in film.shown}
     for bone in sorted(bones, key=lambda number: (number is None, number)):
-        yield bone, FilmGroup((film,), tuple(one for one in film.marked if one.bone_id == bone))
+        yield bone, FilmGroup((film,), tuple(one for one in film.shown if one.bone_id == bone))
 
 
 def exam_numbers(exams: Mapping[str, FilmGroup]) -> dict[str, int]:
-    """Return the place of each exam among those of its patient, from 1 on.
+    """Return the number of each exam among those of its patient, by time, from 1.
 
-    Patients of whom an exam has no date, or who are not known, are left out. Exams of the same
-    moment share a place.
+    Unknown patients, and patients with an exam without date, are left out. Simultaneous exams share
+    a number.
     """
     moments: dict[str, dict[str, str | None]] = {}
     for exam, group in exams.items():
@@ -196,10 +195,10 @@ def exam_numbers(exams: Mapping[str, FilmGroup]) -> dict[str, int]:
 def pairs(
     exams: Mapping[str, FilmGroup], numbers: Mapping[str, int]
 ) -> Iterator[tuple[GroupedFilm, GroupedFilm]]:
-    """Yield films of a patient's exams that follow each other and show the same from one side.
+    """Yield pairs of films of consecutive exams of a patient that show the same view.
 
     Body part, view and laterality must agree, the first two must be known, and each exam must have
-    one such film: otherwise nothing says which belong together.
+    exactly one such film; otherwise the pairing would be ambiguous.
     """
     of_patient: dict[str, dict[int, list[GroupedFilm]]] = {}
     for exam, number in numbers.items():
@@ -213,7 +212,7 @@ def pairs(
 
 
 def _single_views(films: Iterable[GroupedFilm]) -> dict[tuple[str | None, ...], GroupedFilm]:
-    """Return the films that alone show their body part from their side."""
+    """Return the films that are the only one of their body part, view and side."""
     views: dict[tuple[str | None, ...], list[GroupedFilm]] = {}
     for film in films:
         if film.status == "ok" and not film.is_copy and film.body_part and film.view:
@@ -228,13 +227,13 @@ def _by(films: Iterable[GroupedFilm], key: Key) -> dict[str, FilmGroup]:
         if (name := key(film)) is not None:
             together.setdefault(name, []).append(film)
     return {
-        name: FilmGroup(tuple(of), tuple(one for film in of for one in film.marked))
+        name: FilmGroup(tuple(of), tuple(one for film in of for one in film.shown))
         for name, of in together.items()
     }
 
 
 def _grouped(
-    result: ResultRecord, who: Belonging, pseudonyms: Pseudonyms, *, is_copy: bool
+    result: ResultRecord, who: Identity, pseudonyms: Pseudonyms, *, is_copy: bool
 ) -> GroupedFilm:
     return GroupedFilm(
         name=result.name,
@@ -250,10 +249,10 @@ def _grouped(
         view=_stated(result, "view_position"),
         laterality=_stated(result, "image_laterality") or _stated(result, "laterality"),
         spacing_plane=None if result.image is None else result.image.spacing_plane,
-        marked=()
+        shown=()
         if is_copy
         else tuple(
-            Marked(
+            ShownCandidate(
                 score=one.score,
                 size=one.size,
                 area_mm2=one.area_mm2,

@@ -1,7 +1,7 @@
-"""Pseudonyms of patients and exams: keyed hashes, and the file with the key.
+"""Pseudonyms of patients and exams: keyed hashes, and the key file.
 
-A plain hash of a patient's number can be undone by hashing all numbers; with a secret key of 256
-random bits it cannot (HMAC, RFC 2104, with SHA-256; it is a pseudorandom function).
+A plain hash of a patient number can be reversed by hashing all numbers; HMAC-SHA-256 (RFC 2104)
+with a secret key of 256 random bits cannot.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from lesionscan.results.atomic import create_private
 _KEY_BYTES = 32
 _KEY = re.compile(rb"[0-9a-f]{64}\n?")
 _DIGITS = 16
-"""Hexadecimal digits of a pseudonym, 64 bits: of a million, two agree with probability 3e-8."""
+"""Hexadecimal digits of a pseudonym (64 bits): a collision among a million has probability 3e-8."""
 
 
 class KeyFileError(Exception):
@@ -53,28 +53,29 @@ class Pseudonyms:
 
 
 def open_key(path: Path, *, apart_from: Iterable[Path]) -> tuple[Pseudonyms, bool]:
-    """Read the key, or make one where there is none.
+    """Read the key file, or create it.
 
     Parameters
     ----------
     path
-        The key file; a new one can be read by its owner alone (mode 0600).
+        The key file; created with mode 0600.
     apart_from
-        Folders of results, in which no key may stand: whoever gets the results would get it too.
+        Folders that must not contain it, because they are shared with the results.
 
     Returns
     -------
     pseudonyms : Pseudonyms
-        What makes pseudonyms with it.
+        Made with that key.
     is_new : bool
-        Whether it was made now.
+        Whether the file was created.
 
     Raises
     ------
     KeyFileError
-        When it stands in the results, cannot be read, can be read by others, or is no key.
+        If the file is in one of the folders, cannot be read, is readable by others, or is not a key
+        file.
     lesionscan.results.atomic.OutputError
-        When it cannot be made.
+        If it cannot be created.
     """
     for folder in apart_from:
         if path.resolve().is_relative_to(folder.resolve()):

@@ -1,16 +1,16 @@
-"""The flow of `lesionscan exams`: results and a source of identities in, tables out."""
+"""Group the results of a run by exam and patient and write the tables."""
 
 from pathlib import Path
 
 from lesionscan.exams.grouping import grouped_films
 from lesionscan.exams.pseudonyms import Pseudonyms
 from lesionscan.exams.sources import Source
-from lesionscan.exams.tables import COLUMNS, Written, write_tables
+from lesionscan.exams.tables import COLUMNS, TableCounts, write_tables
 from lesionscan.results.own_files import OwnFiles
 from lesionscan.results.run import run_results
 
 
-def write_exams(results: Path, source: Source, pseudonyms: Pseudonyms, *, out: Path) -> Written:
+def write_exams(results: Path, source: Source, pseudonyms: Pseudonyms, *, out: Path) -> TableCounts:
     """Group the films of a run, and write the tables.
 
     Parameters
@@ -18,22 +18,22 @@ def write_exams(results: Path, source: Source, pseudonyms: Pseudonyms, *, out: P
     results
         The output folder of `lesionscan scan`.
     source
-        Whose film each is.
+        Returns the identity for a film.
     pseudonyms
-        What hides it.
+        Replaces identities.
     out
         Folder for the tables.
 
     Raises
     ------
     lesionscan.results.run.RunError
-        When the run cannot be read back.
+        If the run cannot be read.
     lesionscan.exams.sources.SourceError
-        When the source cannot say whose film one is.
+        If the source cannot be read.
     lesionscan.results.own_files.NotOwnError
-        When a file that lesionscan has not written stands where a table would.
+        If a table would overwrite a file that lesionscan did not write.
     lesionscan.results.atomic.OutputError
-        When a table cannot be written.
+        If a table cannot be written.
     """
     own = OwnFiles(out, below=results)
     own.check(COLUMNS)  # before the work is done

@@ -1,4 +1,4 @@
-"""Where it stands which patient and exam a film is of: its DICOM header, a table, or its path."""
+"""Read the patient and exam of a film from its DICOM header, a table, or its path."""
 
 import re
 from collections.abc import Callable
@@ -28,17 +28,17 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Belonging:
-    """Whose film it is; None where that is not known. Nothing of it is ever written or shown.
+class Identity:
+    """Patient and exam of a film; None where unknown. Never written or shown.
 
     Attributes
     ----------
     patient, exam
-        Who, and which exam, as the source names them.
+        Identifiers from the source.
     moment
-        Date and time of the exam, "YYYYMMDDHHMMSS", which order those of a patient.
+        Date and time of the exam, "YYYYMMDDHHMMSS", to sort those of a patient.
     instance
-        What identifies the picture.
+        SOP Instance UID.
     """
 
     patient: str | None = field(default=None, repr=False)
@@ -47,12 +47,12 @@ class Belonging:
     instance: str | None = field(default=None, repr=False)
 
 
-Source: TypeAlias = Callable[[InputRecord], Belonging]
-"""Says of a result's input whose film it is."""
+Source: TypeAlias = Callable[[InputRecord], Identity]
+"""Returns the identity for the input of a result."""
 
 
 def headers(films: Path) -> Source:
-    """Return what reads DICOM headers.
+    """Return a source that reads DICOM headers.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def headers(films: Path) -> Source:
     Returns
     -------
     callable
-        It raises `SourceError` where a film is missing or not the one that was scanned.
+        Raises `SourceError` if a film is missing or is not the one that was scanned.
     """
 
-    def belonging(film: InputRecord) -> Belonging:
+    def belonging(film: InputRecord) -> Identity:
         path = films / film.file
         try:
             same = film.sha256 is None or sha256_of_file(path) == film.sha256
@@ -75,10 +75,10 @@ def headers(films: Path) -> Source:
                 f"{path} cannot be read ({error.strerror}); name the scanned folder (--films)"
             ) from error
         except UnreadableFileError:
-            return Belonging()  # such a film has failed in the scan as well
+            return Identity()  # such a film has failed in the scan as well
         if said is None:
             raise SourceError(f"{path} is not the file that was scanned; scan again")
-        return Belonging(
+        return Identity(
             patient=said.patient_id,
             exam=said.study_uid,
             moment=_moment(said.study_date, said.study_time),
@@ -89,19 +89,19 @@ def headers(films: Path) -> Source:
 
 
 def table(path: Path, *, patient: str | None, exam: str | None) -> Source:
-    """Return what looks films up in a table.
+    """Return a source that looks films up in a table.
 
     Parameters
     ----------
     path
         A CSV file with the column `file`, as in images.csv.
     patient, exam
-        Names of its columns; None where there is none.
+        Names of its columns; None if there is none.
 
     Raises
     ------
     SourceError
-        When the table cannot be read, or has no such column.
+        If the table cannot be read or lacks a column.
     """
     try:
         rows = csv_rows(path)
@@ -110,7 +110,7 @@ def table(path: Path, *, patient: str | None, exam: str | None) -> Source:
         if missing := [name for name in wanted if name not in columns]:
             raise SourceError(f"{path} has no column {missing[0]}; name one that it has")
         places = {name: columns.index(name) for name in wanted}
-        known: dict[str, Belonging] = {}
+        known: dict[str, Identity] = {}
         for row in rows:
             cells = {name: row[place].strip() for name, place in places.items() if place < len(row)}
             file = cells.get("file", "").removeprefix("./")
@@ -123,11 +123,11 @@ def table(path: Path, *, patient: str | None, exam: str | None) -> Source:
         raise SourceError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except ValueError as error:
         raise SourceError(f"{path} is no CSV file in UTF-8; save it as one") from error
-    return lambda film: known.get(film.file, Belonging())
+    return lambda film: known.get(film.file, Identity())
 
 
 def path_pattern(pattern: str) -> Source:
-    """Return what takes patient and exam from the path of a film in the scanned folder.
+    """Return a source that reads patient and exam from a film's path in the scanned folder.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def path_pattern(pattern: str) -> Source:
     Raises
     ------
     SourceError
-        When it names neither, or one of them twice.
+        If the pattern names neither, or one of them twice.
     """
     parts = _PARTS.split(pattern)
     if not {"{patient}", "{exam}"} & set(parts):
@@ -150,7 +150,7 @@ def path_pattern(pattern: str) -> Source:
         raise SourceError(f"{pattern} names {{patient}} or {{exam}} twice; write each once")
     known = re.compile("".join(_MEANINGS.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
-    def belonging(film: InputRecord) -> Belonging:
+    def belonging(film: InputRecord) -> Identity:
         found = known.fullmatch(film.file)
         said = {} if found is None else found.groupdict()
         return _named(said.get("patient"), said.get("exam"))
@@ -158,9 +158,9 @@ def path_pattern(pattern: str) -> Source:
     return belonging
 
 
-def _named(patient: str | None, exam: str | None) -> Belonging:
-    """Return whose film it is; two patients may have exams of one name."""
-    return Belonging(
+def _named(patient: str | None, exam: str | None) -> Identity:
+    """Return the identity; exams are named per patient, so the patient is part of the exam's."""
+    return Identity(
         patient=patient or None,
         exam=f"{patient or ''}\0{exam}" if exam else None,
     )

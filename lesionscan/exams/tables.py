@@ -22,7 +22,7 @@ from lesionscan.results.record import DISCLAIMER
 
 ONE_PICTURE = "one picture"
 PER_FILM = "per film: a lesion on two films counts twice"
-"""How candidates of several pictures are counted, a cell of each row."""
+"""Values of the column `counted`: how candidates of several films are counted."""
 
 _STATED = {
     "body_parts": "body_part",
@@ -69,19 +69,19 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How much stands in the tables.
+class TableCounts:
+    """Counts of what was written.
 
     Attributes
     ----------
     films, exams, patients, pairs
-        Counts.
+        Numbers of each.
     copies
         Films that are copies of others.
     without_exam, without_patient
-        Films that nothing is known of.
+        Films with unknown exam or patient.
     mixed
-        Exams whose films are of several patients, which a damaged archive has.
+        Exams with films of several patients, as in a damaged archive.
     """
 
     films: int
@@ -94,7 +94,7 @@ class Written:
     mixed: int
 
 
-def write_tables(films: Sequence[GroupedFilm], own: OwnFiles) -> Written:
+def write_tables(films: Sequence[GroupedFilm], own: OwnFiles) -> TableCounts:
     """Write all tables.
 
     Parameters
@@ -102,12 +102,12 @@ def write_tables(films: Sequence[GroupedFilm], own: OwnFiles) -> Written:
     films
         The films of the run.
     own
-        Writes files of the output folder.
+        Writer of the output folder.
 
     Raises
     ------
     lesionscan.results.atomic.OutputError
-        When a table cannot be written.
+        If a table cannot be written.
     """
     exams, patients = by_exam(films), by_patient(films)
     numbers = exam_numbers(exams)
@@ -134,7 +134,7 @@ def write_tables(films: Sequence[GroupedFilm], own: OwnFiles) -> Written:
             table = table_writer(stream, columns)
             for row in rows[name]:
                 table.writerow(row)
-    return Written(
+    return TableCounts(
         films=len(films),
         exams=len(exams),
         patients=len(patients),
@@ -159,7 +159,7 @@ def _group_cells(group: FilmGroup) -> tuple[Cell, ...]:
         sum(film.status == "failed" for film in films),
         sum(film.status == "ok" and not film.assessed for film in films),
         *(group.stated(name) for name in _STATED.values()),
-        sum(bool(film.marked) for film in films),
+        sum(bool(film.shown) for film in films),
         *_found_cells(group),
         ONE_PICTURE if len(films) == 1 else PER_FILM,
         DISCLAIMER,
@@ -169,7 +169,7 @@ def _group_cells(group: FilmGroup) -> tuple[Cell, ...]:
 def _found_cells(group: FilmGroup) -> tuple[Cell, ...]:
     area = group.area_mm2
     return (
-        len(group.marked),
+        len(group.shown),
         group.without_mm,
         None if area is None else float(f"{area:.6g}"),
         group.largest("diameter_mm"),

@@ -1,9 +1,9 @@
 """Cortex of lesions against the truth of phantoms: python scripts/research/check_cortex.py.
 
-Lesions that break the cortex, thin it, stay away from it or blow the bone up are drawn in shafts of
-phantoms; each is searched, and what is said of the candidate on it is compared with the phantom of
-the same seed without the lesion. Prints a line a phantom and sensitivity and specificity of those
-whose cortex could be followed; how many could not is printed too.
+Lesions that break the cortex, thin it, spare it or expand the bone are drawn in shafts of phantoms.
+The measurements of the candidate are compared with the phantom of the same seed without the lesion.
+Prints one line per phantom, the number whose cortex could be followed, and sensitivity and
+specificity for these.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def _expansion(bone: BoolImage, intact: BoolImage, frame: Frame) -> float:
 
 
 def shares(cases: Sequence[Case]) -> list[str]:
-    """Return what is printed of all cases."""
+    """Return the summary lines of all cases."""
     found = [case for case in cases if case.region is not None]
     breaks: tuple[list[bool], list[bool]] = ([], [])
     expansions: tuple[list[bool], list[bool]] = ([], [])

@@ -1,10 +1,10 @@
-"""How often is a change rightly told? phantoms OUT, planted TRUTH OUT, or films TRUTH --every 10.
+"""Accuracy of `lesionscan compare`: phantoms OUT, planted TRUTH OUT, or films TRUTH --every 10.
 
-`phantoms` draws a person twice, with other exposure, place, turn and magnification and with a
-lesion that has grown, shrunk, stayed, come or gone. `planted` plants such lesions in a real film
-and moves and exposes it likewise; it needs films with bone masks (`--set`). What is done is kept in
-OUT/pairs.jsonl, and a call that is repeated goes on there. `films` compares films with themselves,
-turned, rescaled, inverted, packed as JPEG and cropped, and with those of other people.
+`phantoms` draws a person twice, with different exposure, position, rotation and magnification and
+with a lesion that is unchanged, grown, shrunk, new or gone. `planted` does the same with lesions
+planted in real films; it needs films with bone masks (`--set`). Finished pairs are kept in
+OUT/pairs.jsonl; run the same command again to resume. `films` compares films with transformed
+copies of themselves (rotated, rescaled, inverted, JPEG, cropped) and with those of other people.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class Job:
 
 
 def main() -> int:
-    """Do what the first word says; return the exit status."""
+    """Run the chosen command; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,7 +67,7 @@ def main() -> int:
         command.add_argument("--pairs", type=int, default=pairs)
         command.add_argument("--seed", type=int, default=1)
     planted.add_argument("--set", default="niu", help="set of films to plant in")
-    films.add_argument("--every", type=int, default=10, help="take every so manieth film only")
+    films.add_argument("--every", type=int, default=10, help="use every nth film only")
     for command in (phantoms, planted, films):
         command.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
@@ -99,7 +99,7 @@ def main() -> int:
 def check_pairs(
     out: Path, jobs: Sequence[Job], pair: Callable[[Job], dict[str, Any]], workers: int
 ) -> int:
-    """Make and compare pairs, and print what came out."""
+    """Make and compare pairs, and print the results."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "pairs.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -116,7 +116,7 @@ def check_pairs(
 
 
 def phantom_pair(job: Job) -> dict[str, Any]:
-    """Make a pair of phantoms and compare it; return what is true and what was said."""
+    """Make a pair of phantoms and compare it; return the truth and the reported change."""
     rng = np.random.default_rng([job.seed, job.number])
     change = CHANGES[job.number % len(CHANGES)]
     made = next(filter(None, (_phantoms(rng, change) for _ in range(TRIES))), None)
@@ -168,7 +168,7 @@ def planted_pair(job: Job) -> dict[str, Any]:
 def _said(
     paths: tuple[Path, Path], truth: tuple[NDArray[np.bool_], NDArray[np.bool_]]
 ) -> dict[str, Any]:
-    """Compare two films; return what was said of the lesion, and how often what of others."""
+    """Compare two films; return the change reported for the lesion, and counts for others."""
     try:
         films = [film_of_file(path) for path in paths]
         comparison = compare_films(*films)
@@ -239,7 +239,7 @@ def _inside(places: NDArray[np.int64], matrix: NDArray[np.float64], shape: tuple
 
 
 def _factor(rng: np.random.Generator, change: str) -> float:
-    """Draw by what a lesion's diameter changes."""
+    """Draw the factor of a lesion's diameter."""
     return {
         "grown": float(rng.uniform(1.2, 1.8)),
         "shrunk": 1.0 / float(rng.uniform(1.2, 1.8)),
@@ -316,7 +316,7 @@ def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> b
 
 
 def print_pairs(done: Sequence[dict[str, Any]]) -> None:
-    """Print what was said, by what is true."""
+    """Print the reported changes, by true change."""
     made = [one for one in done if one["said"] != "not made"]
     print(f"{len(made)} pairs")
     for change in CHANGES:

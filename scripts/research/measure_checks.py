@@ -1,10 +1,10 @@
-"""Are the measured numbers right? measure_checks.py FILMS [--phantoms N] [--planted N].
+"""Accuracy of the measurements: measure_checks.py FILMS [--phantoms N] [--planted N].
 
-FILMS is a truth folder. Lesions are planted in its films that may shape the program (`use: train`);
-phantoms are made. Each has one of four margins (`known_cases`) and is scanned with default
-settings; what is measured on the candidate that hits the lesion is compared with what was planted.
-The first --repeat films of each kind are scanned again after small changes: turned by 2 degrees,
-exposed and developed otherwise, resampled to four fifths, and stored as a JPEG.
+FILMS is a truth folder. Lesions are planted in its films with `use: train`; phantoms are computed.
+Each lesion has one of four margins (`known_cases`). Films are scanned with default settings, and
+the measurements of the candidate that hits the lesion are compared with the truth. The first
+--repeat films of each kind are scanned again after small changes: rotated by 2 degrees, exposed
+differently, resampled to four fifths, and stored as JPEG.
 
 With --real the films of FILMS that hold lesions and may only be measured on are scanned instead.
 Phantom, planted and real figures are printed in tables of their own.
@@ -224,7 +224,7 @@ def _variation(one: Measured, name: str) -> float | None:
 
 
 def real(films: list[TruthFilm]) -> Iterator[str]:
-    """Yield what stands on the candidates shown on real lesions."""
+    """Yield a summary of the candidates shown on real lesions."""
     shown = []
     for film in films:
         radiograph = read_radiograph(film.image)

@@ -29,10 +29,10 @@ def size(diameter: float, error: float = 0.03) -> Size:
     return Size(math.pi * diameter**2 / 4, None, diameter, error)
 
 
-def outlines(borne_out: float | None, agreement: float = 1.0, doubt: float = 0.0) -> Outlines:
+def outlines(borne_out: float | None, agreement: float = 1.0, unexplained: float = 0.0) -> Outlines:
     """Return outlines of no size; they say how sure the change is."""
     none = np.zeros(48)
-    return Outlines(none, none, borne_out, agreement, None, doubt)
+    return Outlines(none, none, borne_out, agreement, None, unexplained)
 
 
 def test_the_magnification_is_taken_out() -> None:

@@ -261,6 +261,6 @@ def test_bones_that_cannot_be_believed_are_refused() -> None:
     film = sample()
     unsure = BoneRecord(confidence=0.1, assessed=False)
     other = replace(film, record=film.record.model_copy(update={"bone": unsure}))
-    with pytest.raises(RefusedPairError, match="no bone could be outlined") as error:
+    with pytest.raises(RefusedPairError, match="bone could not be found") as error:
         compare_films(film, other)
     assert error.value.code == "no_bone"

@@ -39,7 +39,7 @@ def test_results_stand_for_the_film(tmp_path: Path) -> None:
     # altered since
     paths = ResultPaths.of(tmp_path, NAME)
     paths.labels.write_bytes(paths.bone.read_bytes())
-    with pytest.raises(RefusedPairError, match="no whole result in its folder; scan it again"):
+    with pytest.raises(RefusedPairError, match="no complete result in its folder; scan it again"):
         film_of_results(tmp_path, NAME)
 
 
@@ -56,7 +56,7 @@ def test_a_film_that_failed_or_is_not_there_is_refused(tmp_path: Path) -> None:
     tuple(process(Job(broken, "broken.dcm", tmp_path, Settings(), None, resume=False)))
     with pytest.raises(RefusedPairError, match="could not be read when it was scanned"):
         film_of_results(tmp_path, "broken.dcm")
-    with pytest.raises(RefusedPairError, match="no whole result"):
+    with pytest.raises(RefusedPairError, match="no complete result"):
         film_of_results(tmp_path, "other.dcm")
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from lesionscan.comparison.compare import square_picture
 from lesionscan.comparison.geometry import (
     Picture,
-    chained,
-    flattened,
+    composed,
     inverse,
+    locally_normalised,
     moved,
-    resizing,
+    resize_matrix,
 )
 from lesionscan.comparison.registration import register
 from tests.comparison.made import moved_film, sample, similarity
@@ -57,13 +57,13 @@ def test_maps_can_be_chained_and_undone() -> None:
     first = np.array([[0.9, 0.2, 3.0], [-0.1, 1.2, -4.0]])
     second = np.array([[1.1, 0.0, 1.0], [0.3, 0.8, 2.0]])
     there = moved(second, moved(first, CORNERS))
-    np.testing.assert_allclose(moved(chained(second, first), CORNERS), there)
+    np.testing.assert_allclose(moved(composed(second, first), CORNERS), there)
     np.testing.assert_allclose(moved(inverse(first), moved(first, CORNERS)), CORNERS, atol=1e-12)
 
 
 def test_a_resized_picture_keeps_its_corners() -> None:
     """The outer corners of the pixels, half a pixel beyond their centres, fall on each other."""
-    onto = resizing((10, 20), (5, 40))
+    onto = resize_matrix((10, 20), (5, 40))
     ends = np.array([[-0.5, -0.5], [9.5, 19.5]])
     np.testing.assert_allclose(moved(onto, ends), [[-0.5, -0.5], [4.5, 39.5]])
 
@@ -77,7 +77,8 @@ def test_flattening_takes_out_brightness_and_contrast() -> None:
     field = np.ones((80, 80), np.bool_)
     field[:10] = False
     one, other = (
-        flattened(Picture(grey, field, field)) for grey in (_noise(0.4, 0.1), _noise(0.2, 0.6))
+        locally_normalised(Picture(grey, field, field))
+        for grey in (_noise(0.4, 0.1), _noise(0.2, 0.6))
     )
     np.testing.assert_allclose(one, other, atol=2e-3)
     assert not one[:10].any()

@@ -9,8 +9,8 @@ import pytest
 
 from lesionscan.exams.grouping import GroupedFilm, grouped_films
 from lesionscan.exams.pseudonyms import Pseudonyms
-from lesionscan.exams.sources import Belonging
-from lesionscan.exams.tables import COLUMNS, ONE_PICTURE, PER_FILM, Written, write_tables
+from lesionscan.exams.sources import Identity
+from lesionscan.exams.tables import COLUMNS, ONE_PICTURE, PER_FILM, TableCounts, write_tables
 from lesionscan.radiograph import Notice
 from lesionscan.reporting.conversion import failed_record, ok_record
 from lesionscan.results.own_files import NotOwnError, OwnFiles
@@ -67,14 +67,14 @@ def result(
 
 
 WHO = {
-    "a1": Belonging("P1", "E1", "20200101000000", "1"),
-    "a2": Belonging("P1", "E1", "20200101000000", "2"),
-    "b1": Belonging("P1", "E2", "20210101000000", "3"),
-    "b1_again": Belonging("P1", "E2", "20210101000000", "3"),
-    "b2": Belonging("P1", "E2", "20210101000000", "4"),
-    "c1": Belonging("P2", "E3", None, None),
-    "c1_again": Belonging("P2", "E3", None, None),
-    "x": Belonging(),
+    "a1": Identity("P1", "E1", "20200101000000", "1"),
+    "a2": Identity("P1", "E1", "20200101000000", "2"),
+    "b1": Identity("P1", "E2", "20210101000000", "3"),
+    "b1_again": Identity("P1", "E2", "20210101000000", "3"),
+    "b2": Identity("P1", "E2", "20210101000000", "4"),
+    "c1": Identity("P2", "E3", None, None),
+    "c1_again": Identity("P2", "E3", None, None),
+    "x": Identity(),
 }
 RESULTS = (
     result("a1", candidate(0.9, 4.0), candidate(0.6, 2.0, bone=2), candidate(0.2, 9.0)),
@@ -94,7 +94,7 @@ def grouped(results: Sequence[ResultRecord] = RESULTS) -> list[GroupedFilm]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> tuple[Written, dict[str, list[dict[str, str]]]]:
+def written(tmp_path: Path) -> tuple[TableCounts, dict[str, list[dict[str, str]]]]:
     """Write the tables; return what was written and their rows."""
     said = write_tables(grouped(), OwnFiles(tmp_path))
     tables = {}
@@ -104,7 +104,7 @@ def written(tmp_path: Path) -> tuple[Written, dict[str, list[dict[str, str]]]]:
     return said, tables
 
 
-Tables = tuple[Written, dict[str, list[dict[str, str]]]]
+Tables = tuple[TableCounts, dict[str, list[dict[str, str]]]]
 
 
 def test_an_exam_counts_what_its_films_show(written: Tables) -> None:
@@ -179,7 +179,7 @@ def test_two_films_of_one_view_are_no_pair(tmp_path: Path) -> None:
 
 def test_what_was_written_is_counted(written: Tables) -> None:
     """Films of nobody known are named in no exam."""
-    assert written[0] == Written(
+    assert written[0] == TableCounts(
         films=8, exams=3, patients=2, pairs=1, copies=2, without_exam=1, without_patient=1, mixed=0
     )
     assert [row["file"] for row in written[1]["films.csv"]] == [one.input.file for one in RESULTS]
@@ -187,7 +187,7 @@ def test_what_was_written_is_counted(written: Tables) -> None:
 
 def test_an_exam_of_two_patients_is_told(tmp_path: Path) -> None:
     """Both stand in its row, and it has no place among either's exams."""
-    who = {"a1": Belonging("P1", "E1", "20200101000000"), "b1": Belonging("P2", "E1")}
+    who = {"a1": Identity("P1", "E1", "20200101000000"), "b1": Identity("P2", "E1")}
     films = grouped_films([result("a1"), result("b1")], lambda film: who[film.file], NAMES)
     assert write_tables(films, OwnFiles(tmp_path)).mixed == 1
     with (tmp_path / "exams.csv").open(encoding="utf-8", newline="") as stream:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lesionscan.exams.sources import Belonging, SourceError, headers, path_pattern, table
+from lesionscan.exams.sources import Identity, SourceError, headers, path_pattern, table
 from lesionscan.results.record import InputRecord
 from tests.batch.films import write_film
 from tests.reading.dicom_maker import dataset, save
@@ -34,7 +34,7 @@ def test_a_header_says_whose_film_it_is(tmp_path: Path) -> None:
     """PatientID and UIDs without padding; date and time of the study."""
     tags = {"StudyDate": "20240229", "StudyTime": "0815"}
     said = film(tmp_path, PatientID=" P7 ", StudyInstanceUID="1.2.3.7", **tags)
-    assert headers(tmp_path)(said) == Belonging("P7", "1.2.3.7", "20240229081500", "1.2.3.4")
+    assert headers(tmp_path)(said) == Identity("P7", "1.2.3.7", "20240229081500", "1.2.3.4")
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_a_header_says_whose_film_it_is(tmp_path: Path) -> None:
 def test_a_moment_needs_a_date(tmp_path: Path, date: str, time: str, moment: str | None) -> None:
     """A time alone orders nothing; one that cannot be counts as midnight."""
     said = film(tmp_path, StudyDate=date, StudyTime=time, PatientID="", StudyInstanceUID="")
-    assert headers(tmp_path)(said) == Belonging(moment=moment, instance="1.2.3.4")
+    assert headers(tmp_path)(said) == Identity(moment=moment, instance="1.2.3.4")
 
 
 def test_nothing_is_known_of_other_films(tmp_path: Path) -> None:
     """Neither of a PNG film, nor of a file whose header is damaged."""
     png = write_film(tmp_path / "a.png")
-    assert headers(tmp_path)(result("a.png", png)) == Belonging()
+    assert headers(tmp_path)(result("a.png", png)) == Identity()
     broken = tmp_path / "b.dcm"
     broken.write_bytes(bytes(128) + b"DICM" + b"\x08\x00\x05\x00CS\xff\xff")
-    assert headers(tmp_path)(result("b.dcm", broken)) == Belonging()
+    assert headers(tmp_path)(result("b.dcm", broken)) == Identity()
 
 
 def test_films_that_are_not_those_of_the_scan_are_refused(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_films_that_are_not_those_of_the_scan_are_refused(tmp_path: Path) -> Non
 def test_nothing_of_a_person_shows_in_a_log(tmp_path: Path) -> None:
     """Neither the record of a header nor that of a source prints its fields."""
     said = film(tmp_path, PatientID="P7", StudyInstanceUID="1.2.3.7")
-    assert repr(headers(tmp_path)(said)) == "Belonging()"
+    assert repr(headers(tmp_path)(said)) == "Identity()"
 
 
 def test_a_table_says_whose_film_it_is(tmp_path: Path) -> None:
@@ -85,12 +85,12 @@ def test_a_table_says_whose_film_it_is(tmp_path: Path) -> None:
         "\ufefffile,who,visit\na.png,P1,1\n./=b.png, P2 ,1\nc.png,,\nd.png\n", encoding="utf-8"
     )
     source = table(path, patient="who", exam="visit")
-    assert source(result("a.png")) == Belonging("P1", "P1\x001")
-    assert source(result("=b.png")) == Belonging("P2", "P2\x001")
+    assert source(result("a.png")) == Identity("P1", "P1\x001")
+    assert source(result("=b.png")) == Identity("P2", "P2\x001")
     for unknown in ("c.png", "d.png", "e.png"):
-        assert source(result(unknown)) == Belonging()
-    assert table(path, patient="who", exam=None)(result("a.png")) == Belonging("P1")
-    assert table(path, patient=None, exam="visit")(result("a.png")) == Belonging(None, "\x001")
+        assert source(result(unknown)) == Identity()
+    assert table(path, patient="who", exam=None)(result("a.png")) == Identity("P1")
+    assert table(path, patient=None, exam="visit")(result("a.png")) == Identity(None, "\x001")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_path_says_whose_film_it_is(
     pattern: str, file: str, patient: str | None, exam: str | None
 ) -> None:
     """The whole path must fit; what does not fit is not known."""
-    assert path_pattern(pattern)(result(file)) == Belonging(patient, exam)
+    assert path_pattern(pattern)(result(file)) == Identity(patient, exam)
 
 
 @pytest.mark.parametrize(
