@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscan.detection.grid import Footprint
+from lesionscan.detection.grid import Footprint, reduced
 from lesionscan.detection.location import Frame
 from lesionscan.radiograph import BoolImage, FloatImage
 
@@ -177,27 +177,27 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
         start + j * (cols - 1) * across + i * (rows - 1) * along for i in (0, 1) for j in (0, 1)
     ]
     low = np.maximum(np.floor(np.min(corners, axis=0)).astype(int) - 2, 0)
-    high = np.minimum(np.ceil(np.max(corners, axis=0)).astype(int) + 3, film.shape)
+    high = np.ceil(np.max(corners, axis=0)).astype(int) + 3 + int(unit)
+    high = np.minimum(high, film.shape)
     near = np.s_[low[0] : high[0], low[1] : high[1]]
     origin = start - low
-    # OpenCV counts columns first
-    matrix = np.array([[across[1], along[1], origin[1]], [across[0], along[0], origin[0]]])
+    whole = film[near]
+    # averaged, so that no pixel is left out; whole blocks, because these are averaged much faster
+    factor = max(1, min(int(unit), *whole.shape))
+    blocks = whole[: whole.shape[0] // factor * factor, : whole.shape[1] // factor * factor]
 
-    def laid(picture: NDArray[Any], how: int, beyond: float) -> NDArray[Any]:
-        flags = how | cv2.WARP_INVERSE_MAP
+    def laid(picture: NDArray[Any], how: int, beyond: float, pixel: int = 1) -> NDArray[Any]:
+        steps = [across / pixel, along / pixel, (origin + 0.5) / pixel - 0.5]
         return cv2.warpAffine(
             picture,
-            matrix,
+            np.array(steps).T[::-1],  # OpenCV counts columns first
             (cols, rows),
-            flags=flags,
+            flags=how | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=beyond,
         )
 
-    cut = film[near]
-    if unit >= 2.0:  # so that no pixel is left out
-        cut = np.asarray(cv2.blur(cut, (int(unit), int(unit))), np.float32)
-    own = np.zeros(cut.shape, np.uint8)
+    own = np.zeros(whole.shape, np.uint8)
     box = footprint.box
     top, left = box[0].start - low[0], box[1].start - low[1]
     inside = footprint.mask[max(-top, 0) :, max(-left, 0) :]
@@ -208,7 +208,10 @@ def _straightened(film: FloatImage, bone: BoolImage, footprint: Footprint, frame
         laid(np.ascontiguousarray(bone[near]).view(np.uint8), cv2.INTER_NEAREST, 0), np.bool_
     )
     return _Strip(
-        np.asarray(laid(cut, cv2.INTER_LINEAR, -1.0), np.float32), bones | region, region, unit
+        np.asarray(laid(reduced(blocks, factor), cv2.INTER_LINEAR, -1.0, factor), np.float32),
+        bones | region,
+        region,
+        unit,
     )
 
 
