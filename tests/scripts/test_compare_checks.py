@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import compare_checks
+import film_forms
 import numpy as np
 import pytest
 
@@ -54,7 +55,7 @@ def test_films_are_counted_by_form(capsys: pytest.CaptureFixture[str]) -> None:
         ("turned", [("stable", 1.0), ("grown", 12.0), ("new", None)]),
         ("turned", "poor_fit"),
     ]
-    compare_checks.print_films(done, ["poor_fit", None])
+    film_forms.print_films(done, ["poor_fit", None])
     assert capsys.readouterr().out.splitlines() == [
         "turned: 2 films, 1 refused; 1 stable, 1 grown, 1 new; 1 of 2 changes within 5 %",
         "films of other people or parts: 1 of 2 refused",
