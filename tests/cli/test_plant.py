@@ -69,7 +69,7 @@ def test_the_films_are_the_same_for_any_number_of_jobs(films: Path, tmp_path: Pa
             "plant", films, tmp_path / str(jobs), "--seed", 1, "--no-originals", "--jobs", jobs
         )
         assert done.returncode == 0
-        assert done.stderr.startswith("2 of 2 films have no bone mask; lesionscan's own serves")
+        assert done.stderr.startswith("2 of 2 films have no bone mask; lesionscan's own is used")
     assert files(tmp_path / "1") == files(tmp_path / "2")
     entries = json.loads((tmp_path / "1" / "index.json").read_text("utf-8"))
     assert {entry["bone_from"] for entry in entries} == {"lesionscan"}
@@ -151,7 +151,7 @@ def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> 
     done = lesionscan("plant", folder, tmp_path / "p", "--seed", 1, "--bone", masks, "--jobs", 1)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert lines.pop(0).startswith("1 of 3 films have no bone mask; lesionscan's own serves")
+    assert lines.pop(0).startswith("1 of 3 films have no bone mask; lesionscan's own is used")
     assert lines[0].startswith("f2: left out: f2.bone.png is 10 x 10 px, the film 400 x ")
     assert lines[1].startswith("half: left out (truncated): ")
     assert len(lines) == 2

@@ -358,7 +358,7 @@ def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path
         ('{"kind": "other"}', "this is not a review.json of lesionscan"),
         (
             '{"kind": "lesionscan review", "schema_version": "9.0", "films": {}}',
-            "schema_version 9.0 is not known",
+            "schema_version 9.0 is not supported",
         ),
         (
             '{"kind": "lesionscan review", "schema_version": "1.0", "films": {"a/knee.dcm": 5}}',
