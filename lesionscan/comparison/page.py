@@ -8,6 +8,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from urllib.parse import quote
@@ -32,12 +33,9 @@ def comparison_page(comparison: Comparison) -> bytes:
     """Return the page of a pair, as UTF-8."""
     record = comparison.record
     views = views_of(comparison, long_side_px=_LONG_SIDE_PX)
-    style, script = _asset("compare.css"), _asset("compare.js")
+    script = _asset("compare.js")
     rows, cols = views.before.shape
-    filled = {
-        "STYLE_HASH": _hash(style),
-        "SCRIPT_HASH": _hash(script),
-        "STYLE": style,
+    slots = {
         "SCRIPT": script,
         "TITLE": f"{escape(record.before.name)} &rarr; {escape(record.after.name)}",
         "FIT": _fit_words(record),
@@ -47,23 +45,14 @@ def comparison_page(comparison: Comparison) -> bytes:
         "AFTER": _data_uri(views.after),
         "OUTLINES": _paths(views),
         "LESIONS": _list_of(record),
-        "DISCLAIMER": escape(DISCLAIMER),
     }
-    # in one pass, so that a placeholder in a film's name is not replaced
-    page = _MARK.sub(lambda mark: filled[mark[1]], _asset("compare.html"))
+    page = _framed("lesionscan comparison", _filled("compare.html", slots), script=script)
     return page.encode("utf-8")
 
 
 def frame_of_pairs() -> tuple[str, str]:
     """Return the start and the end of the page that lists the pairs."""
-    style = _asset("compare.css")
-    filled = {
-        "STYLE_HASH": _hash(style),
-        "STYLE": style,
-        "DISCLAIMER": escape(DISCLAIMER),
-        "PAIRS": "@PAIRS@",
-    }
-    start, end = _MARK.sub(lambda mark: filled[mark[1]], _asset("pairs.html")).split("@PAIRS@")
+    start, end = _framed("lesionscan comparisons", _asset("pairs.html")).split("@PAIRS@")
     return start, end
 
 
@@ -87,6 +76,25 @@ def line_of_pair(name: str, page: str, record: ComparisonRecord) -> str:
     counts = ", ".join(f"{states[state]} {state.replace('_', ' ')}" for state in found)
     link = f'<a href="{quote(page)}">{escape(name)}</a>'
     return f'<li class="{found[0] if found else ""}">{link}: {counts or "no lesion"}</li>\n'
+
+
+def _framed(title: str, body: str, *, script: str = "") -> str:
+    """Return a page: its body in the frame that both pages have, and its one script allowed."""
+    style = _asset("compare.css")
+    slots = {
+        "SCRIPT_SOURCE": f"script-src '{_hash(script)}'; " if script else "",
+        "STYLE_HASH": _hash(style),
+        "STYLE": style,
+        "TITLE": title,
+        "DISCLAIMER": escape(DISCLAIMER),
+        "BODY": body,
+    }
+    return _filled("frame.html", slots)
+
+
+def _filled(name: str, slots: Mapping[str, str]) -> str:
+    """Fill an asset's placeholders, in one pass: one in a film's name is not replaced."""
+    return _MARK.sub(lambda mark: slots[mark[1]], _asset(name))
 
 
 def _asset(name: str) -> str:
