@@ -281,10 +281,26 @@ def condylar(rng: np.random.Generator, half: float) -> Draft:
     )  # fmt: skip
 
 
+def rimmed(rng: np.random.Generator, half: float) -> Draft:
+    """Return a lesion whose sclerotic rim is easier to see than the bone that it removes.
+
+    The least aggressive type (IA) of Lodwick et al. (Radiology 1980;134:577), as a quiescent bone
+    cyst or fibrous dysplasia; walls inside it are seen as lines.
+    """
+    return Draft(
+        "rimmed", float(rng.uniform(-0.5, 0.5)), half * float(rng.uniform(0.5, 1.9)),
+        elongation=float(rng.uniform(1.0, 2.2)), angle_deg=float(rng.uniform(-30, 30)),
+        removed=float(rng.uniform(0.08, 0.35)), margin=float(rng.uniform(0.3, 0.9)),
+        wobble=float(rng.uniform(0.06, 0.2)), rim=float(rng.uniform(0.8, 3.2)),
+        septa=float(max(0.0, rng.uniform(-0.4, 0.7))), shell=float(rng.uniform(0.3, 1.0)),
+        one_sided=float(rng.uniform(0.0, 0.6)),
+    )  # fmt: skip
+
+
 KINDS: tuple[Kind, ...] = (
-    punched_out, geographic, faint, permeative, cortical, whole_width, expansile, condylar,
+    punched_out, geographic, faint, permeative, cortical, whole_width, expansile, condylar, rimmed,
 )  # fmt: skip
 """The kinds of single lesions; `small_hole` is used in clusters."""
 
-SIZED_KINDS: tuple[Kind, ...] = (punched_out, small_hole, geographic, cortical)
+SIZED_KINDS: tuple[Kind, ...] = (punched_out, small_hole, geographic, cortical, rimmed)
 """The kinds that occur at any size, even much smaller than their bone."""

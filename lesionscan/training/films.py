@@ -19,6 +19,7 @@ from lesionscan.reading import read_radiograph
 from lesionscan.settings import Settings
 from lesionscan.simulation.planting.film_lesions import LEAST_DIAMETER_PX
 from lesionscan.simulation.planting.plant import plant, prepare
+from lesionscan.simulation.random_lesions import rimmed
 
 LONG_SIDE_PX = 768
 """Long side of the films kept in memory; views zoom in, as the finer passes of the search do."""
@@ -65,6 +66,8 @@ class TrainingFilm:
         uint8 (rows, cols), 255 = bone; zeros where `bone_outline` is "none".
     bone_outline
         Where `bone` is valid: on the whole film, near the outlined bone, or nowhere.
+    alarms
+        (row, col) of the places where a network raised a false alarm; see `mining`.
     """
 
     name: str
@@ -73,6 +76,7 @@ class TrainingFilm:
     lesions: NDArray[np.uint8]
     bone: NDArray[np.uint8]
     bone_outline: BoneOutline
+    alarms: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("image", "lesions", "bone"):
@@ -244,7 +248,10 @@ def _lesions(
 
 
 def _is_faint(fact: Mapping[str, object]) -> bool:
-    """Return whether a lesion was measured to be invisible."""
+    """Return whether a lesion was measured to be invisible and has no rim to show it."""
+    recipe = fact.get("recipe")
+    if isinstance(recipe, Mapping) and recipe.get("kind") == rimmed.__name__:
+        return False
     contrast, removed = fact.get("contrast_to_noise"), fact.get("removed_to_noise")
     if not isinstance(contrast, int | float) or not isinstance(removed, int | float):
         return False

@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,7 @@ from lesionscan.training.films import (
 )
 from lesionscan.training.fit import Plan, Pool, fit
 from lesionscan.training.folds import divided, left_out_listing, thinned
+from lesionscan.training.mining import mined
 from lesionscan.training.network import LucencyNet, from_onnx, to_onnx
 from lesionscan.training.options import (
     LEAST_DATA_STEPS,
@@ -58,8 +60,12 @@ SIDE_PX = LOOK_LONG_SIDES_PX[0]
 _BATCH = 12
 _BONE_RATE = 1.5e-3
 _LESION_RATE = 1.2e-3
+_LATER_RATE = 8e-4
+"""For a network that has already learnt lesions."""
 _DATA_RATE, _DATA_BATCH = 6e-4, 8
 """If a scorer is trained on labelled films alone: lower, since there are fewer films."""
+_ROUNDS = 2
+"""Rounds of a training with normal films; the false alarms of each are mined for the next."""
 _DAMPING = 0.25
 """Factor of the terms other than the network's, if a scorer is trained on labelled films alone."""
 _FALSE_ALARMS = 0.5
@@ -125,23 +131,10 @@ def _train(work: Work) -> None:
     )
     films.check()
     fresh = start is None
-    plan = Plan(
-        steps=options.steps or (LESION_STEPS if fresh else _further_steps(labelled)),
-        learning_rate=_LESION_RATE if films.weighs_terms else _DATA_RATE,
-        batch=_BATCH if films.weighs_terms else _DATA_BATCH,
-        side_px=SIDE_PX,
-        seed=options.seed + 1,
-    )
-    network = fit(
-        network,
-        films.pools(),
-        plan,
-        work.log,
-        checkpoint=options.work / "lesions.checkpoint",
-        write=_write_beside,
-    )
+    steps = options.steps or (LESION_STEPS if fresh else _further_steps(labelled))
+    network = _learn_lesions(network, films, steps, work)
     offset, terms = _weigh(network, films, start, work)
-    card = _card(options.out.stem, offset, terms, _about(options, films, start, plan))
+    card = _card(options.out.stem, offset, terms, _about(options, films, start, steps))
     data = write_scorer(to_onnx(network), card)
     Scorer.from_bytes(data, source="the scorer just trained")  # written only if valid
     write_bytes(options.out, data, within=options.out.parent)
@@ -197,14 +190,14 @@ def _further_steps(labelled: Sequence[TrainingFilm]) -> int:
 
 
 def _about(
-    options: TrainingOptions, films: TrainingSet, start: Scorer | None, plan: Plan
+    options: TrainingOptions, films: TrainingSet, start: Scorer | None, steps: int
 ) -> dict[str, AboutFact]:
     """Return facts about the training for the scorer's file; no path, no time."""
     about: dict[str, AboutFact] = {
         "lesionscan": __version__,
         "started from": "ImageNet" if start is None else f"scorer {start.name} {start.sha256[:8]}",
         "seed": options.seed,
-        "steps": plan.steps,
+        "steps": steps,
         "phantoms": len(films.phantoms),
         "films planted in": len({f.source for f in films.planted if f.has_lesions}),
         "labelled films": len(films.labelled),
@@ -238,6 +231,53 @@ def _learn_bone(
         checkpoint=work.options.work / "bone.checkpoint",
         write=_write_beside,
     )
+
+
+def _learn_lesions(network: LucencyNet, films: TrainingSet, steps: int, work: Work) -> LucencyNet:
+    """Train on all films, in rounds.
+
+    Before each round, the false alarms of the network so far are mined, unless it has not learnt
+    lesions yet.
+    """
+    options = work.options
+    rounds = _ROUNDS if films.weighs_terms else 1
+    has_learnt = options.start is not None
+    for number, share in enumerate(_shares(steps, rounds), start=1):
+        if films.weighs_terms and has_learnt:
+            films = replace(films, mined=_mined(network, films, work))
+        rate = _LATER_RATE if has_learnt else _LESION_RATE
+        plan = Plan(
+            steps=share,
+            learning_rate=rate if films.weighs_terms else _DATA_RATE,
+            batch=_BATCH if films.weighs_terms else _DATA_BATCH,
+            side_px=SIDE_PX,
+            seed=options.seed + number,
+        )
+        network = fit(
+            network,
+            films.pools(),
+            plan,
+            work.log,
+            checkpoint=options.work / f"lesions_{number}.checkpoint",
+            write=_write_beside,
+        )
+        has_learnt = True
+    return network
+
+
+def _shares(steps: int, rounds: int) -> list[int]:
+    """Divide steps among rounds, as evenly as possible; rounds without a step are left out."""
+    shares = [steps // rounds + (number < steps % rounds) for number in range(rounds)]
+    return [share for share in shares if share]
+
+
+def _mined(network: LucencyNet, films: TrainingSet, work: Work) -> list[TrainingFilm]:
+    """Find the network's false alarms on the films without lesions that it is trained on."""
+    onnx = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
+    found = list(work.map(partial(mined, network=onnx), films.without_lesions()))
+    alarms = sum(len(film.alarms) for film in found)
+    work.log(f"{alarms} false alarms mined on {len(found)} films without lesions")
+    return found
 
 
 def damped(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:

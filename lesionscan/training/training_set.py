@@ -32,6 +32,8 @@ class TrainingSet:
     labelled: list[TrainingFilm]
     weighs_terms: bool
     """Whether a fifth of the sources is held out to weigh the terms on."""
+    mined: Sequence[TrainingFilm] = ()
+    """Films without lesions with their false alarms."""
 
     def pools(self) -> list[Pool]:
         """Return the films that the network is trained on."""
@@ -43,6 +45,16 @@ class TrainingSet:
             # more weight for those with lesions, which are fewer and teach more
             Pool([film for film in labelled if film.has_lesions], 0.35),
             Pool([film for film in labelled if not film.has_lesions], 0.2),
+            Pool([film for film in self.mined if film.alarms], 0.25),
+        ]
+
+    def without_lesions(self) -> list[TrainingFilm]:
+        """Return the films without lesions that the network is trained on."""
+        kept = not_held_out if self.weighs_terms else list
+        return [
+            film
+            for film in kept([*self.phantoms, *self.planted, *self.labelled])
+            if not film.has_lesions
         ]
 
     def held_out(self) -> list[TrainingFilm]:

@@ -170,14 +170,16 @@ def _close_view_centre(
 ) -> NDArray[np.float64]:
     """Return the centre (x, y) of a close view of `extent` (x, y) pixels of a film.
 
-    It shows a lesion, bone, or any place, and little beyond the film's border.
+    It shows a false alarm, a lesion, bone, or any place, and little beyond the film's border.
     """
     rows, cols = film.image.shape
     size = np.array([cols, rows], np.float64)
     point = rng.uniform(0, 1, 2) * size
     lesion = np.argwhere(film.lesions == LESION)
     luck = rng.random()
-    if len(lesion) and luck < 0.75:
+    if film.alarms:
+        point = np.array(film.alarms[rng.integers(len(film.alarms))][::-1], np.float64)
+    elif len(lesion) and luck < 0.75:
         point = lesion[rng.integers(len(lesion))][::-1].astype(np.float64)
     elif luck < 0.9:
         places = (rng.uniform(0, 1, (64, 2)) * (rows, cols)).astype(int)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -74,7 +75,8 @@ def test_a_scorer_is_made_from_nothing(
 ) -> None:
     """Bones are learnt on phantoms, then lesions on all films; the terms are weighed on the rest.
 
-    The fitting, tested elsewhere, is stood in for: each time the shipped network comes out.
+    Lesions are learnt in two rounds, the second with the false alarms of the first. The fitting,
+    tested elsewhere, is replaced: each time the shipped network comes out.
     """
     fitted: list[tuple[list[tuple[int, float]], Any]] = []
 
@@ -101,12 +103,16 @@ def test_a_scorer_is_made_from_nothing(
     write_truth_folder(films, [*normal, blank("measured", use="measure")])
     write_truth_folder(data, [phantom("a", "knee", 5, 2), blank("b")])
     run(recipe, out, films=films, data=data, phantoms=3, variants=3, seed=1)
-    (bone_pools, bone), (pools, lesions) = fitted
+    (bone_pools, bone), (pools, lesions), (mined_pools, later) = fitted
     assert bone_pools == [(2, 0.75), (1, 0.25)]  # the third phantom and the knee are held out
     assert (bone.steps, bone.learning_rate, bone.seed) == (570, 1.5e-3, 1)
     # planted: the foot, three variants of it, and "b", a labelled film without lesions and bones
-    assert pools == [(2, 0.3), (5, 0.7), (1, 0.35), (1, 0.2)]
-    assert (lesions.steps, lesions.learning_rate, lesions.seed) == (3000, 1.2e-3, 2)
+    assert pools == [(2, 0.3), (5, 0.7), (1, 0.35), (1, 0.2), (0, 0.25)]
+    assert (lesions.steps, lesions.learning_rate, lesions.seed) == (1500, 1.2e-3, 2)
+    # films without lesions: the foot, "b" and its copy to plant in; some have false alarms
+    assert mined_pools[:4] == pools[:4]
+    assert mined_pools[4][0] <= 3
+    assert (later.steps, later.learning_rate, later.seed) == (1500, 8e-4, 3)
     scorer = Scorer.from_file(out)
     assert scorer.name == "my"
     assert scorer.terms
@@ -185,10 +191,35 @@ def test_labelled_films_alone_are_all_seen(training_set: ModuleType) -> None:
     films = [made_film(source=source) for source in ("film knee", "film foot")]
     assert [film.held_out for film in films] == [True, False]
     alone = training_set.TrainingSet([], films, films, weighs_terms=False)
-    assert [pool.films for pool in alone.pools()] == [[], films, films, []]
+    assert [pool.films for pool in alone.pools()] == [[], films, films, [], []]
     weighed = training_set.TrainingSet([made_film()], films, films, weighs_terms=True)
-    assert [pool.films for pool in weighed.pools()[1:]] == [films[1:], films[1:], []]
+    assert [pool.films for pool in weighed.pools()[1:]] == [films[1:], films[1:], [], []]
     assert weighed.held_out() == [*films[:1], *films[:1]]
+
+
+def test_mining_uses_the_films_without_lesions(training_set: ModuleType) -> None:
+    """Films held out are not mined; those with an alarm form a pool of their own."""
+    kept, held_out = (
+        made_film(lesions=False, source=source) for source in ("film foot", "film knee")
+    )
+    films = training_set.TrainingSet(
+        [made_film(source="film foot")], [kept, held_out], [], weighs_terms=True
+    )
+    assert films.without_lesions() == [kept]
+    alarmed = replace(kept, alarms=((60, 45),))
+    mined = replace(films, mined=[kept, alarmed])
+    assert mined.pools()[4].films == [alarmed]
+
+
+@pytest.mark.parametrize(
+    ("steps", "rounds", "shares"),
+    [(3000, 2, [1500, 1500]), (5, 2, [3, 2]), (1, 2, [1]), (240, 1, [240])],
+)
+def test_rounds_share_the_steps(
+    recipe: ModuleType, steps: int, rounds: int, shares: list[int]
+) -> None:
+    """As evenly as possible; a round without a step is left out."""
+    assert recipe._shares(steps, rounds) == shares
 
 
 def test_the_terms_of_what_is_measured_fade(recipe: ModuleType) -> None:

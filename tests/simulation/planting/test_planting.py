@@ -325,7 +325,7 @@ def test_all_kinds_are_drawn_and_fit_the_bone() -> None:
     kinds = {lesion.kind for lesion in drawn}
     assert kinds == {
         "punched_out", "geographic", "faint", "permeative", "cortical", "whole_width",
-        "expansile", "condylar",
+        "expansile", "condylar", "rimmed",
     }  # fmt: skip
     widths = [lesion.diameter_px / (2.0 * lesion.half_width_px) for lesion in drawn]
     assert min(widths) < 0.15
@@ -334,7 +334,8 @@ def test_all_kinds_are_drawn_and_fit_the_bone() -> None:
     assert min(removed) < 0.15
     assert max(removed) > 0.85
     assert all(lesion.centre_px[0] > 120 for lesion in drawn if lesion.kind == "condylar")
-    assert all(lesion.removed <= 0.35 for lesion in drawn if lesion.kind == "faint")
+    assert all(lesion.removed <= 0.35 for lesion in drawn if lesion.kind in {"faint", "rimmed"})
+    assert all(lesion.rim > 0.07 for lesion in drawn if lesion.kind == "rimmed")
 
 
 def test_a_film_without_a_joint_gets_no_condylar_lesion() -> None:
