@@ -1,4 +1,4 @@
-"""Films are put together by exam and patient; candidates count per film, copies once."""
+"""Grouping of films by exam and patient: candidates count per film, and copies count once."""
 
 import csv
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ E1, E2, E3 = (NAMES.exam(one) for one in ("E1", "E2", "E3"))
 
 
 def candidate(score: float, mm: float | None = None, bone: int | None = 1) -> CandidateRecord:
-    """Return a candidate, shown from a score of 0.5 on, with a size that is a tenth of it."""
+    """Return a candidate that is shown from a score of 0.5 on; its size is a tenth of the score."""
     found = MADE.candidates[0]
     assert found.location is not None
     return replace(
@@ -47,7 +47,7 @@ def result(
     frames: tuple[int, int] = (1, 1),
     assessed: bool = True,
 ) -> ResultRecord:
-    """Return the result of a film; of `frames`, the first is the number of its picture."""
+    """Return the result of a film; `frames` is its frame number and the number of frames."""
     names = ("body_part_examined", "view_position", "image_laterality")
     source = InputRecord(file=file, frame=frames[0], frames=frames[1], sha256=sha256 or file)
     if failed:
@@ -89,13 +89,13 @@ RESULTS = (
 
 
 def grouped(results: Sequence[ResultRecord] = RESULTS) -> list[GroupedFilm]:
-    """Group the films by what `WHO` says."""
+    """Group the films by the identities in `WHO`."""
     return grouped_films(results, lambda film: WHO[film.file], NAMES)
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[TableCounts, dict[str, list[dict[str, str]]]]:
-    """Write the tables; return what was written and their rows."""
+    """Write the tables; return their counts and rows."""
     said = write_tables(grouped(), OwnFiles(tmp_path))
     tables = {}
     for name in COLUMNS:
@@ -108,7 +108,7 @@ Tables = tuple[TableCounts, dict[str, list[dict[str, str]]]]
 
 
 def test_an_exam_counts_what_its_films_show(written: Tables) -> None:
-    """Two views, three shown candidates, two with mm; what is below the threshold is not there."""
+    """An exam counts the views and the shown candidates of its films, with and without mm."""
     exams = {row["exam"]: row for row in written[1]["exams.csv"]}
     assert list(exams) == [E3, E1, E2] if P2 < P1 else [E1, E2, E3]
     first = exams[E1]
@@ -123,7 +123,7 @@ def test_an_exam_counts_what_its_films_show(written: Tables) -> None:
 
 
 def test_copies_of_a_picture_count_once(written: Tables) -> None:
-    """The same SOPInstanceUID, or the same file; failed films are counted apart."""
+    """Copies (same SOPInstanceUID or same file) count once; failed films are counted separately."""
     exams = {row["exam"]: row for row in written[1]["exams.csv"]}
     second, third = exams[E2], exams[E3]
     assert [second[name] for name in ("films", "copies", "failed")] == ["2", "1", "1"]
@@ -135,7 +135,7 @@ def test_copies_of_a_picture_count_once(written: Tables) -> None:
 
 
 def test_exams_of_a_patient_are_numbered_by_date(written: Tables) -> None:
-    """Without a date there is no number; no date stands in a table."""
+    """Exams are numbered by date, or not at all without one; no table contains a date."""
     numbers = {row["exam"]: row["exam_number"] for row in written[1]["exams.csv"]}
     assert numbers == {E1: "1", E2: "2", E3: ""}
     patients = {row["patient"]: row for row in written[1]["patients.csv"]}
@@ -146,7 +146,7 @@ def test_exams_of_a_patient_are_numbered_by_date(written: Tables) -> None:
 
 
 def test_bones_are_those_of_one_film(written: Tables) -> None:
-    """A row for each bone with a shown candidate; what lies outside bone has no number."""
+    """Each film has one row per bone with shown candidates; bone_id is empty outside bone."""
     rows = [
         (row["file"], row["bone_id"], row["candidates_shown"]) for row in written[1]["bones.csv"]
     ]
@@ -160,7 +160,7 @@ def test_bones_are_those_of_one_film(written: Tables) -> None:
 
 
 def test_pairs_show_the_same_from_the_same_side(written: Tables) -> None:
-    """One frontal knee in each of two exams that follow each other; a lateral one has no other."""
+    """Films of one view in consecutive exams form a pair; another frame of a file is not a copy."""
     assert written[1]["pairs.csv"] == [{"before": "a1", "after": "b1"}]
     two = [*RESULTS, result("a2", view=("KNEE", "AP", "R"), frames=(2, 2))]
     films = grouped(two)
@@ -170,7 +170,7 @@ def test_pairs_show_the_same_from_the_same_side(written: Tables) -> None:
 
 
 def test_two_films_of_one_view_are_no_pair(tmp_path: Path) -> None:
-    """Nothing says which of them belongs to the other exam's."""
+    """Two films of one view in the same exam form no pair, because the match is ambiguous."""
     results = [
         result("a1"), result("a2"), result("b1"), result("b2", view=("KNEE", "LL")),
     ]  # fmt: skip
@@ -178,7 +178,7 @@ def test_two_films_of_one_view_are_no_pair(tmp_path: Path) -> None:
 
 
 def test_what_was_written_is_counted(written: Tables) -> None:
-    """Films of nobody known are named in no exam."""
+    """The counts agree with the tables, and films without a known exam are in films.csv."""
     assert written[0] == TableCounts(
         films=8, exams=3, patients=2, pairs=1, copies=2, without_exam=1, without_patient=1, mixed=0
     )
@@ -186,7 +186,7 @@ def test_what_was_written_is_counted(written: Tables) -> None:
 
 
 def test_an_exam_of_two_patients_is_told(tmp_path: Path) -> None:
-    """Both stand in its row, and it has no place among either's exams."""
+    """An exam of two patients counts as mixed; its row names both and has no exam number."""
     who = {"a1": Identity("P1", "E1", "20200101000000"), "b1": Identity("P2", "E1")}
     films = grouped_films([result("a1"), result("b1")], lambda film: who[film.file], NAMES)
     assert write_tables(films, OwnFiles(tmp_path)).mixed == 1
@@ -197,7 +197,7 @@ def test_an_exam_of_two_patients_is_told(tmp_path: Path) -> None:
 
 
 def test_a_table_of_somebody_else_is_kept(tmp_path: Path) -> None:
-    """Nothing is replaced that lesionscan has not written."""
+    """A table that lesionscan did not write is not overwritten."""
     (tmp_path / "exams.csv").write_text("mine", encoding="utf-8")
     with pytest.raises(NotOwnError, match=r"exams\.csv was not written by lesionscan"):
         write_tables(grouped(), OwnFiles(tmp_path))

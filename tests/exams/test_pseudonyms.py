@@ -1,4 +1,4 @@
-"""Pseudonyms follow from identity and key alone, and cannot be made again without the key."""
+"""Pseudonyms depend on identity and key alone, and cannot be reproduced without the key."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ PATIENT = "7"
 
 
 def test_a_pseudonym_is_the_keyed_hash() -> None:
-    """HMAC-SHA256 of kind and identity, as any other program computes it."""
+    """A pseudonym is 16 hexadecimal digits of the HMAC-SHA256 of kind and identity."""
     expected = hmac.new(KEY, b"patient\x007", hashlib.sha256).hexdigest()[:16]
     assert Pseudonyms(KEY).patient(PATIENT) == f"p{expected}"
     assert re.fullmatch(r"e[0-9a-f]{16}", Pseudonyms(KEY).exam(PATIENT))
@@ -27,11 +27,11 @@ def test_a_pseudonym_is_the_keyed_hash() -> None:
 
 
 def test_without_the_key_it_cannot_be_made_again() -> None:
-    """Somebody who knows the method and guesses the identity still lacks 256 random bits.
+    """A pseudonym cannot be computed from a guessed identity without the 256-bit key.
 
-    Tried are all that can be computed from public knowledge: every hash of hashlib of the identity
-    with and without the kind, plain and keyed with nothing, zeros or the identity itself; and the
-    keys that differ from the real one in a single bit, which give other pseudonyms too.
+    Tried are all fixed-length hashes of hashlib, with and without the kind; HMAC with MD5, SHA-1
+    and SHA-2 and an empty key, zeros, the identity or the message as the key; and all keys that
+    differ from the real one in a single bit.
     """
     secret = Pseudonyms(KEY).patient(PATIENT)[1:]
     messages = [PATIENT.encode(), f"patient\0{PATIENT}".encode(), f"patient{PATIENT}".encode()]
@@ -54,7 +54,7 @@ def test_without_the_key_it_cannot_be_made_again() -> None:
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    """Mode 0600 whatever the umask; the same key is read back; two keys differ."""
+    """A key file is created with mode 0600 despite umask 0 and then reused; two keys differ."""
     before = os.umask(0)
     try:
         made, is_new = open_key(tmp_path / "key", apart_from=[tmp_path / "results"])
@@ -80,7 +80,7 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_key_is_refused(tmp_path: Path, text: bytes, mode: int, words: str) -> None:
-    """Nothing else is taken for a key, and none that others may know."""
+    """A key file that is malformed, too large or readable by others is refused and not changed."""
     path = tmp_path / "key"
     path.write_bytes(text)
     path.chmod(mode)
@@ -90,7 +90,7 @@ def test_a_bad_key_is_refused(tmp_path: Path, text: bytes, mode: int, words: str
 
 
 def test_no_key_stands_in_the_results(tmp_path: Path) -> None:
-    """Neither directly nor through a link; no key is made there."""
+    """A key in the results folder, directly or through a link, is refused and not created."""
     results = tmp_path / "results"
     results.mkdir()
     (tmp_path / "link").symlink_to(results)
@@ -101,7 +101,7 @@ def test_no_key_stands_in_the_results(tmp_path: Path) -> None:
 
 
 def test_a_private_file_replaces_nothing(tmp_path: Path) -> None:
-    """An existing file is kept; a missing folder is an error."""
+    """A private file never replaces an existing one, and a missing folder is an error."""
     (tmp_path / "key").write_bytes(b"mine")
     with pytest.raises(OutputError, match="key: File exists; name another file"):
         create_private(tmp_path / "key", b"x")

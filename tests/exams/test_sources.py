@@ -1,4 +1,4 @@
-"""Whose film it is comes from its header, a table or its path, and is never guessed."""
+"""Patient and exam of a film from its header, a table or its path; they are never guessed."""
 
 import hashlib
 import warnings
@@ -17,21 +17,21 @@ STORED = np.random.default_rng(5).integers(0, 4096, (24, 20))
 
 
 def result(file: str, path: Path | None = None) -> InputRecord:
-    """Return what a result says of its input."""
+    """Return the input record of a result."""
     sha256 = None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
     return InputRecord(file=file, frame=1, frames=1, sha256=sha256)
 
 
 def film(folder: Path, **tags: Any) -> InputRecord:  # noqa: ANN401 - any tag
-    """Write a DICOM film; return what its result says of it."""
+    """Write a DICOM film and return the input record of its result."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, of dates that cannot be
+        warnings.simplefilter("ignore")  # of pydicom, about invalid dates
         path = save(dataset(STORED, bits_stored=12, **tags), folder / "a.dcm")
     return result("a.dcm", path)
 
 
 def test_a_header_says_whose_film_it_is(tmp_path: Path) -> None:
-    """PatientID and UIDs without padding; date and time of the study."""
+    """PatientID without padding, UIDs, and date and time of the study are read from the header."""
     tags = {"StudyDate": "20240229", "StudyTime": "0815"}
     said = film(tmp_path, PatientID=" P7 ", StudyInstanceUID="1.2.3.7", **tags)
     assert headers(tmp_path)(said) == Identity("P7", "1.2.3.7", "20240229081500", "1.2.3.4")
@@ -48,13 +48,13 @@ def test_a_header_says_whose_film_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_moment_needs_a_date(tmp_path: Path, date: str, time: str, moment: str | None) -> None:
-    """A time alone orders nothing; one that cannot be counts as midnight."""
+    """A missing or invalid time counts as midnight; without a valid date there is no moment."""
     said = film(tmp_path, StudyDate=date, StudyTime=time, PatientID="", StudyInstanceUID="")
     assert headers(tmp_path)(said) == Identity(moment=moment, instance="1.2.3.4")
 
 
 def test_nothing_is_known_of_other_films(tmp_path: Path) -> None:
-    """Neither of a PNG film, nor of a file whose header is damaged."""
+    """A PNG film and a file with a damaged header have an empty identity."""
     png = write_film(tmp_path / "a.png")
     assert headers(tmp_path)(result("a.png", png)) == Identity()
     broken = tmp_path / "b.dcm"
@@ -63,7 +63,7 @@ def test_nothing_is_known_of_other_films(tmp_path: Path) -> None:
 
 
 def test_films_that_are_not_those_of_the_scan_are_refused(tmp_path: Path) -> None:
-    """A missing one, and one that was changed."""
+    """A film that is missing or has changed since the scan is refused."""
     said = film(tmp_path, PatientID="P7")
     with pytest.raises(SourceError, match=r"b\.dcm cannot be read .*name the scanned folder"):
         headers(tmp_path)(result("b.dcm", tmp_path / "a.dcm"))
@@ -73,13 +73,13 @@ def test_films_that_are_not_those_of_the_scan_are_refused(tmp_path: Path) -> Non
 
 
 def test_nothing_of_a_person_shows_in_a_log(tmp_path: Path) -> None:
-    """Neither the record of a header nor that of a source prints its fields."""
+    """The repr of an identity shows none of its fields, so that logs cannot contain them."""
     said = film(tmp_path, PatientID="P7", StudyInstanceUID="1.2.3.7")
     assert repr(headers(tmp_path)(said)) == "Identity()"
 
 
 def test_a_table_says_whose_film_it_is(tmp_path: Path) -> None:
-    """Columns by name; exams of two patients may have one name; empty cells are not known."""
+    """Columns are found by name, exam names are per patient, and empty cells are unknown."""
     path = tmp_path / "list.csv"
     path.write_text(
         "\ufefffile,who,visit\na.png,P1,1\n./=b.png, P2 ,1\nc.png,,\nd.png\n", encoding="utf-8"
@@ -106,7 +106,7 @@ def test_a_table_says_whose_film_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_table_is_refused(tmp_path: Path, data: bytes | None, words: str) -> None:
-    """One line that says what is wrong and repeats no cell."""
+    """A table that cannot be used is refused with the cause and the remedy."""
     path = tmp_path / "list.csv"
     if data is not None:
         path.write_bytes(data)
@@ -122,13 +122,13 @@ def test_a_bad_table_is_refused(tmp_path: Path, data: bytes | None, words: str) 
         ("{patient}/**", "p1/e1/deep/a.dcm", "p1", None),
         ("**/{exam}.dcm", "x/y/e1.dcm", None, "\x00e1"),
         ("{patient}_*.png", "p1_2.png", "p1", None),
-        ("{patient}_*.png", "p1_2xpng", None, None),  # a point is a point
+        ("{patient}_*.png", "p1_2xpng", None, None),  # the dot is literal
     ],
 )
 def test_a_path_says_whose_film_it_is(
     pattern: str, file: str, patient: str | None, exam: str | None
 ) -> None:
-    """The whole path must fit; what does not fit is not known."""
+    """The pattern must match the whole path; otherwise patient and exam are unknown."""
     assert path_pattern(pattern)(result(file)) == Identity(patient, exam)
 
 
@@ -140,6 +140,6 @@ def test_a_path_says_whose_film_it_is(
     ],
 )
 def test_a_bad_pattern_is_refused(pattern: str, words: str) -> None:
-    """It must say which part is what."""
+    """A pattern with neither {patient} nor {exam}, or with one of them twice, is refused."""
     with pytest.raises(SourceError, match=words):
         path_pattern(pattern)

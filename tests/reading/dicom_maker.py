@@ -1,4 +1,4 @@
-"""Makes small DICOM files with known pixels, written by pydicom and packed by imagecodecs."""
+"""Small DICOM files with known pixels for the tests, written with pydicom and imagecodecs."""
 
 import io
 import struct
@@ -79,7 +79,7 @@ def dataset(
     packing: str = "explicit",
     **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
 ) -> Dataset:
-    """Build a DX image whose stored values are `stored`; None as a tag's value removes the tag."""
+    """Return a DX image with these stored values; a tag with the value None is removed."""
     allocated = bits_allocated or (8 if bits_stored <= 8 else 16)
     top = bits_stored - 1 if high_bit is None else high_bit
     ds = Dataset()
@@ -120,7 +120,7 @@ def dataset(
 
 
 def encode(cells: Array, bits: int, packing: str) -> bytes:
-    """Compress cells into one codestream."""
+    """Compress cells into one codestream, padded to an even length."""
     data: bytes | bytearray
     match packing:
         case "rle":
@@ -142,7 +142,7 @@ def encode(cells: Array, bits: int, packing: str) -> bytes:
             data = next(iter(frames))
         case "jpeg_lossless":
             data = imagecodecs.jpeg8_encode(cells, lossless=True, bitspersample=bits)
-        case "jpeg_lossless_14":  # another predictor than the first
+        case "jpeg_lossless_14":  # with a different predictor
             data = imagecodecs.jpeg8_encode(cells, lossless=True, predictor=6, bitspersample=bits)
         case "jpeg_ls":
             data = imagecodecs.jpegls_encode(cells)
@@ -166,7 +166,7 @@ def encode(cells: Array, bits: int, packing: str) -> bytes:
 
 
 def save(ds: Dataset, path: Path, *, preamble: bool = True) -> Path:
-    """Write a data set; without preamble only the data set itself, as some devices do."""
+    """Write a file; with preamble=False only the bare data set, as some devices do."""
     buffer = io.BytesIO()
     dcmwrite(buffer, ds, enforce_file_format=True)
     data = buffer.getvalue()
@@ -183,9 +183,9 @@ _TEXT_VRS |= {"UI", "UR", "UT"}
 
 
 def plant_text(ds: Dataset) -> None:
-    """Write the sentinel into every text tag of the dictionary that the picture does not need.
+    """Write the sentinel into every text tag of the dictionary that is not needed for decoding.
 
-    Private tags, items of a sequence and the file meta information get it too.
+    Also into private tags, an item of a sequence and the file meta information.
     """
     needed = {"SpecificCharacterSet", "PhotometricInterpretation", "Modality", "NumberOfFrames"}
     for keyword, tag in keyword_dict.items():
@@ -209,7 +209,7 @@ def _text(tag: BaseTag, vr: str) -> RawDataElement:
 
 
 def inflate_bomb(ds: Dataset, size: int, path: Path) -> Path:
-    """Write a deflated file that inflates to `size` bytes of zeros after its header."""
+    """Write a deflated file whose data set inflates to `size` zero bytes."""
     save(ds, path)
     data = path.read_bytes()
     (length,) = struct.unpack_from("<L", data, 140)

@@ -1,4 +1,4 @@
-"""Which facts leave the header."""
+"""Acquisition facts from the header: coded values and plausible numbers only."""
 
 import pytest
 
@@ -14,12 +14,12 @@ def facts_of(codes: dict[str, str], numbers: dict[str, float]) -> tuple[dict[str
 
 @pytest.mark.parametrize("written", ["CSPINE", "cspine", "C SPINE", "C_SPINE", "C-Spine"])
 def test_body_part_in_the_standards_spelling(written: str) -> None:
-    """Case, blanks and underscores do not matter; the standard's spelling comes out."""
+    """Body parts are spelt as in the standard, regardless of case, blanks, _ and - in the file."""
     assert facts_of({"BodyPartExamined": written}, {}) == ({"body_part_examined": "CSPINE"}, "")
 
 
 def test_free_text_is_dropped_and_named() -> None:
-    """A name in a coded field is left out; the notice names the tag and not the value."""
+    """Free text in a coded field is omitted; the notice names the tag and not the value."""
     facts, text = facts_of(
         {"BodyPartExamined": "KNEE OF MR SMITH", "ViewPosition": "", "Laterality": "R"}, {}
     )
@@ -29,12 +29,12 @@ def test_free_text_is_dropped_and_named() -> None:
 
 
 def test_unknown_tags_never_appear() -> None:
-    """Only the allow-list is asked for."""
+    """Tags that are not on the allow-list do not appear in the facts."""
     assert facts_of({"PatientName": "Doe"}, {"PatientWeight": 70}) == ({}, "")
 
 
 def test_numbers_in_range_only() -> None:
-    """A date in the tube voltage field is no voltage; whole numbers come out as int."""
+    """Implausible numbers (a date in KVP, NaN) are omitted; the notice names only the tag."""
     facts, text = facts_of({}, {"KVP": 19500101, "Exposure": 3.0, "ExposureTime": 1.5})
     assert facts == {"exposure": 3, "exposure_time": 1.5}
     assert "KVP" in text
@@ -54,5 +54,5 @@ def test_numbers_in_range_only() -> None:
     ],
 )
 def test_the_orientation_is_two_directions(said: tuple[str, ...], fact: dict[str, object]) -> None:
-    """Letters of directions for rows and columns; whatever else stands there is left out."""
+    """PatientOrientation is kept only if it consists of two values with letters of directions."""
     assert orientation({"PatientOrientation": said}.__getitem__) == fact

@@ -1,4 +1,4 @@
-"""Codestreams, without a DICOM file around them."""
+"""Headers and decoding of codestreams outside DICOM files."""
 
 import io
 import struct
@@ -42,7 +42,7 @@ def test_header_tells_family_and_size(data: bytes, family: str, precision: int) 
 
 
 def test_jpeg2000_size_is_counted_from_its_offset() -> None:
-    """A JPEG 2000 picture that starts off the grid's origin is smaller than its extent."""
+    """The size of a JPEG 2000 image excludes its offset from the origin of the reference grid."""
     data = bytearray(imagecodecs.jpeg2k_encode(PICTURE, codecformat="j2k"))
     struct.pack_into(">LL", data, 16, 10, 5)
     header = codestream_header(bytes(data))
@@ -67,7 +67,7 @@ def test_jpeg2000_size_is_counted_from_its_offset() -> None:
     ],
 )
 def test_no_header_is_none(data: bytes) -> None:
-    """Bytes that are no codestream that can be decoded have no header."""
+    """Bytes that are not a supported codestream have no header, and decoding refuses them."""
     assert codestream_header(data) is None
     with pytest.raises(UnreadableFileError, match="compression is not RLE, JPEG") as caught:
         decode_codestream(data, max_megapixels=1)
@@ -75,7 +75,7 @@ def test_no_header_is_none(data: bytes) -> None:
 
 
 def test_two_samples_are_no_picture() -> None:
-    """A codestream of neither grey nor colours is refused before it is decoded."""
+    """A codestream with two samples per pixel, neither grey nor colour, is refused."""
     data = bytes(imagecodecs.jpeg2k_encode(np.dstack([PICTURE] * 2), codecformat="j2k"))
     with pytest.raises(UnreadableFileError, match="20 x 30 pixels of 2 samples") as caught:
         decode_codestream(data, max_megapixels=1)
@@ -83,7 +83,7 @@ def test_two_samples_are_no_picture() -> None:
 
 
 def test_the_size_of_a_codestream_is_checked_first() -> None:
-    """One that is too large, or has none, is not decoded."""
+    """A codestream that is larger than the limit, or has no rows, is refused."""
     data = bytes(imagecodecs.jpegls_encode(PICTURE))
     with pytest.raises(UnreadableFileError, match="20 x 30 pixels are more") as caught:
         decode_codestream(data, max_megapixels=0.0005)
@@ -96,7 +96,7 @@ def test_the_size_of_a_codestream_is_checked_first() -> None:
 
 @pytest.mark.parametrize("family", ["jpegls", "jpeg2k", "ljpeg"])
 def test_damaged_codestream_is_refused(family: str) -> None:
-    """A codestream without end is truncated; one with a broken body is undecodable."""
+    """A codestream without end marker counts as truncated, one with a broken body as damaged."""
     encode = getattr(imagecodecs, f"{family}_encode")
     data = bytes(encode(PICTURE, codecformat="j2k") if family == "jpeg2k" else encode(PICTURE))
     with pytest.raises(UnreadableFileError, match="ends before the picture does"):
@@ -112,7 +112,10 @@ NOISE = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype(np.uint16)
 
 
 def test_a_hole_in_jpeg_2000_is_doubtful() -> None:
-    """A run of zeros that no arithmetic coder writes shows a hole; zeros elsewhere do not."""
+    """A long run of zeros inside JPEG 2000 data is doubtful; zeros after its end are not.
+
+    Its arithmetic coder never writes such a run.
+    """
     data = bytes(imagecodecs.jpeg2k_encode(NOISE, level=0, codecformat="j2k"))
     assert not decode_codestream(data + bytes(400), max_megapixels=1).doubtful
     middle = len(data) // 2
@@ -121,13 +124,13 @@ def test_a_hole_in_jpeg_2000_is_doubtful() -> None:
 
 
 def test_zeros_may_stand_in_htj2k() -> None:
-    """HTJ2K stores some bits as they are, so a run of zeros says nothing."""
+    """A run of zeros in HTJ2K is not doubtful, because HTJ2K stores some bits without coding."""
     data = bytes(imagecodecs.htj2k_encode(NOISE))
     assert not check_tiles(data[:300] + bytes(300) + data[300:])
 
 
 def tiled(**options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
-    """Encode a picture in tiles or layers, which imagecodecs does not."""
+    """Encode with options that imagecodecs lacks, such as tiles."""
     out = io.BytesIO()
     picture = Image.fromarray((NOISE >> 4).astype(np.uint8))
     picture.save(out, "JPEG2000", no_jp2=True, **options)
@@ -135,7 +138,7 @@ def tiled(**options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
 
 
 def test_every_tile_of_jpeg_2000_is_needed() -> None:
-    """A codestream closed between two tiles is not filled up with grey."""
+    """A JPEG 2000 codestream closed between two tiles counts as truncated."""
     data = tiled(tile_size=(32, 32))
     assert not decode_codestream(data, max_megapixels=1).doubtful
     starts = [at for at in range(len(data)) if data.startswith(b"\xff\x90\0\x0a", at)]
@@ -147,13 +150,13 @@ def test_every_tile_of_jpeg_2000_is_needed() -> None:
 
 
 def test_every_part_of_a_tile_is_needed() -> None:
-    """A tile that counts more parts than there are is not whole."""
+    """A tile with fewer tile-parts than it declares counts as truncated."""
     data = bytearray(tiled())
     start = data.index(b"\xff\x90\0\x0a")
     assert not check_tiles(bytes(data))
     data[start + 11] = 3
     with pytest.raises(UnreadableFileError, match="ends before the picture"):
         check_tiles(bytes(data))
-    data[start + 6 : start + 10] = bytes(4)  # up to the end: the only part
+    data[start + 6 : start + 10] = bytes(4)  # length 0: the only tile-part, up to the end
     data[start + 11] = 1
     assert not check_tiles(bytes(data))

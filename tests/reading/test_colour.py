@@ -1,4 +1,4 @@
-"""A few coloured pixels make no colour photograph; many do."""
+"""Colour in films: a few coloured pixels are ignored, and more make a colour photograph."""
 
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,19 @@ RED = (250, 10, 10)
 
 
 def said(radiograph: Radiograph) -> dict[str, str]:
-    """Return the messages by their codes."""
+    """Return the messages of all notices by code."""
     return {entry.code: entry.message for entry in radiograph.notices}
 
 
 def with_marker(rows: int, columns: int) -> NDArray[np.uint8]:
-    """Return a grey film with a red marker of that size in its first corner."""
+    """Return a grey film with a red marker of this size in its upper left corner."""
     film = np.dstack([GREY] * 3)
     film[:rows, :columns] = RED
     return film
 
 
 def test_grey_channels() -> None:
-    """Equal channels are grey unchanged, near-equal ones are averaged, others are colour."""
+    """Equal channels are kept, nearly equal ones are averaged, and others are refused as colour."""
     grey = np.array([[10, 200]], dtype=np.uint8)
     equal = np.dstack([grey] * 3)
     np.testing.assert_array_equal(from_channels(equal, full_scale=255).greys, grey)
@@ -48,7 +48,7 @@ def test_grey_channels() -> None:
 
 
 def test_luma_chroma() -> None:
-    """Chroma at half the scale is grey; away from it, colour."""
+    """Chroma at half the scale is grey; a few other pixels are counted, and many are refused."""
     picture = np.full((10, 10, 3), 128, dtype=np.uint8)
     picture[..., 0] = 7
     assert (from_luma_chroma(picture, full_scale=255).greys == 7).all()
@@ -64,7 +64,7 @@ def test_luma_chroma() -> None:
 def test_a_marker_is_ignored(
     tmp_path: Path, name: str, rows: int, columns: int, percent: str
 ) -> None:
-    """From 0.01 % to 2 % of coloured pixels: the film's greys are exact, and it is said."""
+    """With 0.01 % to 2 % of coloured pixels, grey values are exact and a notice gives the share."""
     Image.fromarray(with_marker(rows, columns)).save(tmp_path / name)
     read = read_radiograph(tmp_path / name)
     expected = GREY.astype(np.float32)
@@ -75,7 +75,7 @@ def test_a_marker_is_ignored(
 
 
 def test_a_marker_in_sixteen_bits(tmp_path: Path) -> None:
-    """Deep colour is judged on its own scale, and keeps its depth."""
+    """A marker in a film of 16 bits is ignored too, and the grey values keep their depth."""
     deep = with_marker(5, 5).astype(np.uint16) * 257
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep))
     read = read_radiograph(tmp_path / "a.png")
@@ -84,7 +84,7 @@ def test_a_marker_in_sixteen_bits(tmp_path: Path) -> None:
 
 
 def test_coloured_noise_of_a_jpeg(tmp_path: Path) -> None:
-    """Noise of its own in each channel, as colour scanners make it, leaves the film readable."""
+    """A JPEG with independent noise in each channel, as from colour scanners, is read."""
     noise = np.random.default_rng(0).normal(0, 3, (*GREY.shape, 3))
     noisy = np.clip(100.0 + GREY[..., None] / 4 + noise, 0, 255).astype(np.uint8)
     Image.fromarray(noisy).save(tmp_path / "a.jpg", quality=95, subsampling=0)
@@ -94,7 +94,7 @@ def test_coloured_noise_of_a_jpeg(tmp_path: Path) -> None:
 
 
 def test_more_colour_than_a_marker_is_a_photograph(tmp_path: Path) -> None:
-    """The share decides, on either side of the limit; what to do is said."""
+    """An image with more colour than the limit is refused, and the message states the remedy."""
     rows = int(MOST_COLOURED * 200)
     Image.fromarray(with_marker(rows, 150)).save(tmp_path / "a.png")
     assert "colour_ignored" in said(read_radiograph(tmp_path / "a.png"))
@@ -108,7 +108,7 @@ def test_more_colour_than_a_marker_is_a_photograph(tmp_path: Path) -> None:
 def test_a_tinted_film_is_refused_with_the_way_out(
     tmp_path: Path, tint: tuple[float, float, float]
 ) -> None:
-    """A photograph of a light box is coloured everywhere."""
+    """A tinted film, as photographed on a light box, is refused with the command to convert it."""
     tinted = (GREY[..., None] * np.array(tint)).astype(np.uint8)
     Image.fromarray(tinted).save(tmp_path / "a.jpg", quality=95)
     with pytest.raises(UnreadableFileError, match=r"light box.*magick FILE -colorspace Gray"):
@@ -118,7 +118,7 @@ def test_a_tinted_film_is_refused_with_the_way_out(
 @pytest.mark.parametrize("quality", [75, 98])
 @pytest.mark.parametrize("mode", ["RGB", "YCbCr"])
 def test_luma_and_chroma_of_a_jpeg_in_a_tiff(tmp_path: Path, mode: str, quality: int) -> None:
-    """A grey film saved as a colour JPEG inside a TIFF is grey."""
+    """A grey film saved as a colour JPEG inside a TIFF is read as grey."""
     colour = Image.fromarray(np.dstack([GREY // 2] * 3)).convert(mode)
     colour.save(tmp_path / "a.tif", compression="jpeg", quality=quality)
     read = read_radiograph(tmp_path / "a.tif")
@@ -127,7 +127,7 @@ def test_luma_and_chroma_of_a_jpeg_in_a_tiff(tmp_path: Path, mode: str, quality:
 
 
 def test_luma_and_chroma_without_jpeg(tmp_path: Path) -> None:
-    """Uncompressed luma is the grey, exactly; real chroma is colour."""
+    """Uncompressed luma is exact; a few coloured pixels are ignored, and many are refused."""
     luma_chroma = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
 
     def write() -> Path:
@@ -154,7 +154,7 @@ def palette(red: NDArray[Any], green: NDArray[Any], blue: NDArray[Any]) -> dict[
 @pytest.mark.parametrize("packing", ["explicit", "implicit", "rle"])
 @pytest.mark.parametrize("falling", [False, True])
 def test_a_grey_palette_of_dicom(tmp_path: Path, packing: str, falling: bool) -> None:
-    """PALETTE COLOR that is a ramp, rising or falling, is grey as viewers show it."""
+    """A PALETTE COLOR ramp, rising or falling, is read as the grey that viewers show."""
     ramp = np.arange(256)[:: -1 if falling else 1] * 257
     stored = dataset(
         GREY,
@@ -188,7 +188,7 @@ def test_colours_in_a_palette_of_dicom(tmp_path: Path) -> None:
 
 
 def test_a_palette_that_cannot_be_used(tmp_path: Path) -> None:
-    """One that is missing is a fault of the header, which is named."""
+    """A missing palette is an error of the header, and the message names the palette."""
     path = tmp_path / "a.dcm"
     save(dataset(GREY, bits_stored=8, photometric="PALETTE COLOR"), path)
     with pytest.raises(UnreadableFileError, match="red palette has no usable descriptor") as caught:
@@ -197,7 +197,7 @@ def test_a_palette_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def segmented(bits: int, codes: list[int], entries: int = 256) -> dict[str, Any]:
-    """Return the tags of a grey palette in segments."""
+    """Return the tags of a grey segmented palette."""
     tags: dict[str, Any] = {}
     for name in ("Red", "Green", "Blue"):
         tags[f"{name}PaletteColorLookupTableDescriptor"] = [entries, 0, bits]
@@ -213,7 +213,7 @@ def segmented(bits: int, codes: list[int], entries: int = 256) -> dict[str, Any]
         (16, [0, 1, 0, 1, 255, 65535], np.arange(256) * 257),
         (16, [0, 2, 65535, 65278, 1, 254, 0], np.arange(256)[::-1] * 257),
         (8, [0, 1, 0, 1, 255, 255], np.arange(256)),
-        # the two segments at bytes 6 and 10 once more: up from 100 to 227, twice
+        # the last segment repeats the two before it: 100 up to 226, twice
         (8, [0, 1, 7, 0, 1, 9, 0, 1, 100, 1, 126, 226, 2, 2, 6, 0, 0, 0],
          [7, 9, *range(100, 227), *range(100, 227)]),
         (16, [0, 1, 7, 0, 1, 9, 0, 1, 100, 1, 126, 226, 2, 2, 12, 0],
@@ -227,7 +227,7 @@ def test_a_palette_in_segments(
     codes: list[int],
     expected: Any,  # noqa: ANN401
 ) -> None:
-    """Discrete, linear and indirect segments, of either width, make the palette they stand for."""
+    """Discrete, linear and indirect segments, of 8 or 16 bits, are expanded to the palette."""
     ds = dataset(
         GREY,
         bits_stored=8,
@@ -249,7 +249,10 @@ def test_a_palette_in_segments(
     [[1, 3, 5, 0], [0, 9, 1], [3, 1, 1], [0, 0, 0], [0, 1, 1, 2, 1, 99, 0], [0, 1, 1, 2, 1, 6, 0]],
 )
 def test_what_is_no_palette_in_segments(tmp_path: Path, codes: list[int]) -> None:
-    """Nothing to start from, too few values, an unknown kind, no length, a copy of what is none."""
+    """Damaged segments are refused.
+
+    Linear without a start value, too few values, an unknown type, zero length, bad references.
+    """
     ds = dataset(GREY, bits_stored=8, photometric="PALETTE COLOR", **segmented(16, codes))
     with pytest.raises(UnreadableFileError, match="the palette's segments are damaged") as caught:
         read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -257,7 +260,7 @@ def test_what_is_no_palette_in_segments(tmp_path: Path, codes: list[int]) -> Non
 
 
 def test_segments_of_too_few_entries(tmp_path: Path) -> None:
-    """What they make must be the whole palette."""
+    """Segments that expand to fewer entries than the palette has are refused."""
     ds = dataset(
         GREY, bits_stored=8, photometric="PALETTE COLOR", **segmented(16, [0, 1, 5, 1, 200, 9])
     )
@@ -267,7 +270,7 @@ def test_segments_of_too_few_entries(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
 def test_a_marker_in_a_dicom_film(tmp_path: Path, photometric: str) -> None:
-    """Secondary captures often have one."""
+    """A coloured marker in a DICOM film, as in many secondary captures, is ignored."""
     film = with_marker(4, 6)
     if photometric == "YBR_FULL":
         film = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
@@ -279,7 +282,7 @@ def test_a_marker_in_a_dicom_film(tmp_path: Path, photometric: str) -> None:
 
 
 def shared_chroma(luma: NDArray[Any], chroma: int, packing: str = "explicit") -> Dataset:
-    """Return an uncompressed film of which two pixels share their chroma."""
+    """Return an uncompressed film in which each pair of pixels shares its chroma."""
     film = np.dstack([luma] * 3)
     ds = dataset(film, bits_stored=8, photometric="YBR_FULL_422", packing=packing)
     pairs = np.full((*luma[:, ::2].shape, 4), chroma, np.uint8)
@@ -290,7 +293,7 @@ def shared_chroma(luma: NDArray[Any], chroma: int, packing: str = "explicit") ->
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_shared_chroma_without_jpeg(tmp_path: Path, frames: int) -> None:
-    """Grey chroma: the luma is the film, exactly; each frame is as long as it is."""
+    """The luma of uncompressed YBR_FULL_422 with grey chroma is read exactly, in every frame."""
     ds = shared_chroma(np.concatenate([GREY, 255 - GREY][:frames]), 128)
     ds.Rows, ds.NumberOfFrames = GREY.shape[0], frames
     with open_radiographs(save(ds, tmp_path / "a.dcm")) as opened:
@@ -301,7 +304,7 @@ def test_shared_chroma_without_jpeg(tmp_path: Path, frames: int) -> None:
 
 
 def test_shared_chroma_that_is_coloured(tmp_path: Path) -> None:
-    """Real chroma is colour; an odd column would have none to share."""
+    """YBR_FULL_422 with coloured chroma, or with an odd number of columns, is refused."""
     path = save(shared_chroma(GREY, 190), tmp_path / "a.dcm")
     with pytest.raises(UnreadableFileError, match="colour photograph is not a radiograph"):
         read_radiograph(path)
@@ -313,7 +316,10 @@ def test_shared_chroma_that_is_coloured(tmp_path: Path) -> None:
 
 
 def test_chroma_that_is_not_shared(tmp_path: Path) -> None:
-    """A tag left behind by a decompressor: as long as YBR_FULL, read as that, and said."""
+    """Data as long as YBR_FULL are read as such under YBR_FULL_422, with a notice.
+
+    Some decompressors leave the old tag.
+    """
     film = np.dstack([GREY, np.full_like(GREY, 128), np.full_like(GREY, 128)])
     ds = dataset(film, bits_stored=8, photometric="YBR_FULL_422")
     read = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -327,7 +333,7 @@ def test_chroma_that_is_not_shared(tmp_path: Path) -> None:
 def test_the_samples_of_grey_show_how_they_lie(
     tmp_path: Path, photometric: str, *, is_planar: bool, says_planar: bool
 ) -> None:
-    """A film is not three small ones because PlanarConfiguration is wrong."""
+    """A wrong PlanarConfiguration is detected and reported, and the film is read correctly."""
     chroma = np.full_like(GREY, 128) if photometric == "YBR_FULL" else GREY
     film = np.dstack([GREY, chroma, chroma])
     film[:3, :3] = (250, 10, 200)
@@ -342,7 +348,7 @@ def test_the_samples_of_grey_show_how_they_lie(
 
 @pytest.mark.parametrize("bits", [8, 12])
 def test_three_samples_that_are_called_one(tmp_path: Path, bits: int) -> None:
-    """The film is not three times as wide."""
+    """Three samples per pixel that are declared as one are detected and reported."""
     grey = (GREY.astype(np.uint16) << bits - 8).astype(np.uint8 if bits == 8 else np.uint16)
     ds = dataset(np.dstack([grey] * 3), bits_stored=bits, photometric="RGB")
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -354,7 +360,7 @@ def test_three_samples_that_are_called_one(tmp_path: Path, bits: int) -> None:
 @pytest.mark.parametrize("packing", ["jpeg_ls", "jpeg2000", "jpeg_lossless", "rle"])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_samples_of_a_codestream(tmp_path: Path, packing: str, samples: int) -> None:
-    """As many as the codestream has are read, and it is said; colours are refused as ever."""
+    """The codestream's number of samples is used, with a notice; colour is still refused."""
     says: dict[str, Any] = {"SamplesPerPixel": 4 - samples}
     says["PhotometricInterpretation"] = "RGB" if samples == 1 else "MONOCHROME2"
     film = GREY if samples == 1 else np.dstack([GREY] * 3)

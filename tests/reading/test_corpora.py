@@ -1,7 +1,7 @@
-"""Every test file that pydicom and pydicom-data ship: hundreds, many broken on purpose.
+"""All test files of pydicom and pydicom-data: hundreds, many of them damaged on purpose.
 
-Most are no radiographs. So that their pixels are reached too, each is also read as if its Modality
-were a radiograph's, and where pydicom decodes it as well the values must be the same.
+Most are not radiographs. To test their pixels too, each is also read as if its Modality were that
+of a radiograph; if pydicom can decode it, the values must be the same.
 """
 
 import signal
@@ -25,17 +25,17 @@ from lesionscan.reading import UnreadableFileError, dicom, open_radiographs
 
 data_store = pytest.importorskip("data_store", reason="the package pydicom-data is not installed")
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, when it reads them
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, while reading
 
 
 @cache
 def files() -> dict[str, Path]:
-    """Return all files by a name to call them, each content once."""
+    """Return all files by test name, without duplicates."""
     stored = Path(next(iter(data_store.__path__)))
     found = [Path(name) for name in get_testdata_files()] + list(stored.rglob("*"))
     contents: dict[bytes, Path] = {}
     for path in sorted(found):
-        # DICOM files have that ending or none; beside them lie programs, texts and colour profiles
+        # DICOM files end in .dcm or have no suffix; the others are programs, texts, colour profiles
         if path.is_file() and path.suffix in ("", ".dcm"):
             contents.setdefault(path.read_bytes(), path)
     return {"/".join(path.parts[-3:]): path for path in contents.values()}
@@ -43,7 +43,7 @@ def files() -> dict[str, Path]:
 
 @contextmanager
 def no_hang(seconds: int = 20) -> Iterator[None]:
-    """End what takes longer."""
+    """Raise TimeoutError after this time."""
 
     def end(*_: object) -> None:
         raise TimeoutError(f"over {seconds} s")
@@ -58,7 +58,7 @@ def no_hang(seconds: int = 20) -> Iterator[None]:
 
 
 def outcomes(path: Path) -> list[Radiograph | str]:
-    """Read every picture of a file; what fails is its code."""
+    """Read every frame of a file; return the code of the error for those that fail."""
     read: list[Radiograph | str] = []
     with no_hang():
         try:
@@ -74,13 +74,13 @@ def outcomes(path: Path) -> list[Radiograph | str]:
 
 
 def test_the_corpora_are_there() -> None:
-    """A package that lost its files would make the tests below empty."""
+    """The packages contain over 200 files, so the tests below are not empty."""
     assert len(files()) > 200
 
 
 @pytest.mark.parametrize("name", files())
 def test_every_file_ends_well(name: str) -> None:
-    """Each is read, or fails with a documented code; nothing else is raised, and nothing hangs."""
+    """Every file is read or fails with a documented code, without other errors or hanging."""
     for outcome in outcomes(files()[name]):
         assert isinstance(outcome, Radiograph) or outcome in set(ErrorCode)
 
@@ -91,7 +91,7 @@ class _AnyModality(frozenset[str]):
 
 
 def rescaled(values: NDArray[Any], ds: Dataset) -> NDArray[Any]:
-    """Rescale as pydicom does, which looks for it outside functional groups alone."""
+    """Rescale with pydicom's functions, and by functional groups, which pydicom ignores."""
     if "ModalityLUTSequence" in ds:
         return np.asarray(apply_modality_lut(values, ds))
     groups = ds.get("PerFrameFunctionalGroupsSequence") or []
@@ -113,7 +113,7 @@ def rescaled(values: NDArray[Any], ds: Dataset) -> NDArray[Any]:
 
 @pytest.mark.parametrize("name", files())
 def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the Modality: stored values, rescaled, and inverted once for MONOCHROME1."""
+    """Grey values are those of pydicom: rescaled, and inverted once for MONOCHROME1."""
     monkeypatch.setattr(dicom, "RADIOGRAPH_MODALITIES", _AnyModality())
     read = [outcome for outcome in outcomes(files()[name]) if isinstance(outcome, Radiograph)]
     if not read or read[0].photometric_interpretation not in ("MONOCHROME1", "MONOCHROME2"):
@@ -123,14 +123,14 @@ def test_pixels_are_those_that_pydicom_decodes(name: str, monkeypatch: pytest.Mo
         pytest.skip("pydicom has no opinion")
     try:
         theirs = rescaled(ds.pixel_array, ds)
-    except Exception as error:  # noqa: BLE001 - what it cannot decode is no oracle
+    except Exception as error:  # noqa: BLE001 - no reference without its values
         pytest.skip(f"pydicom cannot decode it ({type(error).__name__})")
     theirs = theirs.reshape(len(read), *read[0].shape).astype(np.float64)
     for ours, other in zip(read, theirs, strict=True):
         apart = ours.pixels.astype(np.float64) - other
         if ours.photometric_interpretation == "MONOCHROME1":
             apart = ours.pixels.astype(np.float64) + other
-            apart -= np.median(apart)  # about which value it is turned is tested elsewhere
+            apart -= np.median(apart)  # the centre of inversion is tested elsewhere
         assert np.abs(apart).max() <= 1.0, np.abs(apart).max()
 
 
@@ -144,7 +144,7 @@ ITK_DIFFERS = {
 
 @pytest.mark.parametrize("name", files())
 def test_pixels_are_those_that_itk_reads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As far as ITK reads a file; it turns MONOCHROME1 round as well, about another value."""
+    """Where ITK reads a file, its values are the same; it inverts MONOCHROME1 at another value."""
     sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
     if files()[name].name in ITK_DIFFERS:
         pytest.skip("ITK differs, with a reason")
@@ -165,7 +165,7 @@ def test_pixels_are_those_that_itk_reads(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_enhanced_object_says_it_in_its_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A public enhanced CT states spacing and rescale in functional groups alone."""
+    """Spacing and rescale of a public enhanced CT are read from its functional groups."""
     (name,) = (name for name in files() if name.endswith("eCT_Supplemental.dcm"))
     monkeypatch.setattr(dicom, "RADIOGRAPH_MODALITIES", _AnyModality())
     ds = pydicom.dcmread(files()[name])

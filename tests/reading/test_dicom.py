@@ -1,4 +1,4 @@
-"""DICOM files in, radiographs out."""
+"""Reading of DICOM files: values, bits, transforms, refusals and privacy."""
 
 import contextlib
 import io
@@ -38,7 +38,7 @@ def codes(radiograph: Radiograph) -> set[str]:
 
 
 def error_code(path: Path, **limits: float) -> str:
-    """Return the code with which a file is refused, in one line and without its path."""
+    """Return the error code of a refused file; its message is one line without the path."""
     with pytest.raises(UnreadableFileError) as caught:
         read_radiograph(path, settings=Settings(**limits))
     assert "\n" not in str(caught.value)
@@ -54,7 +54,7 @@ def error_code(path: Path, **limits: float) -> str:
 def test_lossless_values_are_exact(
     tmp_path: Path, packing: str, bits: int, photometric: str, *, signed: bool, left: bool
 ) -> None:
-    """Every stored value survives every lossless packing, at either end of its cell.
+    """Lossless encodings keep every stored value, whether right- or left-aligned in its cell.
 
     MONOCHROME1 is inverted once.
     """
@@ -90,7 +90,7 @@ def test_lossless_values_are_exact(
 def test_lossy_values_are_close_and_in_range(
     tmp_path: Path, packing: str, bits: int, tolerance: int
 ) -> None:
-    """Lossy packings come back close, and never wrap around at the ends of the range."""
+    """Values of lossy codecs are close to the original, and never wrap at the ends of the range."""
     stored = ramp(bits, rows=32, columns=64)
     path = save(dataset(stored, bits_stored=bits, packing=packing), tmp_path / "a.dcm")
     pixels = read_radiograph(path).pixels
@@ -100,7 +100,7 @@ def test_lossy_values_are_close_and_in_range(
 
 
 def test_lossy_overshoot_is_clipped(tmp_path: Path) -> None:
-    """A 12-bit codec that overshoots 10 stored bits is clipped, not wrapped to black."""
+    """Values of a 12-bit codec above the 10 stored bits are clipped, not wrapped to black."""
     stored = np.full((16, 16), 1023)
     ds = dataset(stored, bits_stored=10, packing="jpeg_extended")
     frame = encode(np.full((16, 16), 1024, dtype=np.uint16), 12, "jpeg_extended")
@@ -111,7 +111,7 @@ def test_lossy_overshoot_is_clipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packing", ["explicit", "big_endian", "rle", "jpeg_ls"])
 @pytest.mark.parametrize("signed", [False, True])
 def test_left_aligned_values_are_shifted(tmp_path: Path, packing: str, *, signed: bool) -> None:
-    """HighBit 15 with 12 bits stored means that the value lies in the upper bits of its cell."""
+    """With HighBit 15 and 12 bits stored, the value is taken from the upper bits of its cell."""
     stored = ramp(12, signed=signed)
     path = save(
         dataset(stored, bits_stored=12, high_bit=15, signed=signed, packing=packing),
@@ -131,7 +131,10 @@ def test_bits_outside_the_value_are_dropped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_32_bits_are_read(tmp_path: Path, *, signed: bool) -> None:
-    """Images of 32 bits allocated are read, exact below 2**24, and say that they are rounded."""
+    """16-bit values in cells of 32 bits are read exactly, with a notice about the precision.
+
+    float32 is exact below 2**24.
+    """
     stored = ramp(16, signed=signed)
     ds = dataset(stored, bits_stored=32, bits_allocated=32, signed=signed)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -156,7 +159,7 @@ def test_32_bits_are_read(tmp_path: Path, *, signed: bool) -> None:
 def test_complement_of_monochrome1_is_monochrome2(
     tmp_path: Path, stored: tuple[int, list[int]], slope: float, intercept: float
 ) -> None:
-    """MONOCHROME1 of a picture's complement equals MONOCHROME2 of the picture, also rescaled."""
+    """An image as MONOCHROME2 equals its complement as MONOCHROME1, with rescale or without."""
     bits, values = stored
     picture = np.array(values).reshape(2, 3)
     tags: dict[str, Any] = {"RescaleSlope": slope, "RescaleIntercept": intercept}
@@ -171,7 +174,7 @@ def test_complement_of_monochrome1_is_monochrome2(
 
 
 def test_rescale_is_applied(tmp_path: Path) -> None:
-    """RescaleSlope and RescaleIntercept are applied before anything else."""
+    """RescaleSlope and RescaleIntercept are applied."""
     stored = np.array([[0, 100], [200, 4095]])
     ds = dataset(stored, bits_stored=12, RescaleSlope="2", RescaleIntercept="-1024")
     np.testing.assert_array_equal(
@@ -190,7 +193,7 @@ def test_empty_rescale_is_identity(tmp_path: Path, packing: str) -> None:
 
 
 def test_zero_slope_is_refused_with_a_notice(tmp_path: Path) -> None:
-    """A slope of zero would erase the picture; stored values are taken and it is said."""
+    """With a slope of zero, the stored values are used, and a notice says so."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12, RescaleSlope="0", RescaleIntercept="5")
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -237,7 +240,7 @@ def test_packed_eight_bit_modality_lut(tmp_path: Path, packing: str) -> None:
 
 @pytest.mark.parametrize("vr_signed", [True, False])
 def test_modality_lut_with_signed_first_value(tmp_path: Path, *, vr_signed: bool) -> None:
-    """The first mapped value has the pixels' sign, whether written as SS or as US."""
+    """The first mapped value is signed if the pixels are, whether its VR is SS or US."""
     stored = np.array([[-4, -2], [-1, 5]])
     ds = dataset(stored, bits_stored=12, signed=True)
     first = -2 if vr_signed else 65534
@@ -252,7 +255,7 @@ def test_modality_lut_with_signed_first_value(tmp_path: Path, *, vr_signed: bool
 def test_unusable_modality_lut_is_said(
     tmp_path: Path, descriptor: list[int], entries: list[int]
 ) -> None:
-    """A table that is too short or of impossible depth is ignored with a notice."""
+    """A table that is too short, or has no valid depth, is ignored with a notice."""
     stored = ramp(10)
     ds = dataset(stored, bits_stored=10)
     ds.ModalityLUTSequence = lut_item(descriptor, entries)
@@ -262,7 +265,7 @@ def test_unusable_modality_lut_is_said(
 
 
 def test_padding_is_not_valid(tmp_path: Path) -> None:
-    """Pixels from PixelPaddingValue to PixelPaddingRangeLimit are marked as no image data."""
+    """Pixels from PixelPaddingValue to PixelPaddingRangeLimit are marked as not valid."""
     stored = np.array([[0, 1], [2, 500]])
     ds = dataset(stored, bits_stored=12, PixelPaddingValue=0)
     assert read_radiograph(save(ds, tmp_path / "a.dcm")).valid.tolist() == [
@@ -277,7 +280,7 @@ def test_padding_is_not_valid(tmp_path: Path) -> None:
 
 
 def test_padding_value_of_either_sign(tmp_path: Path) -> None:
-    """A padding value written unsigned for signed pixels means the same bit pattern."""
+    """An unsigned padding value for signed pixels is compared by its bit pattern."""
     stored = np.array([[-2000, 1], [2, 500]])
     ds = dataset(stored, bits_stored=16, signed=True)
     ds.add_new("PixelPaddingValue", "US", 65536 - 2000)
@@ -285,7 +288,7 @@ def test_padding_value_of_either_sign(tmp_path: Path) -> None:
 
 
 def test_only_padding_is_no_picture(tmp_path: Path) -> None:
-    """A picture of nothing but padding is refused."""
+    """An image that contains only padding is refused."""
     ds = dataset(np.zeros((4, 4), dtype=int), bits_stored=12, PixelPaddingValue=0)
     path = save(ds, tmp_path / "a.dcm")
     assert error_code(path) == "no_pixels"
@@ -305,7 +308,7 @@ def test_only_padding_is_no_picture(tmp_path: Path) -> None:
 def test_presentation_lut_shape_never_inverts(
     tmp_path: Path, photometric: str, shape: str, *, disagrees: bool
 ) -> None:
-    """PhotometricInterpretation alone decides; a contradicting PresentationLUTShape is said."""
+    """Only PhotometricInterpretation inverts; a contradicting PresentationLUTShape is reported."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12, photometric=photometric, PresentationLUTShape=shape)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -315,7 +318,7 @@ def test_presentation_lut_shape_never_inverts(
 
 
 def test_raw_linear_values_become_logarithmic(tmp_path: Path) -> None:
-    """For Processing values proportional to the beam become attenuation, bone bright."""
+    """Linear For Processing values are converted to attenuation, with bright bone."""
     stored = np.array([[4095, 1023], [255, 0]])
     tags: dict[str, Any] = {
         "PresentationIntentType": "FOR PROCESSING",
@@ -333,7 +336,7 @@ def test_raw_linear_values_become_logarithmic(tmp_path: Path) -> None:
 
 
 def test_raw_logarithmic_values_follow_the_sign(tmp_path: Path) -> None:
-    """For Processing values already logarithmic are only inverted where the sign says so."""
+    """Logarithmic For Processing values are inverted if PixelIntensityRelationshipSign is 1."""
     stored = ramp(12)
     tags: dict[str, Any] = {
         "PresentationIntentType": "FOR PROCESSING",
@@ -346,7 +349,7 @@ def test_raw_logarithmic_values_follow_the_sign(tmp_path: Path) -> None:
 
 
 def test_raw_values_without_relation_are_kept(tmp_path: Path) -> None:
-    """For Processing values that say nothing about the beam are only said to be raw."""
+    """For Processing values without a stated intensity relationship are kept, with a notice."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12, PresentationIntentType="FOR PROCESSING")
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -356,7 +359,7 @@ def test_raw_values_without_relation_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["explicit", "big_endian", "rle", "jpeg_baseline", "jpeg_ls"])
 def test_grey_in_three_channels_is_grey(tmp_path: Path, packing: str) -> None:
-    """RGB with equal channels is a grey picture."""
+    """RGB with equal channels is read as grey."""
     stored = ramp(8, rows=16, columns=16)
     ds = dataset(
         np.dstack([stored] * 3).astype(np.uint8),
@@ -369,7 +372,7 @@ def test_grey_in_three_channels_is_grey(tmp_path: Path, packing: str) -> None:
 
 
 def test_planar_and_luma_chroma_grey(tmp_path: Path) -> None:
-    """Grey stored plane by plane, or as luma with empty chroma, is read."""
+    """Grey stored plane by plane, or as luma with grey chroma, is read exactly."""
     stored = ramp(8, rows=4, columns=6).astype(np.uint8)
     ds = dataset(np.dstack([stored] * 3), bits_stored=8, photometric="RGB")
     ds.PlanarConfiguration = 1
@@ -381,7 +384,7 @@ def test_planar_and_luma_chroma_grey(tmp_path: Path) -> None:
 
 
 def test_colour_is_refused(tmp_path: Path) -> None:
-    """Channels that differ make a colour photograph, in RGB and in YBR."""
+    """Different channels, in RGB and YBR, are refused as a colour photograph."""
     stored = np.zeros((4, 4, 3), dtype=np.uint8)
     stored[..., 0] = 200
     for photometric in ("RGB", "YBR_FULL", "YBR_FULL_422"):
@@ -391,7 +394,7 @@ def test_colour_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "US", "PT", "NM", "MG", "RF", "XA"])
 def test_other_modalities_are_refused(tmp_path: Path, modality: str) -> None:
-    """Images of another kind are refused, naming the modality."""
+    """Images of other modalities are refused, and the message names the modality."""
     path = save(dataset(ramp(12), bits_stored=12, Modality=modality), tmp_path / "a.dcm")
     assert error_code(path) == "not_a_radiograph"
     with pytest.raises(UnreadableFileError, match=f"Modality is {modality}; only CR, DX"):
@@ -409,7 +412,10 @@ def test_radiographs_are_accepted(tmp_path: Path, modality: str) -> None:
 
 @pytest.mark.parametrize("modality", ["OT", "", None])
 def test_unstated_modality_is_said(tmp_path: Path, modality: str | None) -> None:
-    """A digitised film or secondary capture without modality is read, and it is said."""
+    """A film whose Modality is OT, empty or missing is read with a notice.
+
+    It may be a digitised film or a secondary capture.
+    """
     path = save(dataset(ramp(12), bits_stored=12, Modality=modality), tmp_path / "a.dcm")
     assert "modality_not_stated" in codes(read_radiograph(path))
 
@@ -436,7 +442,7 @@ def test_unstated_modality_is_said(tmp_path: Path, modality: str | None) -> None
 def test_bad_headers_are_refused(
     tmp_path: Path, tags: dict[str, Any], code: str, message: str
 ) -> None:
-    """Each number that decoding needs is checked, the size before any memory is taken."""
+    """Headers in which a value needed for decoding is missing or impossible are refused."""
     path = save(dataset(ramp(12), bits_stored=12, **tags), tmp_path / "a.dcm")
     with pytest.raises(UnreadableFileError, match=message) as caught:
         read_radiograph(path)
@@ -444,7 +450,7 @@ def test_bad_headers_are_refused(
 
 
 def test_size_limit_is_the_setting(tmp_path: Path) -> None:
-    """A picture of exactly max_megapixels is read, one row more is refused."""
+    """An image of exactly max_megapixels is read; one with another row is refused."""
     path = save(dataset(ramp(8, rows=10, columns=100), bits_stored=8), tmp_path / "a.dcm")
     assert read_radiograph(path, settings=Settings(max_megapixels=0.001)).shape == (10, 100)
     path = save(dataset(ramp(8, rows=11, columns=100), bits_stored=8), tmp_path / "a.dcm")
@@ -453,7 +459,7 @@ def test_size_limit_is_the_setting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", ["HighBit", "PixelRepresentation", "SamplesPerPixel"])
 def test_missing_lesser_tags_are_guessed(tmp_path: Path, tag: str) -> None:
-    """Tags with one likely value are guessed, and the header is called irregular."""
+    """Missing tags with one likely value are guessed, and reported as irregular."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12)
     delattr(ds, tag)
@@ -464,7 +470,7 @@ def test_missing_lesser_tags_are_guessed(tmp_path: Path, tag: str) -> None:
 
 @pytest.mark.parametrize("packing", [*dicom_maker.NATIVE, *dicom_maker.LOSSLESS, "jpeg_extended"])
 def test_half_files_are_refused(tmp_path: Path, packing: str) -> None:
-    """A file cut off anywhere in its pixels or header is refused, whatever its packing."""
+    """A file cut in its pixel data or its header is refused, in every encoding."""
     ds = dataset(ramp(12, rows=64, columns=64), bits_stored=12, packing=packing)
     path = save(ds, tmp_path / "a.dcm")
     data = path.read_bytes()
@@ -476,7 +482,7 @@ def test_half_files_are_refused(tmp_path: Path, packing: str) -> None:
 
 
 def test_excess_pixel_data_are_ignored(tmp_path: Path) -> None:
-    """Bytes after the picture, as padding, change nothing."""
+    """Additional bytes after the pixels, as padding, do not change the grey values."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12)
     ds.PixelData += b"\xff" * 50
@@ -485,7 +491,7 @@ def test_excess_pixel_data_are_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["explicit", "implicit", "big_endian", "jpeg_ls"])
 def test_files_without_preamble_and_meta(tmp_path: Path, packing: str) -> None:
-    """A bare data set is read after a plausibility check, its encoding found by looking."""
+    """A bare data set is read if it is plausible; its encoding is detected from the data."""
     stored = ramp(12)
     path = save(dataset(stored, bits_stored=12, packing=packing), tmp_path / "a", preamble=False)
     radiograph = read_radiograph(path)
@@ -495,7 +501,7 @@ def test_files_without_preamble_and_meta(tmp_path: Path, packing: str) -> None:
 
 
 def test_bare_data_set_needs_what_an_image_has(tmp_path: Path) -> None:
-    """A bare data set without rows is no image."""
+    """A bare data set without Rows is refused as not an image."""
     ds = dataset(ramp(12), bits_stored=12, Rows=None)
     path = save(ds, tmp_path / "a", preamble=False)
     assert error_code(path) == "not_an_image"
@@ -504,7 +510,7 @@ def test_bare_data_set_needs_what_an_image_has(tmp_path: Path) -> None:
 
 
 def test_deflate_bomb_is_refused(tmp_path: Path) -> None:
-    """A small deflated file that inflates without end is refused before it fills the memory."""
+    """A small deflated file that inflates to more than a radiograph is refused."""
     ds = dataset(ramp(8), bits_stored=8, packing="deflated")
     path = dicom_maker.inflate_bomb(ds, 80 << 20, tmp_path / "a.dcm")
     assert path.stat().st_size < 1 << 20
@@ -526,7 +532,7 @@ def test_damaged_deflate_is_refused(tmp_path: Path) -> None:
 
 
 def test_native_data_under_a_compressed_syntax(tmp_path: Path) -> None:
-    """Uncompressed bytes that claim to be compressed cannot be trusted."""
+    """Uncompressed pixels under a private transfer syntax are refused."""
     ds = dataset(ramp(12), bits_stored=12)
     path = save(ds, tmp_path / "a.dcm")
     old = str(ExplicitVRLittleEndian).encode() + b"\0"
@@ -538,7 +544,7 @@ def test_native_data_under_a_compressed_syntax(tmp_path: Path) -> None:
 
 
 def test_codec_is_chosen_by_content(tmp_path: Path) -> None:
-    """A JPEG 2000 codestream that is labelled JPEG-LS is decoded as what it is."""
+    """A JPEG 2000 codestream that is labelled JPEG-LS is decoded as JPEG 2000."""
     stored = ramp(12)
     ds = dataset(stored, bits_stored=12, packing="jpeg2000")
     ds.file_meta.TransferSyntaxUID = JPEGLSLossless
@@ -557,7 +563,7 @@ def test_no_text_of_the_file_gets_out(
         ds.Modality = SENTINEL
         other = save(ds, tmp_path / "other.dcm")
     assert good.read_bytes().count(SENTINEL.encode()) > 1000
-    caplog.clear()  # what pydicom says while writing is no concern of the reader
+    caplog.clear()  # messages of pydicom while writing do not count
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         radiograph = read_radiograph(good)
@@ -598,7 +604,7 @@ def test_facts_are_listed(tmp_path: Path) -> None:
 
 
 def test_spacing_comes_from_the_tags(tmp_path: Path) -> None:
-    """The spacing tags reach the ladder in (row, column) order."""
+    """The spacing is read from the tags in (row, column) order."""
     ds = dataset(ramp(12), bits_stored=12, ImagerPixelSpacing=["0.2", "0.1"])
     spacing = read_radiograph(save(ds, tmp_path / "a.dcm")).spacing
     assert spacing is not None
@@ -610,7 +616,7 @@ def test_spacing_comes_from_the_tags(tmp_path: Path) -> None:
 def test_damaged_bytes_give_a_radiograph_or_an_error(
     tmp_path: Path, flips: list[tuple[int, int]]
 ) -> None:
-    """Whatever bytes are damaged, the reader answers with a radiograph or its own error."""
+    """For any damaged bytes, the reader returns a radiograph or raises its own error."""
     path = tmp_path / "a.dcm"
     if not path.exists():
         ds = dataset(ramp(12), bits_stored=12, packing="rle", ImagerPixelSpacing=["0.2", "0.1"])
@@ -626,7 +632,7 @@ def test_damaged_bytes_give_a_radiograph_or_an_error(
 
 
 def test_random_bytes_behind_the_marker(tmp_path: Path) -> None:
-    """Random bytes with a DICOM marker are refused, not read."""
+    """Random bytes after the DICOM marker are refused."""
     noise = np.random.default_rng(1).bytes(4000)
     path = tmp_path / "a.dcm"
     path.write_bytes(bytes(128) + b"DICM" + noise)
@@ -642,7 +648,10 @@ def test_random_bytes_behind_the_marker(tmp_path: Path) -> None:
 def test_items_where_numbers_should_stand_are_irregular(
     tmp_path: Path, keyword: str, vr: str, text: str
 ) -> None:
-    """They are never converted: that raises anything, and quotes what it holds."""
+    """A sequence in place of a number is reported as irregular, and never converted.
+
+    The conversion could raise any error, and quote text of the file.
+    """
     item = Dataset()
     item.add_new((0x0010, 0x1030), "LO", text)
     ds = dataset(ramp(12), bits_stored=12)
@@ -656,7 +665,7 @@ def test_items_where_numbers_should_stand_are_irregular(
 @pytest.mark.filterwarnings("ignore:Invalid value for VR IS")
 @pytest.mark.parametrize("value", ["1e300", "2147483648"])
 def test_a_huge_number_of_frames_is_irregular(tmp_path: Path, value: str) -> None:
-    """No IS holds it: the pixel data say how many there are, and no message repeats it."""
+    """A NumberOfFrames too large for IS is reported; the frames are counted in the pixel data."""
     ds = dataset(ramp(12), bits_stored=12)
     ds[0x0028, 0x0008] = RawDataElement(
         Tag(0x0028, 0x0008), "IS", len(value), value.encode(), 0, False, True
@@ -667,7 +676,7 @@ def test_a_huge_number_of_frames_is_irregular(tmp_path: Path, value: str) -> Non
 
 
 def test_damaged_header_is_undecodable(tmp_path: Path) -> None:
-    """A header whose parser stumbles is refused, without the parser's words."""
+    """A header that cannot be parsed is refused with our message, not with that of the parser."""
     path = save(dataset(ramp(12), bits_stored=12, PixelData=None), tmp_path / "a.dcm")
     path.write_bytes(path.read_bytes() + b"\x30\x00\x10\x00OB\x00\x00\x01")
     with pytest.raises(UnreadableFileError, match="DICOM header is damaged") as caught:
@@ -676,7 +685,7 @@ def test_damaged_header_is_undecodable(tmp_path: Path) -> None:
 
 
 class FailingDisk(io.BytesIO):
-    """A file whose disk fails behind the first 400 bytes."""
+    """A file on a disk that fails after the first 400 bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read, or fail as a disk does."""
@@ -686,14 +695,14 @@ class FailingDisk(io.BytesIO):
 
 
 def test_failing_disk_is_not_called_damage(tmp_path: Path) -> None:
-    """An error of the disk while the header is read stays an error of the disk."""
+    """An error of the disk while the header is read is not reported as a damaged file."""
     data = save(dataset(ramp(12), bits_stored=12), tmp_path / "a.dcm").read_bytes()
     with pytest.raises(OSError, match="Input/output error"):
         dicom_frames(FailingDisk(data), Settings())
 
 
 def test_no_other_decoder_is_needed(tmp_path: Path) -> None:
-    """Every packing is read in a process where pylibjpeg, pyjpegls, gdcm and cv2 are absent."""
+    """Every encoding is read without pylibjpeg, pyjpegls, gdcm, cv2 and Pillow."""
     paths = []
     for packing in dicom_maker.SYNTAXES:
         bits = 8 if packing == "jpeg_baseline" else 12
@@ -726,7 +735,7 @@ NOISE = np.random.default_rng(4).integers(0, 256, (64, 48))
 )
 @pytest.mark.parametrize("fragments", [1, 5])
 def test_half_films_are_refused(tmp_path: Path, packing: str, fragments: int) -> None:
-    """Half a codestream, closed as if it were whole, or one without a fragment, is refused."""
+    """A codestream that is cut and closed, or lacks a part in the middle, is refused."""
     ds = dataset(NOISE, bits_stored=12 if packing == "jpeg_extended" else 8, packing=packing)
     stream = encode(cells_of(ds), ds.BitsStored, packing).rstrip(b"\0")
     third = len(stream) // 6 * 2
@@ -744,7 +753,7 @@ def cells_of(ds: Dataset) -> dicom_maker.Array:
 
 
 def test_surplus_pixel_data_are_told(tmp_path: Path) -> None:
-    """Compressed data of which something is left over are read, and said to be doubtful."""
+    """Compressed data with surplus bytes are read, and reported as doubtful."""
     ds = dataset(NOISE, bits_stored=8, packing="jpeg_lossless")
     stream = encode(cells_of(ds), 8, "jpeg_lossless").rstrip(b"\0")
     ds.PixelData = encapsulate([stream[:-2] + stream[-60:]])
@@ -760,13 +769,16 @@ def test_surplus_pixel_data_are_told(tmp_path: Path) -> None:
         (b"\xfc\xff\xfc\xffOB\0\0\4\0\0\0\0\0\0\0", False),  # trailing padding
         (bytes(40), True),
         (b"\1\2\3", True),
-        (b"\x28\0\x10\0US\2\0\1\0", True),  # Rows, which stands before the pixels
+        (b"\x28\0\x10\0US\2\0\1\0", True),  # Rows, which belongs before the pixels
     ],
 )
 def test_deflated_data_end_with_an_element(
     tmp_path: Path, behind: bytes, *, doubtful: bool
 ) -> None:
-    """Deflating keeps no checksum, but a hole makes other lengths: then something is left over."""
+    """Surplus bytes after the last element of deflated data are reported as doubtful.
+
+    Deflated data have no checksum, but damage changes lengths, so that bytes are left over.
+    """
     path = save(dataset(NOISE, bits_stored=8, packing="deflated"), tmp_path / "a.dcm")
     data = path.read_bytes()
     (length,) = struct.unpack_from("<L", data, 140)

@@ -1,4 +1,4 @@
-"""Headers whose bits are not those of the pixel data: no value wraps round, and it is said."""
+"""Headers that disagree with the pixel data about bits: values never wrap; a notice says so."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.reading.dicom_maker import LOSSLESS, Array, dataset, encode, save
 
 
 def film(bits: int) -> Array:
-    """Return a smooth picture with some noise that takes the whole range of `bits`."""
+    """Return a smooth image with some noise that spans the whole range of `bits`."""
     rows, columns = np.mgrid[0:90, 0:120]
     smooth = np.sin(rows / 25) * np.cos(columns / 31) + np.random.default_rng(3).normal(
         0, 0.01, (90, 120)
@@ -25,7 +25,7 @@ def film(bits: int) -> Array:
 
 
 def native(cells: Array, **tags: Any) -> Dataset:  # noqa: ANN401 - whatever a DICOM tag may hold
-    """Return a file whose cells of 16 bits are `cells`, and whose tags say `tags`."""
+    """Return a data set with these cells of 16 bits and these tags."""
     ds = dataset(cells & 0xFFFF, bits_stored=16)
     for keyword, value in tags.items():
         setattr(ds, keyword, value)
@@ -33,7 +33,7 @@ def native(cells: Array, **tags: Any) -> Dataset:  # noqa: ANN401 - whatever a D
 
 
 def compressed(stream: bytes, packing: str, **tags: Any) -> Dataset:  # noqa: ANN401
-    """Return a file of one codestream, and whose tags say `tags`."""
+    """Return a data set with this codestream and these tags."""
     ds = dataset(film(12), bits_stored=12, packing=packing)
     ds.PixelData = encapsulate([stream])
     for keyword, value in tags.items():
@@ -42,7 +42,7 @@ def compressed(stream: bytes, packing: str, **tags: Any) -> Dataset:  # noqa: AN
 
 
 def read(ds: Dataset, folder: Path) -> tuple[Radiograph, list[str]]:
-    """Read a file; return what was read, and what was said of its bits."""
+    """Read a film; return it, and the messages about its bits."""
     radiograph = read_radiograph(save(ds, folder / "a.dcm"))
     said = [one.message for one in radiograph.notices if one.code == "bits_disagree"]
     return radiograph, said
@@ -53,7 +53,7 @@ def read(ds: Dataset, folder: Path) -> tuple[Radiograph, list[str]]:
 def test_values_beyond_bits_stored_are_whole(
     tmp_path: Path, packing: str, stored: int, real: int
 ) -> None:
-    """BitsStored too small: the bits that vary in a row above it belong to the value."""
+    """If BitsStored is too small, the varying bits directly above it belong to the value."""
     ds = dataset(film(real), bits_stored=real, bits_allocated=16, packing=packing)
     ds.BitsStored, ds.HighBit = stored, stored - 1
     radiograph, said = read(ds, tmp_path)
@@ -65,7 +65,7 @@ def test_values_beyond_bits_stored_are_whole(
 
 
 def test_monochrome1_is_turned_round_within_the_bits_that_are_used(tmp_path: Path) -> None:
-    """Bone is bright, and nothing wraps."""
+    """MONOCHROME1 is inverted within the bits that are used, so that no value wraps."""
     ds = dataset(film(14), bits_stored=14, photometric="MONOCHROME1")
     ds.BitsStored, ds.HighBit = 12, 11
     np.testing.assert_array_equal(read(ds, tmp_path)[0].pixels, 16383 - film(14))
@@ -77,7 +77,7 @@ def test_monochrome1_is_turned_round_within_the_bits_that_are_used(tmp_path: Pat
 def test_the_codestreams_precision_is_right(
     tmp_path: Path, packing: str, stored: int, real: int, photometric: str
 ) -> None:
-    """Smaller or larger than BitsStored, for values and for turning them round."""
+    """The codestream's precision replaces BitsStored, for the values and for their inversion."""
     cells = film(real).astype(np.uint8 if real == 8 else np.uint16)
     ds = compressed(
         encode(cells, real, packing), packing, BitsStored=stored, HighBit=stored - 1,
@@ -93,7 +93,7 @@ def test_the_codestreams_precision_is_right(
 
 
 def test_encoders_that_always_write_16_bits_change_nothing(tmp_path: Path) -> None:
-    """A precision above BitsStored counts where values use it, and not before."""
+    """A precision above BitsStored counts only if the values use the additional bits."""
     cells = film(14).astype(np.uint16)
     for stored, expected in ((14, 0), (12, 1)):
         ds = compressed(
@@ -108,7 +108,7 @@ def test_encoders_that_always_write_16_bits_change_nothing(tmp_path: Path) -> No
 
 
 def test_lossy_values_far_beyond_the_range_are_no_overshoot(tmp_path: Path) -> None:
-    """12 bits called 10 stay whole; a little above the range is clipped as before."""
+    """Lossy 12-bit values declared as 10 bits are kept; a small overshoot is clipped."""
     stream = encode(film(12).astype(np.uint16), 12, "jpeg_extended")
     ds = compressed(stream, "jpeg_extended", BitsStored=10, HighBit=9)
     radiograph, said = read(ds, tmp_path)
@@ -124,7 +124,7 @@ def test_lossy_values_far_beyond_the_range_are_no_overshoot(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("junk", [0xC000, 0x8000, 0xF000])
 def test_bits_that_never_change_are_no_values(tmp_path: Path, junk: int) -> None:
-    """The same bits set in every cell are dropped, in whatever place above the value."""
+    """Bits above the value that are set in every cell are dropped without a notice."""
     ds = native(film(12) | junk, BitsStored=12, HighBit=11)
     radiograph, said = read(ds, tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -132,7 +132,7 @@ def test_bits_that_never_change_are_no_values(tmp_path: Path, junk: int) -> None
 
 
 def test_overlay_bits_are_no_values(tmp_path: Path) -> None:
-    """Planes that the header places above the value are dropped, whatever they show."""
+    """Bits above the value that the header declares as overlays are dropped without a notice."""
     drawn = np.zeros((90, 120), dtype=np.int64)
     drawn[20:40, 30:70] = 1
     ds = native(film(12) | drawn << 12 | drawn.T[:90, :90].repeat(2, 1)[:, :120] << 13)
@@ -146,7 +146,7 @@ def test_overlay_bits_are_no_values(tmp_path: Path) -> None:
 
 
 def test_a_bit_apart_from_the_value_is_dropped_and_said(tmp_path: Path) -> None:
-    """An overlay that no tag mentions, with unused bits between it and the value."""
+    """An undeclared overlay that unused bits separate from the value is dropped with a notice."""
     drawn = (film(12) > 3000).astype(np.int64) << 15
     radiograph, said = read(native(film(12) | drawn, BitsStored=12, HighBit=11), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -155,7 +155,7 @@ def test_a_bit_apart_from_the_value_is_dropped_and_said(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_overlay_position_is_irregular(tmp_path: Path) -> None:
-    """It hides no bit, and costs no picture."""
+    """An unreadable OverlayBitPosition is reported as irregular, and the film is read."""
     ds = native(film(12), BitsStored=12, HighBit=11)
     ds.add_new((0x6000, 0x0102), "US", [1, 2])
     radiograph, _ = read(ds, tmp_path)
@@ -164,7 +164,7 @@ def test_an_unreadable_overlay_position_is_irregular(tmp_path: Path) -> None:
 
 
 def test_a_high_bit_that_cannot_be_is_not_believed(tmp_path: Path) -> None:
-    """Values in the lowest bits are not shifted away; those in the highest are, as before."""
+    """HighBit 15 is used for values in the upper bits of their cells, and ignored for others."""
     radiograph, said = read(native(film(12), BitsStored=12, HighBit=15), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
     assert "HighBit is 15, but the lowest bits are used" in said[0]
@@ -179,7 +179,7 @@ def test_a_high_bit_that_cannot_be_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_left_aligned_values_called_right_aligned_do_not_wrap(tmp_path: Path) -> None:
-    """12 bits at the upper end, HighBit 11: the cell is the value."""
+    """Values in the upper 12 bits with HighBit 11 are read as whole cells, with a notice."""
     radiograph, said = read(native(film(12) << 4, BitsStored=12, HighBit=11), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12) << 4)
     assert len(said) == 1
@@ -189,7 +189,7 @@ def test_left_aligned_values_called_right_aligned_do_not_wrap(tmp_path: Path) ->
 def test_values_without_sign_called_signed_are_not_torn(
     tmp_path: Path, stored: int, real: int
 ) -> None:
-    """PixelRepresentation 1 over values that have no sign: bright bone does not turn black."""
+    """Unsigned values with PixelRepresentation 1 are read as unsigned, so bright stays bright."""
     ds = native(film(real), BitsStored=stored, HighBit=stored - 1, PixelRepresentation=1)
     radiograph, said = read(ds, tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(real))
@@ -198,7 +198,7 @@ def test_values_without_sign_called_signed_are_not_torn(
 
 @pytest.mark.parametrize("allocated", [12, 14, 16])
 def test_signed_values_stay_signed(tmp_path: Path, allocated: int) -> None:
-    """With sign bits up to the top or masked, of as many bits as said or more."""
+    """Signed values are exact with extended or masked sign bits, and if BitsStored is too small."""
     stored = film(12) - 2048
     ds = native(stored & (1 << allocated) - 1, BitsStored=12, HighBit=11, PixelRepresentation=1)
     radiograph, said = read(ds, tmp_path)
@@ -213,7 +213,7 @@ def test_signed_values_stay_signed(tmp_path: Path, allocated: int) -> None:
 
 
 def test_negative_numbers_called_unsigned_keep_their_sign(tmp_path: Path) -> None:
-    """Sign bits that run on above BitsStored show that values have a sign."""
+    """Values declared as unsigned are read as signed if sign bits extend above BitsStored."""
     stored = film(11) - 300
     radiograph, said = read(native(stored, BitsStored=12, HighBit=11), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, stored)
@@ -223,7 +223,7 @@ def test_negative_numbers_called_unsigned_keep_their_sign(tmp_path: Path) -> Non
 @pytest.mark.parametrize("stored", [12, 16, 10])
 @pytest.mark.parametrize("representation", [0, 1])
 def test_samples_with_a_sign_are_believed(tmp_path: Path, stored: int, representation: int) -> None:
-    """JPEG 2000 says itself whether its samples have a sign, and how many bits."""
+    """The sign and precision in a JPEG 2000 codestream replace those of the header."""
     cells = (film(12) - 2048).astype(np.int16)
     stream = bytearray(
         imagecodecs.jpeg2k_encode(
@@ -240,7 +240,7 @@ def test_samples_with_a_sign_are_believed(tmp_path: Path, stored: int, represent
 
 
 def test_rle_segments_say_how_many_bits_are_allocated(tmp_path: Path) -> None:
-    """Two segments are cells of 16 bits, though BitsAllocated is 8."""
+    """Two RLE segments are read as cells of 16 bits although BitsAllocated is 8."""
     ds = dataset(film(12), bits_stored=12, packing="rle")
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
     radiograph, said = read(ds, tmp_path)
@@ -249,7 +249,7 @@ def test_rle_segments_say_how_many_bits_are_allocated(tmp_path: Path) -> None:
 
 
 def test_rle_segments_of_fewer_bits_than_stored(tmp_path: Path) -> None:
-    """The values end where their cells do: MONOCHROME1 is turned round in the cells' range."""
+    """MONOCHROME1 in RLE cells of 8 bits is inverted within 8 bits although BitsStored is 12."""
     ds = dataset(255 - film(8), bits_stored=8, packing="rle", photometric="MONOCHROME1")
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -260,7 +260,10 @@ def test_rle_segments_of_fewer_bits_than_stored(tmp_path: Path) -> None:
 
 
 def test_a_sign_that_goes_on_in_some_cells_only(tmp_path: Path) -> None:
-    """As in a public test file: the values are those of BitsStored, as other readers have them."""
+    """If only some cells repeat the sign above BitsStored, these bits are dropped with a notice.
+
+    A public test file has such cells, and other readers read the same values.
+    """
     stored = film(12) - 2048
     cells = np.where(np.arange(120) % 2 == 0, stored, stored & 0xFFF)
     ds = native(cells, BitsStored=12, HighBit=11, PixelRepresentation=1)
@@ -271,7 +274,7 @@ def test_a_sign_that_goes_on_in_some_cells_only(tmp_path: Path) -> None:
 
 
 def test_signed_values_of_a_bit_more_are_no_sign(tmp_path: Path) -> None:
-    """Values beyond the range go on where it ends; they are not folded back to its other end."""
+    """Signed values beyond the range of BitsStored do not wrap to its other end."""
     stored = film(12) - 500
     ds = native(stored, BitsStored=12, HighBit=11, PixelRepresentation=1)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -284,7 +287,7 @@ def test_signed_values_of_a_bit_more_are_no_sign(tmp_path: Path) -> None:
 def test_more_bits_stored_than_allocated(
     tmp_path: Path, packing: str, allocated: int, stored: int
 ) -> None:
-    """Both cannot be true: the pixel data say how many there are, and both are named."""
+    """If BitsStored exceeds BitsAllocated, the pixel data decide, and a notice names both tags."""
     tags = {"BitsAllocated": allocated, "BitsStored": stored, "HighBit": stored - 1}
     ds = dataset(film(12), bits_stored=12, packing=packing)
     for keyword, value in tags.items():

@@ -1,4 +1,4 @@
-"""A DICOMDIR names the images of its medium."""
+"""The images that a DICOMDIR lists."""
 
 import warnings
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def write_directory(folder: Path, file_ids: Sequence[object], kind: str = "IMAGE
 
 
 def test_the_images_of_a_real_one_are_named() -> None:
-    """The test medium of pydicom has 31 images in folders."""
+    """All 31 images of pydicom's test medium, which are in folders, are listed."""
     path = Path(str(get_testdata_file("DICOMDIR")))
     places = image_places(path)
     assert len(places) == 31
@@ -44,13 +44,13 @@ def test_the_images_of_a_real_one_are_named() -> None:
 
 
 def test_only_images_count(tmp_path: Path) -> None:
-    """Patients, studies, reports and records without a file are passed over."""
+    """Records of reports, and records without a file, are skipped."""
     assert image_places(write_directory(tmp_path, [["A", "B"]], kind="SR DOCUMENT")) == []
     assert image_places(write_directory(tmp_path, [None, "IM1", ["A", "IM2"]])) == ["IM1", "A/IM2"]
 
 
 def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
-    """RecordInUseFlag 0: inactive."""
+    """A record with RecordInUseFlag 0 (inactive) is skipped."""
     path = write_directory(tmp_path, ["IM1"])
     data = path.read_bytes()
     at = data.index(b"\x04\x00\x10\x14US")
@@ -61,7 +61,10 @@ def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
 def test_one_of_too_many_records_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Empty records cost little each, and a file has room for hundreds of millions."""
+    """A DICOMDIR with more records than the limit is refused.
+
+    Empty records are small, and one file could contain hundreds of millions.
+    """
     monkeypatch.setattr(dicom_directory, "_MAX_RECORDS", 3)
     assert len(image_places(write_directory(tmp_path, ["IM1", "IM2", "IM3"]))) == 3
     path = write_directory(tmp_path, ["IM1", "IM2", "IM3", "IM4"])
@@ -70,7 +73,7 @@ def test_one_of_too_many_records_is_refused(
 
 
 def test_names_in_lower_case_are_found(tmp_path: Path) -> None:
-    """Some systems mount a CD so."""
+    """Files with lower-case names are found, since some systems mount a CD with such names."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "im1").write_bytes(b"x")
     assert image_places(write_directory(tmp_path, [["A", "IM1"], ["A", "IM2"]])) == [
@@ -81,13 +84,16 @@ def test_names_in_lower_case_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_id", [["..", "IM1"], ["/etc", "passwd"], ["A", "", "IM1"]])
 def test_names_that_lead_elsewhere_are_left_out(tmp_path: Path, file_id: list[str]) -> None:
-    """A medium has no such names; a trap may."""
+    """Parent folders, absolute paths and empty components are skipped.
+
+    They do not occur on real media, but a malicious DICOMDIR may contain them.
+    """
     assert image_places(write_directory(tmp_path, [file_id])) == []
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\0" * 128 + b"DICM" + b"\xff" * 40])
 def test_what_is_none_is_told(tmp_path: Path, data: bytes) -> None:
-    """In one line that quotes nothing."""
+    """A file that is not a DICOMDIR, or a damaged one, is reported."""
     path = tmp_path / "DICOMDIR"
     path.write_bytes(data)
     with pytest.raises(UnreadableDirectoryError, match="it is no DICOMDIR, or a damaged one"):
@@ -95,6 +101,6 @@ def test_what_is_none_is_told(tmp_path: Path, data: bytes) -> None:
 
 
 def test_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """With the system's reason."""
+    """A DICOMDIR that cannot be read is reported."""
     with pytest.raises(UnreadableDirectoryError, match="it cannot be read"):
         image_places(tmp_path / "DICOMDIR")

@@ -1,4 +1,4 @@
-"""The picture that a DICOM file asks viewers to show, also as DCMTK shows it."""
+"""The image that viewers should display for a DICOM file, also compared with DCMTK."""
 
 import itertools
 import shutil
@@ -31,13 +31,13 @@ def read(tmp_path: Path, *, bits: int = 12, **tags: Any) -> Radiograph:  # noqa:
 
 
 def shown(path: Path, settings: Settings | None = None) -> NDArray[np.uint8] | None:
-    """Return a file's picture as viewers show it."""
+    """Return the displayed image of a file."""
     with open_radiographs(path, settings=settings) as frames:
         return frames.show(1)
 
 
 def shown_ramp(tmp_path: Path, **tags: Any) -> NDArray[np.uint8] | None:  # noqa: ANN401
-    """Return the ramp with these tags as viewers show it."""
+    """Return the displayed image of the ramp with these tags."""
     read(tmp_path, **tags)
     return shown(tmp_path / "a.dcm")
 
@@ -58,7 +58,7 @@ def voi_table(entries: NDArray[np.uint16], *, first: int = 0, bits: int = 16) ->
 
 
 def test_the_first_window_is_shown_and_told(tmp_path: Path) -> None:
-    """Of two windows the first counts; the grey values themselves are not clipped by it."""
+    """The first of two windows is displayed and reported; it does not clip the grey values."""
     radiograph = read(tmp_path, WindowCenter=[1000, 2048], WindowWidth=[101, 4096])
     picture = shown(tmp_path / "a.dcm")
     assert picture is not None
@@ -77,7 +77,7 @@ def test_the_first_window_is_shown_and_told(tmp_path: Path) -> None:
     [("LINEAR EXACT", "LINEAR_EXACT"), ("linear_exact", "LINEAR_EXACT"), ("Sigmoid", "SIGMOID")],
 )
 def test_a_misspelt_function_is_understood(tmp_path: Path, written: str, meant: str) -> None:
-    """Blanks, case and underscores do not matter."""
+    """VOILUTFunction is recognised regardless of case, blanks and underscores."""
     ds = dataset(ramp(12), bits_stored=12, WindowCenter=1000, WindowWidth=100)
     ds.add(DataElement("VOILUTFunction", "CS", written, validation_mode=IGNORE))
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -99,7 +99,7 @@ def test_a_misspelt_function_is_understood(tmp_path: Path, written: str, meant: 
     ],
 )
 def test_no_window_that_can_be_used(tmp_path: Path, tags: dict[str, Any], said: str | None) -> None:
-    """Then there is no display picture; an empty tag is nothing to speak of, a wrong one is."""
+    """Without a usable window there is no displayed image; only a wrong tag is reported."""
     radiograph = read(tmp_path, **tags)
     assert shown(tmp_path / "a.dcm") is None
     assert "window_center" not in radiograph.acquisition
@@ -110,7 +110,7 @@ def test_no_window_that_can_be_used(tmp_path: Path, tags: dict[str, Any], said: 
 
 
 def test_a_voi_table_comes_before_a_window(tmp_path: Path) -> None:
-    """Where both are present the table is what the maker took care of."""
+    """A VOI LUT, which the manufacturer designed, takes precedence over a window."""
     entries = np.linspace(65535, 0, 4096).round().astype(np.uint16)
     radiograph = read(
         tmp_path, VOILUTSequence=voi_table(entries), WindowCenter=2048, WindowWidth=4096
@@ -124,7 +124,7 @@ def test_a_voi_table_comes_before_a_window(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("descriptor", [[4096, 0], [4096, 0, 7], [8192, 0, 16]])
 def test_a_window_stands_in_for_a_broken_table(tmp_path: Path, descriptor: list[int]) -> None:
-    """A table that is none is said, and the window is shown."""
+    """A VOI LUT that cannot be used is reported, and the window is used instead."""
     sequence = voi_table(np.arange(4096, dtype=np.uint16))
     sequence[0].LUTDescriptor = descriptor
     radiograph = read(tmp_path, VOILUTSequence=sequence, WindowCenter=1000, WindowWidth=100)
@@ -133,13 +133,13 @@ def test_a_window_stands_in_for_a_broken_table(tmp_path: Path, descriptor: list[
 
 
 def test_raw_values_have_no_display_picture(tmp_path: Path) -> None:
-    """A window of For Processing values belongs to another picture."""
+    """For Processing values are not displayed: their window belongs to another image."""
     tags = {"PresentationIntentType": "FOR PROCESSING", "WindowCenter": 1000, "WindowWidth": 100}
     assert shown_ramp(tmp_path, **tags) is None
 
 
 def test_dark_bone_is_shown_bright_too(tmp_path: Path) -> None:
-    """What the user says of polarity holds for both pictures."""
+    """The user's polarity applies to both the grey values and the displayed image."""
     path = save(
         dataset(ramp(12), bits_stored=12, WindowCenter=2048, WindowWidth=4096), tmp_path / "a.dcm"
     )
@@ -154,7 +154,7 @@ def test_dark_bone_is_shown_bright_too(tmp_path: Path) -> None:
 
 
 def by_dcmtk(path: Path, option: str) -> NDArray[np.uint8] | None:
-    """Return the picture that DCMTK shows, None where it cannot."""
+    """Return the image that DCMTK displays; None if it cannot."""
     out = path.with_suffix(".pgm")
     command = [str(DCMTK), "--write-raw-pnm", option, "1", "--no-overlays", str(path), str(out)]
     done = subprocess.run(command, capture_output=True, check=False)
@@ -168,8 +168,8 @@ def by_dcmtk(path: Path, option: str) -> NDArray[np.uint8] | None:
 
 
 def cases() -> Iterator[tuple[str, Dataset]]:
-    """Make files of every depth, sign, function, polarity and modality transform."""
-    functions = ("LINEAR", "SIGMOID")  # DCMTK 3.6.7 knows no LINEAR_EXACT
+    """Yield files of every depth, sign, function, polarity and modality transform, with names."""
+    functions = ("LINEAR", "SIGMOID")  # DCMTK 3.6.7 does not support LINEAR_EXACT
     every = itertools.product(
         (8, 10, 12, 14, 15, 16), (False, True), functions, ("MONOCHROME1", "MONOCHROME2")
     )
@@ -195,7 +195,7 @@ def cases() -> Iterator[tuple[str, Dataset]]:
 
 @needs_dcmtk
 def test_windows_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:
-    """On 96 made files no pixel differs by more than one of 255."""
+    """On 96 generated files no pixel differs from DCMTK by more than 1 of 255."""
     compared = 0
     for name, ds in cases():
         path = save(ds, tmp_path / f"{name}.dcm")
@@ -211,7 +211,7 @@ def test_windows_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_tables_are_shown_as_dcmtk_shows_them(tmp_path: Path, bits: int, photometric: str) -> None:
-    """VOI tables of every depth, shorter than the pixels' range: at most one of 255 apart."""
+    """VOI LUTs of 8 to 16 bits, shorter than the range, differ from DCMTK by at most 1 of 255."""
     entries = (np.linspace(0, 1, 3000) ** 2 * ((1 << bits) - 1)).round().astype(np.uint16)
     path = save(
         dataset(
@@ -230,10 +230,10 @@ def test_tables_are_shown_as_dcmtk_shows_them(tmp_path: Path, bits: int, photome
 @needs_dcmtk
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/dicom is not here")
 def test_real_files_are_shown_as_dcmtk_shows_them(tmp_path: Path) -> None:
-    """On every real file that both can read and that states a window or table.
+    """Real files with a window or VOI LUT that both can read differ by at most 1 of 255.
 
-    Where a lossy codec overshoots the stored range DCMTK wraps round, which makes black of white:
-    eight pixels of RG3_JPLY, dark in its lossless twin. Ours are clipped.
+    Where a lossy codec overshoots the stored range, DCMTK wraps, which swaps black and white: eight
+    pixels of RG3_JPLY, which are dark in its lossless version. Ours are clipped.
     """
     compared = []
     for source in sorted(REAL.glob("*.dcm")):

@@ -1,4 +1,4 @@
-"""Compressed films that go on behind the last pixel: the picture is the exact one."""
+"""Compressed films with data after the last pixel: the values are exact."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def stream_of(packing: str) -> bytes:
 
 
 def read(packing: str, data: bytes, folder: Path) -> tuple[Radiograph, bool]:
-    """Read encapsulated pixel data; return what was read, and whether it is doubtful."""
+    """Read encapsulated pixel data; return the film, and whether it is doubtful."""
     ds = dataset(film(12), bits_stored=12, packing=packing)
     ds.PixelData = data
     radiograph = read_radiograph(save(ds, folder / "a.dcm"))
@@ -36,7 +36,7 @@ def read(packing: str, data: bytes, folder: Path) -> tuple[Radiograph, bool]:
 def test_bytes_behind_the_end_marker_are_no_picture(
     tmp_path: Path, packing: str, behind: bytes
 ) -> None:
-    """Whatever they are, the values are exact and nothing is doubtful."""
+    """Any bytes after the end marker are ignored: values are exact and not doubtful."""
     radiograph, doubtful = read(packing, encapsulate([stream_of(packing) + behind]), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
     assert not doubtful
@@ -51,7 +51,7 @@ def test_bytes_behind_the_end_marker_are_no_picture(
 def test_what_follows_the_last_fragment_is_no_picture(
     tmp_path: Path, packing: str, behind: bytes
 ) -> None:
-    """In the place of the end marker of the sequence, or before it."""
+    """An empty fragment, an element, junk or zeros after the last fragment are ignored."""
     data = encapsulate([stream_of(packing)]) + behind
     radiograph, doubtful = read(packing, data, tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -60,7 +60,7 @@ def test_what_follows_the_last_fragment_is_no_picture(
 
 @pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg_ls"])
 def test_fill_bytes_may_stand_before_the_end_marker(tmp_path: Path, packing: str) -> None:
-    """ITU-T T.81 B.1.1.2 allows them."""
+    """Fill bytes before the end marker are accepted (ITU-T T.81 B.1.1.2)."""
     filled = stream_of(packing)[:-2] + b"\xff\xff\xff\xd9"
     radiograph, doubtful = read(packing, encapsulate([filled]), tmp_path)
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -72,7 +72,10 @@ def test_fill_bytes_may_stand_before_the_end_marker(tmp_path: Path, packing: str
 def test_bytes_behind_the_last_tile_are_passed_over(
     tmp_path: Path, packing: str, between: bytes
 ) -> None:
-    """A tile-part says how long it is; what follows it before the end marker is doubtful."""
+    """Bytes between the last tile-part and the end marker are skipped, and reported as doubtful.
+
+    A tile-part states its length.
+    """
     stream = stream_of(packing)
     data = encapsulate([stream[:-2] + between + b"\xff\xd9"])
     radiograph, doubtful = read(packing, data, tmp_path)
@@ -85,7 +88,10 @@ def test_bytes_behind_the_last_tile_are_passed_over(
 def test_what_lies_behind_makes_no_half_film_whole(
     tmp_path: Path, packing: str, behind: bytes
 ) -> None:
-    """A film cut anywhere is refused, or doubtful where the bytes decode to as many pixels."""
+    """A film that is cut and continued by other bytes is refused.
+
+    If it is almost complete, it may be doubtful instead: the bytes may decode to enough pixels.
+    """
     whole = stream_of(packing)
     end = b"" if packing == "rle" else b"\xff\xd9"
     for share in (0.3, 0.6, 0.97):
@@ -95,7 +101,7 @@ def test_what_lies_behind_makes_no_half_film_whole(
 
 
 def outcome(packing: str, data: bytes, folder: Path) -> str:
-    """Return the code of a failure, or whether what was read is doubtful or whole."""
+    """Return the code of the error, or "doubtful" or "whole" if the film was read."""
     try:
         return "doubtful" if read(packing, data, folder)[1] else "whole"
     except UnreadableFileError as error:
@@ -105,7 +111,7 @@ def outcome(packing: str, data: bytes, folder: Path) -> str:
 @pytest.mark.parametrize("packing", LOSSLESS)
 @pytest.mark.parametrize("syntax", [*LOSSLESS, "jpeg_baseline", "explicit"])
 def test_the_data_choose_their_decoder(tmp_path: Path, packing: str, syntax: str) -> None:
-    """A transfer syntax that is another file's makes no difference, uncompressed neither."""
+    """The data determine the decoder, not the transfer syntax; an uncompressed one is reported."""
     ds = dataset(film(12), bits_stored=12, packing=packing)
     ds.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -117,7 +123,7 @@ def test_the_data_choose_their_decoder(tmp_path: Path, packing: str, syntax: str
 @pytest.mark.parametrize("bits", [8, 12])
 @pytest.mark.parametrize("syntax", ["explicit", "rle"])
 def test_uncompressed_fragments(tmp_path: Path, syntax: str, bits: int) -> None:
-    """Encapsulated Uncompressed (PS3.5 A.4.11), and the same under a wrong transfer syntax."""
+    """Uncompressed fragments (PS3.5 A.4.11) are read under transfer syntaxes of other encodings."""
     ds = dataset(film(bits), bits_stored=bits)
     ds.PixelData = encapsulate([ds.PixelData])
     ds.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
@@ -126,7 +132,7 @@ def test_uncompressed_fragments(tmp_path: Path, syntax: str, bits: int) -> None:
 
 
 def test_pixels_that_look_like_a_list_of_fragments(tmp_path: Path) -> None:
-    """A film whose first cells are an item's tag is a film."""
+    """Uncompressed pixels that begin with the bytes of an item tag are read as pixels."""
     stored = film(16)
     stored[0, :2] = 0xFFFE, 0xE000
     radiograph = read_radiograph(save(dataset(stored, bits_stored=16), tmp_path / "a.dcm"))
@@ -136,7 +142,10 @@ def test_pixels_that_look_like_a_list_of_fragments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packing", ["explicit", "implicit", "big_endian"])
 @pytest.mark.parametrize("syntax", ["explicit", "implicit", "big_endian"])
 def test_the_header_shows_how_it_is_encoded(tmp_path: Path, packing: str, syntax: str) -> None:
-    """An uncompressed file whose transfer syntax is another's is read as it is, and it is said."""
+    """An uncompressed file with the transfer syntax of another encoding is read with a notice.
+
+    Implicit VR labelled as big endian, and the reverse, are refused.
+    """
     parts = []
     for one in (syntax, packing):
         path = save(dataset(film(12), bits_stored=12, packing=one), tmp_path / "a.dcm")

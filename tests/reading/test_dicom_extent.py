@@ -1,4 +1,4 @@
-"""More or fewer pictures and rows in PixelData than the header says: none is lost in silence."""
+"""PixelData with more or fewer frames and rows than the header states: none is lost silently."""
 
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ CODES = {"frames_disagree", "pixels_left_over"}
 
 
 def stack(count: int = 3) -> list[Array]:
-    """Return pictures of which no two are alike."""
+    """Return images that all differ."""
     one = film(12)
     return [one, one[:, ::-1], one[::-1], one[::-1, ::-1]][:count]
 
 
 def several(packing: str, pictures: list[Array], **tags: Any) -> Dataset:  # noqa: ANN401
-    """Return a file of these pictures, whose tags say `tags`."""
+    """Return a data set with these images as frames and these tags."""
     ds = dataset(pictures[0], bits_stored=12, packing=packing)
     if packing in NATIVE:
         ds.PixelData = dataset(np.concatenate(pictures), bits_stored=12, packing=packing).PixelData
@@ -38,13 +38,13 @@ def several(packing: str, pictures: list[Array], **tags: Any) -> Dataset:  # noq
 
 
 def read_all(path: Path) -> list[Radiograph]:
-    """Read every picture of a file."""
+    """Read every frame of a file."""
     with open_radiographs(path) as frames:
         return [frames.read(number) for number in range(1, frames.count + 1)]
 
 
 def said(radiograph: Radiograph) -> list[str]:
-    """Return what was said of frames, rows and bytes left over."""
+    """Return the messages about frames, rows and surplus bytes."""
     return [one.message for one in radiograph.notices if one.code in CODES]
 
 
@@ -53,7 +53,7 @@ def said(radiograph: Radiograph) -> list[str]:
 def test_the_pictures_are_those_of_the_data(
     tmp_path: Path, packing: str, frames: int | None
 ) -> None:
-    """NumberOfFrames missing, too small, right, too large: three pictures are three."""
+    """All three frames are read if NumberOfFrames is missing, too small, correct or too large."""
     tags = {} if frames is None else {"NumberOfFrames": frames}
     read = read_all(save(several(packing, stack(), **tags), tmp_path / "a.dcm"))
     for one, expected in zip(read, stack(), strict=True):
@@ -66,7 +66,7 @@ def test_the_pictures_are_those_of_the_data(
 @pytest.mark.parametrize("value", [b"2147483648", b"-3", b"three ", b"0 "])
 @pytest.mark.parametrize("packing", ["explicit", "jpeg2000"])
 def test_what_is_no_number_of_frames_costs_none(tmp_path: Path, value: bytes, packing: str) -> None:
-    """The data say how many there are."""
+    """If NumberOfFrames is not usable, the frames are counted in the data, with a notice."""
     ds = several(packing, stack(2))
     tag = Tag("NumberOfFrames")
     ds[tag] = RawDataElement(tag, "IS", len(value), value, 0, False, True)
@@ -82,10 +82,10 @@ def test_what_is_no_number_of_frames_costs_none(tmp_path: Path, value: bytes, pa
 def test_a_film_that_goes_on_without_a_seam_is_one(
     tmp_path: Path, rows: int, packing: str, *, signed: bool
 ) -> None:
-    """Rows too small, by the half or another part: all rows are one picture."""
+    """If Rows is too small, rows that continue without a seam are read as one film."""
     stored = film(12) - 2048 * signed
     ds = dataset(stored, bits_stored=12, packing=packing, signed=signed)
-    if signed:  # with sign bits in the whole cell
+    if signed:  # with the sign bits extended over the whole cell
         ds.PixelData = stored.astype(">i2" if packing == "big_endian" else "<i2").tobytes()
     ds.Rows = rows
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -97,7 +97,7 @@ def test_a_film_that_goes_on_without_a_seam_is_one(
 @pytest.mark.parametrize("packing", ["explicit", "big_endian", "deflated"])
 @pytest.mark.parametrize("frames", [1, 2])
 def test_rows_and_columns_that_were_exchanged(tmp_path: Path, packing: str, frames: int) -> None:
-    """Their product fits either way; rows that are alike show which is right."""
+    """Exchanged Rows and Columns are detected, because adjacent rows of an image are similar."""
     ds = several(packing, stack(frames), NumberOfFrames=frames, Rows=120, Columns=90)
     read = read_all(save(ds, tmp_path / "a.dcm"))
     for one, expected in zip(read, stack(frames), strict=True):
@@ -106,7 +106,7 @@ def test_rows_and_columns_that_were_exchanged(tmp_path: Path, packing: str, fram
 
 
 def test_some_pictures_show_no_rows(tmp_path: Path) -> None:
-    """Where no rows are alike, or each goes on from the one before, the tags are believed."""
+    """If no rows are similar, or each continues the previous one, Rows and Columns are used."""
     noise = np.random.default_rng(0).integers(0, 4096, (90, 120))
     for stored in (noise, *(ramp(12, rows=rows, columns=900 // rows) for rows in (9, 10, 90))):
         radiograph = read_radiograph(save(dataset(stored, bits_stored=12), tmp_path / "a.dcm"))
@@ -117,7 +117,7 @@ def test_some_pictures_show_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [60, 40, 30])
 @pytest.mark.parametrize("packing", ["explicit", "big_endian"])
 def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, packing: str) -> None:
-    """Columns too small: the parts of each row are put together again."""
+    """If Columns is too small, the parts of each row are joined, with a notice."""
     ds = dataset(film(12), bits_stored=12, packing=packing, Columns=columns)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -125,7 +125,7 @@ def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, pack
 
 
 def test_a_film_of_more_rows_has_the_same_limit(tmp_path: Path) -> None:
-    """The size that is read is checked, not only the one that is declared."""
+    """The size limit applies to the size that is read, not only to the declared one."""
     ds = dataset(film(12), bits_stored=12, Rows=45)
     with pytest.raises(UnreadableFileError, match="90 x 120 pixels are more") as caught:
         read_radiograph(save(ds, tmp_path / "a.dcm"), settings=Settings(max_megapixels=0.006))
@@ -133,7 +133,7 @@ def test_a_film_of_more_rows_has_the_same_limit(tmp_path: Path) -> None:
 
 
 def test_black_borders_are_no_proof_of_one_film(tmp_path: Path) -> None:
-    """Where any row would fit, each whole part is a picture of its own."""
+    """Frames with black borders, which would continue any row, are read as separate frames."""
     framed = np.pad(film(12), 8)
     read = read_all(save(several("explicit", [framed, framed[::-1]]), tmp_path / "a.dcm"))
     np.testing.assert_array_equal([one.pixels for one in read], [framed, framed[::-1]])
@@ -142,7 +142,7 @@ def test_black_borders_are_no_proof_of_one_film(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packing", ["explicit", "big_endian"])
 @pytest.mark.parametrize("frames", [1, 2])
 def test_cells_of_16_bits_called_8_are_found(tmp_path: Path, packing: str, frames: int) -> None:
-    """BitsAllocated 8 over twice as many bytes: the film is whole, with its values."""
+    """Cells of 16 bits are read although BitsAllocated is 8, if PixelData is twice as long."""
     ds = several(packing, stack(frames), NumberOfFrames=frames)
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
     read = read_all(save(ds, tmp_path / "a.dcm"))
@@ -158,7 +158,10 @@ def test_cells_of_16_bits_called_8_are_found(tmp_path: Path, packing: str, frame
 def test_cells_that_are_called_wider_are_found(
     tmp_path: Path, packing: str, called: int, bits: int
 ) -> None:
-    """BitsAllocated too large: half of the bytes, which hold all of BitsStored, are the film."""
+    """If BitsAllocated is twice as large as the cells, the film is read with a notice.
+
+    If it is four times as large, the film counts as truncated.
+    """
     ds = dataset(film(bits), bits_stored=bits, packing=packing, BitsAllocated=called)
     path = save(ds, tmp_path / "a.dcm")
     if called == 4 * bits:
@@ -172,7 +175,7 @@ def test_cells_that_are_called_wider_are_found(
 
 
 def test_half_a_film_is_not_called_one_of_8_bits(tmp_path: Path) -> None:
-    """Values of more bits than the narrow cells have need the whole length."""
+    """Half a film of 12 bits counts as truncated, because its values do not fit in 8-bit cells."""
     ds = dataset(film(12), bits_stored=12)
     ds.PixelData = ds.PixelData[: len(ds.PixelData) // 2]
     with pytest.raises(UnreadableFileError, match="ends before the picture") as caught:
@@ -181,7 +184,10 @@ def test_half_a_film_is_not_called_one_of_8_bits(tmp_path: Path) -> None:
 
 
 def test_two_films_of_8_bits_are_not_called_one_of_16(tmp_path: Path) -> None:
-    """Neighbours in a picture of 8 bits are as near as those after the next."""
+    """Two frames of 8 bits are not mistaken for one of 16 bits.
+
+    In cells of 8 bits, adjacent bytes are as similar as every second byte.
+    """
     one = film(8)
     ds = dataset(one, bits_stored=8)
     ds.PixelData = np.stack([one, one[::-1]]).astype(np.uint8).tobytes()
@@ -191,7 +197,7 @@ def test_two_films_of_8_bits_are_not_called_one_of_16(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("behind", [2, 50, 1000])
 def test_bytes_behind_the_picture_are_told(tmp_path: Path, behind: int) -> None:
-    """What makes no whole picture is not read; a byte that makes the length even is nothing."""
+    """Surplus bytes that are not a whole frame are reported; a single padding byte is not."""
     ds = dataset(film(12), bits_stored=12)
     ds.PixelData += bytes(behind)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
@@ -203,7 +209,7 @@ def test_bytes_behind_the_picture_are_told(tmp_path: Path, behind: int) -> None:
 
 @pytest.mark.parametrize("frames", [3, 900])
 def test_part_of_a_frame_is_never_filled_up(tmp_path: Path, frames: int) -> None:
-    """The whole ones are read; the one of which a part is there is truncated."""
+    """Complete frames are read, and an incomplete last frame counts as truncated."""
     ds = several("explicit", stack(2), NumberOfFrames=frames)
     ds.PixelData = ds.PixelData[:-500]
     with open_radiographs(save(ds, tmp_path / "a.dcm")) as opened:
@@ -215,7 +221,7 @@ def test_part_of_a_frame_is_never_filled_up(tmp_path: Path, frames: int) -> None
 
 
 def test_a_cut_file_has_the_frames_that_it_says(tmp_path: Path) -> None:
-    """Where bytes are missing that the element counts, the missing frames fail one by one."""
+    """In a file that ends within PixelData, each of the missing frames fails on its own."""
     path = save(several("explicit", stack(), NumberOfFrames=3), tmp_path / "a.dcm")
     path.write_bytes(path.read_bytes()[: -2 * 90 * 120 - 7])
     with open_radiographs(path) as opened:
@@ -227,7 +233,7 @@ def test_a_cut_file_has_the_frames_that_it_says(tmp_path: Path) -> None:
 
 
 def test_more_pictures_than_the_setting_are_refused(tmp_path: Path) -> None:
-    """Those of the data count."""
+    """The frames in the data count for max_frames, and for the need to select one."""
     path = save(several("explicit", stack()), tmp_path / "a.dcm")
     with pytest.raises(UnreadableFileError, match="3 pictures, more than 2") as caught:
         read_radiograph(path, settings=Settings(max_frames=2))
@@ -238,7 +244,7 @@ def test_more_pictures_than_the_setting_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg_ls", "jpeg2000", "htj2k"])
 def test_a_second_picture_in_the_same_fragment_is_told(tmp_path: Path, packing: str) -> None:
-    """The first is read; that another follows is said."""
+    """The first of two codestreams in a fragment is read, and the second is reported."""
     ds = dataset(film(12), bits_stored=12, packing=packing)
     streams = [encode(one.astype(np.uint16), 12, packing) for one in stack(2)]
     ds.PixelData = encapsulate([b"".join(streams)])
@@ -256,7 +262,7 @@ def test_a_second_picture_in_the_same_fragment_is_told(tmp_path: Path, packing: 
 def test_a_compressed_film_has_the_size_of_its_codestream(
     tmp_path: Path, packing: str, rows: int, columns: int
 ) -> None:
-    """Rows and Columns too small, exchanged, too large: the whole film is read, and it is said."""
+    """If Rows and Columns differ from the codestream, its size is used, with a notice."""
     ds = several(packing, stack(1), Rows=rows, Columns=columns)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(12))
@@ -268,7 +274,7 @@ def test_a_compressed_film_has_the_size_of_its_codestream(
 
 
 def test_each_frame_has_the_size_of_its_own_codestream(tmp_path: Path) -> None:
-    """Films of different sizes in one file keep theirs."""
+    """Frames of different sizes in one file keep their own size."""
     ds = several("jpeg_ls", stack(1), NumberOfFrames=2)
     pictures = [film(12).astype(np.uint16), film(12)[:40, :50].astype(np.uint16)]
     ds.PixelData = encapsulate([encode(one, 12, "jpeg_ls") for one in pictures])
@@ -280,7 +286,7 @@ def test_each_frame_has_the_size_of_its_own_codestream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["jpeg_lossless", "jpeg2000"])
 def test_a_codestream_has_the_same_limit(tmp_path: Path, packing: str) -> None:
-    """A small header in front of a large picture does not get past the setting."""
+    """The size limit applies to the codestream even if Rows and Columns are small."""
     ds = several(packing, stack(1), Rows=4, Columns=4)
     with pytest.raises(UnreadableFileError, match="90 x 120 pixels are more") as caught:
         read_radiograph(save(ds, tmp_path / "a.dcm"), settings=Settings(max_megapixels=0.006))
@@ -288,7 +294,10 @@ def test_a_codestream_has_the_same_limit(tmp_path: Path, packing: str) -> None:
 
 
 def test_an_rle_film_of_more_rows_is_refused_with_both_tags(tmp_path: Path) -> None:
-    """Its segments do not say how long a row is; half a film is never shown for the whole."""
+    """RLE data with more rows than the header states are refused, and the message names both tags.
+
+    RLE does not state the length of a row; half a film must not be taken for the whole.
+    """
     ds = several("rle", stack(1), Rows=45)
     with pytest.raises(UnreadableFileError, match="correct Rows and Columns") as caught:
         read_radiograph(save(ds, tmp_path / "a.dcm"))

@@ -1,4 +1,4 @@
-"""Several frames in one DICOM file, and what else a header may carry beside the picture."""
+"""DICOM files with several frames; overlays, compression, UIDs and the user's spacing."""
 
 import tracemalloc
 from pathlib import Path
@@ -39,7 +39,7 @@ def frames_of(bits: int, shape: tuple[int, int]) -> list[NDArray[np.int64]]:
     ("packing", "bits", "shape"),
     [
         ("explicit", 12, (12, 17)),
-        ("explicit", 8, (5, 3)),  # odd frames stand across word borders
+        ("explicit", 8, (5, 3)),  # frames of odd length cross the borders of words
         ("big_endian", 8, (5, 3)),
         ("big_endian", 16, (5, 3)),
         ("deflated", 12, (12, 17)),
@@ -51,7 +51,7 @@ def frames_of(bits: int, shape: tuple[int, int]) -> list[NDArray[np.int64]]:
 def test_every_frame_is_read(
     tmp_path: Path, packing: str, bits: int, shape: tuple[int, int]
 ) -> None:
-    """One after the other, each with its number."""
+    """Every frame is read with its own number and values."""
     path = save(several(packing, bits=bits, shape=shape), tmp_path / "a.dcm")
     with open_radiographs(path) as frames:
         assert frames.count == 3
@@ -63,7 +63,7 @@ def test_every_frame_is_read(
 
 
 def test_a_cut_off_frame_fails_alone(tmp_path: Path) -> None:
-    """Where the file ends within the last frame the others are read."""
+    """If the file ends within the last frame, that frame is truncated and the first is read."""
     path = save(several("rle"), tmp_path / "a.dcm")
     path.write_bytes(path.read_bytes()[:-40])
     with open_radiographs(path) as frames:
@@ -74,7 +74,7 @@ def test_a_cut_off_frame_fails_alone(tmp_path: Path) -> None:
 
 
 def test_the_limit_is_a_setting(tmp_path: Path) -> None:
-    """More frames than max_frames are refused before any is decoded."""
+    """A file with more frames than max_frames is refused."""
     path = save(several("explicit"), tmp_path / "a.dcm")
     with pytest.raises(UnreadableFileError, match="3 pictures, more than 2") as caught:
         read_radiograph(path, settings=Settings(max_frames=2))
@@ -82,7 +82,7 @@ def test_the_limit_is_a_setting(tmp_path: Path) -> None:
 
 
 def test_frames_take_memory_one_at_a_time(tmp_path: Path) -> None:
-    """A file of forty frames needs no more memory than a few of them."""
+    """Reading forty frames one by one takes less memory than twelve frames of float32."""
     frame = ramp(12, rows=300, columns=400)
     ds = dataset(frame, bits_stored=12, NumberOfFrames=40)
     ds.PixelData = ds.PixelData * 40
@@ -98,13 +98,13 @@ def test_frames_take_memory_one_at_a_time(tmp_path: Path) -> None:
 
 
 def facts(tmp_path: Path, settings: Settings | None = None, **tags: Any) -> dict[str, object]:  # noqa: ANN401
-    """Return the facts told about a file with these tags."""
+    """Return the acquisition facts of a file with these tags."""
     path = save(dataset(ramp(12), bits_stored=12, **tags), tmp_path / "a.dcm")
     return dict(read_radiograph(path, settings=settings).acquisition)
 
 
 def test_overlays_are_counted_and_not_drawn(tmp_path: Path) -> None:
-    """Planes of their own and planes in unused bits; no grey value changes."""
+    """Overlays, separate or in unused bits, are counted and do not change grey values."""
     ds = dataset(ramp(12), bits_stored=12)
     for group, position in ((0x6000, 0), (0x6002, 12)):
         ds.add_new((group, 0x0010), "US", 12)
@@ -121,7 +121,7 @@ def test_overlays_are_counted_and_not_drawn(tmp_path: Path) -> None:
 
 
 def test_lossy_compression_is_told(tmp_path: Path) -> None:
-    """Whether, how and how much, from the file's own tags."""
+    """Lossy compression, its ratio and its method are reported from the file's tags."""
     told = facts(
         tmp_path, LossyImageCompression="01", LossyImageCompressionRatio=12.5,
         LossyImageCompressionMethod="ISO_10918_1",
@@ -132,7 +132,7 @@ def test_lossy_compression_is_told(tmp_path: Path) -> None:
 
 
 def test_uids_are_told_on_request_only(tmp_path: Path) -> None:
-    """They lead back to a patient; what is none in form stays inside in any case."""
+    """UIDs, from which a patient could be identified, are reported only on request."""
     tags: dict[str, Any] = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}
     assert not [name for name in facts(tmp_path, **tags) if name.endswith("uid")]
     told = facts(tmp_path, Settings(keep_uids=True), **tags)
@@ -141,7 +141,7 @@ def test_uids_are_told_on_request_only(tmp_path: Path) -> None:
 
 
 def test_the_users_spacing_wins(tmp_path: Path) -> None:
-    """It stands in place of the file's; that the file states another is told, and no more."""
+    """The user's spacing replaces that of the file, with a single notice if they differ."""
     path = save(
         dataset(
             ramp(12), bits_stored=12, ImagerPixelSpacing=[0.1, 0.1],

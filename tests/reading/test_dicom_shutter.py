@@ -1,4 +1,4 @@
-"""Shutters and collimators: used where they can be true, said and left alone where not."""
+"""Shutters and collimators: applied if plausible, otherwise ignored with a notice."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ ROWS, COLUMNS = 60, 80
 
 
 def picture() -> NDArray[np.int64]:
-    """Return noise in a field of rows 10 to 49 and columns 20 to 69, and a flat grey around it."""
+    """Return noise in rows 10 to 49 and columns 20 to 69 with flat grey around it."""
     stored = np.full((ROWS, COLUMNS), 100)
     stored[10:50, 20:70] = np.random.default_rng(1).integers(0, 4096, (40, 50))
     return stored
@@ -46,7 +46,7 @@ def said(radiograph: Radiograph) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["Shutter", "Collimator"])
 def test_a_rectangle_leaves_its_inside(tmp_path: Path, kind: str) -> None:
-    """What the edges enclose stays valid, the edges too."""
+    """Pixels outside a rectangle are not valid, with a notice; its edges belong to the inside."""
     radiograph = read(tmp_path, **rectangle(kind, 11, 50, 21, 70))
     expected = np.zeros((ROWS, COLUMNS), np.bool_)
     expected[10:50, 20:70] = True
@@ -64,7 +64,7 @@ def disk(row: float, column: float, radius: float) -> BoolImage:
 
 
 def test_a_circle_leaves_its_inside(tmp_path: Path) -> None:
-    """Centre as row and column, radius in pixels."""
+    """A circle is given by its centre as row and column, and its radius in pixels."""
     radiograph = read(
         tmp_path, ShutterShape="CIRCULAR", CenterOfCircularShutter=[30, 45],
         RadiusOfCircularShutter=20,
@@ -73,7 +73,7 @@ def test_a_circle_leaves_its_inside(tmp_path: Path) -> None:
 
 
 def test_a_polygon_leaves_its_inside(tmp_path: Path) -> None:
-    """Corners as rows and columns; here a rectangle written as a polygon."""
+    """A polygon is given by its corners as rows and columns; here it equals a rectangle."""
     corners = [11, 21, 11, 70, 50, 70, 50, 21]
     radiograph = read(tmp_path, ShutterShape="POLYGONAL", VerticesOfThePolygonalShutter=corners)
     same = read(tmp_path, **rectangle("Shutter", 11, 50, 21, 70))
@@ -82,7 +82,7 @@ def test_a_polygon_leaves_its_inside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", ["CIRCULAR", "POLYGONAL"])
 def test_a_collimator_of_any_shape(tmp_path: Path, shape: str) -> None:
-    """Its tags are named like the shutter's, and mean the same."""
+    """The tags of a circular or polygonal collimator have the same meaning as a shutter's."""
     tags: dict[str, Any] = {
         "CenterOfCircular{}": [30, 45],
         "RadiusOfCircular{}": 60,
@@ -102,7 +102,7 @@ def test_a_collimator_of_any_shape(tmp_path: Path, shape: str) -> None:
 
 
 def test_several_shapes_hide_together(tmp_path: Path) -> None:
-    """Of a rectangle and a circle what lies in both is left."""
+    """With a rectangle and a circle, only pixels inside both stay valid."""
     tags = rectangle("Shutter", 11, 50, 21, 70) | {
         "ShutterShape": ["RECTANGULAR", "CIRCULAR"],
         "CenterOfCircularShutter": [30, 45],
@@ -115,7 +115,7 @@ def test_several_shapes_hide_together(tmp_path: Path) -> None:
 
 
 def test_edges_just_beyond_the_picture_hide_nothing(tmp_path: Path) -> None:
-    """An edge at 0 or one past the end is how devices write that a side is open."""
+    """Edges at 0 or one past the end, as devices write for an open side, hide nothing."""
     radiograph = read(tmp_path, **rectangle("Shutter", 0, ROWS + 1, 0, COLUMNS + 1))
     assert radiograph.valid.all()
     assert said(radiograph) == {}
@@ -141,24 +141,27 @@ def test_edges_just_beyond_the_picture_hide_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_true_is_ignored(tmp_path: Path, tags: dict[str, Any], fault: str) -> None:
-    """Then all pixels stay, and a notice says why."""
+    """An impossible or incomplete shutter is ignored, and a notice gives the reason."""
     radiograph = read(tmp_path, **tags)
     assert radiograph.valid.all()
     assert fault in said(radiograph)["bad_field"]
 
 
 def test_a_collimator_over_exposed_parts_is_ignored(tmp_path: Path) -> None:
-    """Anatomy outside the stated collimator shows that the tag is about another picture."""
+    """A collimator is ignored if the film was exposed outside it; a shutter is applied.
+
+    Such a collimator belongs to another image.
+    """
     noise = np.random.default_rng(2).integers(0, 4096, (ROWS, COLUMNS))
     radiograph = read(tmp_path, noise, **rectangle("Collimator", 11, 50, 21, 70))
     assert radiograph.valid.all()
     assert "was exposed" in said(radiograph)["bad_field"]
-    # a shutter is what the maker hides, whatever lies there
+    # a shutter hides pixels on purpose, whatever they show
     assert not read(tmp_path, noise, **rectangle("Shutter", 11, 50, 21, 70)).valid.all()
 
 
 def test_padding_stays_out(tmp_path: Path) -> None:
-    """The shutter adds to what padding leaves out."""
+    """Pixels outside the shutter and pixels of padding are both not valid."""
     radiograph = read(
         tmp_path, PixelPaddingValue=int(picture()[20, 30]), **rectangle("Shutter", 11, 50, 21, 70)
     )

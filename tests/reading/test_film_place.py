@@ -1,4 +1,4 @@
-"""A film lies where ITK, with which 3D Slicer reads, puts it: SimpleITK is the judge."""
+"""The position of a film in space is that of ITK, which 3D Slicer uses to read files."""
 
 from collections.abc import Callable
 from itertools import product
@@ -44,7 +44,7 @@ SPACINGS = {
 
 
 def check(path: Path, *, frame: int = 1) -> FilmPlace:
-    """Compare where three pixels of a film are with where ITK says."""
+    """Compare the positions of three pixels of a film with those of SimpleITK."""
     place = film_place(path, frame=frame)
     film = sitk.ReadImage(str(path))
     for column, row in ((0, 0), (19, 0), (4, 29)):
@@ -61,7 +61,7 @@ def check(path: Path, *, frame: int = 1) -> FilmPlace:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_combination_of_the_spacing_tags(tmp_path: Path, kind: str) -> None:
-    """32 films of each kind of object."""
+    """All 32 combinations of the spacing tags agree with ITK, for each kind of object."""
     for chosen in product((False, True), repeat=len(SPACINGS)):
         tags: dict[str, Any] = {
             name: SPACINGS[name] for name, here in zip(SPACINGS, chosen, strict=True) if here
@@ -72,7 +72,10 @@ def test_every_combination_of_the_spacing_tags(tmp_path: Path, kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_position_and_orientation(tmp_path: Path, kind: str) -> None:
-    """ITK takes both, but no position of secondary captures of several frames."""
+    """Position, orientation and pixel aspect ratio are used as in ITK.
+
+    ITK ignores the position of multi-frame secondary captures.
+    """
     for tags in (
         {"ImagePositionPatient": [1, 2, 3]},
         {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]},
@@ -85,7 +88,7 @@ def test_position_and_orientation(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("value", [[0.0, 0.0], [0.2, 0.0], [0.2, 2.0], [5.0, 5.0]])
 def test_spacings_that_are_not_believed(tmp_path: Path, value: list[float]) -> None:
-    """ITK takes them all the same, but for 0."""
+    """Spacings that are ignored for measurements are used as in ITK, which ignores only 0."""
     for kind, tag in (
         (ComputedRadiographyImageStorage, "ImagerPixelSpacing"),
         (SecondaryCaptureImageStorage, "PixelSpacing"),
@@ -96,7 +99,7 @@ def test_spacings_that_are_not_believed(tmp_path: Path, value: list[float]) -> N
 
 
 def test_a_film_with_a_place_in_the_patient(tmp_path: Path) -> None:
-    """Some converters write position and orientation into radiographs."""
+    """Position and orientation, which some converters write into radiographs, are used."""
     stored = dataset(
         GREY,
         bits_stored=8,
@@ -111,7 +114,7 @@ def test_a_film_with_a_place_in_the_patient(tmp_path: Path) -> None:
 
 
 def test_frames_lie_behind_each_other(tmp_path: Path) -> None:
-    """One slice after the other, as far apart as the file says."""
+    """Frames are slices at a distance of 1 mm."""
     stored = dataset(
         GREY,
         bits_stored=8,
@@ -142,27 +145,30 @@ def test_frames_lie_behind_each_other(tmp_path: Path) -> None:
     ],
 )
 def test_resolution_for_printing(tmp_path: Path, write: Callable[[Path], object]) -> None:
-    """ITK makes a spacing of it, but of PNG's, which nothing here measures with."""
+    """The print resolution of a file gives the same spacing as in ITK.
+
+    ITK ignores that of PNG. It is not used for measurements.
+    """
     write(tmp_path)
     (path,) = tmp_path.iterdir()
     check(path)
 
 
 def test_pages_lie_behind_each_other(tmp_path: Path) -> None:
-    """Pages of a TIFF are slices."""
+    """Pages of a TIFF are slices at a distance of 1 mm."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.stack([GREY] * 3), photometric="minisblack")
     assert check(path, frame=3).origin == (0.0, 0.0, 2.0)
 
 
 def test_a_film_that_is_gone(tmp_path: Path) -> None:
-    """It is no crash of the export."""
+    """A film that no longer exists raises an error that asks to scan it again."""
     with pytest.raises(UnreadableFileError, match="cannot be read any more; scan it again"):
         film_place(tmp_path / "a.dcm")
 
 
 def test_a_resolution_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A file without pages, or with other numbers, has pixels of 1 mm; nothing is logged."""
+    """A TIFF without pages or with an invalid resolution has pixels of 1 mm; nothing is logged."""
     path = tmp_path / "a.tif"
     path.write_bytes(b"II*\0" + bytes(4))
     assert film_place(path) == FilmPlace()

@@ -1,4 +1,4 @@
-"""What enhanced and multi-frame objects say of a frame, and what no number can be made of."""
+"""Functional groups of enhanced and multi-frame objects, and tags that are not numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def group(**macros: Dataset) -> Dataset:
 
 
 def films(tmp_path: Path, frames: int = 1, **tags: Any) -> list[Radiograph]:  # noqa: ANN401
-    """Write frames of one film, and read them."""
+    """Write a film with several equal frames, and read them."""
     ds = dataset(FILM, bits_stored=12, **tags)
     ds.PixelData *= frames
     ds.NumberOfFrames = frames
@@ -41,13 +41,13 @@ def films(tmp_path: Path, frames: int = 1, **tags: Any) -> list[Radiograph]:  # 
 
 
 def spacing(film: Radiograph) -> tuple[float, float, str] | None:
-    """Return rows, columns and source."""
+    """Return the spacing of rows and columns, and its source."""
     stated = film.spacing
     return None if stated is None else (stated.row_mm, stated.column_mm, stated.source)
 
 
 def test_shared_groups_hold_for_every_frame(tmp_path: Path) -> None:
-    """Spacing and rescale stand there once."""
+    """Spacing, rescale and window in the shared groups apply to every frame."""
     shared = group(
         PixelMeasuresSequence=item(PixelSpacing=["0.2", "0.1"]),
         PixelValueTransformationSequence=item(RescaleSlope="2", RescaleIntercept="-100"),
@@ -60,7 +60,7 @@ def test_shared_groups_hold_for_every_frame(tmp_path: Path) -> None:
 
 
 def test_each_frame_has_its_own_groups(tmp_path: Path) -> None:
-    """They come before the shared ones and before the data set's own tags."""
+    """Per-frame groups take precedence over shared ones and the data set, with a notice."""
     frames = [
         group(
             PixelMeasuresSequence=item(PixelSpacing=[mm, mm]),
@@ -86,14 +86,14 @@ def test_each_frame_has_its_own_groups(tmp_path: Path) -> None:
 
 
 def test_the_detectors_spacing_stands_in_a_group(tmp_path: Path) -> None:
-    """Enhanced projection objects state ImagerPixelSpacing with the frame's pixel data."""
+    """ImagerPixelSpacing is read from the frame pixel data properties of enhanced objects."""
     shared = group(FramePixelDataPropertiesSequence=item(ImagerPixelSpacing=["0.15", "0.15"]))
     (film,) = films(tmp_path, SharedFunctionalGroupsSequence=Sequence([shared]))
     assert spacing(film) == (0.15, 0.15, "ImagerPixelSpacing")
 
 
 def test_groups_that_lack_a_frame_leave_the_data_set(tmp_path: Path) -> None:
-    """One item for two frames, empty macros, a macro without the tag."""
+    """The data set's tag is used if a group is missing, its macro is empty or it lacks the tag."""
     frames = [group(PixelMeasuresSequence=item(SliceThickness="1"))]
     for film in films(
         tmp_path, 2, PixelSpacing=["0.2", "0.2"],
@@ -104,7 +104,7 @@ def test_groups_that_lack_a_frame_leave_the_data_set(tmp_path: Path) -> None:
 
 
 def with_text(keyword: str, text: str, **tags: Any) -> Dataset:  # noqa: ANN401
-    """Return a film with a tag that holds just this text."""
+    """Return a film with exactly this text in a tag."""
     ds = dataset(FILM, bits_stored=12, **tags)
     tag, data = Tag(tag_for_keyword(keyword) or 0), text.encode()
     data += b" " * (len(data) % 2)
@@ -122,7 +122,7 @@ def with_text(keyword: str, text: str, **tags: Any) -> Dataset:  # noqa: ANN401
     ["0,143\\0,143", "0.143 mm\\0.143 mm", "0.143/0.143", "0.143;0.143", "0.143x0.143", "0.1 0.1"],
 )
 def test_a_spacing_that_is_no_number_is_named(tmp_path: Path, keyword: str, text: str) -> None:
-    """Decimal commas, units and wrong separators; the text itself is not repeated."""
+    """A spacing with decimal commas, units or wrong separators is reported without its text."""
     film = read_radiograph(save(with_text(keyword, text), tmp_path / "a.dcm"))
     assert film.spacing is None
     (message,) = (one.message for one in film.notices if one.code == "bad_spacing")
@@ -144,7 +144,7 @@ def test_a_spacing_that_is_no_number_is_named(tmp_path: Path, keyword: str, text
 def test_other_tags_that_are_no_numbers_are_named(
     tmp_path: Path, keyword: str, text: str, code: str
 ) -> None:
-    """Half a rescale is not applied."""
+    """Other tags that are not numbers are reported, and half a rescale is not applied."""
     slope = {} if keyword == "RescaleSlope" else {"RescaleSlope": "2"}
     rescaled = slope if code == "bad_rescale" else {}
     film = read_radiograph(save(with_text(keyword, text, **rescaled), tmp_path / "a.dcm"))
@@ -155,7 +155,7 @@ def test_other_tags_that_are_no_numbers_are_named(
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_text_in_a_group_is_named_too(tmp_path: Path) -> None:
-    """And what the data set says takes its place."""
+    """Text in a group is reported, and the value of the data set is used instead."""
     measures = Dataset()
     measures[0x0028, 0x0030] = with_text("PixelSpacing", "0,1\\0,1").get_item("PixelSpacing")
     shared = group(PixelMeasuresSequence=measures)

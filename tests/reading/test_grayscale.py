@@ -1,4 +1,4 @@
-"""Stored values to grey values, by hand-known numbers."""
+"""Conversion of stored values to grey values, with results computed by hand."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from lesionscan.reading.grayscale import (
 
 
 def test_stored_value_is_cut_out_of_its_cell() -> None:
-    """Cell 0xABCD with 8 bits below HighBit 11 holds 0xBC."""
+    """With 8 bits stored and HighBit 11, the value in cell 0xABCD is 0xBC."""
     cells = np.array([[0xABCD]], dtype=np.uint16)
     greys = stored_greys(cells, bits_stored=8, high_bit=11, signed=False, clip=False)
     assert greys.values.tolist() == [[0xBC]]
@@ -61,13 +61,13 @@ def test_rescale_moves_values_and_range() -> None:
     ("slope", "intercept"), [(0.0, 1.0), (np.nan, 0.0), (np.inf, 0.0), (1e300, 0.0), (1.0, np.nan)]
 )
 def test_impossible_rescale_raises(slope: float, intercept: float) -> None:
-    """A slope of zero, and anything that overflows float32, is refused."""
+    """A slope of zero, and numbers that are not finite or overflow float32, are refused."""
     with pytest.raises(ValueError, match=r"rescale slope .* cannot be used"):
         rescale(Greys(np.array([[1]]), 0, 255), slope=slope, intercept=intercept)
 
 
 def test_lut_index_is_clipped_not_wrapped() -> None:
-    """An 8-bit table with 12-bit pixels gives its last entry beyond its end."""
+    """Values beyond an 8-bit table take its first or last entry, and 12-bit pixels do not wrap."""
     lut = Lut(first=10, bits=8, entries=np.array([5, 6, 250], dtype=np.uint8))
     greys = apply_modality_lut(Greys(np.array([[-3, 10, 11, 300]]), -8, 4095), lut)
     assert greys.values.tolist() == [[5, 5, 6, 250]]
@@ -75,14 +75,14 @@ def test_lut_index_is_clipped_not_wrapped() -> None:
 
 
 def test_inverting_twice_changes_nothing() -> None:
-    """Inversion is about the format's range, so it is its own inverse and exact."""
+    """Inverting twice is exact, because values are inverted within the range of the format."""
     greys = Greys(np.arange(4096).reshape(64, 64), 0.0, 4095.0)
     np.testing.assert_array_equal(inverted(inverted(greys)).values, greys.values)
     assert inverted(greys).values[0, 0] == 4095
 
 
 def test_attenuation_of_linear_values() -> None:
-    """Full intensity is no attenuation; a quarter of it is ln 4."""
+    """Full intensity is an attenuation of 0; a quarter of it is ln 4."""
     greys = Greys(np.array([[255, 63, 0]]), 0, 255)
     dark = attenuation(greys, linear=True, bright_is_dense=False)
     np.testing.assert_allclose(dark.values, np.log([[1, 4, 256]]))
@@ -91,7 +91,7 @@ def test_attenuation_of_linear_values() -> None:
 
 
 def test_float_image_is_exact_for_16_bits() -> None:
-    """Every 16-bit integer survives as float32."""
+    """Every 16-bit integer is exact as float32."""
     values = np.arange(65536).reshape(256, 256)
     image = as_float_image(Greys(values, 0, 65535))
     assert image.dtype == np.float32
@@ -99,7 +99,7 @@ def test_float_image_is_exact_for_16_bits() -> None:
 
 
 def shown(values: list[float], voi: Window | Lut, *, dark_is_high: bool = False) -> list[int]:
-    """Show a row of values, all within 0 to 4095."""
+    """Return the displayed grey levels of a row of values between 0 and 4095."""
     array = np.array([values])
     if (array == np.rint(array)).all():
         array = array.astype(np.int32)
@@ -110,24 +110,24 @@ def shown(values: list[float], voi: Window | Lut, *, dark_is_high: bool = False)
 def test_a_linear_window_is_made_for_whole_numbers() -> None:
     """Centre 2048 and width 4096 show 0 to 4095 as black to white (PS3.3 C.11.2.1.2.1 note)."""
     assert shown([0, 4095], Window(2048, 4096)) == [0, 255]
-    # 100 wide around 200: from 149.5 + 0.5 to 249 on
+    # width 100 at 200: black up to 150, white from 249 on
     assert shown([149, 150, 249, 250], Window(200, 100)) == [0, 0, 255, 255]
     assert shown([199, 200], Window(200, 100)) == [126, 129]  # 49/99 and 50/99 of 255
 
 
 def test_a_linear_window_of_one_is_a_threshold() -> None:
-    """Width 1 leaves black and white, the centre's own value being white."""
+    """Width 1 gives black and white only; the value of the centre is white."""
     assert shown([9, 10, 11], Window(10, 1)) == [0, 255, 255]
 
 
 def test_an_exact_window_counts_from_its_centre() -> None:
-    """LINEAR_EXACT: centre 10 and width 8 go from 6 to 14, 10 in the middle (C.11.2.1.3.2)."""
+    """LINEAR_EXACT with centre 10 and width 8 spans 6 to 14, and 10 is mid-grey (C.11.2.1.3.2)."""
     assert shown([5, 6, 8, 10, 14, 15], Window(10, 8, "LINEAR_EXACT")) == [0, 0, 64, 128, 255, 255]
     assert shown([9.9, 10.0, 10.1], Window(10, 0.1, "LINEAR_EXACT")) == [0, 128, 255]
 
 
 def test_a_sigmoid_window_never_ends() -> None:
-    """At its centre half, one width beside it 1/(1 + e^4) of white (C.11.2.1.3.1)."""
+    """SIGMOID is half of white at its centre, 1/(1 + e^4) one width below it (C.11.2.1.3.1)."""
     white = Window(2000, 500, "SIGMOID")
     assert shown([2000, 2500, 1500], white) == [128, 250, 5]
     assert shown([0, 4095], Window(2000, 0.001, "SIGMOID")) == [0, 255]
@@ -135,7 +135,7 @@ def test_a_sigmoid_window_never_ends() -> None:
 
 @pytest.mark.parametrize("voi", [Window(2000, 500), Window(2000, 500, "SIGMOID")])
 def test_dark_is_high_inverts_what_is_shown(voi: Window) -> None:
-    """MONOCHROME1 turns black and white round after the window."""
+    """MONOCHROME1 swaps black and white after the window."""
     values = [0.0, 1700, 2000, 2100, 4095]
     bright, dark = shown(values, voi), shown(values, voi, dark_is_high=True)
     assert all(abs(a + b - 255) <= 1 for a, b in zip(bright, dark, strict=True))
@@ -154,7 +154,7 @@ def test_a_voi_table_is_clipped_at_its_ends() -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (300, 300)])
 @pytest.mark.parametrize("low", [0, -2048])
 def test_a_large_picture_is_shown_like_a_small_one(shape: tuple[int, int], low: int) -> None:
-    """Each grey worked out once, or each pixel: the same picture."""
+    """A pixel of a small or large image is displayed like the same pixel alone."""
     values = np.random.default_rng(3).integers(low, low + 4096, shape)
     greys = Greys(values, float(low), float(low + 4095))
     for voi in (Window(300, 900), Lut(-50, 12, np.arange(0, 4000, 7, dtype=np.uint16))):
@@ -174,6 +174,6 @@ def test_a_large_picture_is_shown_like_a_small_one(shape: tuple[int, int], low: 
     ],
 )
 def test_what_is_no_window_raises(centre: float, width: float, function: str) -> None:
-    """A window is as wide as its function asks, and finite."""
+    """A window that is too narrow for its function, or not finite, raises an error."""
     with pytest.raises(ValueError, match="cannot be used"):
         Window(centre, width, function)  # type: ignore[arg-type]

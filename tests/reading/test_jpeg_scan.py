@@ -1,4 +1,4 @@
-"""JPEG pictures are whole or refused; data left over are noticed."""
+"""Incomplete JPEG images are refused, and surplus data are detected."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from lesionscan.reading.jpeg_scan import decode_jpeg
 
 GREY = np.random.default_rng(3).integers(60, 180, (44, 61)).astype(np.uint8)
 GREY[:, :20] = 0
-GREY[-9:] = 255  # flat ends are the hardest to tell from what is filled up
+GREY[-9:] = 255  # flat ends are the hardest to distinguish from filled-in rows
 DEEP = GREY.astype(np.uint16) * 16
 COLOUR = np.stack([GREY, GREY.T.copy().reshape(GREY.shape), 255 - GREY], axis=2)
 EOI = b"\xff\xd9"
@@ -54,12 +54,12 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def scans_at(data: bytes) -> list[int]:
-    """Return where the scan headers are, entropy-coded data being free of their marker."""
+    """Return the positions of the scan headers; their marker does not occur in coded data."""
     return [at for at in range(len(data)) if data.startswith(b"\xff\xda", at)]
 
 
 def refusal(data: bytes) -> str:
-    """Return the code with which a picture is refused."""
+    """Return the code of the error with which an image is refused."""
     with pytest.raises(UnreadableFileError, match=r"again|PNG") as caught:
         decode_jpeg(data)
     return caught.value.code
@@ -67,7 +67,7 @@ def refusal(data: bytes) -> str:
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_pictures_are_those_of_the_decoder(name: str) -> None:
-    """Of a whole picture every pixel is libjpeg's, and nothing is left over."""
+    """A complete image has the pixels of libjpeg and no surplus data."""
     cells, surplus = decode_jpeg(WHOLE[name] + b"\0")  # DICOM pads to an even length
     np.testing.assert_array_equal(cells, imagecodecs.jpeg8_decode(WHOLE[name]))
     assert not surplus
@@ -75,7 +75,7 @@ def test_whole_pictures_are_those_of_the_decoder(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in WHOLE if name != "as high as can be"])
 def test_a_picture_cut_and_closed_is_refused(name: str) -> None:
-    """However little is missing before the end marker, no pixel is made up."""
+    """An image that is cut anywhere and closed with an end marker is refused."""
     data = WHOLE[name]
     first = scans_at(data)[0] + 14
     for end in (*range(first, len(data) - 2, 31), len(data) - 6, len(data) - 3):
@@ -83,7 +83,7 @@ def test_a_picture_cut_and_closed_is_refused(name: str) -> None:
 
 
 def test_the_highest_picture_cut_and_closed_is_refused() -> None:
-    """A picture that cannot be made taller is asked without."""
+    """A cut image of the greatest height, to which no rows can be added as a test, is refused."""
     data = WHOLE["as high as can be"]
     assert refusal(data[: len(data) // 2] + EOI) == "truncated"
 
@@ -92,7 +92,7 @@ def test_the_highest_picture_cut_and_closed_is_refused() -> None:
     "name", [name for name in WHOLE if not name.startswith(("restarts", "colour with", "as high"))]
 )
 def test_data_left_over_are_noticed(name: str) -> None:
-    """Bytes behind the last pixel of a scan show, as they are there when others were damaged."""
+    """Surplus bytes after the last pixel of a scan, a sign of damage, are detected."""
     data = WHOLE[name]
     end = scans_at(data)[1] if name in PROGRESSIVE else len(data) - 2
     while data[end - 1] != 0xFF and name in PROGRESSIVE:  # tables between the scans
@@ -105,7 +105,7 @@ def test_data_left_over_are_noticed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["restarts by rows", "restarts by blocks", "colour with restarts"])
 def test_data_left_over_in_any_interval_are_noticed(name: str) -> None:
-    """An interval that ends early shows, also where the next one starts anew."""
+    """Surplus bytes are detected in any restart interval, not only in the last one."""
     data = WHOLE[name]
     for marker in (b"\xff\xd0", b"\xff\xd1", EOI):
         end = data.index(marker, scans_at(data)[0])
@@ -115,7 +115,7 @@ def test_data_left_over_in_any_interval_are_noticed(name: str) -> None:
 
 
 def test_surplus_is_not_looked_for_at_any_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large picture of many scans is only asked whether it is whole."""
+    """The search for surplus data is skipped if it would take too much work."""
     data = WHOLE["progressive"]
     end = len(data) - 2
     damaged = data[:end] + SURPLUS + data[end:]
@@ -125,7 +125,7 @@ def test_surplus_is_not_looked_for_at_any_cost(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_missing_restart_intervals_are_refused() -> None:
-    """Intervals must be as many as the picture needs, in their order."""
+    """Missing, repeated, surplus or undeclared restart intervals are refused."""
     data = WHOLE["restarts by rows"]
     first, second, third = (data.index(bytes((0xFF, 0xD0 + n))) for n in range(3))
     last = data.rindex(b"\xff", 0, len(data) - 2)
@@ -139,7 +139,7 @@ def test_missing_restart_intervals_are_refused() -> None:
 
 
 def test_one_restart_marker_too_many_is_allowed() -> None:
-    """Some encoders end the last interval as they do the others."""
+    """A restart marker after the last interval, which some encoders write, is accepted."""
     data = WHOLE["restarts by rows"]
     count = data.count(b"\xff", scans_at(data)[0]) and 5  # 44 rows are 6 rows of blocks
     cells, surplus = decode_jpeg(data[:-2] + bytes((0xFF, 0xD0 + count)) + EOI)
@@ -149,7 +149,7 @@ def test_one_restart_marker_too_many_is_allowed() -> None:
 
 @pytest.mark.parametrize("name", PROGRESSIVE)
 def test_missing_scans_are_refused(name: str) -> None:
-    """A progressive picture that stops between two scans is a coarse one, and is refused."""
+    """A progressive image that ends between two scans, so a coarse one, is refused."""
     data = WHOLE[name]
     for start in scans_at(data)[1:]:
         table = data.rfind(b"\xff\xc4", 0, start)
@@ -158,13 +158,16 @@ def test_missing_scans_are_refused(name: str) -> None:
 
 
 def test_other_processes_are_not_read() -> None:
-    """Arithmetic coding ends in zeros that need not be there: what is missing could not be told."""
+    """Arithmetic coding is not supported, because missing data could not be detected.
+
+    Zeros at the end of its data may be omitted.
+    """
     data = WHOLE["baseline"].replace(b"\xff\xc0", b"\xff\xc9", 1)
     assert refusal(data) == "unsupported_transfer_syntax"
 
 
 def test_segments_that_end_early_are_truncated() -> None:
-    """Header segments and scans must end within the file."""
+    """Header segments or scans that do not end within the file count as truncated."""
     data = WHOLE["baseline"]
     assert refusal(data[:2]) == "truncated"
     assert refusal(data[:3]) == "truncated"
@@ -192,18 +195,18 @@ SCAN = segment(0xDA, bytes((1, 1, 0, 0, 63, 0))) + b"\x12\x34"
         segment(0xDB, b"\x10" + bytes(100)) + FRAME + SCAN,
         FRAME + segment(0xDA, b"") + b"\x12",
         FRAME + segment(0xDA, bytes((2, 1, 0, 0, 63, 0))) + b"\x12",
-        FRAME + segment(0xDA, bytes((1, 7, 0, 0, 63, 0))) + b"\x12",  # of no component
+        FRAME + segment(0xDA, bytes((1, 7, 0, 0, 63, 0))) + b"\x12",  # of an unknown component
         FRAME + SCAN * 65,
         FRAME + SCAN,  # no tables
     ],
 )
 def test_impossible_headers_are_damaged(body: bytes) -> None:
-    """Marker segments that contradict each other are refused before libjpeg sees them."""
+    """Marker segments that are impossible or contradict each other are refused."""
     assert refusal(b"\xff\xd8" + body + EOI) == "undecodable"
 
 
 def test_fill_bytes_and_lone_markers_are_allowed() -> None:
-    """Any marker may follow fill bytes, and one marker has no segment (T.81 B.1.1.2)."""
+    """Fill bytes before any marker, and a marker without segment, are accepted (T.81 B.1.1.2)."""
     data = WHOLE["baseline"]
     filled = data[:2] + b"\xff\x01\xff\xff" + data[2:-2] + b"\xff\xff" + EOI
     np.testing.assert_array_equal(decode_jpeg(filled)[0], decode_jpeg(data)[0])

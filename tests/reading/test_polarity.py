@@ -1,4 +1,4 @@
-"""Bone is bright where viewers show it bright, whichever tag turns it round."""
+"""Polarity: bone is bright where viewers show it bright, whichever tag inverts the film."""
 
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,13 @@ def read(
 
 
 def said(radiograph: Radiograph, code: str) -> str:
-    """Return the messages of one code in one line."""
+    """Return the messages with this code, joined."""
     return " ".join(one.message for one in radiograph.notices if one.code == code)
 
 
 @pytest.mark.parametrize("entries", [DOWN, S_CURVE, np.where(UP == 0, 0, DOWN)])
 def test_a_falling_voi_table_turns_monochrome2(tmp_path: Path, entries: NDArray[Any]) -> None:
-    """Low values are shown bright: straight, curved, and with a black entry for padding."""
+    """A falling VOI LUT inverts: linear, curved, or with a black entry for padding."""
     film = read(tmp_path, 4095 - FILM, **voi(table(entries)))
     np.testing.assert_array_equal(film.pixels, FILM)
     assert "VOILUTSequence falls" in said(film, "polarity_turned")
@@ -74,14 +74,14 @@ def test_a_falling_voi_table_turns_monochrome2(tmp_path: Path, entries: NDArray[
 
 
 def test_a_falling_voi_table_and_monochrome1_turn_twice(tmp_path: Path) -> None:
-    """Twice round is not turned."""
+    """A falling VOI LUT and MONOCHROME1 cancel each other out."""
     film = read(tmp_path, FILM, photometric="MONOCHROME1", **voi(table(DOWN)))
     np.testing.assert_array_equal(film.pixels, FILM)
     assert film.polarity_steps[-1] == "so bone is high after the modality transform"
 
 
 def test_a_falling_voi_table_of_eight_bits_and_of_signed_values(tmp_path: Path) -> None:
-    """Whatever the depth of the table and the sign of what goes into it."""
+    """A falling VOI LUT inverts if its entries have 8 bits, and if its input is signed."""
     film = read(tmp_path, 4095 - FILM, **voi(table(np.arange(255, -1, -1), first=1900, bits=8)))
     np.testing.assert_array_equal(film.pixels, FILM)
     signed = FILM - 2048
@@ -90,7 +90,7 @@ def test_a_falling_voi_table_of_eight_bits_and_of_signed_values(tmp_path: Path) 
 
 
 def test_a_rising_voi_table_changes_nothing(tmp_path: Path) -> None:
-    """Nor is anything said."""
+    """A rising VOI LUT changes no values and causes no notice."""
     film = read(tmp_path, FILM, **voi(table(UP)))
     np.testing.assert_array_equal(film.pixels, FILM)
     assert not {one.code for one in film.notices} & {"polarity_turned", "polarity_ambiguous"}
@@ -102,7 +102,7 @@ def test_a_rising_voi_table_changes_nothing(tmp_path: Path) -> None:
 def test_what_is_searched_is_bright_where_what_is_shown_is(
     tmp_path: Path, photometric: str, entries: NDArray[Any], polarity: Polarity
 ) -> None:
-    """The analysed and the shown picture agree about bright and dark."""
+    """The grey values and the displayed image have the same polarity."""
     ds = dataset(FILM, bits_stored=12, photometric=photometric, **voi(table(entries)))
     path = save(ds, tmp_path / "a.dcm")
     with open_radiographs(path, settings=Settings(polarity=polarity)) as frames:
@@ -112,7 +112,7 @@ def test_what_is_searched_is_bright_where_what_is_shown_is(
 
 
 def test_a_table_that_rises_and_falls_is_taken_as_for_most_pixels(tmp_path: Path) -> None:
-    """It is said which tag is ambiguous, and what was assumed."""
+    """A table that rises and falls is taken in its direction for most pixels, with a notice."""
     roof = np.minimum(UP, 4095 - UP) * 2
     film = read(tmp_path, FILM // 2, **voi(table(roof)))
     assert not said(film, "polarity_ambiguous"), "only its rising half is used"
@@ -132,7 +132,7 @@ def test_a_table_that_rises_and_falls_is_taken_as_for_most_pixels(tmp_path: Path
     ],
 )
 def test_a_choice_that_leads_elsewhere_is_said(tmp_path: Path, tags: dict[str, Any]) -> None:
-    """The first table is taken, as for the picture that is shown."""
+    """If a second VOI LUT or a window has the other direction, the first is used, with a notice."""
     film = read(tmp_path, 4095 - FILM, **tags)
     np.testing.assert_array_equal(film.pixels, FILM)
     assert "first table of VOILUTSequence" in said(film, "polarity_ambiguous")
@@ -151,7 +151,7 @@ def test_a_choice_that_leads_elsewhere_is_said(tmp_path: Path, tags: dict[str, A
 def test_a_falling_modality_transform_is_followed(
     tmp_path: Path, photometric: str, stored: NDArray[Any], tag: str, tags: dict[str, Any]
 ) -> None:
-    """It turns values round before PhotometricInterpretation does."""
+    """A falling modality transform inverts before PhotometricInterpretation is applied."""
     film = read(tmp_path, stored, photometric=photometric, **tags)
     np.testing.assert_array_equal(film.pixels, FILM)
     assert film.polarity_steps[0] == f"{tag} falls, so that low values become high"
@@ -171,7 +171,7 @@ def test_a_falling_modality_transform_is_followed(
 def test_the_sign_of_raw_values_is_that_of_stored_ones(
     tmp_path: Path, sign: int, tags: dict[str, Any]
 ) -> None:
-    """PixelIntensityRelationshipSign speaks of what is stored, before the modality transform."""
+    """PixelIntensityRelationshipSign applies to stored values, before the modality transform."""
     stored = FILM if sign == -1 else 4095 - FILM
     raw = RAW | {"PixelIntensityRelationship": "LOG", "PixelIntensityRelationshipSign": sign}
     film = read(tmp_path, stored, **raw, **tags)
@@ -180,7 +180,7 @@ def test_the_sign_of_raw_values_is_that_of_stored_ones(
 
 
 def test_linear_raw_values_turned_by_their_slope(tmp_path: Path) -> None:
-    """The logarithm of the same intensities is the same."""
+    """Linear raw values that their slope inverts give the same logarithm as others."""
     raw = RAW | {"PixelIntensityRelationship": "LIN", "PixelIntensityRelationshipSign": 1}
     plain = read(tmp_path, FILM, photometric="MONOCHROME1", **raw)
     turned = read(tmp_path, FILM, RescaleSlope="-1", RescaleIntercept="4095", **raw)
@@ -190,7 +190,7 @@ def test_linear_raw_values_turned_by_their_slope(tmp_path: Path) -> None:
 
 
 def test_raw_values_without_relation_are_as_viewers_show_them(tmp_path: Path) -> None:
-    """Their VOI LUT counts, though no picture for people is made of it."""
+    """The VOI LUT of raw values without relation counts, although they are not displayed."""
     film = read(tmp_path, 4095 - FILM, **RAW, **voi(table(DOWN)))
     np.testing.assert_array_equal(film.pixels, FILM)
     assert "voi_lut_entries" not in film.acquisition
@@ -199,7 +199,7 @@ def test_raw_values_without_relation_are_as_viewers_show_them(tmp_path: Path) ->
 
 
 def test_the_users_word_turns_what_viewers_show(tmp_path: Path) -> None:
-    """bone-dark is said of the picture in a viewer, so after the table."""
+    """bone-dark refers to the displayed image, so it is applied after the VOI LUT."""
     settings = Settings(polarity="bone-dark")
     film = read(tmp_path, FILM, settings=settings, **voi(table(DOWN)))
     np.testing.assert_array_equal(film.pixels, FILM)
@@ -207,7 +207,7 @@ def test_the_users_word_turns_what_viewers_show(tmp_path: Path) -> None:
 
 
 def test_padding_has_no_say(tmp_path: Path) -> None:
-    """Only image data count where a table leads both ways."""
+    """Pixels of padding do not count for the direction of a table."""
     entries = np.where(UP < 100, 0, DOWN)
     stored = np.where(FILM > 3995, 0, 4095 - FILM)
     film = read(tmp_path, stored, PixelPaddingValue=0, **voi(table(entries)))
@@ -221,7 +221,7 @@ def test_padding_has_no_say(tmp_path: Path) -> None:
 def test_turns_are_counted(
     photometric: str, voi_falls: bool | None, *, modality_falls: bool
 ) -> None:
-    """After the modality transform only the VOI LUT and MONOCHROME1 can turn."""
+    """After the modality transform only a falling VOI LUT and MONOCHROME1 invert."""
     claims = Claims(
         photometric,
         modality=Course("RescaleSlope", modality_falls),
@@ -232,7 +232,7 @@ def test_turns_are_counted(
 
 
 def test_a_sign_that_contradicts_the_viewers_is_said() -> None:
-    """The sign is believed."""
+    """The sign of raw values is used if it contradicts PhotometricInterpretation, with a notice."""
     claims = Claims("MONOCHROME2", raw=True, relation=RawRelation(False, False))
     decision = decide(claims, "auto")
     assert decision.turned
@@ -244,7 +244,10 @@ def test_a_sign_that_contradicts_the_viewers_is_said() -> None:
 def test_a_presentation_table_is_said_and_not_applied(
     tmp_path: Path, photometric: str, entries: NDArray[Any], *, is_said: bool
 ) -> None:
-    """It belongs into a presentation state; DCMTK does not apply it either."""
+    """A falling PresentationLUTSequence is reported but not applied; nor does DCMTK apply it.
+
+    It belongs in a presentation state.
+    """
     stored = 4095 - FILM if photometric == "MONOCHROME1" else FILM
     sequence = {"PresentationLUTSequence": voi(table(entries))["VOILUTSequence"]}
     film = read(tmp_path, stored, photometric=photometric, **sequence)
@@ -255,7 +258,7 @@ def test_a_presentation_table_is_said_and_not_applied(
 
 @pytest.mark.parametrize(("entries", "share"), [(256, "94%"), (4000, "2%"), (4096, "")])
 def test_a_modality_table_that_ends_too_early(tmp_path: Path, entries: int, share: str) -> None:
-    """Values beyond it have its last entry, as in viewers, and it is said how many they are."""
+    """Values beyond a modality LUT take its last entry, as in viewers; their share is reported."""
     film = read(tmp_path, FILM, **modality(table(UP[:entries])))
     np.testing.assert_array_equal(film.pixels, np.minimum(FILM, entries - 1))
     message = said(film, "bad_rescale")
@@ -263,7 +266,7 @@ def test_a_modality_table_that_ends_too_early(tmp_path: Path, entries: int, shar
 
 
 def test_a_presentation_table_that_is_none(tmp_path: Path) -> None:
-    """It says nothing."""
+    """A PresentationLUTSequence without a table is ignored, without a notice."""
     item = Dataset()
     item.LUTExplanation = "empty"
     film = read(tmp_path, FILM, PresentationLUTSequence=[item])
@@ -282,7 +285,7 @@ COLOURS = {
 def test_colours_have_no_modality_and_voi_transform(
     tmp_path: Path, photometric: str, transform: str
 ) -> None:
-    """Viewers apply them to MONOCHROME1 and 2 only: bone stays what the colours show bright."""
+    """Modality and VOI transforms of colour images are not applied, as in viewers."""
     grey = np.arange(256).reshape(16, 16)
     chroma = np.full_like(grey, 128) if photometric == "YBR_FULL" else grey
     tags: dict[str, Any] = COLOURS[transform] | voi(table(DOWN))
@@ -300,6 +303,6 @@ def test_colours_have_no_modality_and_voi_transform(
 
 
 def test_a_flat_table_leads_nowhere() -> None:
-    """One of a single value cannot fall."""
+    """A table with a single value does not fall."""
     lut = Lut(0, 12, np.full(10, 7))
     assert lut_course("VOILUTSequence", lut, np.arange(10)) == Course("VOILUTSequence", False)

@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF in, radiographs out."""
+"""Reading of PNG, JPEG and TIFF files."""
 
 import logging
 import warnings
@@ -38,7 +38,7 @@ def refused(path: Path, message: str, **limits: float) -> str:
 def test_lossless_values_are_exact(
     tmp_path: Path, name: str, grey: NDArray[Any], bits: int
 ) -> None:
-    """Every grey value of 8 and 16 bits is kept, and what the format lacks is said."""
+    """Every grey value of 8 and 16 bits is kept; missing spacing and polarity are reported."""
     path = tmp_path / name
     Image.fromarray(grey).save(path)
     radiograph = read_radiograph(path)
@@ -62,7 +62,7 @@ def test_grey_jpeg(tmp_path: Path, quality: int, mode: str) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_grey_in_several_channels(tmp_path: Path, channels: int, dtype: type) -> None:
-    """Equal channels, with or without opaque alpha, are one grey picture of full depth."""
+    """Equal channels, with or without opaque alpha, are read as grey with full depth."""
     grey = GREY8 if dtype is np.uint8 else GREY16
     parts = [grey] * (1 if channels == 2 else 3)
     if channels != 3:
@@ -86,7 +86,7 @@ def test_planar_tiff(tmp_path: Path) -> None:
 
 
 def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
-    """Pixels that are not opaque are no image data; a picture of nothing else is refused."""
+    """Pixels that are not opaque are not valid; an image without opaque pixels is refused."""
     alpha = np.full_like(GREY8, 255)
     alpha[0, 0], alpha[0, 1] = 0, 100
     path = tmp_path / "a.png"
@@ -103,7 +103,10 @@ def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
 def test_a_picture_that_is_nowhere_fully_opaque(
     tmp_path: Path, grey: NDArray[Any], most: int
 ) -> None:
-    """Its most opaque pixels are the film: an opacity of 8 bits in 16, or one a little off."""
+    """If no pixel is fully opaque, the most opaque ones are valid.
+
+    Some files have an alpha of 8 bits in 16, or one slightly below the maximum.
+    """
     alpha = np.full_like(grey, most)
     alpha[0, :5] = 0
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.dstack([grey, alpha])))
@@ -118,7 +121,7 @@ def test_a_picture_that_is_nowhere_fully_opaque(
 
 @pytest.mark.parametrize("grey", [GREY8, GREY16])
 def test_a_grey_that_is_called_transparent(tmp_path: Path, grey: NDArray[Any]) -> None:
-    """The tRNS chunk of a PNG names a grey that is no image data, of 8 and of 16 bits."""
+    """Pixels with the grey of a PNG's tRNS chunk are not valid, in 8 and 16 bits."""
     path = tmp_path / "a.png"
     Image.fromarray(grey).save(path, transparency=int(grey[3, 3]))
     read = read_radiograph(path)
@@ -127,7 +130,7 @@ def test_a_grey_that_is_called_transparent(tmp_path: Path, grey: NDArray[Any]) -
 
 
 def test_palettes(tmp_path: Path) -> None:
-    """A grey palette is looked up; a coloured one is a colour photograph."""
+    """A grey palette is applied; a coloured one is refused as a colour photograph."""
     image = Image.fromarray(GREY8[:, ::-1].copy(), mode=None).convert("P")
     image.putpalette([value for value in range(255, -1, -1) for _ in range(3)])
     for name in ("a.png", "a.tif"):
@@ -145,7 +148,7 @@ def test_palettes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_colour_is_refused(tmp_path: Path, name: str) -> None:
-    """Channels that differ make a colour photograph."""
+    """An image with different channels is refused as a colour photograph."""
     colour = np.dstack([GREY8, GREY8[::-1], GREY8])
     Image.fromarray(colour).save(tmp_path / name)
     assert refused(tmp_path / name, "convert it to greyscale") == "colour_photograph"
@@ -153,7 +156,7 @@ def test_colour_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
 def test_ink_separations_are_refused(tmp_path: Path, name: str) -> None:
-    """CMYK pictures are colour photographs."""
+    """CMYK images are refused as colour photographs."""
     Image.fromarray(np.dstack([GREY8] * 3)).convert("CMYK").save(tmp_path / name)
     assert refused(tmp_path / name, "colour photograph") == "colour_photograph"
 
@@ -171,7 +174,7 @@ def test_min_is_white_is_inverted(tmp_path: Path, grey: NDArray[Any]) -> None:
 
 
 def test_signed_and_float_tiff(tmp_path: Path) -> None:
-    """Signed and floating-point greys are read as they are."""
+    """Signed and floating-point values are kept, and signed MinIsWhite values are inverted."""
     path = tmp_path / "a.tif"
     for grey in (GREY16.astype(np.int32) - 30000, GREY8 / np.float32(255), -GREY8.astype(np.int16)):
         tifffile.imwrite(path, grey, photometric="minisblack")
@@ -181,7 +184,7 @@ def test_signed_and_float_tiff(tmp_path: Path) -> None:
 
 
 def test_bad_numbers_are_refused(tmp_path: Path) -> None:
-    """Greys that are not finite, or complex, are no picture."""
+    """Images with values that are not finite, or complex, are refused."""
     path = tmp_path / "a.tif"
     grey = GREY8.astype(np.float32)
     grey[0, 0] = np.nan
@@ -193,13 +196,13 @@ def test_bad_numbers_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_black_and_white_is_refused(tmp_path: Path, name: str) -> None:
-    """A one-bit drawing is no radiograph."""
+    """A one-bit image is refused."""
     Image.fromarray(GREY8).convert("1").save(tmp_path / name)
     assert refused(tmp_path / name, "black and white") == "not_a_radiograph"
 
 
 def test_each_page_of_a_tiff_is_a_picture(tmp_path: Path) -> None:
-    """Pages, written as pages or as one stack, are read one at a time, in their order."""
+    """The pages of a TIFF, compressed or not, are read one at a time, in order."""
     pages = np.stack([GREY8, 255 - GREY8, GREY8 // 2])
     tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="minisblack")
     tifffile.imwrite(tmp_path / "packed.tif", pages, photometric="minisblack", compression="zlib")
@@ -214,7 +217,7 @@ def test_each_page_of_a_tiff_is_a_picture(tmp_path: Path) -> None:
 
 
 def test_several_pictures_are_refused(tmp_path: Path) -> None:
-    """Volumes, stacks of ImageJ and animated PNG are no radiographs of one page each."""
+    """Volumetric TIFF and animated PNG are refused."""
     image = Image.fromarray(GREY8)
     other = Image.fromarray(255 - GREY8)
     tifffile.imwrite(
@@ -227,7 +230,7 @@ def test_several_pictures_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_the_user_says_what_bone_is(tmp_path: Path, name: str) -> None:
-    """Dark bone is turned bright; nothing is assumed any more."""
+    """The user's polarity replaces the assumed one: bone-dark inverts, and bone-bright does not."""
     path = tmp_path / name
     Image.fromarray(GREY8).save(path)
     bright = read_radiograph(path, settings=Settings(polarity="bone-bright"))
@@ -240,7 +243,7 @@ def test_the_user_says_what_bone_is(tmp_path: Path, name: str) -> None:
 
 
 def test_the_user_sees_a_min_is_white_tiff_as_viewers_show_it(tmp_path: Path) -> None:
-    """Whether bone is dark is said of the picture shown, not of the stored numbers."""
+    """The user's polarity refers to the displayed image, not to stored MinIsWhite values."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY8, photometric="miniswhite")
     dark = read_radiograph(path, settings=Settings(polarity="bone-dark"))
@@ -248,7 +251,7 @@ def test_the_user_sees_a_min_is_white_tiff_as_viewers_show_it(tmp_path: Path) ->
 
 
 def test_the_users_spacing_takes_the_place_of_none(tmp_path: Path) -> None:
-    """What the user measured is the spacing, and the lack of one is no longer told."""
+    """The user's spacing is used, and the lack of one in the file is not reported."""
     path = tmp_path / "a.png"
     Image.fromarray(GREY8).save(path)
     read = read_radiograph(path, settings=Settings(spacing_mm=(0.2, 0.1)))
@@ -267,7 +270,7 @@ def test_preview_beside_the_picture_is_no_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_orientation_is_not_applied(tmp_path: Path, name: str) -> None:
-    """The stored matrix is kept whatever the file asks viewers to do, and it is said."""
+    """The Exif orientation is not applied to the stored matrix, and a notice says so."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(GREY8).save(tmp_path / name, exif=exif)
@@ -279,7 +282,7 @@ def test_orientation_is_not_applied(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "b.tif"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
 def test_half_files_are_refused(tmp_path: Path, name: str, share: float) -> None:
-    """A file cut off anywhere is refused, never filled up."""
+    """A file that is cut anywhere is refused, and never filled in."""
     path = tmp_path / name
     noise = np.random.default_rng(5).integers(0, 255, (200, 200), dtype=np.uint8)
     image = Image.fromarray(noise)
@@ -290,7 +293,7 @@ def test_half_files_are_refused(tmp_path: Path, name: str, share: float) -> None
 
 
 def test_damaged_file_is_undecodable(tmp_path: Path) -> None:
-    """Damage that the decoder finds is reported without a word from the file, and silently."""
+    """Damage that the decoder finds is reported with an error code."""
     for name in ("a.png", "a.tif"):
         path = tmp_path / name
         Image.fromarray(GREY8).save(path, compress_level=9, compression="tiff_adobe_deflate")
@@ -301,7 +304,7 @@ def test_damaged_file_is_undecodable(tmp_path: Path) -> None:
 
 
 def test_declared_size_is_checked_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Sizes that Pillow would warn about are checked by the setting alone, in silence."""
+    """Only the setting limits the size: Pillow neither refuses a large image nor warns."""
     path = tmp_path / "a.png"
     Image.new("L", (9500, 9500)).save(path)
     with pytest.raises(UnreadableFileError, match="9500 x 9500 pixels are more than 50 million"):
@@ -316,7 +319,7 @@ def test_declared_size_is_checked_first(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_a_small_picture_in_a_huge_tile_is_refused(tmp_path: Path) -> None:
-    """A decoder makes whole tiles, so their size counts too."""
+    """The size limit applies to tiles too, because decoders allocate whole tiles."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY8, tile=(1024, 1024), compression="zlib")
     assert read_radiograph(path).shape == GREY8.shape
@@ -335,7 +338,7 @@ def test_zero_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_constant_picture_is_read(tmp_path: Path) -> None:
-    """A picture of one grey value is readable; there is just nothing to find in it."""
+    """An image with a single grey value is read."""
     Image.new("L", (8, 8), 7).save(tmp_path / "a.png")
     assert (read_radiograph(tmp_path / "a.png").pixels == 7).all()
 
@@ -357,7 +360,7 @@ def edit(path: Path, name: str, change: Callable[[list[int]], list[int]]) -> Non
 
 
 def with_a_strip(path: Path, strip: bytes) -> Path:
-    """Put another strip in the place of a TIFF's only one, which ends the file."""
+    """Replace the only strip of a TIFF, which is at the end of the file."""
     with tifffile.TiffFile(path) as file:
         (start,) = file.pages[0].dataoffsets
     path.write_bytes(path.read_bytes()[:start] + strip)
@@ -382,7 +385,7 @@ LAYOUTS = [
 def test_strips_and_tiles_that_are_nowhere_are_refused(
     tmp_path: Path, options: dict[str, Any], what: str, part: int
 ) -> None:
-    """An offset or a count of 0 stands for a part that was never written, and is not filled up."""
+    """A strip or tile with offset or byte count 0 was never written: the file is truncated."""
     path = written(tmp_path / "a.tif", NOISE8, **options)
     assert read_radiograph(path).shape == NOISE8.shape
 
@@ -396,7 +399,7 @@ def test_strips_and_tiles_that_are_nowhere_are_refused(
 
 @pytest.mark.parametrize("options", LAYOUTS)
 def test_half_of_the_strips_or_tiles_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
-    """A page lists all its parts."""
+    """A page that lists only half of its strips or tiles counts as truncated."""
     path = written(tmp_path / "a.tif", NOISE8, **options)
     for what in ("Offsets", "ByteCounts"):
         edit(path, what, lambda values: values[: len(values) // 2])
@@ -404,7 +407,7 @@ def test_half_of_the_strips_or_tiles_are_refused(tmp_path: Path, options: dict[s
 
 
 def test_short_strips_are_refused(tmp_path: Path) -> None:
-    """A strip that holds fewer rows than it should is not filled up from what lies behind it."""
+    """A strip with too few bytes is refused, and not filled from the data after it."""
     for options in ({"rowsperstrip": 16}, {"compression": "packbits"}):
         path = written(tmp_path / "a.tif", NOISE8, **options)
         edit(path, "ByteCounts", lambda values: [value - 65 for value in values])
@@ -413,13 +416,13 @@ def test_short_strips_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", ["jpegxl", "lerc"])
 def test_compressions_that_hide_damage_are_refused(tmp_path: Path, compression: str) -> None:
-    """Only compressions of which half a strip is found out are read."""
+    """Compressions whose decoders do not detect incomplete data are refused."""
     path = written(tmp_path / "a.tif", NOISE8, compression=compression)
     assert refused(path, "save it with LZW or Deflate") == "unsupported_transfer_syntax"
 
 
 def test_a_jpeg_strip_is_no_larger_than_its_strip(tmp_path: Path) -> None:
-    """A large picture does not hide in a small strip."""
+    """A JPEG larger than its strip is refused, as is a damaged JPEG or JPEG 2000 strip."""
     path = written(tmp_path / "a.tif", NOISE8, compression="jpeg", rowsperstrip=96)
     for inside in (imagecodecs.jpeg8_encode(np.tile(NOISE8, (4, 4)), 20), bytes(50)):
         assert refused(with_a_strip(path, bytes(inside)), "damaged") == "undecodable"
@@ -428,7 +431,7 @@ def test_a_jpeg_strip_is_no_larger_than_its_strip(tmp_path: Path) -> None:
 
 
 def test_png_checksums_are_compared(tmp_path: Path) -> None:
-    """A changed byte of the pixels or of a chunk's length is found; text about them is not."""
+    """Changed bytes in the pixel chunk of a PNG are detected; a bad checksum of text is ignored."""
     path = tmp_path / "a.png"
     Image.fromarray(NOISE8).save(
         path,
@@ -446,7 +449,7 @@ def test_png_checksums_are_compared(tmp_path: Path) -> None:
 
 
 def test_surplus_data_of_a_jpeg_are_told(tmp_path: Path) -> None:
-    """A JPEG of which more is left than the picture needs is read with a notice."""
+    """A JPEG with surplus data is read with a notice, also inside a TIFF."""
     data = bytes(imagecodecs.jpeg8_encode(NOISE8, 80))
     surplus = data[:-2] + data[-400:]
     (tmp_path / "a.jpg").write_bytes(surplus)
@@ -457,7 +460,7 @@ def test_surplus_data_of_a_jpeg_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_jpeg_cut_and_closed_is_refused(tmp_path: Path, mode: str) -> None:
-    """An end marker behind half a picture does not make it whole."""
+    """Half a JPEG that is closed with an end marker counts as truncated."""
     path = tmp_path / "a.jpg"
     Image.fromarray(NOISE8).convert(mode).save(path, quality=90)
     data = path.read_bytes()

@@ -1,7 +1,7 @@
-"""PNG, JPEG and TIFF files that installed packages ship: values as Pillow and tifffile have them.
+"""PNG, JPEG and TIFF files in installed packages, compared with Pillow and tifffile.
 
-Most are photographs, plots and microscope pictures. What is refused is refused for a reason, and
-what is read has the values of the package that is at home in the format.
+Most are photographs, plots and micrographs. Each must be refused for an expected reason, or have
+the values that Pillow or tifffile reads.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ DEEPER = {"scikit-image/chessboard_RGB.png"}
 
 @cache
 def files() -> dict[str, Path]:
-    """Return the files by package and name, each content once."""
+    """Return the files by package and name, without duplicates."""
     contents: dict[bytes, tuple[str, Path]] = {}
     for package in _PACKAGES:
         for path in _files_of(package):
@@ -66,12 +66,12 @@ def _files_of(package: str) -> Iterator[Path]:
 
 
 def test_the_corpus_is_there() -> None:
-    """Without files the test below would be empty."""
+    """The packages contain over 30 files, so the test below is not empty."""
     assert len(files()) > 30
 
 
 def theirs(path: Path) -> list[NDArray[Any]]:
-    """Return the grey pictures of a file by Pillow or tifffile, as float64."""
+    """Return the grey images of a file as read by Pillow or tifffile, as float64."""
     if path.suffix.lower().startswith(".tif"):
         with tifffile.TiffFile(path) as file:
             return [_grey(page.asarray(), file.pages.first) for page in file.pages]
@@ -90,7 +90,7 @@ def _grey(array: NDArray[Any], page: tifffile.TiffPage | None) -> NDArray[Any]:
 
 @pytest.mark.parametrize("name", files())
 def test_values_are_those_of_the_package_at_home(name: str) -> None:
-    """Each picture has the same values, or is refused for what it is."""
+    """Each image has the values of Pillow or tifffile, or is refused for an expected reason."""
     path = files()[name]
     read = outcomes(path)
     refused = {one for one in read if isinstance(one, str)}

@@ -1,4 +1,4 @@
-"""The room's door: every path gives a radiograph or an error with a code."""
+"""The reading package: every path gives a radiograph, or an error with a code."""
 
 import os
 import pickle
@@ -16,7 +16,7 @@ from tests.reading.dicom_maker import dataset, ramp, save
 
 
 def test_content_decides_not_the_name(tmp_path: Path) -> None:
-    """Each format is read under any ending, from a Path or a string."""
+    """Each format is read under any file name, from a Path or a string."""
     stored = ramp(8)
     path = tmp_path / "a.txt"
     save(dataset(stored, bits_stored=8), path)
@@ -30,7 +30,7 @@ def test_content_decides_not_the_name(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A missing file is said to be missing, without its path."""
+    """A missing file is reported as such, without its path."""
     with pytest.raises(UnreadableFileError, match="no such file; check the path") as caught:
         read_radiograph(tmp_path / "a.dcm")
     assert caught.value.code == "missing_file"
@@ -38,7 +38,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_empty_file(tmp_path: Path) -> None:
-    """A file of zero bytes is said to be empty."""
+    """A file of zero bytes is reported as empty."""
     path = tmp_path / "a.dcm"
     path.touch()
     with pytest.raises(UnreadableFileError, match="no bytes") as caught:
@@ -47,7 +47,7 @@ def test_empty_file(tmp_path: Path) -> None:
 
 
 def test_text_named_dcm(tmp_path: Path) -> None:
-    """A text file named .dcm is no image."""
+    """A text file named .dcm is refused as not an image."""
     path = tmp_path / "a.dcm"
     path.write_text("knee, left\n" * 50)
     with pytest.raises(UnreadableFileError, match="neither DICOM, PNG, JPEG nor TIFF") as caught:
@@ -56,7 +56,7 @@ def test_text_named_dcm(tmp_path: Path) -> None:
 
 
 def test_folder_and_pipe(tmp_path: Path) -> None:
-    """A folder is no image, and a pipe is refused instead of waited for."""
+    """A folder is refused as not an image, and so is a pipe, without waiting for data."""
     pipe = tmp_path / "pipe.dcm"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe):
@@ -83,7 +83,7 @@ def test_failing_disk(
     code: str,
     message: str,
 ) -> None:
-    """What the operating system refuses has its own codes."""
+    """Errors of the operating system have their own codes."""
     path = save(dataset(ramp(8), bits_stored=8), tmp_path / "a.dcm")
 
     def fail(*_: object, **__: object) -> None:
@@ -96,7 +96,7 @@ def test_failing_disk(
 
 
 def test_settings_limit_reaches_every_format(tmp_path: Path) -> None:
-    """max_megapixels holds for DICOM and raster files alike."""
+    """max_megapixels applies to DICOM and raster files alike."""
     tiny = Settings(max_megapixels=0.0001)
     stored = ramp(8)
     paths = [save(dataset(stored, bits_stored=8), tmp_path / "a.dcm")]

@@ -1,4 +1,4 @@
-"""Public CR and DX files of several makers, where the checkout has them."""
+"""Public CR and DX files of several manufacturers, if the checkout has them."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ def read(name: str) -> Radiograph:
     ],
 )
 def test_lossless_variants_are_equal(one: str, other: str) -> None:
-    """Each lossless compression of one film gives the same numbers."""
+    """All lossless compressions of a film give the same values."""
     np.testing.assert_array_equal(read(one).pixels, read(other).pixels)
 
 
 @pytest.mark.parametrize(("lossy", "lossless"), [("RG2_JPLY", "RG2_RLE"), ("RG3_JPLY", "RG3_JPLL")])
 def test_lossy_variants_are_close(lossy: str, lossless: str) -> None:
-    """Twelve-bit lossy JPEG differs little from the lossless film, and by nothing on average."""
+    """Lossy JPEG of 12 bits differs little from the lossless film, and hardly at all on average."""
     difference = read(lossy).pixels - read(lossless).pixels
     assert np.abs(difference).mean() < 6
     assert abs(difference.mean()) < 1
@@ -55,7 +55,7 @@ def test_lossy_variants_are_close(lossy: str, lossless: str) -> None:
     ],
 )
 def test_radiographs_are_read(name: str, shape: tuple[int, int], photometric: str) -> None:
-    """Every radiograph of the set is read at its size."""
+    """Radiographs are read with the size and PhotometricInterpretation of the file."""
     radiograph = read(name)
     assert radiograph.shape == shape
     assert radiograph.photometric_interpretation == photometric
@@ -71,14 +71,14 @@ def test_radiographs_are_read(name: str, shape: tuple[int, int], photometric: st
     ],
 )
 def test_others_are_refused(name: str, code: str) -> None:
-    """Files without picture, of another kind or without plausible start are refused."""
+    """Files without pixels, of another modality or without a plausible header are refused."""
     with pytest.raises(UnreadableFileError, match=";") as caught:
         read(name)
     assert caught.value.code == code
 
 
 def test_spacing_of_zero_is_none() -> None:
-    """RG1 says that its pixels are 0 mm wide; that is no spacing, and the tag is named."""
+    """A PixelSpacing of 0 mm, as in RG1, gives no spacing, and the notice names the tag."""
     radiograph = read("RG1_J2KI")
     assert radiograph.spacing is None
     notices = {entry.code: entry.message for entry in radiograph.notices}
@@ -86,14 +86,14 @@ def test_spacing_of_zero_is_none() -> None:
 
 
 def test_equal_spacing_tags_mean_the_detector() -> None:
-    """The hand's PixelSpacing equals its ImagerPixelSpacing, so it holds at the detector."""
+    """PixelSpacing that equals ImagerPixelSpacing, as in the hand, applies at the detector."""
     spacing = read("CR_hand_12bit_J2KR").spacing
     assert spacing is not None
     assert (spacing.row_mm, spacing.plane, spacing.calibrated) == (0.115, "detector", False)
 
 
 def test_bone_is_bright() -> None:
-    """In RG3 the tibia's shaft is brighter than the soft tissue beside it and the lesion in it."""
+    """In RG3 the shaft of the tibia is brighter than the lesion in it."""
     pixels = read("RG3_J2KR").pixels
     lesion = pixels[1060:1160, 830:880].mean()
     shaft = pixels[500:700, 780:900].mean()

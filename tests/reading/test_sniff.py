@@ -1,4 +1,4 @@
-"""Formats are told apart by content."""
+"""Detection of the file format by content."""
 
 import struct
 from pathlib import Path
@@ -33,12 +33,12 @@ from lesionscan.reading.sniff import file_format
     ],
 )
 def test_file_format(head: bytes, name: str | None) -> None:
-    """Magic numbers and the first element of a bare data set tell the format."""
+    """The format is detected by magic numbers, or the first element of a bare data set."""
     assert file_format(head) == name
 
 
 def test_noise_is_no_image() -> None:
-    """Random bytes are taken for an image less than once in a thousand times."""
+    """Random bytes are mistaken for an image less than once in a thousand times."""
     rng = np.random.default_rng(3)
     assert sum(file_format(rng.bytes(132)) is not None for _ in range(5000)) < 5
 
@@ -61,14 +61,14 @@ def test_noise_is_no_image() -> None:
     ],
 )
 def test_looks_like_image(tmp_path: Path, name: str, content: bytes, *, expected: bool) -> None:
-    """Known endings and known content count; index files and macOS companions do not."""
+    """Files count by suffix or content, except for DICOMDIR and macOS companion files."""
     path = tmp_path / name
     path.write_bytes(content)
     assert looks_like_image(path) is expected
 
 
 def test_what_cannot_be_opened_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders, missing and forbidden files are no images and raise nothing."""
+    """Folders, missing files and forbidden files do not count as images, and raise no error."""
     assert not looks_like_image(tmp_path)
     assert not looks_like_image(tmp_path / "missing")
     forbidden = tmp_path / "forbidden"

@@ -1,4 +1,4 @@
-"""Which spacing tag is believed."""
+"""Choice of the spacing among the tags of a file."""
 
 import math
 from pathlib import Path
@@ -70,7 +70,7 @@ OTHER = (0.13, 0.13)
     ],
 )
 def test_ladder(tags: SpacingTags, source: str, plane: str, row_mm: float) -> None:
-    """Each rung of PS3.3 10.7.1 gives its source, plane and numbers."""
+    """Each case of PS3.3 10.7.1 gives its source, plane and spacing."""
     spacing, _ = choose_spacing(tags)
     assert spacing is not None
     assert (spacing.source, spacing.plane, spacing.row_mm) == (source, plane, row_mm)
@@ -78,7 +78,7 @@ def test_ladder(tags: SpacingTags, source: str, plane: str, row_mm: float) -> No
 
 
 def test_nothing_tagged_is_no_spacing() -> None:
-    """Without any tag there are no millimetres, and the reason is given."""
+    """Without any tag there is no spacing, and the notice gives the reason."""
     spacing, notices = choose_spacing(SpacingTags())
     assert spacing is None
     assert [entry.code for entry in notices] == ["no_spacing"]
@@ -100,7 +100,7 @@ def test_nothing_tagged_is_no_spacing() -> None:
     ],
 )
 def test_impossible_values_are_named(values: Millimetres, reason: str) -> None:
-    """A value that cannot be true gives no spacing, and the notice names tag and fault."""
+    """An impossible value gives no spacing, and the notice names the tag and the fault."""
     spacing, notices = choose_spacing(SpacingTags(pixel_spacing=values))
     assert spacing is None
     assert [entry.code for entry in notices] == ["bad_spacing", "no_spacing"]
@@ -122,7 +122,7 @@ def test_magnification_moves_the_detector_to_the_patient() -> None:
 
 @pytest.mark.parametrize("magnification", [0.0, 0.5, 3.5, 65.0, math.nan, -2.0])
 def test_impossible_magnification_is_ignored(magnification: float) -> None:
-    """A magnification outside 1 to 3 corrects nothing, and it is said."""
+    """A magnification outside 1 to 3 is ignored with a notice."""
     spacing, notices = choose_spacing(
         SpacingTags(imager_pixel_spacing=SAME, magnification=magnification)
     )
@@ -132,7 +132,7 @@ def test_impossible_magnification_is_ignored(magnification: float) -> None:
 
 
 def test_magnification_of_one_says_nothing() -> None:
-    """A factor of exactly 1 is a device's default: the spacing stays at the detector."""
+    """A magnification of exactly 1 is a device's default: the spacing stays at the detector."""
     spacing, notices = choose_spacing(SpacingTags(imager_pixel_spacing=SAME, magnification=1.0))
     assert spacing is not None
     assert spacing.plane == "detector"
@@ -140,13 +140,13 @@ def test_magnification_of_one_says_nothing() -> None:
 
 
 def test_calibrated_spacing_is_not_magnified_again() -> None:
-    """A calibrated PixelSpacing is in the patient already."""
+    """A calibrated PixelSpacing applies in the patient and is not corrected again."""
     spacing, notices = choose_spacing(
         SpacingTags(OTHER, imager_pixel_spacing=SAME, magnification=1.5)
     )
     assert spacing is not None
     assert spacing.row_mm == 0.13
-    assert [one.code for one in notices] == ["bad_spacing"]  # they state two magnifications
+    assert [one.code for one in notices] == ["bad_spacing"]  # two different magnifications
 
 
 numbers = st.none() | st.lists(st.floats(), max_size=3).map(tuple)
@@ -159,7 +159,7 @@ def test_any_numbers_give_a_spacing_or_a_reason(
     film: Millimetres | None,
     magnification: float | None,
 ) -> None:
-    """Whatever the tags hold, `no_spacing` is reported exactly when there is none."""
+    """For any numbers in the tags, `no_spacing` is reported exactly if there is no spacing."""
     spacing, notices = choose_spacing(SpacingTags(pixel, imager, film, magnification=magnification))
     assert (spacing is None) == ("no_spacing" in {entry.code for entry in notices})
 
@@ -180,7 +180,10 @@ def test_any_numbers_give_a_spacing_or_a_reason(
 def test_what_cannot_be_in_the_patient_is_not_believed(
     pixel: Millimetres, other: Millimetres, reason: str, name: str, calibration: str | None
 ) -> None:
-    """The beam diverges: the detector's or film's spacing is taken, and the tag is named."""
+    """An impossible PixelSpacing is replaced by the spacing of the detector or film, with a notice.
+
+    The beam diverges, so pixels are smaller in the patient than at the detector.
+    """
     imager = name == "ImagerPixelSpacing"
     spacing, notices = choose_spacing(
         SpacingTags(
@@ -208,7 +211,7 @@ def test_what_cannot_be_in_the_patient_is_not_believed(
     ],
 )
 def test_a_placeholder_alone_is_no_spacing(tags: SpacingTags) -> None:
-    """1 x 1 mm is what software writes that does not know."""
+    """A spacing of 1 x 1 mm, which software writes if the spacing is unknown, is ignored."""
     spacing, notices = choose_spacing(tags)
     assert spacing is None
     assert [entry.code for entry in notices] == ["bad_spacing", "no_spacing"]
@@ -216,7 +219,7 @@ def test_a_placeholder_alone_is_no_spacing(tags: SpacingTags) -> None:
 
 
 def test_no_picture_is_larger_than_a_person() -> None:
-    """3000 rows of 0.9 mm are 2.7 m; the whole spine at 0.6 mm is believed."""
+    """A film 2.7 m long (3000 x 0.9 mm) has no spacing; one of the whole spine, 1.8 m, does."""
     spacing, notices = choose_spacing(SpacingTags(pixel_spacing=(0.9, 0.9), shape=(3000, 1000)))
     assert spacing is None
     assert "PixelSpacing makes the picture 2.7 m long" in notices[0].message
@@ -228,7 +231,7 @@ def test_no_picture_is_larger_than_a_person() -> None:
     ("ratio", "aspect"), [((2, 1), 2.0), ((1, 2), 0.5), ((143, 286), 0.5), ((1, 1), 1.0)]
 )
 def test_the_aspect_alone(ratio: tuple[float, ...], aspect: float) -> None:
-    """PixelAspectRatio is height over width; square pixels are nothing to speak of."""
+    """PixelAspectRatio is height over width; it is reported unless pixels are square."""
     found, notices = choose_aspect(SpacingTags(pixel_aspect_ratio=ratio), None)
     assert found == aspect
     assert [entry.code for entry in notices] == (["pixel_aspect"] if aspect != 1 else [])
@@ -245,7 +248,7 @@ def test_the_aspect_alone(ratio: tuple[float, ...], aspect: float) -> None:
     ],
 )
 def test_an_aspect_that_cannot_be_is_named(ratio: tuple[float, ...], reason: str) -> None:
-    """Pixels count as square then."""
+    """An impossible PixelAspectRatio is reported, and pixels count as square."""
     found, notices = choose_aspect(SpacingTags(pixel_aspect_ratio=ratio), None)
     assert found == 1.0
     assert [entry.code for entry in notices] == ["bad_spacing"]
@@ -254,7 +257,7 @@ def test_an_aspect_that_cannot_be_is_named(ratio: tuple[float, ...], reason: str
 
 
 def test_an_aspect_beside_a_spacing() -> None:
-    """The spacing is believed; a contradiction is said."""
+    """The spacing takes precedence over PixelAspectRatio; a contradiction is reported."""
     spacing = Spacing(0.2, 0.1, source="PixelSpacing", plane="undetermined")
     assert choose_aspect(SpacingTags(pixel_aspect_ratio=(2, 1)), spacing) == (2.0, ())
     assert choose_aspect(SpacingTags(), spacing) == (2.0, ())
@@ -283,7 +286,10 @@ def test_the_users_spacing_knows_the_aspect(
     expected: tuple[float, float],
     code: str | None,
 ) -> None:
-    """One number is the shorter side of a pixel that the file says is not square; two are both."""
+    """A single number from the user is the shorter side of a pixel; two numbers are both sides.
+
+    The file states the aspect ratio.
+    """
     spacing, notices = users_spacing(mm, None, aspect)
     assert (spacing.row_mm, spacing.column_mm) == expected
     assert [entry.code for entry in notices] == ([] if code is None else [code])
@@ -291,7 +297,7 @@ def test_the_users_spacing_knows_the_aspect(
 
 
 def test_the_users_spacing_beside_the_files() -> None:
-    """Two that agree are nothing to speak of."""
+    """The user's spacing replaces the file's, and a notice says so only if they differ."""
     stated = Spacing(0.2, 0.1, source="PixelSpacing", plane="undetermined")
     assert users_spacing((0.2, 0.1), stated, 2.0)[1] == ()
     spacing, (said,) = users_spacing((0.3, 0.3), stated, 2.0)
@@ -306,7 +312,7 @@ def test_the_users_spacing_beside_the_files() -> None:
 
 
 def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
-    """A DICOM file without spacing tells it; the user's spacing is right with it."""
+    """PixelAspectRatio is read from a file without spacing, and used with the user's spacing."""
     ds = dataset(ramp(12), bits_stored=12, PixelAspectRatio=["2", "1"])
     path = save(ds, tmp_path / "a.dcm")
     film = read_radiograph(path)
@@ -351,7 +357,7 @@ def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
             0.1,
             None,
         ),
-        # distances alone correct nothing: the patient's is that of the table, often
+        # not by distances alone: DistanceSourceToPatient is often that to the table
         (
             SpacingTags(
                 imager_pixel_spacing=SAME, source_to_detector_mm=1500, source_to_patient_mm=1000
@@ -369,7 +375,7 @@ def test_shapes_follow_the_aspect_of_a_file(tmp_path: Path) -> None:
 def test_tags_that_contradict_the_spacing_are_named(
     tags: SpacingTags, row_mm: float, said: str | None
 ) -> None:
-    """Two magnifications, or two planes at once, cannot both be true."""
+    """Tags with another magnification or plane than the spacing are reported."""
     spacing, notices = choose_spacing(tags)
     assert spacing is not None
     assert spacing.row_mm == pytest.approx(row_mm)

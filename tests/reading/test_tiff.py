@@ -1,4 +1,4 @@
-"""Which samples of a TIFF's pixels are grey, opacity, or neither."""
+"""Samples of the pixels of a TIFF: grey, alpha, or neither."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def test_an_unspecified_sample_is_no_opacity(
     compression: str | None,
     extra: NDArray[np.uint16],
 ) -> None:
-    """Whatever is in it, the whole film is image data, and the sample is named."""
+    """An unspecified extra sample is ignored with a notice, and all pixels are valid."""
     read = written(
         tmp_path,
         [GREY, extra],
@@ -62,7 +62,7 @@ def test_an_unspecified_sample_is_no_opacity(
 
 @pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
 def test_opacity_is_still_opacity(tmp_path: Path, kind: str) -> None:
-    """ExtraSamples 1 and 2 say which pixels are image data."""
+    """ExtraSamples 1 and 2 (alpha) determine which pixels are valid."""
     options: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig"}
     read = written(tmp_path, [GREY, MASK], [kind], **options)
     np.testing.assert_array_equal(read.valid, MASK > 0)
@@ -70,7 +70,7 @@ def test_opacity_is_still_opacity(tmp_path: Path, kind: str) -> None:
 
 
 def test_opacity_beside_another_sample(tmp_path: Path) -> None:
-    """Each sample is what its own kind says, in either order, beside grey and beside colour."""
+    """Alpha is found among other extra samples, in either order, with grey and with colour."""
     grey: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig"}
     colour: dict[str, Any] = {"photometric": "rgb", "planarconfig": "contig"}
     full = np.full_like(GREY, 65535)
@@ -87,7 +87,7 @@ def test_opacity_beside_another_sample(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kinds", [["unspecified"], ["unspecified"] * 2])
 def test_colour_with_unspecified_samples(tmp_path: Path, kinds: list[str]) -> None:
-    """Equal channels with more samples are one grey picture."""
+    """Equal channels with unspecified extra samples are read as grey, with a notice."""
     planes = [GREY] * 3 + [MASK] * len(kinds)
     read = written(tmp_path, planes, kinds, photometric="rgb", planarconfig="contig")
     np.testing.assert_array_equal(read.pixels, GREY)
@@ -96,7 +96,7 @@ def test_colour_with_unspecified_samples(tmp_path: Path, kinds: list[str]) -> No
 
 
 def test_signed_opacity(tmp_path: Path) -> None:
-    """The most that a signed sample holds is opaque."""
+    """The maximum of a signed alpha is opaque."""
     alpha = np.where(MASK > 0, 32767, 0).astype(np.int16)
     read = written(
         tmp_path,
@@ -109,7 +109,7 @@ def test_signed_opacity(tmp_path: Path) -> None:
 
 
 def as_palette(path: Path, ramp: NDArray[np.uint16]) -> None:
-    """Make a grey TIFF one with a palette."""
+    """Convert a grey TIFF to one with a palette."""
     tags = ((320, "H", 768, np.concatenate([ramp] * 3).tolist(), True),)
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
@@ -133,7 +133,7 @@ def as_palette(path: Path, ramp: NDArray[np.uint16]) -> None:
 @pytest.mark.parametrize("kind", [None, "unspecified", "unassalpha"])
 @pytest.mark.parametrize("falling", [False, True])
 def test_palette_with_an_extra_sample(tmp_path: Path, kind: str | None, falling: bool) -> None:
-    """The index alone is looked up; opacity stays opacity."""
+    """The palette is applied to the index only; alpha is used as alpha."""
     path = tmp_path / "a.tif"
     mask = (MASK >> 8).astype(np.uint8)
     tifffile.imwrite(
@@ -153,7 +153,7 @@ def test_palette_with_an_extra_sample(tmp_path: Path, kind: str | None, falling:
 
 
 def test_palette_of_colours_with_an_extra_sample(tmp_path: Path) -> None:
-    """It is a colour photograph, not a fault of the program."""
+    """A coloured palette with an extra sample is refused as a colour photograph."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(
         path,
@@ -173,7 +173,7 @@ def test_palette_of_colours_with_an_extra_sample(tmp_path: Path) -> None:
 
 
 def test_stacks_of_samples_are_refused(tmp_path: Path) -> None:
-    """Six samples a pixel are pictures of their own."""
+    """Six samples per pixel are refused as several images."""
     with pytest.raises(UnreadableFileError, match="several pictures"):
         written(
             tmp_path,
@@ -186,7 +186,7 @@ def test_stacks_of_samples_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("claimed", [GREY.nbytes + 1, 35_711_440])
 def test_a_strip_that_claims_too_many_bytes(tmp_path: Path, claimed: int) -> None:
-    """Uncompressed pixels that are all there are read, whatever StripByteCounts says."""
+    """Uncompressed pixels that are complete are read even if StripByteCounts is too large."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY, photometric="minisblack", metadata=None)
     with tifffile.TiffFile(path, mode="r+") as file:
@@ -199,14 +199,14 @@ def test_a_strip_that_claims_too_many_bytes(tmp_path: Path, claimed: int) -> Non
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_tiff_that_does_not_say_what_is_white(tmp_path: Path, channels: int) -> None:
-    """Without PhotometricInterpretation nothing is stated: bright is assumed, and it is said."""
+    """Without PhotometricInterpretation, bright bone is assumed, and a notice says so."""
     path = tmp_path / "a.tif"
     film = GREY if channels == 1 else np.dstack([GREY] * 3)
     photometric = "minisblack" if channels == 1 else "rgb"
     tifffile.imwrite(path, film, photometric=photometric, metadata=None)
     data = bytearray(path.read_bytes())
     entry = data.index((262).to_bytes(2, "little") + (3).to_bytes(2, "little"))
-    data[entry : entry + 2] = (263).to_bytes(2, "little")  # Threshholding, which says nothing of it
+    data[entry : entry + 2] = (263).to_bytes(2, "little")  # Threshholding, an unrelated tag
     path.write_bytes(data)
     read = read_radiograph(path)
     np.testing.assert_array_equal(read.pixels, GREY)

@@ -1,4 +1,4 @@
-"""No picture of a TIFF is lost without a word, however its pages are kept."""
+"""All images of a TIFF are read or reported, however its pages are stored."""
 
 import struct
 from pathlib import Path
@@ -18,19 +18,19 @@ STACK = np.stack([ONE, ONE[::-1], ONE[:, ::-1]])
 
 
 def written(path: Path, array: NDArray[Any], **options: Any) -> Path:  # noqa: ANN401
-    """Write pictures as tifffile does."""
+    """Write images with tifffile."""
     tifffile.imwrite(path, array, **{"photometric": "minisblack", **options})
     return path
 
 
 def read_all(path: Path) -> list[Radiograph]:
-    """Read every picture of a file."""
+    """Read every image of a file."""
     with open_radiographs(path) as frames:
         return [frames.read(number) for number in range(1, frames.count + 1)]
 
 
 def said(radiograph: Radiograph) -> dict[str, str]:
-    """Return what is said beside what is said of every TIFF."""
+    """Return the messages by code, except for those that every TIFF has."""
     told = {entry.code: entry.message for entry in radiograph.notices}
     return {code: told[code] for code in told if code not in ("no_spacing", "polarity_assumed")}
 
@@ -49,7 +49,7 @@ def said(radiograph: Radiograph) -> dict[str, str]:
     ],
 )
 def test_a_stack_is_all_its_pictures(tmp_path: Path, options: dict[str, Any]) -> None:
-    """Of as many directories, or of one that stands for all (ImageJ, tifffile's own)."""
+    """All images of a stack are read, with one directory each or one for all (ImageJ, tifffile)."""
     path = written(tmp_path / "a.tif", STACK, **options)
     with tifffile.TiffFile(path) as file:
         assert (len(file.pages) == 1) == options.get("truncate", False)
@@ -59,20 +59,20 @@ def test_a_stack_is_all_its_pictures(tmp_path: Path, options: dict[str, Any]) ->
 
 
 def test_a_stack_of_white_is_zero(tmp_path: Path) -> None:
-    """The page's tags hold for all that lie behind it."""
+    """MinIsWhite in the only directory of a stack applies to all its images."""
     path = written(tmp_path / "a.tif", STACK, truncate=True, photometric="miniswhite")
     np.testing.assert_array_equal([one.pixels for one in read_all(path)], 65535 - STACK)
 
 
 def test_a_stack_of_grey_channels(tmp_path: Path) -> None:
-    """A picture of three samples is one picture."""
+    """An image with three equal samples in a stack is read as one image."""
     colour = np.stack([STACK] * 3, axis=-1)
     path = written(tmp_path / "a.tif", colour, truncate=True, photometric="rgb")
     np.testing.assert_array_equal([one.pixels for one in read_all(path)], STACK)
 
 
 def test_a_stack_that_is_cut(tmp_path: Path) -> None:
-    """The whole pictures are read, and how many there should be is said."""
+    """The complete images of a cut stack are read, and a notice gives the stated number."""
     path = written(tmp_path / "a.tif", STACK, imagej=True, truncate=True)
     path.write_bytes(path.read_bytes()[: -ONE.nbytes - 10])
     (read,) = read_all(path)
@@ -85,7 +85,7 @@ def test_a_stack_that_is_cut(tmp_path: Path) -> None:
 def test_a_description_of_more_pictures(
     tmp_path: Path, compression: str | None, images: int
 ) -> None:
-    """Where they are nowhere, what is there is read."""
+    """If a description states more images than exist, those that exist are read, with a notice."""
     description = f"ImageJ=1.53k\nimages={images}\n"
     options: dict[str, Any] = {"metadata": None, "description": description}
     path = written(tmp_path / "a.tif", ONE, compression=compression, **options)
@@ -102,7 +102,7 @@ def test_a_description_of_more_pictures(
 
 @pytest.mark.parametrize("behind", [1, 2])
 def test_pictures_that_no_tag_describes(tmp_path: Path, behind: int) -> None:
-    """A file that goes on for a whole picture has one left over; other bytes are none."""
+    """Data of whole images after the last one are reported; values of a tag there are not."""
     path = written(
         tmp_path / "a.tif", ONE, metadata=None, extratags=[(65000, "B", 9000, b"a" * 9000, True)]
     )
@@ -114,7 +114,7 @@ def test_pictures_that_no_tag_describes(tmp_path: Path, behind: int) -> None:
 
 
 def test_pages_of_a_page(tmp_path: Path) -> None:
-    """Whole pictures in SubIFDs are pictures; smaller copies there are not."""
+    """Images of full size in SubIFDs are read; smaller copies are not."""
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
         file.write(ONE, photometric="minisblack", subifds=2, metadata=None)
@@ -124,7 +124,7 @@ def test_pages_of_a_page(tmp_path: Path) -> None:
 
 
 def test_reduced_pages_that_are_none(tmp_path: Path) -> None:
-    """A page that is as large as any other is no preview, whatever it says."""
+    """A page marked as reduced is read if no other page is larger."""
     path = written(tmp_path / "a.tif", ONE, subfiletype=1, metadata=None)
     np.testing.assert_array_equal(read_all(path)[0].pixels, ONE)
     with tifffile.TiffWriter(path) as file:
@@ -134,7 +134,7 @@ def test_reduced_pages_that_are_none(tmp_path: Path) -> None:
 
 
 def test_the_picture_may_stand_in_a_page_of_its_preview(tmp_path: Path) -> None:
-    """As in DNG: the first directory is a preview, and the film is a page of it."""
+    """A film in a SubIFD of its preview, as in DNG, is read."""
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
         small: dict[str, Any] = {"subfiletype": 1, "subifds": 1}
@@ -145,7 +145,7 @@ def test_the_picture_may_stand_in_a_page_of_its_preview(tmp_path: Path) -> None:
 
 
 def test_a_long_stack_is_refused(tmp_path: Path) -> None:
-    """As many pages are."""
+    """A stack with more images than max_frames is refused."""
     path = written(tmp_path / "a.tif", np.zeros((9, 8, 8), np.uint8), truncate=True)
     with (
         pytest.raises(UnreadableFileError, match="9 pictures, more than 5") as caught,
@@ -156,7 +156,7 @@ def test_a_long_stack_is_refused(tmp_path: Path) -> None:
 
 
 def test_pages_of_pages_have_limits(tmp_path: Path) -> None:
-    """What a directory may hold is checked there as well."""
+    """The limits on directories apply to SubIFDs too."""
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
         file.write(ONE, photometric="minisblack", subifds=1, metadata=None)
@@ -170,7 +170,10 @@ def test_pages_of_pages_have_limits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("offset", [2**63, 2**64 - 1, 2**62, 2**40])
 @pytest.mark.parametrize("pages", [1, 2])
 def test_a_directory_beyond_any_file(tmp_path: Path, offset: int, pages: int) -> None:
-    """BigTIFF's places have 64 bits: what lies beyond the end is a page less, or a damaged file."""
+    """A page whose BigTIFF offset is beyond the end of the file is omitted.
+
+    If it is the first page, the file is refused.
+    """
     path = written(tmp_path / "a.tif", STACK[:pages], bigtiff=True, metadata=None)
     data = bytearray(path.read_bytes())
     at = data.index(struct.pack("<Q", 16), 8) if pages == 1 else _end_of_directory(data)
@@ -185,7 +188,7 @@ def test_a_directory_beyond_any_file(tmp_path: Path, offset: int, pages: int) ->
 
 
 def _end_of_directory(data: bytearray) -> int:
-    """Return where the first directory of a BigTIFF names the next one."""
+    """Return the position of the offset from the first to the second directory of a BigTIFF."""
     (start,) = struct.unpack_from("<Q", data, 8)
     (tags,) = struct.unpack_from("<Q", data, start)
     return int(start + 8 + 20 * tags)
