@@ -185,7 +185,7 @@ def test_names_keep_their_script(tmp_path: Path) -> None:
     ],
 )
 def test_the_site_is_the_films(tmp_path: Path, region: list[Dataset] | None, site: str) -> None:
-    """The site is the film's anatomy if coded in a public scheme, else bone, with the film's side."""
+    """The site is the film's anatomy if coded in a public scheme, else bone, with its side."""
     film = searched(tmp_path, AnatomicRegionSequence=region)
     film.result["acquisition"] |= {"laterality": "R", "image_laterality": "L"}
     (found,) = groups(film.report())[0].finding_sites
