@@ -89,7 +89,7 @@ def test_six_tiles_show_the_same_film() -> None:
 
 
 def test_what_is_left_out_is_blue() -> None:
-    """In the second tile, exactly the excluded top 20 rows are blue; in later tiles they are dim."""
+    """In the second tile, exactly the excluded top 20 rows are blue; later tiles darken them."""
     tiles = [tile.astype(int) for tile in drawn()]
     bone = np.s_[:38, 200:230]
     assert [tile[bone].mean() < 0.6 * tiles[0][bone].mean() for tile in tiles[2:]] == [True] * 4
