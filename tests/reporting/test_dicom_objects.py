@@ -140,7 +140,7 @@ COPIED = {
 
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> None:
-    """Of the sentinel in every text tag, only the copies in tags that file the object remain."""
+    """Of a film with a sentinel in all text tags, only those that file the object are copied."""
     header = dataset(ramp(12, rows=THREE.rows, columns=THREE.columns), bits_stored=12)
     plant_text(header)
     own = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "SOPInstanceUID": "1.2.3.4"}

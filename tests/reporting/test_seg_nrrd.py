@@ -77,7 +77,7 @@ def test_the_header_says_what_slicer_reads() -> None:
 
 
 def test_what_it_is_not_stands_in_the_file() -> None:
-    """The disclaimer, and in which plane a millimetre is one."""
+    """The header has the disclaimer and the plane that millimetres refer to, but no file name."""
     lines = header(made(FILM)[0])
     assert "lesionscan_disclaimer:=Research use only; not a diagnosis." in lines
     assert "lesionscan_length_unit:=mm (detector)" in lines

@@ -24,7 +24,7 @@ def test_halves_share_no_patient() -> None:
 def test_the_table_counts_the_other_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With eight candidates per film, the other half has about each rate, within the interval."""
+    """With eight candidates per film, the rates on the other half are within the interval."""
     rng = np.random.default_rng(1)
     boxes = [(10, 10 * number, 15, 10 * number + 5) for number in range(8)]
     films = [

@@ -1,4 +1,4 @@
-"""scripts/research/check_polarity.py counts films reported as inverted, as stored and inverted."""
+"""check_polarity.py counts the films reported as inverted, both as read and after inversion."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_films_are_counted_by_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A correct film is reported only when inverted; unreadable files are counted."""
+    """A correct film is reported only after inversion; unreadable files are counted."""
     shutil.copy(ROOT / "sample_images" / "images" / "knee_normal.dcm", tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     monkeypatch.setattr("sys.argv", ["check_polarity.py", str(tmp_path), "--jobs", "1"])

@@ -71,7 +71,7 @@ def test_a_worker_that_was_lost_is_a_fault() -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_half_films_are_never_read_as_whole(damage: Damage) -> None:
-    """Damaged films of all codecs and containers give no fault, at 4 places each (--halves: 200)."""
+    """Damaged films of all codecs and containers give no fault, at 4 places (--halves has 200)."""
     trials = [trial for trial in half_films.trials(4, seed=3) if trial.damage == damage]
     tallies = [tally for trial in trials for tally in half_films.run_trial(trial)]
     assert [tally for tally in tallies if tally.is_fault] == []
