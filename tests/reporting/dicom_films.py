@@ -1,4 +1,4 @@
-"""Films on disk with the results of their search, and readers of what is made of them."""
+"""Films on disk with the results of their search, and readers of the objects made of them."""
 
 import io
 import shutil
@@ -45,7 +45,7 @@ needs_dsrdump = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Searched:
-    """A film, its result and its labels, as the batch has them."""
+    """A film, its result and its labels, as in a batch."""
 
     path: Path
     result: dict[str, Any]
@@ -56,7 +56,7 @@ class Searched:
         return structured_report(self.path, parsed(self.result))
 
     def segmentation(self) -> bytes:
-        """Make the segmentation, which there must be."""
+        """Make the segmentation; fail if there is none."""
         made = segmentation(self.path, parsed(self.result), self.labels)
         assert made is not None
         return made
@@ -69,7 +69,7 @@ def searched(
     packing: str = "explicit",
     **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
 ) -> Searched:
-    """Write a DX film and make the result of its search; a tag of None is left out of the film."""
+    """Write a DX film and make the result of its search; tags set to None are removed."""
     header = dataset(
         ramp(12, rows=film.rows, columns=film.columns), bits_stored=12, packing=packing
     )
@@ -82,8 +82,8 @@ def searched_header(
     film: Film,
     **tags: Any,  # noqa: ANN401 - whatever a DICOM tag may hold
 ) -> Searched:
-    """Write a film with these tags beside its own, and make the result of its search."""
-    with silenced_pydicom([]):  # some of what is given breaks the standard
+    """Write a film with additional tags, and make the result of its search."""
+    with silenced_pydicom([]):  # some values break the standard
         for keyword, value in tags.items():
             if value is not None:
                 setattr(header, keyword, value)
@@ -113,27 +113,27 @@ def read(data: bytes) -> Dataset:
 
 def groups(data: bytes) -> list[Any]:
     """Return the report's measurement groups, as highdicom reads them."""
-    from highdicom import sr  # not every test here needs the extra
+    from highdicom import sr  # only some tests need the extra
 
     return list(sr.srread(io.BytesIO(data)).content.get_planar_roi_measurement_groups())
 
 
 def inside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Fill an outline of SCOORD points: pixels whose centre is inside or on it."""
+    """Fill an outline of SCOORD points: the pixels whose centres are inside or on it."""
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [np.rint(points - 0.5).astype(np.int32)], 1)
     return mask > 0
 
 
 def comments(items: Any) -> list[str]:  # noqa: ANN401
-    """Return the texts of a content sequence's comments."""
+    """Return the texts of the comments in a content sequence."""
     return [
         item.TextValue for item in items if item.ConceptNameCodeSequence[0].CodeMeaning == "Comment"
     ]
 
 
 def complaints(data: bytes, path: Path) -> list[str]:
-    """Return what dciodvfy says of an object, but for the name of a private coding scheme."""
+    """Return the errors and warnings of dciodvfy, except about our coding scheme."""
     path.write_bytes(data)
     done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
     lines = (done.stdout + done.stderr).splitlines()

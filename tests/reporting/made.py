@@ -1,4 +1,4 @@
-"""Findings made by hand for the tests of everything that writes results."""
+"""Handmade findings for the tests of everything that writes results."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ from lesionscan.settings import Settings
 
 @dataclass(frozen=True)
 class Disk:
-    """A dark disk to be planted: its centre (row, col), radius in px and score."""
+    """A dark disk to draw: its centre (row, col), radius in px and score."""
 
     row: int
     column: int
@@ -29,7 +29,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Film:
-    """What a made film looks like."""
+    """Properties of a synthetic film."""
 
     rows: int = 300
     columns: int = 200
@@ -53,7 +53,7 @@ def make_image(film: Film) -> NDArray[np.float32]:
 
 
 def make_findings(film: Film | None = None) -> Findings:
-    """Make findings whose candidates are the film's disks, in the order given."""
+    """Make findings whose candidates are the film's disks, in the given order."""
     film = film or Film()
     image = make_image(film)
     labels = np.zeros(image.shape, np.int32)
@@ -108,7 +108,7 @@ def displayed_of(findings: Findings) -> NDArray[np.uint8]:
 
 
 def make_region(label: int, disk: Disk, spacing: Spacing | None, mask: NDArray[np.bool_]) -> Region:
-    """Measure a disk as far as the reports need it."""
+    """Return the region of a disk, with the measurements that the reports need."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = np.asarray(max(contours, key=len)[:, 0, ::-1], np.int32)
     rows, cols = np.nonzero(mask)

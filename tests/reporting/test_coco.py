@@ -1,4 +1,4 @@
-"""COCO files hold the candidates' exact masks, and score in COCO's own tools as `evaluate` does."""
+"""COCO files have the candidates' exact masks, and COCO's tools score them as `evaluate` does."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from tests.evaluation.made import Box, MadeFilm, make
 from tests.reporting.made import Disk, Film, make_findings
 from tests.results.test_record import as_json, as_record, failed_json, parsed
 
-# of pycocotools 2.0.11 with numpy 2, where it reads masks back
+# raised by pycocotools 2.0.11 with numpy 2 when it decodes masks
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Labels = NDArray[np.integer[Any]]
@@ -56,7 +56,7 @@ def random_labels(seed: int, shape: tuple[int, int]) -> Labels:
 
 
 def test_the_dataset_says_what_was_found(tmp_path: Path) -> None:
-    """Films that were read with their size; every listed candidate with its facts."""
+    """Films that were read have their size, and all listed candidates their data."""
     paths = write_coco(OwnFiles(tmp_path), two_films())
     assert paths.dataset == tmp_path / "coco.json"
     assert paths.results == tmp_path / "coco_results.json"
@@ -110,7 +110,7 @@ def test_the_dataset_says_what_was_found(tmp_path: Path) -> None:
 def test_no_two_pictures_share_a_name(
     tmp_path: Path, films: list[tuple[str, int, int]], expected: list[str]
 ) -> None:
-    """Nor, for datumaro, a name without its ending; the files load in both programs."""
+    """File names are unique, for datumaro also without ending; both programs load the files."""
     labels = make_findings().labels
 
     def results() -> Iterator[tuple[ResultRecord, Labels]]:
@@ -130,7 +130,7 @@ def test_no_two_pictures_share_a_name(
     datumaro: Any = pytest.importorskip("datumaro", reason="datumaro is not installed")
     place = tmp_path / "set" / "annotations"
     place.mkdir(parents=True)
-    (tmp_path / "set" / "images").mkdir()  # without it datumaro takes the folder for no data set
+    (tmp_path / "set" / "images").mkdir()  # needed for datumaro to detect a data set
     shutil.copy(tmp_path / "coco.json", place / "instances_default.json")
     items = datumaro.Dataset.import_from(str(tmp_path / "set"), "coco_instances")
     assert {item.id for item in items} == {name.rpartition(".")[0] for name in expected}
@@ -138,14 +138,14 @@ def test_no_two_pictures_share_a_name(
 
 
 def test_a_run_without_films_gives_files(tmp_path: Path) -> None:
-    """Empty lists, not broken JSON."""
+    """A run without films gives empty lists, not broken JSON."""
     write_coco(OwnFiles(tmp_path), [])
     assert written(tmp_path)["images"] == written(tmp_path)["annotations"] == []
     assert written(tmp_path, "coco_results.json") == []
 
 
 def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
-    """No clock and no chance is in the files."""
+    """The same films give the same bytes."""
     for name in ("one", "two"):
         write_coco(OwnFiles(tmp_path / name), two_films())
     for name in ("coco.json", "coco_results.json"):
@@ -153,7 +153,7 @@ def test_the_same_films_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_film_that_cannot_be_used(tmp_path: Path) -> None:
-    """Labels of another film end the export, and neither file appears."""
+    """Labels of another film stop the export, and neither file is written."""
     films = [*two_films(), (as_record(), np.zeros((3, 3), np.uint16))]
     with pytest.raises(LabelsError, match="has 3 x 3 pixels, but the JSON states 300 x 200"):
         write_coco(OwnFiles(tmp_path), films)
@@ -161,7 +161,7 @@ def test_nothing_is_left_of_a_film_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_films(tmp_path: Path) -> None:
-    """What 60 films need beyond what 15 need is under a kilobyte a film."""
+    """From 15 to 60 films, peak memory grows by less than 1 kB per film."""
     disks = tuple(
         Disk(15 + 30 * row, 15 + 30 * col, 9, 0.9) for row in range(6) for col in range(6)
     )
@@ -193,7 +193,7 @@ cocoeval = pytest.importorskip("pycocotools.cocoeval")
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (7, 5), (40, 300), (300, 40)])
 @pytest.mark.parametrize("seed", range(6))
 def test_run_lengths_are_those_of_pycocotools(shape: tuple[int, int], seed: int) -> None:
-    """The same text, letter for letter, and the same pixels when read back."""
+    """Encoded masks equal those of pycocotools character by character, and decode correctly."""
     labels = random_labels(seed, shape)
     result = as_json()
     numbers = [int(number) for number in np.unique(labels[labels > 0])]
@@ -209,7 +209,7 @@ def test_run_lengths_are_those_of_pycocotools(shape: tuple[int, int], seed: int)
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
 def test_a_mask_in_a_corner_is_exact(corner: tuple[int, int]) -> None:
-    """One pixel, first, last or between, and the whole picture."""
+    """Masks of one corner pixel or the whole picture are encoded exactly."""
     for shape, fill in (((6, 9), False), ((6, 9), True), ((3000, 2500), False)):
         labels = np.full(shape, int(fill), np.uint16)
         labels[corner] = 1
@@ -227,7 +227,7 @@ def load(dataset: dict[str, Any]) -> Any:  # noqa: ANN401 - a class without type
 
 
 def test_both_files_load(tmp_path: Path) -> None:
-    """As dataset and as detections on it; box and area come out as stated."""
+    """Both files load in pycocotools, with boxes and areas as stated."""
     write_coco(OwnFiles(tmp_path), two_films())
     dataset = coco_api.COCO(str(tmp_path / "coco.json"))
     detected = dataset.loadRes(str(tmp_path / "coco_results.json"))
@@ -239,22 +239,22 @@ def test_both_files_load(tmp_path: Path) -> None:
         assert dataset.annToMask(ours).sum() == ours["area"]
 
 
-# -- beside `lesionscan evaluate`
+# -- compared with `lesionscan evaluate`
 
 
 def truth_as_coco(
     films: tuple[TruthFilm, ...], images: list[dict[str, Any]], *, widened: bool
 ) -> dict[str, Any]:
-    """Return a truth folder as COCO ground truth on the pictures of an export.
+    """Return a truth folder as COCO ground truth for the images of an export.
 
     Parameters
     ----------
     films
         The truth.
     images
-        The export's pictures.
+        The images of the export.
     widened
-        Whether each lesion holds the pixels from which a centroid hits it.
+        Whether to add the pixels where a centroid still hits the lesion.
     """
     by_name = {image["file_name"]: image for image in images}
     annotations: list[dict[str, Any]] = []
@@ -279,10 +279,10 @@ def truth_as_coco(
 
 
 def random_films(seed: int) -> list[MadeFilm]:
-    """Make films with hits, repeated hits, near misses, false positives and plain misses.
+    """Make films with hits, repeated hits, near misses, false positives and misses.
 
-    Lesions and candidates stand in cells of 20 px, so that no candidate is near two lesions;
-    odd sides put centroids on pixels.
+    Lesions and candidates are placed in cells of 20 px, so that no candidate is near two lesions;
+    with odd side lengths, centroids are at pixel centres.
     """
     rng = np.random.default_rng(seed)
     films = []
@@ -292,15 +292,15 @@ def random_films(seed: int) -> list[MadeFilm]:
         for cell in rng.permutation(48)[:14]:
             top, left = 20 * (int(cell) // 8), 20 * (int(cell) % 8)
             kind = rng.integers(0, 6)
-            if kind < 4 and number % 3:  # every third film is free of lesions
+            if kind < 4 and number % 3:  # every third film has no lesions
                 lesions.append((top + 5, left + 3, top + 14, left + 14))
-            if kind == 0:  # hit twice
+            if kind == 0:  # two hits
                 boxes.append((top + 5, left + 3, top + 14, left + 8))
             if kind in {0, 1}:
                 boxes.append((top + 5, left + 9, top + 14, left + 14))
-            if kind == 2:  # its centroid a pixel outside: still a hit
+            if kind == 2:  # centroid one pixel outside: still a hit
                 boxes.append((top + 5, left + 14, top + 14, left + 15))
-            if kind == 3:  # two pixels outside: none
+            if kind == 3:  # two pixels outside: no hit
                 boxes.append((top + 5, left + 15, top + 14, left + 16))
             if kind == 4:
                 boxes.append((top + 2, left + 2, top + 7, left + 9))
@@ -314,12 +314,12 @@ def random_films(seed: int) -> list[MadeFilm]:
 
 
 def exported(results: Path, films: tuple[TruthFilm, ...], out: Path) -> dict[str, Any]:
-    """Export results that stand beside each other, and return the dataset."""
+    """Export the results of a folder, and return the dataset."""
 
     def each() -> Iterator[tuple[ResultRecord, Labels]]:
         for film in films:
             made = json.loads((results / f"{film.image.name}.json").read_text("utf-8"))
-            result = as_json(name=film.image.name)  # for what `evaluate` does not need
+            result = as_json(name=film.image.name)  # adds the fields that `evaluate` does not need
             result["image"] |= made["image"]
             result["candidates"] = [result["candidates"][0] | one for one in made["candidates"]]
             yield parsed(result), read_labels(results / f"{film.image.name}.labels.png")
@@ -330,7 +330,7 @@ def exported(results: Path, films: tuple[TruthFilm, ...], out: Path) -> dict[str
 
 
 def scored(truth: dict[str, Any], detections: list[dict[str, Any]], threshold: float) -> Any:  # noqa: ANN401
-    """Let the COCO API match detections to truth at one overlap, and count."""
+    """Match detections to truth with the COCO API at one overlap threshold."""
     ground = load(truth)
     run = cocoeval.COCOeval(ground, ground.loadRes(detections), "segm")
     run.params.iouThrs = np.array([threshold])
@@ -342,7 +342,7 @@ def scored(truth: dict[str, Any], detections: list[dict[str, Any]], threshold: f
 
 
 def at_centroids(dataset: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return an export's candidates as detections of the one pixel at their centroid."""
+    """Return an export's candidates as detections of one pixel, at their centroids."""
     detections = []
     for annotation in dataset["annotations"]:
         mask = mask_api.decode(annotation["segmentation"])
@@ -358,7 +358,7 @@ def at_centroids(dataset: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def outcome_in_coco(run: Any, image_id: int) -> tuple[set[tuple[int, int]], set[int], set[int]]:  # noqa: ANN401
-    """Return a film's (lesion, candidate) hits, repeats and false positives as COCO matched."""
+    """Return a film's (lesion, candidate) hits, repeats and false positives as matched by COCO."""
     film = next(each for each in run.evalImgs if each is not None and each["image_id"] == image_id)
     overlaps = run.ious[image_id, 1]
     hits, repeats, others = set(), set(), set()
@@ -376,9 +376,9 @@ def outcome_in_coco(run: Any, image_id: int) -> tuple[set[tuple[int, int]], set[
 
 
 def average_precision(judged: list[JudgedFilm], lesions: int) -> float:
-    """Return COCO's average precision from what `evaluate` counts.
+    """Return COCO's average precision, computed from the counts of `evaluate`.
 
-    COCO calls a repeated hit wrong; `evaluate` calls it neither right nor wrong.
+    COCO counts a repeated hit as a false positive; `evaluate` counts it as neither.
     """
     outcomes = []
     for film in judged:
@@ -394,10 +394,10 @@ def average_precision(judged: list[JudgedFilm], lesions: int) -> float:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_coco_matches_as_evaluate_does(tmp_path: Path, seed: int) -> None:
-    """At evaluate's criterion the same hits, repeats and false positives; recall and AP as counted.
+    """With the criterion of `evaluate`, COCO gives the same matches, recall and AP.
 
-    The criterion in COCO's words: the candidate is the pixel at its mask's centroid, the lesion is
-    widened by the tolerance, and any overlap is enough.
+    Expressed in COCO's terms, that criterion is: the candidate is the pixel at the centroid of its
+    mask, the lesion is dilated by the tolerance, and any overlap is enough.
     """
     results, truth = make(tmp_path, random_films(seed))
     films = load_truth(truth)
@@ -425,7 +425,7 @@ def test_coco_matches_as_evaluate_does(tmp_path: Path, seed: int) -> None:
         assert hits == expected[0]
         assert len(film.scores.false_positives) == len(expected[2])
         kinds += [len(part) for part in expected]
-    assert kinds.min() > 5  # all three kinds were there to be confused
+    assert kinds.min() > 5  # all three kinds occurred
 
     figures = evaluate(results, truth, resamples=0).sets[0].program.figures
     recall = figures.sensitivity_all_listed.value
@@ -437,7 +437,7 @@ def test_coco_matches_as_evaluate_does(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [4, 5])
 def test_overlaps_are_those_of_the_label_images(tmp_path: Path, seed: int) -> None:
-    """IoU by pycocotools is IoU counted on the pixels, and gives evaluate's Dice."""
+    """IoU by pycocotools equals IoU counted on the pixels, and gives the Dice of `evaluate`."""
     results, truth = make(tmp_path, random_films(seed))
     films = load_truth(truth)
     dataset = exported(results, films, tmp_path / "coco")
@@ -468,7 +468,7 @@ def test_overlaps_are_those_of_the_label_images(tmp_path: Path, seed: int) -> No
                 assert lesion.dice == pytest.approx(2 * iou / (1 + iou))
                 compared += 1
     assert compared > 10
-    # no pixel is two candidates'
+    # no pixel belongs to two candidates
     for image in dataset["images"]:
         masks = [
             mask_api.decode(each["segmentation"])

@@ -1,4 +1,4 @@
-"""Report and segmentation: valid, filed beside the film, the same bytes every time."""
+"""Report and segmentation are valid, filed with the film, and reproducible."""
 
 import io
 import sys
@@ -33,7 +33,7 @@ from highdicom import sr
 
 
 def test_a_candidate_is_the_same_in_both_objects(tmp_path: Path) -> None:
-    """The tracking UIDs of groups and segments agree, and differ between candidates."""
+    """Report groups and segments have the same tracking UIDs, different for each candidate."""
     film = searched(tmp_path)
     said = [group.tracking_uid for group in groups(film.report())]
     segments = read(film.segmentation()).SegmentSequence
@@ -42,7 +42,7 @@ def test_a_candidate_is_the_same_in_both_objects(tmp_path: Path) -> None:
 
 
 def test_a_film_without_shown_candidates_has_a_report_and_no_segmentation(tmp_path: Path) -> None:
-    """The report says that there are none; a segmentation cannot."""
+    """Without shown candidates there is a report that says so, but no segmentation."""
     film = searched(tmp_path, NONE_SHOWN)
     assert segmentation(film.path, parsed(film.result), film.labels) is None
     report = sr.srread(io.BytesIO(film.report()))
@@ -56,7 +56,7 @@ def test_a_film_without_shown_candidates_has_a_report_and_no_segmentation(tmp_pa
 
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_objects_are_filed_beside_the_film(tmp_path: Path, kind: str) -> None:
-    """Patient and study are the film's, series and instance the object's own."""
+    """Patient and study are the film's; series and instance UIDs are the object's own."""
     film = searched(tmp_path)
     made = read(getattr(film, kind)())
     for keyword, value in {**IDENTITY, "StudyInstanceUID": "1.2.3"}.items():
@@ -68,7 +68,7 @@ def test_objects_are_filed_beside_the_film(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_what_the_film_does_not_say_stays_empty(tmp_path: Path, kind: str) -> None:
-    """No patient, no study date is invented; a content date, which must be, is plainly none."""
+    """No patient or study date is invented; the required content date is obviously not real."""
     nothing: dict[str, Any] = dict.fromkeys(IDENTITY)
     film = searched(tmp_path, **nothing)
     made = read(getattr(film, kind)())
@@ -88,14 +88,14 @@ def test_what_the_film_does_not_say_stays_empty(tmp_path: Path, kind: str) -> No
 def test_the_content_date_is_the_films(
     tmp_path: Path, tags: dict[str, Any], moment: tuple[str, str]
 ) -> None:
-    """The nearest date that the film states, never the clock; what is no date is passed over."""
+    """The content date is the film's first valid date, never the current time."""
     made = read(searched(tmp_path, **tags).report())
     assert (made.ContentDate, made.ContentTime) == moment
 
 
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, kind: str) -> None:
-    """No clock and no chance; another result of the film is another object."""
+    """The same result gives the same bytes; another result of the film gives another UID."""
     film = searched(tmp_path)
     first = getattr(film, kind)()
     assert getattr(film, kind)() == first
@@ -105,7 +105,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, kind: str) -> None:
 
 
 def test_uids_differ_between_objects(tmp_path: Path) -> None:
-    """Report and segmentation share neither instance nor series."""
+    """Report and segmentation share neither instance nor series UID."""
     film = searched(tmp_path)
     made = [read(film.report()), read(film.segmentation())]
     assert len({uid for one in made for uid in (one.SOPInstanceUID, one.SeriesInstanceUID)}) == 4
@@ -114,7 +114,7 @@ def test_uids_differ_between_objects(tmp_path: Path) -> None:
 def test_odd_identity_is_kept_and_never_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
-    """A name, date or sex that breaks the standard is copied; no warning or log repeats it."""
+    """A name, date or sex that breaks the standard is copied, and no warning or log repeats it."""
     odd: dict[str, Any] = {
         "PatientName": "Smith",
         "PatientBirthDate": "1950.1.1",
@@ -140,7 +140,7 @@ COPIED = {
 
 @pytest.mark.parametrize("kind", ["report", "segmentation"])
 def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> None:
-    """Of a film with a sentinel in every text tag, only what files the object is copied."""
+    """Of a film with a sentinel in all text tags, only those that file the object are copied."""
     header = dataset(ramp(12, rows=THREE.rows, columns=THREE.columns), bits_stored=12)
     plant_text(header)
     own = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "SOPInstanceUID": "1.2.3.4"}
@@ -152,7 +152,7 @@ def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> Non
 
 
 def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
-    """Where text stands in the place of a UID, the film is refused without that text."""
+    """Text in place of a UID is rejected, and the message does not repeat it."""
     film = searched(tmp_path, StudyInstanceUID=SENTINEL)
     with pytest.raises(DicomObjectError, match="the film lacks study_instance_uid") as caught:
         film.report()
@@ -161,13 +161,13 @@ def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["implicit", "big_endian", "deflated", "jpeg2000"])
 def test_objects_are_the_same_for_every_packing(tmp_path: Path, packing: str) -> None:
-    """How the film is stored, in bytes and bits, has no say."""
+    """The report does not depend on the film's transfer syntax."""
     made = [read(searched(tmp_path, packing=name).report()) for name in ("explicit", packing)]
     assert made[0] == made[1]
 
 
 def test_names_keep_their_script(tmp_path: Path) -> None:
-    """A Japanese name is read back as it was written, by the film's character set."""
+    """A Japanese name is read back unchanged, in the film's character set."""
     name = "Yamada^Tarou=山田^太郎=やまだ^たろう"  # PS3.5 H.3
     film = searched(tmp_path, SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName=name)
     made = read(film.report())
@@ -185,7 +185,7 @@ def test_names_keep_their_script(tmp_path: Path) -> None:
     ],
 )
 def test_the_site_is_the_films(tmp_path: Path, region: list[Dataset] | None, site: str) -> None:
-    """The anatomy that the film codes in a public scheme, else bone, with the film's side."""
+    """The site is the film's anatomy if coded in a public scheme, else bone, with its side."""
     film = searched(tmp_path, AnatomicRegionSequence=region)
     film.result["acquisition"] |= {"laterality": "R", "image_laterality": "L"}
     (found,) = groups(film.report())[0].finding_sites
@@ -206,7 +206,7 @@ def test_the_site_is_the_films(tmp_path: Path, region: list[Dataset] | None, sit
     ],
 )
 def test_objects_keep_the_standard(tmp_path: Path, film: Film, tags: dict[str, Any]) -> None:
-    """The validator finds no error, and warns of nothing but our own codes' scheme."""
+    """Dciodvfy reports no error, and no warning except about our own coding scheme."""
     made = searched(tmp_path, film, **tags)
     objects = [made.report(), segmentation(made.path, parsed(made.result), made.labels)]
     for data in filter(None, objects):
@@ -215,7 +215,7 @@ def test_objects_keep_the_standard(tmp_path: Path, film: Film, tags: dict[str, A
 
 @needs_dciodvfy
 def test_dciodvfy_would_complain(tmp_path: Path) -> None:
-    """The check above can fail: a segmentation without its type is an error."""
+    """The check above can fail: a segmentation without SegmentationType is an error."""
     broken = read(searched(tmp_path).segmentation())
     del broken.SegmentationType
     buffer = io.BytesIO()
@@ -224,7 +224,7 @@ def test_dciodvfy_would_complain(tmp_path: Path) -> None:
 
 
 def test_a_missing_highdicom_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
+    """If highdicom is missing, the message says what to install."""
     film = searched(tmp_path)
     monkeypatch.setitem(sys.modules, "highdicom", None)
     for name in ("dicom_report", "dicom_segmentation"):

@@ -1,4 +1,4 @@
-"""Objects of public films, where the checkout has them: valid, exact, and at the right place."""
+"""DICOM objects of public films, if available, are valid, exact and correctly located."""
 
 import io
 import json
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="shared/data/dicom i
 
 @cache
 def film(name: str) -> Searched:
-    """Search a film."""
+    """Return a film with the result of its search."""
     path = FOLDER / f"{name}.dcm"
     found = find_candidates(read_radiograph(path), Settings(shown_score=SHOWN_SCORE))
     record = ok_record(found, file=path.name, sha256=sha256_of(path.read_bytes()))
@@ -37,14 +37,14 @@ def film(name: str) -> Searched:
 @needs_dciodvfy
 @pytest.mark.parametrize("name", ["RG2_J2KR", "RG3_J2KR"])
 def test_objects_of_real_films_keep_the_standard(tmp_path: Path, name: str) -> None:
-    """The validator finds no error in objects of two CR films, with spacing and without."""
+    """Dciodvfy finds no error in the objects of two CR films, with and without spacing."""
     for data in (film(name).report(), film(name).segmentation()):
         assert complaints(data, tmp_path / "made.dcm") == []
 
 
 @pytest.mark.parametrize("name", ["RG2_J2KR", "RG3_J2KR"])
 def test_places_and_pixels_of_real_films_come_back(name: str) -> None:
-    """Outlines fill to the candidates' pixels, and the segments are those pixels."""
+    """Filled outlines and segments equal the pixels of the candidates."""
     searched = film(name)
     shown = [one["id"] for one in searched.result["candidates"] if one["shown"]]
     masks = [searched.labels == number for number in shown]
@@ -57,7 +57,7 @@ def test_places_and_pixels_of_real_films_come_back(name: str) -> None:
 
 
 def test_the_fibroma_is_where_it_is() -> None:
-    """In a film stored with bone dark (MONOCHROME1), the best outline is the tibia's fibroma."""
+    """In a film with dark bone (MONOCHROME1), the best outline is the fibroma of the tibia."""
     searched = film("RG3_J2KR")
     assert searched.result["image"]["photometric_interpretation"] == "MONOCHROME1"
     columns, rows = groups(searched.report())[0].roi.value.T

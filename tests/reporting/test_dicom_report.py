@@ -1,4 +1,4 @@
-"""The structured report holds what the JSON holds, and says what it is."""
+"""The structured report has the values of the JSON, and states what it is."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ pytest.importorskip("highdicom", reason="needs the extra dicom")
 
 
 def test_every_outline_comes_back_as_the_candidate(tmp_path: Path) -> None:
-    """The shown candidates' outlines, filled, are their pixels in the labels picture."""
+    """Filled outlines of the shown candidates equal their pixels in the label image."""
     film = searched(tmp_path)
     found = groups(film.report())
     assert [group.tracking_identifier for group in found] == ["candidate 1", "candidate 2"]
@@ -42,7 +42,7 @@ def test_every_outline_comes_back_as_the_candidate(tmp_path: Path) -> None:
 def test_every_number_comes_back(
     tmp_path: Path, spacing: Spacing | None, suffixes: tuple[str, str], units: tuple[str, str]
 ) -> None:
-    """Exactly as in the JSON, in mm where that has mm, else in pixels."""
+    """Measurements equal those of the JSON, in mm if the JSON has mm, else in pixels."""
     film = searched(tmp_path, Film(disks=THREE.disks, spacing=spacing))
     for candidate, group in zip(film.result["candidates"], groups(film.report()), strict=False):
         said = {one.name.meaning: (one.value, one.unit.value) for one in group.get_measurements()}
@@ -70,7 +70,7 @@ def test_every_number_comes_back(
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
-    """A null of the JSON is no measurement."""
+    """A null in the JSON gives no measurement."""
     film = searched(tmp_path)
     film.result["candidates"][0] |= {"margin_width_px": None, "lesion_to_bone_width": None}
     names = {one.name.meaning for one in groups(film.report())[0].get_measurements()}
@@ -78,7 +78,7 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
 
 
 def test_place_and_cortex_are_coded(tmp_path: Path) -> None:
-    """In SNOMED CT where it has the word, else in our own; what is not known is left out."""
+    """Location and cortex have SNOMED CT codes if these exist, else our own; unknown is omitted."""
     film = searched(tmp_path)
     film.result["candidates"][1] |= {"location": None, "scalloping_band": None}
     said = [
@@ -103,7 +103,7 @@ def test_place_and_cortex_are_coded(tmp_path: Path) -> None:
     ("third", "code"), [("proximal_third", "40415009"), ("distal_third", "46053002")]
 )
 def test_proximal_and_distal_have_codes(tmp_path: Path, third: str, code: str) -> None:
-    """Those of PS3.16 CID 2."""
+    """The proximal and distal third have the codes of PS3.16 CID 2."""
     film = searched(tmp_path)
     film.result["candidates"][0]["location"]["third"] = third
     evaluations = groups(film.report())[0].get_qualitative_evaluations()
@@ -111,7 +111,7 @@ def test_proximal_and_distal_have_codes(tmp_path: Path, third: str, code: str) -
 
 
 def test_the_report_says_what_it_is(tmp_path: Path) -> None:
-    """Preliminary, unverified, for research, with the disclaimer, its maker, doubts and signs."""
+    """Status flags, disclaimer, software, doubts and signs are in the report."""
     film = searched(tmp_path)
     report = read(film.report())
     assert report.SOPClassUID.name == "Comprehensive SR Storage"
@@ -143,7 +143,7 @@ def test_the_report_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_the_plane_of_the_millimetres_is_told(tmp_path: Path) -> None:
-    """A reader of the report learns that its millimetres are those of the detector."""
+    """The report states that its millimetres refer to the plane of the detector."""
     spacing = Spacing(0.143, 0.143, "ImagerPixelSpacing", "detector")
     film = searched(tmp_path, Film(disks=THREE.disks, spacing=spacing))
     told = comments(read(film.report()).ContentSequence)[-1]
@@ -154,14 +154,14 @@ def test_the_plane_of_the_millimetres_is_told(tmp_path: Path) -> None:
 
 
 def test_a_film_that_was_not_assessed_is_told(tmp_path: Path) -> None:
-    """No candidates because no bone was found is another thing than none found."""
+    """The report says that the film was not searched, rather than that nothing was found."""
     film = searched(tmp_path, Film(assessed=False))
     told = comments(read(film.report()).ContentSequence)
     assert any("was not searched" in text for text in told)
 
 
 def test_a_long_outline_is_written_whole(tmp_path: Path) -> None:
-    """More points than explicit VR can hold: the report is written in implicit VR."""
+    """An outline too long for explicit VR is complete: the report uses implicit VR."""
     film = searched(tmp_path)
     teeth = [[row, 2 * tooth + row % 2] for tooth in range(3000) for row in (0, 1, 2)]
     film.result["candidates"][0]["contour_px"] = teeth
@@ -184,7 +184,7 @@ def test_a_long_outline_is_written_whole(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_outlines_of_known_shapes(contour: list[list[int]], points: list[list[float]]) -> None:
-    """A pixel, a square and a line give the points that one would draw, closed."""
+    """The outlines of a pixel, a square and a line are closed and have the expected points."""
     from lesionscan.reporting.dicom_report import outline
 
     np.testing.assert_array_equal(outline(contour), points)
@@ -192,7 +192,7 @@ def test_outlines_of_known_shapes(contour: list[list[int]], points: list[list[fl
 
 @needs_dsrdump
 def test_another_program_reads_the_report(tmp_path: Path) -> None:
-    """DCMTK's dsrdump reads the whole tree and prints a measurement of it."""
+    """Dsrdump of DCMTK reads the report without errors, and prints a measurement."""
     path = tmp_path / "report.dcm"
     path.write_bytes(searched(tmp_path).report())
     done = subprocess.run(["dsrdump", str(path)], capture_output=True, text=True, check=False)

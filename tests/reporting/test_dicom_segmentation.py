@@ -1,4 +1,4 @@
-"""The segmentation holds the labels picture's shown candidates, and no geometry."""
+"""The segmentation has the pixels of the shown candidates, and no geometry."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ from highdicom.image import imread
 
 
 def test_the_segmentation_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
-    """Each shown candidate is a segment, by every reader, and nothing else is."""
+    """Pydicom and highdicom read exactly the shown candidates, one segment each."""
     film = searched(tmp_path)
     data = film.segmentation()
     expected = [film.labels == 1, film.labels == 2]
@@ -32,7 +32,7 @@ def test_the_segmentation_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
 
 
 def test_segments_keep_the_order_of_candidates(tmp_path: Path) -> None:
-    """Hidden candidates leave no gap: segments count on, and say which candidate each is."""
+    """Segments are numbered without gaps, and their labels name the candidates."""
     film = searched(tmp_path)
     film.result["candidates"][0]["shown"] = False
     made = seg.segread(io.BytesIO(film.segmentation()))
@@ -48,7 +48,7 @@ def test_segments_keep_the_order_of_candidates(tmp_path: Path) -> None:
     ],
 )
 def test_no_geometry_is_invented(tmp_path: Path, tags: dict[str, Any]) -> None:
-    """A segmentation of a film has neither pixel measures nor a place in the patient (A.51.5)."""
+    """A segmentation of a film has neither pixel measures nor a position (PS3.3 A.51.5)."""
     made = read(searched(tmp_path, **tags).segmentation())
     assert "FrameOfReferenceUID" not in made
     for item in (
@@ -61,7 +61,7 @@ def test_no_geometry_is_invented(tmp_path: Path, tags: dict[str, Any]) -> None:
 
 
 def test_orientation_and_loss_are_the_films(tmp_path: Path) -> None:
-    """A segmentation has the film's patient orientation and says how the film was compressed."""
+    """The segmentation has the film's patient orientation and lossy compression flag."""
     film = searched(tmp_path, PatientOrientation=["L", "F"], LossyImageCompression="01")
     made = read(film.segmentation())
     assert list(made.PatientOrientation) == ["L", "F"]
@@ -71,14 +71,14 @@ def test_orientation_and_loss_are_the_films(tmp_path: Path) -> None:
 
 
 def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
-    """The message gives both sizes."""
+    """Labels of another size are rejected; the message gives both sizes."""
     film = searched(tmp_path)
     with pytest.raises(DicomObjectError, match="300 x 200 pixels and the labels picture 299 x 200"):
         segmentation(film.path, parsed(film.result), film.labels[1:])
 
 
 def test_labels_of_another_result_are_refused(tmp_path: Path) -> None:
-    """A shown candidate must have pixels."""
+    """Labels without a pixel of a shown candidate are rejected."""
     film = searched(tmp_path)
     labels = np.where(film.labels == 2, 0, film.labels).astype(np.uint16)
     with pytest.raises(DicomObjectError, match="lacks candidate 2, which its result names"):

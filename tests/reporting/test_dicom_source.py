@@ -1,4 +1,4 @@
-"""The film that an object is about is read, or refused in one line that says why."""
+"""The film that a DICOM object refers to is read, or rejected with the reason in one line."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from tests.results.test_record import as_json, as_record, failed_json, parsed
 
 
 def test_a_failed_film_is_refused(tmp_path: Path) -> None:
-    """Of a film that could not be searched there is nothing to say."""
+    """A film that could not be searched is rejected."""
     with pytest.raises(DicomObjectError, match="could not be searched; see the error in its JSON"):
         read_source(tmp_path / "x.dcm", parsed(failed_json()))
 
 
 def test_a_film_that_is_gone_is_refused(tmp_path: Path) -> None:
-    """The message says why it cannot be read."""
+    """A missing film is rejected, and the message gives the cause."""
     with pytest.raises(DicomObjectError, match=r"gone\.dcm: .*No such file.*bring it back"):
         read_source(tmp_path / "gone.dcm", as_record())
 
 
 def test_another_film_is_refused(tmp_path: Path) -> None:
-    """A report must never stand beside another patient's film."""
+    """A changed file is rejected: a report must never refer to another patient's film."""
     film = searched(tmp_path)
     film.path.write_bytes(film.path.read_bytes() + b"\0\0")
     with pytest.raises(DicomObjectError, match=r"not the file that was searched.*scan it again"):
@@ -39,7 +39,7 @@ def test_another_film_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_dicom_film_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
-    """A picture of another format, and a damaged DICOM file."""
+    """A picture of another format and a damaged DICOM file are rejected."""
     path = tmp_path / "film"
     path.write_bytes(content)
     result = as_json()
@@ -60,7 +60,7 @@ def test_what_is_no_dicom_film_is_refused(tmp_path: Path, content: bytes, words:
 def test_films_that_cannot_be_referred_to_are_refused(
     tmp_path: Path, tags: dict[str, Any], words: str
 ) -> None:
-    """Several frames, another kind of object, and a film that does not say which it is."""
+    """Several frames, another SOP class, and missing UIDs are rejected."""
     film = searched(tmp_path, **tags)
     with pytest.raises(DicomObjectError, match=words):
         read_source(film.path, parsed(film.result))

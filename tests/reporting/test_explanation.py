@@ -1,4 +1,4 @@
-"""The picture that explains a search shows each step where it is, and says what it is not."""
+"""The explanation picture shows each step of a search, with its legend and the disclaimer."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ TITLE = 65
 
 
 def steps_of(findings: Findings, *, seen: int = 1) -> Steps:
-    """Return the steps that could have led to findings, on the stored grid."""
+    """Return steps that could have led to the findings, on the stored grid."""
     image, shape = findings.image, findings.radiograph.shape
     exposed = np.ones(shape, np.bool_)
     exposed[:20] = False
@@ -45,7 +45,7 @@ def steps_of(findings: Findings, *, seen: int = 1) -> Steps:
 
 
 def drawn(film: Film | None = None, **changes: Any) -> list[NDArray[np.uint8]]:  # noqa: ANN401
-    """Return the six tiles without titles, as they stand in the picture."""
+    """Return the six tiles of the picture, without their titles."""
     findings = replace(make_findings(film), **changes)
     picture = decode(explanation_png(steps_of(findings), findings, None))
     factor = 640 / max(findings.radiograph.shape)
@@ -61,12 +61,12 @@ def drawn(film: Film | None = None, **changes: Any) -> list[NDArray[np.uint8]]: 
 
 
 def close_to(tile: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """Say which pixels have a colour."""
+    """Return a mask of the pixels of about this colour."""
     return np.asarray(np.abs(tile.astype(int) - colour).sum(axis=2) < 60)
 
 
 def words_of(monkeypatch: pytest.MonkeyPatch, film: Film | None = None, **changes: Any) -> str:  # noqa: ANN401
-    """Return all that is written into the picture, a line each."""
+    """Return all text written into the picture, one string per line."""
     written: list[str] = []
     for module in ("lesionscan.reporting.explanation", "lesionscan.reporting.drawing"):
         monkeypatch.setattr(
@@ -78,7 +78,7 @@ def words_of(monkeypatch: pytest.MonkeyPatch, film: Film | None = None, **change
 
 
 def test_six_tiles_show_the_same_film() -> None:
-    """Where nothing is drawn, every tile after the first is the film."""
+    """Where nothing is drawn, all tiles after the first are equal, but the network's is dimmed."""
     tiles = drawn()
     assert {tile.shape for tile in tiles} == {(640, 427, 3)}
     corner = [tile[600:630, 5:30].astype(int) for tile in tiles]
@@ -89,7 +89,7 @@ def test_six_tiles_show_the_same_film() -> None:
 
 
 def test_what_is_left_out_is_blue() -> None:
-    """The first 20 of 300 rows, and nothing below them; after that tile they are dark."""
+    """In the second tile, exactly the excluded top 20 rows are blue; later tiles darken them."""
     tiles = [tile.astype(int) for tile in drawn()]
     bone = np.s_[:38, 200:230]
     assert [tile[bone].mean() < 0.6 * tiles[0][bone].mean() for tile in tiles[2:]] == [True] * 4
@@ -100,7 +100,7 @@ def test_what_is_left_out_is_blue() -> None:
 
 
 def test_bone_is_tinted_and_outlined() -> None:
-    """The tint covers the bone mask; nothing beside it is coloured."""
+    """The tint covers the bone mask; nothing outside it is coloured."""
     findings, tile = make_findings(), drawn()[2].astype(int)
     bone = cv2.resize(findings.bone.astype(np.uint8), (427, 640)) > 0
     tint = tile[..., 0] > tile[..., 2] + 8
@@ -111,7 +111,7 @@ def test_bone_is_tinted_and_outlined() -> None:
 
 
 def test_the_network_is_amber_where_it_sees_a_lucency() -> None:
-    """At the disks, whose map is 1, and nowhere else."""
+    """Only the disks, where the lucency map is 1, are amber."""
     amber = close_to(drawn()[3], AMBER)
     scale = 640 / 300
     for row, column in ((150, 100), (60, 110)):
@@ -120,7 +120,7 @@ def test_the_network_is_amber_where_it_sees_a_lucency() -> None:
 
 
 def test_regions_have_the_colour_of_who_found_them() -> None:
-    """The first region is the network's, the second another dark spot; both keep their inside."""
+    """Regions of the network are amber, other dark regions blue; the inside stays grey."""
     tile = drawn()[4]
     scale = 640 / 300
     for row, column, radius, colour, other in (
@@ -136,7 +136,7 @@ def test_regions_have_the_colour_of_who_found_them() -> None:
 
 
 def test_only_shown_candidates_are_outlined() -> None:
-    """Amber round the first; nothing near the second, which is below the threshold."""
+    """The first candidate has an amber outline; the second, below the threshold, has none."""
     amber = close_to(drawn()[5], AMBER)
     scale = 640 / 300
     rows, columns = np.nonzero(amber)
@@ -147,7 +147,7 @@ def test_only_shown_candidates_are_outlined() -> None:
 
 
 def test_every_step_has_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Titles, what the colours mean, scores, counts, reasons, doubts, and the disclaimer."""
+    """Titles, legends, scores, counts, signs, doubts and the disclaimer are written."""
     words = words_of(monkeypatch)
     for line in (
         "1  The film",
@@ -174,7 +174,7 @@ def test_every_step_has_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_best_of_a_film_without_shown_ones_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three at most, in grey, and it is said that none reaches the threshold."""
+    """If no candidate reaches the threshold, the best three are grey, and a line says so."""
     disks = tuple(Disk(40 + 50 * number, 100, 9, 0.4) for number in range(5))
     counted: list[int] = []
 
@@ -186,7 +186,7 @@ def test_the_best_of_a_film_without_shown_ones_are_drawn(monkeypatch: pytest.Mon
     words = words_of(monkeypatch, Film(disks=disks))
     assert counted == [0, 3]
     assert "none reaches 0.50; grey: the best below it" in words
-    assert words.count("not shown") == 3  # below; the tags are drawn elsewhere
+    assert words.count("not shown") == 3  # in the strip; the tags are drawn elsewhere
     tile = drawn(Film(disks=disks))[5]
     outline = tile[round(90 * 640 / 300), : round(100 * 640 / 300)]
     assert close_to(outline[None], INK).any()
@@ -194,7 +194,7 @@ def test_the_best_of_a_film_without_shown_ones_are_drawn(monkeypatch: pytest.Mon
 
 
 def test_a_film_without_candidates_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None found is another thing than not searched."""
+    """The picture says that none was found, not that the film was not searched."""
     words = words_of(monkeypatch, Film(disks=()))
     assert "none found" in words
     assert "amber: the network's (0); blue: other dark spots (0)" in words
@@ -203,7 +203,7 @@ def test_a_film_without_candidates_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_film_that_is_not_assessed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the tile of the bone, in those after it, and below; what should be done stands there."""
+    """The tile of the bone, the later tiles and the strip below say so, with the remedy."""
     notice = Notice("not_assessed", "no bone could be outlined; check the picture")
     words = words_of(monkeypatch, Film(assessed=False), notices=(notice,))
     assert "confidence 0.10, too little to search" in words
@@ -214,7 +214,7 @@ def test_a_film_that_is_not_assessed_says_so(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_viewers_show_is_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the file says how to show it; otherwise all its grey values."""
+    """The first tile is the film as viewers show it; if that is unknown, all its grey values."""
     findings = make_findings()
     viewed = np.full(findings.radiograph.shape, 90, np.uint8)
     picture = decode(explanation_png(steps_of(findings), findings, viewed))
@@ -226,7 +226,7 @@ def test_what_viewers_show_is_the_first_tile(monkeypatch: pytest.MonkeyPatch) ->
     ("shape", "beside"), [((900, 200), 6), ((300, 200), 3), ((300, 300), 3), ((200, 900), 2)]
 )
 def test_tiles_stand_as_a_screen_holds_them(shape: tuple[int, int], beside: int) -> None:
-    """Tall films all in a row, broad ones in pairs; no letter is cut off at the right."""
+    """Tiles of tall films are in one row, those of wide films in pairs."""
     findings = make_findings(Film(*shape, disks=()))
     picture = decode(explanation_png(steps_of(findings), findings, None))
     tile = max(330, round(shape[1] * 640 / max(shape))) + 2
@@ -235,14 +235,14 @@ def test_tiles_stand_as_a_screen_holds_them(shape: tuple[int, int], beside: int)
 
 @pytest.mark.parametrize("shape", [(600, 30), (30, 600), (8, 8), (1, 900)])
 def test_odd_shapes_are_drawn(shape: tuple[int, int]) -> None:
-    """Very narrow and very small films give a picture."""
+    """Very narrow and very small films can be drawn."""
     rows, columns = shape
     findings = make_findings(Film(rows, columns, (Disk(rows // 2, columns // 2, 0, 0.9),)))
     assert decode(explanation_png(steps_of(findings), findings, None)).ndim == 3
 
 
 def test_the_same_search_gives_the_same_picture() -> None:
-    """The bytes depend on steps and findings only."""
+    """The bytes depend only on steps and findings."""
     findings = make_findings()
     one, two = (explanation_png(steps_of(findings), findings, None) for _ in range(2))
     assert one == two

@@ -1,4 +1,4 @@
-"""What `inspect` says of bits, frames, polarity and spacing is what was read."""
+"""`inspect` reports the bits, frames, polarity and spacing that were actually used."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ SETTINGS = Settings(search="quick")
 
 
 def inspected(path: Path) -> list[tuple[list[str], dict[str, str]]]:
-    """Return the messages and the other facts of each picture of a file."""
+    """Return the messages and the other facts of each image in a file."""
     found = []
     with open_radiographs(path) as frames:
         for number in range(1, frames.count + 1):
@@ -36,7 +36,7 @@ def inspected(path: Path) -> list[tuple[list[str], dict[str, str]]]:
 
 
 def dicom(packing: str = "explicit", stored: Array = FILM, **tags: Any) -> Dataset:  # noqa: ANN401
-    """Return a film whose tags say `tags`, whatever is stored."""
+    """Return a film with these tags, whether or not they match the stored pixels."""
     ds = dataset(stored, bits_stored=12, packing=packing)
     for keyword, value in tags.items():
         setattr(ds, keyword, value)
@@ -72,7 +72,7 @@ CODESTREAM = encode(FILM.astype(np.uint16), 12, "jpeg_ls")
 def test_what_was_read_of_the_pixel_data(
     tmp_path: Path, ds: Dataset, pictures: int, size: str, words: str
 ) -> None:
-    """The picture's line holds what was read, and a warning the tag that says otherwise."""
+    """The `picture` line gives what was read, and a warning names the tag that contradicts it."""
     found = inspected(save(ds, tmp_path / "a.dcm"))
     assert len(found) == pictures
     said, facts = found[-1]
@@ -107,7 +107,7 @@ def test_what_was_read_of_the_pixel_data(
 def test_which_spacing_is_believed(
     tmp_path: Path, tags: dict[str, Any], line: str, words: str
 ) -> None:
-    """The line of the spacing holds what is measured with, and a warning what was left out."""
+    """The spacing line gives the spacing used, and a warning names what was ignored."""
     ((said, facts),) = inspected(save(dicom(**tags), tmp_path / "a.dcm"))
     assert facts["pixel spacing"].startswith(line)
     assert any(one.startswith(words) for one in said), said
@@ -141,13 +141,13 @@ NOT_APPLIED = "PresentationLUTSequence falls, but viewers do not apply it in a f
 def test_what_decided_polarity(
     tmp_path: Path, tags: dict[str, Any], steps: tuple[str, ...]
 ) -> None:
-    """Each step of a viewer, in its order."""
+    """Each step of a viewer is listed, in order."""
     ((_, facts),) = inspected(save(dicom(**tags), tmp_path / "a.dcm"))
     assert facts["decided by"] == "; ".join(steps)
 
 
 def test_a_stack_of_a_tiff(tmp_path: Path) -> None:
-    """Each picture says which it is, and that there should be more."""
+    """Each picture of a TIFF has its number; a truncated stack gives a warning."""
     stack = np.stack([FILM, FILM[::-1]]).astype(np.uint16)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stack, photometric="minisblack", truncate=True)

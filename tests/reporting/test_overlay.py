@@ -1,4 +1,4 @@
-"""Pictures show the film, the outlines and the numbers, and hide no lesion."""
+"""Pictures show the film, the outlines and the numbers, and cover no lesion."""
 
 from dataclasses import replace
 
@@ -43,12 +43,12 @@ def overlaid(findings: Findings) -> bytes:
 
 
 def amber(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say which pixels have the outlines' colour."""
+    """Return a mask of the pixels in the colour of the outlines."""
     return np.asarray(np.abs(picture.astype(int) - AMBER).sum(axis=2) < 60)
 
 
 def test_labels_keep_the_stored_matrix_and_the_ids() -> None:
-    """The labels picture is 16 bit, of the film's size, with each candidate's id."""
+    """The label image has 16 bits, the size of the film and each candidate's id."""
     findings = make_findings()
     labels = decode(labels_png(findings))
     assert labels.dtype == np.uint16
@@ -56,7 +56,7 @@ def test_labels_keep_the_stored_matrix_and_the_ids() -> None:
 
 
 def test_the_bone_picture_is_the_bone_mask() -> None:
-    """The bone picture is 8 bit, of the film's size, 255 on bone and 0 elsewhere."""
+    """The bone picture has 8 bits and the size of the film: 255 on bone, 0 elsewhere."""
     findings = make_findings()
     bone = decode(bone_png(findings))
     assert bone.dtype == np.uint8
@@ -67,13 +67,13 @@ def test_the_bone_picture_is_the_bone_mask() -> None:
     ("rows", "columns", "long_side"), [(256, 200, 900), (1000, 1200, 1200), (4000, 3000, 1600)]
 )
 def test_small_films_grow_and_large_ones_shrink(rows: int, columns: int, long_side: int) -> None:
-    """The drawn film's long side is between 900 and 1600 pixels."""
+    """The long side of the drawn film is between 900 and 1600 pixels."""
     assert round(display_scale(rows, columns, at_most_px=1600) * max(rows, columns)) == long_side
 
 
 @pytest.mark.parametrize("rows", [256, 1200])
 def test_only_shown_candidates_are_outlined(rows: int) -> None:
-    """A shown candidate has amber all round it, a candidate below the threshold has none."""
+    """A shown candidate has an amber outline all round; one below the threshold has none."""
     disks = (Disk(rows // 2, 100, 14, 0.9), Disk(rows // 5, 100, 10, 0.2))
     film = Film(rows=rows, columns=200, disks=disks)
     scale = display_scale(rows, 200, at_most_px=1600)
@@ -92,7 +92,7 @@ def test_only_shown_candidates_are_outlined(rows: int) -> None:
 
 @pytest.mark.parametrize("rows", [256, 600, 3000])
 def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
-    """Inside the shown candidates the picture is the plain film."""
+    """Inside the shown candidates the picture is the unchanged film."""
     unit = rows // 50
     disks = tuple(
         Disk(rows // 2 + step * 3 * unit, rows // 3, unit, 0.9) for step in (-3, -2, -1, 0, 1, 2, 3)
@@ -107,11 +107,11 @@ def test_nothing_is_drawn_on_a_candidate(rows: int) -> None:
     plain = displayed_of(drawn)
     change = np.abs(picture[: size[1], : size[0]] - plain[:, :, None]).max(axis=2)
     assert inside.any()
-    assert change[inside > 0].max() <= 8  # the fringe of the halo's smoothing
+    assert change[inside > 0].max() <= 8  # smoothing at the edge of the halo
 
 
 def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
-    """The words count candidates, give the disclaimer, and say when bone was not assessed."""
+    """The caption gives the counts and the disclaimer, or says that bone was not assessed."""
     words = caption_words(make_findings().candidates, assessed=True)
     assert words[0] == "2 candidates (1 shown)"
     assert "not a diagnosis" in " ".join(words)
@@ -120,7 +120,7 @@ def test_the_caption_says_what_was_found_and_what_it_is_not() -> None:
 
 
 def test_the_strip_says_why_the_best_candidate_is_shown() -> None:
-    """Its first signs, + for a lesion and - against; nothing where none is shown."""
+    """The strip lists the best shown candidate's first three signs; nothing if none is shown."""
     candidates = make_findings().candidates
     assert reason_words(candidates) == (
         "1:  + network: clearly suggests a lesion (mean 0.70)   + brighter bone on all sides   "
@@ -143,26 +143,26 @@ def test_long_reasons_are_broken_into_lines() -> None:
 
 
 def spaced(spacing: Spacing | None) -> ImageRecord:
-    """Return what a record says of a picture with a spacing."""
+    """Return the image record of a film with a spacing."""
     image = ok_record(make_findings(Film(spacing=spacing)), file="a.png", sha256=None).image
     assert image is not None
     return image
 
 
 def test_the_scale_bar_is_as_long_as_it_says() -> None:
-    """20 mm at 0.5 mm a column and twofold enlargement are 80 display pixels."""
+    """20 mm at 0.5 mm per column, enlarged twofold, are 80 display pixels."""
     image = spaced(Spacing(0.25, 0.5, "ImagerPixelSpacing", "detector"))
     assert scale_bar(image, 2.0, 100.0) == (80.0, "20 mm at the detector")
 
 
 def test_no_scale_bar_where_a_millimetre_does_not_fit_or_is_not_known() -> None:
-    """A bar longer than the strip is left out."""
+    """There is no scale bar if 1 mm is longer than the strip, or the spacing is unknown."""
     assert scale_bar(spaced(Spacing(0.01, 0.01, "user", "patient")), 1.0, 50.0) is None
     assert scale_bar(spaced(None), 1.0, 50.0) is None
 
 
 def test_spacing_adds_a_line_to_the_strip() -> None:
-    """The scale bar is drawn only where the spacing is known."""
+    """The strip of a film with known spacing is taller: it has a scale bar."""
     plain = decode(overlaid(make_findings()))
     spaced = decode(overlaid(make_findings(Film(spacing=Spacing(0.1, 0.1, "user", "patient")))))
     assert spaced.shape[0] > plain.shape[0]
@@ -170,7 +170,7 @@ def test_spacing_adds_a_line_to_the_strip() -> None:
 
 @pytest.mark.parametrize(("rows", "columns"), [(600, 30), (30, 600), (1, 900), (900, 1), (8, 8)])
 def test_odd_shapes_are_overlaid(rows: int, columns: int) -> None:
-    """Very narrow and very small films give a picture."""
+    """Very narrow and very small films get an overlay."""
     disks = (Disk(rows // 2, columns // 2, 0, 0.9),)
     picture = decode(overlaid(make_findings(Film(rows=rows, columns=columns, disks=disks))))
     assert picture.ndim == 3
@@ -186,7 +186,7 @@ def test_a_crowded_film_keeps_its_numbers_inside() -> None:
 
 
 def test_tags_never_cover_each_other() -> None:
-    """Two tags for one outline stand at different places."""
+    """Two tags for the same outline are placed apart, and not on the outlined region."""
     canvas = np.zeros((400, 400, 3), np.uint8)
     taken = np.zeros((400, 400), np.uint8)
     outline = np.array([(190, 190), (210, 190), (210, 210), (190, 210)], np.int32)
@@ -200,7 +200,7 @@ def test_tags_never_cover_each_other() -> None:
 
 
 def test_grey_is_stretched_inside_the_field() -> None:
-    """A white marker outside the field does not flatten the film."""
+    """A white marker outside the field does not reduce the film's contrast."""
     image = np.full((50, 50), 0.4, np.float32)
     image[:, 25:] = 0.6
     image[:5] = 1.0
@@ -211,7 +211,7 @@ def test_grey_is_stretched_inside_the_field() -> None:
 
 
 def test_a_blank_film_is_mid_grey() -> None:
-    """A film of one value stays quiet instead of turning into noise, exposed or not."""
+    """A film of one value is mid-grey instead of amplified noise, exposed or not."""
     blank = np.full((20, 20), 0.3, np.float32)
     assert {*to_grey(blank, grey_window(blank, np.zeros((20, 20), np.bool_))).ravel().tolist()} == {
         128
@@ -219,11 +219,11 @@ def test_a_blank_film_is_mid_grey() -> None:
 
 
 def test_the_same_findings_give_the_same_picture() -> None:
-    """Overlay bytes depend on the findings only."""
+    """The bytes of an overlay depend only on the findings."""
     assert overlaid(make_findings()) == overlaid(make_findings())
 
 
 def test_the_picture_is_no_larger_than_the_settings_say() -> None:
-    """Its long side, without the caption, is at most `overlay_max_px`."""
+    """Without the caption, the long side is at most `overlay_max_px`."""
     film = Film(rows=400, columns=1000, settings=Settings(overlay_max_px=500))
     assert decode(overlaid(make_findings(film))).shape[1] == 500

@@ -1,4 +1,4 @@
-"""The Parquet tables say what the CSV tables say, with types."""
+"""The Parquet tables have the values of the CSV tables, with types."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ RESULTS = (
 def test_every_row_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int
 ) -> None:
-    """As it was given, in order, whatever the size of the row groups."""
+    """Rows are read back unchanged and in order, whatever the size of the row groups."""
     monkeypatch.setattr(parquet_module, "_ROWS_AT_A_TIME", rows_at_a_time)
     images = [image_row(result) for result in RESULTS]
     candidates = [row for result in RESULTS for row in candidate_rows(result)]
@@ -41,7 +41,7 @@ def test_every_row_comes_back(
 
 
 def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
-    """A run that found nothing gives a table, not an error."""
+    """A table without rows has all columns, with their types."""
     with (tmp_path / "t").open("wb") as stream, parquet_writer(stream, CANDIDATE_TABLE):
         pass
     read = pq.read_table(tmp_path / "t")

@@ -1,4 +1,4 @@
-"""The file for 3D Slicer has the candidates' pixels where they are on the film."""
+"""The file for 3D Slicer has the candidates' pixels at their positions on the film."""
 
 import gzip
 from dataclasses import replace
@@ -32,7 +32,7 @@ FILM = Film(
 
 
 def place(film: Film) -> FilmPlace:
-    """Return where ITK puts a film whose spacing is that of its file."""
+    """Return the position that ITK gives a film with the spacing stated in its file."""
     if film.spacing is None:
         return FilmPlace()
     row_mm, column_mm = film.spacing.row_mm, film.spacing.column_mm
@@ -40,7 +40,7 @@ def place(film: Film) -> FilmPlace:
 
 
 def made(film: Film) -> tuple[bytes, NDArray[np.int32]]:
-    """Return the file of a film, and the pixels that should be in it."""
+    """Return the file of a film, and the pixels expected in it."""
     labels = make_findings(film).labels
     shown = [number for number, disk in enumerate(film.disks, start=1) if disk.score >= 0.5]
     expected = np.where(np.isin(labels, shown), labels, 0)
@@ -53,7 +53,7 @@ def header(data: bytes) -> list[str]:
 
 
 def test_the_header_says_what_slicer_reads() -> None:
-    """Segments with name, number, colour and extent, as 3D Slicer writes them."""
+    """Segments have name, number, colour and extent, as written by 3D Slicer."""
     lines = header(made(FILM)[0])
     assert lines[0] == "NRRD0004"
     for line in (
@@ -77,7 +77,7 @@ def test_the_header_says_what_slicer_reads() -> None:
 
 
 def test_what_it_is_not_stands_in_the_file() -> None:
-    """The disclaimer, and in which plane a millimetre is one."""
+    """The header has the disclaimer and the plane that millimetres refer to, but no file name."""
     lines = header(made(FILM)[0])
     assert "lesionscan_disclaimer:=Research use only; not a diagnosis." in lines
     assert "lesionscan_length_unit:=mm (detector)" in lines
@@ -85,7 +85,7 @@ def test_what_it_is_not_stands_in_the_file() -> None:
 
 
 def test_a_film_without_spacing_says_that_its_lengths_are_pixels() -> None:
-    """In a comment for people and in a key for programs."""
+    """Without spacing, the unit "pixel" is stated in a comment and in a key."""
     lines = header(made(Film())[0])
     assert "lesionscan_length_unit:=pixel" in lines
     assert lines[1].startswith("# The film states no pixel spacing: lengths are in pixels")
@@ -93,7 +93,7 @@ def test_a_film_without_spacing_says_that_its_lengths_are_pixels() -> None:
 
 
 def test_only_shown_candidates_have_pixels() -> None:
-    """Rows of the film one after the other, 16 bit, in the shown candidates' numbers."""
+    """Pixels are 16 bit, row by row, with the ids of the shown candidates only."""
     data, expected = made(FILM)
     pixels = np.frombuffer(gzip.decompress(data.partition(b"\n\n")[2]), "<u2")
     np.testing.assert_array_equal(pixels.reshape(120, 90), expected)
@@ -101,7 +101,7 @@ def test_only_shown_candidates_have_pixels() -> None:
 
 
 def test_colours_start_again_after_the_fifth() -> None:
-    """More candidates than colours are no error."""
+    """From the sixth candidate on, the five colours repeat."""
     disks = tuple(Disk(20 + 40 * number, 100, 9, 0.9) for number in range(7))
     lines = header(made(Film(disks=disks))[0])
     colours = [line.partition(":=")[2] for line in lines if "_Color:=" in line]
@@ -112,7 +112,7 @@ def test_colours_start_again_after_the_fifth() -> None:
 
 @pytest.mark.parametrize("film", [Film(disks=()), Film(assessed=False)])
 def test_a_film_without_candidates_gives_an_empty_segmentation(film: Film) -> None:
-    """A file without segments, whose pixels are all 0."""
+    """Without candidates, the file has no segments, and all pixels are 0."""
     findings = make_findings(film)
     data = seg_nrrd(as_record(film), findings.labels, place(film))
     assert not any(line.startswith("Segment0_") for line in header(data))
@@ -120,21 +120,21 @@ def test_a_film_without_candidates_gives_an_empty_segmentation(film: Film) -> No
 
 
 def test_the_same_film_gives_the_same_bytes() -> None:
-    """No clock is in the file, not even in gzip's header."""
+    """The file contains no time, not even in the header of gzip."""
     data = made(FILM)[0]
     assert data == made(FILM)[0]
     assert data.partition(b"\n\n")[2][4:8] == bytes(4)
 
 
 def test_labels_of_another_film_are_refused() -> None:
-    """Rows and columns exchanged are another film."""
+    """Labels with rows and columns exchanged are rejected."""
     with pytest.raises(LabelsError, match="has 90 x 120 pixels, but the JSON states 120 x 90"):
         seg_nrrd(as_record(FILM), make_findings(FILM).labels.T, place(FILM))
 
 
 @pytest.mark.parametrize("film", [FILM, Film(), Film(disks=())])
 def test_pynrrd_reads_it(tmp_path: Path, film: Film) -> None:
-    """Size, spacing, frame and every pixel, with the column as the first axis."""
+    """Pynrrd reads size, spacing, space and all pixels, with columns as the first axis."""
     nrrd = pytest.importorskip("nrrd", reason="pynrrd is not installed")
     data, expected = made(film)
     (tmp_path / "a.seg.nrrd").write_bytes(data)
@@ -152,7 +152,7 @@ def test_pynrrd_reads_it(tmp_path: Path, film: Film) -> None:
 
 @pytest.mark.parametrize("film", [FILM, Film(), Film(disks=())])
 def test_itk_reads_it(tmp_path: Path, film: Film) -> None:
-    """The library that 3D Slicer reads with: each pixel at its column, row and millimetre."""
+    """ITK, which 3D Slicer reads with, finds each pixel at its column, row and millimetre."""
     sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
     data, expected = made(film)
     (tmp_path / "a.seg.nrrd").write_bytes(data)
@@ -171,7 +171,7 @@ def test_itk_reads_it(tmp_path: Path, film: Film) -> None:
 
 
 def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
-    """A segmentation without spacing lies where the film's PNG lies when ITK reads that."""
+    """In ITK, a segmentation without spacing has the geometry of the film's PNG."""
     sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
     findings = make_findings(Film())
     grey = to_grey(findings.image, grey_window(findings.image, findings.exposed))
@@ -185,7 +185,7 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
     assert labels.GetDirection() == film.GetDirection()
     statistics = sitk.LabelStatisticsImageFilter()
     statistics.Execute(film, labels)
-    row, column = 150, 100  # of the candidate, which is darker than the bone beside it
+    row, column = 150, 100  # of the candidate, which is darker than the adjacent bone
     assert statistics.GetMean(1) < film[column + 20, row] - 20
 
 
@@ -216,7 +216,7 @@ def test_itk_puts_it_on_the_film(tmp_path: Path) -> None:
 def test_it_lies_on_the_film_whatever_was_measured_with(
     tmp_path: Path, tags: dict[str, Any], unit: str, frame: int
 ) -> None:
-    """Resampled onto the DICOM film by ITK, every pixel is where it was: Dice 1.00."""
+    """Resampled by ITK onto the DICOM film, all pixels keep their positions: Dice 1.00."""
     sitk: Any = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
     path = tmp_path / "film.dcm"
     stored = np.zeros((2, FILM.rows, FILM.columns), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The CSV tables say what the JSON says."""
+"""The CSV tables have the values of the JSON."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def as_csv(columns: Sequence[str], row: Sequence[Cell]) -> dict[str, str]:
 
 
 def test_an_image_row_has_the_columns_and_counts() -> None:
-    """A film's row names its file, spacing and numbers of candidates."""
+    """The row of a film has its file, spacing and numbers of candidates."""
     row = as_csv(IMAGE_COLUMNS, image_row(as_record(Film(spacing=SPACING))))
     assert row["file"] == "a/knee.dcm"
     assert (row["spacing_row_mm"], row["spacing_column_mm"]) == ("0.2", "0.1")
@@ -35,7 +35,7 @@ def test_an_image_row_has_the_columns_and_counts() -> None:
 
 
 def test_a_failed_film_has_a_row_with_its_error() -> None:
-    """A failed film's row has code and message, and empty cells instead of zeros."""
+    """The row of a failed film has code and message, and empty cells instead of zeros."""
     row = as_csv(IMAGE_COLUMNS, image_row(parsed(failed_json())))
     assert (row["status"], row["error_code"]) == ("failed", "truncated")
     assert (row["candidates"], row["rows"], row["assessed"]) == ("", "", "")
@@ -43,7 +43,7 @@ def test_a_failed_film_has_a_row_with_its_error() -> None:
 
 @pytest.mark.parametrize("spacing", [None, SPACING])
 def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
-    """Each listed candidate has one row, millimetres empty without spacing."""
+    """Each listed candidate has one row, with empty millimetre cells if there is no spacing."""
     rows = list(candidate_rows(as_record(Film(spacing=spacing))))
     assert len(rows) == 2
     row = as_csv(CANDIDATE_COLUMNS, rows[1])
@@ -60,19 +60,19 @@ def test_candidate_rows_have_the_columns(spacing: Spacing | None) -> None:
     ],
 )
 def test_a_file_name_cannot_become_a_formula(name: str) -> None:
-    """Names that a spreadsheet would run are written as the same path, with "./" in front."""
+    """Names that a spreadsheet would evaluate get "./" in front, which is the same path."""
     assert as_csv(IMAGE_COLUMNS, image_row(as_record(name=name)))["file"] == f"./{name}"
 
 
 def test_every_text_is_quoted_so_that_a_row_stays_a_row() -> None:
-    """Line ends, commas and quotes inside a name are inside its cell, on every Python."""
+    """Line breaks, commas and quotes are quoted alike by all versions of Python."""
     assert csv_line(["a\rb", 'c"d', "e,f", "g;h", "B", "ok", "-0.25", "1e-05", "", "true"]) == (
         '"a\rb","c""d","e,f","g;h","B",ok,-0.25,1e-05,,true\n'
     )
 
 
 def test_negative_numbers_stay_numbers() -> None:
-    """Only text is guarded: a negative position across the bone is left alone."""
+    """Only text is escaped: a negative position across the bone is written unchanged."""
     result = as_json()
     result["candidates"][0]["location"]["across_bone"] = -0.25
     row = as_csv(CANDIDATE_COLUMNS, next(candidate_rows(parsed(result))))
@@ -80,6 +80,6 @@ def test_negative_numbers_stay_numbers() -> None:
 
 
 def test_any_name_comes_back_from_the_table() -> None:
-    """Quotes, commas, line breaks and foreign letters survive writing and reading."""
+    """Quotes, commas, line breaks and non-ASCII letters in names are read back unchanged."""
     name = 'a "b", c\nd/ünï膝.png'
     assert as_csv(IMAGE_COLUMNS, image_row(as_record(name=name)))["file"] == name

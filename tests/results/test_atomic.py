@@ -1,4 +1,4 @@
-"""Results appear whole or not at all."""
+"""Result files appear complete or not at all."""
 
 import os
 import pickle
@@ -25,7 +25,7 @@ from lesionscan.results.atomic import (
 
 
 def test_bytes_arrive_and_nothing_else_stays(tmp_path: Path) -> None:
-    """Writing makes the folder, replaces the old file and leaves no temporary file."""
+    """Writing creates the folder, replaces the old file and leaves no temporary file."""
     target = tmp_path / "a" / "b.json"
     write_bytes(target, b"old", within=tmp_path)
     write_bytes(target, b"new", within=tmp_path)
@@ -36,7 +36,7 @@ def test_bytes_arrive_and_nothing_else_stays(tmp_path: Path) -> None:
 def test_what_must_outlive_a_power_cut_is_on_the_disk_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new bytes are synchronised while the old file still has its name; others are not."""
+    """Durable files are synced before they replace the old file; others are not synced."""
     target = tmp_path / "b.json"
     target.write_bytes(b"old")
     seen: list[tuple[bytes, int]] = []
@@ -50,7 +50,7 @@ def test_what_must_outlive_a_power_cut_is_on_the_disk_first(
 
 
 def test_an_error_half_way_keeps_the_old_file(tmp_path: Path) -> None:
-    """A text file that is not finished leaves the old one and no temporary file."""
+    """If writing a text file fails, the old file remains, and no temporary file."""
     target = tmp_path / "t.csv"
     target.write_text("old", encoding="utf-8")
 
@@ -66,7 +66,7 @@ def test_an_error_half_way_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No space left becomes an OutputError that names the file, the cause and the remedy."""
+    """A full disk gives an OutputError with the file, the cause and the remedy."""
 
     def full(_path: Path, _flags: int, _mode: int) -> int:
         raise OSError(28, "No space left on device")
@@ -77,7 +77,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_file_in_place_of_the_folder_is_an_output_error(tmp_path: Path) -> None:
-    """A folder that cannot be made is an OutputError, for bytes and for text."""
+    """A folder that cannot be created gives an OutputError, for bytes and for text."""
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         write_bytes(tmp_path / "file" / "x.json", b"", within=tmp_path)
@@ -89,20 +89,20 @@ def test_a_file_in_place_of_the_folder_is_an_output_error(tmp_path: Path) -> Non
 
 
 def test_a_name_too_long_has_its_own_error(tmp_path: Path) -> None:
-    """A name that the file system refuses is told apart from a full disk."""
+    """A name that is too long for the file system has an error of its own."""
     with pytest.raises(NameTooLongError, match="has a name that is too long"):
         write_bytes(tmp_path / ("x" * 300), b"", within=tmp_path)
 
 
 def test_remove_takes_what_is_there_and_tells_what_it_cannot(tmp_path: Path) -> None:
-    """Removing a missing file is fine; removing a folder is an OutputError."""
+    """Removing a missing file is no error; removing a folder is an OutputError."""
     remove(tmp_path / "missing", within=tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
         remove(tmp_path, within=tmp_path)
 
 
 def test_a_binary_file_appears_when_it_is_whole(tmp_path: Path) -> None:
-    """Until then only the temporary file is there."""
+    """A binary file gets its name only when it is complete."""
     target = tmp_path / "a" / "t.parquet"
     with open_atomic_bytes(target, within=tmp_path) as stream:
         stream.write(b"whole")
@@ -114,7 +114,7 @@ def test_a_binary_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_file_is_linked_or_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
 ) -> None:
-    """The target has the same bytes; an older one is replaced."""
+    """The target has the same bytes, replaces an older file, and leaves no temporary file."""
 
     def refuse(_source: Path, _target: Path) -> None:
         raise OSError(95, "Operation not supported")
@@ -133,7 +133,7 @@ def test_a_file_is_linked_or_copied(
 
 
 def test_a_missing_source_is_an_output_error(tmp_path: Path) -> None:
-    """What cannot be linked or copied is told."""
+    """A source that can be neither linked nor copied gives an OutputError."""
     with pytest.raises(OutputError, match="cannot write"):
         link_or_copy(tmp_path / "missing", tmp_path / "target", within=tmp_path)
 
@@ -150,7 +150,7 @@ with open_atomic(Path(sys.argv[1]), within=Path(sys.argv[1]).parent) as stream:
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    """Temporary files of dead processes go; those of living ones and other files stay."""
+    """Temporary files of dead processes are removed; those of running ones and others remain."""
     subprocess.run([sys.executable, "-c", KILLED, tmp_path / "t.csv"], check=False)
     (left,) = tmp_path.iterdir()
     assert left.read_text("utf-8") == "half"
@@ -165,7 +165,10 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
 def test_what_another_machine_left_is_removed_after_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its processes cannot be asked for, but nobody writes one file for so long."""
+    """Temporary files of another machine are removed after a day.
+
+    Whether its processes are running is unknown, but no file takes that long to write.
+    """
     subprocess.run([sys.executable, "-c", KILLED, tmp_path / "t.csv"], check=False)
     (left,) = tmp_path.iterdir()
     monkeypatch.setattr(platform, "node", lambda: "elsewhere")
@@ -181,7 +184,7 @@ def test_what_another_machine_left_is_removed_after_a_day(
 def test_a_temporary_name_cannot_be_occupied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names differ each time; a link that stands there all the same is not written through."""
+    """Temporary names are unpredictable, and a link with such a name is not followed."""
     assert len({atomic.temporary_name() for _ in range(100)}) == 100
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -194,7 +197,7 @@ def test_a_temporary_name_cannot_be_occupied(
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
-    """Nothing is written, linked, removed or tidied up behind one; a linked file is replaced."""
+    """Nothing is written or removed through a link to a folder; a link to a file is replaced."""
     outside, out = tmp_path / "outside", tmp_path / "out"
     left = f".lesionscan-{'0' * 16}-{atomic.machine()}-{2**22 + 1}.tmp"
     for name in ("t", left):
@@ -218,7 +221,7 @@ def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_errors_about_names_travel_from_workers() -> None:
-    """They are the same after pickling, and name no place outside the output folder."""
+    """The errors survive pickling, and their message has no path outside the output folder."""
     for kind in (NameTooLongError, LinkError):
         error = pickle.loads(pickle.dumps(kind(Path("out/a/b.json"))))  # noqa: S301 - our own
         assert type(error) is kind

@@ -1,4 +1,4 @@
-"""The log says what happens, at once, one JSON object a line."""
+"""The event log has one JSON object per line, written as soon as the event happens."""
 
 import json
 from datetime import datetime
@@ -11,7 +11,7 @@ from lesionscan.results.event_log import open_log
 
 
 def test_every_event_is_a_line_as_soon_as_it_is_written(tmp_path: Path) -> None:
-    """With its time in UTC; line breaks and foreign letters in names do no harm."""
+    """Each event is flushed as one line, with its time in UTC, whatever characters a name has."""
     path = tmp_path / "log.jsonl"
     with open_log(path) as log:
         log.write("start", films=2)
@@ -26,13 +26,13 @@ def test_every_event_is_a_line_as_soon_as_it_is_written(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    """Which file, why, and what to do."""
+    """The message names the file and the cause."""
     with pytest.raises(OutputError, match=r"cannot write .*no.log\.jsonl: No such file"):
         open_log(tmp_path / "no" / "log.jsonl").__enter__()
 
 
 def test_a_full_disk_is_told() -> None:
-    """Like for every other file."""
+    """A full disk gives an OutputError, as for every other file."""
     with (
         pytest.raises(OutputError, match="cannot write /dev/full: No space left"),
         open_log(Path("/dev/full")) as log,
@@ -41,7 +41,7 @@ def test_a_full_disk_is_told() -> None:
 
 
 def test_only_logs_are_written_over(tmp_path: Path) -> None:
-    """An empty file, as `mktemp` makes it, is written too."""
+    """Logs and empty files, as made by `mktemp`, are overwritten; other files are not."""
     path = tmp_path / "log"
     path.write_bytes(b"")
     for _ in range(2):

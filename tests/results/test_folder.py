@@ -1,4 +1,4 @@
-"""Results read back: whatever does not fit the record is no result, and nothing ends the run."""
+"""A result file that does not match the record counts as no result, and never stops the run."""
 
 import json
 import random
@@ -27,7 +27,7 @@ def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(result: dict[str, Any], *path: str | int, value: object) -> dict[str, Any]:
-    """Return a copy of a result with another value at a place."""
+    """Return a copy of a result with another value at a path."""
     copy: dict[str, Any] = json.loads(json.dumps(result))
     part: Any = copy
     for key in path[:-1]:
@@ -37,7 +37,7 @@ def put(result: dict[str, Any], *path: str | int, value: object) -> dict[str, An
 
 
 def without(result: dict[str, Any], *path: str | int) -> dict[str, Any]:
-    """Return a copy of a result without a part."""
+    """Return a copy of a result without the value at a path."""
     copy = put(result, *path, value=None)
     part: Any = copy
     for key in path[:-1]:
@@ -88,7 +88,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def scan(folder: Path, out: Path) -> tuple[dict[str, Outcome], dict[str, int]]:
-    """Scan with the stub; return outcomes by name, and the counts of run.json."""
+    """Scan with the stub; return the outcomes by name, and the counts of run.json."""
     outcomes: dict[str, Outcome] = {}
     run_scan(
         make_plan([folder], out, Options(Settings())),
@@ -104,7 +104,7 @@ def scan(folder: Path, out: Path) -> tuple[dict[str, Outcome], dict[str, int]]:
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize("form", FORGED)
 def test_a_forged_result_is_made_again(tmp_path: Path, form: str, *, sealed: bool) -> None:
-    """It costs no other film anything, and the folder is then as it was."""
+    """An invalid result is replaced, other films are unaffected, and the folder is as before."""
     for name in ("a.png", "b.png"):
         write_film(tmp_path / "in" / name)
     out = tmp_path / "out"
@@ -135,12 +135,12 @@ def test_a_forged_result_is_made_again(tmp_path: Path, form: str, *, sealed: boo
     ],
 )
 def test_what_is_no_json_is_no_result(data: bytes) -> None:
-    """However it fails to be."""
+    """Bytes that are not valid JSON give no result."""
     assert parse_record(data) is None
 
 
 def test_random_damage_never_ends_a_run(tmp_path: Path) -> None:
-    """Bytes changed, cut out and put in: the film is done again or kept, as it was."""
+    """After random changes to the JSON, a rerun succeeds and restores the same folder."""
     job = Job(
         write_film(tmp_path / "a.png"), "a.png", tmp_path / "out", Settings(), None, resume=True
     )
@@ -160,7 +160,7 @@ def test_random_damage_never_ends_a_run(tmp_path: Path) -> None:
 
 
 def test_a_lone_surrogate_is_no_text(tmp_path: Path) -> None:
-    """It could not be written into a table."""
+    """A result with a lone surrogate is invalid, since tables could not be written with it."""
     job = Job(
         write_film(tmp_path / "a.png"), "a.png", tmp_path / "out", Settings(), None, resume=True
     )
@@ -175,7 +175,7 @@ def test_a_lone_surrogate_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["view", "film", "thumbnail"])
 @pytest.mark.parametrize("damage", ["cut", "other", "empty", "link"])
 def test_damaged_page_files_are_made_again(tmp_path: Path, part: str, damage: str) -> None:
-    """Their hashes stand in the JSON."""
+    """Page files that do not match their hashes in the JSON are written again."""
     job = Job(
         write_film(tmp_path / "a.png"), "a.png", tmp_path / "out", Settings(), None, resume=True
     )

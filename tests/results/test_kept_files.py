@@ -1,4 +1,4 @@
-"""Files that lesionscan has not written keep every byte, whatever is scanned or merged there."""
+"""Scanning and merging never change files that lesionscan did not write."""
 
 import csv
 import json
@@ -54,20 +54,20 @@ def scan(
 
 
 def statuses(out: Path) -> dict[str, str]:
-    """Return the code of each film's failure, or "ok", from the table."""
+    """Return the error code of each film, or "ok", from the table."""
     with (out / "images.csv").open(encoding="utf-8", newline="") as stream:
         return {row["file"]: row["error_code"] or row["status"] for row in csv.DictReader(stream)}
 
 
 def put(path: Path, data: bytes = MINE) -> Path:
-    """Write a file of the user's."""
+    """Write a file that belongs to the user."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
 
 
 def place(name: str, ending: str) -> str:
-    """Return where a film's result with an ending stands under the output folder."""
+    """Return the path in the output folder of a film's result with this ending."""
     folder = f"{FILMS_FOLDER}/" if ".page" in ending or ".exports" in ending else ""
     return f"{folder}{name}{ending}"
 
@@ -77,7 +77,7 @@ def place(name: str, ending: str) -> str:
 def test_a_folder_with_files_of_a_runs_names_is_refused(
     films: Path, tmp_path: Path, name: str, exports: frozenset[Export]
 ) -> None:
-    """Before anything is done, in one line that names the file."""
+    """A user's file with the name of a run's file stops the run at once, in one line."""
     mine = put(tmp_path / "out" / name)
     with pytest.raises(InputError, match=NOT_OWN) as error:
         scan(films, tmp_path / "out", Options(Settings(), exports=exports))
@@ -93,7 +93,7 @@ def test_a_folder_with_files_of_a_runs_names_is_refused(
 def test_a_films_name_that_is_taken_costs_that_film_only(
     films: Path, tmp_path: Path, ending: str
 ) -> None:
-    """The user's file stays; the table says so, and the other film is done."""
+    """A user's file with a result's name is kept, and fails only that film or its export."""
     out = tmp_path / "out"
     mine = put(out / place("a.png", ending))
     options = Options(Settings(), exports=EXPORTS)
@@ -111,7 +111,7 @@ def test_a_films_name_that_is_taken_costs_that_film_only(
 
 
 def test_unwanted_exports_of_others_stay(films: Path, tmp_path: Path) -> None:
-    """Only exports that lesionscan has made go with the result that they were made of."""
+    """Exports that lesionscan did not write are not removed with a film's old result."""
     out = tmp_path / "out"
     mine = [put(out / f"a.png{ending}") for ending in (".seg.nrrd", ".sr.dcm", ".seg.dcm")]
     scan(films, out)
@@ -121,7 +121,7 @@ def test_unwanted_exports_of_others_stay(films: Path, tmp_path: Path) -> None:
 
 
 def test_the_input_folder_as_output_takes_free_names_only(films: Path) -> None:
-    """Own annotations and exports of other programs beside the films are kept."""
+    """Annotations and exports of other programs next to the films are kept."""
     names = ("a.png.json", "a.json", "b.png.sr.dcm", "x.seg.nrrd", "notes.csv", "coco_old.json")
     mine = [put(films / name) for name in names]
     before = tree(films)
@@ -133,7 +133,7 @@ def test_the_input_folder_as_output_takes_free_names_only(films: Path) -> None:
 
 
 def test_an_edited_table_is_kept(films: Path, tmp_path: Path) -> None:
-    """Somebody has worked in it; the run is refused until it is moved away."""
+    """A table that was edited stops the run until the user moves it away."""
     out = tmp_path / "out"
     scan(films, out)
     put(out / "images.csv", b"file;my column\n")
@@ -144,7 +144,7 @@ def test_an_edited_table_is_kept(films: Path, tmp_path: Path) -> None:
 
 
 def test_files_of_later_users_are_kept(films: Path, tmp_path: Path) -> None:
-    """A file put under a new film's name is no result of an earlier run."""
+    """A file added later under the name of a new film's result is kept."""
     out = tmp_path / "out"
     scan(films, out)
     write_film(films / "c.png")
@@ -155,7 +155,7 @@ def test_files_of_later_users_are_kept(films: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_made_again(films: Path, tmp_path: Path) -> None:
-    """Pictures without a JSON: the account names the film before its first file is written."""
+    """Results without JSON, as left by a killed run, are recognised as own files and replaced."""
     out = tmp_path / "out"
     scan(films, out)
     before = tree(out)
@@ -169,7 +169,7 @@ def test_what_a_killed_run_left_is_made_again(films: Path, tmp_path: Path) -> No
 def test_a_kill_at_any_time_can_be_resumed(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped before each rename in turn, the same command then ends as one run does."""
+    """A run stopped before any rename can be resumed, with the same files as a single run."""
     scan(films, tmp_path / "whole")
     whole, rename = tree(tmp_path / "whole"), Path.replace
     out = tmp_path / "out"
@@ -201,7 +201,7 @@ def test_a_kill_at_any_time_can_be_resumed(
 
 
 def test_a_page_folder_that_was_removed_meanwhile_is_told(films: Path, tmp_path: Path) -> None:
-    """Films whose files are gone at the end are failures; the next run makes them again."""
+    """Films whose page files are missing at the end have failed; the next run restores them."""
     out = tmp_path / "out"
     done = []
 
@@ -223,7 +223,7 @@ def test_a_page_folder_that_was_removed_meanwhile_is_told(films: Path, tmp_path:
 def test_a_picture_that_was_removed_meanwhile_is_told(
     films: Path, tmp_path: Path, ending: str
 ) -> None:
-    """Like a JSON that is gone."""
+    """A film whose picture is missing at the end has failed."""
     out = tmp_path / "out"
     summary = scan(
         films, out, on_done=lambda _done: (out / f"a.png{ending}").unlink(missing_ok=True)
@@ -232,7 +232,7 @@ def test_a_picture_that_was_removed_meanwhile_is_told(
 
 
 def test_an_export_that_was_removed_meanwhile_is_told(films: Path, tmp_path: Path) -> None:
-    """The film is counted as not exported."""
+    """A film whose export is missing at the end is counted as not exported; a rerun restores it."""
     out = tmp_path / "out"
     options = Options(Settings(), exports=EXPORTS)
     summary = scan(
@@ -245,7 +245,7 @@ def test_an_export_that_was_removed_meanwhile_is_told(films: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("damage", [b"", b"damaged"])
 def test_a_damaged_export_is_made_again(films: Path, tmp_path: Path, damage: bytes) -> None:
-    """Its hash stands in the account of the film's exports."""
+    """An export that does not match its stored hash is written again."""
     out = tmp_path / "out"
     options = Options(Settings(), exports=EXPORTS)
     scan(films, out, options)
@@ -257,7 +257,7 @@ def test_a_damaged_export_is_made_again(films: Path, tmp_path: Path, damage: byt
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"files": [], "seal_sha256": ""}'])
 def test_a_damaged_account_of_exports_names_none(films: Path, tmp_path: Path, data: bytes) -> None:
-    """The exports are then made again; since they are the same, they are lesionscan's own."""
+    """If a film's list of exports is damaged, the exports are written again, unchanged."""
     out = tmp_path / "out"
     options = Options(Settings(), exports=EXPORTS)
     scan(films, out, options)
@@ -274,7 +274,7 @@ def test_a_damaged_account_of_exports_names_none(films: Path, tmp_path: Path, da
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 @pytest.mark.parametrize("link", ["report", "report/films", "report/page"])
 def test_a_page_folder_that_is_a_link_is_refused(films: Path, tmp_path: Path, link: str) -> None:
-    """Nothing is written where it leads."""
+    """Nothing is written through a link in place of a folder of the page."""
     outside, out = tmp_path / "outside", tmp_path / "out"
     outside.mkdir()
     (out / link).parent.mkdir(parents=True)
@@ -289,7 +289,7 @@ def test_a_page_folder_that_is_a_link_is_refused(films: Path, tmp_path: Path, li
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 def test_a_films_folder_that_is_a_link_costs_its_films_only(tmp_path: Path) -> None:
-    """The others are done; the table names the link."""
+    """Only films below a link fail, with the code name_taken in the table."""
     outside, out, films = tmp_path / "outside", tmp_path / "out", tmp_path / "in"
     for name in ("a/1.png", "b.png"):
         write_film(films / name)
@@ -303,7 +303,7 @@ def test_a_films_folder_that_is_a_link_costs_its_films_only(tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 def test_the_output_folder_may_be_a_link(films: Path, tmp_path: Path) -> None:
-    """Whoever names it has chosen it."""
+    """The output folder itself may be a link, since the user has chosen it."""
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "real")
     scan(films, tmp_path / "out")
@@ -314,13 +314,13 @@ def test_the_output_folder_may_be_a_link(films: Path, tmp_path: Path) -> None:
 
 
 def all_parts(films: Path, out: Path, options: Options) -> None:
-    """Scan two parts into one folder."""
+    """Scan both parts of a run into one folder."""
     for number in (1, 2):
         scan(films, out, replace(options, shard=Shard(number, 2)))
 
 
 def test_a_parts_account_of_others_is_kept(films: Path, tmp_path: Path) -> None:
-    """It is refused first."""
+    """A user's file with the name of a part's file stops the run."""
     mine = put(shard_path(tmp_path / "out", Shard(1, 2)))
     with pytest.raises(InputError, match=NOT_OWN):
         scan(films, tmp_path / "out", Options(Settings(), shard=Shard(1, 2)))
@@ -334,7 +334,7 @@ def test_a_parts_account_of_others_is_kept(films: Path, tmp_path: Path) -> None:
 def test_merging_keeps_files_of_others(
     films: Path, tmp_path: Path, name: str, *, shared: bool
 ) -> None:
-    """In the folder of the whole, whether it is that of the parts or not."""
+    """Merging keeps the user's files, whether into the folder of the parts or another one."""
     parts = tmp_path / "parts"
     all_parts(films, parts, Options(Settings()))
     into = parts if shared else tmp_path / "merged"
@@ -350,7 +350,7 @@ def test_merging_keeps_files_of_others(
 
 
 def test_merging_brings_exports(films: Path, tmp_path: Path) -> None:
-    """Those that the parts have made, not files that stand beside them."""
+    """Exports written by the parts are merged, other files next to them are not."""
     parts, into = tmp_path / "parts", tmp_path / "merged"
     options = Options(Settings(), exports=EXPORTS)
     all_parts(films, parts, options)
@@ -366,7 +366,7 @@ def test_merging_brings_exports(films: Path, tmp_path: Path) -> None:
 
 
 def forged_account(films: Path, out: Path, name: str) -> None:
-    """Scan all as one part, and write another name for the first film into its account."""
+    """Scan a run as one part, and replace the name of the first film in the part's file."""
     shard = Shard(1, 1)
     scan(films, out, Options(Settings(), shard=shard))
     head, _, *rest = shard_path(out, shard).read_text("utf-8").splitlines()
@@ -376,7 +376,7 @@ def forged_account(films: Path, out: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/x", "a/../../x", "a//b", "a\0b", "./a"])
 def test_names_in_a_parts_account_stay_inside(films: Path, tmp_path: Path, name: str) -> None:
-    """Others end the merge before anything is read or written under them."""
+    """An invalid name in a part's file stops the merge before anything is written."""
     out = tmp_path / "out"
     forged_account(films, out, name)
     before = tree(tmp_path)
@@ -386,7 +386,7 @@ def test_names_in_a_parts_account_stay_inside(films: Path, tmp_path: Path, name:
 
 
 def test_a_name_of_300_letters_in_an_account_is_told(films: Path, tmp_path: Path) -> None:
-    """There are no such results."""
+    """A name of 300 characters stops the merge, since it has no results."""
     forged_account(films, tmp_path / "out", "x" * 300)
     with pytest.raises(MergeError, match="are missing or changed; run that part again"):
         merge_shards([tmp_path / "out"], tmp_path / "merged")
@@ -396,7 +396,7 @@ def test_a_name_of_300_letters_in_an_account_is_told(films: Path, tmp_path: Path
 
 
 def test_nothing_is_removed_for_a_film_that_failed(tmp_path: Path) -> None:
-    """Its picture names are the user's: they stay, and so does the film's failure in memory."""
+    """A film that fails neither removes a user's file with a result's name nor writes its JSON."""
     path = put(tmp_path / "in" / "a.png", b"no image")
     mine = put(tmp_path / "out" / "a.png.overlay.png")
     (outcome,) = process(Job(path, "a.png", tmp_path / "out", Settings(), None, resume=True))

@@ -1,4 +1,4 @@
-"""Labels pictures are read back as they were written, or refused with one line."""
+"""Label images are read back as written, or rejected in one line."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ from tests.results.test_record import as_json, as_record, parsed
 
 
 def test_a_labels_picture_comes_back(tmp_path: Path) -> None:
-    """Every pixel, as 16 bit."""
+    """All pixels are read back, as 16 bit."""
     findings = make_findings()
     (tmp_path / "a.png").write_bytes(labels_png(findings))
     labels = read_labels(tmp_path / "a.png")
@@ -25,13 +25,13 @@ def test_a_labels_picture_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """Its path, and what to do."""
+    """The message for a missing picture has its path and the remedy."""
     with pytest.raises(LabelsError, match=r"a\.png is not there; scan the film again"):
         read_labels(tmp_path / "a.png")
 
 
 def test_half_a_picture_is_refused(tmp_path: Path) -> None:
-    """No part of it is taken for the whole."""
+    """A truncated picture is rejected."""
     (tmp_path / "a.png").write_bytes(labels_png(make_findings())[:200])
     with pytest.raises(LabelsError, match=r"a\.png cannot be read as a picture; scan"):
         read_labels(tmp_path / "a.png")
@@ -39,14 +39,14 @@ def test_half_a_picture_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(4, 5, 3), (4, 5, 4)])
 def test_a_colour_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """Colours are no numbers of candidates."""
+    """A colour picture is rejected, since its pixels are not candidate ids."""
     Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(LabelsError, match=r"a\.png is a colour picture, not one grey number"):
         read_labels(tmp_path / "a.png")
 
 
 def test_boxes_just_hold_the_candidates() -> None:
-    """They are those that the JSON states, by id, best first."""
+    """Bounding boxes of the pixels equal those in the JSON, by id, best first."""
     result, labels = as_json(), make_findings().labels
     boxes = candidate_boxes(parsed(result), labels)
     assert list(boxes) == [1, 2]
@@ -57,7 +57,7 @@ def test_boxes_just_hold_the_candidates() -> None:
 
 
 def test_labels_of_another_film_are_refused() -> None:
-    """Another size, or a candidate that has no pixel."""
+    """Labels of another size, or without a pixel of a candidate, are rejected."""
     labels = np.array(make_findings().labels)
     with pytest.raises(
         LabelsError,
@@ -71,7 +71,7 @@ def test_labels_of_another_film_are_refused() -> None:
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_few_bits_per_pixel_are_no_other_numbers(tmp_path: Path, bits: int) -> None:
-    """Another program may pack few candidates into few bits."""
+    """Labels that another program has saved with 1, 2, 4 or 8 bits are read unchanged."""
     labels = np.array([[0, 1], [2**bits - 1, 0]], np.uint8)
     picture = Image.fromarray(labels.astype(bool)) if bits == 1 else Image.fromarray(labels)
     picture.save(tmp_path / "a.png", bits=bits)
@@ -80,7 +80,7 @@ def test_few_bits_per_pixel_are_no_other_numbers(tmp_path: Path, bits: int) -> N
 
 
 def test_a_picture_larger_than_any_film_is_refused(tmp_path: Path) -> None:
-    """By its header, before memory is taken."""
+    """A picture too large is rejected by its header, before memory is allocated."""
     data = bytearray(encode_png(np.zeros((9, 9), np.uint16)))
     data[16:24] = struct.pack(">II", 60_000, 60_000)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))

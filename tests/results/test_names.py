@@ -1,4 +1,4 @@
-"""Names under which results may stand."""
+"""Valid names of results."""
 
 import os
 
@@ -11,7 +11,7 @@ from lesionscan.results.names import is_result_name
     "name", ["a", "a/b.dcm", ".a", "a..", "...", "a b/ü:1\\2" * (os.sep == "/") or "a"]
 )
 def test_relative_paths_that_stay_inside_are_names(name: str) -> None:
-    """Also those with odd letters, where the system allows them."""
+    """Relative paths that stay inside the folder are valid, also with unusual characters."""
     assert is_result_name(name)
 
 
@@ -19,5 +19,5 @@ def test_relative_paths_that_stay_inside_are_names(name: str) -> None:
     "name", ["", ".", "..", "/a", "a/", "a//b", "a/./b", "a/../b", "../a", "a\0b", "\0"]
 )
 def test_other_names_are_none(name: str) -> None:
-    """They lead out of the folder, name the folder itself, or cannot be a file's."""
+    """Names that leave the folder, name the folder itself or cannot be a file's are invalid."""
     assert not is_result_name(name)

@@ -12,13 +12,13 @@ NOT_OWN = r"was not written by lesionscan, or was changed since; move it away or
 
 
 def account(out: Path) -> Path:
-    """Return the one account of a folder."""
+    """Return the only list of written files in a folder."""
     (path,) = out.glob(".lesionscan-written-*")
     return path
 
 
 def test_own_files_are_replaced_and_removed(tmp_path: Path) -> None:
-    """By a later run too, which knows them from the account."""
+    """A later run may replace and remove files that the list names."""
     path = tmp_path / "out" / "a" / "t.csv"
     OwnFiles(tmp_path / "out").write(path, b"one")
     OwnFiles(tmp_path / "out").write(path, b"two")
@@ -33,7 +33,7 @@ def test_own_files_are_replaced_and_removed(tmp_path: Path) -> None:
 
 
 def test_files_of_others_are_kept(tmp_path: Path) -> None:
-    """They are refused before and while something is written, and never removed."""
+    """Other files are rejected by check and by every way of writing, and never removed."""
     path = tmp_path / "t.csv"
     path.write_bytes(b"mine")
     own = OwnFiles(tmp_path)
@@ -51,7 +51,7 @@ def test_files_of_others_are_kept(tmp_path: Path) -> None:
 
 
 def test_an_own_file_that_was_changed_is_not_own_any_more(tmp_path: Path) -> None:
-    """Somebody's work may be in it; where only lesionscan has files, it is damage."""
+    """A changed file is kept, as it may have a user's edits; in private folders it is replaced."""
     own = OwnFiles(tmp_path, private="report/")
     for name in ("t.csv", "report/index.js"):
         own.write(tmp_path / name, b"old")
@@ -63,7 +63,7 @@ def test_an_own_file_that_was_changed_is_not_own_any_more(tmp_path: Path) -> Non
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
-    """The last look is just before the new file gets its name."""
+    """A file created while the new one is written is kept: the last check is before the rename."""
     path = tmp_path / "t.csv"
     own = OwnFiles(tmp_path)
 
@@ -79,7 +79,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
 
 
 def test_simultaneous_runs_replace_each_others_files(tmp_path: Path) -> None:
-    """The last one wins, whoever read the account first."""
+    """Simultaneous runs can replace each other's files; the last one wins."""
     one, two = OwnFiles(tmp_path), OwnFiles(tmp_path)
     path = tmp_path / "t.csv"
     one.write(path, b"1")
@@ -91,7 +91,7 @@ def test_simultaneous_runs_replace_each_others_files(tmp_path: Path) -> None:
 def test_a_run_killed_before_the_rename_has_accounted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line stands before the name: whatever a kill leaves, the next run may replace."""
+    """A file is listed before it gets its name, so the next run may replace what a kill leaves."""
     path = tmp_path / "t.csv"
     own = OwnFiles(tmp_path)
     own.write(path, b"old")
@@ -103,12 +103,12 @@ def test_a_run_killed_before_the_rename_has_accounted(
     with pytest.raises(KeyboardInterrupt):
         own.write(path, b"new")
     monkeypatch.undo()
-    path.write_bytes(b"new")  # had it been killed just after
+    path.write_bytes(b"new")  # as if it had been killed just afterwards
     OwnFiles(tmp_path).write(path, b"newer")
 
 
 def test_the_account_grows_by_what_is_new(tmp_path: Path) -> None:
-    """A file that is written again as it was adds no line."""
+    """Writing a file again with the same bytes adds no line."""
     own = OwnFiles(tmp_path)
     own.write(tmp_path / "t", b"1")
     before = account(tmp_path).read_bytes()
@@ -120,7 +120,7 @@ def test_the_account_grows_by_what_is_new(tmp_path: Path) -> None:
     "damage", [b"{", b"[1]\n", b'{"file": 5, "sha256": 6}\n', b"\xff\xfe", b"[" * 9999]
 )
 def test_a_damaged_account_says_nothing(tmp_path: Path, damage: bytes) -> None:
-    """Its other lines still count, and lines can be added behind the damage."""
+    """Damaged lines are ignored, other lines still count, and new ones can be appended."""
     own = OwnFiles(tmp_path)
     own.write(tmp_path / "t", b"1")
     with account(tmp_path).open("ab") as stream:
@@ -133,7 +133,7 @@ def test_a_damaged_account_says_nothing(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_films_are_claimed_by_name(tmp_path: Path) -> None:
-    """Exactly by that name."""
+    """Results of films are listed by exact name."""
     assert not is_claimed(tmp_path / "out", "a/ü.png")
     claim_film(tmp_path / "out", "a/ü.png")
     assert is_claimed(tmp_path / "out", "a/ü.png")
@@ -144,7 +144,7 @@ def test_films_are_claimed_by_name(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder"])
 def test_the_account_is_no_way_to_other_files(tmp_path: Path, kind: str) -> None:
-    """A hostile folder may hold a link, or something that would be waited for, in its place."""
+    """A link, pipe or folder in place of the list is an error, and never followed or waited for."""
     victim, out = tmp_path / "victim", tmp_path / "out"
     victim.write_bytes(b"precious")
     claim_film(out, "a")
@@ -167,7 +167,7 @@ def test_the_account_is_no_way_to_other_files(tmp_path: Path, kind: str) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 def test_no_link_below_the_output_folder_is_followed(tmp_path: Path) -> None:
-    """The output folder itself may be one."""
+    """No link below the output folder is followed; that folder itself may be a link."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "t").write_bytes(b"theirs")

@@ -1,4 +1,4 @@
-"""The JSON says what was found, in the words of the contract, and its schema agrees."""
+"""The JSON states what was found, as specified, and matches its schema."""
 
 import json
 from dataclasses import FrozenInstanceError, fields, replace
@@ -28,7 +28,7 @@ SPACING = Spacing(0.14300001, 0.143, "ImagerPixelSpacing", "detector")
 
 
 def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any]:
-    """Return a film's result as a reader sees it."""
+    """Return a film's result as parsed JSON."""
     record = ok_record(make_findings(film), file=name, sha256="0" * 64)
     hashes = PicturesRecord(labels_sha256="3" * 64, bone_sha256="4" * 64, overlay_sha256="5" * 64)
     result: dict[str, Any] = json.loads(sealed_json(record.model_copy(update={"pictures": hashes})))
@@ -36,17 +36,17 @@ def as_json(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, Any
 
 
 def parsed(result: dict[str, Any]) -> ResultRecord:
-    """Return a result as the program reads it back."""
+    """Return a result as the program reads it."""
     return ResultRecord.model_validate_json(json.dumps(result), strict=True)
 
 
 def as_record(film: Film | None = None, name: str = "a/knee.dcm") -> ResultRecord:
-    """Return a film's result as the program reads it back."""
+    """Return a film's result as the program reads it."""
     return parsed(as_json(film, name))
 
 
 def failed_json() -> dict[str, Any]:
-    """Return a failed film's result as a reader sees it."""
+    """Return a failed film's result as parsed JSON."""
     record = failed_record(
         InputRecord(file="x.dcm", frame=1, frames=1, sha256=None),
         Notice("truncated", "the file ends early"),
@@ -64,7 +64,7 @@ def validate(result: dict[str, Any]) -> None:
 
 
 def test_the_contract_holds() -> None:
-    """Every key of the architecture's contract is there with its type."""
+    """The keys specified in the architecture document are there, with correct values."""
     result = as_json(Film(spacing=SPACING, notices=(Notice("no_spacing", "none"),)))
     assert result["schema_version"] == "1.6"
     assert result["tool"]["name"] == "lesionscan"
@@ -95,7 +95,7 @@ def test_the_contract_holds() -> None:
 
 
 def test_without_spacing_there_are_no_millimetres() -> None:
-    """Every number in mm is null where the spacing is unknown."""
+    """All numbers in mm are null if the spacing is unknown."""
     candidate = as_json()["candidates"][0]
     assert {value for key, value in candidate.items() if "_mm" in key} == {None}
 
@@ -108,7 +108,7 @@ def test_the_schema_accepts_what_is_written(spacing: Spacing | None, assessed: b
 
 
 def test_the_schema_accepts_a_failed_film() -> None:
-    """A failed film has its error, no candidates, and is valid."""
+    """A failed film has an error and no candidates, and is valid."""
     result = failed_json()
     validate(result)
     assert result["status"] == "failed"
@@ -118,18 +118,18 @@ def test_the_schema_accepts_a_failed_film() -> None:
 
 
 def test_the_schema_refuses_unknown_keys() -> None:
-    """A key that the schema does not know is an error, so that typing mistakes show."""
+    """An unknown key is an error, so that typing mistakes are noticed."""
     with pytest.raises(jsonschema.ValidationError, match="patient_name"):
         validate({**failed_json(), "patient_name": "Smith"})
 
 
 def test_the_shipped_schema_is_what_the_records_give() -> None:
-    """The schema file in the package is the one that the models make."""
+    """The schema file in the package is the one generated from the models."""
     assert SCHEMA_PATH.read_bytes() == schema_json()
 
 
 def test_every_field_of_the_schema_is_described() -> None:
-    """Each property has a description, and each length or area says its unit."""
+    """Each property has a description, and each length or area states its unit."""
     schema = json.loads(schema_json())
     for record in (schema, *schema["$defs"].values()):
         for name, entry in record["properties"].items():
@@ -141,7 +141,7 @@ def test_every_field_of_the_schema_is_described() -> None:
 
 
 def test_the_same_findings_give_the_same_bytes() -> None:
-    """Bytes depend on the findings only, and numbers stay on one line."""
+    """The bytes depend only on the findings, and short lists of numbers stay on one line."""
     record = ok_record(make_findings(), file="a.png", sha256="0")
     text = to_json(record).decode("utf-8")
     assert to_json(ok_record(make_findings(), file="a.png", sha256="0")) == text.encode("utf-8")
@@ -150,7 +150,7 @@ def test_the_same_findings_give_the_same_bytes() -> None:
 
 
 def test_everything_that_is_measured_is_written() -> None:
-    """Each field of a region reaches the JSON under its own name, and the table."""
+    """Each field of a region is in the JSON and in the table, under its own name."""
     measured = {entry.name for entry in fields(Region)} - {"label"}
     assert measured <= {entry.name for entry in fields(CandidateRecord)}
     split = {"centroid_px", "centroid_mm", "bbox_px", "contour_px", "location"}
@@ -158,13 +158,13 @@ def test_everything_that_is_measured_is_written() -> None:
 
 
 def test_names_keep_their_letters() -> None:
-    """A name with quotes, brackets and foreign letters comes back unchanged."""
+    """A name with quotes, brackets and non-ASCII letters is read back unchanged."""
     name = "ünï <b>\"'&/膝.png"
     assert as_json(name=name)["input"]["file"] == name
 
 
 def test_acquisition_facts_are_sorted_and_rounded() -> None:
-    """Facts are written in a stable order with six digits."""
+    """Acquisition data are sorted by name and rounded to six digits."""
     assert list(as_json()["acquisition"].items()) == [
         ("body_part_examined", "FEMUR"),
         ("kvp", 63.0),
@@ -172,7 +172,7 @@ def test_acquisition_facts_are_sorted_and_rounded() -> None:
 
 
 def test_numbers_that_do_not_exist_are_refused() -> None:
-    """NaN never reaches a file, neither as a number nor as text."""
+    """NaN is rejected, so that it is never written to a file."""
     findings = make_findings()
     candidate = replace(findings.candidates[0], score=float("nan"))
     broken = replace(findings, candidates=(candidate,))
@@ -185,7 +185,7 @@ def test_numbers_that_do_not_exist_are_refused() -> None:
     [(0.12345678, 0.123457), (1234567.0, 1234567.0), (1234.5678, 1234.57), (-0.0, 0.0)],
 )
 def test_rounding_keeps_six_digits_and_whole_numbers(value: float, expected: float) -> None:
-    """Six significant digits, whole numbers exact, no negative zero."""
+    """Numbers have six significant digits, whole numbers are exact, and zero is not negative."""
     assert str(rounded(value)) == str(expected)
 
 
@@ -198,7 +198,7 @@ def test_records_are_frozen() -> None:
 
 
 def test_a_sealed_file_tells_whether_it_was_changed() -> None:
-    """The bytes as written are sealed; with any byte changed, or without a seal, they are not."""
+    """Bytes as written have a valid seal; with a changed byte, or without a seal, they do not."""
     record = ok_record(make_findings(), file='"seal_sha256": "', sha256=None)
     data = sealed_json(record)
     assert is_sealed(data)

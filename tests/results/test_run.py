@@ -1,4 +1,4 @@
-"""A run is read back as it was written; a part of it that is missing or changed is reported."""
+"""A run is read back as written; missing or changed parts are reported."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ EXPECTED = [("one.png", 1), ("p.tif", 1), ("p.tif", 2), ("z.png", 1)]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run of two films, a file with two pictures, and a file that cannot be read."""
+    """Return a run of two films, a file with two pictures, and an unreadable file."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "films").mkdir()
     (folder / "films" / "z.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -25,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_picture_has_its_result(results: Path) -> None:
-    """In the order of the table, failed films and pictures of one file too."""
+    """Results are in the order of the table, with failed films and several pictures per file."""
     assert list(listed_pictures(results)) == EXPECTED
     found = list(run_results(results))
     assert [(one.input.file, one.input.frame) for one in found] == EXPECTED
@@ -33,7 +33,7 @@ def test_every_picture_has_its_result(results: Path) -> None:
 
 
 def test_the_settings_of_a_run(results: Path) -> None:
-    """They are those of run.json, if the films were searched with them."""
+    """Settings are those of run.json, if the films were searched with them."""
     (first, *_) = run_results(results)
     assert run_settings(results, first.tool.settings_sha256) == Settings()
     with pytest.raises(RunError, match=r"were made with other settings than those in .*run\.json"):
@@ -50,7 +50,7 @@ def test_the_settings_of_a_run(results: Path) -> None:
     ],
 )
 def test_settings_that_cannot_be_read(tmp_path: Path, text: str | None, words: str) -> None:
-    """One line that names the file; without the file, the defaults count."""
+    """Unreadable settings are reported in one line; without run.json, the defaults are used."""
     assert run_settings(tmp_path, Settings().sha256()) == Settings()
     path = tmp_path / "run.json"
     if text is None:
@@ -62,7 +62,7 @@ def test_settings_that_cannot_be_read(tmp_path: Path, text: str | None, words: s
 
 
 def test_the_result_of_another_film_is_refused(results: Path, tmp_path: Path) -> None:
-    """A sealed result that was renamed is not that of the film."""
+    """A renamed result of another film is rejected."""
     (tmp_path / "images.csv").write_text("file,frame\nother.png,1\n", encoding="utf-8")
     (tmp_path / "other.png.json").write_bytes((results / "one.png.json").read_bytes())
     with pytest.raises(RunError, match=r"other\.png\.json is missing or was changed after the"):
@@ -70,7 +70,7 @@ def test_the_result_of_another_film_is_refused(results: Path, tmp_path: Path) ->
 
 
 def test_rows_of_a_table(tmp_path: Path) -> None:
-    """UTF-8 with or without a mark, quoted commas; what is no CSV is refused."""
+    """CSV is read with or without byte order mark, with quoted commas; other text is rejected."""
     path = tmp_path / "a.csv"
     path.write_text('\ufeffä,b\n"1,2",3\n', encoding="utf-8")
     assert list(csv_rows(path)) == [["ä", "b"], ["1,2", "3"]]

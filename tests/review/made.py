@@ -25,7 +25,7 @@ SQUARE = [[9.5, 19.5], [9.5, 29.5], [19.5, 29.5], [19.5, 19.5]]
 
 
 def plain_review(**films: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    """Return a review as plain values."""
+    """Return a review as JSON values."""
     return {
         "schema_version": "1.0",
         "kind": "lesionscan review",
@@ -60,7 +60,7 @@ def as_review(films: Mapping[str, Any]) -> ReviewRecord:
 
 
 def page_folder(folder: Path) -> Path:
-    """Make a results folder with a page, and nothing that was scanned."""
+    """Create a results folder with a page, but without scanned films."""
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("<!doctype html>\n<title>ü</title>\n", encoding="utf-8")
     (folder / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
@@ -73,7 +73,7 @@ def scanned(folder: Path, names: Mapping[str, int]) -> tuple[Path, Path]:
     for number, (name, score) in enumerate(names.items()):
         write_film(films / name, number, score=score)
     done = with_stub("scan", films, "--out", results)
-    assert done.returncode in {0, 1}, done.stderr  # 1: a film that was made broken
+    assert done.returncode in {0, 1}, done.stderr  # 1: a film is broken on purpose
     return films, results
 
 
@@ -84,7 +84,7 @@ def seal(results: Path, name: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server has answered."""
+    """The response of a server."""
 
     status: int
     headers: Mapping[str, str]
@@ -93,7 +93,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A results folder that a process of its own serves."""
+    """A results folder that a separate process serves."""
 
     results: Path
     process: "subprocess.Popen[str]"
@@ -102,7 +102,7 @@ class Served:
 
     @property
     def address(self) -> str:
-        """Where the page is."""
+        """Address of the page."""
         return f"http://127.0.0.1:{self.port}/{self.token}/report.html"
 
     def ask(
@@ -112,14 +112,14 @@ class Served:
         body: bytes | None = None,
         **headers: str | None,
     ) -> Answer:
-        """Ask for a file of the folder by the secret address."""
+        """Request a file of the folder at the secret address."""
         return self.ask_for(f"/{self.token}/{name}", method, body, **headers)
 
     def ask_for(
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str | None
     ) -> Answer:
-        """Send a request; `Host=None` leaves that header out, If_Match stands for If-Match."""
-        # closed whatever happens: some tests kill the server meanwhile
+        """Send a request; `Host=None` omits that header, If_Match is sent as If-Match."""
+        # always closed, since some tests kill the server meanwhile
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for key, value in {"Host": f"127.0.0.1:{self.port}", **headers}.items():
@@ -136,13 +136,13 @@ class Served:
         return self.ask("review.json", "PUT", json.dumps(review).encode(), If_Match=etag)
 
     def etag(self) -> str:
-        """Return the current one."""
+        """Return the ETag of the current review."""
         return self.ask("review.json").headers["Etag"]
 
 
 @contextmanager
 def served(results: Path, before: Callable[[], None] | None = None) -> Iterator[Served]:
-    """Serve a folder with the command line; `before` runs in the process before the program."""
+    """Serve a folder with `lesionscan review`; `before` is called in the process first."""
 
     def ready() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background may ignore it

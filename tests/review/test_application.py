@@ -1,4 +1,4 @@
-"""What the server answers where a test must stand in for the disk, or for a mistake of ours."""
+"""Responses of the application where tests need a simulated disk error or bug."""
 
 import errno
 import json
@@ -20,7 +20,7 @@ HOST = "127.0.0.1:5000"
 
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
-    """Return a page without a socket."""
+    """Return a client of the application, without a socket."""
     results = page_folder(tmp_path / "results")
     return Client(ReviewApplication(results, ReviewStore(results), token="t", hosts=[HOST]))  # noqa: S106
 
@@ -36,7 +36,7 @@ def save(client: Client) -> TestResponse:
 
 
 def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """507 with one line; when there is room again, the same save works."""
+    """A full disk gives 507 with one line; with free space, the same save succeeds."""
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -51,7 +51,7 @@ def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_mistake_of_ours_is_one_line(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback leaves the program, and no text that might stand in a file."""
+    """An internal error sends neither a traceback nor text that may come from a file."""
 
     def mistaken(_results: Path, _name: str) -> Path:
         raise RuntimeError("PatientName Smith")
@@ -68,7 +68,7 @@ def test_a_mistake_of_ours_is_one_line(client: Client, monkeypatch: pytest.Monke
 def test_a_file_that_goes_meanwhile_is_not_found(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Removed between being looked up and being opened."""
+    """A file removed between look-up and opening gives 404."""
     for kind in (FileKind("application/json"), FileKind("application/json", film_json)):
         gone = (tmp_path / "gone.json", kind)
         with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""A review becomes tables and truth, as far as it still fits its results."""
+"""Reviews are written to tables and truth folders, as far as they match the results."""
 
 import csv
 import json
@@ -45,7 +45,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return films and their results, which no test may change."""
+    """Return films and their results, which tests must not change."""
     return scanned(tmp_path_factory.mktemp("scan"), NAMES)
 
 
@@ -67,7 +67,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def applied(
     where: tuple[Path, Path], out: Path, films: dict[str, Any] | None = None
 ) -> AppliedReview:
-    """Apply a review of these films; their seals are filled in."""
+    """Apply a review of these films, with the seals of their results filled in."""
     review = {
         name: {**film, "result_sha256": seal(where[1], name)}
         for name, film in (films or {"a/knee.png": film_review(c1="accepted")}).items()
@@ -76,7 +76,7 @@ def applied(
 
 
 def test_tables_get_decisions(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """Every row of the run stays, cell by cell; decisions stand behind, missed lesions below."""
+    """The run's rows stay; decisions are additional columns, missed lesions additional rows."""
     review = {
         "a/knee.png": film_review(c1="accepted", c2="rejected", note="=1+1", missed=(SQUARE,)),
         "ü膝.png": film_review(reviewed=False, c1="unsure"),
@@ -109,7 +109,7 @@ def test_tables_get_decisions(scan: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_truth_is_what_was_accepted_and_drawn(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """The index, the film and the mask: one number a lesion, pixels of the labels picture."""
+    """The truth folder has the index, film and mask; each lesion has a label of its own."""
     review = {
         "a/knee.png": film_review(c1="accepted", c2="rejected", missed=(SQUARE,)),
         "a/knee2.png": film_review(),
@@ -143,7 +143,7 @@ def test_truth_is_what_was_accepted_and_drawn(scan: tuple[Path, Path], tmp_path:
 
 
 def test_the_same_review_gives_the_same_bytes(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """Whatever the order of its films, and also where it is applied twice."""
+    """The bytes depend neither on the order of films nor on applying a review twice."""
     one = {"a/knee.png": film_review(c1="accepted"), "knee.png": film_review(c1="rejected")}
     applied(scan, tmp_path / "1", one)
     applied(scan, tmp_path / "2", dict(reversed(one.items())))
@@ -155,7 +155,7 @@ def test_the_same_review_gives_the_same_bytes(scan: tuple[Path, Path], tmp_path:
 def test_a_later_review_replaces_the_truth_of_an_earlier_one(
     scan: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Films that are no longer in it go; files that are not ours stay."""
+    """Films no longer in the review are removed; files that are not ours remain."""
     applied(scan, tmp_path, {"knee.png": film_review(c1="accepted"), "a/knee2.png": film_review()})
     (tmp_path / "truth" / "images" / "own.txt").write_text("x")
     applied(scan, tmp_path, {"a/knee2.png": film_review()})
@@ -173,7 +173,7 @@ def test_a_later_review_replaces_the_truth_of_an_earlier_one(
 def test_truth_of_others_is_not_replaced(
     scan: tuple[Path, Path], tmp_path: Path, index: str
 ) -> None:
-    """A truth folder that no review made, or a damaged one, is left alone."""
+    """A truth folder not made from a review, or with a damaged index, is not changed."""
     path = tmp_path / "truth" / "index.json"
     path.parent.mkdir()
     path.write_text(index)
@@ -183,7 +183,7 @@ def test_truth_of_others_is_not_replaced(
 
 
 def test_an_index_cannot_lead_elsewhere(copy: tuple[Path, Path], tmp_path: Path) -> None:
-    """One that names a result for every film may be somebody's own; its folder is left alone."""
+    """An index that looks like ours but that lesionscan did not write is kept, with its files."""
     path = tmp_path / "truth" / "index.json"
     path.parent.mkdir()
     entry = {"name": "../../x", "file": "../films/knee.png", "result": "x", "lesions": 0}
@@ -205,7 +205,7 @@ def test_an_index_cannot_lead_elsewhere(copy: tuple[Path, Path], tmp_path: Path)
 def test_what_cannot_be_counted_is_left_out(
     scan: tuple[Path, Path], tmp_path: Path, review: dict[str, Any], words: str
 ) -> None:
-    """Truth knows lesions and no lesions: a film in doubt stays out, and is told."""
+    """A film with an undecided candidate is not in the truth, and is listed with the reason."""
     done = applied(scan, tmp_path, {"knee.png": review, "a/knee2.png": film_review()})
     assert done.truth is not None
     assert done.truth.left_out == [("knee.png", words)]
@@ -214,7 +214,7 @@ def test_what_cannot_be_counted_is_left_out(
 
 
 def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Change a film's JSON, as somebody else would."""
+    """Edit a film's JSON, like a user."""
     result = json.loads(path.read_bytes())
     edit(result)
     path.write_text(json.dumps(result), encoding="utf-8")
@@ -235,7 +235,7 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_a_result_that_has_changed_is_not_judged(
     copy: tuple[Path, Path], tmp_path: Path, change: str, words: str
 ) -> None:
-    """The film is named with the reason, its rows say not reviewed, and the others are done."""
+    """A film whose result has changed is listed with the reason, and the others are applied."""
     films, results = copy
     path = results / "knee.png.json"
     review = {
@@ -272,7 +272,7 @@ def test_a_result_that_has_changed_is_not_judged(
 
 
 def test_decisions_about_nothing_are_not_applied(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """A candidate that the result does not have."""
+    """A film with a decision about a candidate that its result lacks is not applied."""
     done = applied(scan, tmp_path, {"knee.png": film_review(c1="accepted", c7="accepted")})
     assert done.not_applied == (
         ("knee.png", "the review decides about a candidate that its result does not have"),
@@ -280,14 +280,14 @@ def test_decisions_about_nothing_are_not_applied(scan: tuple[Path, Path], tmp_pa
 
 
 def test_a_result_without_seal_is_not_applied(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """An empty seal in the review fits nothing."""
+    """An empty seal in the review matches no result."""
     done = apply_review(scan[1], as_review({"knee.png": film_review("")}), out=tmp_path)
     assert [name for name, _ in done.not_applied] == ["knee.png"]
 
 
 @pytest.mark.slow
 def test_films_that_could_not_be_read(tmp_path: Path) -> None:
-    """They can be looked at and noted, not counted; an outline on nothing is not applied."""
+    """Unreadable films can be reviewed, but are not in the truth; an outline is not applied."""
     films = tmp_path / "films"
     films.mkdir()
     (films / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -304,7 +304,7 @@ def test_films_that_could_not_be_read(tmp_path: Path) -> None:
 def test_a_table_of_millions_of_rows_is_refused(
     copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No run has so many films."""
+    """A table with more rows than any run is rejected."""
     monkeypatch.setattr(run, "_MAX_ROWS", 2)
     with pytest.raises(ReviewError, match=r"images\.csv was changed after the run"):
         applied(copy, tmp_path / "out", {"knee.png": film_review(c1="accepted")})
@@ -312,7 +312,7 @@ def test_a_table_of_millions_of_rows_is_refused(
 
 @pytest.mark.slow
 def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) -> None:
-    """Truth is about files with one picture."""
+    """Pictures of a file with several are in the tables, but not in the truth."""
     page = np.full((120, 80), 128, np.uint8)
     page[0, 1] = SHOWN
     (tmp_path / "films").mkdir()
@@ -350,7 +350,7 @@ def test_pictures_of_a_file_with_several_are_in_the_tables_only(tmp_path: Path) 
 def test_what_is_not_as_it_was_is_not_truth(
     copy: tuple[Path, Path], tmp_path: Path, change: str, words: str
 ) -> None:
-    """A film or a picture that was changed is named; its decisions still stand in the tables."""
+    """A changed film or label image is listed and not in the truth, but the others are."""
     films, results = copy
     if change == "film gone":
         (films / "knee.png").unlink()
@@ -371,7 +371,7 @@ def test_what_is_not_as_it_was_is_not_truth(
 
 
 def test_films_that_are_links_stay_films(copy: tuple[Path, Path], tmp_path: Path) -> None:
-    """Stores keep files elsewhere and links in the folder: the truth has the file."""
+    """If films are links, the truth folder has the file, not the link."""
     film = copy[0] / "knee.png"
     film.rename(copy[0] / "object")
     film.symlink_to("object")
@@ -383,7 +383,7 @@ def test_films_that_are_links_stay_films(copy: tuple[Path, Path], tmp_path: Path
 
 @pytest.mark.slow
 def test_a_film_without_ending_gets_one(tmp_path: Path) -> None:
-    """By its content, since a truth folder's films have endings."""
+    """A film without a valid ending gets that of its content, as truth folders need one."""
     films, results = scanned(tmp_path, {"IM0001": SHOWN, "x.ima": HIDDEN})
     review = {"IM0001": film_review(c1="accepted"), "x.ima": film_review()}
     done = applied((films, results), tmp_path / "out", review)
@@ -399,7 +399,7 @@ def test_a_film_without_ending_gets_one(tmp_path: Path) -> None:
      (b"\0\0\0\0", ".dcm"), (b"", ".dcm")],
 )  # fmt: skip
 def test_the_ending_follows_the_content(tmp_path: Path, magic: bytes, ending: str) -> None:
-    """What is none of the others is DICOM."""
+    """The ending follows from the first bytes; any other content is DICOM."""
     from lesionscan.review.truth import _ending_by_content
 
     (tmp_path / "x").write_bytes(magic)
@@ -421,7 +421,7 @@ def test_the_ending_follows_the_content(tmp_path: Path, magic: bytes, ending: st
 def test_tables_that_cannot_be_used_are_told(
     copy: tuple[Path, Path], tmp_path: Path, name: str, data: bytes | None, words: str
 ) -> None:
-    """Missing, or saved by another program: one line, and no half table is left."""
+    """A missing or changed table is reported in one line, and no table is written."""
     path = copy[1] / name
     path.unlink() if data is None else path.write_bytes(data)
     with pytest.raises(ReviewError, match=rf"{name} {words}"):
@@ -430,7 +430,7 @@ def test_tables_that_cannot_be_used_are_told(
 
 
 def test_a_byte_order_mark_is_no_part_of_a_table(copy: tuple[Path, Path], tmp_path: Path) -> None:
-    """Spreadsheet programs put one before the first column."""
+    """A byte order mark, as written by spreadsheet programs, is ignored."""
     apply_review(copy[1], as_review({}), out=tmp_path / "plain")
     for name in ("images.csv", "candidates.csv"):
         path = copy[1] / name
@@ -441,7 +441,7 @@ def test_a_byte_order_mark_is_no_part_of_a_table(copy: tuple[Path, Path], tmp_pa
 
 
 def test_tables_of_two_runs_are_told(copy: tuple[Path, Path], tmp_path: Path) -> None:
-    """Candidates of a film that is not listed."""
+    """A table with candidates of an unlisted film is rejected, and no table is written."""
     lines = (copy[1] / "images.csv").read_text("utf-8").splitlines(keepends=True)
     (copy[1] / "images.csv").write_text("".join(lines[:2]), encoding="utf-8")
     with pytest.raises(ReviewError, match=r"candidates\.csv was changed after the run"):
@@ -450,7 +450,7 @@ def test_tables_of_two_runs_are_told(copy: tuple[Path, Path], tmp_path: Path) ->
 
 
 def test_without_films_there_is_no_truth(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """Half a truth folder would be of no use."""
+    """Without the films, tables are written, but no truth folder."""
     review = as_review({"knee.png": film_review(seal(scan[1], "knee.png"), c1="accepted")})
     done = apply_review(scan[1], review, out=tmp_path)
     assert (done.truth, done.complete) == (None, True)
@@ -459,7 +459,7 @@ def test_without_films_there_is_no_truth(scan: tuple[Path, Path], tmp_path: Path
 
 @pytest.mark.parametrize("name", ["images.csv", "candidates.csv"])
 def test_tables_of_others_are_kept(scan: tuple[Path, Path], tmp_path: Path, name: str) -> None:
-    """They are found before anything is written."""
+    """A user's table stops the review before anything is written."""
     (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(NotOwnError, match="was not written by lesionscan, or was changed since"):
         applied(scan, tmp_path)
@@ -469,7 +469,7 @@ def test_tables_of_others_are_kept(scan: tuple[Path, Path], tmp_path: Path, name
 def test_a_truth_of_others_is_kept_whatever_its_index_says(
     scan: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """An index that names results is no proof that a review made the films and masks."""
+    """A folder whose index looks like a review's is kept if lesionscan did not write it."""
     truth = tmp_path / "truth"
     for name in ("images/knee.png", "masks/knee.lesions.png"):
         (truth / name).parent.mkdir(parents=True)
@@ -483,7 +483,7 @@ def test_a_truth_of_others_is_kept_whatever_its_index_says(
 
 
 def test_a_changed_mask_is_kept(scan: tuple[Path, Path], tmp_path: Path) -> None:
-    """Somebody has corrected it; a later review that leaves the film out does not remove it."""
+    """A mask that a user has edited is not removed by a later review without its film."""
     applied(scan, tmp_path)
     mask = tmp_path / "truth" / "masks" / "a__knee.lesions.png"
     assert mask.is_file()
@@ -497,7 +497,7 @@ def test_a_changed_mask_is_kept(scan: tuple[Path, Path], tmp_path: Path) -> None
 def test_no_link_in_the_results_is_followed(
     copy: tuple[Path, Path], tmp_path: Path, link: str
 ) -> None:
-    """Nothing is written or removed where one leads."""
+    """Nothing is written or removed through a link."""
     outside = tmp_path / "outside"
     (outside / "truth" / "images").mkdir(parents=True)
     (outside / "a__knee.png").write_bytes(b"theirs")

@@ -1,4 +1,4 @@
-"""What an outline encloses, in pixels and in the table's numbers."""
+"""The region inside an outline, as pixels and as measurements."""
 
 import numpy as np
 import pytest
@@ -13,14 +13,14 @@ BOX = [(row, column) for row, column in SQUARE]
 
 
 def test_pixels_whose_centre_is_inside_belong() -> None:
-    """A square between pixels encloses just those."""
+    """A square outline contains exactly the pixels with centres inside."""
     mask = outlined(BOX, SHAPE)
     assert mask.sum() == 100
     assert mask[10:20, 20:30].all()
 
 
 def test_neighbours_share_no_pixel() -> None:
-    """Two triangles that make a square, with corners on pixels, have each of its pixels once."""
+    """Two triangles that form a square have all of its pixels, each in only one of them."""
     one = outlined([(5, 5), (5, 25), (25, 5)], SHAPE)
     two = outlined([(5, 25), (25, 25), (25, 5)], SHAPE)
     assert not (one & two).any()
@@ -28,7 +28,7 @@ def test_neighbours_share_no_pixel() -> None:
 
 
 def test_any_outline_is_filled_as_others_fill_it() -> None:
-    """Random corners, crossing themselves: the pixels that scikit-image says are inside."""
+    """Random, self-intersecting outlines are filled as by scikit-image."""
     rng = np.random.default_rng(4)
     for _ in range(20):
         corners = rng.uniform(-5, 45, (rng.integers(3, 12), 2))
@@ -37,7 +37,7 @@ def test_any_outline_is_filled_as_others_fill_it() -> None:
 
 
 def test_a_circle_has_the_area_of_one() -> None:
-    """Within a percent, wherever its centre lies between pixels, and whichever way round."""
+    """A circle's area is accurate to 1 %, for any centre and either direction."""
     angles = np.linspace(0, 2 * np.pi, 720, endpoint=False)
     for row, column in ((100.0, 100.0), (100.3, 99.6)):
         points = [(row + 60 * np.sin(a), column + 60 * np.cos(a)) for a in angles]
@@ -47,7 +47,7 @@ def test_a_circle_has_the_area_of_one() -> None:
 
 
 def test_an_outline_may_cross_itself_and_the_border() -> None:
-    """Twice encircled is outside; what is beyond the film is cut off."""
+    """Areas enclosed twice are outside, and parts beyond the film are cut off."""
     outer, inner = [(0, 0), (0, 20), (20, 20), (20, 0)], [(5, 5), (5, 15), (15, 15), (15, 5)]
     twice = outlined([*outer, outer[0], *inner, inner[0]], SHAPE)
     assert twice[2, 10]
@@ -59,7 +59,7 @@ def test_an_outline_may_cross_itself_and_the_border() -> None:
 
 
 def test_an_outline_is_measured() -> None:
-    """Place and size in pixels, and in mm where the spacing is known."""
+    """Position and size are given in pixels, and in mm if the spacing is known."""
     cells = outline_cells(BOX, DrawnOn(SHAPE, (0.2, 0.1)))
     assert cells is not None
     assert set(cells) <= set(CANDIDATE_COLUMNS)
@@ -74,7 +74,7 @@ def test_an_outline_is_measured() -> None:
 
 
 def test_no_spacing_no_millimetres() -> None:
-    """And an outline around nothing has no numbers at all."""
+    """Without spacing there are no values in mm; an outline without pixels has no values."""
     cells = outline_cells(BOX, DrawnOn(SHAPE, None))
     assert cells is not None
     assert not [name for name in cells if "mm" in name]
@@ -82,7 +82,7 @@ def test_no_spacing_no_millimetres() -> None:
 
 
 def test_drawn_lesions_get_the_next_numbers() -> None:
-    """What is taken stays; one that has no pixel of its own gets no number."""
+    """Drawn lesions get the next labels, but never overwrite others, and none if fully covered."""
     accepted = np.zeros(SHAPE, np.uint16)
     accepted[10:20, 20:30] = 1
     inside, beside = outlined(BOX, SHAPE), outlined([(15, 25), (15, 45), (35, 25)], SHAPE)

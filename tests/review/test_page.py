@@ -1,4 +1,4 @@
-"""The report page in Chromium, served by `lesionscan review`: two reviewers on one folder."""
+"""The report page in Chromium, served by `lesionscan review`, with two reviewers of one folder."""
 
 import json
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def running(tmp_path: Path) -> Iterator[Served]:
 
 @contextmanager
 def reviewer(browser: "Browser", address: str) -> Iterator["Page"]:
-    """Open the page as somebody else; end with an error where it complained."""
+    """Open the page as a new user; fail at the end if it reported an error."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page, said = context.new_page(), []
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
@@ -52,24 +52,24 @@ def reviewer(browser: "Browser", address: str) -> Iterator["Page"]:
 
 @contextmanager
 def two_reviewers(browser: "Browser", address: str) -> Iterator[tuple["Page", "Page"]]:
-    """Open the page twice, in browsers that share nothing."""
+    """Open the page twice, in browser contexts that share nothing."""
     with reviewer(browser, address) as one, reviewer(browser, address) as other:
         yield one, other
 
 
 def loaded(page: "Page", name: str) -> None:
-    """Wait until a film can be decided about; its name stands above the stage before."""
+    """Wait until a film can be reviewed, which is later than its name appears."""
     page.wait_for_function("name => sessionStorage.getItem('lesionscan film') === name", arg=name)
 
 
 def saved(page: "Page") -> None:
-    """Wait until what was decided is in the folder."""
+    """Wait until all decisions are saved in the folder."""
     page.wait_for_timeout(700)
     page.wait_for_selector("#saved:text-is('saved')")
 
 
 def decisions(results: Path) -> dict[str, dict[str, Any]]:
-    """Return what is kept in the folder."""
+    """Return the decisions saved in the folder."""
     films = load_review(results / "review.json").films
     return {
         name: {str(number): str(one.decision) for number, one in film.candidates.items()}
@@ -80,7 +80,7 @@ def decisions(results: Path) -> dict[str, dict[str, Any]]:
 def test_decisions_are_kept_in_the_folder_as_they_are_made(
     browser: "Browser", running: Served
 ) -> None:
-    """Nobody presses "save"; who opens the page next finds them."""
+    """Decisions are saved without a button, and the next user of the page sees them."""
     with reviewer(browser, running.address) as page:
         page.keyboard.press("a")
         page.keyboard.press("r")
@@ -96,7 +96,7 @@ def test_decisions_are_kept_in_the_folder_as_they_are_made(
 def test_two_reviewers_of_different_films_are_both_kept(
     browser: "Browser", running: Served
 ) -> None:
-    """Who saves second takes the other's films over, without being asked."""
+    """Saving keeps the decisions of another reviewer on other films, without a question."""
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
@@ -116,7 +116,7 @@ def test_two_reviewers_of_different_films_are_both_kept(
 def test_two_reviewers_of_one_film_are_asked(
     browser: "Browser", running: Served, button: str, kept: str
 ) -> None:
-    """Nothing is overwritten silently: the second chooses whose decisions stand."""
+    """The second reviewer of a film chooses whose decisions are kept; none is lost silently."""
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
@@ -134,7 +134,7 @@ def test_two_reviewers_of_one_film_are_asked(
 def test_what_is_decided_while_the_question_stands_counts(
     browser: "Browser", running: Served
 ) -> None:
-    """The answer is about the film that was asked about, not about what came after."""
+    """The answer applies only to the film of the question, not to later decisions."""
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("r")
         one.keyboard.press("ArrowRight")
@@ -147,7 +147,7 @@ def test_what_is_decided_while_the_question_stands_counts(
         loaded(other, "a/hip.dcm")
         other.keyboard.press("a")
         other.click("#banner-first")
-        # hip has become a conflict of its own by now: it is asked about too
+        # the other film has become a conflict too, with a question of its own
         other.wait_for_selector("#banner-words:has-text('a/hip.dcm')")
         other.click("#banner-first")
         saved(other)
@@ -161,7 +161,7 @@ def test_what_is_decided_while_the_question_stands_counts(
 def test_a_second_question_waits_for_the_first(
     browser: "Browser", running: Served, tmp_path: Path
 ) -> None:
-    """Both are answered, and saving goes on."""
+    """Two questions are asked one after the other, and then saving continues."""
     (tmp_path / "other.json").write_text("{")
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
@@ -180,7 +180,7 @@ def test_a_second_question_waits_for_the_first(
 
 @pytest.mark.slow
 def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Served) -> None:
-    """Who made it does not bring it back by opening the page again."""
+    """A removed decision does not return when its author reloads the page."""
     with two_reviewers(browser, running.address) as (one, other):
         one.keyboard.press("a")
         saved(one)
@@ -200,7 +200,7 @@ def test_a_decision_that_was_taken_back_stays_so(browser: "Browser", running: Se
 def test_what_could_not_be_saved_is_saved_the_next_time(
     browser: "Browser", running: Served
 ) -> None:
-    """The page is closed while the folder cannot be written; opened again, it goes on."""
+    """Decisions not saved before the page was closed are saved when it is next opened."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     page.goto(running.address)
@@ -223,7 +223,7 @@ def test_what_could_not_be_saved_is_saved_the_next_time(
 
 @pytest.mark.slow
 def test_a_long_note_of_another_program_is_not_lost(browser: "Browser", running: Served) -> None:
-    """The page takes what the file's rules allow."""
+    """A film with a note of nearly the longest allowed length can be reviewed."""
     review = plain_review(**{"a/knee.dcm": film_review("c" * 64, note="n" * 3999)})
     (running.results / "review.json").write_text(json.dumps(review))
     with reviewer(browser, running.address) as page:
@@ -234,7 +234,7 @@ def test_a_long_note_of_another_program_is_not_lost(browser: "Browser", running:
 
 @pytest.mark.slow
 def test_a_review_that_cannot_be_read_is_told(browser: "Browser", running: Served) -> None:
-    """It is left alone, and the page says that nothing is saved."""
+    """An invalid review is not changed, and the page says that nothing is saved."""
     (running.results / "review.json").write_text("{")
     context = browser.new_context()
     page = context.new_page()
@@ -247,7 +247,7 @@ def test_a_review_that_cannot_be_read_is_told(browser: "Browser", running: Serve
 
 
 def test_a_stranger_s_folder_runs_no_program(browser: "Browser", tmp_path: Path) -> None:
-    """Its page and scripts are replaced: the package's page shows its data, and nothing runs."""
+    """The package's page is served instead of a folder's own page and scripts."""
     results = tmp_path / "results"
     write_results(results, FILMS)
     (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
@@ -263,7 +263,7 @@ def test_a_stranger_s_folder_runs_no_program(browser: "Browser", tmp_path: Path)
 
 
 def test_a_stranger_s_data_run_no_program(browser: "Browser", running: Served) -> None:
-    """Code behind a film's data, or the list's: one line says so, and nothing runs."""
+    """Code added to the data of a film or the list is reported in one line and does not run."""
     (film,) = (running.results / "report" / "films").rglob("knee.dcm.page.js")
     film.write_bytes(film.read_bytes() + HACK)
     index = running.results / "report" / "index.js"
@@ -281,7 +281,7 @@ def test_a_stranger_s_data_run_no_program(browser: "Browser", running: Served) -
 
 @pytest.mark.slow
 def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Path) -> None:
-    """Two reviewers, a conflict, and a reload: as with any other name."""
+    """Saving, a conflict and a reload work for films named like JavaScript properties."""
     results = tmp_path / "results"
     write_results(results, [(name, Film()) for name in NAMES_OF_OBJECTS])
     (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))
@@ -311,7 +311,7 @@ def test_films_with_names_of_objects_are_saved(browser: "Browser", tmp_path: Pat
 def test_films_with_names_of_objects_that_could_not_be_saved_are_saved_the_next_time(
     browser: "Browser", tmp_path: Path
 ) -> None:
-    """What the folder held of them before, which was nothing, is remembered as nothing."""
+    """Unsaved decisions about films named like JavaScript properties are saved later."""
     results = tmp_path / "results"
     write_results(results, [(name, Film()) for name in NAMES_OF_OBJECTS])
     (results / "run.json").write_text(json.dumps({"tool": {"name": "lesionscan", **TOOL}}))

@@ -1,4 +1,4 @@
-"""The page's data are sent as checked values, whatever stands in the scripts of a folder."""
+"""The page's data are sent as validated JSON, whatever the scripts in a folder contain."""
 
 import json
 from pathlib import Path
@@ -28,25 +28,25 @@ FILMS = (
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Return a folder with the data of some films."""
+    """Return a folder with the page's data of some films."""
     write_results(tmp_path / "results", FILMS, failures=2)
     return tmp_path / "results"
 
 
 @pytest.fixture
 def index(results: Path) -> Path:
-    """Return the list's script."""
+    """Return the path of the list's script."""
     return results / "report" / "index.js"
 
 
 @pytest.fixture
 def film(results: Path) -> Path:
-    """Return a film's script."""
+    """Return the path of a film's script."""
     return results / "report" / "films" / "b" / "hip.dcm.page.js"
 
 
 def test_the_list_says_what_its_script_says(index: Path) -> None:
-    """Every value of every film, as JSON."""
+    """The JSON of the list has all values of its script."""
     said = calls(index.read_bytes())
     assert json.loads(index_json(index)) == {
         "run": said[0][1],
@@ -56,7 +56,7 @@ def test_the_list_says_what_its_script_says(index: Path) -> None:
 
 
 def test_a_film_says_what_its_script_says(results: Path) -> None:
-    """Byte for byte."""
+    """The JSON of a film equals that in its script, byte for byte."""
     scripts = list((results / "report" / "films").rglob("*.page.js"))
     assert len(scripts) == len(FILMS)
     for script in scripts:
@@ -68,7 +68,7 @@ def test_a_film_says_what_its_script_says(results: Path) -> None:
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_code_is_not_sent(index: Path, film: Path, code: bytes, *, first: bool) -> None:
-    """Before the data or behind them."""
+    """A script with code before or after the data is rejected."""
     for path, read in ((index, index_json), (film, film_json)):
         data = path.read_bytes()
         path.write_bytes(code + data if first else data + code)
@@ -80,7 +80,7 @@ def test_code_is_not_sent(index: Path, film: Path, code: bytes, *, first: bool) 
     "end", [b");alert(1);\n", b",alert(1));\n", b");alert(1)\n", b"+alert(1));\n", b")", b""]
 )
 def test_code_in_a_call_is_not_sent(index: Path, film: Path, end: bytes) -> None:
-    """The value is JSON and nothing else."""
+    """A call whose argument is not pure JSON is rejected."""
     for path, read in ((index, index_json), (film, film_json)):
         path.write_bytes(path.read_bytes().removesuffix(b");\n") + end)
         with pytest.raises(PageDataError, match="of this version"):
@@ -97,7 +97,7 @@ def test_code_in_a_call_is_not_sent(index: Path, film: Path, end: bytes) -> None
     ],
 )  # fmt: skip
 def test_values_of_other_types_are_not_sent(film: Path, name: str, value: object) -> None:
-    """Of a film."""
+    """A film with a value of the wrong type is rejected."""
     ((_, said),) = calls(film.read_bytes())
     film.write_text(f"lesionscan.view({json.dumps({**said, name: value})});\n")
     with pytest.raises(PageDataError, match="scan it again"):
@@ -105,7 +105,7 @@ def test_values_of_other_types_are_not_sent(film: Path, name: str, value: object
 
 
 def test_what_the_page_does_not_know_is_left_out(film: Path) -> None:
-    """Names of other versions, or of somebody's own."""
+    """Unknown names, as of other versions, are removed."""
     ((_, said),) = calls(film.read_bytes())
     film.write_bytes(call("view", {**said, "more": 1, "__proto__": {"x": 1}}))
     assert json.loads(film_json(film)) == said
@@ -126,7 +126,7 @@ def test_what_the_page_does_not_know_is_left_out(film: Path) -> None:
     ],
 )
 def test_a_line_of_another_kind_is_not_sent(index: Path, place: int, value: object) -> None:
-    """Of the list: a name that leads out, a value of another type."""
+    """A list with an invalid name, a wrong type or a missing value is rejected."""
     head, first, *_ = calls(index.read_bytes())
     line = list(first[1])
     line[place] = value
@@ -143,7 +143,7 @@ def _columns(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_list_of_another_version_is_told(index: Path) -> None:
-    """With other columns, without its head, or empty."""
+    """A list with other columns, without a head, with two heads or empty is rejected."""
     (_, head), *others = calls(index.read_bytes())
     for lines in ([("run", _columns(head)), *others], others, [], [("run", head), ("run", head)]):
         index.write_bytes(b"".join(call(*line) for line in lines))
@@ -153,7 +153,7 @@ def test_a_list_of_another_version_is_told(index: Path) -> None:
 
 @pytest.mark.parametrize("value", [b"[" * 1_000_000, b"9" * 1_000_000, b'{"name":' * 100_000])
 def test_deep_and_long_values_are_refused(index: Path, film: Path, value: bytes) -> None:
-    """Without a crash."""
+    """Very deep and very long values are rejected without a crash."""
     film.write_bytes(b"lesionscan.view(%b);\n" % value)
     index.write_bytes(b"lesionscan.run(%b);\n" % value)
     with pytest.raises(PageDataError):
@@ -163,7 +163,7 @@ def test_deep_and_long_values_are_refused(index: Path, film: Path, value: bytes)
 
 
 def test_endless_files_are_not_read_to_the_end(tmp_path: Path) -> None:
-    """A sparse file of 100 GB is refused at the limit."""
+    """A sparse file of 100 GB is rejected at the size limit."""
     path = tmp_path / "index.js"
     with path.open("wb") as stream:
         stream.truncate(10**11)

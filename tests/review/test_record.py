@@ -1,4 +1,4 @@
-"""A review is read strictly and written so that the same decisions are the same bytes."""
+"""Reviews are parsed strictly, and equal decisions are written as equal bytes."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.review.made import SQUARE, film_review, plain_review
 
 
 def test_a_review_comes_back_as_it_was() -> None:
-    """What is written is read as the same, notes and outlines included."""
+    """A written review is read back unchanged, with notes and outlines."""
     films = {
         "b": film_review(c2="rejected", c10="unsure", missed=(SQUARE,)),
         "a/1.dcm": film_review(),
@@ -29,7 +29,7 @@ def test_a_review_comes_back_as_it_was() -> None:
 
 
 def test_the_order_of_decisions_does_not_matter() -> None:
-    """Films and candidates are sorted, candidates as numbers; a film is one line."""
+    """Films and candidates are sorted, candidates by number; each film is one line."""
     one = plain_review(b=film_review(c10="unsure", c2="rejected"), a=film_review())
     two = plain_review(a=film_review(), b=film_review(c2="rejected", c10="unsure"))
     written = review_json(parse_review(json.dumps(one).encode()))
@@ -40,13 +40,13 @@ def test_the_order_of_decisions_does_not_matter() -> None:
 
 
 def test_letters_of_all_scripts_are_written_as_they_are() -> None:
-    """A name is readable in the file."""
+    """Names are written without escapes, so that they are legible in the file."""
     written = review_json(parse_review(json.dumps(plain_review(膝=film_review())).encode()))
     assert '"膝"' in written.decode("utf-8")
 
 
 def break_film(key: str, value: object) -> Callable[[dict[str, Any]], object]:
-    """Return what changes the review of a film."""
+    """Return a function that changes the review of a film."""
     return lambda review: review["films"]["a/b"].update({key: value})
 
 
@@ -82,7 +82,7 @@ def break_film(key: str, value: object) -> Callable[[dict[str, Any]], object]:
 def test_what_is_no_review_is_told_in_one_line(
     edit: Callable[[dict[str, Any]], object], words: str
 ) -> None:
-    """The place and the reason; nothing is guessed or converted."""
+    """An invalid review gives the location and the reason; nothing is guessed or converted."""
     review = plain_review(**{"a/b": film_review(c1="accepted")})
     edit(review)
     with pytest.raises(ReviewError, match=words) as error:
@@ -92,20 +92,20 @@ def test_what_is_no_review_is_told_in_one_line(
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'"\xff"', b"[" * 100_000, b"null"])
 def test_what_is_no_json_object_is_told(data: bytes) -> None:
-    """Half a file, another encoding, a list: one line."""
+    """Truncated JSON, another encoding and other JSON values are rejected."""
     with pytest.raises(ReviewError, match=r"JSON|object"):
         parse_review(data)
 
 
 def test_a_long_place_is_cut() -> None:
-    """A name of thousands of letters does not fill the screen."""
+    """A very long name is truncated in the message."""
     review = plain_review(**{"x" * 4000: {}})
     with pytest.raises(ReviewError, match=r"^films\.x{114}\.\.\. Field required$"):
         parse_review(json.dumps(review).encode())
 
 
 def test_a_file_is_named(tmp_path: Path) -> None:
-    """Missing and wrong files are told with their path and the remedy."""
+    """The message for a missing or invalid file has its path and the remedy."""
     path = tmp_path / "review.json"
     with pytest.raises(ReviewError, match=r"review\.json cannot be read \(No such file.*check"):
         load_review(path)
@@ -119,7 +119,7 @@ def test_a_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A film by mistake, say."""
+    """A file that is too large, as a film given by mistake, is rejected."""
     monkeypatch.setattr(record, "MOST_BYTES", 3_000_000)
     (tmp_path / "x").write_bytes(bytes(3_000_001))
     with pytest.raises(ReviewError, match="larger than 3 MB"):
@@ -127,14 +127,14 @@ def test_a_file_that_is_too_large_is_not_parsed(
 
 
 def test_thirty_thousand_films_fit() -> None:
-    """A large run's review has room to spare."""
+    """The limit allows a review of 30,000 films with notes."""
     film = json.dumps(film_review(c1="accepted", c2="rejected", note="x" * 100))
     assert 30_000 * (len(film) + 60) < record.MOST_BYTES
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_is_no_part_of_a_review(tmp_path: Path, encoding: str) -> None:
-    """A review that was saved again by an editor on Windows."""
+    """A byte order mark, as written by editors on Windows, is accepted in all encodings."""
     path = tmp_path / "review.json"
     plain = json.dumps(plain_review(b=film_review(c2="rejected")), ensure_ascii=False)
     path.write_bytes(plain.encode(encoding))
@@ -142,7 +142,7 @@ def test_a_byte_order_mark_is_no_part_of_a_review(tmp_path: Path, encoding: str)
 
 
 def test_a_review_whose_mark_lies_is_refused(tmp_path: Path) -> None:
-    """Half a letter behind the mark of UTF-16."""
+    """Bytes that do not match their byte order mark are rejected."""
     path = tmp_path / "review.json"
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(ReviewError, match="cannot be decoded as text; repair it"):

@@ -1,4 +1,4 @@
-"""Only results, and the data of the page, have an address; nothing is sent as a program."""
+"""Only results and the page's data are served, and never as executable content."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ NOT_SERVED = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with files that are served and such that are not, and one beside it."""
+    """Return a folder with files that are served and files that are not, next to a secret file."""
     for name in [*SERVED, *NOT_SERVED]:
         path = tmp_path / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,13 +54,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", SERVED)
 def test_what_the_page_shows_is_served(folder: Path, name: str) -> None:
-    """Results and data, each as what it is."""
+    """Results and data are served with their content type."""
     assert served_file(folder, name) == (folder / name, SERVED[name])
 
 
 @pytest.mark.parametrize("name", NOT_SERVED)
 def test_what_does_not_is_not(folder: Path, name: str) -> None:
-    """Pages, scripts, tables, films, hidden files and files of other kinds."""
+    """Pages, scripts, tables, films, hidden files and other types are not served."""
     assert (folder / name).is_file()
     assert served_file(folder, name) is None
 
@@ -75,13 +75,13 @@ def test_what_does_not_is_not(folder: Path, name: str) -> None:
     ],
 )  # fmt: skip
 def test_no_way_leads_out(folder: Path, name: str) -> None:
-    """Parents, absolute paths, separators of other systems, null bytes, long names."""
+    """Parent folders, absolute paths, backslashes, null bytes and long names are not served."""
     assert served_file(folder, name) is None
     assert served_file(folder, str(folder.parent / "secret.json")) is None
 
 
 def test_links_are_followed_inside_only(folder: Path) -> None:
-    """A link to a file that is sent in the same way is served; all others are not."""
+    """A link is followed only to a file in the folder that is served in the same way."""
     links = {
         "in.json": folder / "a" / "1.dcm.json",
         "out.json": folder.parent / "secret.json",
@@ -100,14 +100,14 @@ def test_links_are_followed_inside_only(folder: Path) -> None:
 
 
 def test_a_folder_that_is_itself_a_link_is_served(folder: Path) -> None:
-    """Results on another disk."""
+    """A results folder that is a link, as to another disk, is served."""
     (folder.parent / "link").symlink_to(folder)
     found = served_file(folder.parent / "link", "a/1.dcm.json")
     assert found == (folder / "a" / "1.dcm.json", FileKind(JSON))
 
 
 def test_pipes_are_not_opened(folder: Path) -> None:
-    """Opening one would wait for ever."""
+    """A pipe is not opened, since that would block forever."""
     import os
 
     os.mkfifo(folder / "pipe.json")

@@ -1,4 +1,4 @@
-"""Real requests to the real server: who is answered, who is refused, and that nothing is lost."""
+"""Real requests to the real server: what is answered or refused, and that nothing is lost."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SAFE = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve a folder that no test saves a review in."""
+    """Serve a folder in which no test saves a review."""
     results = page_folder(tmp_path_factory.mktemp("served") / "results")
     (results / "report" / "page").mkdir(parents=True)
     (results / "report" / "page" / "main.js").write_text("hacked()")
@@ -49,18 +49,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Served]:
-    """Serve a folder for one test."""
+    """Serve a separate folder for each test."""
     with served(page_folder(tmp_path / "results")) as running:
         yield running
 
 
 def page_text() -> str:
-    """Return the page of the package."""
+    """Return the page in the package."""
     return page_files()["report.html"].decode("utf-8")
 
 
 def one_line(answer: Answer) -> str:
-    """Return an answer's text, which is one line for people."""
+    """Return the text of an answer, which is one line."""
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     text = answer.body.decode("utf-8")
     assert text.count("\n") == 1
@@ -69,7 +69,7 @@ def one_line(answer: Answer) -> str:
 
 
 def test_the_page_is_served_from_the_package(server: Served) -> None:
-    """What the folder has in its place, or beside it, is not sent: it is somebody's program."""
+    """Pages and scripts in the folder are not sent, since they may be anyone's code."""
     page = server.ask("report.html")
     assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -83,7 +83,7 @@ def test_the_page_is_served_from_the_package(server: Served) -> None:
 
 
 def test_the_results_are_served(server: Served) -> None:
-    """Under their names, as data."""
+    """Results are served under their names, as JSON."""
     for name in ("%C3%BC%20%E8%86%9D%23.dcm.json", "line%0Abreak.json"):
         answer = server.ask(name)
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -91,7 +91,7 @@ def test_the_results_are_served(server: Served) -> None:
 
 
 def test_every_answer_has_the_whole_policy(server: Served) -> None:
-    """The page's own policy, without files from disk, and that it may not be framed."""
+    """All responses have the page's policy, without file URLs, and may not be framed."""
     (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', page_text())
     for name in ("report.html", "report/page/main.js", "a.overlay.png", "review.json", "missing"):
         headers = server.ask(name).headers
@@ -103,7 +103,7 @@ def test_every_answer_has_the_whole_policy(server: Served) -> None:
 
 @pytest.mark.parametrize("name", ["report.html", "report/page/main.js", "a.overlay.png"])
 def test_a_file_that_the_browser_has_is_not_sent_again(server: Served, name: str) -> None:
-    """Pictures are asked for again and again while films are paged through."""
+    """A file with the browser's ETag is not sent again, and HEAD sends no body."""
     first = server.ask(name)
     again = server.ask(name, If_None_Match=first.headers["Etag"])
     assert (again.status, again.body) == (304, b"")
@@ -113,7 +113,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again(server: Served, name: str
 
 
 def test_a_part_of_a_picture_can_be_asked_for(server: Served) -> None:
-    """Browsers do, of large ones."""
+    """Range requests return the part; a range beyond the end gives 416."""
     part = server.ask("a.overlay.png", Range="bytes=0-4")
     assert (part.status, part.body) == (206, b"01234")
     assert server.ask("a.overlay.png", Range="bytes=900-").status == 416
@@ -125,7 +125,7 @@ def test_a_part_of_a_picture_can_be_asked_for(server: Served) -> None:
      "127.0.0.1:{port}.evil.example", "127.0.0.1:{port}, evil.example", "", None],
 )  # fmt: skip
 def test_other_hosts_are_refused(server: Served, host: str | None) -> None:
-    """A foreign name that leads to this machine (DNS rebinding) is no name of this server."""
+    """Foreign host names that resolve to this machine (DNS rebinding) are refused."""
     named = None if host is None else host.format(port=server.port)
     answer = server.ask("report.html", Host=named)
     assert answer.status == 403
@@ -141,13 +141,13 @@ def test_other_hosts_are_refused(server: Served, host: str | None) -> None:
         {"Origin": ""},
         {"Origin": "https://127.0.0.1:{port}"},
         {"Origin": "http://127.0.0.1:1"},
-        {"Origin": "http://localhost:{port}"},  # not where the page came from
+        {"Origin": "http://localhost:{port}"},  # not the origin of the page
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},  # another port of this machine
     ],
 )
 def test_other_sites_are_refused(server: Served, method: str, headers: dict[str, str]) -> None:
-    """Pages of others, and of other programs on this machine, neither read nor write."""
+    """Pages of other sites or other local ports can neither read nor write."""
     filled = {key: value.format(port=server.port) for key, value in headers.items()}
     answer = server.ask("review.json", method, b"{}", If_Match='"none"', **filled)
     assert answer.status == 403
@@ -155,7 +155,7 @@ def test_other_sites_are_refused(server: Served, method: str, headers: dict[str,
 
 
 def test_the_page_s_own_requests_are_answered(server: Served) -> None:
-    """With what browsers add to them, under both names."""
+    """Requests with the headers of the page are answered, under both host names."""
     for host in ("127.0.0.1", "localhost"):
         name = f"{host}:{server.port}"
         for site in ("same-origin", "none"):
@@ -173,7 +173,7 @@ def test_the_page_s_own_requests_are_answered(server: Served) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_without_the_secret_there_is_nothing(server: Served, path: str, method: str) -> None:
-    """A wrong one, none, or half of one: the same answer as for a file that is not there."""
+    """A wrong or missing secret gives the same response as a missing file."""
     wrong = server.token[:-1] + ("A" if server.token[-1] != "A" else "B")
     asked = path.format(token=server.token, wrong=wrong)
     answer = server.ask_for(asked, method, b"{}", If_Match='"none"')
@@ -183,7 +183,7 @@ def test_without_the_secret_there_is_nothing(server: Served, path: str, method: 
 
 
 def test_folders_are_not_listed(server: Served) -> None:
-    """Not even with the secret."""
+    """Folders are not listed, even with the secret."""
     for path in (f"/{server.token}", f"/{server.token}/", f"/{server.token}/report/"):
         assert one_line(server.ask_for(path)) == "not found"
 
@@ -195,7 +195,7 @@ def test_folders_are_not_listed(server: Served) -> None:
      ".lesionscan-review.lock", "report/%2e%2e/%2e%2e/secret.json", "%ff.json", "report/"],
 )  # fmt: skip
 def test_no_address_leads_out(server: Served, name: str) -> None:
-    """Encoded or not."""
+    """Paths that leave the folder are not served, percent-encoded or not."""
     answer = server.ask(name)
     assert answer.status == 404
     assert b"secret" not in answer.body
@@ -203,7 +203,7 @@ def test_no_address_leads_out(server: Served, name: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"])
 def test_other_methods_are_refused(server: Served, method: str) -> None:
-    """Of the page and of the review; the answer says which there are."""
+    """Other methods are refused, and the response lists the allowed ones."""
     page, review = server.ask("report.html", method), server.ask("review.json", method)
     assert (page.status, page.headers["Allow"]) == (405, "GET, HEAD")
     assert (review.status, review.headers["Allow"]) == (405, "GET, HEAD, PUT")
@@ -211,7 +211,7 @@ def test_other_methods_are_refused(server: Served, method: str) -> None:
 
 
 def test_the_review_of_nothing_can_be_asked_for(server: Served) -> None:
-    """The page learns that it may save, and what to match."""
+    """An empty review has an ETag, and a header that tells the page that it may save."""
     answer = server.ask("review.json")
     assert (answer.status, answer.headers["Etag"]) == (200, '"none"')
     assert answer.headers["Lesionscan-Review"] == "1"
@@ -223,7 +223,7 @@ def test_the_review_of_nothing_can_be_asked_for(server: Served) -> None:
 
 
 def test_a_save_must_say_what_it_was_made_from(server: Served) -> None:
-    """428 without If-Match."""
+    """A save without If-Match gives 428."""
     answer = server.ask("review.json", "PUT", json.dumps(plain_review()).encode())
     assert answer.status == 428
     assert "If-Match is missing" in one_line(answer)
@@ -232,7 +232,7 @@ def test_a_save_must_say_what_it_was_made_from(server: Served) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", json.dumps({"films": 1}).encode()])
 def test_what_is_no_review_is_not_saved(server: Served, body: bytes) -> None:
-    """400 with the reason."""
+    """An invalid review gives 400 with the reason, and is not saved."""
     answer = server.ask("review.json", "PUT", body, If_Match='"none"')
     assert answer.status == 400
     assert one_line(answer).startswith("not saved: ")
@@ -240,7 +240,7 @@ def test_what_is_no_review_is_not_saved(server: Served, body: bytes) -> None:
 
 
 def test_what_is_too_large_is_not_saved(server: Served) -> None:
-    """413 by the application, and by the server for what is larger still, which is not read."""
+    """A body that is too large gives 413; a still larger one is rejected before it is read."""
     answer = server.ask("review.json", "PUT", b" " * (MOST_BYTES + 1), If_Match='"none"')
     assert (answer.status, one_line(answer)) == (413, "a review has at most 16 MB")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
@@ -252,7 +252,7 @@ def test_what_is_too_large_is_not_saved(server: Served) -> None:
 
 
 def test_a_review_is_saved_and_read_again(own: Served) -> None:
-    """The new ETag comes back and is that of the next reader; the old one is refused."""
+    """The new ETag is returned and is that of the next read; the old one is refused."""
     saved = own.save(plain_review(b=film_review(), a=film_review(c1="unsure")), '"none"')
     assert (saved.status, saved.body) == (204, b"")
     assert saved.headers["Cache-Control"] == "no-store"
@@ -268,7 +268,7 @@ def test_a_review_is_saved_and_read_again(own: Served) -> None:
 
 
 def test_a_damaged_review_is_told_and_stays(own: Served) -> None:
-    """Somebody edited it meanwhile: the page says so, and nothing is written over it."""
+    """A review damaged meanwhile gives 500 with one line, and is not overwritten."""
     (own.results / "review.json").write_text("{")
     for answer in (own.ask("review.json"), own.save(plain_review(), '"none"')):
         assert answer.status == 500
@@ -278,7 +278,7 @@ def test_a_damaged_review_is_told_and_stays(own: Served) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of processes are POSIX")
 def test_what_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
-    """A real write that fails half way: 500 with one line, the review before is whole."""
+    """A write that fails halfway gives 500 with one line; the previous review is intact."""
     resource = pytest.importorskip("resource")
     results = page_folder(tmp_path / "results")
     limit = 20_000
@@ -301,7 +301,7 @@ def test_what_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path) ->
 
 
 def _add(running: Served, who: str, count: int, refused: list[int]) -> None:
-    """Add films one by one, as a page does: read again where somebody was quicker."""
+    """Add films one by one like a page, and read again after a conflict."""
     answer = running.ask("review.json")
     for number in range(count):
         while True:
@@ -317,7 +317,7 @@ def _add(running: Served, who: str, count: int, refused: list[int]) -> None:
 
 
 def test_two_servers_lose_nothing(tmp_path: Path) -> None:
-    """Two processes, two pages each, saving at once: every film of all four is in the end there."""
+    """Four clients of two processes save at once, and all their films are kept."""
     results, refused = page_folder(tmp_path / "results"), list[int]()
     with served(results) as one, served(results) as two:
         adding = [
@@ -331,19 +331,19 @@ def test_two_servers_lose_nothing(tmp_path: Path) -> None:
         films = json.loads(one.ask("review.json").body)["films"]
         assert one.etag() == two.etag()
     assert set(films) == {f"{who}{number}" for who in "abcd" for number in range(15)}
-    assert refused  # or nothing was raced for
+    assert refused  # else there were no conflicts
 
 
 @pytest.mark.slow
 def test_a_killed_server_leaves_whole_reviews(tmp_path: Path) -> None:
-    """SIGKILL while a page saves without pause: what was answered, or the one after it, is kept."""
+    """After SIGKILL while saving, the review is complete: the last confirmed one, or the next."""
     results = page_folder(tmp_path / "results")
     for round_ in range(3):
         answered: list[str] = []
         with served(results) as running:
             stop = threading.Timer(0.15 + 0.07 * round_, running.process.kill)
             stop.start()
-            with suppress(OSError, HTTPException):  # of a server that is no more
+            with suppress(OSError, HTTPException):  # of the killed server
                 etag = running.etag()
                 while True:
                     review = plain_review(
@@ -364,7 +364,7 @@ def test_a_killed_server_leaves_whole_reviews(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_where_the_decisions_are(own: Served) -> None:
-    """Exit status 0, no traceback, and the command that uses them."""
+    """Ctrl-C exits with 0, without traceback, and prints the command to apply the review."""
     own.save(plain_review(a=film_review()), '"none"')
     own.process.send_signal(signal.SIGINT)
     out, err = own.process.communicate(timeout=30)
@@ -378,14 +378,14 @@ def test_ctrl_c_says_where_the_decisions_are(own: Served) -> None:
 
 
 def test_ctrl_c_before_any_decision(own: Served) -> None:
-    """Nothing is there, and that is said."""
+    """Ctrl-C before any decision says that none was saved."""
     own.process.send_signal(signal.SIGINT)
     out, err = own.process.communicate(timeout=30)
     assert (own.process.returncode, err, out.splitlines()[-1]) == (0, "", "no decision was saved")
 
 
 def test_only_this_machine_is_listened_to(tmp_path: Path) -> None:
-    """The address is of 127.0.0.1, with a new secret each time; a taken port is told."""
+    """Addresses are of 127.0.0.1, each with a new secret; an occupied port is an error."""
     results = page_folder(tmp_path / "results")
     one, two = ReviewServer(results), ReviewServer(results)
     try:
@@ -404,17 +404,17 @@ def test_only_this_machine_is_listened_to(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="all of 127/8 leads here on Linux")
 def test_other_addresses_of_this_machine_are_not_served(server: Served) -> None:
-    """Not even 127.0.0.2."""
+    """Other loopback addresses, such as 127.0.0.2, are not served."""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port), timeout=5)
 
 
 def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
-    """A half-written file of a process that is no more is removed at the start."""
+    """Temporary files of dead processes are removed at start."""
     from lesionscan.results import atomic
 
     results = page_folder(tmp_path / "results")
-    dead = 2**22 + os.getpid()  # beyond the largest process number
+    dead = 2**22 + os.getpid()  # above the largest process id
     left = results / f".lesionscan-{'0' * 16}-{atomic.machine()}-{dead}.tmp"
     left.touch()
     ReviewServer(results).close()
@@ -422,18 +422,18 @@ def test_leftovers_of_killed_servers_go(tmp_path: Path) -> None:
 
 
 def idle(server: Served, count: int) -> list[socket.socket]:
-    """Open connections that say nothing, or only the beginning of a request."""
+    """Open connections that send nothing, or only the beginning of a request."""
     opened = [
         socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(count)
     ]
     for one in opened[::2]:
-        with suppress(OSError):  # it had to make room already
+        with suppress(OSError):  # already closed by the server
             one.sendall(b"GET / HTTP/1.1\r\nHost: ")
     return opened
 
 
 def test_idle_connections_do_not_block_the_server(own: Served) -> None:
-    """Any program of this machine can open them: the longest silent ones make room."""
+    """If any local program opens many connections, those idle longest are closed."""
     opened = idle(own, 2 * MOST_CONNECTIONS)
     try:
         for _ in range(3):
@@ -450,7 +450,7 @@ def test_idle_connections_do_not_block_the_server(own: Served) -> None:
 
 
 def test_a_request_in_hand_survives_idle_connections(own: Served) -> None:
-    """What is being sent is not what has been silent the longest."""
+    """A connection that is sending is not among those idle longest."""
     review = json.dumps(plain_review(a=film_review(note="x" * 2000))).encode()
     opened = idle(own, MOST_CONNECTIONS - 1)
     with socket.create_connection(("127.0.0.1", own.port), timeout=10) as raw:
@@ -486,7 +486,7 @@ BODY = 50_000_000
 def test_a_body_is_not_read_before_the_headers_allow_it(
     server: Served, request_: str, status: int, length: str
 ) -> None:
-    """Who may not save is answered at once, and the connection ends: nothing is kept of a body."""
+    """A request without permission is answered at once, without reading its body, and closed."""
     line, _, headers = request_.format(token=server.token, wrong="x" * 32).partition(
         " HTTP/1.1\r\n"
     )
@@ -496,7 +496,7 @@ def test_a_body_is_not_read_before_the_headers_allow_it(
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
         raw.sendall(asked.encode())
         answer = b""
-        while part := raw.recv(65_536):  # until the server hangs up
+        while part := raw.recv(65_536):  # until the server closes the connection
             answer += part
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"\r\nConnection: close\r\n" in answer
@@ -504,7 +504,7 @@ def test_a_body_is_not_read_before_the_headers_allow_it(
 
 
 def test_a_refused_body_is_no_next_request(server: Served) -> None:
-    """What follows a refused header is not taken for a request."""
+    """Data after a refused header are not parsed as the next request."""
     hidden = f"GET /{server.token}/report.html HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
     asked = f"PUT /wrong HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {len(hidden)}"
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
@@ -517,6 +517,6 @@ def test_a_refused_body_is_no_next_request(server: Served) -> None:
 
 
 def test_headers_are_bounded(server: Served) -> None:
-    """They are kept in memory before the secret is known."""
+    """Headers are limited in size, since they are stored before the secret is checked."""
     answer = server.ask_for("/", X_Long="x" * 70_000)
     assert answer.status == 431

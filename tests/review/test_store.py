@@ -1,4 +1,4 @@
-"""A review is replaced as a whole, by whoever has seen the one before, or not at all."""
+"""A review is replaced completely, and only by a caller who has read the current one."""
 
 import errno
 import json
@@ -20,12 +20,12 @@ from tests.review.made import ENVIRONMENT, as_review, film_review, page_folder
 
 @pytest.fixture
 def kept(tmp_path: Path) -> ReviewStore:
-    """Return where the review of an empty folder is kept."""
+    """Return the store of a folder without a review."""
     return ReviewStore(page_folder(tmp_path / "results"))
 
 
 def test_nothing_is_a_review_without_films(kept: ReviewStore) -> None:
-    """The first reader gets an empty review of what made the results, and no file is made."""
+    """The first reader gets an empty review with the program's version, and no file is created."""
     read = kept.read()
     assert read.etag == NO_REVIEW
     assert parse_review(read.data).films == {}
@@ -34,7 +34,7 @@ def test_nothing_is_a_review_without_films(kept: ReviewStore) -> None:
 
 
 def test_what_is_saved_is_read(kept: ReviewStore) -> None:
-    """The same bytes, and an ETag that is their hash; saving it again with that ETag works."""
+    """A saved review is read back with the same bytes and ETag, and can be saved again with it."""
     review = as_review({"b": film_review(), "a": film_review(c1="accepted")})
     saved = kept.swap(review, expected=NO_REVIEW)
     assert kept.path.read_bytes() == saved.data == review_json(review)
@@ -43,7 +43,7 @@ def test_what_is_saved_is_read(kept: ReviewStore) -> None:
 
 
 def test_the_second_of_two_is_told(kept: ReviewStore) -> None:
-    """An older ETag, none, or any other does not replace; the current review comes back."""
+    """A save with an outdated or invalid ETag fails with the current review."""
     first = kept.swap(as_review({"a": film_review()}), expected=NO_REVIEW)
     for expected in (NO_REVIEW, "*", first.etag[1:-1], f"W/{first.etag}", ""):
         with pytest.raises(ConflictError, match="changed by somebody else") as conflict:
@@ -55,7 +55,7 @@ def test_the_second_of_two_is_told(kept: ReviewStore) -> None:
 
 
 def test_what_is_no_review_is_not_replaced(kept: ReviewStore) -> None:
-    """A damaged file is told, by a reader, a writer and at the start; it stays as it is."""
+    """A damaged file is an error when read, written or opened, and is not changed."""
     kept.path.write_text("{")
     with pytest.raises(ReviewError, match=r"review\.json is not a usable review: .*repair"):
         kept.read()
@@ -67,14 +67,14 @@ def test_what_is_no_review_is_not_replaced(kept: ReviewStore) -> None:
 
 
 def test_a_review_that_cannot_be_read_is_told(kept: ReviewStore) -> None:
-    """A folder in its place, say."""
+    """A folder in place of the review gives an error."""
     kept.path.mkdir()
     with pytest.raises(ReviewError, match=r"review\.json cannot be read \(Is a directory\)"):
         kept.read()
 
 
 def test_a_folder_without_page_or_run_is_told(tmp_path: Path) -> None:
-    """What is no results folder, or one of a part, or of somebody else's JSON."""
+    """A folder without page, or without a valid run.json, is rejected."""
     with pytest.raises(ReviewError, match=r"has no report\.html; name scan's --out folder"):
         ReviewStore(tmp_path)
     folder = page_folder(tmp_path / "r")
@@ -101,7 +101,7 @@ def test_a_folder_without_page_or_run_is_told(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_told(
     kept: ReviewStore, monkeypatch: pytest.MonkeyPatch, number: int, words: str, *, full: bool
 ) -> None:
-    """A full disk and a folder that is read-only; the review before is whole."""
+    """On a full or read-only disk, saving fails and the previous review is intact."""
     first = kept.swap(as_review({"a": film_review()}), expected=NO_REVIEW)
 
     def refuse(_descriptor: int) -> None:
@@ -118,7 +118,7 @@ def test_what_cannot_be_written_is_told(
 
 
 def test_a_lock_that_cannot_be_made_is_told(kept: ReviewStore) -> None:
-    """Without the lock nothing is written."""
+    """Nothing is written if the lock file cannot be created."""
     (kept.path.parent / LOCK_NAME).mkdir()
     with pytest.raises(SaveError, match=r"cannot write .*\.lock: Is a directory; or download"):
         kept.swap(as_review({}), expected=NO_REVIEW)
@@ -128,7 +128,7 @@ def test_a_lock_that_cannot_be_made_is_told(kept: ReviewStore) -> None:
 def test_a_lock_that_is_not_given_back_is_told(
     kept: ReviewStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process that hangs in its save does not make this one hang too."""
+    """A process that keeps the lock makes the save fail, instead of waiting forever."""
     monkeypatch.setattr(store, "_WAIT_SECONDS", 0.05)
     with (
         FileLock(kept.path.parent / LOCK_NAME),
@@ -154,7 +154,7 @@ while True:
 
 @pytest.mark.slow
 def test_killed_in_mid_save_the_file_is_whole(kept: ReviewStore) -> None:
-    """SIGKILL at any moment leaves the old review or the new one, and a lock that is free."""
+    """SIGKILL at any time leaves the old or the new review complete, and the lock free."""
     texts, files = set(), []
     for word in "ab":
         files.append(kept.path.parent / f"{word}.txt")
@@ -169,7 +169,7 @@ def test_killed_in_mid_save_the_file_is_whole(kept: ReviewStore) -> None:
             assert saving.stdout.readline() == b"ready\n"
             time.sleep(0.05 + 0.013 * round_)
             saving.kill()
-        read = kept.read()  # a review, or it would raise
+        read = kept.read()  # raises unless it is a valid review
         films = json.loads(read.data)["films"]
         assert len(films) == 300
         texts.add(films["0"]["note"][0])
@@ -179,7 +179,7 @@ def test_killed_in_mid_save_the_file_is_whole(kept: ReviewStore) -> None:
 
 
 def test_a_review_saved_with_a_byte_order_mark_is_served_without(kept: ReviewStore) -> None:
-    """The page gets JSON, and its next save replaces the file."""
+    """A byte order mark is removed when read, and the review can be replaced."""
     review = kept.swap(as_review({"b": film_review()}), expected=NO_REVIEW)
     kept.path.write_bytes(b"\xef\xbb\xbf" + review.data)
     read = kept.read()

@@ -1,4 +1,4 @@
-"""Films of any folder get plain file names, each its own."""
+"""Films from subfolders get plain, unique file names."""
 
 import random
 
@@ -9,13 +9,13 @@ from lesionscan.review.truth_names import truth_names
 
 
 def test_folders_become_part_of_the_name() -> None:
-    """The ending goes, if it is one of an image."""
+    """Folders become part of the name; the ending is removed if it is that of an image."""
     names = truth_names(["a/knee.dcm", "hip.PNG", "b/IM0001", "b/IM.0002"])
     assert list(names.values()) == ["a__knee", "hip", "b__IM0001", "b__IM.0002"]
 
 
 def test_names_that_meet_are_told_apart() -> None:
-    """By a hash of their own name, so whatever else is there; in small letters too."""
+    """Equal names, ignoring case, get a hash of the original name, whatever the other files."""
     names = truth_names(["a/knee.dcm", "a__knee.png", "A/Knee.jpg", "hip.dcm"])
     assert names["hip.dcm"] == "hip"
     met = [names[file] for file in ("a/knee.dcm", "a__knee.png", "A/Knee.jpg")]
@@ -25,7 +25,7 @@ def test_names_that_meet_are_told_apart() -> None:
 
 
 def test_a_name_that_looks_like_another_s_hashed_one_is_its_own() -> None:
-    """Nobody can name a film so that it meets one with a hash."""
+    """A film named like the hashed name of another gets a different name."""
     taken = truth_names(["k.dcm", "k.png"])["k.dcm"]
     names = truth_names(["k.dcm", "k.png", f"{taken}.tif"])
     assert len(set(names.values())) == 3
@@ -33,7 +33,7 @@ def test_a_name_that_looks_like_another_s_hashed_one_is_its_own() -> None:
 
 
 def test_awkward_names_become_file_names() -> None:
-    """Hidden, of another system, or too long."""
+    """Hidden names, separators of other systems and long names become valid file names."""
     long = "ü" * 140 + ".dcm"
     names = truth_names([".x.dcm", "a\\b.dcm", "c:d.dcm", long])
     assert list(names.values())[:3] == ["_.x", "a__b", "c__d"]
@@ -45,7 +45,7 @@ PARTS = st.text(st.sampled_from("aA_-.:\\/0é"), min_size=1, max_size=9)
 
 @given(st.lists(PARTS, unique=True, max_size=12), st.randoms())
 def test_no_two_films_share_a_name(files: list[str], random_: random.Random) -> None:
-    """For any names, in any order."""
+    """Names are unique and valid for any files, in any order."""
     names = truth_names(files)
     assert len({name.casefold() for name in names.values()}) == len(files)
     assert not any(set("/\\:") & set(name) or name.startswith(".") for name in names.values())

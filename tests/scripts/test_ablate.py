@@ -1,4 +1,4 @@
-"""scripts/research/ablate.py removes one step at a time, and judges every scan alike."""
+"""scripts/research/ablate.py removes one step at a time, and evaluates all variants equally."""
 
 import json
 import subprocess
@@ -32,14 +32,14 @@ EVERY_TERM = ("lucency", "lucency_peak", "enclosed", "in_bone", "width")
 
 
 def _scorer() -> Scorer:
-    """Return a quick scorer: what is dark is lucent, and five terms have a say."""
+    """Return a fast scorer: dark is lucent, and the score has five terms."""
     terms = [(name, (0.0, 1.0), (-1.0, 1.0)) for name in EVERY_TERM]
     return Scorer.from_bytes(scorer_bytes(scorer_card(*terms), onnx_network(lucency=-1.0)))
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Scorer:
-    """Put a quick scorer in the place of the shipped one."""
+    """Replace the shipped scorer by a fast one."""
     scorer = _scorer()
     monkeypatch.setattr(ablate, "shipped_scorer", lambda: scorer)
     return scorer
@@ -47,7 +47,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Scorer:
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of two phantoms, one with a lesion, and a film that cannot be read."""
+    """Return a folder of two phantoms, one with a lesion, and an unreadable film."""
     folder = tmp_path_factory.mktemp("ablate") / "truth"
     films = [
         phantom_film(
@@ -66,7 +66,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 
 
 def test_every_step_can_be_removed(truth: Path, quick: Scorer) -> None:
-    """All variants scan a film, the pipeline is whole again, and as shipped is what ships."""
+    """All variants scan a film, "as shipped" equals the pipeline, which is intact afterwards."""
     before = dict(vars(pipeline))
     film = load_truth(truth)[1]
 
@@ -81,7 +81,7 @@ def test_every_step_can_be_removed(truth: Path, quick: Scorer) -> None:
 
 
 def test_a_film_that_cannot_be_read_fails_in_every_variant(truth: Path) -> None:
-    """Its lesion counts as missed."""
+    """In every variant, the lesion of an unreadable film counts as missed."""
     outcomes = ablate.scan_without(load_truth(truth)[2], ("as shipped", "no bone mask"))
 
     assert [outcome.has_result for outcome in outcomes.values()] == [False, False]
@@ -89,7 +89,7 @@ def test_a_film_that_cannot_be_read_fails_in_every_variant(truth: Path) -> None:
 
 
 def test_a_step_is_put_back_after_an_error(truth: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scan that fails leaves no stand-in behind."""
+    """After a scan that fails, the removed step is restored."""
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("by the test")
@@ -111,7 +111,7 @@ def test_a_step_is_put_back_after_an_error(truth: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_a_variant_keeps_the_terms_it_names(name: str, terms: tuple[str, ...]) -> None:
-    """The terms that are left, in their order; what they add stays the same."""
+    """The remaining terms are unchanged and in order, and so is the offset."""
     scorer = _scorer()
 
     left = ablate.VARIANTS[name].scorer(scorer)
@@ -122,7 +122,7 @@ def test_a_variant_keeps_the_terms_it_names(name: str, terms: tuple[str, ...]) -
 
 
 def test_looking_once_leaves_the_mirror_image_out() -> None:
-    """The mean of one look at a film and one at its mirror image is what the network ships."""
+    """The network's output is the mean of single passes over the film and its mirror image."""
     scorer = Scorer.from_bytes(scorer_bytes(onnx=lopsided_network()))
     shape = (LONG_SIDE_PX, LONG_SIDE_PX)
     film: FloatImage = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
@@ -139,7 +139,7 @@ def test_looking_once_leaves_the_mirror_image_out() -> None:
 
 
 def test_the_stand_ins_take_everything_and_add_nothing() -> None:
-    """All valid pixels are exposed, all usable ones are bone, no region is found."""
+    """All valid pixels are exposed and bone, and no region is found."""
     valid = np.ones((4, 6), bool)
     valid[0] = False
     image = np.zeros((4, 6), np.float32)
@@ -165,7 +165,7 @@ def test_a_folder_gives_a_table_and_the_same_numbers_as_json(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One row a variant, the shipped program first; the film that failed is a miss in each."""
+    """Each variant has a row, "as shipped" first; the unreadable film's lesion is always missed."""
     _run(monkeypatch, truth, "--out", tmp_path / "new" / "out", "--jobs", 1, "--resamples", 20)
 
     record = json.loads((tmp_path / "new" / "out" / "ablation.json").read_text("utf-8"))
@@ -189,7 +189,7 @@ def test_a_folder_gives_a_table_and_the_same_numbers_as_json(
 def test_two_processes_find_what_one_does(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The chosen step alone is removed, and the number of processes changes nothing."""
+    """Only the chosen step is removed, and two processes give the same as one."""
     chosen = ("--steps", "no dark regions", "--resamples", "5", "--sets", "phantom")
     command = [sys.executable, str(SCRIPT), str(truth), "--out", str(tmp_path / "two"), *chosen]
     subprocess.run(command, capture_output=True, check=True)
@@ -220,7 +220,7 @@ def test_wrong_usage_is_one_line(
     arguments: tuple[str, ...],
     line: str,
 ) -> None:
-    """The exit status is 2, and the line names what is wrong."""
+    """Wrong arguments exit with status 2 and one line that names the mistake."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         _run(monkeypatch, *(argument.format(truth=truth) for argument in arguments))
@@ -234,7 +234,7 @@ def test_truth_that_is_found_broken_on_the_way_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A lesion film without its mask ends the run with status 2."""
+    """A film whose lesion mask is missing ends the run with status 2."""
     index = json.loads((truth / "index.json").read_text("utf-8"))
     copy = tmp_path / "copy"
     (copy / "images").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""scripts/research/benchmark.py measures every step of the pipeline without naming them."""
+"""scripts/research/benchmark.py measures all steps of the pipeline without naming them."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 def test_every_step_is_measured() -> None:
-    """On a small phantom all steps have their line; a film that is not there is named."""
+    """All steps on a small phantom have a line; a missing film is named."""
     command = [sys.executable, str(ROOT / "scripts" / "research" / "benchmark.py"), "no.dcm"]
     done = subprocess.run(
         [*command, "--megapixels", "0.05", "--repeats", "1"],

@@ -1,4 +1,4 @@
-"""benchmark_batch.py measures what it says (not how much: that depends on the machine)."""
+"""benchmark_batch.py prints its measurements; their values depend on the machine."""
 
 import benchmark_batch
 import pytest
@@ -8,7 +8,7 @@ import pytest
 def test_speed_and_memory_are_measured(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Each pair is printed, then the median; memory of few and many films, then the growth."""
+    """Each pair and the median are printed, then memory for few and many films, and its growth."""
     options = ["--films", "2", "--repeats", "1", "--few", "2", "--many", "4", "--jobs", "1"]
     monkeypatch.setattr("sys.argv", ["benchmark_batch.py", *options])
     benchmark_batch.main()

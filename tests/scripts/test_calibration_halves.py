@@ -1,4 +1,4 @@
-"""calibration_halves.py: halves without a shared patient, and rates counted on the other half."""
+"""calibration_halves.py: halves share no patient, and rates are counted on the other half."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.evaluation.scored import film
 
 
 def test_halves_share_no_patient() -> None:
-    """Every film is in one half, films of one patient in the same."""
+    """Each film is in one half, and films of one patient are in the same half."""
     films = [CalibrationFilm(film(group=f"g{number // 2}")) for number in range(20)]
     first, other = calibration_halves.split_films(films, np.random.default_rng(0))
     groups = [{one.scores.group for one in half} for half in (first, other)]
@@ -24,7 +24,7 @@ def test_halves_share_no_patient() -> None:
 def test_the_table_counts_the_other_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Films with eight candidates each reach every rate on the other half, within the interval."""
+    """With eight candidates per film, the rates on the other half are within the interval."""
     rng = np.random.default_rng(1)
     boxes = [(10, 10 * number, 15, 10 * number + 5) for number in range(8)]
     films = [

@@ -1,4 +1,4 @@
-"""scripts/research/check_polarity.py counts the films that are noticed, both ways round."""
+"""check_polarity.py counts the films reported as inverted, both as read and after inversion."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_films_are_counted_by_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that is right is noticed turned round only; what cannot be read is told."""
+    """A correct film is reported only after inversion; unreadable files are counted."""
     shutil.copy(ROOT / "sample_images" / "images" / "knee_normal.dcm", tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     monkeypatch.setattr("sys.argv", ["check_polarity.py", str(tmp_path), "--jobs", "1"])
@@ -23,7 +23,7 @@ def test_films_are_counted_by_set(
 
 
 def test_a_truth_folder_gives_its_sets() -> None:
-    """Its films carry their set's name."""
+    """Films of a truth folder have the name of their set."""
     films = check_polarity.list_films(ROOT / "sample_images")
     assert len(films) == 10
     assert len({film.set_name for film in films}) == 1
@@ -32,7 +32,7 @@ def test_a_truth_folder_gives_its_sets() -> None:
 def test_a_missing_folder_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, status 2."""
+    """A missing folder gives one line and exit status 2."""
     monkeypatch.setattr("sys.argv", ["check_polarity.py", str(tmp_path / "missing")])
     assert check_polarity.main() == 2
     assert capsys.readouterr().err.startswith("check_polarity: ")

@@ -1,4 +1,4 @@
-"""scripts/research/compare_checks.py counts what was said of changes that are known."""
+"""scripts/research/compare_checks.py counts how known changes were reported."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 
 
 def said(change: str, state: str, **more: object) -> dict[str, Any]:
-    """Return what is kept of a pair."""
+    """Return the record of a pair."""
     known: dict[str, Any] = {
         "whole": True,
         "true_percent": None,
@@ -23,7 +23,7 @@ def said(change: str, state: str, **more: object) -> dict[str, Any]:
 
 
 def test_what_was_said_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """Right states, errors of the change, the area under the curve, and other candidates."""
+    """Correct states, errors of the change, AUC and other candidates are counted."""
     numbers = {"uncertainty_percent": 5.0}
     compare_checks.print_pairs(
         [
@@ -50,7 +50,7 @@ def test_what_was_said_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_films_are_counted_by_form(capsys: pytest.CaptureFixture[str]) -> None:
-    """States, changes within 5 per cent and refusals."""
+    """States, changes within 5 per cent and refusals are counted."""
     done: list[tuple[str, list[tuple[str, float | None]] | str]] = [
         ("turned", [("stable", 1.0), ("grown", 12.0), ("new", None)]),
         ("turned", "poor_fit"),
@@ -65,7 +65,7 @@ def test_films_are_counted_by_form(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_folder_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, status 2."""
+    """A missing folder gives one line and exit status 2."""
     monkeypatch.setattr("sys.argv", ["compare_checks.py", "films", str(tmp_path / "missing")])
     assert compare_checks.main() == 2
     assert capsys.readouterr().err.startswith("compare_checks: ")
@@ -74,7 +74,7 @@ def test_a_missing_folder_is_told(
 def test_films_without_bone_masks_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No lesion can be planted in them."""
+    """Films without bone mask are rejected, since no lesion can be planted in them."""
     arguments = ["planted", str(SAMPLES), str(tmp_path), "--set", "none"]
     monkeypatch.setattr("sys.argv", ["compare_checks.py", *arguments])
     assert compare_checks.main() == 2
@@ -82,7 +82,7 @@ def test_films_without_bone_masks_are_told(
 
 
 def test_a_place_that_is_moved_out_of_the_film_is_not_inside() -> None:
-    """Its corners are, where nothing moves."""
+    """Corners are inside if nothing moves, but not if moved out of the film."""
     corners, still = np.array([[0, 0], [9, 19]]), np.eye(2, 3)
     assert compare_checks._inside(corners, still, (10, 20))
     moved = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])

@@ -1,4 +1,4 @@
-"""The comparison with stock detectors: points where the dark spots are, one table a set."""
+"""Comparison with stock detectors: they find dark spots, and each set has a table."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from lesionscan.simulation.truth_folder import KnownFilm, write_truth_folder
 
 
 def _spot() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """Return a bright picture with one dark spot of radius 11 at row 60, column 90."""
+    """Return a bright image with one dark spot of radius 11 at row 60, column 90."""
     rows, cols = np.indices((128, 160))
     away = np.hypot(rows - 60, cols - 90)
     spot = 0.8 - 0.5 / (1 + np.exp((away - 11.0) / 2))
@@ -27,7 +27,7 @@ def _spot() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
 
 
 def test_every_detector_finds_a_dark_spot() -> None:
-    """The best point of each lies on the only dark spot, within two pixels."""
+    """The best point of each detector is within two pixels of the only dark spot."""
     image = _spot()
     for name, detect in peers.PEERS.items():
         points = detect(image)
@@ -36,7 +36,7 @@ def test_every_detector_finds_a_dark_spot() -> None:
 
 
 def test_no_detector_fails_on_an_even_picture() -> None:
-    """Without structure there are no points, and no error."""
+    """A uniform image gives no points and no error."""
     flat = np.full((96, 96), 0.5, dtype=np.float32)
     for name, detect in peers.PEERS.items():
         assert len(detect(flat)) == 0, name
@@ -44,7 +44,7 @@ def test_no_detector_fails_on_an_even_picture() -> None:
 
 
 def test_darkness_is_greatest_at_the_spot_and_its_size() -> None:
-    """The Laplacian ranks the spot over its surroundings, and its own size over others."""
+    """The Laplacian ranks the spot above its surroundings, and its own size above others."""
     points = np.array([[60, 90, 8], [60, 90, 2], [60, 90, 24], [20, 20, 8]], dtype=np.float64)
     scores = peers.darkness(_spot(), points)
     assert int(np.argmax(scores)) == 0
@@ -52,7 +52,7 @@ def test_darkness_is_greatest_at_the_spot_and_its_size() -> None:
 
 
 def test_points_at_one_place_count_once() -> None:
-    """The best of nested points is kept; points that are not dark are dropped."""
+    """Of nearby points, the best is kept; points that are not dark are removed."""
     points = np.array([[10, 10, 5], [12, 10, 5], [30, 10, 5], [60, 60, 5]], dtype=np.float64)
     kept = peers.best_apart(points, np.array([0.2, 0.9, 0.1, -0.3]))
     assert kept.tolist() == [1, 2]
@@ -60,7 +60,7 @@ def test_points_at_one_place_count_once() -> None:
 
 @pytest.mark.slow
 def test_points_come_back_to_the_film(tmp_path: Path) -> None:
-    """A hole in a film that is no multiple of 512 px is hit by a stock detector."""
+    """A stock detector hits the lesion of a film whose side is no multiple of 512 px."""
     hole = Lesion("femur", 0.75, 0.0, 30.0, removed=0.95, margin_mm=0.5)
     phantom = make_phantom("knee", 4, lesions=(hole,), long_side_px=777, film=Film(marker="none"))
     write_truth_folder(tmp_path, [phantom_film("a", phantom)])
@@ -74,7 +74,7 @@ def test_sets_of_one_name_are_not_pooled(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Two folders whose films call their set alike are refused."""
+    """Two folders with sets of the same name are rejected."""
     for name in ("a", "b"):
         phantom = make_phantom("hand", 3, long_side_px=220)
         write_truth_folder(tmp_path / name, [phantom_film("one", phantom)])
@@ -91,7 +91,7 @@ def test_a_folder_gives_one_table_a_set(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """All detectors are judged on all films, an unreadable one included."""
+    """All detectors are evaluated on all films, including an unreadable one."""
     films = [
         phantom_film(
             f"{number}", make_phantom("hand", 3, lesions=number, long_side_px=220, film=Film())

@@ -1,4 +1,4 @@
-"""scripts/research/compare_phantoms_with_films.py measures what it says, and prints its table."""
+"""scripts/research/compare_phantoms_with_films.py measures correctly, and prints its table."""
 
 import math
 import runpy
@@ -33,7 +33,7 @@ def test_overlap_of_normal_distributions() -> None:
 
 
 def test_overlap_of_spikes() -> None:
-    """Groups without spread overlap wholly at one place and not at all at two."""
+    """Groups without spread overlap completely at one position and not at all at two."""
     assert COMPARE["overlap"](np.zeros(5), np.zeros(9)) == 1.0
     assert COMPARE["overlap"](np.zeros(5), np.ones(9)) == 0.0
 
@@ -45,7 +45,7 @@ def test_histogram_overlap_is_the_shared_area() -> None:
 
 
 def test_local_noise_is_that_of_the_grain() -> None:
-    """White noise of 0.02 on a slope is measured as 0.02."""
+    """White noise of 0.02 on a gradient is measured as 0.02."""
     slope = np.linspace(0.3, 0.7, 256)[None, :]
     image = (slope + 0.02 * generator(2).standard_normal((256, 256))).astype(np.float32)
     assert COMPARE["local_noise"](image, EVERYWHERE) == pytest.approx(0.02, rel=0.05)
@@ -64,7 +64,7 @@ def test_the_slope_of_a_power_law_is_its_exponent(exponent: float) -> None:
 
 
 def test_contrast_and_edge_of_a_known_bone() -> None:
-    """A strip at 0.8 in flesh at 0.3 stands out by 0.5; a ramp of 8 px is 8 px wide."""
+    """A strip of 0.8 on 0.3 has contrast 0.5; the edge widths of a step and a ramp are correct."""
     x = np.abs(np.arange(256) - 128.0)
     image = np.tile(0.3 + 0.5 * np.clip((40.0 - x) / 8.0 + 0.5, 0.0, 1.0), (256, 1))
     image = image.astype(np.float32)
@@ -79,7 +79,7 @@ def test_contrast_and_edge_of_a_known_bone() -> None:
 
 
 def test_polarity_is_undone() -> None:
-    """Both polarities of one phantom are the same radiograph, bone bright."""
+    """Both polarities of a phantom give the same radiograph, bone bright."""
     bright, dark = (
         COMPARE["as_radiograph"](
             make_phantom("hand", 1, lesions=0, long_side_px=128, film=Film(photometric=polarity))
@@ -91,7 +91,7 @@ def test_polarity_is_undone() -> None:
 
 @pytest.mark.slow
 def test_the_table_is_printed(tmp_path: Path) -> None:
-    """Phantoms made here stand beside a folder's films and overlap with them; errors are named."""
+    """Generated and stored phantoms are compared with the films of a folder; errors are named."""
     films = (
         phantom_film(f"film_{seed}", make_phantom("hand", seed, lesions=0, long_side_px=160))
         for seed in range(3)

@@ -1,4 +1,4 @@
-"""scripts/research/cross_validate.py: every film is judged by the scorer that has not seen it."""
+"""scripts/research/cross_validate.py evaluates each film with the scorer not trained on it."""
 
 import sys
 from dataclasses import replace
@@ -46,7 +46,7 @@ def truth(tmp_path: Path) -> Path:
 
 
 def test_a_film_goes_to_the_scorer_that_left_it_or_its_source_out(tmp_path: Path) -> None:
-    """Planted films follow the film they were planted in."""
+    """A film with a planted lesion has the scorer that left out its source film."""
     one, two = _scorer(tmp_path / "1.scorer", "a", "c"), _scorer(tmp_path / "2.scorer", "b")
 
     unseen = cross_validate.unseen_by([one, two], [_film("a_01", source="a"), _film("b")])
@@ -55,7 +55,7 @@ def test_a_film_goes_to_the_scorer_that_left_it_or_its_source_out(tmp_path: Path
 
 
 def test_the_own_name_comes_before_the_source(tmp_path: Path) -> None:
-    """A film of another patient may name its source; others name a place, or nothing."""
+    """A film's own name takes precedence over its source, which need not be a film."""
     one, two = _scorer(tmp_path / "fold.1", "a"), _scorer(tmp_path / "fold.2", "b", "c", "d")
     films = [_film("b", source="a"), _film("c", source=None), _film("d", source="a hospital")]
 
@@ -65,7 +65,7 @@ def test_the_own_name_comes_before_the_source(tmp_path: Path) -> None:
 
 
 def test_a_film_that_every_scorer_has_seen_is_refused(tmp_path: Path) -> None:
-    """Its figures would flatter."""
+    """A film that no scorer has left out is rejected, since its figures would be too good."""
     one = _scorer(tmp_path / "1.scorer", "a")
     with pytest.raises(TruthError, match="b was left out by none"):
         cross_validate.unseen_by([one], [_film("a"), _film("b")])
@@ -77,7 +77,7 @@ def test_the_figures_of_all_folds_stand_in_one_table(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Plain lesions also stand by themselves."""
+    """All folds are in one table; plainly visible lesions also have figures of their own."""
     assert len(load_truth(truth)) == 3
     one, two = _scorer(tmp_path / "1.scorer", "a"), _scorer(tmp_path / "2.scorer", "b", "c")
     status = _run(
@@ -95,7 +95,7 @@ def test_a_scorer_without_its_list_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One line that says what to do."""
+    """A scorer without its list of films left out gives one line with the remedy."""
     assert _run(monkeypatch, truth, "--scorers", tmp_path / "no.scorer") == 2
     line = capsys.readouterr().err
     assert "no.scorer.left_out.txt cannot be read" in line

@@ -1,4 +1,4 @@
-"""README, docs and model card show the measured figures of docs/results.json, and no others."""
+"""README, docs and model card show the figures measured in docs/results.json, and no others."""
 
 import json
 import re
@@ -53,7 +53,7 @@ RESULTS = {
 
 
 def typed_by_hand(page: str, text: str) -> list[str]:
-    """Return the figures of a page that stand outside code and outside marks."""
+    """Return the figures of a page that are outside code and outside marks."""
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     text = fill_results.FIGURE.sub("", fill_results.TABLE.sub("", text))
     text = re.sub(r"`[^`]*`|\]\([^)]*\)", "", text)
@@ -65,7 +65,7 @@ def typed_by_hand(page: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("page", fill_results.PAGES)
 def test_a_page_shows_the_results_as_they_are(page: str) -> None:
-    """Whoever changes docs/results.json or the sample images fills the pages again."""
+    """The pages are up to date with docs/results.json and the sample images."""
     text = (ROOT / page).read_text(encoding="utf-8")
     filled = fill_results.fill(text, fill_results.load_results())
     assert text == filled, "run: python scripts/fill_results.py"
@@ -73,12 +73,12 @@ def test_a_page_shows_the_results_as_they_are(page: str) -> None:
 
 @pytest.mark.parametrize("page", sorted({*fill_results.PAGES} - UNGUARDED))
 def test_no_figure_is_typed_by_hand(page: str) -> None:
-    """A figure is put into docs/results.json, and marked as `scripts/fill_results.py` says."""
+    """All figures are in docs/results.json and marked, as `scripts/fill_results.py` describes."""
     assert typed_by_hand(page, (ROOT / page).read_text(encoding="utf-8")) == []
 
 
 def test_a_typed_figure_is_noticed() -> None:
-    """In text and tables; not in code, links or marks."""
+    """Unmarked figures are found in text and tables, but not in code, links or marks."""
     text = "A Dice of 0.75, 89 % of the lesions.\n| 0.123 |\n"
     assert typed_by_hand("page", text) == ["0.75", "89 % of the lesions", "0.123"]
     rest = "`0.75` 1.2.3 <!-- = a:b -->0.75<!-- / -->\n```\n0.75\n```\n[x](y#0.75)"
@@ -87,13 +87,13 @@ def test_a_typed_figure_is_noticed() -> None:
 
 @pytest.mark.parametrize("page", fill_results.PAGES)
 def test_no_line_begins_with_a_mark(page: str) -> None:
-    """Markdown would take the rest of the line for HTML, and end the paragraph."""
+    """No line begins with a mark, since Markdown would parse that line as HTML."""
     lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.lstrip().startswith("<!-- =")] == []
 
 
 def test_every_result_is_shown_somewhere() -> None:
-    """docs/results.json holds nothing that no page shows."""
+    """Everything in docs/results.json is shown on some page."""
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in fill_results.PAGES)
     results = fill_results.load_results()
     named = [f"value:{name} " for name in results["values"]]
@@ -104,7 +104,7 @@ def test_every_result_is_shown_somewhere() -> None:
 
 
 def test_an_evaluation_is_recorded() -> None:
-    """With its intervals, in place of the earlier one, whose description it keeps."""
+    """A new evaluation replaces the earlier one, with intervals, and keeps its description."""
     recorded = fill_results.record(RESULTS, "ours", EVALUATION, "real")["evaluations"]["ours"]
     assert recorded["about"] == "the command"
     assert recorded["cpm"] == 0.25
@@ -113,7 +113,7 @@ def test_an_evaluation_is_recorded() -> None:
 
 
 def test_a_set_that_is_not_there_is_named() -> None:
-    """One line names those that are."""
+    """An unknown set gives one line with the known ones."""
     with pytest.raises(SystemExit, match="there is no set 'all'; there are real"):
         fill_results.record(RESULTS, "ours", EVALUATION, "all")
 
@@ -134,7 +134,7 @@ def test_a_set_that_is_not_there_is_named() -> None:
     ],
 )
 def test_a_figure_is_filled_in(keys: str, said: str) -> None:
-    """Between its marks, whatever stood there."""
+    """A figure replaces the text between its marks."""
     results = fill_results.record(RESULTS, "ours", EVALUATION, "real")
     assert fill_results.fill(f"a <!-- = {keys} -->old<!-- / --> b", results) == (
         f"a <!-- = {keys} -->{said}<!-- / --> b"
@@ -142,7 +142,7 @@ def test_a_figure_is_filled_in(keys: str, said: str) -> None:
 
 
 def test_tables_are_filled_in() -> None:
-    """Stored rows as they are; evaluations with every rate, CPM and image AUC."""
+    """Stored rows are unchanged; evaluations have every rate, CPM and image AUC."""
     mark = "<!-- table sizes -->\nold\n<!-- end -->"
     assert fill_results.fill(mark, RESULTS) == (
         "<!-- table sizes -->\n\n| size | found |\n| --- | --- |\n| small | 1 |\n| large | 2 |\n\n"
@@ -159,6 +159,6 @@ def test_tables_are_filled_in() -> None:
 
 
 def test_the_file_is_written_as_it_is_kept() -> None:
-    """Cells of a row stand on one line, so that a change shows as one."""
+    """Each row is written on one line, so that a diff shows it as one change."""
     kept = fill_results.RESULTS.read_text(encoding="utf-8")
     assert fill_results.as_text(json.loads(kept)) == kept

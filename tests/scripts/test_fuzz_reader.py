@@ -1,4 +1,4 @@
-"""fuzz_reader.py damages files in every way, and finds what the reader should not do."""
+"""fuzz_reader.py damages files in many ways, and finds wrong behaviour of the reader."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,26 +26,26 @@ def read(case: Case) -> Outcome:
 def here(
     work: Work[Case, Outcome], jobs: Sequence[Case], **_options: object
 ) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
-    """Do the work in this process."""
+    """Run the jobs in this process."""
     for number, job in enumerate(jobs):
         yield number, tuple(work.function(job))
 
 
 def test_the_reader_stands_a_hundred_damaged_files() -> None:
-    """A small part of what the script does: each is read, or ends in a code of the reader."""
+    """Each of 100 damaged files is read, or rejected with one of the reader's codes."""
     outcomes = [read(Case(7, number)) for number in range(100)]
     assert [outcome for outcome in outcomes if outcome.is_fault] == []
     assert len({outcome.ending for outcome in outcomes}) > 5
 
 
 def test_seed_and_number_decide() -> None:
-    """The same case is the same file; others differ."""
+    """The same seed and number give the same file; other numbers give others."""
     assert fuzz_reader.damaged(Case(1, 2)) == fuzz_reader.damaged(Case(1, 2))
     assert len({fuzz_reader.damaged(Case(1, number)) for number in range(20)}) == 20
 
 
 def test_other_exceptions_are_faults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the reader did not promise is told by its class, and its file is kept."""
+    """An unexpected exception is reported by its class, and the file is kept."""
 
     def broken(_path: Path) -> Frames:
         raise KeyError("PatientName")
@@ -63,7 +63,7 @@ def test_other_exceptions_are_faults(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_worker_that_was_lost_is_a_fault() -> None:
-    """A crash, a hang or a lack of memory is told, and is none of the reader's codes."""
+    """A crash, a timeout or a lack of memory is reported as a fault."""
     outcome = fuzz_reader.lost(Case(1, 1), Loss(ErrorCode.TIMED_OUT, "20 s"))
     assert outcome == Outcome(Case(1, 1), "timed_out (20 s)")
     assert outcome.is_fault
@@ -71,7 +71,7 @@ def test_a_worker_that_was_lost_is_a_fault() -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_half_films_are_never_read_as_whole(damage: Damage) -> None:
-    """A few places of what --halves does at 200: of every codec and container, in every way."""
+    """Damaged films of all codecs and containers give no fault, at 4 places (--halves has 200)."""
     trials = [trial for trial in half_films.trials(4, seed=3) if trial.damage == damage]
     tallies = [tally for trial in trials for tally in half_films.run_trial(trial)]
     assert [tally for tally in tallies if tally.is_fault] == []
@@ -81,7 +81,7 @@ def test_half_films_are_never_read_as_whole(damage: Damage) -> None:
 
 
 def test_every_codec_and_container_has_a_half_film() -> None:
-    """What the reader takes is what is damaged."""
+    """All codecs and containers that the reader supports are damaged."""
     names = " ".join(films())
     for codec in ("native", "deflated", "RLE", "baseline", "extended", "lossless", "JPEG-LS",
                   "JPEG 2000", "HTJ2K", "PNG", "TIFF uncompressed, strips", "TIFF LZW, tiles",
@@ -91,7 +91,7 @@ def test_every_codec_and_container_has_a_half_film() -> None:
 
 
 def films_read(monkeypatch: pytest.MonkeyPatch, *read: Radiograph | Exception) -> None:
-    """Let the reader return these, one after the other."""
+    """Make the reader return these, one after the other."""
     answers = iter(read)
 
     def answer(_path: Path) -> Radiograph:
@@ -104,7 +104,7 @@ def films_read(monkeypatch: pytest.MonkeyPatch, *read: Radiograph | Exception) -
 
 
 def grey(value: float, *notices: Notice) -> Radiograph:
-    """Return a film of one grey."""
+    """Return a film of one grey value."""
     return Radiograph(
         pixels=np.full((4, 4), value, np.float32),
         valid=np.ones((4, 4), np.bool_),
@@ -118,7 +118,7 @@ TRIAL = half_films.Trial("DICOM RLE", "cut", 5, seed=1)
 def test_a_film_read_as_whole_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other pixels without a word are found out; a word, or the same pixels, are no fault."""
+    """Other pixels without a warning are a fault; a warning, or the same pixels, are not."""
     doubtful = grey(2, Notice("pixel_data_doubtful", "Look."))
     refusal = UnreadableFileError(ErrorCode.TRUNCATED, "ends")
     films_read(monkeypatch, grey(1), grey(1), grey(2), doubtful, refusal, grey(3))
@@ -137,7 +137,7 @@ def test_a_film_read_as_whole_is_a_fault(
 
 
 def test_a_crash_on_a_half_film_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the reader did not promise is told by its class; a lost worker by how it ended."""
+    """An unexpected exception is reported by its class, a lost worker by how it ended."""
     films_read(monkeypatch, grey(1), *[KeyError("PatientName")] * 5)
     (tally,) = half_films.run_trial(TRIAL)
     assert tally.endings == {"raised KeyError": 5}

@@ -1,4 +1,4 @@
-"""learning_curve.py: folds, sizes, and films judged by scorers that have not seen them."""
+"""learning_curve.py: folds, sizes, and films evaluated by scorers not trained on them."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def truth(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Stand in for `lesionscan train`; return the calls. It is tested elsewhere."""
+    """Replace `lesionscan train`, which is tested elsewhere, and return its calls."""
     calls = []
     card = scorer_card(("lucency", (0.0, 1.0), (-1.0, 1.0)))
     blind = scorer_bytes(card, onnx_network(lucency=-1.0))
@@ -68,7 +68,10 @@ def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each size and fold is trained once; the table has a row a size, against the shipped one."""
+    """Films are scanned only by scorers that left them out, and each of these is trained once.
+
+    The table has a row per size, compared with the shipped scorer.
+    """
     out = tmp_path / "out"
     used: list[tuple[str, str]] = []
     scan = learning_curve.scan_with_each
@@ -108,7 +111,7 @@ def test_every_film_is_judged_by_scorers_that_have_not_seen_it(
 def test_a_folder_without_truth_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line, exit status 2."""
+    """A folder without truth gives one line and exit status 2."""
     assert _run(monkeypatch, tmp_path, "--out", tmp_path / "out") == 2
     line = capsys.readouterr().err
     assert line.startswith("learning_curve: ")
@@ -118,7 +121,7 @@ def test_a_folder_without_truth_is_named(
 def test_a_training_that_fails_ends_the_run_with_its_status(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`lesionscan train` has said why."""
+    """If `lesionscan train` fails, its exit status is returned."""
 
     def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[bytes]:
         assert not check
@@ -136,7 +139,7 @@ def test_a_folder_of_other_trainings_is_not_gone_on_with(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Rows of two recipes never stand in one table."""
+    """A folder with trainings of other options is rejected, so that no table mixes them."""
     first = (truth, "--out", tmp_path, "--sizes", 1, "--folds", 2, "--jobs", 1, "--resamples", 5)
     assert _run(monkeypatch, *first, "--steps", 7) == 0
     assert _run(monkeypatch, *first, "--steps", 8) == 2
@@ -149,6 +152,6 @@ def test_a_folder_of_other_trainings_is_not_gone_on_with(
 def test_options_that_would_not_count_are_refused(
     truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[object, ...]
 ) -> None:
-    """Before any training."""
+    """Invalid options are rejected."""
     with pytest.raises(SystemExit):
         _run(monkeypatch, truth, "--out", tmp_path, *wrong)

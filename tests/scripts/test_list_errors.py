@@ -1,4 +1,4 @@
-"""list_errors.py lists what was missed and what was wrongly found, the worst first."""
+"""list_errors.py lists missed lesions and false positives, the worst first."""
 
 import json
 import sys
@@ -51,14 +51,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def judged(folders: tuple[Path, Path]) -> list[JudgedFilm]:
-    """Return all films, judged."""
+    """Return all films, evaluated."""
     results, truth = folders
     films = load_truth(truth)
     return [judge(film, read_result(find_results(results, films), film)) for film in films]
 
 
 def _drawn(tile: NDArray[Any], colour: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """Return where a picture has a colour."""
+    """Return a mask of the pixels of a colour."""
     return np.asarray((tile == np.array(colour)).all(axis=2))
 
 
@@ -70,7 +70,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 def test_lesions_that_were_not_listed_come_first_then_the_lowest_scores(
     judged: list[JudgedFilm],
 ) -> None:
-    """The large one before the small one of the film that failed; then 0.3, then 0.9."""
+    """Unlisted lesions come first, the largest first, then hits with rising score."""
     misses = list_errors.worst_misses(judged, count=10)
 
     assert [(miss.lesion.film, miss.lesion.facts.number) for miss in misses] == [
@@ -80,7 +80,10 @@ def test_lesions_that_were_not_listed_come_first_then_the_lowest_scores(
 
 
 def test_a_hit_is_weighed_against_the_alarms_of_lesion_free_films(judged: list[JudgedFilm]) -> None:
-    """At 0.3 there are three on two films, at 0.9 none; without a hit or such films: unknown."""
+    """A hit has the false positives per lesion-free film at its score, if both exist.
+
+    At score 0.3 there are three on two films, at 0.9 none.
+    """
     rates = [miss.false_positives for miss in list_errors.worst_misses(judged, count=10)]
     alone = list_errors.worst_misses(judged[:2], count=10)
 
@@ -89,7 +92,7 @@ def test_a_hit_is_weighed_against_the_alarms_of_lesion_free_films(judged: list[J
 
 
 def test_false_positives_are_those_of_lesion_free_films(judged: list[JudgedFilm]) -> None:
-    """A candidate beside a lesion does not count."""
+    """Only candidates in films without lesions are listed."""
     alarms = list_errors.worst_false_positives(judged, count=2)
 
     assert [(alarm.judged.film.name, alarm.candidate.score) for alarm in alarms] == [
@@ -98,7 +101,7 @@ def test_false_positives_are_those_of_lesion_free_films(judged: list[JudgedFilm]
 
 
 def test_the_tables_leave_the_cause_to_a_person(judged: list[JudgedFilm]) -> None:
-    """One line an error, with its facts; the strongest three reasons say for and against."""
+    """Each error has one line with an empty cause; false positives have three reasons."""
     misses = list_errors.miss_table(list_errors.worst_misses(judged, count=3)).splitlines()
     alarms = list_errors.false_positive_table(
         list_errors.worst_false_positives(judged, count=2)
@@ -122,7 +125,7 @@ def test_the_sheet_shows_each_error_with_its_outlines(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Truth in blue on the three misses, candidates in amber where there are some."""
+    """The tiles of the misses have the truth in blue, and candidates are amber."""
     sheet = tmp_path / "sheet.png"
 
     _run(monkeypatch, *folders, "--count", 3, "--sheet", sheet)
@@ -140,7 +143,7 @@ def test_the_sheet_shows_each_error_with_its_outlines(
 
 
 def test_an_outline_lies_where_its_region_does(judged: list[JudgedFilm]) -> None:
-    """The lesion in the middle of its crop is outlined in the middle of the tile, to scale."""
+    """An outline is in the middle of the tile and to scale."""
     (miss,) = (m for m in list_errors.worst_misses(judged, count=9) if m.lesion.film == "clear")
 
     tile = list_errors._miss_tile(miss)[: list_errors.TILE_PX]
@@ -155,7 +158,7 @@ def test_an_outline_lies_where_its_region_does(judged: list[JudgedFilm]) -> None
 def test_a_film_that_cannot_be_read_has_a_black_tile(
     judged: list[JudgedFilm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is on the sheet all the same."""
+    """An unreadable film has a black tile."""
     broken = tmp_path / "x.png"
     broken.write_bytes(b"half a picture")
     film = judged[1].film
@@ -184,7 +187,7 @@ def test_wrong_usage_is_one_line(
     arguments: tuple[str, ...],
     line: str,
 ) -> None:
-    """The exit status is 2, and the line names what is wrong."""
+    """Wrong arguments exit with status 2 and one line that names the mistake."""
     monkeypatch.chdir(tmp_path)
     named = dict(zip(("results", "truth"), folders, strict=True))
     with pytest.raises(SystemExit) as stopped:
@@ -196,7 +199,7 @@ def test_wrong_usage_is_one_line(
 def test_two_sets_are_not_pooled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One of them has to be chosen, and then it alone is listed."""
+    """With two sets, one must be chosen, and only that one is listed."""
     other = MadeFilm("other", lesions=(LARGE,), facts={"set": "two"})
     folders = make(tmp_path, (*FILMS, other))
     with pytest.raises(SystemExit):

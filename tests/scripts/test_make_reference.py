@@ -1,4 +1,4 @@
-"""docs/reference.md is what the program says of itself, and leaves nothing out."""
+"""docs/reference.md matches the program's own descriptions and is complete."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def table(title: str) -> dict[str, list[str]]:
 
 
 def test_the_page_is_what_the_script_makes() -> None:
-    """Whoever changes a help text, a field, a setting or a code makes the page again."""
+    """The page is up to date with all help texts, fields, settings and codes."""
     code = "import make_reference; print(make_reference.reference(), end='')"
     made = subprocess.run(
         [sys.executable, "-c", code],
@@ -45,14 +45,14 @@ def test_the_page_is_what_the_script_makes() -> None:
     "title", ["Every field of the JSON", "Settings", "Error codes", "Codes of warnings"]
 )
 def test_every_row_has_a_meaning(title: str) -> None:
-    """No field, setting or code stands there without a word."""
+    """Every field, setting and code has a description."""
     rows = table(title)
     assert len(rows) > 10
     assert [name for name, cells in rows.items() if not cells[-1]] == []
 
 
 def test_units_follow_from_the_names() -> None:
-    """A unit in a field's name is the unit of the table."""
+    """The unit in a field's name is that in the table."""
     fields = table("Every field of the JSON")
     for ending, unit in (("_px", "px"), ("_mm", "mm"), ("_mm2", "mm²")):
         named = {name: cells[0] for name, cells in fields.items() if name.endswith(ending)}
@@ -61,7 +61,7 @@ def test_units_follow_from_the_names() -> None:
 
 
 def test_every_setting_code_and_flag_is_there() -> None:
-    """Those of the reader and those of a run, each once."""
+    """The page has all settings, codes and flags."""
     assert list(table("Settings")) == list(Settings.model_fields)
     assert table("Error codes").keys() == set(ErrorCode)
     assert table("Codes of warnings").keys() == set(NoticeCode)
@@ -69,7 +69,7 @@ def test_every_setting_code_and_flag_is_there() -> None:
 
 
 def test_every_command_is_there() -> None:
-    """With its options."""
+    """The page has a section for every command, and the export option."""
     assert app.registered_commands
     for command in app.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "")

@@ -1,4 +1,4 @@
-"""measure_checks.py says how far measured numbers are from what was planted."""
+"""measure_checks.py compares measurements with the planted lesions."""
 
 from dataclasses import replace
 
@@ -41,7 +41,10 @@ def _row(lines: list[str], name: str) -> list[str]:
 
 
 def test_bias_and_error_are_those_of_the_hits() -> None:
-    """Bone losses 0.1, 0.1 and 0.2 too high; a lesion that nothing hits counts as one."""
+    """Bias and error are those of the hit lesions; a lesion without a hit is counted.
+
+    The bone losses are 0.1, 0.1 and 0.2 too high.
+    """
     lesions = [
         Measured(_case(bone_loss=0.2), _candidate(bone_loss=0.3, bone_loss_error=0.06)),
         Measured(
@@ -63,7 +66,7 @@ def test_bias_and_error_are_those_of_the_hits() -> None:
 
 
 def test_words_are_counted_by_what_was_planted() -> None:
-    """Of clear lesions only; no word is not wrong."""
+    """Margins of clear lesions are counted by planted kind; an unknown margin is not an error."""
     lesions = [
         Measured(_case("sharp"), _candidate(margin="sharp")),
         Measured(_case("sharp"), _candidate(margin="ill_defined")),
@@ -79,7 +82,7 @@ def test_words_are_counted_by_what_was_planted() -> None:
 
 
 def test_variation_is_over_all_films_of_a_lesion() -> None:
-    """Diameters 19, 20 and 21 vary by 5 %; a film without a hit is counted."""
+    """Diameters of 19, 20 and 21 vary by 5 %; films without a hit are counted."""
     found = [_candidate(feret_max_px=value) for value in (19.0, 20.0, 21.0)]
     lines = list(repeatability([Measured(_case(), found[0], 0.9, (found[1], None, found[2]))]))
 
@@ -88,7 +91,7 @@ def test_variation_is_over_all_films_of_a_lesion() -> None:
 
 
 def test_the_lesion_is_where_it_was_in_a_changed_film() -> None:
-    """Dark inside and bright outside, also where the film has been turned or made smaller."""
+    """In rotated and smaller films, the lesion mask is still dark inside and bright outside."""
     films = list(changed(_case()))
 
     assert [scale for _, _, scale in films] == [1.0, 1.0, 0.8, 1.0]
@@ -102,7 +105,7 @@ def test_the_lesion_is_where_it_was_in_a_changed_film() -> None:
 
 @pytest.mark.slow
 def test_phantoms_have_each_margin_in_turn() -> None:
-    """Each with one lesion of a known bone loss; only permeative ones are moth-eaten."""
+    """Each phantom has one lesion with a known margin and bone loss."""
     cases = list(phantoms(4, 5000))
 
     assert len(cases) == 4

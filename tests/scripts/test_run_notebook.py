@@ -1,4 +1,4 @@
-"""The notebook of the documentation runs, and says what the program says now."""
+"""The notebook of the documentation runs, and its outputs are those of the current program."""
 
 import json
 import subprocess
@@ -23,13 +23,13 @@ def run(notebook: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def cell(text: str) -> dict[str, object]:
-    """Return a code cell that has not run."""
+    """Return a code cell that has not been run."""
     return {"cell_type": "code", "execution_count": None, "outputs": [], "source": [text]}
 
 
 @pytest.mark.slow
 def test_the_notebook_of_the_documentation_runs(tmp_path: Path) -> None:
-    """Every cell, and each says as much as stands in the notebook."""
+    """All cells run, with as many output lines as stored in the notebook."""
     pytest.importorskip("pandas", reason="pandas is missing")
     (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
     copy = tmp_path / "docs" / NOTEBOOK.name
@@ -39,7 +39,7 @@ def test_the_notebook_of_the_documentation_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     before, after = (json.loads(path.read_text("utf-8")) for path in (NOTEBOOK, copy))
     for old, new in zip(before["cells"], after["cells"], strict=True):
-        # the numbers themselves are rounded otherwise on another machine
+        # the numbers themselves may be rounded differently on another machine
         kinds, now = (
             [(one["output_type"], len(one.get("text", []))) for one in each.get("outputs", [])]
             for each in (old, new)
@@ -48,7 +48,7 @@ def test_the_notebook_of_the_documentation_runs(tmp_path: Path) -> None:
 
 
 def test_prints_become_outputs(tmp_path: Path) -> None:
-    """In the order of the cells, with names that live on."""
+    """Printed text becomes an output of its cell, and names are shared between cells."""
     notebook = tmp_path / "a.ipynb"
     notebook.write_text(json.dumps({"cells": [cell("a = 2"), cell("print(a + 1)")]}))
     assert run(notebook).returncode == 0
@@ -59,7 +59,7 @@ def test_prints_become_outputs(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_fails_is_an_error_and_check_writes_nothing(tmp_path: Path) -> None:
-    """The exit status says so, and the file stays as it was."""
+    """A failing cell gives an exit status, and `--check` does not change the file."""
     notebook = tmp_path / "a.ipynb"
     text = json.dumps({"cells": [cell("1 / 0")]})
     notebook.write_text(text)

@@ -1,6 +1,6 @@
-"""scripts/demo sets up its environment once, with a Python that can, or says what is missing.
+"""scripts/demo sets up its environment once, with a suitable Python, or says what is missing.
 
-A shell script stands for Python: it notes how it was called, and makes what pip and venv make.
+A shell script replaces Python: it logs how it was called, and creates what pip and venv create.
 """
 
 import os
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(SHELL is None, reason="there is no POSIX shell")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of the scripts, in a folder with a space, beside a path of few tools."""
+    """Return a copy of the scripts in a folder with a space, next to a PATH folder of few tools."""
     root = tmp_path / "a copy"
     (root / "scripts").mkdir(parents=True)
     for name in ("demo", "docs", "test", "setup.sh"):
@@ -47,21 +47,21 @@ def copy(tmp_path: Path) -> Path:
 
 
 def fake_python(copy: Path, name: str) -> None:
-    """Put a Python of this name on the path."""
+    """Add a fake Python of this name to the PATH."""
     fake = copy.parent / "bin" / name
     fake.write_text(FAKE)
     fake.chmod(0o755)
 
 
 def demo(copy: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run scripts/demo of the copy from another folder."""
+    """Run the copy of scripts/demo from another folder."""
     return run(copy, "demo", *arguments, **variables)
 
 
 def run(
     copy: Path, script: str, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script of the copy from another folder."""
+    """Run a copied script from another folder."""
     return subprocess.run(
         [copy / "scripts" / script, *arguments],
         env={"PATH": str(copy.parent / "bin"), "LOG": str(copy.parent / "log"), **variables},
@@ -73,12 +73,12 @@ def run(
 
 
 def installations(copy: Path) -> int:
-    """Return how often pip installed."""
+    """Return the number of times that pip has installed."""
     return (copy.parent / "log").read_text().count("-m pip install")
 
 
 def test_the_environment_is_made_once(copy: Path) -> None:
-    """The second run installs nothing; arguments and the exit status pass through both times."""
+    """The second run installs nothing; arguments and exit status are passed on in both."""
     fake_python(copy, "python3.12")
     for _ in range(2):
         done = demo(copy, "--jobs", "1 2")
@@ -88,7 +88,7 @@ def test_the_environment_is_made_once(copy: Path) -> None:
 
 
 def test_the_tests_install_every_extra_but_the_large_one(copy: Path) -> None:
-    """scripts/test needs no further command; only PyTorch, hundreds of megabytes, is left out."""
+    """scripts/test installs all extras except PyTorch, which has hundreds of megabytes."""
     fake_python(copy, "python3")
     done = run(copy, "test", "-k", "nothing")
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_the_tests_install_every_extra_but_the_large_one(copy: Path) -> None:
 
 
 def test_the_documentation_is_built_with_warnings_as_errors(copy: Path) -> None:
-    """scripts/docs installs no extra; its arguments go to MkDocs."""
+    """scripts/docs installs no extra, and passes its arguments to MkDocs."""
     fake_python(copy, "python3")
     done = run(copy, "docs", "--site-dir", "elsewhere")
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,7 @@ def test_the_documentation_is_built_with_warnings_as_errors(copy: Path) -> None:
 
 
 def test_a_change_of_what_is_needed_installs_again(copy: Path) -> None:
-    """Another constraints.txt, or another place of the repository, makes the script install."""
+    """A changed constraints.txt, or a moved repository, triggers a new installation."""
     fake_python(copy, "python3")
     demo(copy)
     with (copy / "constraints.txt").open("a") as file:
@@ -122,7 +122,7 @@ def test_a_change_of_what_is_needed_installs_again(copy: Path) -> None:
 
 
 def test_an_installation_that_failed_is_done_again(copy: Path) -> None:
-    """Failing to install shows pip's last lines and where the rest is; the next run tries again."""
+    """A failed installation shows pip's last lines, and the next run repeats it."""
     fake_python(copy, "python3")
     done = demo(copy, OFFLINE="1")
     assert done.returncode == 1
@@ -134,7 +134,7 @@ def test_an_installation_that_failed_is_done_again(copy: Path) -> None:
 
 
 def test_no_python_is_one_line(copy: Path) -> None:
-    """Without Python there is one line that says what is needed."""
+    """Without Python, one line says what is needed."""
     done = demo(copy)
     assert done.returncode == 1
     assert done.stderr.startswith("demo: no Python 3.11 or newer found (tried: python3.14 ")
@@ -142,7 +142,7 @@ def test_no_python_is_one_line(copy: Path) -> None:
 
 
 def test_an_old_python_is_not_taken(copy: Path) -> None:
-    """A Python older than 3.11 counts as none, also when the user names it."""
+    """A Python older than 3.11 is rejected, also if the user has chosen it."""
     fake_python(copy, "python3")
     done = demo(copy, OLD="1", PYTHON="python3")
     assert done.returncode == 1
@@ -150,7 +150,7 @@ def test_an_old_python_is_not_taken(copy: Path) -> None:
 
 
 def test_a_python_without_venv_is_one_line(copy: Path) -> None:
-    """A Python without ensurepip, as some systems split it, is named with the remedy."""
+    """A Python without ensurepip, which some systems package separately, gives the remedy."""
     fake_python(copy, "python3")
     done = demo(copy, BARE="1")
     assert done.returncode == 1
@@ -160,9 +160,9 @@ def test_a_python_without_venv_is_one_line(copy: Path) -> None:
 
 
 def test_the_named_python_is_taken(copy: Path) -> None:
-    """$PYTHON goes before every other Python, also with a space in its path."""
+    """$PYTHON is preferred to any other Python, also if its path has a space."""
     broken = copy.parent / "bin" / "python3.13"
-    broken.write_text("#!/bin/sh\nexit 0\n")  # passes every check, but makes nothing
+    broken.write_text("#!/bin/sh\nexit 0\n")  # passes every check, but creates nothing
     broken.chmod(0o755)
     fake_python(copy, "my python")
     assert demo(copy, PYTHON=str(copy.parent / "bin" / "my python")).returncode == 7

@@ -1,4 +1,4 @@
-"""scripts/research/stress_batch.py: a disturbed run gives what another gives, and it would tell."""
+"""scripts/research/stress_batch.py: disturbed runs give equal results, differences are found."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.cli.command import ROOT, STUB
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the script's films few and small."""
+    """Make the script's films small and few."""
     monkeypatch.setattr(stress_batch, "PHANTOMS", 3)
     monkeypatch.setattr(stress_batch, "LONG_SIDE_PX", 160)
 
@@ -24,7 +24,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_killed_workers_and_runs_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With the stub for a detection: all files alike, none lost, none double."""
+    """With a stub for detection, a disturbed run has the same files, none missing or duplicated."""
     monkeypatch.setattr(stress_batch, "SCAN", (*STUB, "scan"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("STUB_SECONDS", "0.03")
@@ -39,7 +39,7 @@ def test_killed_workers_and_runs_change_nothing(
     assert int(said.split("disturbed: ")[-1].split(" s; ")[1].split()[0]) >= 6
     files = tree(folder / "disturbed")
     assert sum(name.endswith(".dcm.json") for name in files) == 200
-    # what the comparison would say of a difference
+    # the comparison finds differences
     (folder / "disturbed" / "00" / "00020.dcm.json").unlink()
     (folder / "disturbed" / "01" / "00001.dcm.json").write_bytes(b"{}")
     assert stress_batch.differences(folder / "whole", folder / "disturbed") == [
@@ -55,7 +55,7 @@ def test_killed_workers_and_runs_change_nothing(
 
 @pytest.mark.usefixtures("small")
 def test_films_are_broken_in_ten_ways(tmp_path: Path) -> None:
-    """Each fails with one of the reader's codes; the others can be read, and all differ."""
+    """Broken films fail with several of the reader's codes; the others differ from each other."""
     real = tmp_path / "real"
     real.mkdir()
     made = stress_batch.make_films(tmp_path / "films", 200, None, np.random.default_rng(1))

@@ -44,7 +44,7 @@ def opened(
     height: int = 900,
     scheme: Literal["dark", "light"] = "dark",
 ) -> Iterator["Page"]:
-    """Open a page in a browser that knows nothing; end with an error where it complained."""
+    """Open a page in a new browser context; fail at the end if it reported a problem."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
     )
@@ -55,7 +55,7 @@ def opened(
 
 @contextmanager
 def watched(context: "BrowserContext", report: Path) -> Iterator["Page"]:
-    """Open a page, and note what it says on the console and asks for."""
+    """Open a page; fail at the end if it logged anything or made a request to the network."""
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
@@ -75,19 +75,19 @@ def watched(context: "BrowserContext", report: Path) -> Iterator["Page"]:
 
 
 def kept(page: "Page") -> dict[str, Any]:
-    """Return what the page would save."""
+    """Return the review that the page would save."""
     said: dict[str, Any] = page.evaluate("review.file()")
     return said
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of three films and a failure."""
+    """Return the page of three films and two failures."""
     return write_results(tmp_path_factory.mktemp("results"), FILMS, failures=2)
 
 
 def test_it_opens_from_disk_without_a_complaint(browser: "Browser", report: Path) -> None:
-    """Nothing is asked for but files, the console stays empty, the best film is shown."""
+    """Only files are requested, the console stays empty, and the best film is shown."""
     with opened(browser, report) as page:
         assert page.inner_text("#tab-read") == "3 films read"
         assert page.inner_text("#tab-failed") == "2 failed"
@@ -100,7 +100,7 @@ def test_it_opens_from_disk_without_a_complaint(browser: "Browser", report: Path
 
 @pytest.mark.slow
 def test_outlines_stand_on_the_dark_places(browser: "Browser", report: Path) -> None:
-    """On the screen, an outline surrounds the disk that was drawn there."""
+    """On the screen, the outline surrounds the drawn disk."""
     with opened(browser, report) as page:
         film = page.locator("#picture").bounding_box()
         line = page.locator("#drawing .line.candidate").first.bounding_box()
@@ -115,7 +115,7 @@ def test_outlines_stand_on_the_dark_places(browser: "Browser", report: Path) -> 
 def test_a_review_needs_the_keyboard_alone_and_outlives_a_reload(
     browser: "Browser", report: Path
 ) -> None:
-    """Accept, reject, unsure, notes and "reviewed" by key; all is there after a reload."""
+    """A review made with the keyboard alone is complete after a reload."""
     with opened(browser, report) as page:
         for key in ("a", "r", "ArrowRight", "u", "n"):
             page.keyboard.press(key)
@@ -147,7 +147,7 @@ def test_a_review_needs_the_keyboard_alone_and_outlives_a_reload(
 
 @pytest.mark.slow
 def test_keys_wait_for_the_film(browser: "Browser", tmp_path: Path) -> None:
-    """While a film is on its way, a key decides about neither it nor the one in sight."""
+    """While a film is loading, keys change neither its review nor that of the film still shown."""
     report = write_results(tmp_path, FILMS)
     with opened(browser, report) as page:
         slow: list[Any] = []
@@ -166,7 +166,7 @@ def test_keys_wait_for_the_film(browser: "Browser", tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
-    """Writing ends with the click on something else, which is done all the same."""
+    """Clicking elsewhere ends the editing of a note, and the click still has its effect."""
     with opened(browser, report) as page:
         page.keyboard.press("a")
         page.keyboard.press("ArrowUp")
@@ -184,7 +184,7 @@ def test_a_click_after_a_note_counts(browser: "Browser", report: Path) -> None:
 
 
 def press(page: "Page", selector: str) -> None:
-    """Click as a hand does: down, a while, up, wherever that is by then."""
+    """Click like a user: press, wait, and release at the same position."""
     box = page.locator(selector).bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -195,7 +195,7 @@ def press(page: "Page", selector: str) -> None:
 
 @pytest.mark.slow
 def test_a_button_that_is_pressed_keeps_the_focus(browser: "Browser", report: Path) -> None:
-    """Who goes by the Tab key goes on from there."""
+    """A button pressed with the keyboard keeps the focus, so that Tab continues from there."""
     with opened(browser, report) as page:
         page.focus("#candidates button.unsure")
         page.keyboard.press("Space")
@@ -205,7 +205,7 @@ def test_a_button_that_is_pressed_keeps_the_focus(browser: "Browser", report: Pa
 
 @pytest.mark.slow
 def test_what_the_filter_hides_is_not_decided_on(browser: "Browser", report: Path) -> None:
-    """A candidate below the score asked for has no key."""
+    """Keys do not affect a candidate that the score filter hides."""
     with opened(browser, report) as page:
         page.keyboard.press("ArrowDown")
         page.fill("#least-score", "0.85")
@@ -216,7 +216,7 @@ def test_what_the_filter_hides_is_not_decided_on(browser: "Browser", report: Pat
 
 @pytest.mark.slow
 def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> None:
-    """A field shows two digits; another filter does not round what it shows."""
+    """A threshold shown with two digits is not rounded when another filter changes."""
     report = write_results(tmp_path, (("a.png", Film(disks=(Disk(150, 100, 14, 0.456),))),))
     index = tmp_path / INDEX
     index.write_bytes(index.read_bytes().replace(b'"shown_score":0.5', b'"shown_score":0.455'))
@@ -228,7 +228,7 @@ def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path) -> None:
-    """That a smaller entry was kept later does not make up for the one that was not."""
+    """The warning stays, even if a later, smaller entry could be stored."""
     with opened(browser, report) as page:
         page.evaluate(
             "() => { const set = Storage.prototype.setItem;"
@@ -247,7 +247,7 @@ def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path)
 
 @pytest.mark.slow
 def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
-    """A decision in one is in the other, which does not write over it."""
+    """A decision in one tab appears in the other, which does not overwrite it."""
     from playwright.sync_api import expect
 
     context = browser.new_context(viewport={"width": 1400, "height": 900})
@@ -264,7 +264,7 @@ def test_two_tabs_know_of_each_other(browser: "Browser", report: Path) -> None:
 
 @pytest.mark.slow
 def test_a_stroke_is_no_outline(browser: "Browser", report: Path) -> None:
-    """What encloses nothing is refused in words."""
+    """A stroke that encloses no area is rejected with a message."""
     with opened(browser, report) as page:
         film = page.locator("#picture").bounding_box()
         assert film is not None
@@ -282,7 +282,7 @@ def test_a_stroke_is_no_outline(browser: "Browser", report: Path) -> None:
 def test_a_film_scanned_again_is_not_shown_with_the_old_list(
     browser: "Browser", tmp_path: Path
 ) -> None:
-    """A scan is under way: decisions would be about outlines that the list does not know."""
+    """No decisions are possible about a film whose outlines are newer than the list."""
     report = write_results(tmp_path, FILMS)
     (view,) = (tmp_path / "report" / "films").rglob("knee.dcm.page.js")
     view.write_bytes(view.read_bytes().replace(b'"labels":"3333', b'"labels":"4444'))
@@ -297,7 +297,7 @@ def test_a_film_scanned_again_is_not_shown_with_the_old_list(
 
 @pytest.mark.slow
 def test_the_same_key_takes_a_decision_back(browser: "Browser", report: Path) -> None:
-    """Then nothing is kept of it."""
+    """Pressing the same key again removes the decision, and nothing is stored."""
     with opened(browser, report) as page:
         page.keyboard.press("a")
         page.keyboard.press("ArrowUp")
@@ -306,7 +306,7 @@ def test_the_same_key_takes_a_decision_back(browser: "Browser", report: Path) ->
 
 
 def test_a_missed_lesion_is_where_it_was_drawn(browser: "Browser", report: Path) -> None:
-    """The outline is kept in the film's own rows and columns, at any zoom."""
+    """The outline is stored in rows and columns of the film, also when zoomed in."""
     with opened(browser, report) as page:
         page.keyboard.press("+")
         film = page.locator("#picture").bounding_box()
@@ -331,7 +331,7 @@ def test_a_missed_lesion_is_where_it_was_drawn(browser: "Browser", report: Path)
 
 @pytest.mark.slow
 def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path) -> None:
-    """What one browser saved, another one loads, and would save alike."""
+    """A review saved in one browser and loaded in another is unchanged."""
     with opened(browser, report) as page:
         page.keyboard.press("a")
         page.fill("#reviewer", "R. Eader")
@@ -369,7 +369,7 @@ def test_review_json_goes_round(browser: "Browser", report: Path, tmp_path: Path
 def test_files_that_are_no_review_are_refused(
     browser: "Browser", report: Path, tmp_path: Path, text: str, words: str
 ) -> None:
-    """One line says why, and nothing is taken."""
+    """The page gives the reason in one line and takes over nothing."""
     (tmp_path / "other.json").write_text(text)
     with opened(browser, report) as page:
         page.set_input_files("#load-review", tmp_path / "other.json")
@@ -383,7 +383,7 @@ def test_files_that_are_no_review_are_refused(
 def test_decisions_about_other_results_are_kept_but_not_shown(
     browser: "Browser", report: Path, tmp_path: Path
 ) -> None:
-    """A film searched again has other outlines: what was decided about the old ones stays aside."""
+    """Decisions about outlines of an earlier scan are kept, but do not count as reviewed."""
     entry = {"result_sha256": "f" * 64, "reviewed": True, "note": "", "missed": []}
     said = {
         "kind": "lesionscan review",
@@ -403,7 +403,7 @@ def test_decisions_about_other_results_are_kept_but_not_shown(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(NASTY)))
 def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: int) -> None:
-    """Markup, quotes and emoji in a name are shown, its files are found, and no script runs."""
+    """Markup, quotes and emoji in a name are shown as text, its files are found, no script runs."""
     name = f"x/{NASTY[number]}".replace("</", "<")  # no folder in the middle of a tag
     report = write_results(tmp_path / "out", [(name, TWO)])
     with opened(browser, report) as page:
@@ -420,7 +420,7 @@ def test_names_are_text_everywhere(browser: "Browser", tmp_path: Path, number: i
 
 @pytest.mark.slow
 def test_names_of_objects_are_names(browser: "Browser", tmp_path: Path) -> None:
-    """A film called "constructor" is decided on, kept, saved and loaded like any other."""
+    """A film called "constructor" can be decided on, saved and loaded like any other."""
     names = ["__proto__", "constructor", "hasOwnProperty", "toString", "valueOf"]
     report = write_results(tmp_path / "out", [(name, TWO) for name in names])
     with opened(browser, report) as page:
@@ -446,7 +446,7 @@ def test_names_of_objects_are_names(browser: "Browser", tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path) -> None:
-    """Lowering it lists fainter candidates in the panel; raising it leaves fewer films."""
+    """A lower limit lists fainter candidates in the panel; a higher one leaves fewer films."""
     with opened(browser, report) as page:
         page.fill("#least-score", "0.1")
         page.wait_for_selector("#candidates > li:nth-child(3)")
@@ -470,7 +470,7 @@ def test_the_score_filter_shows_what_lies_below(browser: "Browser", report: Path
 def test_the_list_is_filtered_and_sorted(
     browser: "Browser", report: Path, field: str, value: str, names: list[str]
 ) -> None:
-    """By words, kind, folder and order."""
+    """The list is filtered by text, kind and folder, and sorted by name."""
     with opened(browser, report) as page:
         if field == "#search":
             page.fill(field, value)
@@ -482,7 +482,7 @@ def test_the_list_is_filtered_and_sorted(
 
 @pytest.mark.slow
 def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) -> None:
-    """Dragging over the upper end leaves the films that have such scores; a click takes it off."""
+    """Dragging over the upper end keeps films with such scores; a click removes the filter."""
     with opened(browser, report) as page:
         box = page.locator("#score-histogram").bounding_box()
         assert box is not None
@@ -498,7 +498,7 @@ def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) 
 
 @pytest.mark.slow
 def test_films_without_candidates_and_failures_say_so(browser: "Browser", report: Path) -> None:
-    """No empty panel: the threshold is named; a failure shows its code, cause and remedy."""
+    """A film without candidates shows the threshold; a failed film shows error code and message."""
     with opened(browser, report) as page:
         page.click("text=b/wrist.png")
         page.wait_for_selector("#no-candidates:has-text('above 0.50 (0 below)')")
@@ -511,7 +511,7 @@ def test_films_without_candidates_and_failures_say_so(browser: "Browser", report
 
 @pytest.mark.slow
 def test_a_film_not_assessed_says_so(browser: "Browser", tmp_path: Path) -> None:
-    """In the list and in the panel."""
+    """A film that was not assessed is marked in the list and in the panel."""
     report = write_results(tmp_path, [("a.dcm", replace(SPACED, assessed=False))])
     with opened(browser, report) as page:
         assert "not assessed" in page.inner_text(".row")
@@ -520,7 +520,7 @@ def test_a_film_not_assessed_says_so(browser: "Browser", tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None:
-    """They come back when it is let go."""
+    """Outlines are hidden while H is held, and return when it is released."""
     with opened(browser, report) as page:
         lines = page.locator("#drawing .line.candidate")
         assert lines.count() == 2
@@ -532,7 +532,7 @@ def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None
 
 @pytest.mark.slow
 def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
-    """Film, outlines, bone and field are switched; wheel, drag and right drag change the view."""
+    """Film, bone and field can be switched; wheel and right drag change zoom and contrast."""
     with opened(browser, report) as page:
         page.click("#show-bone")
         page.click("#show-field")
@@ -559,7 +559,7 @@ def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
 
 @pytest.mark.slow
 def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Path) -> None:
-    """Nothing is wider than the screen; films are chosen in a drawer."""
+    """On a narrow screen nothing overflows, and films are chosen in a drawer."""
     with opened(browser, report, width=360, height=740) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert page.evaluate("scrollY") == 0
@@ -576,11 +576,11 @@ def test_a_phone_shows_the_film_and_the_decisions(browser: "Browser", report: Pa
 def test_it_can_be_read_by_everybody(
     browser: "Browser", report: Path, scheme: Literal["dark", "light"], width: int
 ) -> None:
-    """The accessibility check of axe finds nothing serious."""
+    """The accessibility checker axe finds nothing beyond minor issues."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
     with opened(browser, report, scheme=scheme, width=width) as page:
         page.keyboard.press("a")
-        # without reading style sheets, which a page from disk may not do
+        # do not preload style sheets: a page opened from disk may not read them
         found = axe.Axe().run(page, options={"preload": False}).response["violations"]
         worst = {one["id"]: one["nodes"][0]["html"] for one in found if one["impact"] != "minor"}
         assert worst == {}
@@ -588,7 +588,7 @@ def test_it_can_be_read_by_everybody(
 
 @pytest.mark.slow
 def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path) -> None:
-    """Of 20,000 films a screenful stands in the page, at either end."""
+    """Of 20,000 films, the page contains only the rows on the screen, at either end of the list."""
     result = as_record(SPACED)
     lines = [index_head(RUN)]
     for number in range(20_000):
@@ -605,7 +605,7 @@ def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path
     page.evaluate("document.getElementById('list').scrollTop = 1e9")
     page.wait_for_selector("text=film_19999.dcm")
     assert page.locator(".row").count() < 40
-    # the film's script is not there: that is said, and nothing breaks
+    # the film's script is missing: the page says so and continues to work
     page.click("text=film_19999.dcm")
     page.wait_for_selector("text=script is missing from the folder report/films")
     context.close()
@@ -613,7 +613,7 @@ def test_a_long_list_has_few_rows_in_the_page(browser: "Browser", tmp_path: Path
 
 @pytest.mark.slow
 def test_a_page_without_its_folder_says_so(browser: "Browser", tmp_path: Path) -> None:
-    """Somebody took report.html alone along: the page itself still tells what is missing."""
+    """A report.html copied without its folder says what is missing."""
     report = write_results(tmp_path, FILMS)
     (tmp_path / INDEX).unlink()
     context = browser.new_context()
@@ -632,7 +632,7 @@ GROUPED = (
 def test_films_are_grouped_by_patient_and_exam(
     browser: "Browser", report: Path, tmp_path: Path
 ) -> None:
-    """With the table of `lesionscan exams`: sorted, shown in the list, and one patient alone."""
+    """The table of `lesionscan exams` sorts and labels the list, and filters it by patient."""
     (tmp_path / "films.csv").write_text("\ufeff" + GROUPED, encoding="utf-8")
     with opened(browser, report) as page:
         names = "[...document.querySelectorAll('#rows .name')].map((one) => one.textContent)"
@@ -658,7 +658,7 @@ def test_films_are_grouped_by_patient_and_exam(
 def test_another_table_is_not_used(
     browser: "Browser", report: Path, tmp_path: Path, text: str
 ) -> None:
-    """One line says so, and the list stays as it is."""
+    """Another file is rejected in one line, and the list does not change."""
     (tmp_path / "films.csv").write_text(text, encoding="utf-8")
     with opened(browser, report) as page:
         page.set_input_files("#load-exams", tmp_path / "films.csv")
@@ -668,7 +668,7 @@ def test_another_table_is_not_used(
 
 
 def test_cells_of_a_table_may_hold_anything(browser: "Browser", report: Path) -> None:
-    """Quotes, commas and line ends in a cell; empty cells; lines of other systems."""
+    """Quotes, commas and line breaks in cells, empty cells and CRLF line ends are parsed."""
     with opened(browser, report) as page:
         text = 'a,"b, ""c""\nd",\r\n,,\n"x"'
         assert page.evaluate("(text) => exams.rows(text)", text) == [

@@ -1,4 +1,4 @@
-"""The scripts that the page reads say what the results say, and cannot be more than data."""
+"""The page's data scripts match the results and contain nothing but data."""
 
 from dataclasses import fields, replace
 
@@ -19,7 +19,7 @@ NASTY = "a b/</script><img src=x onerror=alert(1)>'\"\u2028\U0001f9b4.png"
 
 
 def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, object]:
-    """Return what the page is told of a film."""
+    """Return the data of a film on the page."""
     findings = make_findings(film)
     record = recorded(findings, name)
     ((function, said),) = calls(
@@ -31,7 +31,7 @@ def view_of(film: Film | None = None, name: str = "a/knee.dcm") -> dict[str, obj
 
 
 def test_a_name_cannot_leave_its_string() -> None:
-    """Whatever stands in a name, the script is one line of ASCII, and says the name."""
+    """Any name gives a script of one ASCII line from which the name is read back."""
     script = call("film", [NASTY])
     assert script.isascii()
     assert script.count(b"\n") == 1
@@ -40,7 +40,7 @@ def test_a_name_cannot_leave_its_string() -> None:
 
 
 def test_the_script_of_a_film_says_what_the_json_says() -> None:
-    """Sizes, scores, signs and flags are those of the record."""
+    """Sizes, scores, signs and flags are those of the JSON record."""
     said = view_of(SPACED)
     record = as_json(SPACED)
     assert (said["rows"], said["columns"]) == (300, 200)
@@ -62,7 +62,7 @@ def test_the_script_of_a_film_says_what_the_json_says() -> None:
 
 
 def test_without_spacing_sizes_are_in_pixels() -> None:
-    """No millimetre is named where none is known."""
+    """A film without known spacing has no measurements in millimetres."""
     candidates = view_of()["candidates"]
     assert isinstance(candidates, list)
     measures = candidates[0]["measures"]
@@ -72,7 +72,7 @@ def test_without_spacing_sizes_are_in_pixels() -> None:
 
 @pytest.mark.parametrize("rows", [300, 3000])
 def test_outlines_lie_where_the_masks_end(rows: int) -> None:
-    """Filled in again, outlines of candidate, bone and field are the masks, all but their edges."""
+    """Filled outlines of candidate, bone and field match the masks, except at the edges."""
     film = Film(rows=rows, columns=200, disks=(Disk(rows // 2, 100, 14, 0.9),))
     findings, said = make_findings(film), view_of(film)
     candidates = said["candidates"]
@@ -91,7 +91,7 @@ def test_outlines_lie_where_the_masks_end(rows: int) -> None:
 
 
 def test_faint_candidates_stay_in_the_json_alone() -> None:
-    """The page gets the best twenty of those that score something, and all that are shown."""
+    """The page gets at most 20 candidates that reach a minimum score, and all shown ones."""
     scores = [0.9] * (MOST_CANDIDATES + 2) + [0.3, 0.01]
     assert on_page((score, score >= 0.5) for score in scores) == MOST_CANDIDATES + 2
     assert on_page([(0.3, False), (0.01, False)]) == 1
@@ -99,7 +99,7 @@ def test_faint_candidates_stay_in_the_json_alone() -> None:
 
 
 def test_pictures_are_made_only_where_a_film_is_given() -> None:
-    """Without one there is no JPEG, and the script says so."""
+    """Without a displayed film there is no JPEG, and the script has no picture."""
     findings = make_findings()
     record = recorded(findings)
     view = film_view(record, Backdrop.of(findings), None)
@@ -109,7 +109,7 @@ def test_pictures_are_made_only_where_a_film_is_given() -> None:
 
 
 def test_the_pictures_show_the_film() -> None:
-    """The JPEG is the displayed film, but for its compression; the thumbnail is 128 pixels long."""
+    """The JPEG is the film, up to compression; the thumbnail's long side is 128 pixels."""
     findings = make_findings()
     film = displayed_of(findings)
     view = film_view(recorded(findings), Backdrop.of(findings), film)
@@ -127,7 +127,7 @@ def test_the_pictures_show_the_film() -> None:
 
 
 def test_the_line_of_a_film_has_the_columns_that_the_head_names() -> None:
-    """Names of the values stand in the head, once for all films."""
+    """The first line names the columns once; the line of each film has only the values."""
     ((function, head),) = calls(index_head(RUN))
     assert function == "run"
     assert head["film_columns"] == [part.name for part in fields(FilmLine)]
@@ -145,33 +145,33 @@ def test_the_line_of_a_film_has_the_columns_that_the_head_names() -> None:
 
 
 def test_a_film_without_spacing_has_no_lengths() -> None:
-    """The list then knows shares of the film alone."""
+    """A film without spacing has no lengths in mm in the list."""
     assert film_line(as_record()).lengths_mm is None
 
 
 def test_the_line_of_a_failure_says_why() -> None:
-    """Name, code and message."""
+    """The line of a failed film has its name, error code and message."""
     assert calls(index_line(parsed(failed_json()))) == [
         ("failed", ["x.dcm", "truncated", "the file ends early"])
     ]
 
 
 def test_a_film_not_assessed_is_known_as_such() -> None:
-    """In the list and in its script."""
+    """A film that was not assessed is marked in the list and in its own script."""
     film = replace(SPACED, assessed=False)
     assert film_line(as_record(film)).assessed == 0
     assert view_of(film)["assessed"] is False
 
 
 def test_a_call_is_parsed_again() -> None:
-    """Function and value; anything else is no call."""
+    """A call is parsed into function and argument; any other line gives None."""
     assert parse_call(call("film", [1, "a)\n;"])) == ("film", b'[1,"a)\\n;"]')
     for line in (b"", b"alert(1);\n", b"lesionscan.film(1)\n", b" lesionscan.film(1);\n"):
         assert parse_call(line) is None
 
 
 def test_what_json_cannot_say_is_no_data() -> None:
-    """Numbers that are not finite, and objects."""
+    """NaN and arbitrary objects are rejected."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         compact_json([float("nan")])
     with pytest.raises(TypeError, match="object cannot be written as JSON"):

@@ -1,4 +1,4 @@
-"""The page's JavaScript passes TypeScript's checks: names, numbers of arguments, unused locals."""
+"""The page's JavaScript passes TypeScript's checks: names, argument counts, unused locals."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ CHECKS = (
 
 
 def test_the_scripts_pass_and_wrong_calls_are_found(tmp_path: Path) -> None:
-    """All scripts together are without fault, and the check checks: a wrong script is reported."""
+    """TypeScript finds no error in the scripts, and does find those of a wrong script."""
     program = shutil.which("tsc")
     if program is None:
         pytest.skip("tsc (TypeScript) is not installed")

@@ -40,7 +40,7 @@ def recorded(findings: Findings, name: str = "a/knee.dcm") -> ResultRecord:
 
 
 def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int = 0) -> Path:
-    """Write the page of some films, with their JSON, and return where it is."""
+    """Write the page of some films, with their JSON, and return its path."""
     lines = [index_head(RUN)]
     for name, film in films:
         findings = make_findings(film)
@@ -67,7 +67,7 @@ def write_results(out: Path, films: Iterable[tuple[str, Film]], *, failures: int
 
 
 def calls(script: bytes) -> list[tuple[str, Any]]:
-    """Return the calls of a data script: the function's name, and what it is handed."""
+    """Return the calls of a data script: the function's name and its argument."""
     found = []
     for line in script.decode("ascii").splitlines():
         call = re.fullmatch(r"lesionscan\.(\w+)\((.*)\);", line)
