@@ -1,4 +1,4 @@
-"""One thread per test, a real browser, where there is one, and what was skipped, in one line."""
+"""Threads, profiles and skips of the tests, the browser fixture, and a summary of the skips."""
 
 import importlib.util
 import os
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
     from playwright.sync_api import Browser
 
-# Tests run on every core at once, so more threads only wait for each other, those of OpenMP in busy
-# loops. The libraries read this when they are loaded.
+# Tests run on all cores, so more threads only wait for each other, those of OpenMP in busy loops.
+# The libraries read these variables when they are loaded.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-# No test of properties fails because the machine is busy.
+# No property test fails because the machine is busy.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -44,7 +44,7 @@ collect_ignore = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    """Skip a test that needs what the system lacks; the package itself needs none of it."""
+    """Skip a test that uses a function missing on this system; the package uses none of them."""
     try:
         return (yield)
     except AttributeError as error:
@@ -54,19 +54,19 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
-    """Say in one line how many tests were skipped, by reason."""
+    """Print the number of skipped tests by reason, in one line."""
     line = skipped_line([report.longrepr for report in terminalreporter.getreports("skipped")])
     if line:
         terminalreporter.write_line(line)
 
 
 def skipped_line(why: Iterable[object]) -> str:
-    """Return the line; empty where nothing was skipped.
+    """Return the line, or an empty string if no test was skipped.
 
     Parameters
     ----------
     why
-        What pytest notes of each skipped test: file, line and reason.
+        What pytest reports for each skipped test: file, line and reason.
     """
     reasons = Counter(
         str(one[2] if isinstance(one, tuple) else one).removeprefix("Skipped: ") for one in why
@@ -77,12 +77,12 @@ def skipped_line(why: Iterable[object]) -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """Start Chromium, once."""
+    """Start Chromium once per session."""
     api = pytest.importorskip("playwright.sync_api", reason="the package playwright is missing")
     if CHROMIUM is None:
         pytest.skip("the program chromium is missing (apt-get install chromium)")
     with api.sync_playwright() as playwright:
-        # --no-sandbox: root, as in a container, may not use it
+        # --no-sandbox: Chromium's sandbox does not work for root, as in a container
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()

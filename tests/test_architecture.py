@@ -1,4 +1,4 @@
-"""Architecture rules: import directions, who may read, write and print, and forbidden addresses.
+"""Architecture rules: imports, which packages may read, write and print, and forbidden addresses.
 
 The layers, lowest first: `codes, files, radiograph, settings`
 <- `reading, detection, simulation` <- `results` <- `reporting` <- `batch, comparison, evaluation,
@@ -33,12 +33,12 @@ MAY_IMPORT = {
     "reporting": {*_GROUND, "reading", "detection", "results"},
     "batch": {*_GROUND, "reading", "detection", "results", "reporting"},
     "comparison": {*_GROUND, "reading", "detection", "results", "reporting"},
-    # evaluation reads result files and arrays, so that it can evaluate other programs too; from
-    # detection it imports only the definition of a lesion's width across its bone
+    # evaluation reads result files and arrays, so that it can evaluate other programs too; it
+    # imports only the definition of a lesion's relative width from detection
     "evaluation": {"files", "truth_names", "results", "detection.location"},
     "exams": {*_GROUND, "reading", "results"},
     "review": {*_GROUND, "results", "reporting"},
-    # it reads truth folders like the evaluation, and writes files atomically like the results
+    # training reads truth folders like evaluation, and writes files atomically like results
     "training": {*_GROUND, "reading", "detection", "simulation", "evaluation.truth"}
     | {"results.atomic"},
     # the public interface
@@ -81,7 +81,7 @@ SOURCES = ("lesionscan", "scripts", "tests", "docs", "sample_images", ".ci", ".g
 
 
 def faults(module: str, source: str) -> Iterator[str]:
-    """Yield what is wrong with a module, given its dotted name and its text."""
+    """Yield the violations in a module, given its dotted name and its source."""
     room = _room(module)
     if VAGUE_NAMES & set(module.split(".")):
         yield f"{module}: a name that says nothing"
@@ -137,7 +137,7 @@ def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
 
 
 def _opens_path_to_read(node: ast.Call) -> bool:
-    """Say whether a call is `path.open(...)` for reading; `Image.open` and others are not."""
+    """Return whether a call is `path.open(...)` for reading, unlike `Image.open` and others."""
     function = node.func
     if not (isinstance(function, ast.Attribute) and function.attr == "open"):
         return False
@@ -147,7 +147,7 @@ def _opens_path_to_read(node: ast.Call) -> bool:
 
 
 def _imported(module: str, node: ast.AST) -> Iterator[str]:
-    """Yield the full names that an import statement takes; nothing for other nodes."""
+    """Yield the full names imported by a statement; nothing for other nodes."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -161,7 +161,7 @@ def _imported(module: str, node: ast.AST) -> Iterator[str]:
 
 
 def _arrows() -> dict[str, set[str]]:
-    """Return the modules that each module imports, those imported inside functions too."""
+    """Return the modules that each module imports, also inside functions."""
     return {
         module: {
             name if name in MODULES else name.rpartition(".")[0]
@@ -174,12 +174,12 @@ def _arrows() -> dict[str, set[str]]:
 
 
 def _folder(module: str) -> str:
-    """Return the folder of a room that a module lies in, or the module where it lies in none."""
+    """Return the subfolder that contains a module, or the module itself if there is none."""
     return ".".join(module.split(".")[:3])
 
 
 def _in_circles(arrows: dict[str, set[str]]) -> set[str]:
-    """Return what is left when whatever imports nothing, or is not imported, is taken away."""
+    """Return the modules left after removing those that import nothing or are not imported."""
     left = set(arrows)
     while True:
         imported = set[str]().union(*(arrows[one] & left for one in left))
@@ -190,25 +190,25 @@ def _in_circles(arrows: dict[str, set[str]]) -> set[str]:
 
 
 def _room(module: str) -> str:
-    """Return the room of a dotted name; "" for the package itself."""
+    """Return the top-level package or module of a dotted name; "" for lesionscan itself."""
     return ".".join(module.split(".")[1:2])
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_house_is_kept(module: str) -> None:
-    """No module imports upwards or sideways, or reads, writes or prints where it should not."""
+    """No module violates the rules for imports, reading, writing and printing."""
     assert list(faults(module, MODULES[module].read_text(encoding="utf-8"))) == []
 
 
 def test_every_room_is_there() -> None:
-    """The rooms that stand are rooms of the drawing, and no module was overlooked."""
+    """Every top-level package has rules, and all modules were found."""
     rooms = {_room(module) for module in MODULES}
     assert rooms <= set(MAY_IMPORT)
     assert {"", "reading", "detection", "reporting", "batch", "cli"} <= rooms
 
 
 def test_no_imports_run_in_circles() -> None:
-    """Neither between modules nor between the folders of a room."""
+    """There are no circular imports between modules, nor between subfolders."""
     arrows = _arrows()
     assert _in_circles(arrows) == set()
     rooms = {".".join(module.split(".")[:2]) for module in arrows}
@@ -219,13 +219,13 @@ def test_no_imports_run_in_circles() -> None:
 
 
 def test_circles_are_found() -> None:
-    """Two that import each other, and not what leads to them or away."""
+    """Modules that import each other are found, without those that lead to or from them."""
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set[str]()}
     assert _in_circles(arrows) == {"b", "c"}
 
 
 def test_the_drawing_shows_every_room() -> None:
-    """docs/architecture.md names each in its table."""
+    """The table in docs/architecture.md lists every top-level package and module."""
     table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("```")[0]
     for room in filter(None, MAY_IMPORT):
         assert re.search(rf"^\|.*`{room}`", table, re.MULTILINE), room
@@ -273,7 +273,7 @@ def test_the_drawing_shows_every_room() -> None:
     ],
 )
 def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
-    """Each rule, broken in a made-up module, gives a fault that names the rule."""
+    """Each violated rule gives a message that names the rule."""
     assert any(fault in line for line in faults(f"lesionscan.{module}", source))
 
 
@@ -291,12 +291,12 @@ def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
     ],
 )
 def test_a_good_module_has_no_fault(module: str, source: str) -> None:
-    """What the rules allow is not called a fault."""
+    """Allowed code gives no violation."""
     assert list(faults(f"lesionscan.{module}", source)) == []
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    """Yield name and text of every text file that belongs to the repository."""
+    """Yield name and content of every text file in the repository."""
     found = [path for path in ROOT.iterdir() if path.is_file()]
     for folder in SOURCES:
         found += (ROOT / folder).rglob("*")
@@ -309,7 +309,7 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 
 def test_no_file_names_a_place() -> None:
-    """No package index and no folder of somebody's machine stands in the repository."""
+    """No file contains the address of a package index or a folder of a build machine."""
     named = [
         f"{name}: {what}"
         for name, text in _texts()
@@ -330,12 +330,12 @@ def test_no_file_names_a_place() -> None:
     ],
 )
 def test_a_named_place_is_noticed(text: str) -> None:
-    """Each pattern finds what it is for."""
+    """Each forbidden address is found."""
     assert any(pattern.search(text) for pattern in PLACES.values())
 
 
 def test_every_code_stands_in_the_table_and_is_used() -> None:
-    """A failure or a warning has a code of `lesionscan.codes`, and none there is idle."""
+    """Every code in `lesionscan.codes` is used, and no notice has a literal code."""
     trees = {
         module: ast.parse(path.read_text(encoding="utf-8"))
         for module, path in MODULES.items()

@@ -1,10 +1,10 @@
-"""The closing line of the test run names every reason for which tests were skipped."""
+"""The last line of the test output lists the reasons for skipped tests."""
 
 from tests.conftest import skipped_line
 
 
 def test_skips_are_listed_in_one_line_by_reason() -> None:
-    """The most frequent reason first, each with its number of tests."""
+    """Reasons are sorted by frequency, each with its number of tests."""
     why = [
         ("a.py", 3, "Skipped: no browser"),
         ("b.py", 4, "Skipped: no films"),
@@ -14,5 +14,5 @@ def test_skips_are_listed_in_one_line_by_reason() -> None:
 
 
 def test_nothing_is_said_where_nothing_is_skipped() -> None:
-    """An empty line would look like a mistake."""
+    """The line is empty if no test was skipped."""
     assert skipped_line([]) == ""

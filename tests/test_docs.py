@@ -1,4 +1,4 @@
-"""The documentation: links lead somewhere, examples run, and words are those of the field."""
+"""The documentation: links are valid, examples run, and the wording is plain."""
 
 import doctest
 import re
@@ -51,7 +51,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def private_phrases(text: str) -> list[str]:
-    """Return the phrases of a text that are in the list, each with what to write."""
+    """Return the listed phrases that occur in a text, each with its replacement."""
     return [
         f"{found[0]}: {better}"
         for phrase, better in PRIVATE.items()
@@ -61,7 +61,7 @@ def private_phrases(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_lead_somewhere(name: str) -> None:
-    """To a file of the repository, and to a heading of the page."""
+    """Every relative link points to an existing file and heading."""
     page = ROOT / name
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text(encoding="utf-8"))):
         if target.startswith(("https://", "mailto:")):
@@ -75,12 +75,12 @@ def test_links_lead_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_OTHERS])
 def test_words_are_those_of_the_field(name: str) -> None:
-    """None of the phrases that readers have stumbled over."""
+    """No page contains a phrase from the list."""
     assert private_phrases((ROOT / name).read_text(encoding="utf-8")) == []
 
 
 def test_a_private_phrase_is_noticed() -> None:
-    """With what to write; not in code."""
+    """A listed phrase is found outside of code, and reported with its replacement."""
     assert private_phrases("One row a film, as told. `told`") == [
         "told: report, state, describe",
         "row a film: per",
@@ -89,7 +89,7 @@ def test_a_private_phrase_is_noticed() -> None:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if ">>> " in (ROOT / n).read_text("utf-8")])
 def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a page shows after `>>>` is what Python prints."""
+    """Examples after `>>>` print what the page shows."""
     monkeypatch.chdir(ROOT)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     done = doctest.testfile(str(ROOT / name), module_relative=False, optionflags=flags)
@@ -98,7 +98,7 @@ def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Of the web site, which `scripts/docs` builds."""
+    """Every page is in the navigation of the web site, which `scripts/docs` builds."""
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     named = re.findall(r": ([\w-]+\.md)$", navigation, flags=re.M)
     assert sorted(named) == sorted(page.name for page in DOCS.glob("*.md"))

@@ -1,4 +1,4 @@
-"""Reading files that anybody may have written: what is refused, and that nothing waits."""
+"""Reading untrusted files: limits, refusals, and no blocking."""
 
 import errno
 import io
@@ -22,7 +22,7 @@ from lesionscan.files import (
 
 
 def lines(path: Path) -> list[bytes]:
-    """Read lines of at most 5 bytes, 12 in all."""
+    """Read lines of at most 5 bytes, 12 bytes in total."""
     return list(bounded_lines(path, max_line_bytes=5, max_bytes=12))
 
 
@@ -35,7 +35,7 @@ READERS: list[Callable[[Path], object]] = [
 
 
 def test_an_ordinary_file_is_read(tmp_path: Path) -> None:
-    """Up to the limit, also through a link."""
+    """A regular file up to the limit is read, also through a link."""
     (tmp_path / "file").write_bytes(b"abcd\nefgh\n")
     (tmp_path / "link").symlink_to("file")
     for path in (tmp_path / "file", tmp_path / "link"):
@@ -49,7 +49,10 @@ def test_an_ordinary_file_is_read(tmp_path: Path) -> None:
 def test_what_is_no_ordinary_file_is_refused(
     read: Callable[[Path], object], kind: str, tmp_path: Path
 ) -> None:
-    """At once: nobody writes to this pipe, and /dev/zero has no end."""
+    """Pipes, devices, folders and missing files are refused without blocking.
+
+    Nobody writes to the pipe, and /dev/zero has no end.
+    """
     path = tmp_path / kind
     if kind == "pipe":
         os.mkfifo(path)
@@ -59,7 +62,7 @@ def test_what_is_no_ordinary_file_is_refused(
         path.mkdir()
     elif kind == "null character":
         path = tmp_path / "a\0b"
-    with pytest.raises(OSError) as caught:  # noqa: PT011 - which one, the table below says
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the table below checks which
         read(path)
     expected = {
         "pipe": (errno.EINVAL, "not a regular file"),
@@ -75,7 +78,7 @@ def test_what_is_no_ordinary_file_is_refused(
 def test_a_file_that_is_too_large_is_refused_unread(
     read: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    """One with a hole of a terabyte too."""
+    """A file over the limit is refused, here a sparse one of a terabyte."""
     path = tmp_path / "large"
     with path.open("wb") as stream:
         stream.truncate(10**12)
@@ -84,7 +87,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
 
 
 def test_a_file_that_grows_is_not_read_on(tmp_path: Path) -> None:
-    """Its length is checked when it is opened, and counted while it is read."""
+    """A file that grows over the limit after it was opened is refused."""
     path = tmp_path / "log"
     path.write_bytes(b"12345")
     with open_ordinary(path, max_bytes=10) as stream:
@@ -95,7 +98,7 @@ def test_a_file_that_grows_is_not_read_on(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    """Lines before it have been handed out."""
+    """A line over the limit is refused, after the lines before it were returned."""
     path = tmp_path / "lines"
     path.write_bytes(b"abc\n" + b"x" * 6)
     read = bounded_lines(path, max_line_bytes=5)
@@ -105,7 +108,7 @@ def test_a_line_that_is_too_long_is_refused(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_bounded_too() -> None:
-    """An error names it as the caller does."""
+    """A stream over the limit is refused, with the name given by the caller."""
     assert read_stream(io.BytesIO(b"abc"), Path("-"), max_bytes=3) == b"abc"
     with pytest.raises(OSError, match="larger than 3e-06 MB: '-'"):
         read_stream(io.BytesIO(b"abcd"), Path("-"), max_bytes=3)
@@ -115,14 +118,14 @@ def test_standard_input_is_bounded_too() -> None:
     "text", [b"", b"{", b"\xff", b"[" * 200_000, b'{"a":' * 100_000, b"1" * 5000]
 )
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
-    """Brackets without end too, and a number that Python does not convert."""
+    """Invalid JSON, deep nesting and numbers with too many digits raise ValueError."""
     with pytest.raises(ValueError):  # noqa: PT011 - the parser's own words
         parse_json(text)
 
 
 @pytest.mark.parametrize("text", [b"[" + b"[]," * 4 + b"[]]", b"[" + b"0," * 9 + b"0]", b"{" * 11])
 def test_a_text_of_many_values_is_refused(text: bytes) -> None:
-    """Before a parser takes memory for each; what is refused holds at least one value more."""
+    """JSON with too many values is refused before a parser allocates memory for them."""
     check_values(text, at_most=20)
     with pytest.raises(ValueError, match="too many values"):
         check_values(text, at_most=9)
@@ -130,13 +133,13 @@ def test_a_text_of_many_values_is_refused(text: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_byte_order_marks_are_no_part_of_a_text(encoding: str) -> None:
-    """JSON and text are the same in every Unicode that a mark tells."""
+    """JSON and text are read in every Unicode encoding that a byte-order mark declares."""
     text = '[{"name": "Hüfte 骨"}]'
     assert as_utf8(text.encode(encoding)) == text.encode()
     assert parse_json(text.encode(encoding)) == [{"name": "Hüfte 骨"}]
 
 
 def test_a_mark_that_lies_is_a_value_error() -> None:
-    """Half a letter behind the mark of UTF-16."""
+    """Half a character after the byte-order mark of UTF-16 raises ValueError."""
     with pytest.raises(ValueError, match="utf-16"):
         parse_json(b"\xff\xfe[")

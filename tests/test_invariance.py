@@ -1,4 +1,4 @@
-"""How a picture is stored must not change what is found in it."""
+"""The way in which a picture is stored does not change its results."""
 
 from functools import cache
 from pathlib import Path
@@ -66,7 +66,7 @@ def _with_threads(threads: int) -> Findings:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_polarity_changes_nothing(tmp_path: Path, seed: int) -> None:
-    """The same picture as MONOCHROME1 and as MONOCHROME2: exactly the same candidates."""
+    """MONOCHROME1 and MONOCHROME2 give exactly the same candidates."""
     one = _unchanged(seed)
     other = _stored(tmp_path, seed, PhotometricInterpretation="MONOCHROME1")
 
@@ -79,7 +79,7 @@ def test_polarity_changes_nothing(tmp_path: Path, seed: int) -> None:
 def test_a_rescale_in_the_file_changes_nothing(
     tmp_path: Path, slope: float, intercept: float
 ) -> None:
-    """Slope and intercept: the same labels but for 1 pixel in 1000, scores within 0.01."""
+    """With another slope and intercept, 99.9 % of the labels are equal and scores within 0.01."""
     one = _unchanged(1)
     other = _stored(tmp_path, 1, RescaleSlope=slope, RescaleIntercept=intercept)
 
@@ -92,7 +92,7 @@ def test_a_rescale_in_the_file_changes_nothing(
 
 @pytest.mark.parametrize("threads", [2, 3, 16])
 def test_the_number_of_threads_changes_nothing(threads: int) -> None:
-    """Every measured number and every pixel stays the same, and the setting is left alone."""
+    """Any number of threads gives the same results, and is left unchanged."""
     one, other = _with_threads(1), _with_threads(threads)
 
     assert one.candidates

@@ -1,4 +1,4 @@
-"""A measurement is added by its declaration and its computation, and by nothing else."""
+"""To add a measurement, its declaration and its computation are sufficient."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ FILM = Path("sample_images/images/femur_punched_out.dcm")
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the program in which one more number is declared and computed."""
+    """Return a copy of the repository with one more measurement, declared and computed."""
     folder = tmp_path_factory.mktemp("copy")
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("lesionscan", "scripts", "sample_images", "docs"):
@@ -44,7 +44,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(copy: Path, *arguments: str) -> str:
-    """Run Python in the copy; return what it prints."""
+    """Run Python in the copy; return its output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=copy,
@@ -58,7 +58,7 @@ def run(copy: Path, *arguments: str) -> str:
 
 
 def test_it_is_in_all_that_is_written(copy: Path) -> None:
-    """JSON, CSV, Parquet and page."""
+    """The new measurement is in JSON, CSV, Parquet and the page."""
     exports = ("--export", "parquet") if find_spec("pyarrow") else ()
     run(copy, "-m", "lesionscan.cli", "scan", str(FILM), "--out", "out", *exports)
     out = copy / "out"
@@ -76,7 +76,7 @@ def test_it_is_in_all_that_is_written(copy: Path) -> None:
 
 
 def test_it_is_in_the_schema_and_in_the_reference(copy: Path) -> None:
-    """With its unit and its text."""
+    """Its unit and description are in the schema and in docs/reference.md."""
     said = json.loads(
         run(copy, "-c", "from lesionscan.results.record import *; print(schema_json().decode())")
     )["$defs"]["CandidateRecord"]["properties"][NAME]
@@ -87,7 +87,7 @@ def test_it_is_in_the_schema_and_in_the_reference(copy: Path) -> None:
 
 
 def test_it_is_in_the_data_frame(copy: Path) -> None:
-    """As a column of numbers."""
+    """It is a numeric column of the data frame."""
     pytest.importorskip("pandas", reason="pandas is missing")
     text = (
         f"from lesionscan import *; found = find_candidates(read_radiograph({str(FILM)!r}));"

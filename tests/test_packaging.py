@@ -1,4 +1,4 @@
-"""What is stated twice for other tools agrees with pyproject.toml and the package."""
+"""Packaging files for other tools agree with pyproject.toml and the package."""
 
 import os
 import re
@@ -21,7 +21,7 @@ WHEELS_ALONE = "4.10.0.84"
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    """CITATION.cff, CHANGELOG.md and the conda recipe speak of the package's version."""
+    """CITATION.cff, CHANGELOG.md and the conda recipe have the package's version."""
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in citation
     assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_conda_needs_what_the_package_needs() -> None:
-    """The same packages with the same bounds, under their names in conda-forge."""
+    """The conda recipe has the same dependencies and bounds, under conda-forge's names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {f"python {project['requires-python']}"}
     for requirement in project["dependencies"]:
@@ -41,7 +41,7 @@ def test_conda_needs_what_the_package_needs() -> None:
 
 @pytest.mark.parametrize("version", ["3.11", "3.14"])
 def test_supported_versions_of_python_are_tested(version: str) -> None:
-    """The workflow runs the lowest and the highest that the classifiers name."""
+    """The workflow tests the lowest and the highest Python version of the classifiers."""
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert f'"{version}"' in workflow
     named = re.findall(r"Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text("utf-8"))
@@ -50,7 +50,7 @@ def test_supported_versions_of_python_are_tested(version: str) -> None:
 
 
 def test_the_package_names_nothing_that_windows_lacks() -> None:
-    """Neither modules nor functions of POSIX, but where the code asks first whether they exist."""
+    """The package uses POSIX modules and functions only where it first checks for them."""
     posix = re.compile(
         r"^\s*(?:import|from) (?:fcntl|grp|pty|pwd|resource|termios)\b|"
         r"\bos\.(?:fork|geteuid|getuid|killpg|mkfifo|setsid)\b|"
@@ -66,7 +66,7 @@ def test_the_package_names_nothing_that_windows_lacks() -> None:
 def test_a_system_without_posix_signals_and_affinity_is_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As on Windows and macOS: workers start, and every core counts."""
+    """Workers start without POSIX signals and CPU affinity, as on Windows and macOS."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
     with signals_held_back():
@@ -77,7 +77,7 @@ def test_a_system_without_posix_signals_and_affinity_is_served(
 def test_a_test_that_needs_posix_is_skipped_elsewhere(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python's words on Windows are those that tests/conftest.py waits for; others are errors."""
+    """The pattern in tests/conftest.py matches only errors about missing POSIX functions."""
     monkeypatch.delattr(os, name, raising=False)
     with pytest.raises(AttributeError) as error:
         getattr(os, name)
@@ -86,7 +86,7 @@ def test_a_test_that_needs_posix_is_skipped_elsewhere(
 
 
 def test_only_the_source_of_the_wheel_enters_the_image() -> None:
-    """The Dockerfile runs as a user without privileges, named by number."""
+    """The image ignores all files by default and runs as an unprivileged user id."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert "USER 10001" in lines
     assert (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()[1] == "*"

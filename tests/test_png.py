@@ -1,4 +1,4 @@
-"""PNG files: other programs read back what was written."""
+"""PNG files that lesionscan writes are read correctly by other programs."""
 
 import cv2
 import imagecodecs
@@ -20,7 +20,7 @@ from lesionscan.png import encode_png
 def test_every_picture_comes_back(
     seed: int, rows: int, columns: int, wide: bool, colour: bool
 ) -> None:
-    """OpenCV and imagecodecs, both with libpng, read the pixels that were written."""
+    """OpenCV and imagecodecs, which both use libpng, read the same pixels."""
     dtype = np.uint16 if wide else np.uint8
     shape = (rows, columns, 3) if colour else (rows, columns)
     picture = np.random.default_rng(seed).integers(
@@ -38,7 +38,7 @@ def test_every_picture_comes_back(
 
 
 def test_a_view_of_a_larger_picture_is_written_as_it_looks() -> None:
-    """Neither steps nor a turned axis matter."""
+    """Strided and reversed array views are written correctly."""
     picture = np.arange(600, dtype=np.uint16).reshape(20, 30)[::-2, 3:17:2]
     read = cv2.imdecode(np.frombuffer(encode_png(picture), np.uint8), cv2.IMREAD_UNCHANGED)
     assert read is not None
@@ -46,7 +46,7 @@ def test_a_view_of_a_larger_picture_is_written_as_it_looks() -> None:
 
 
 def test_a_flat_picture_is_small() -> None:
-    """Two megapixels of background take less than a hundredth of their bytes."""
+    """Two megapixels of background take less than 1 % of their size in memory."""
     assert len(encode_png(np.zeros((1000, 2000), np.uint16))) < 40_000
 
 
@@ -58,6 +58,6 @@ def test_a_flat_picture_is_small() -> None:
     ],
 )
 def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
-    """What PNG cannot hold is an error, not an empty file."""
+    """Arrays that PNG cannot represent are refused."""
     with pytest.raises(ValueError, match="as PNG"):
         encode_png(array)

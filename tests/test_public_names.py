@@ -1,4 +1,4 @@
-"""The public door: what `lesionscan` itself offers."""
+"""The public names of the package `lesionscan`."""
 
 import ast
 import subprocess
@@ -23,7 +23,7 @@ def homes() -> dict[str, str]:
 
 
 def test_all_is_what_is_importable() -> None:
-    """Every public name can be imported, and the stub says which they are."""
+    """Every public name can be imported, and is declared in the stub."""
     assert {*homes(), "__version__"} == set(lesionscan.__all__)
     for name in lesionscan.__all__:
         assert getattr(lesionscan, name) is not None
@@ -31,7 +31,7 @@ def test_all_is_what_is_importable() -> None:
 
 
 def test_names_are_those_of_their_modules() -> None:
-    """A public name is the very object of the module that defines it."""
+    """A public name refers to the object in the module that defines it."""
     from lesionscan.detection.pipeline import find_candidates
 
     assert lesionscan.find_candidates is find_candidates
@@ -40,13 +40,13 @@ def test_names_are_those_of_their_modules() -> None:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    """A misspelt name raises the usual error."""
+    """An unknown name raises AttributeError."""
     with pytest.raises(AttributeError, match="No lesionscan attribute find_lesions"):
         getattr(lesionscan, "find_lesions")  # noqa: B009 - type checkers refuse it as an attribute
 
 
 def test_nothing_heavy_is_loaded_before_it_is_used() -> None:
-    """Importing the package and its command line loads no numerical library."""
+    """Importing the package and its command line loads none of the numerical libraries."""
     code = (
         "import sys, lesionscan.cli; "
         "print(sorted({'numpy', 'scipy', 'cv2', 'skimage', 'pydicom', 'pydantic'} "

@@ -11,7 +11,7 @@ VALID = np.ones((4, 5), np.bool_)
 
 @pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf"), 11.0])
 def test_an_impossible_spacing_is_refused(value: float) -> None:
-    """The message names the side, the source and the value."""
+    """An impossible spacing is refused, with the side and the source."""
     with pytest.raises(ValueError, match="column_mm from PixelSpacing must be over 0 and at most"):
         Spacing(0.1, value, "PixelSpacing", "detector")
 
@@ -25,7 +25,7 @@ def test_a_radiograph_is_two_dimensional() -> None:
 
 
 def test_pixels_are_float32_and_finite() -> None:
-    """Other types and NaN are refused where the record is made."""
+    """Other types and NaN are refused when a radiograph is created."""
     with pytest.raises(ValueError, match="pixels must be float32"):
         Radiograph(PIXELS.astype(np.float64), VALID)
     with pytest.raises(ValueError, match="pixels must be finite"):
@@ -33,13 +33,13 @@ def test_pixels_are_float32_and_finite() -> None:
 
 
 def test_the_mask_has_the_shape_of_the_pixels() -> None:
-    """A mask of another film is refused."""
+    """A mask of another shape is refused."""
     with pytest.raises(ValueError, match=r"valid must be bool of shape \(4, 5\)"):
         Radiograph(PIXELS, np.ones((5, 4), np.bool_))
 
 
 def test_a_radiograph_cannot_be_changed() -> None:
-    """Arrays are read-only and facts cannot be added."""
+    """Arrays are read-only, and the acquisition facts cannot be changed."""
     film = Radiograph(PIXELS.copy(), VALID.copy(), acquisition={"kvp": 60})
 
     with pytest.raises(ValueError, match="read-only"):
@@ -50,7 +50,7 @@ def test_a_radiograph_cannot_be_changed() -> None:
 
 
 def test_a_radiograph_travels_between_processes() -> None:
-    """Pickled and read back it holds the same, read-only as before."""
+    """A pickled radiograph is restored with the same content, and is read-only."""
     pixels = np.arange(12, dtype=np.float32).reshape(3, 4)
     one = Radiograph(
         pixels=pixels, valid=pixels > 2, spacing=Spacing(0.1, 0.2, source="user", plane="film"),

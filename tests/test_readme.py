@@ -1,4 +1,4 @@
-"""README and docs/own-films.md say what the program does: compared with the code."""
+"""README.md and docs/own-films.md agree with the code."""
 
 import re
 from pathlib import Path
@@ -22,21 +22,21 @@ def table(first_column: str) -> list[list[str]]:
 
 
 def test_every_exit_status_is_documented() -> None:
-    """The table of exit statuses has those that the command line states."""
+    """The documented exit statuses are those in the help of the command line."""
     stated = re.findall(r"\b(\d+) [a-z]", (cli.__doc__ or "").split("\n\n")[1])
     assert [row[0] for row in table("exit status")] == stated
     assert {"0", "1", "2"} <= set(stated)
 
 
 def test_the_pictures_and_files_it_names_are_there() -> None:
-    """Every path of the repository that the README names exists."""
+    """Every path in the README exists in the repository."""
     named = re.findall(r"(?:\]\(|`)((?:docs|lesionscan|scripts)/[\w./]+|[A-Z]+\.?\w*)[`)]", README)
     assert "docs/reference.md" in named
     assert [name for name in named if not (ROOT / name).exists() and name != "RESULTS"] == []
 
 
 def test_no_page_waits_for_its_figures() -> None:
-    """No placeholder is left in README or docs."""
+    """README and docs contain no placeholders."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     assert len(pages) > 2
     assert [page.name for page in pages if "@@" in page.read_text(encoding="utf-8")] == []

@@ -1,4 +1,4 @@
-"""What a newcomer sees first must be right: the sample images, scanned with default settings."""
+"""The sample images, scanned with default settings, give the expected results."""
 
 import hashlib
 import json
@@ -30,13 +30,13 @@ def _findings(name: str) -> Findings:
 
 
 def test_there_are_at_least_eight_and_together_they_are_small() -> None:
-    """Eight or more films, under 12 MB with all that belongs to them."""
+    """There are at least eight films, and the folder is smaller than 12 MB."""
     assert len(NAMES) >= 8
     assert sum(path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()) < 12e6
 
 
 def test_other_frozen_results_are_those_of_another_pipeline() -> None:
-    """Runs search films again whose results were made by another PIPELINE: raise it with them."""
+    """PIPELINE is increased when expected.json changes, so that runs search films again."""
     frozen = hashlib.sha256((SAMPLES / "expected.json").read_bytes()).hexdigest()
     assert FROZEN.get(PIPELINE) == frozen, (
         "expected.json has changed: raise PIPELINE in detection/pipeline.py, and add it to FROZEN"
@@ -46,7 +46,7 @@ def test_other_frozen_results_are_those_of_another_pipeline() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_frozen_results_come_back(name: str) -> None:
-    """The shown candidates are those of expected.json: scores within 0.01, places within 1 px."""
+    """Shown candidates equal expected.json: scores within 0.01, positions 1 px, areas 2 %."""
     expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))[name]
 
     shown = [candidate for candidate in _findings(name).candidates if candidate.shown]
@@ -59,10 +59,10 @@ def test_the_frozen_results_come_back(name: str) -> None:
 
 
 def test_planted_lesions_are_found_placed_and_measured() -> None:
-    """Of lesions with a contrast-to-noise of 3 or more, 90 % are shown and measured within 15 %.
+    """Of lesions with a contrast-to-noise ratio of 3 or more, 90 % are shown, measured within 15 %.
 
-    At most one false candidate an image is shown on average; area and equivalent diameter are
-    medians of the error. Sample images were chosen to be looked at: this says nothing about films.
+    On average, at most one false positive per image is shown. The errors of area and equivalent
+    diameter are medians. The sample images were selected, so this does not apply to other films.
     """
     index = {film["name"]: film for film in json.loads((SAMPLES / "index.json").read_text("utf-8"))}
     clear = found = others = 0

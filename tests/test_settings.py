@@ -20,7 +20,7 @@ def _file(folder: Path, text: str) -> Path:
 
 
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
-    """One entry changed, all others at their defaults."""
+    """A settings file changes only the settings in it; all others keep their defaults."""
     settings = Settings.from_file(_file(tmp_path, "shown_score = 0.6\n"))
 
     assert settings == Settings(shown_score=0.6)
@@ -40,13 +40,13 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_file_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
-    """The message names the file, the entry and what would be right."""
+    """An invalid file is refused, with the file, the setting and valid values."""
     with pytest.raises(SettingsError, match=rf"settings\.toml:? {message}"):
         Settings.from_file(_file(tmp_path, text))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """No file, no silent defaults."""
+    """A missing settings file is refused instead of using the defaults."""
     with pytest.raises(SettingsError, match=r"cannot be read .*; check the path"):
         Settings.from_file(tmp_path / "none.toml")
 
@@ -65,7 +65,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_hashes_follow_the_values(change: dict[str, Any], hashes: str) -> None:
-    """Reading and search have one, the output another; limits have none."""
+    """Reading and search settings change one hash, output settings another, and limits none."""
     one, other = Settings(), Settings(**change)
     assert (one.sha256() != other.sha256()) == (hashes == "search")
     assert (one.output_sha256() != other.output_sha256()) == (hashes == "output")
@@ -89,7 +89,7 @@ def test_the_hashes_follow_the_values(change: dict[str, Any], hashes: str) -> No
 def test_settings_as_a_file_are_read_back(
     tmp_path: Path, settings: Settings, lines: list[str]
 ) -> None:
-    """What is not the default, and shown_score always; the file gives the same settings."""
+    """Settings written as TOML, which omits defaults except shown_score, are read back equal."""
     text = settings.to_toml()
     assert text.splitlines()[0] == lines[0]
     assert sorted(text.splitlines()) == sorted(lines)
@@ -97,7 +97,7 @@ def test_settings_as_a_file_are_read_back(
 
 
 def test_every_setting_belongs_to_one_part() -> None:
-    """A new one that none declares would change no hash."""
+    """Every setting is declared in exactly one part, as otherwise no hash would contain it."""
     parts = (Limits, ReadingSettings, SearchSettings, OutputSettings)
     declared = [name for part in parts for name in part.model_fields]
     assert sorted(declared) == sorted(Settings.model_fields)
@@ -105,7 +105,7 @@ def test_every_setting_belongs_to_one_part() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
-    """Editors on Windows write one."""
+    """A file with a byte-order mark, as editors on Windows write, is read."""
     path = tmp_path / "a.toml"
     path.write_bytes("# für später\r\nshown_score = 0.6\r\n".encode(encoding))
     assert Settings.from_file(path).shown_score == 0.6
@@ -113,7 +113,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) ->
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
 def test_a_file_in_another_encoding_is_told_to_be_utf_8(tmp_path: Path, encoding: str) -> None:
-    """The remedy is the encoding, not the TOML."""
+    """A file in another encoding is refused, with the advice to save it as UTF-8."""
     path = tmp_path / "a.toml"
     path.write_bytes("# für später\nshown_score = 0.6\n".encode(encoding))
     with pytest.raises(SettingsError, match="is not UTF-8 text; save it as UTF-8"):

@@ -1,4 +1,4 @@
-"""Small PNG films for the tests of many files."""
+"""Small PNG films for tests of whole folders."""
 
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.reporting.made import Film, make_image
 
 
 def write_film(path: Path, order: int = 0, *, score: int = 200) -> Path:
-    """Write a film whose top left pixel tells the stub what to do, and what to score (of 255)."""
+    """Write a film whose first two pixels set the stub's behaviour and its score (of 255)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(film_bytes(order, score))
     return path
@@ -25,9 +25,9 @@ def film_bytes(order: int, score: int) -> bytes:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return all files under a folder by their relative names, without the run's own facts.
+    """Return the contents of all files below a folder by relative name.
 
-    These are run.json and the hidden account of what was written.
+    Files that differ between runs are left out: run.json and hidden files of lesionscan.
     """
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()

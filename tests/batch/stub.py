@@ -1,7 +1,7 @@
-"""Stands in for the detection: fast, and made to misbehave by the film's top left pixels.
+"""Fast replacement for the detection; the film's first pixel makes it crash, hang or raise.
 
-Run as a program it is the command line with that detection. Worker processes import the main
-module again, so they get it too.
+Run as a program, this is the command line with that detection. Worker processes import the main
+module again, so they use it too.
 """
 
 import os
@@ -29,7 +29,7 @@ all memory."""
 def find_stub(
     radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
 ) -> Findings:
-    """Find a disk in the middle and one above it, whatever the film shows."""
+    """Return one candidate in the centre and one above it, whatever the film shows."""
     time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
     order = int(radiograph.pixels[0, 0])
     if order == KILL:
@@ -73,7 +73,7 @@ def find_stub(
 def here(
     jobs: Sequence[Job], stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, tuple[Outcome, ...]]]:
-    """Work in this process, where the tests can look inside: an `Engine`."""
+    """Process the jobs in this process, where tests can monkeypatch: an `Engine`."""
     for number, job in enumerate(jobs):
         if stopped():
             return

@@ -1,4 +1,4 @@
-"""A Dask cluster gives the bytes of the local pool, and loses nothing."""
+"""A Dask cluster writes the same bytes as the local pool, and loses no film."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ COUNT = 40
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
-    """Return a folder of films, one of them broken."""
+    """Return a folder of films, one of which is damaged."""
     for number in range(COUNT - 1):
         write_film(tmp_path / "in" / f"{number}.png", score=100 + number)
     write_film(tmp_path / "in" / "bad.png").write_bytes(b"x")
@@ -39,7 +39,7 @@ def films(tmp_path: Path) -> Path:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -50,10 +50,10 @@ def free_port() -> int:
 def cluster(
     folder: Path, *, workers: int, threads: int = 1, keys: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, list[int]]]:
-    """Start a scheduler and workers in processes of their own; yield address and process ids.
+    """Start a scheduler and workers as separate processes; yield their address and process ids.
 
-    The workers preload the stub, so that they search as the tests' command line does. With `keys`,
-    as environment variables of Dask's configuration, they talk by TLS.
+    The workers preload the stub, like the command line of these tests. With `keys`, environment
+    variables that configure Dask, the cluster uses TLS.
     """
     address = f"{'tls' if keys else 'tcp'}://127.0.0.1:{free_port()}"
     preload = folder / "stub_preload.py"
@@ -86,7 +86,7 @@ def cluster(
 
 
 def wait_for_workers(address: str, count: int, *, keys: Path | None = None) -> None:
-    """Wait until so many workers have come; with the folder of `tls_keys` where they use TLS."""
+    """Wait until `count` workers are connected; `keys` is the folder of `tls_keys`, if used."""
     from distributed import Client, Security
 
     security = keys and Security(
@@ -103,7 +103,7 @@ def wait_for_workers(address: str, count: int, *, keys: Path | None = None) -> N
 def test_a_cluster_gives_the_bytes_of_the_local_pool(
     films: Path, tmp_path: Path, how: list[str]
 ) -> None:
-    """Also with one worker killed half way; a second run keeps all."""
+    """A cluster gives the same bytes even if a worker is killed; a second run keeps all results."""
     stub_process("scan", films, "-o", tmp_path / "local")
     out = tmp_path / "out"
     with cluster(tmp_path, workers=2) as (address, processes):
@@ -121,7 +121,7 @@ def test_a_cluster_gives_the_bytes_of_the_local_pool(
         os.kill(processes[0], signal.SIGKILL)
         said, _ = scan.communicate(timeout=120)
         assert scan.returncode == 1
-        assert f"{COUNT} films: {COUNT - 1} ok" in said  # those done twice are "kept"
+        assert f"{COUNT} films: {COUNT - 1} ok" in said  # those done twice count as kept
         assert "1 failed (not_an_image 1)" in said
         assert tree(out) == tree(tmp_path / "local")
         again = stub_process("scan", films, "-o", out, "--dask", address, *how)
@@ -132,17 +132,17 @@ def test_a_cluster_gives_the_bytes_of_the_local_pool(
 def test_a_cluster_on_this_machine_loses_only_the_film_that_kills(
     films: Path, tmp_path: Path
 ) -> None:
-    """Its workers come back; the film is told as crashed."""
+    """Killed workers are restarted, and only the film that kills them is reported as crashed."""
     write_film(films / "kill.png", KILL)
     done = stub_process("scan", films, "-o", tmp_path / "out", "--dask-local", 2)
     assert done.returncode == 1
-    assert f"{COUNT + 1} films: {COUNT - 1} ok" in done.stdout  # some done again, so "kept"
+    assert f"{COUNT + 1} films: {COUNT - 1} ok" in done.stdout  # those done twice count as kept
     assert "2 failed (" in done.stdout
     assert "kill.png: failed (crashed)" in done.stderr
 
 
 def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> None:
-    """No scheduler, no workers, workers with several threads: one line each."""
+    """A missing scheduler, no workers, and workers with several threads are reported as errors."""
     with cluster(tmp_path, workers=0) as (address, _):
         time.sleep(3)
         done = stub_process("scan", films, "-o", tmp_path / "o", "--dask", address)
@@ -160,7 +160,7 @@ def test_clusters_that_cannot_be_used_are_told(films: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("file", [None, "text", "missing"])
 def test_a_protected_cluster_needs_keys(tmp_path: Path, file: str | None) -> None:
-    """None are named, or files that are none, or are not there: one line before anything else."""
+    """A TLS address is refused if the key files are not configured, invalid or missing."""
     import dask.config
 
     from lesionscan.batch.dask_engine import dask_engine
@@ -178,7 +178,7 @@ def test_a_protected_cluster_needs_keys(tmp_path: Path, file: str | None) -> Non
 
 
 def tls_keys(folder: Path) -> dict[str, str]:
-    """Make keys for a cluster; return Dask's configuration of them, as environment variables."""
+    """Write TLS keys for a cluster; return environment variables that configure them in Dask."""
     from distributed import Security
 
     keys = Security.temporary()
@@ -194,7 +194,7 @@ def tls_keys(folder: Path) -> dict[str, str]:
 
 
 def test_a_protected_cluster_is_used_with_keys(films: Path, tmp_path: Path) -> None:
-    """Scheduler, workers and the scan find them in Dask's configuration."""
+    """With TLS keys in Dask's configuration, a scan runs on a cluster that uses TLS."""
     keys = tls_keys(tmp_path)
     with cluster(tmp_path, workers=1, keys=keys) as (address, _):
         wait_for_workers(address, 1, keys=tmp_path)
@@ -207,7 +207,7 @@ def test_a_protected_cluster_is_used_with_keys(films: Path, tmp_path: Path) -> N
 
 
 def listening(process: psutil.Process) -> list[int]:
-    """Return the ports that a process and its children listen on."""
+    """Return the ports on which a process and its children listen."""
     return [
         connection.laddr.port
         for one in (process, *process.children(recursive=True))
@@ -217,7 +217,7 @@ def listening(process: psutil.Process) -> list[int]:
 
 
 def greeting(port: int, said: bytes) -> bytes:
-    """Return what comes back to these bytes."""
+    """Send bytes to a port, and return the reply."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as raw:
         raw.sendall(said)
         return raw.recv(1000)
@@ -225,7 +225,7 @@ def greeting(port: int, said: bytes) -> bytes:
 
 
 def secret_greeting(port: int) -> bytes:
-    """Return what comes back by TLS to somebody who takes any key, and has none."""
+    """Connect by TLS without a certificate, accepting any, and return what the server sends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
@@ -238,7 +238,10 @@ def secret_greeting(port: int) -> bytes:
 
 
 def test_nobody_else_can_use_the_cluster_on_this_machine(films: Path, tmp_path: Path) -> None:
-    """Other users can connect: without this run's keys none of its processes talks to them."""
+    """A client without the run's own keys cannot connect to any process of a local cluster.
+
+    This protects the cluster from other users of the machine, who can reach its ports.
+    """
     from distributed import Client, Security
 
     scan = subprocess.Popen(
@@ -251,7 +254,7 @@ def test_nobody_else_can_use_the_cluster_on_this_machine(films: Path, tmp_path: 
         while not list(tmp_path.rglob("*.json")) and time.monotonic() < deadline:
             time.sleep(0.05)
         ports = listening(psutil.Process(scan.pid))
-        assert len(ports) >= 5  # of the scheduler, the workers and their nannies
+        assert len(ports) >= 5  # scheduler, workers and their nannies
         encrypted = 0
         for port in ports:
             answer = greeting(port, b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
@@ -267,7 +270,7 @@ def test_nobody_else_can_use_the_cluster_on_this_machine(films: Path, tmp_path: 
 
 
 def test_a_cluster_here_needs_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it there are no keys, and no cluster is started."""
+    """Without the package cryptography, which creates the keys, a local cluster is refused."""
     from lesionscan.batch.dask_engine import dask_engine
     from lesionscan.batch.discover import InputError
 
@@ -280,7 +283,10 @@ def test_a_cluster_here_needs_cryptography(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:
-    """A terminal sends it to the workers too; films in hand are finished, and the run goes on."""
+    """A SIGINT to the whole process group stops the run cleanly, and the next run completes it.
+
+    A terminal sends Ctrl-C to the workers too; they must finish the films they have started.
+    """
     out = tmp_path / "out"
     scan = subprocess.Popen(
         [*STUB, "scan", films, "-o", out, "--dask-local", "2"],
@@ -306,21 +312,24 @@ def test_ctrl_c_is_the_runs_business_alone(films: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path) -> None:
-    """Results written elsewhere would be lost; they can be returned instead."""
+    """An output folder that one of the workers cannot see is refused, and nothing is left in it.
+
+    Results written elsewhere would be lost; with --dask-return the workers return them instead.
+    """
     from lesionscan.batch import dask_engine as engine_module
     from lesionscan.batch.discover import InputError
     from lesionscan.batch.outcome import Job
     from lesionscan.settings import Settings
 
     class Elsewhere:
-        """A cluster that shares nothing."""
+        """A cluster in which one of two workers does not see the output folder."""
 
         def run(self, _function: object, _path: str) -> dict[str, bool]:
-            """Look for the file on two workers."""
+            """Return for each of two workers whether it sees the file."""
             return {"one": True, "two": False}
 
         def cancel(self, _futures: object) -> None:
-            """Forget work."""
+            """Cancel nothing."""
 
     out = tmp_path / "out"
     job = Job(films / "1.png", "1.png", out, Settings(), None, resume=True)
@@ -334,7 +343,7 @@ def test_a_folder_that_workers_do_not_see_is_refused(films: Path, tmp_path: Path
 
 
 def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
-    """One that failed under too long a name leaves nothing, and does not stop the run."""
+    """A returned film whose name is too long for a JSON writes nothing and stops no run."""
     from lesionscan.batch import dask_engine as engine_module
     from lesionscan.batch.outcome import Job, Outcome
     from lesionscan.radiograph import Notice
@@ -361,7 +370,7 @@ def test_a_returned_film_without_a_json_is_not_written(tmp_path: Path) -> None:
 def test_a_result_lost_with_its_worker_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker died between finishing a batch and handing it over: the scheduler reruns it."""
+    """The engine waits while the scheduler reruns a batch whose worker died before returning it."""
     from lesionscan.batch import dask_engine as engine_module
     from lesionscan.batch.outcome import Job, Outcome
     from lesionscan.settings import Settings

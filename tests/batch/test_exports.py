@@ -1,4 +1,4 @@
-"""Results for other programs: made with a film's results, added to kept ones, gone with old."""
+"""Exports are written with a film's results, added to kept ones, and removed when outdated."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,19 +47,19 @@ def dicom_job(tmp_path: Path, exports: frozenset[Export], *, score: int = 230) -
 
 
 def done(job: Job) -> Outcome:
-    """Do a job of one picture."""
+    """Process a job of one picture."""
     (outcome,) = process(job)
     return outcome
 
 
 def made(job: Job) -> list[str]:
-    """Return the endings of the film's exports that are there."""
+    """Return the suffixes of the film's exports that exist."""
     where = ResultPaths.of(job.out, job.name)
     return [path.name.removeprefix(job.name) for path in where.exports.values() if path.is_file()]
 
 
 def test_a_film_gets_what_is_asked_for(tmp_path: Path) -> None:
-    """And nothing else; the other results are the same as without."""
+    """Only the requested exports are written; all other results are the same as without them."""
     plain = png_job(tmp_path, frozenset())
     done(plain)
     assert made(plain) == []
@@ -73,14 +73,14 @@ def test_a_film_gets_what_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_kept_results_get_what_they_lack(tmp_path: Path) -> None:
-    """The film is not searched again, and the file is the same as one made with the result."""
+    """A missing export is added to kept results without a new search, with the same bytes."""
     fresh = png_job(tmp_path, NRRD)
     done(fresh)
     expected = tree(fresh.out)
     job = replace(fresh, out=tmp_path / "later", exports=frozenset())
     done(job)
     job = replace(job, exports=NRRD)
-    for look in (kept_outcomes, process):  # the first as the client of a cluster does
+    for look in (kept_outcomes, process):  # the client of a cluster calls the first
         (outcome,) = look(job)
         assert outcome.resumed
         assert tree(job.out) == expected
@@ -88,7 +88,7 @@ def test_kept_results_get_what_they_lack(tmp_path: Path) -> None:
 
 
 def test_old_exports_go_with_the_results_they_were_made_of(tmp_path: Path) -> None:
-    """Where the film is searched again without, or fails."""
+    """Exports are removed if the film is searched again without them, or fails."""
     job = png_job(tmp_path, NRRD)
     done(job)
     write_film(job.path, 1)
@@ -102,7 +102,7 @@ def test_old_exports_go_with_the_results_they_were_made_of(tmp_path: Path) -> No
 
 
 def test_a_film_that_is_no_dicom_has_no_dicom_objects(tmp_path: Path) -> None:
-    """It is searched all the same, and one line says why; so is a result that is kept."""
+    """A PNG film with DICOM exports requested succeeds, new or kept, and reports `not_exported`."""
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     job = png_job(tmp_path, DICOM | NRRD)
     for resumed in (False, True):
@@ -115,7 +115,7 @@ def test_a_film_that_is_no_dicom_has_no_dicom_objects(tmp_path: Path) -> None:
 
 
 def test_a_dicom_film_gets_its_objects(tmp_path: Path) -> None:
-    """A report and, where a candidate is shown, a segmentation; the next run keeps them."""
+    """A DICOM film gets a report and, if a candidate is shown, a segmentation; both are kept."""
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     job = dicom_job(tmp_path, DICOM)
     assert done(job).not_exported is None
@@ -131,7 +131,7 @@ def test_a_dicom_film_gets_its_objects(tmp_path: Path) -> None:
 def test_the_order_in_which_files_are_listed_changes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: str
 ) -> None:
-    """Each is looked up by its name: no SR stands under the name of a SEG."""
+    """The files do not depend on the order of the tables of result files."""
     exports = frozenset({Export.NRRD, *DICOM})
     done(dicom_job(tmp_path, exports))
     expected = tree(tmp_path / "out")
@@ -144,7 +144,7 @@ def test_the_order_in_which_files_are_listed_changes_none(
 
 
 def test_the_runs_exports_are_made_at_its_end(tmp_path: Path) -> None:
-    """COCO of a whole run, and the same of its merged parts; not_exported is counted."""
+    """COCO files are written for a whole run, and the same ones for its merged parts."""
     for number in range(4):
         write_film(tmp_path / "in" / f"{number}.png", score=230 - number)
     write_film(tmp_path / "in" / "bad.png", RAISE)
@@ -162,7 +162,7 @@ def test_the_runs_exports_are_made_at_its_end(tmp_path: Path) -> None:
 
 
 def test_exports_are_no_films(tmp_path: Path) -> None:
-    """Results beside the films are not scanned by the next run, DICOM objects neither."""
+    """Exports beside the films, DICOM objects included, are not scanned by the next run."""
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     dicom_job(tmp_path, DICOM)
     folder = tmp_path / "in"
@@ -173,7 +173,7 @@ def test_exports_are_no_films(tmp_path: Path) -> None:
 
 
 def scan(films: Path, out: Path, options: Options) -> Path:
-    """Scan in this process's workers, and return the results folder."""
+    """Scan in this process, and return the results folder."""
     plan = make_plan([films], out, options)
     run_scan(
         plan,

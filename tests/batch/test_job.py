@@ -1,4 +1,4 @@
-"""One film in, its result files out; failures become records, never exceptions."""
+"""A job writes the result files of one film; failures become records, not exceptions."""
 
 import hashlib
 import json
@@ -43,20 +43,20 @@ def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_job(tmp_path: Path, order: int = 0) -> Job:
-    """Return a job for a film "a/x y.png"."""
+    """Return a job for the film "a/x y.png"."""
     path = write_film(tmp_path / "in" / "a" / "x y.png", order)
     return Job(path, "a/x y.png", tmp_path / "out", Settings(), None, resume=True)
 
 
 def make_scorer(tmp_path: Path) -> Path:
-    """Write another scorer than the shipped one."""
+    """Write a scorer that differs from the default one."""
     path = tmp_path / "other.scorer"
     path.write_bytes(scorer_bytes())
     return path
 
 
 def done(job: Job) -> Outcome:
-    """Do a job of one picture."""
+    """Process a job of one picture."""
     (outcome,) = process(job)
     return outcome
 
@@ -69,7 +69,7 @@ def result_of(job: Job) -> dict[str, Any]:
 
 
 def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
-    """JSON, overlay, labels and bone stand under the input's full name, and nothing else."""
+    """JSON, overlay, labels and bone mask are named after the input, without absolute paths."""
     job = make_job(tmp_path)
     outcome = done(job)
     assert (outcome.status, outcome.candidates, outcome.shown) == ("ok", 2, 1)
@@ -85,7 +85,7 @@ def test_a_film_gives_its_four_files(tmp_path: Path) -> None:
 
 
 def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
-    """With the same input, settings, scorer and pipeline, results are kept untouched."""
+    """With unchanged input, settings, scorer and pipeline, the results are kept untouched."""
     job = make_job(tmp_path)
     first, paths = done(job), ResultPaths.of(job.out, job.name)
     before = paths.record.stat().st_mtime_ns
@@ -101,7 +101,7 @@ def test_a_finished_film_is_not_done_again(tmp_path: Path) -> None:
 def test_a_film_is_done_again_when_anything_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Another input, setting, scorer or pipeline, or a missing or broken result, is not kept."""
+    """A changed input, setting, scorer or pipeline, or a bad or missing result, reruns a film."""
     job = make_job(tmp_path)
     done(job)
     paths = ResultPaths.of(job.out, job.name)
@@ -139,7 +139,7 @@ OUTPUTS = (
 def test_output_settings_never_search_a_film_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Settings, after: Settings
 ) -> None:
-    """The files are, byte for byte, those of a scan with these settings from the beginning."""
+    """New output settings give the bytes of a fresh scan without another search."""
     job = replace(make_job(tmp_path), settings=before, exports=frozenset({Export.NRRD}))
     done(job)
     fresh = replace(job, out=tmp_path / "fresh", settings=after)
@@ -155,7 +155,7 @@ def test_output_settings_never_search_a_film_again(
 
 
 def test_exports_are_made_anew_with_the_pictures(tmp_path: Path) -> None:
-    """They name the seal of the JSON, which changes; those of an earlier run are not lost."""
+    """Exports of an earlier run are rewritten with the JSON, whose seal they contain."""
     job = replace(make_job(tmp_path), exports=frozenset({Export.NRRD}))
     done(job)
     again = replace(job, settings=Settings(overlay=False), exports=frozenset())
@@ -169,7 +169,7 @@ def test_exports_are_made_anew_with_the_pictures(tmp_path: Path) -> None:
 def test_what_is_gone_meanwhile_is_searched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
-    """Between the look at the results and their use."""
+    """A film is searched again if a result disappears between its check and its use."""
     job = make_job(tmp_path)
     done(job)
     path = getattr(ResultPaths.of(job.out, job.name), gone)
@@ -186,7 +186,7 @@ def test_what_is_gone_meanwhile_is_searched_again(
 
 @pytest.mark.parametrize("order", [0, RAISE])
 def test_a_result_names_its_scorer(tmp_path: Path, order: int) -> None:
-    """The JSON of a film that was read, or that failed, has the hash of the scorer's file."""
+    """The JSON of a film, also of a failed one, contains the SHA-256 of the scorer's file."""
     path = make_scorer(tmp_path)
     job = replace(make_job(tmp_path, order), scorer=path)
     done(job)
@@ -195,7 +195,7 @@ def test_a_result_names_its_scorer(tmp_path: Path, order: int) -> None:
 
 
 def test_a_scorer_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
-    """It concerns every film, so it is raised."""
+    """A scorer that cannot be read raises, since it affects every film."""
     job = replace(make_job(tmp_path), scorer=tmp_path / "gone.scorer")
     with pytest.raises(ScorerError, match=r"gone\.scorer cannot be read"):
         done(job)
@@ -204,7 +204,7 @@ def test_a_scorer_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
 def test_a_network_that_fails_on_a_film_is_named_as_the_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The film fails for itself, and its record says that it is the scorer."""
+    """A film on which the network overflows fails with `scorer_failed`."""
     monkeypatch.setattr(pipeline, "find_candidates", FIND_CANDIDATES)
     path = tmp_path / "bad.scorer"
     path.write_bytes(scorer_bytes(onnx=overflowing_network()))
@@ -220,7 +220,7 @@ def test_a_network_that_fails_on_a_film_is_named_as_the_cause(
 
 
 def test_no_resume_does_all_again(tmp_path: Path) -> None:
-    """Without resume, finished films are done again."""
+    """Without `resume`, finished films are processed again."""
     job = make_job(tmp_path)
     done(job)
     assert not done(replace(job, resume=False)).resumed
@@ -230,7 +230,7 @@ def test_no_resume_does_all_again(tmp_path: Path) -> None:
     ("order", "code"), [(RAISE, "internal_error"), (NO_MEMORY, "out_of_memory")]
 )
 def test_an_exception_becomes_a_failed_film(tmp_path: Path, order: int, code: str) -> None:
-    """The record names the exception's class, never its text, which may quote the file."""
+    """The record contains the exception's class, but not its text, which may quote the file."""
     job = make_job(tmp_path, order)
     outcome = done(job)
     assert outcome.error is not None
@@ -242,7 +242,7 @@ def test_an_exception_becomes_a_failed_film(tmp_path: Path, order: int, code: st
 
 
 def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None:
-    """A film that fails leaves no picture of an earlier run beside its failed record."""
+    """A film that now fails loses its pictures of an earlier run."""
     job = make_job(tmp_path)
     done(job)
     job.path.write_bytes(job.path.read_bytes()[:200])
@@ -256,14 +256,14 @@ def test_a_damaged_file_fails_and_loses_its_old_pictures(tmp_path: Path) -> None
 
 
 def test_a_failed_film_is_tried_again(tmp_path: Path) -> None:
-    """Resuming keeps good results only."""
+    """A failed film is processed again when a run resumes."""
     job = make_job(tmp_path, RAISE)
     assert done(job).status == "failed"
     assert not done(job).resumed
 
 
 def test_a_film_that_disappears_fails(tmp_path: Path) -> None:
-    """A file that is gone when its turn comes has a failed record without a hash."""
+    """A film that no longer exists gets a failed record without a hash."""
     job = make_job(tmp_path)
     job.path.unlink()
     assert done(job).status == "failed"
@@ -271,7 +271,7 @@ def test_a_film_that_disappears_fails(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    """A path that is no ordinary file fails at once instead of hanging."""
+    """A path that is not an ordinary file fails instead of hanging."""
     job = make_job(tmp_path)
     job.path.unlink()
     os.mkfifo(job.path)
@@ -279,7 +279,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
-    """A name to which no ending fits fails; it does not stop the run."""
+    """A film whose name leaves no space for a suffix fails, without an exception."""
     path = write_film(tmp_path / "in" / ("x" * 247 + ".png"))
     outcome = done(Job(path, path.name, tmp_path / "out", Settings(), None, resume=True))
     assert outcome.error is not None
@@ -306,11 +306,11 @@ def test_a_name_too_long_costs_only_its_film(tmp_path: Path) -> None:
 def test_a_film_whose_worker_was_lost_leaves_a_record(
     tmp_path: Path, loss: Loss, message: str
 ) -> None:
-    """The film in its hands gets a failed record, and no older picture stays."""
+    """A film whose worker was lost gets a failed record, and its older pictures are removed."""
     job = make_job(tmp_path)
     done(job)
     job.path.unlink()
-    os.mkfifo(job.path)  # reading it would wait for ever
+    os.mkfifo(job.path)  # reading it would block forever
     outcome = lost(job, loss)
     assert outcome.status == "failed"
     error = result_of(job)["error"]
@@ -320,24 +320,24 @@ def test_a_film_whose_worker_was_lost_leaves_a_record(
 
 
 def edited_json(paths: ResultPaths) -> None:
-    """Change a score by hand."""
+    """Edit a score in the JSON."""
     text = paths.record.read_text("utf-8")
     paths.record.write_text(text.replace('"score": 0.784', '"score": 0.99'), "utf-8")
 
 
 def unsealed_json(paths: ResultPaths) -> None:
-    """Take the seal away."""
+    """Remove the seal."""
     text = paths.record.read_text("utf-8")
     paths.record.write_text(text.replace("seal_sha256", "seal"), "utf-8")
 
 
 def other_labels(paths: ResultPaths) -> None:
-    """Put another whole picture in the place of the labels."""
+    """Replace the labels by another valid picture."""
     paths.labels.write_bytes(paths.bone.read_bytes())
 
 
 def no_pictures(paths: ResultPaths) -> None:
-    """Write something else where the hashes of the pictures stand."""
+    """Replace the hashes of the pictures by a number."""
     result = json.loads(paths.record.read_bytes())
     paths.record.write_text(json.dumps({**result, "pictures": 5}), "utf-8")
 
@@ -346,7 +346,7 @@ def no_pictures(paths: ResultPaths) -> None:
 def test_a_result_that_was_changed_is_noticed(
     tmp_path: Path, change: Callable[[ResultPaths], None]
 ) -> None:
-    """It is made again, and the outcome says why; then it is as it was."""
+    """A result changed by others is restored by another search, and the outcome reports it."""
     job = make_job(tmp_path)
     assert not done(job).altered
     before = tree(job.out)
@@ -359,7 +359,7 @@ def test_a_result_that_was_changed_is_noticed(
 
 @pytest.mark.parametrize("part", ["view", "film", "thumbnail"])
 def test_what_the_page_needs_is_made_again_where_it_is_gone(tmp_path: Path, part: str) -> None:
-    """A film whose script or picture was removed is done again, and is then as it was."""
+    """A film whose script or pictures for the report are missing is processed again."""
     job = make_job(tmp_path)
     done(job)
     before = tree(job.out)
@@ -370,7 +370,7 @@ def test_what_the_page_needs_is_made_again_where_it_is_gone(tmp_path: Path, part
 
 
 def test_whether_all_is_there_can_be_asked(tmp_path: Path) -> None:
-    """Outcomes of a finished film without doing anything; none of others."""
+    """`kept_outcomes` returns the outcomes of a finished film without processing it, else none."""
     job = make_job(tmp_path)
     assert kept_outcomes(job) == ()
     first = done(job)
@@ -381,7 +381,7 @@ def test_whether_all_is_there_can_be_asked(tmp_path: Path) -> None:
 
 
 def test_no_overlay_is_made_where_none_is_wanted(tmp_path: Path) -> None:
-    """The other results are whole, and kept by the next run."""
+    """With overlay=False no overlay is written, and the other results are complete and kept."""
     job = replace(make_job(tmp_path), settings=Settings(overlay=False))
     done(job)
     paths = ResultPaths.of(job.out, job.name)
@@ -393,7 +393,7 @@ def test_no_overlay_is_made_where_none_is_wanted(tmp_path: Path) -> None:
 
 
 def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
-    """A place that cannot be written concerns every film, so it is raised."""
+    """An output folder that cannot be written raises, since it affects every film."""
     job = make_job(tmp_path)
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="cannot write"):
@@ -401,7 +401,7 @@ def test_results_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
 
 
 def test_the_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While pictures are being replaced there is no JSON that vouches for them."""
+    """The old JSON is removed before, and the new one written after, the files it describes."""
     job = make_job(tmp_path)
     done(job)
     write_film(job.path, score=99)
@@ -431,7 +431,7 @@ def write_pages(path: Path, orders: Sequence[int]) -> Path:
 
 
 def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
-    """A page that fails costs itself alone; the names say which page."""
+    """Each page has its own results, named by page number; a page that fails affects no other."""
     path = write_pages(tmp_path / "pages.tif", [10, RAISE, 30])
     job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
     outcomes = list(process(job))
@@ -451,7 +451,7 @@ def test_every_page_has_results_of_its_own(tmp_path: Path) -> None:
 
 
 def test_each_page_is_kept_or_done_again(tmp_path: Path) -> None:
-    """A second run keeps what is whole, and does the pages again that failed or lost a picture."""
+    """A second run keeps complete pages, and processes those that failed or lost a picture."""
     path = write_pages(tmp_path / "pages.tif", [10, 20])
     job = Job(path, "pages.tif", tmp_path / "out", Settings(), None, resume=True)
     assert [one.resumed for one in process(job)] == [False, False]
@@ -464,12 +464,12 @@ def test_each_page_is_kept_or_done_again(tmp_path: Path) -> None:
 
 
 def results_of(job: Job) -> set[str]:
-    """Return the names of all results in a job's folder, pictures without their endings."""
+    """Return the names of all results in a job's folder."""
     return {path.name.removesuffix(".json") for path in job.out.rglob("*.json")}
 
 
 def test_no_result_of_another_count_of_pages_stays(tmp_path: Path) -> None:
-    """Three pages, then one, then three again, then a file that cannot be opened."""
+    """When the number of pages changes, or the file becomes unreadable, old results are removed."""
     path = write_pages(tmp_path / "p.tif", [10, 20, 30])
     job = Job(path, "p.tif", tmp_path / "out", Settings(), None, resume=True)
     pages = {f"p.tif.frame00{number}" for number in (1, 2, 3)}
@@ -489,7 +489,7 @@ def test_no_result_of_another_count_of_pages_stays(tmp_path: Path) -> None:
 
 
 def test_pages_that_no_limit_refuses_any_more_lose_their_failure(tmp_path: Path) -> None:
-    """What failed as a whole is gone when its pages are read."""
+    """The failed record of a whole file is removed once its pages are read under a higher limit."""
     path = write_pages(tmp_path / "p.tif", [10, 20, 30])
     job = Job(path, "p.tif", tmp_path / "out", Settings(max_frames=2), None, resume=True)
     (outcome,) = process(job)
@@ -509,7 +509,7 @@ def test_pages_that_no_limit_refuses_any_more_lose_their_failure(tmp_path: Path)
     ],
 )
 def test_an_odd_json_is_no_earlier_result(tmp_path: Path, text: str) -> None:
-    """A result that was damaged or forged is made again."""
+    """A damaged or forged JSON is not kept, and the film's results are restored."""
     job = make_job(tmp_path)
     done(job)
     before = tree(job.out)
@@ -519,7 +519,7 @@ def test_an_odd_json_is_no_earlier_result(tmp_path: Path, text: str) -> None:
 
 
 def burned_in_job(tmp_path: Path, settings: Settings, said: object = "YES") -> Job:
-    """Return a job for a film that says that text is burned into it."""
+    """Return a job for a film whose header declares burned-in text."""
     path = tmp_path / "named.dcm"
     save(dataset(np.full((64, 64), 90), bits_stored=8, BurnedInAnnotation=said), path)
     return Job(path, path.name, tmp_path / "out", settings, None, resume=True)
@@ -527,9 +527,9 @@ def burned_in_job(tmp_path: Path, settings: Settings, said: object = "YES") -> J
 
 @pytest.mark.parametrize("said", ["YES", "Y", ["NO", "YES"]])
 def test_no_picture_is_made_of_burned_in_text(tmp_path: Path, said: object) -> None:
-    """The overlay is left out, and an older one removed; the result says so, and is kept.
+    """A film with burned-in text gets a warning and no overlay, and an older one is removed.
 
-    Only a plain NO rules burned-in text out.
+    Only a plain NO in the header rules burned-in text out.
     """
     job = burned_in_job(tmp_path, Settings(), said)
     paths = ResultPaths.of(job.out, job.name)
@@ -543,7 +543,7 @@ def test_no_picture_is_made_of_burned_in_text(tmp_path: Path, said: object) -> N
 
 
 def test_burned_in_text_is_shown_on_request(tmp_path: Path) -> None:
-    """Who allows it gets the picture like any other."""
+    """With `allow_burned_in` the overlay is written, and the film's text reported as a warning."""
     job = burned_in_job(tmp_path, Settings(allow_burned_in=True))
     done(job)
     assert ResultPaths.of(job.out, job.name).overlay.exists()

@@ -1,4 +1,4 @@
-"""Lists of films, in the encodings and with the marks that programs on Windows write."""
+"""Lists of films are read in the encodings that programs on Windows write."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ NAMES = [Path("films/knee.dcm"), Path("films/Hüfte 2.dcm"), Path("other/骨.png
 )
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_every_unicode_is_read(encoding: str, ending: str) -> None:
-    """With a byte order mark or, for UTF-16, without."""
+    """All UTF encodings are read with a byte-order mark, and UTF-8 and UTF-16 also without."""
     text = "".join(f"{name}{ending}" for name in NAMES)
     assert read_list(text.encode(encoding)) == NAMES
 
 
 def test_a_mark_of_the_other_byte_order() -> None:
-    """UTF-16 with its big end first."""
+    """Big-endian UTF-16 with a byte-order mark is read, and either order without one."""
     text = "\ufeff" + "\n".join(map(str, NAMES))
     assert read_list(text.encode("utf-16-be")) == NAMES
     for encoding in ("utf-16-le", "utf-16-be"):
@@ -29,14 +29,14 @@ def test_a_mark_of_the_other_byte_order() -> None:
 
 
 def test_names_between_null_bytes_stay_what_they_are() -> None:
-    """`find -print0` writes no line ends, and quotation marks there belong to a name."""
+    """In lists separated by null bytes (`find -print0`), quotation marks are part of the name."""
     assert read_list(b'a.dcm\0"b".dcm\0c\0') == [Path("a.dcm"), Path('"b".dcm'), Path("c")]
 
 
 def test_quotation_marks_are_no_part_of_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They come from "Copy as path" of Windows; a file of that very name is taken first."""
+    """Quotation marks, as of "Copy as path" on Windows, are removed unless such a file exists."""
     monkeypatch.chdir(tmp_path)
     Path('"b.dcm"').touch()
     assert read_list(b'"a b.dcm"\n"b.dcm"\n"\n""\n') == [
@@ -45,6 +45,6 @@ def test_quotation_marks_are_no_part_of_a_path(
 
 
 def test_half_a_letter_is_refused() -> None:
-    """A list cut off within a letter says what to do."""
+    """A list cut off within a character is an error that gives the remedy."""
     with pytest.raises(InputError, match="does not match its byte order mark; save it as UTF-8"):
         read_list("knee.dcm\n".encode("utf-16") + b"x")

@@ -1,4 +1,4 @@
-"""Workers do every job, whatever happens to some of them."""
+"""The pool completes every job, even if workers die, hang or run out of memory."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def square(number: int) -> Iterator[int | str]:
-    """Square a number; dies, raises, hangs or takes memory for some."""
+    """Square a number; for some numbers die, raise, hang or allocate too much memory."""
     if number == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     if number == 14:
@@ -38,7 +38,7 @@ def square(number: int) -> Iterator[int | str]:
 
 
 def dies_once(path: Path) -> Iterator[str]:
-    """Die when it is done for the first time."""
+    """Die the first time, succeed the second."""
     if path.exists():
         yield "done"
     else:
@@ -47,30 +47,30 @@ def dies_once(path: Path) -> Iterator[str]:
 
 
 def slow(number: int) -> Iterator[int]:
-    """Take a moment."""
+    """Wait 0.05 s."""
     time.sleep(0.05)
     yield number
 
 
 def environment(_number: int) -> Iterator[tuple[str | None, int]]:
-    """Give the thread limit of the numerical libraries and OpenCV's."""
+    """Yield the thread limits of the numerical libraries and of OpenCV."""
     import cv2
 
     yield os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
 
 
 def lost(_job: object, loss: Loss) -> str:
-    """Say why a job was lost."""
+    """Return why a job was lost."""
     return f"{loss.code} ({loss.detail})"
 
 
 def never() -> bool:
-    """Do not stop."""
+    """Return False: do not stop."""
     return False
 
 
 def run(jobs: list[int], workers: int, limits: Limits | None = None) -> list[tuple[int | str, ...]]:
-    """Run and return the outcomes in the jobs' order."""
+    """Run the jobs, and return their outcomes in order."""
     work = Work(square, lost, limits or Limits())
     done = dict(run_jobs(work, jobs, workers=workers, stopped=never))
     return [done[number] for number in sorted(done)]
@@ -83,13 +83,13 @@ def test_every_job_is_done(workers: int) -> None:
 
 
 def test_no_jobs_give_nothing() -> None:
-    """An empty list is done at once."""
+    """An empty list of jobs gives no outcomes."""
     assert run([], 2) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_dead_worker_costs_exactly_its_job(workers: int) -> None:
-    """Killed and exited workers are replaced; all other jobs are done."""
+    """Workers that were killed or exited are replaced, and only their jobs are lost."""
     assert run([1, 13, 2, 14, 3], workers) == [
         (1,),
         ("crashed (signal 9)",),
@@ -100,14 +100,14 @@ def test_a_dead_worker_costs_exactly_its_job(workers: int) -> None:
 
 
 def test_a_job_whose_worker_died_is_tried_once_more(tmp_path: Path) -> None:
-    """Who was killed for another's memory, or by hand, is done in the end."""
+    """A job whose worker died is retried once, since another job may have used up the memory."""
     paths = [tmp_path / "a", tmp_path / "b"]
     done = dict(run_jobs(Work(dies_once, lost), paths, workers=2, stopped=never))
     assert done == {0: ("done",), 1: ("done",)}
 
 
 def test_a_worker_that_hangs_is_ended() -> None:
-    """Its job is lost, once; the others are done. Outcomes on the way are signs of life."""
+    """A worker without an outcome for too long is ended, and only its job is lost."""
     limits = Limits(seconds=1.5)
     assert run([1, 16, 18, 2], 2, limits) == [
         (1,),
@@ -118,7 +118,7 @@ def test_a_worker_that_hangs_is_ended() -> None:
 
 
 def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
-    """Its job is lost; the others are done."""
+    """A worker that exceeds the memory limit is ended, and only its job is lost."""
     assert run([1, 17, 2], 1, Limits(memory_mb=300)) == [
         (1,),
         ("out_of_memory (300 MB)",),
@@ -128,14 +128,14 @@ def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_comes_back(workers: int) -> None:
-    """What a job raises is raised in the parent."""
+    """An exception in a job is raised in the parent process."""
     with pytest.raises(ValueError, match="fifteen"):
         run([15, 1], workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_stopping_finishes_what_is_in_hand(workers: int) -> None:
-    """Once stopped, no new job starts and those in hand are still reported."""
+    """Once stopped, no new job starts, and those in progress are still reported."""
     done: list[int] = []
     work: Work[int, int | str] = Work(slow, lost)
     for number, _ in run_jobs(work, range(50), workers=workers, stopped=lambda: len(done) >= 5):
@@ -144,7 +144,7 @@ def test_stopping_finishes_what_is_in_hand(workers: int) -> None:
 
 
 def test_workers_use_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """N workers do not start N threads each."""
+    """Each worker limits the numerical libraries and OpenCV to one thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     work: Work[int, tuple[str | None, int] | str] = Work(environment, lost)
     outcomes = dict(run_jobs(work, [1, 2], workers=2, stopped=never))
@@ -152,7 +152,7 @@ def test_workers_use_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _sleepers(marker: str) -> Sequence[psutil.Process]:
-    """Return the processes whose parent's command line had the marker in it."""
+    """Return the processes that have the marker in their environment."""
     return [
         process
         for process in psutil.process_iter(["environ"])
@@ -161,7 +161,7 @@ def _sleepers(marker: str) -> Sequence[psutil.Process]:
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    """They do not go on writing beside the run that takes its place."""
+    """Workers end when their parent is killed, so that they do not write beside the next run."""
     marker = str(tmp_path)
     parent = subprocess.Popen(
         [

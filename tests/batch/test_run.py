@@ -1,4 +1,4 @@
-"""A run does every film, sums up, resumes, and can be stopped."""
+"""A run processes every film, writes summaries, resumes, and can be stopped."""
 
 import csv
 import hashlib
@@ -54,7 +54,7 @@ def scan(
 
 
 def run_json(out: Path) -> dict[str, Any]:
-    """Read the facts about the run."""
+    """Read run.json."""
     facts: dict[str, Any] = json.loads((out / "run.json").read_bytes())
     return facts
 
@@ -66,7 +66,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
-    """The tables list all films in order, and run.json counts them and their failures."""
+    """The tables list all films in order, and run.json has the counts of films and failures."""
     summary = scan(films, tmp_path / "out", settings=Settings(shown_score=0.5))
     out = tmp_path / "out"
     assert summary.report == out / "report.html"
@@ -101,7 +101,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
 
 
 def test_no_output_holds_an_absolute_path(films: Path, tmp_path: Path) -> None:
-    """Results can be handed on without telling where they were made."""
+    """No result file contains an absolute path, so that results can be passed on."""
     out = tmp_path / "out"
     scan(films, out)
     for path in out.rglob("*"):
@@ -110,7 +110,7 @@ def test_no_output_holds_an_absolute_path(films: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) -> None:
-    """Resuming redoes only what failed, and the summaries have the same bytes."""
+    """A second run processes only failed films, and its files have the same bytes."""
     out = tmp_path / "out"
     scan(films, out)
     first = tree(out)
@@ -120,7 +120,7 @@ def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) 
 
 
 def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
-    """What is done is summed up, and the next run gives what one run would have given."""
+    """A stopped run writes its summaries, and the next one completes it to the bytes of one run."""
     done: list[tuple[Outcome, ...]] = []
     out = tmp_path / "out"
     summary = scan(films, out, stopped=lambda: len(done) >= 2, on_done=done.append)
@@ -136,7 +136,7 @@ def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
 
 
 def test_an_interrupt_inside_a_film_sums_up_too(films: Path, tmp_path: Path) -> None:
-    """A KeyboardInterrupt abandons the film in hand; the summaries are still written."""
+    """After a KeyboardInterrupt the summaries are still written."""
 
     def interrupt(outcomes: tuple[Outcome, ...]) -> None:
         if outcomes[0].name == "a/2.png":
@@ -149,7 +149,7 @@ def test_an_interrupt_inside_a_film_sums_up_too(films: Path, tmp_path: Path) -> 
 
 
 def test_a_changed_setting_does_not_mix_with_old_results(films: Path, tmp_path: Path) -> None:
-    """The summaries of a stopped run tell of films done with its own settings only."""
+    """The summaries of a stopped run list only films processed with its own settings."""
     out = tmp_path / "out"
     scan(films, out)
     done: list[tuple[Outcome, ...]] = []
@@ -164,7 +164,7 @@ def test_a_changed_setting_does_not_mix_with_old_results(films: Path, tmp_path: 
 
 
 def test_another_scorer_does_the_films_again(films: Path, tmp_path: Path) -> None:
-    """Results of the shipped scorer are not kept, and run.json and every JSON name the other."""
+    """Another scorer reprocesses all films, and run.json and every JSON contain its hash."""
     out, path = tmp_path / "out", tmp_path / "other.scorer"
     path.write_bytes(scorer_bytes())
     scan(films, out)
@@ -180,35 +180,35 @@ def test_another_scorer_does_the_films_again(films: Path, tmp_path: Path) -> Non
 
 
 def test_a_scorer_that_cannot_be_used_is_refused_first(films: Path, tmp_path: Path) -> None:
-    """No output folder is made for it."""
+    """A scorer that cannot be read is refused before the output folder is created."""
     with pytest.raises(ScorerError, match="cannot be read"):
         scan(films, tmp_path / "out", scorer=tmp_path / "no.scorer")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_output_that_is_a_file_is_refused(films: Path, tmp_path: Path) -> None:
-    """A file in the output's place is told before any work."""
+    """An output folder that is a file is refused."""
     (tmp_path / "out").write_text("x")
     with pytest.raises(InputError, match=r"output .*out is a file; name a folder \(--out\)"):
         scan(films, tmp_path / "out")
 
 
 def test_an_output_that_cannot_be_made_is_refused(films: Path, tmp_path: Path) -> None:
-    """A folder that cannot be written is told before any work."""
+    """An output folder that cannot be created is refused."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match=r"output folder .*: Not a directory; choose another"):
         scan(films, tmp_path / "file" / "out")
 
 
 def test_the_output_folder_may_be_the_input_folder(films: Path) -> None:
-    """Results beside the films are not scanned by the next run."""
+    """With the input folder as output folder, results are not scanned by the next run."""
     first = scan(films, films)
     second = scan(films, films)
     assert first.tally.pictures == second.tally.pictures == 5
 
 
 def test_the_page_lists_the_films_as_the_tables_do(films: Path, tmp_path: Path) -> None:
-    """A line a film, in the tables' order, and for each film that was read what the page loads."""
+    """The page lists all films in the tables' order, with the files that it loads for each."""
     scan(films, tmp_path / "out")
     report = tmp_path / "out" / "report"
     head, *lines = (report / "index.js").read_text("utf-8").splitlines()
@@ -224,7 +224,7 @@ def test_the_page_lists_the_films_as_the_tables_do(films: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("length", [244, 247, 251])
 def test_films_whose_names_are_too_long_are_listed(tmp_path: Path, length: int) -> None:
-    """They have no JSON, but a row in the table and a line on the page; so if they fail as well."""
+    """Films whose names are too long have a row in the table and a line on the page."""
     fine, bad = "x" * (length - 4) + ".png", "y" * (length - 4) + ".png"
     write_film(tmp_path / "in" / fine)
     write_film(tmp_path / "in" / bad, RAISE)
@@ -242,7 +242,7 @@ def test_films_whose_names_are_too_long_are_listed(tmp_path: Path, length: int) 
 
 
 def test_results_taken_away_meanwhile_are_told(films: Path, tmp_path: Path) -> None:
-    """Somebody tidies up, or another run writes there: those films failed, the others did not."""
+    """Films whose results are removed or replaced during the run are reported as failed."""
     out = tmp_path / "out"
     other = tmp_path / "other"
     scan(films, other, settings=Settings(shown_score=0.05))
@@ -262,7 +262,7 @@ def test_results_taken_away_meanwhile_are_told(films: Path, tmp_path: Path) -> N
 
 
 def test_an_engine_that_gives_up_leaves_what_is_done(films: Path, tmp_path: Path) -> None:
-    """The summaries are written and say what is missing."""
+    """If the engine fails, the summaries contain the finished films and count the missing ones."""
 
     def engine(
         jobs: Sequence[Job], stopped: Callable[[], bool]
@@ -278,7 +278,7 @@ def test_an_engine_that_gives_up_leaves_what_is_done(films: Path, tmp_path: Path
 
 
 def test_what_killed_runs_left_is_removed(films: Path, tmp_path: Path) -> None:
-    """Half-written files of a process that is no more go when the run starts again."""
+    """Temporary files of a process that no longer exists are removed by the next run."""
     out = tmp_path / "out"
     scan(films, out)
     first = tree(out)
@@ -289,7 +289,7 @@ def test_what_killed_runs_left_is_removed(films: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_worker_left_that_died_in_this_run_is_removed(films: Path, tmp_path: Path) -> None:
-    """The run that lost it cleans up, not the next one."""
+    """Temporary files of a worker that died during the run are removed at the end of that run."""
     out = tmp_path / "out"
     half = out / "a" / f".lesionscan-{'0' * 16}-{atomic.machine()}-{2**22 + 1}.tmp"
 
@@ -305,7 +305,7 @@ def test_what_a_worker_left_that_died_in_this_run_is_removed(films: Path, tmp_pa
 def test_only_what_changes_the_numbers_searches_films_again(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Settings of the output and limits change pictures alone; search and scorer search again."""
+    """Only another search setting or scorer searches again; output settings and limits do not."""
     searched: list[str] = []
 
     def counted(
@@ -328,7 +328,7 @@ def test_only_what_changes_the_numbers_searches_films_again(
     ):
         searched.clear()
         summary = scan(films, out, settings=settings, scorer=scorer)
-        # the film that fails is tried each time
+        # the film that fails is retried each time
         assert (len(searched) - 1, summary.tally.resumed) == (again, 4 - again)
         scan(films, fresh, settings=settings, scorer=scorer)
         mine, theirs = (

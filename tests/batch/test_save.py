@@ -1,4 +1,4 @@
-"""A notebook can write what the command writes."""
+"""`lesionscan.save` writes the same files as the command line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FILM = Path(__file__).parents[2] / "sample_images" / "images" / "femur_punched_o
 
 
 def test_the_files_are_those_of_a_scan(tmp_path: Path) -> None:
-    """Byte for byte, so that a scan keeps them."""
+    """The files have the same bytes as those of a scan, and a later scan keeps them."""
     found = lesionscan.find_candidates(lesionscan.read_radiograph(FILM))
     record = lesionscan.save(found, tmp_path / "mine", film=FILM)
     job = Job(FILM, FILM.name, tmp_path / "scan", Settings(), None, resume=True)
@@ -30,7 +30,7 @@ def test_the_files_are_those_of_a_scan(tmp_path: Path) -> None:
 
 
 def test_a_film_without_a_file_has_no_hash(tmp_path: Path) -> None:
-    """An array of one's own has a name only."""
+    """A film from an array is saved without a hash of its file."""
     pixels = np.random.default_rng(1).random((64, 48), np.float32)
     film = Radiograph(pixels=pixels, valid=np.ones(pixels.shape, np.bool_))
     record = lesionscan.save(lesionscan.find_candidates(film), tmp_path, film="mine.png")
@@ -38,7 +38,7 @@ def test_a_film_without_a_file_has_no_hash(tmp_path: Path) -> None:
 
 
 def test_a_file_of_somebody_elses_is_kept(tmp_path: Path) -> None:
-    """It is named in the error."""
+    """A file not written by lesionscan is not overwritten, and is named in the error."""
     (tmp_path / f"{FILM.name}.json").write_text("mine")
     found = lesionscan.find_candidates(lesionscan.read_radiograph(FILM))
     with pytest.raises(OutputError, match=r"femur_punched_out\.dcm\.json.*move it away"):

@@ -1,4 +1,4 @@
-"""A run in parts, merged, is the run as a whole."""
+"""Merging the parts of a run gives the same results as one run."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
-    """Return a folder of films, one of which fails, and one whose name is too long."""
+    """Return a folder of films, one of which fails, and one of which has too long a name."""
     folder = tmp_path / "in"
     for number in range(12):
         write_film(folder / f"{'ab'[number % 2]}/{number}.png", score=100 + 10 * number)
@@ -41,7 +41,7 @@ def scan(
     settings: Settings | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
-    """Scan a part, or all, with the stub."""
+    """Scan one part, or all films, with the stub."""
     plan = make_plan([folder], out, Options(settings or Settings(), shard=shard))
     return run_scan(plan, here, workers=1, on_done=lambda _outcomes: None, stopped=stopped)
 
@@ -53,19 +53,19 @@ def all_parts(folder: Path, out: Callable[[int], Path]) -> None:
 
 
 def without_accounts(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Leave the parts' accounts out."""
+    """Leave the parts' lists of results out."""
     return {name: data for name, data in files.items() if "run.shard" not in name}
 
 
 @given(names=st.lists(st.text(min_size=1), unique=True), of=st.integers(1, 9))
 def test_every_film_is_in_exactly_one_part(names: list[str], of: int) -> None:
-    """Whatever the other films are."""
+    """Every film belongs to exactly one part, whatever its name and the number of parts."""
     for name in names:
         assert sum(Shard(number, of).holds(name) for number in range(1, of + 1)) == 1
 
 
 def test_a_films_part_stays_the_same() -> None:
-    """It is written down here, since shards may run with other versions of Python."""
+    """A film's part is fixed, since parts may run on different versions of Python."""
     names = ("a.png", "b.png", "c/d.dcm", "\udcff", "knee.dcm")
     parts = [[n for n in range(1, 5) if Shard(n, 4).holds(name)] for name in names]
     assert parts == [[1], [1], [4], [2], [2]]
@@ -73,20 +73,20 @@ def test_a_films_part_stays_the_same() -> None:
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "a/4", "4", "1/0", "-1/4", "1/4/2", ""])
 def test_odd_parts_are_refused(text: str) -> None:
-    """There is no such part."""
+    """A part that does not exist or is not of the form 2/4 is refused."""
     with pytest.raises(ValueError, match=r"there is no part|is not of the form 2/4"):
         Shard.parse(text)
 
 
 def test_a_part_reads_as_it_is_written() -> None:
-    """The text of a part is what the command line takes."""
+    """A part is parsed from, and formatted as, the text of the command line."""
     assert Shard.parse("2/4") == Shard(2, 4)
     assert str(Shard(2, 4)) == "2/4"
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_parts_merged_equal_one_run(films: Path, tmp_path: Path, *, shared: bool) -> None:
-    """The same bytes, whether the parts share a folder or not."""
+    """Merged parts have the bytes of one run, whether they share an output folder or not."""
     scan(films, tmp_path / "whole", None)
     outs = [tmp_path / ("shared" if shared else f"part{n}") for n in range(1, PARTS + 1)]
     all_parts(films, lambda number: outs[number - 1])
@@ -101,7 +101,7 @@ def test_parts_merged_equal_one_run(films: Path, tmp_path: Path, *, shared: bool
 
 
 def test_parts_of_a_changed_folder_are_refused(films: Path, tmp_path: Path) -> None:
-    """A film came in between: which part has it, nobody knows."""
+    """Parts are refused if the number of films changed between them."""
     out = tmp_path / "out"
     for number in range(1, PARTS + 1):
         if number == 3:
@@ -114,7 +114,7 @@ def test_parts_of_a_changed_folder_are_refused(films: Path, tmp_path: Path) -> N
 
 
 def test_a_part_that_is_missing_is_told(films: Path, tmp_path: Path) -> None:
-    """Which, and how to make it."""
+    """A missing part is an error that says which to run."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     shard_path(out, Shard(2, PARTS)).unlink()
@@ -123,7 +123,7 @@ def test_a_part_that_is_missing_is_told(films: Path, tmp_path: Path) -> None:
 
 
 def test_a_part_in_two_folders_is_refused(films: Path, tmp_path: Path) -> None:
-    """Nobody knows which of them counts."""
+    """A part that exists in two folders is refused."""
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "again", Shard(2, PARTS))
     with pytest.raises(MergeError, match="part 2/4 exists twice"):
@@ -131,7 +131,7 @@ def test_a_part_in_two_folders_is_refused(films: Path, tmp_path: Path) -> None:
 
 
 def test_parts_of_two_runs_are_refused(films: Path, tmp_path: Path) -> None:
-    """Halves and quarters make no whole."""
+    """Parts of runs with different numbers of parts are refused."""
     all_parts(films, lambda _number: tmp_path / "out")
     scan(films, tmp_path / "out", Shard(1, 2))
     with pytest.raises(MergeError, match="there are runs in 2 and 4 parts; remove those"):
@@ -139,7 +139,7 @@ def test_parts_of_two_runs_are_refused(films: Path, tmp_path: Path) -> None:
 
 
 def test_parts_with_other_settings_are_refused(films: Path, tmp_path: Path) -> None:
-    """A run has one threshold."""
+    """Parts with different settings are refused."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     scan(films, out, Shard(4, PARTS), Settings(shown_score=0.7))
@@ -148,7 +148,7 @@ def test_parts_with_other_settings_are_refused(films: Path, tmp_path: Path) -> N
 
 
 def test_a_part_that_was_stopped_is_refused(films: Path, tmp_path: Path) -> None:
-    """It goes on where it stopped, and then it can be merged."""
+    """A stopped part is refused, and merged once it is completed."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     assert scan(films, out, Shard(2, PARTS), stopped=lambda: True).interrupted
@@ -159,7 +159,7 @@ def test_a_part_that_was_stopped_is_refused(films: Path, tmp_path: Path) -> None
 
 
 def test_results_that_are_gone_are_told(films: Path, tmp_path: Path) -> None:
-    """Nothing is left out in silence."""
+    """A missing result is an error that names the film."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     record = out / "a" / "0.png.json"
@@ -169,13 +169,13 @@ def test_results_that_are_gone_are_told(films: Path, tmp_path: Path) -> None:
 
 
 def changed_json(out: Path) -> None:
-    """Change a result by hand."""
+    """Edit a result."""
     path = out / "a" / "0.png.json"
     path.write_text(path.read_text("utf-8").replace("true", "false", 1), "utf-8")
 
 
 def cut_json(out: Path) -> None:
-    """Copy half a result."""
+    """Truncate a result."""
     path = out / "a" / "0.png.json"
     path.write_bytes(path.read_bytes()[:100])
 
@@ -189,7 +189,7 @@ def another_runs(out: Path) -> None:
 def test_results_that_are_not_the_parts_own_are_told(
     films: Path, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    """What is merged is what the parts have written."""
+    """Results that were edited, truncated or written by another run are refused."""
     out = films.with_name("out")
     all_parts(films, lambda _number: out)
     change(out)
@@ -198,7 +198,7 @@ def test_results_that_are_not_the_parts_own_are_told(
 
 
 def test_an_account_that_was_cut_off_is_told(films: Path, tmp_path: Path) -> None:
-    """A copy that broke off between two lines is not the whole."""
+    """A part's list of results without its last line is refused."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     path = shard_path(out, Shard(3, PARTS))
@@ -211,7 +211,7 @@ def test_an_account_that_was_cut_off_is_told(films: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("line", ['[99, "a", 1, {}]', '[0, "../x", 1, {}]', "[]", "5", "{"])
 def test_odd_lines_are_told(films: Path, tmp_path: Path, line: str) -> None:
-    """A film that cannot be one of the part's, or a name that leads elsewhere."""
+    """A line with an impossible film number or name, or no JSON list, is refused."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     path = shard_path(out, Shard(3, PARTS))
@@ -222,7 +222,7 @@ def test_odd_lines_are_told(films: Path, tmp_path: Path, line: str) -> None:
 
 
 def test_pictures_of_an_earlier_merge_do_not_stay(films: Path, tmp_path: Path) -> None:
-    """Parts without overlays give a whole without overlays."""
+    """Overlays of an earlier merge are removed if the parts no longer have any."""
     out, into = tmp_path / "out", tmp_path / "merged"
     all_parts(films, lambda _number: out)
     merge_shards([out], into)
@@ -236,7 +236,7 @@ def test_pictures_of_an_earlier_merge_do_not_stay(films: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["", "{}\n", "[1]\n", "nonsense\n", '{"version": 1}\n'])
 def test_an_account_that_cannot_be_read_is_told(films: Path, tmp_path: Path, text: str) -> None:
-    """Which part must run again."""
+    """An unreadable list of results is an error that names the part."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     shard_path(out, Shard(3, PARTS)).write_text(text, "utf-8")
@@ -245,7 +245,7 @@ def test_an_account_that_cannot_be_read_is_told(films: Path, tmp_path: Path, tex
 
 
 def test_a_folder_without_parts_is_told(tmp_path: Path) -> None:
-    """An empty folder, and one that is not there."""
+    """A folder without parts, and one that does not exist, are errors."""
     with pytest.raises(MergeError, match="contains no part of a run; make parts with lesionscan"):
         merge_shards([tmp_path], tmp_path)
     with pytest.raises(MergeError, match="missing cannot be read"):
@@ -253,7 +253,7 @@ def test_a_folder_without_parts_is_told(tmp_path: Path) -> None:
 
 
 def test_run_json_adds_the_parts_up(films: Path, tmp_path: Path) -> None:
-    """Counts and failures are those of the whole."""
+    """Counts and failures in a merged run.json are those of the whole run."""
     out = tmp_path / "out"
     all_parts(films, lambda _number: out)
     merge_shards([out], out)

@@ -1,4 +1,4 @@
-"""The first signal asks, the second does not wait."""
+"""The first signal requests a stop; the second interrupts at once."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from lesionscan.batch.stop import StopSignals
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_noted(number: signal.Signals) -> None:
-    """A signal is announced once and kept; nothing is raised."""
+    """The first signal is announced once and recorded, without an exception."""
     said: list[str] = []
     with StopSignals(lambda: said.append("stopping")) as stop:
         assert not stop.requested()
@@ -22,7 +22,7 @@ def test_the_first_signal_is_noted(number: signal.Signals) -> None:
 
 
 def test_the_second_signal_interrupts() -> None:
-    """Whoever asks twice does not want to wait."""
+    """A second signal raises KeyboardInterrupt."""
     with pytest.raises(KeyboardInterrupt), StopSignals(lambda: None):  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.6)
@@ -30,7 +30,10 @@ def test_the_second_signal_interrupts() -> None:
 
 
 def test_a_signal_handed_on_twice_is_one() -> None:
-    """A program that started this one sends on what the terminal has sent to both."""
+    """Two signals in quick succession count as one.
+
+    A parent program may forward the signal that the terminal sent to both.
+    """
     with StopSignals(lambda: None) as stop:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
@@ -38,7 +41,7 @@ def test_a_signal_handed_on_twice_is_one() -> None:
 
 
 def test_after_the_second_signal_there_is_nothing_to_ask_for() -> None:
-    """A third does not disturb the end of the workers; then the old handlers are back."""
+    """A third signal is ignored, and the old handlers are restored afterwards."""
     before = signal.getsignal(signal.SIGINT)
     with StopSignals(lambda: None):
         os.kill(os.getpid(), signal.SIGINT)
@@ -50,7 +53,7 @@ def test_after_the_second_signal_there_is_nothing_to_ask_for() -> None:
 
 
 def test_the_old_handlers_come_back() -> None:
-    """After the run, Ctrl-C does what it did before."""
+    """The old signal handlers are restored at the end."""
     before = signal.getsignal(signal.SIGINT)
     with StopSignals(lambda: None):
         assert signal.getsignal(signal.SIGINT) is not before

@@ -1,4 +1,4 @@
-"""The command line as users call it, and the files that it leaves."""
+"""Run the command line as users do, and read the files that it writes."""
 
 import os
 import subprocess
@@ -22,10 +22,10 @@ STUB = [sys.executable, "-m", "tests.batch.stub"]
 
 
 def lesionscan(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command line in this process, which saves a second of imports each time.
+    """Run the command line in this process, which saves a second of imports per call.
 
-    The output is that of the file descriptors, so it includes what libraries and worker processes
-    print.
+    The output is captured from the file descriptors, so it includes what libraries and worker
+    processes print.
     """
     command = ["lesionscan", *map(str, arguments)]
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def lesionscan(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProc
 
 
 def with_stub(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command line with the stub in place of the detection, and without workers."""
+    """Run the command line in this process with the stub detection, without workers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "find_candidates", find_stub)
         patch.setattr(run, "local_workers", lambda *_: here)
@@ -54,7 +54,7 @@ def with_stub(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
 
 
 def stub_process(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command line with the stub in a process of its own, and in its workers."""
+    """Run the command line with the stub detection in a separate process with workers."""
     return subprocess.run(
         [*STUB, *map(str, arguments)],
         capture_output=True, text=True, timeout=120, cwd=cwd,
@@ -64,7 +64,7 @@ def stub_process(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedPr
 
 @contextmanager
 def _captured(name: str, patch: pytest.MonkeyPatch) -> Iterator[TextIO]:
-    """Yield a file that receives what is written to `sys.stdout` or `sys.stderr`, or below it."""
+    """Yield a file that captures `sys.stdout` or `sys.stderr` and its file descriptor."""
     number = {"stdout": 1, "stderr": 2}[name]
     before = os.dup(number)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
@@ -79,7 +79,7 @@ def _captured(name: str, patch: pytest.MonkeyPatch) -> Iterator[TextIO]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of all files of a folder by their relative paths, but for the accounts."""
+    """Return the bytes of all files in a folder by relative path, without hidden lists of files."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

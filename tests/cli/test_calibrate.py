@@ -1,4 +1,4 @@
-"""`lesionscan calibrate` writes settings that a scan uses without a new search."""
+"""`lesionscan calibrate` writes settings that a scan applies without a new search."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_a_scan_uses_the_file_without_a_search(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """The films' results stay but for what is shown: pictures and tables are updated."""
+    """A scan with the new threshold keeps all scores and updates only what is shown."""
     films, results = run
     out = tmp_path / "my.toml"
     done = lesionscan("calibrate", results, "--out", out, "--false-positives", 0.25)
@@ -56,7 +56,10 @@ def _record(results: Path, name: str) -> ResultRecord:
 
 
 def test_the_file_has_the_settings_of_the_run(tmp_path: Path) -> None:
-    """Another search would be a new one, and the threshold would be none of it."""
+    """The file has all settings of the run, and a run.json with other settings is refused.
+
+    With another search the threshold would not apply.
+    """
     films, results = scanned(tmp_path, NAMES)
     mine = tmp_path / "mine.toml"
     mine.write_text('search = "quick"\nspacing_mm = [0.1, 0.2]\n', encoding="utf-8")
@@ -75,7 +78,7 @@ def test_the_file_has_the_settings_of_the_run(tmp_path: Path) -> None:
 
 
 def test_truth_of_any_program(tmp_path: Path) -> None:
-    """The file has one setting; sensitivity, with its interval, is printed."""
+    """For another program's results, only `shown_score` is set, and sensitivity is printed."""
     films = [
         MadeFilm("a", (BOX,), ((0.8, BOX),), {"set": "real", "patient": 1}),
         *(
@@ -102,7 +105,7 @@ def test_truth_of_any_program(tmp_path: Path) -> None:
 
 
 def test_reviewed_films_are_used(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Rejected candidates are false positives, accepted ones lesions; the rest is left out."""
+    """Rejected candidates are false positives and accepted ones lesions; others are left out."""
     results = run[1]
     review = tmp_path / "review.json"
     decided = {
@@ -126,7 +129,7 @@ def test_reviewed_films_are_used(run: tuple[Path, Path], tmp_path: Path) -> None
 
 
 def test_a_list_names_the_normal_films(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Lines as in images.csv."""
+    """With --normal, only the films in the list are used."""
     names = tmp_path / "normal.txt"
     names.write_text("c.png\nd.png\n", encoding="utf-8")
     out = tmp_path / "my.toml"
@@ -155,7 +158,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
     arguments: list[str],
     words: str,
 ) -> None:
-    """One line, no file, exit status 2."""
+    """A wrong command gives one line and exit status 2, and writes no file."""
     (tmp_path / "mine.toml").write_text("shown_score = 0.6\n", encoding="utf-8")
     (tmp_path / "folder.toml").mkdir()
     given = [
@@ -170,7 +173,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
 
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    """There is no table of films."""
+    """A folder without a table of films is refused with status 2."""
     done = lesionscan("calibrate", tmp_path, "--out", tmp_path / "a.toml")
     assert done.returncode == 2
     assert "images.csv cannot be read (No such file or directory); name scan's" in done.stderr

@@ -1,4 +1,4 @@
-"""`lesionscan compare` as users call it."""
+"""Tests of `lesionscan compare`."""
 
 import json
 import re
@@ -13,7 +13,7 @@ SAMPLES = ROOT / "sample_images" / "images"
 
 
 def test_two_films_are_compared(tmp_path: Path) -> None:
-    """Status 0; called again, what is there is kept, byte for byte."""
+    """Comparing two films gives status 0, and a second run leaves the same bytes."""
     film = SAMPLES / "femur_punched_out.dcm"
     shutil.copy(film, tmp_path / "later.dcm")
     out = tmp_path / "out"
@@ -37,7 +37,7 @@ def test_two_films_are_compared(tmp_path: Path) -> None:
 
 
 def test_films_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
-    """One line, status 1, and the reason in the JSON and the table."""
+    """Films of different body parts give one line, status 1, and a reason in JSON and table."""
     out = tmp_path / "out"
     names = ("knee_normal.dcm", "hand_enchondromas.dcm")
     done = lesionscan("compare", *(SAMPLES / name for name in names), "--out", out)
@@ -59,7 +59,7 @@ def test_films_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
 def test_what_cannot_be_paired_is_refused(
     tmp_path: Path, arguments: tuple[object, ...], words: str
 ) -> None:
-    """In one line, status 2, and nothing is written."""
+    """Inputs that cannot be paired give one line and status 2, and nothing is written."""
     *places, option, out = arguments
     done = lesionscan("compare", *places, option, tmp_path / str(out))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
@@ -68,7 +68,7 @@ def test_what_cannot_be_paired_is_refused(
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    """Before a film is read."""
+    """An output folder that is a file is refused with status 2."""
     taken = tmp_path / "taken"
     taken.touch()
     film = SAMPLES / "knee_normal.dcm"

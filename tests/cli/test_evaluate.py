@@ -1,4 +1,4 @@
-"""`lesionscan evaluate` prints figures, writes files, and refuses with one line."""
+"""`lesionscan evaluate` prints metrics and writes files, or reports an error in one line."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from tests.evaluation.paper import FILMS, A, C
 
 
 def test_figures_are_printed_and_written(tmp_path: Path) -> None:
-    """Tables, the films without result, where the files are, the disclaimer; exit status 1."""
+    """Tables, films without a result, paths and disclaimer are printed; exit status 1."""
     results, truth = make(tmp_path, FILMS)
     done = lesionscan("evaluate", results, truth, "--resamples", 50)
     assert (done.returncode, done.stderr) == (1, "")
@@ -46,7 +46,7 @@ def test_figures_are_printed_and_written(tmp_path: Path) -> None:
 
 
 def test_a_whole_run_has_status_0(tmp_path: Path) -> None:
-    """Every film has a result; the files stand where --out says."""
+    """If every film has a result, the status is 0 and the files are in --out."""
     results, truth = make(tmp_path, [A, C])
     done = lesionscan("evaluate", results, truth, "--out", tmp_path / "out", "--resamples", 0)
     assert (done.returncode, done.stderr) == (0, "")
@@ -57,7 +57,7 @@ def test_a_whole_run_has_status_0(tmp_path: Path) -> None:
 
 
 def test_two_results_are_compared(tmp_path: Path) -> None:
-    """The other results and the difference stand below; what the other run lacks is said."""
+    """With --against, the other results, the difference and the films they lack are printed."""
     results, truth = make(tmp_path, [A, C])
     missing = MadeFilm("a", A.lesions, status="missing")
     other = write_results(tmp_path / "other", truth, [missing, C])
@@ -70,7 +70,7 @@ def test_two_results_are_compared(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_long_lists_of_films_are_cut(tmp_path: Path) -> None:
-    """Five names and how many more."""
+    """Of a long list of films, five names and the number of others are printed."""
     failed = [MadeFilm(f"n{number}", status="failed") for number in range(7)]
     done = lesionscan("evaluate", *make(tmp_path, failed))
     assert "failed: n0, n1, n2, n3, n4 and 2 more" in done.stdout.splitlines()
@@ -78,7 +78,7 @@ def test_long_lists_of_films_are_cut(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_names_are_no_markup(tmp_path: Path) -> None:
-    """Names with brackets or control characters come out as they are, on one line."""
+    """Names with brackets or control characters are printed literally, on one line."""
     film = MadeFilm("k", lesions=A.lesions, facts={"set": "[red]a\nb", "body_part": "[bold]x"})
     free = MadeFilm("[b]n", status="missing", facts={"set": "[red]a\nb"})
     other = MadeFilm("m", facts={"set": "[red]a\nb"})
@@ -101,7 +101,7 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, break_it: str, words: str) -> None:
-    """One line on stderr, no figure, no file, exit status 2."""
+    """Unusable inputs give one line on stderr, no output files, and exit status 2."""
     results, truth = make(tmp_path, [A, C])
     breaking: dict[str, Callable[[], object]] = {
         "index": (truth / "index.json").unlink,
@@ -120,7 +120,7 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, break_it: str, 
 
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """A file in the way of --out: the line of every other command."""
+    """A file at the path of --out gives the same error as in other commands."""
     (tmp_path / "out").write_text("x")
     done = lesionscan("evaluate", *make(tmp_path, [A, C]), "--out", tmp_path / "out")
     assert done.returncode == 2
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_scan_can_be_evaluated(tmp_path: Path) -> None:
-    """Phantoms, their scan and their evaluation fit together, whichever folder was scanned."""
+    """Phantoms can be scanned and their results evaluated."""
     truth = tmp_path / "truth"
     made = lesionscan(
         "phantom", truth, "--count", 2, "--seed", 1, "--lesions", 1, 2, "--body-part", "hand"
@@ -148,7 +148,7 @@ def test_a_scan_can_be_evaluated(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_resized_mask_is_told_without_a_result_too(tmp_path: Path) -> None:
-    """The mask of a film that has no result is held against the film itself."""
+    """A mask whose size differs from its film's is refused even if the film has no result."""
     missing = MadeFilm("b", A.lesions, status="missing")
     results, truth = make(tmp_path, [A, C, missing])
     mask = truth / "masks" / "b.lesions.png"

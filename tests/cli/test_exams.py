@@ -1,4 +1,4 @@
-"""`lesionscan exams` groups a run under pseudonyms, and nothing of a person or the key gets out."""
+"""`lesionscan exams` groups films under pseudonyms, without leaking identities or the key."""
 
 import base64
 import csv
@@ -18,11 +18,11 @@ STORED = np.random.default_rng(5).integers(0, 4096, (96, 80))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return films and results: two exams of one patient, one of another, a PNG; all with text."""
+    """Return films and results: two exams of patient A and one of B, with text in every tag."""
     folder = tmp_path_factory.mktemp("run")
     films, results = folder / "films", folder / "results"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, while the files are made
+        warnings.simplefilter("ignore")  # warnings of pydicom while the files are made
         for number, (name, patient, study) in enumerate(
             [("a1", "A", 1), ("a2", "A", 1), ("a3", "A", 2), ("b1", "B", 3)]
         ):
@@ -41,15 +41,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table."""
+    """Return the rows of a CSV table."""
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
 def test_no_identity_and_no_key_gets_out(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Text is in every tag: not in a result, a table, a settings file or on the terminal.
+    """No identity and no key appears in results, tables, settings files or on the terminal.
 
-    The key must not appear as bytes, in hexadecimal (whole or in quarters) or in base64.
+    Every tag contains text. The key must not appear as bytes, in hexadecimal (whole or in quarters)
+    or in base64.
     """
     films, results = run
     key, out, toml = tmp_path / "key", tmp_path / "out", tmp_path / "my.toml"
@@ -80,7 +81,7 @@ def test_no_identity_and_no_key_gets_out(run: tuple[Path, Path], tmp_path: Path)
 
 
 def test_exams_and_patients(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Three exams of two patients, under the same pseudonyms whenever the key is the same."""
+    """Three exams of two patients are found, with the same pseudonyms for the same key."""
     films, results = run
     given = ["exams", results, "--films", films, "--id-key", tmp_path / "key"]
     done = lesionscan(*given, "--out", tmp_path / "out")
@@ -101,7 +102,7 @@ def test_exams_and_patients(run: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_a_pattern_and_a_table_give_the_same_groups(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Films without a known patient or exam are counted in a warning, and are in no group."""
+    """A table or a path pattern groups films; films it leaves out are counted in a warning."""
     results = run[1]
     (tmp_path / "list.csv").write_text("file,who\na1.dcm,a\na2.dcm,a\na3.dcm,a\n", encoding="utf-8")
     key = ["--id-key", tmp_path / "key"]
@@ -135,7 +136,7 @@ def test_a_pattern_and_a_table_give_the_same_groups(run: tuple[Path, Path], tmp_
 def test_what_cannot_be_used_is_told_in_one_line(
     run: tuple[Path, Path], tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    """One line on stderr, no table, exit status 2."""
+    """A wrong command gives one line on stderr and exit status 2, and writes no table."""
     key = tmp_path / "key"
     key.write_bytes(b"0" * 64)
     key.chmod(0o600)
@@ -148,7 +149,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
 
 
 def test_the_key_stays_out_of_the_results(run: tuple[Path, Path]) -> None:
-    """Neither results nor tables may hold it."""
+    """A key inside the results folder is refused."""
     done = lesionscan("exams", run[1], "--films", run[0], "--id-key", run[1] / "key")
     assert done.returncode == 2
     assert "would be shared with the results; keep the key outside of" in done.stderr
@@ -156,7 +157,7 @@ def test_the_key_stays_out_of_the_results(run: tuple[Path, Path]) -> None:
 
 
 def test_calibration_resamples_patients(run: tuple[Path, Path], tmp_path: Path) -> None:
-    """Of four films of two patients, two groups; a table that misses a film is refused."""
+    """Calibration resamples patients (two here), and refuses a table that lacks a film."""
     films, results = run
     out = tmp_path / "out"
     lesionscan("exams", results, "--films", films, "--id-key", tmp_path / "k", "--out", out)

@@ -1,4 +1,4 @@
-"""`lesionscan explain`: one picture of how one film was searched, or one line why not."""
+"""`lesionscan explain` draws how one film was searched, or says in one line why not."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SAMPLE = ROOT / "sample_images" / "images" / "femur_punched_out.dcm"
 
 
 def test_a_film_is_explained(tmp_path: Path) -> None:
-    """A picture, how much was found, the disclaimer."""
+    """A picture is written, and the number of candidates and the disclaimer are printed."""
     done = lesionscan("explain", SAMPLE, "--out", tmp_path / "a.png")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -31,7 +31,7 @@ def test_a_film_is_explained(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_settings_decide_what_is_shown(tmp_path: Path) -> None:
-    """With another threshold another number is shown."""
+    """Another threshold in the settings changes the number of shown candidates."""
     settings = tmp_path / "my.toml"
     settings.write_text("shown_score = 1.0\nworking_long_side_px = 256\n")
     done = lesionscan("explain", SAMPLE, "-o", tmp_path / "p.png", "--settings", settings)
@@ -39,7 +39,7 @@ def test_the_settings_decide_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
-    """One line and no picture, unless it is allowed."""
+    """A film with burned-in text gives one line and no picture, unless it is allowed."""
     path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"
     done = lesionscan("explain", path, "--out", picture)
     assert (done.returncode, done.stdout) == (1, "")
@@ -55,7 +55,7 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_film_without_bone_is_explained_too(tmp_path: Path) -> None:
-    """A blank film is not searched, and the picture says so."""
+    """A blank film is reported as not assessed, and still has a picture."""
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((200, 150), 90, np.uint8))
     done = lesionscan("explain", tmp_path / "blank.png", "--out", tmp_path / "p.png")
     assert done.returncode == 0
@@ -65,7 +65,7 @@ def test_a_film_without_bone_is_explained_too(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_one_of_several_pictures(tmp_path: Path) -> None:
-    """Without a number the file is refused."""
+    """A file of several pictures is refused without --frame."""
     path = tmp_path / "a.tif"
     pages = np.random.default_rng(2).integers(0, 255, (3, 60, 50)).astype(np.uint8)
     tifffile.imwrite(path, pages, photometric="minisblack")
@@ -83,7 +83,7 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
     ],
 )
 def test_a_place_that_cannot_be_meant_is_refused(tmp_path: Path, out: str, reason: str) -> None:
-    """Nothing but a PNG is written, into a folder that is there, and never over the film."""
+    """Only a PNG is written, only to an existing folder, and never over the film."""
     cv2.imwrite(str(tmp_path / "film.png"), np.zeros((60, 50), np.uint8))
     before = files(tmp_path)
     done = lesionscan("explain", tmp_path / "film.png", "--out", tmp_path / out)
@@ -95,7 +95,7 @@ def test_a_place_that_cannot_be_meant_is_refused(tmp_path: Path, out: str, reaso
 
 @pytest.mark.slow
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    """File, code, cause and remedy, status 1; a scorer that is none is wrong usage."""
+    """An unreadable film gives one line and status 1; an invalid scorer gives status 2."""
     path = tmp_path / "note.dcm"
     path.write_text("Dear colleague")
     done = lesionscan("explain", path, "--out", tmp_path / "p.png")

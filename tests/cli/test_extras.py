@@ -1,6 +1,6 @@
-"""Packages that only some options need: a usage error is reported first, then the missing extra.
+"""Usage errors are reported before the missing extra that an option needs.
 
-The packages are hidden from a process of its own, as on a machine without any extra.
+The packages are hidden in a separate process, as on a machine without any extra.
 """
 
 import os
@@ -51,7 +51,7 @@ USAGE_ERRORS = [
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in a folder, with all packages of extras hidden."""
+    """Run the program in a folder, with the packages of all extras hidden."""
     code = HIDDEN.format(packages=set(EXTRAS))
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -65,7 +65,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with a film in `in`."""
+    """Return a folder with one film in `in`."""
     (tmp_path / "in").mkdir()
     write_film(tmp_path / "in" / "film.png")
     return tmp_path
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_missing_extra_is_named_in_one_line(
     folder: Path, package: str, options: list[str]
 ) -> None:
-    """Before a film is searched."""
+    """A missing extra is reported in one line, and no film is searched."""
     done = run(folder, "scan", "in", "-o", "out", *options)
     expected = (
         f"lesionscan: {package} is not installed; run: pip install "
@@ -94,7 +94,7 @@ def test_a_missing_extra_is_named_in_one_line(
 def test_a_usage_error_is_reported_before_a_missing_extra(
     folder: Path, arguments: list[str], message: str, options: list[str]
 ) -> None:
-    """Whatever is wrong with a command, and whichever option needs a package."""
+    """Every usage error is reported before any missing extra."""
     done = run(folder, "scan", *arguments, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
@@ -116,7 +116,7 @@ def test_a_usage_error_is_reported_before_a_missing_extra(
 def test_options_that_contradict_each_other_are_reported_before_a_missing_extra(
     folder: Path, options: list[str], message: str
 ) -> None:
-    """Where the same option is wrong and needs a package."""
+    """Contradicting options are reported before the missing extra that one of them needs."""
     done = run(folder, "scan", "in", "-o", "out", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -125,7 +125,7 @@ def test_options_that_contradict_each_other_are_reported_before_a_missing_extra(
 
 @pytest.mark.slow
 def test_merge_reports_what_is_wrong_with_parts_before_a_missing_extra(folder: Path) -> None:
-    """A part that is missing, a folder without parts, an export that merge cannot make; then it."""
+    """`merge` reports wrong inputs and exports before a missing extra."""
     for arguments, message in (
         (["merge", "in", "--export", "parquet"], "in"),
         (["merge", "in", "--export", "dicom-sr"], "dicom-sr is written per film"),
@@ -142,7 +142,7 @@ def test_merge_reports_what_is_wrong_with_parts_before_a_missing_extra(folder: P
 
 
 def test_the_extras_are_those_of_the_package() -> None:
-    """Each package named here is installed by the extra named beside it."""
+    """Each extra in EXTRAS installs its package, according to pyproject.toml."""
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     for package, extra in EXTRAS.items():

@@ -1,7 +1,7 @@
-"""Pipes where a command reads a file that somebody else may have put there.
+"""Every command refuses pipes, and files that would overload a parser.
 
-How such files, devices and files of any size are refused is tested with `lesionscan.files`, and
-the test of the architecture sees to it that nothing else reads; here, that each command says so.
+Refusing pipes, devices and large files is tested with `lesionscan.files`, and the architecture test
+ensures that all files are opened by it; here, the message of each command is tested.
 """
 
 import json
@@ -51,7 +51,7 @@ TEXTS = {
 
 
 def refused(place: str, tmp_path: Path) -> str:
-    """Run the command that reads a file, and return what it says: one line, naming the file."""
+    """Run the command that reads a file, check that it fails with one line, and return the line."""
     names = {"film.png", "out", "results", "truth", "page", "part", "whole", "own.json", place}
     command, *arguments = COMMANDS[place]
     done = lesionscan(command, *(tmp_path / one if one in names else one for one in arguments))
@@ -61,7 +61,7 @@ def refused(place: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with a film, truth, results and a page."""
+    """Return a folder with a film, truth, results and a report."""
     make(tmp_path, [A])
     page_folder(tmp_path / "page")
     (tmp_path / "part").mkdir()
@@ -73,7 +73,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("place", COMMANDS)
 def test_a_pipe_is_refused_in_one_line(place: str, folder: Path) -> None:
-    """At once, with its name."""
+    """A pipe is refused in one line with its name."""
     pipe = folder / place
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
@@ -87,7 +87,7 @@ def test_a_pipe_is_refused_in_one_line(place: str, folder: Path) -> None:
 def test_a_text_that_no_parser_takes_is_refused_in_one_line(
     place: str, number: int, folder: Path
 ) -> None:
-    """Nested without end, numbers of 5,000 digits, half a character, a film too many."""
+    """Deep nesting, huge numbers, lone surrogates and wrong counts are refused in one line."""
     (folder / place).write_text(TEXTS[place][number], encoding="utf-8")
     said = refused(place, folder)
     assert "internal error" not in said

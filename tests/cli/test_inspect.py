@@ -1,4 +1,4 @@
-"""`lesionscan inspect`: one screen about one file, and nothing that identifies a patient."""
+"""`lesionscan inspect` describes one file on one screen, without identifying the patient."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tests.reading.dicom_maker import dataset, save
 
 
 def film(tmp_path: Path, **tags: Any) -> Path:  # noqa: ANN401
-    """Write a bright bone on a dim field."""
+    """Write a film with a bright bone in a dark field."""
     stored = np.full((120, 90), 300)
     stored[:, 30:60] = 3000
     stored += np.random.default_rng(1).integers(0, 40, stored.shape)
@@ -21,7 +21,7 @@ def film(tmp_path: Path, **tags: Any) -> Path:  # noqa: ANN401
 
 
 def test_a_file_on_one_screen(tmp_path: Path) -> None:
-    """What was decided stands with its reason."""
+    """The header, each decision with its reason, and a picture of three panels are shown."""
     path = film(
         tmp_path, WindowCenter=[2000, 5], WindowWidth=[1000, 6], ImagerPixelSpacing=[0.2, 0.1],
         BodyPartExamined="KNEE", PixelPaddingValue=3000,
@@ -44,15 +44,15 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Research use only; not a diagnosis."
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
-    # as shown, as searched, and what of it is searched, each of square pixels, so of half the
-    # columns, with a title and a frame
+    # three panels (as displayed, as searched, area searched), each with square pixels, so half the
+    # columns, a title and a frame
     assert picture.shape[1] == 3 * (45 + 2)
     assert 120 < picture.shape[0] < 150
 
 
 @pytest.mark.slow
 def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
-    """In a viewer's order, from the modality transform to what it means."""
+    """Each step of the polarity decision is printed, from the modality transform on."""
     path = film(
         tmp_path, RescaleSlope="-1", RescaleIntercept="4095", PresentationLUTShape="IDENTITY"
     )
@@ -66,7 +66,7 @@ def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
-    """Beside the spacing that is not there."""
+    """The aspect ratio of non-square pixels is printed, and used with a spacing of one number."""
     path = film(tmp_path, PixelAspectRatio=["2", "1"])
     done = lesionscan("inspect", path)
     assert "(set it with --spacing MM); pixels are 2 times as tall as wide\n" in done.stdout
@@ -77,7 +77,7 @@ def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_the_user_says_is_told(tmp_path: Path) -> None:
-    """Polarity and spacing of the command line, over those of a settings file."""
+    """Polarity and spacing of the command line override those of a settings file."""
     settings = tmp_path / "my.toml"
     settings.write_text("polarity = 'bone-bright'\nspacing_mm = [0.5, 0.5]\n")
     path = film(tmp_path)
@@ -90,7 +90,7 @@ def test_what_the_user_says_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spacing", ["0", "-1", "nan", "x", "0.1,", "0.1,0.2,0.3", "11", "0.001"])
 def test_nonsense_spacing_is_refused(tmp_path: Path, spacing: str) -> None:
-    """One line that says what would be right."""
+    """An invalid spacing is refused in one line that describes valid values."""
     done = lesionscan("inspect", film(tmp_path), f"--spacing={spacing}")
     assert done.returncode == 2
     assert done.stderr == (
@@ -101,7 +101,7 @@ def test_nonsense_spacing_is_refused(tmp_path: Path, spacing: str) -> None:
 
 @pytest.mark.slow
 def test_one_of_several_pictures(tmp_path: Path) -> None:
-    """Without a number the file is refused, with one it is shown, with a wrong one refused."""
+    """A file of several pictures needs --frame with a valid number."""
     path = tmp_path / "a.tif"
     pages = np.random.default_rng(2).integers(0, 255, (3, 60, 50)).astype(np.uint8)
     tifffile.imwrite(path, pages, photometric="minisblack")
@@ -119,7 +119,7 @@ def test_one_of_several_pictures(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_made_for_the_picture(tmp_path: Path) -> None:
-    """A mistyped path is told."""
+    """A picture in a folder that does not exist is refused."""
     done = lesionscan("inspect", film(tmp_path), "--picture", tmp_path / "no" / "p.png")
     assert done.returncode == 2
     assert done.stderr.endswith("p.png: the folder does not exist\n")
@@ -127,7 +127,7 @@ def test_no_folder_is_made_for_the_picture(tmp_path: Path) -> None:
 
 
 def test_no_film_is_written_over(tmp_path: Path) -> None:
-    """The picture is a PNG of another name than the film's."""
+    """The picture must be a PNG, and must not replace the film."""
     path = film(tmp_path)
     before = path.read_bytes()
     done = lesionscan("inspect", path, "--picture", path)
@@ -143,7 +143,7 @@ def test_no_film_is_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
-    """Unless that is allowed."""
+    """A film with burned-in text gets no picture, unless it is allowed."""
     path, picture = film(tmp_path, BurnedInAnnotation="YES"), tmp_path / "p.png"
     done = lesionscan("inspect", path, "--picture", picture)
     assert done.returncode == 0
@@ -157,7 +157,7 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(160, 50), (100, 40), (40, 300)])
 def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int]) -> None:
-    """Titles that would be cut off are smaller, and the parts stay of one size."""
+    """The panels of narrow films have equal widths."""
     stored = np.random.default_rng(4).integers(0, 4000, shape)
     windowed = dataset(stored, bits_stored=12, WindowCenter=2000, WindowWidth=1000)
     path = save(windowed, tmp_path / "a.dcm")
@@ -169,7 +169,7 @@ def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int])
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    """File, code, cause and remedy; status 1."""
+    """An unreadable file gives one line with file, code, cause and remedy, and status 1."""
     path = tmp_path / "note.dcm"
     path.write_text("Dear colleague")
     done = lesionscan("inspect", path)

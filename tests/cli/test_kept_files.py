@@ -1,4 +1,4 @@
-"""Commands keep files that lesionscan has not written, and say so in one line."""
+"""Commands never overwrite files that lesionscan has not written, and say so in one line."""
 
 import os
 import subprocess
@@ -17,14 +17,14 @@ EVALUATION = ("evaluation.json", "lesions.csv", "froc.png", "froc.svg")
 
 
 def put(path: Path) -> Path:
-    """Write a file of the user's."""
+    """Write a file that belongs to the user."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(MINE)
     return path
 
 
 def refused(done: subprocess.CompletedProcess[str], words: str = NOT_OWN) -> None:
-    """Check that a command ended with status 2 and one line."""
+    """Check that a command ended with status 2 and one line on stderr."""
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -33,7 +33,7 @@ def refused(done: subprocess.CompletedProcess[str], words: str = NOT_OWN) -> Non
 
 @pytest.mark.parametrize("name", ["coco.json", "images.parquet", "images.csv", "report.html"])
 def test_scanning_a_folder_into_itself_keeps_the_users_files(tmp_path: Path, name: str) -> None:
-    """The commonest way to lose them: DATA --out DATA."""
+    """Scanning DATA with --out DATA, the commonest mistake, overwrites no file of the user."""
     write_film(tmp_path / "a.png")
     for one in (name, "a.png.json", "x.seg.nrrd", "x.sr.dcm"):
         put(tmp_path / one)
@@ -45,7 +45,7 @@ def test_scanning_a_folder_into_itself_keeps_the_users_files(tmp_path: Path, nam
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVALUATION)
 def test_evaluate_keeps_files_of_others(tmp_path: Path, name: str) -> None:
-    """Whether it is asked for the folder or chooses it."""
+    """Evaluate replaces only its own files, in the default folder and in --out."""
     results, truth = make(tmp_path, [A, C])
     for out, options in (
         (tmp_path / "out", ("--out", tmp_path / "out")),
@@ -56,7 +56,7 @@ def test_evaluate_keeps_files_of_others(tmp_path: Path, name: str) -> None:
         refused(lesionscan("evaluate", results, truth, "--resamples", 0, *options))
         assert files(tmp_path) == before
         mine.unlink()
-        for _ in range(2):  # its own it writes again
+        for _ in range(2):  # its own files are replaced
             done = lesionscan("evaluate", results, truth, "--resamples", 0, *options)
             assert done.returncode == 0, done.stderr
         assert {path.name for path in out.glob("[!.]*")} == set(EVALUATION)
@@ -64,7 +64,7 @@ def test_evaluate_keeps_files_of_others(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
 def test_evaluate_follows_no_link_in_the_results(tmp_path: Path) -> None:
-    """The folder that it chooses lies in a results folder, which may be a stranger's."""
+    """A link at the default output folder is refused, as the results may come from others."""
     results, truth = make(tmp_path, [A, C])
     (tmp_path / "outside").mkdir()
     (results / "evaluation").symlink_to(tmp_path / "outside")
@@ -74,7 +74,7 @@ def test_evaluate_follows_no_link_in_the_results(tmp_path: Path) -> None:
 
 
 def test_a_log_takes_the_place_of_logs_only(tmp_path: Path) -> None:
-    """Not of a film that was named by mistake."""
+    """--log-json does not overwrite a film that was named by mistake."""
     film = write_film(tmp_path / "a.png")
     before = film.read_bytes()
     refused(
@@ -87,7 +87,7 @@ def test_a_log_takes_the_place_of_logs_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["phantom", "plant"])
 def test_folders_for_films_must_be_empty(tmp_path: Path, command: str) -> None:
-    """Films of two runs, or a user's files, do not mix with new ones."""
+    """Phantom and plant write only to an empty folder, so that films do not mix."""
     mine = put(tmp_path / "out" / "index.json")
     write_film(tmp_path / "in" / "a.png")
     if command == "phantom":

@@ -1,4 +1,4 @@
-"""`lesionscan phantom`: what it writes, prints and refuses."""
+"""Tests of the files, output and errors of `lesionscan phantom`."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from tests.cli.command import COMMAND, ROOT, files, lesionscan
 
 @pytest.mark.slow
 def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
-    """One worker or two: the same bytes, and an index with one entry a film."""
+    """One worker and two give the same bytes, and an index with one entry per film."""
     for jobs in (1, 2):
         done = lesionscan(
             "phantom", tmp_path / str(jobs), "--count", 2, "--seed", 3, "--jobs", jobs,
@@ -40,7 +40,7 @@ def test_phantoms_are_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
 def test_phantoms_that_cannot_be_made_are_refused(
     tmp_path: Path, arguments: tuple[object, ...], words: str
 ) -> None:
-    """One line, status 2, and nothing is written."""
+    """Invalid options give one line and status 2, and nothing is written."""
     done = lesionscan("phantom", tmp_path / "p", "--count", 1, "--seed", 1, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("lesionscan: ")
@@ -50,7 +50,7 @@ def test_phantoms_that_cannot_be_made_are_refused(
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
-    """Films of two runs never mix."""
+    """A folder that is not empty is refused, so that films of two runs do not mix."""
     (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
     done = lesionscan("phantom", tmp_path, "--count", 1, "--seed", 1)
     assert done.returncode == 2
@@ -63,7 +63,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 def test_a_stopped_run_leaves_a_whole_folder(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    """The films in hand are finished and the index lists all that were made."""
+    """After a signal, current films are finished, and the index lists all films made."""
     out = tmp_path / "p"
     arguments = ["phantom", str(out), "--count", "400", "--seed", "1", "--jobs", "1"]
     with subprocess.Popen(

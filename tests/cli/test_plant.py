@@ -1,4 +1,4 @@
-"""`lesionscan plant`: what it writes, prints and refuses."""
+"""Tests of the files, output and errors of `lesionscan plant`."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.cli.command import files, lesionscan
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder `films` with two films, and beside it `masks` with their bone masks."""
+    """Return a folder `films` with two films; their bone masks are in `masks` next to it."""
     root = tmp_path_factory.mktemp("plant")
     (root / "films").mkdir()
     (root / "masks").mkdir()
@@ -28,13 +28,13 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Read a picture as whole numbers."""
+    """Read a picture as integers."""
     with Image.open(path) as picture:
         return np.asarray(picture).astype(np.int64)
 
 
 def test_variants_stand_beside_their_originals(films: Path, tmp_path: Path) -> None:
-    """Each film comes untouched and with lesions; the index says what is in which."""
+    """Each film is written unchanged and with lesions, and the index describes both."""
     masks = films.parent / "masks"
     done = lesionscan(
         "plant", films, tmp_path / "p", "--seed", 1, "--bone", masks, "--variants", 2, "--jobs", 1
@@ -63,7 +63,7 @@ def test_variants_stand_beside_their_originals(films: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_the_films_are_the_same_for_any_number_of_jobs(films: Path, tmp_path: Path) -> None:
-    """One worker or two: the same bytes; without masks the program's own bone mask is recorded."""
+    """One worker and two give the same bytes; without masks, lesionscan's bone mask is recorded."""
     for jobs in (1, 2):
         done = lesionscan(
             "plant", films, tmp_path / str(jobs), "--seed", 1, "--no-originals", "--jobs", jobs
@@ -78,7 +78,7 @@ def test_the_films_are_the_same_for_any_number_of_jobs(films: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_truth_folder_hands_its_facts_on(films: Path, tmp_path: Path) -> None:
-    """Set, patient and mask come from the index; films with lesions are left alone."""
+    """Set, patient and mask are copied from a truth folder; films with lesions are left out."""
     truth = tmp_path / "truth"
     truth.mkdir()
     (truth / "images").symlink_to(films)
@@ -102,7 +102,7 @@ def test_a_truth_folder_hands_its_facts_on(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_only_known_facts_are_handed_on(films: Path, tmp_path: Path) -> None:
-    """A name, a date or a remark in the source's index never reaches the new one."""
+    """Names, dates and remarks in the source's index are not copied to the new one."""
     truth = tmp_path / "truth"
     truth.mkdir()
     (truth / "images").symlink_to(films)
@@ -124,7 +124,7 @@ def test_only_known_facts_are_handed_on(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_names_that_would_collide_are_refused(films: Path, tmp_path: Path) -> None:
-    """A film called like another's variant, or two films of one joined name, end with one line."""
+    """Films that would be written under one name are refused in one line."""
     for names in (("a.png", "a_planted_01.png"), ("a/b.png", "a_b.png")):
         folder = tmp_path / names[0].replace("/", "-")
         for name in names:
@@ -139,7 +139,7 @@ def test_names_that_would_collide_are_refused(films: Path, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> None:
-    """An unreadable film and one whose mask has another size get a line each; the rest is made."""
+    """Unreadable films, and those with masks of the wrong size, are left out with a line each."""
     folder, masks = tmp_path / "films", tmp_path / "masks"
     folder.mkdir()
     masks.mkdir()
@@ -162,7 +162,7 @@ def test_films_that_cannot_be_used_are_left_out(films: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
-    """Files that differ only in folder or ending get names that differ."""
+    """Films that differ only in folder or suffix get different names."""
     folder = tmp_path / "films"
     (folder / "a").mkdir(parents=True)
     for path in (folder / "f.png", folder / "a" / "f.png"):
@@ -197,7 +197,7 @@ def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line(
     films: Path, tmp_path: Path, arguments: tuple[object, ...], words: str
 ) -> None:
-    """One line, status 2, and nothing is written."""
+    """Invalid options give a message and status 2, and nothing is written."""
     done = lesionscan("plant", films, tmp_path / "p", "--seed", 1, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("lesionscan: ")
@@ -207,7 +207,7 @@ def test_wrong_usage_is_one_line(
 
 @pytest.mark.slow
 def test_a_folder_without_films_is_one_line(tmp_path: Path) -> None:
-    """An empty folder and one without a usable film are told, with status 2."""
+    """A folder without films, and one without a usable film, give an error with status 2."""
     (tmp_path / "films").mkdir()
     empty = lesionscan("plant", tmp_path / "films", tmp_path / "p", "--seed", 1)
     assert empty.returncode == 2

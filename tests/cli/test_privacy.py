@@ -1,4 +1,4 @@
-"""Nothing that may say who the patient is leaves a file: not by results, not by the terminal."""
+"""Nothing that may identify a patient gets into results or onto the terminal."""
 
 import json
 import warnings
@@ -18,10 +18,10 @@ STORED = np.random.default_rng(5).integers(0, 4096, (96, 80))
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of films with text in all places, some of them broken."""
+    """Return a folder of films, some damaged, with marker text wherever text can be stored."""
     folder = tmp_path_factory.mktemp("films")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, while the files are made
+        warnings.simplefilter("ignore")  # warnings of pydicom while the files are made
         for packing in ("explicit", "implicit", "jpeg2000", "deflated"):
             ds = dataset(STORED, bits_stored=12, packing=packing, WindowCenter=9, WindowWidth=3)
             plant_text(ds)
@@ -51,7 +51,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_scan_says_nothing(films: Path, tmp_path: Path) -> None:
-    """No result file, no line of the terminal; the broken ones have failed, the others not."""
+    """A scan leaks no text from the files, and only damaged or unsuitable films fail."""
     done = lesionscan("scan", films, "--out", tmp_path / "out", "--jobs", 2)
     assert done.returncode == 1
     results = files(tmp_path / "out")
@@ -74,7 +74,7 @@ def test_a_scan_says_nothing(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_inspecting_says_nothing(films: Path) -> None:
-    """Neither of films that can be read nor of those that cannot, whatever may be allowed."""
+    """`inspect` prints no text from readable or unreadable films, whatever is allowed."""
     for film in sorted(films.iterdir()):
         done = lesionscan("inspect", film, "--keep-uids", "--allow-burned-in")
         assert done.returncode in (0, 1)
@@ -83,7 +83,7 @@ def test_inspecting_says_nothing(films: Path) -> None:
 
 @pytest.mark.slow
 def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
-    """Neither the terminal nor the bytes of the picture, of a film that can be read and another."""
+    """`explain` leaks no text to the terminal or the picture, of readable or unreadable films."""
     for name in ("explicit.dcm", "damaged.dcm"):
         done = lesionscan("explain", films / name, "--out", tmp_path / "p.png", "--allow-burned-in")
         assert done.returncode == (0 if name == "explicit.dcm" else 1)
@@ -92,7 +92,7 @@ def test_explaining_says_nothing(films: Path, tmp_path: Path) -> None:
 
 
 def test_comparing_says_nothing(films: Path, tmp_path: Path) -> None:
-    """Neither films that can be read nor those that cannot, compared as files and as results."""
+    """`compare` leaks no text, of films or of results, whether it can read them or not."""
     out = tmp_path / "out"
     said = []
     for name in ("jpeg2000.dcm", "damaged.dcm", "a.tif"):

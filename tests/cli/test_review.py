@@ -1,4 +1,4 @@
-"""`lesionscan review` refuses with one line, applies a review, and what comes out is truth."""
+"""`lesionscan review` reports errors in one line, and turns a review into truth."""
 
 import importlib.util
 import json
@@ -39,7 +39,7 @@ from tests.review.made import (
 def test_what_cannot_be_done_is_told_in_one_line(
     tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    """Status 2, nothing on stdout, no file."""
+    """A wrong command gives one line on stderr and status 2, and writes no file."""
     done = lesionscan("review", tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lesionscan: ")
@@ -49,14 +49,14 @@ def test_what_cannot_be_done_is_told_in_one_line(
 
 
 def test_ports_of_the_system_are_no_choice(tmp_path: Path) -> None:
-    """Under 1024 none is free for users."""
+    """Ports below 1024, which are not available to users, are refused."""
     done = lesionscan("review", page_folder(tmp_path / "r"), "--port", 80)
     assert done.returncode == 2
     assert "1024" in done.stderr
 
 
 def test_the_page_is_opened_where_it_is_asked_for(tmp_path: Path) -> None:
-    """The browser gets the printed address; where there is none, that is said."""
+    """--open starts a browser with the printed address, or reports that there is none."""
     code = """
 import sys, webbrowser
 from lesionscan import cli
@@ -80,14 +80,14 @@ cli.main()
 
 
 def write_review(path: Path, results: Path, films: dict[str, dict[str, object]]) -> Path:
-    """Write a review with the seals of the results."""
+    """Write a review with the seals of the current results."""
     sealed = {name: {**one, "result_sha256": seal(results, name)} for name, one in films.items()}
     path.write_bytes(review_json(as_review(sealed)))
     return path
 
 
 def test_a_review_is_applied(tmp_path: Path) -> None:
-    """What became of it is said in lines; films elsewhere than looked for are named on stderr."""
+    """The outcome is printed, and films that cannot be applied or used are named on stderr."""
     films, results = scanned(tmp_path, {"a/1.png": SHOWN, "a/2.png": SHOWN, "3.png": HIDDEN})
     review = write_review(
         results / "review.json",
@@ -127,7 +127,7 @@ def test_a_review_is_applied(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["folders", "scanned again"])
 def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
-    """Results in folders are found by the index; a scan of the truth's own images is, too."""
+    """Truth from a review evaluates the original results and a new scan of its images."""
     films, results = scanned(tmp_path, {"a/1.png": SHOWN, "b/1.png": SHOWN, "c/2.png": HIDDEN})
     review = write_review(
         results / "review.json",
@@ -160,7 +160,7 @@ def test_the_truth_can_be_evaluated(tmp_path: Path, where: str) -> None:
     importlib.util.find_spec("torch") is None, reason="the extra 'train' is not installed"
 )
 def test_the_truth_can_be_learnt_from(tmp_path: Path) -> None:
-    """A real scan, a review, and two steps of a training on it."""
+    """Truth from a review of a real scan can be used for training (two steps)."""
     results = tmp_path / "results"
     samples = ROOT / "sample_images" / "images"
     done = lesionscan("scan", samples, "--out", results)

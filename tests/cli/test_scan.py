@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it returns, and that it never shows a traceback."""
+"""`lesionscan scan`, `merge` and `demo`: output, exit status, and never a traceback."""
 
 import csv
 import hashlib
@@ -37,14 +37,14 @@ from tests.detection.scorer.made import scorer_bytes
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
-    """Return a folder of good films with awkward names."""
+    """Return a folder of valid films with unusual names."""
     for number, name in enumerate(["a/1.png", "b <&>/2 '\".png", "c/ü膝.png"]):
         write_film(tmp_path / "in" / name, score=120 + 40 * number)
     return tmp_path / "in"
 
 
 def test_all_is_well(films: Path, tmp_path: Path) -> None:
-    """Every film read: status 0, nothing on stderr, four lines with report and disclaimer."""
+    """Without failures the status is 0, stderr is empty and four lines are printed."""
     done = stub_process("scan", films, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -56,7 +56,7 @@ def test_all_is_well(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path: Path) -> None:
-    """Spacing and polarity stand in each JSON; with others than before the films are done again."""
+    """Spacing and polarity are stored in each JSON, and changing them reprocesses the films."""
     options = ("--spacing", "0.2,0.1", "--polarity", "bone-dark", "--jobs", 1)
     with_stub("scan", films, "--out", tmp_path / "out")
     done = with_stub("scan", films, "--out", tmp_path / "out", *options)
@@ -69,7 +69,7 @@ def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path
 
 
 def test_nonsense_spacing_is_refused_before_the_scan(films: Path, tmp_path: Path) -> None:
-    """One line, status 2, and no results."""
+    """An invalid spacing gives one line and status 2, and nothing is written."""
     done = with_stub("scan", films, "--out", tmp_path / "out", "--spacing", "0")
     assert done.returncode == 2
     assert done.stderr.startswith("lesionscan: --spacing 0: give mm from 0.005 to 10")
@@ -77,7 +77,7 @@ def test_nonsense_spacing_is_refused_before_the_scan(films: Path, tmp_path: Path
 
 
 def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
-    """A file of three pages gives three films, in the tables and on the page too."""
+    """A file of three pages counts as three films, in the tables and on the page too."""
     pages = [np.asarray(Image.open(film)) for film in sorted(films.rglob("*.png"))]
     tifffile.imwrite(films / "pages.tif", np.stack(pages), photometric="minisblack")
     done = with_stub("scan", films / "pages.tif", "--out", tmp_path / "out", "--jobs", 1)
@@ -94,7 +94,7 @@ def test_pages_are_counted_as_films(films: Path, tmp_path: Path) -> None:
 
 
 def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
-    """Damaged, crashing and failing films cost one line each and status 1; the rest is done."""
+    """Damaged, crashing and failing films give one line each and status 1; others succeed."""
     write_film(films / "kill.png", KILL)
     write_film(films / "raise.png", RAISE)
     write_film(films / "memory.png", NO_MEMORY)
@@ -116,7 +116,7 @@ def test_failed_films_are_named_on_stderr(films: Path, tmp_path: Path) -> None:
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Path) -> None:
-    """One worker and two give the same files, byte for byte."""
+    """One worker and two write the same bytes."""
     (films / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     for jobs in (1, 2):
         assert stub_process("scan", films, "-o", tmp_path / str(jobs), "-j", jobs).returncode == 1
@@ -155,7 +155,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_jobs(films: Path, tmp_path: Pa
 def test_wrong_usage_is_one_line_and_status_2(
     films: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    """What the user has to change stands in one line; no result is written."""
+    """Wrong inputs give one line and status 2, and no result is written."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.toml").write_text("shown_scor = 2")
@@ -169,7 +169,7 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 @pytest.mark.parametrize("arguments", [["scan", "x"], ["scan", "x", "-o", "y", "-j", "0"], ["sc"]])
 def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
-    """A missing option, a number out of range and an unknown command are wrong usage."""
+    """A missing option, a number out of range and an unknown command give status 2."""
     done = with_stub(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -177,7 +177,10 @@ def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
 
 @pytest.mark.slow
 def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) -> None:
-    """That film fails with one line, the others are done; a full disk is tested below."""
+    """A film whose result path is a folder fails with one line, and the folder is kept.
+
+    A full disk is tested below.
+    """
     (tmp_path / "out" / "a" / "1.png.json").mkdir(parents=True)
     done = stub_process("scan", films, "--out", tmp_path / "out", "--jobs", 2)
     assert done.returncode == 1
@@ -187,7 +190,7 @@ def test_a_folder_in_the_place_of_a_result_is_kept(films: Path, tmp_path: Path) 
 
 
 def test_settings_are_used(films: Path, tmp_path: Path) -> None:
-    """A settings file changes the result and is named in run.json."""
+    """A settings file changes the results and is recorded in run.json."""
     (tmp_path / "s.toml").write_text("shown_score = 0.05")
     done = with_stub("scan", films, "-o", tmp_path / "out", "--settings", tmp_path / "s.toml")
     assert "6 candidates, 6 shown (score at least 0.05)" in done.stdout
@@ -198,7 +201,7 @@ def test_settings_are_used(films: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_scorer_is_used(films: Path, tmp_path: Path, jobs: int) -> None:
-    """A scorer file reaches every worker, and each JSON and run.json have its hash."""
+    """Every worker uses the scorer file, and each JSON and run.json contain its hash."""
     path = tmp_path / "my.scorer"
     path.write_bytes(scorer_bytes())
     done = stub_process(
@@ -218,7 +221,7 @@ def test_a_scorer_that_is_taken_away_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A worker that cannot read the scorer any more stops the run like a mistake in its name."""
+    """A scorer that a worker can no longer read stops the run with one line and status 2."""
 
     def taken_away(*_: object, **__: object) -> None:
         raise ScorerError("scorer file x cannot be read")
@@ -232,7 +235,7 @@ def test_a_scorer_that_is_taken_away_is_one_line(
 
 
 def wait_for_results(out: Path, count: int) -> None:
-    """Wait until some films are done."""
+    """Wait until `count` films are finished."""
     limit = time.monotonic() + 30
     while len(list(out.rglob("*.png.json"))) < count:
         assert time.monotonic() < limit
@@ -247,7 +250,7 @@ def wait_for_results(out: Path, count: int) -> None:
 def test_a_stopped_run_is_valid_and_goes_on(
     tmp_path: Path, number: signal.Signals, status: int, jobs: int
 ) -> None:
-    """After Ctrl-C or SIGTERM all that is written is whole, and the same command finishes."""
+    """After Ctrl-C or SIGTERM all files are complete, and the same command resumes the run."""
     for film in range(12):
         write_film(tmp_path / "in" / f"{film:02}.png", score=100 + film)
     out = tmp_path / "out"
@@ -262,7 +265,7 @@ def test_a_stopped_run_is_valid_and_goes_on(
         start_new_session=True,
     )
     wait_for_results(out, 2)
-    os.killpg(process.pid, number)  # as a terminal does: to every process of the run
+    os.killpg(process.pid, number)  # to every process of the run, like a terminal
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == status
     assert "rerun the command to resume" in stderr
@@ -283,7 +286,7 @@ def test_a_stopped_run_is_valid_and_goes_on(
 
 @pytest.mark.slow
 def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
-    """A second Ctrl-C abandons a film that takes long; the summaries are still written."""
+    """A second Ctrl-C abandons a slow film; the summaries are still written."""
     write_film(tmp_path / "in" / "slow.png")
     process = subprocess.Popen(
         [*STUB, "scan", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--jobs", "1"],
@@ -299,7 +302,7 @@ def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
         time.sleep(0.02)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.8)  # sooner, it would be taken for the same signal
+    time.sleep(0.8)  # sooner, it would count as the same signal
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -309,7 +312,7 @@ def test_asking_twice_does_not_wait(tmp_path: Path) -> None:
 
 
 def test_version_and_help_answer_at_once() -> None:
-    """The version is printed, and help comes without loading the numerical libraries."""
+    """The version is printed, and the help does not import the numerical libraries."""
     version = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("lesionscan 0.")
     loaded = (
@@ -329,7 +332,10 @@ def test_version_and_help_answer_at_once() -> None:
 
 @pytest.mark.slow
 def test_a_closed_pipe_is_quiet(films: Path, tmp_path: Path) -> None:
-    """`lesionscan scan ... | head -0` ends without a traceback."""
+    """A closed standard output, as in `lesionscan scan ...
+
+    head -0`, gives no traceback.
+    """
     process = subprocess.Popen(
         [*STUB, "scan", str(films), "--out", str(tmp_path / "out")],
         stdout=subprocess.PIPE,
@@ -349,7 +355,7 @@ def test_a_closed_pipe_is_quiet(films: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def samples(tmp_path: Path) -> Path:
-    """Return a truth folder: the stub finds the first film's lesion, not the second's."""
+    """Return a truth folder of two films; the stub finds the lesion of the first only."""
     folder = tmp_path / "samples"
     entries = []
     for name, row in (("hit", 60), ("miss", 20)):
@@ -369,7 +375,7 @@ def test_the_demo_ends_with_one_table(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The demo says per film what was planted and found, where to look, and the disclaimer."""
+    """The demo prints planted and found lesions per film, the report's path and the disclaimer."""
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
     monkeypatch.setattr(scan, "chosen_engine", lambda *_, **__: nullcontext((here, 1)))
     monkeypatch.setattr(scan, "_samples", lambda _out: samples)
@@ -396,7 +402,7 @@ def test_a_demo_without_truth_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Samples whose masks are gone are told like any other mistake."""
+    """A missing mask of the samples is an error with status 2."""
     (samples / "masks" / "hit.lesions.png").unlink()
     monkeypatch.setattr(pipeline, "find_candidates", find_stub)
     monkeypatch.setattr(scan, "chosen_engine", lambda *_, **__: nullcontext((here, 1)))
@@ -411,7 +417,7 @@ def test_a_demo_without_truth_is_one_line(
 def test_samples_are_made_where_the_package_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the repository's sample films, they are made once in the output folder."""
+    """Without the repository's sample films, they are made once, in an empty folder only."""
     made: list[Path] = []
 
     def write_samples(folder: Path) -> None:
@@ -453,7 +459,7 @@ def test_no_exception_reaches_the_user(
     status: int,
     words: str,
 ) -> None:
-    """Whatever happens, there is one line on stderr, an exit status and no traceback."""
+    """Every exception gives one line on stderr and an exit status, but no traceback."""
 
     def fail() -> None:
         raise error
@@ -469,7 +475,7 @@ def test_no_exception_reaches_the_user(
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    """On a terminal, films, candidates and failures are counted while they get done."""
+    """On a terminal, a progress bar counts films and failures."""
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100)
     outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
@@ -482,7 +488,7 @@ def test_a_terminal_gets_a_bar() -> None:
 
 @pytest.mark.slow
 def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -> None:
-    """Over the time or memory allowed, a film fails with a code of its own; the rest is done."""
+    """Films over the time or memory limit fail with codes of their own; the others succeed."""
     write_film(films / "hang.png", HANG)
     write_film(films / "gorge.png", GORGE)
     done = stub_process(
@@ -498,7 +504,7 @@ def test_films_that_hang_or_gorge_cost_themselves(films: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
-    """A FIFO called like a film fails at once; the run goes on."""
+    """A FIFO named like a film fails, and the run continues."""
     os.mkfifo(films / "x.dcm")
     done = with_stub("scan", films, "-o", tmp_path / "out", "--timeout", 5)
     assert done.returncode == 1
@@ -508,7 +514,7 @@ def test_a_pipe_is_not_waited_for(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
-    """From a file or a pipe; a film that is gone fails, the others are done."""
+    """A list from a file or stdin is scanned; a missing film fails, and the others succeed."""
     lines = "\n".join(["in/a/1.png", "in/gone.png"])
     (tmp_path / "list.txt").write_text(lines, "utf-8")
     done = with_stub("scan", "--list", "list.txt", "-o", "out", cwd=tmp_path)
@@ -531,7 +537,7 @@ def test_a_list_of_films_is_scanned(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
-    """Parts say how to go on; merged they are the run; a missing one is told."""
+    """Merged parts equal one run, a missing part is an error, and a part prints the next step."""
     with_stub("scan", films, "-o", tmp_path / "whole")
     out = tmp_path / "out"
     first = with_stub("scan", films, "-o", out, "--shard", "1/2")
@@ -551,7 +557,7 @@ def test_parts_are_scanned_and_merged(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
-    """With --export parquet; the CSV tables are the same as without."""
+    """--export parquet adds Parquet tables and leaves all other files unchanged."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
     with_stub("scan", films, "-o", tmp_path / "plain")
     done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "parquet")
@@ -563,7 +569,7 @@ def test_tables_are_written_as_parquet_too(films: Path, tmp_path: Path) -> None:
 
 
 def test_exports_are_written(films: Path, tmp_path: Path) -> None:
-    """Several formats in one option."""
+    """--export takes several formats."""
     done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "parquet, nrrd,coco")
     assert done.returncode == 0
     assert (tmp_path / "out" / "a" / "1.png.seg.nrrd").is_file()
@@ -571,7 +577,7 @@ def test_exports_are_written(films: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Path) -> None:
-    """A PNG has no DICOM header to refer to: a line each, and status 1; the films are read."""
+    """PNG films have no DICOM header, so --export dicom-sr gives a line each and status 1."""
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     done = with_stub("scan", films, "-o", tmp_path / "out", "--export", "dicom-sr")
     assert done.returncode == 1
@@ -583,7 +589,7 @@ def test_what_cannot_be_exported_is_named_and_counted(films: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
-    """A line for the start, each picture and the end."""
+    """--log-json writes an event for the start, each picture and the end."""
     write_film(films / "raise.png", RAISE)
     log = tmp_path / "log.jsonl"
     with_stub("scan", films, "-o", tmp_path / "out", "--log-json", log)
@@ -597,7 +603,7 @@ def test_programs_get_a_log(films: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> None:
-    """As asked; all else is written."""
+    """--no-overlay omits the overlays only, and --overlay-max limits their size."""
     with_stub("scan", films, "-o", tmp_path / "none", "--no-overlay")
     assert not list((tmp_path / "none").rglob("*.overlay.png"))
     assert len(list((tmp_path / "none").rglob("*.labels.png"))) == 3
@@ -608,7 +614,7 @@ def test_pictures_are_left_out_or_made_smaller(films: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -> None:
-    """And the user is told."""
+    """Results that were edited are restored, and the user is informed."""
     out = tmp_path / "out"
     with_stub("scan", films, "-o", out)
     before = tree(out)
@@ -654,7 +660,7 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
 def test_what_cannot_be_scanned_is_told_in_one_line(
     films: Path, tmp_path: Path, arguments: list[object], message: str
 ) -> None:
-    """Status 2, nothing on standard output."""
+    """Inputs and options that cannot be used give one line and status 2."""
     (tmp_path / "file").write_text("\n")
     done = with_stub("scan", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -664,7 +670,7 @@ def test_what_cannot_be_scanned_is_told_in_one_line(
 
 
 def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None:
-    """Parts are not mixed into one another's folders unasked."""
+    """Merging several folders requires --out."""
     done = with_stub("merge", "a", "b", cwd=tmp_path)
     assert done.returncode == 2
     assert "give an output folder (--out)" in done.stderr
@@ -672,7 +678,7 @@ def test_merging_several_folders_needs_one_for_the_whole(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) -> None:
-    """Nothing half-written stays, and with more room a rerun resumes."""
+    """A full disk leaves no incomplete file, and a rerun with more space resumes."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -705,7 +711,7 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
 )
 def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path) -> None:
-    """One line, and what was done before is whole."""
+    """A folder that became read-only gives status 2 and an error with a remedy."""
     out = tmp_path / "out"
     with_stub("scan", films, "-o", out)
     (out / "a").chmod(0o500)

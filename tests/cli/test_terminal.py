@@ -1,4 +1,4 @@
-"""Nothing that a name holds is a command to the terminal, or a line of its own."""
+"""Names cannot send control characters to the terminal or fake a line of output."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ HOSTILE = "a\x1b[2Jb\rc\nlesionscan: all is well\x9b1md\u202ee\u2028f"
 
 
 def is_tame(text: str) -> bool:
-    """Say whether a text has no control character but line ends."""
+    """Return whether a text has no control characters except line ends."""
     return all(char == "\n" or char.isprintable() for char in text)
 
 
@@ -54,7 +54,7 @@ def test_one_call_prints_one_line_without_control_characters(
     ],
 )
 def test_hostile_names_are_escaped_by_every_command(tmp_path: Path, command: list[str]) -> None:
-    """Names of films, folders, outputs and option values."""
+    """Every command escapes the names of films, folders, outputs and option values."""
     name = HOSTILE.replace("/", "")
     films = tmp_path / name
     write_film(films / f"{name}.png")
@@ -72,7 +72,7 @@ def test_hostile_names_are_escaped_by_every_command(tmp_path: Path, command: lis
 def test_a_write_that_fails_names_its_place_escaped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The operating system's error quotes the name as it is."""
+    """The path in an error of the operating system is escaped."""
 
     def fail(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "x\x1b[2Jy\nz")

@@ -1,4 +1,4 @@
-"""`lesionscan train`: its options reach the training, and whatever ends it is one line."""
+"""`lesionscan train` passes its options to the training, and reports each error in one line."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingOptions]:
-    """Stand in for the training, which is tested elsewhere; return what it is given."""
+    """Replace the training, which is tested elsewhere, and return the list of its options."""
     given: list[TrainingOptions] = []
 
     def train(options: TrainingOptions, report: Callable[[str], None]) -> None:
@@ -41,7 +41,7 @@ def test_options_reach_the_training(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    """And its lines reach the terminal."""
+    """Options are passed to the training, and its progress is printed."""
     out = tmp_path / "my.scorer"
     learning = ("--steps", 7, "--seed", 3, "--leave-out", "2/5", "--jobs", 1)
     assert run(monkeypatch, out, "--data", "d", *learning) == 0
@@ -54,7 +54,7 @@ def test_options_reach_the_training(
 def test_the_help_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In full: rich would take the brackets for a style."""
+    """The help contains the pip command in full; rich would treat its brackets as a style."""
     assert run(monkeypatch, "--help") == 0
     assert "pip install 'lesionscan[train]'" in capsys.readouterr().out
 
@@ -76,7 +76,7 @@ def test_what_ends_a_training_is_said_in_one_line(
     status: int,
     line: str,
 ) -> None:
-    """No traceback, whatever happens in the middle."""
+    """Every exception in the training gives one line and an exit status, but no traceback."""
 
     def train(options: object, report: object) -> None:
         assert options
@@ -105,7 +105,7 @@ def test_a_wrong_command_is_one_line(
     arguments: tuple[str, ...],
     line: str,
 ) -> None:
-    """It ends with status 2 and writes nothing."""
+    """Invalid arguments give a message and status 2, and nothing is written."""
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "x.scorer", *arguments) == 2
@@ -114,7 +114,7 @@ def test_a_wrong_command_is_one_line(
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
-    """And its help works."""
+    """Without the extra, the help works, and the command says what to install."""
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from lesionscan.cli import main; sys.argv = ['lesionscan', 'train', {}]; main()"

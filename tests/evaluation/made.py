@@ -1,4 +1,4 @@
-"""Small truth folders and result folders, written as the contract says."""
+"""Small folders of truth and results in the documented format."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ SHOWN_SCORE = 0.75
 
 @dataclass(frozen=True)
 class MadeFilm:
-    """A film of black pixels with boxes for lesions, candidates (score, box) and bone."""
+    """A uniform film with boxes for lesions, candidates (score, box) and bone."""
 
     name: str
     lesions: tuple[Box, ...] = ()
@@ -41,11 +41,11 @@ def painted(shape: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.uint16]:
 
 
 def write_truth(folder: Path, films: Sequence[MadeFilm]) -> Path:
-    """Write a truth folder; masks only where there are lesions."""
+    """Write a truth folder, with masks only for films that have lesions."""
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for number, film in enumerate(films):
-        picture = np.full(film.shape, number, np.uint8)  # every film has bytes of its own
+        picture = np.full(film.shape, number, np.uint8)  # no two films have the same bytes
         Image.fromarray(picture).save(folder / "images" / f"{film.name}.png")
         if film.lesions:
             mask = painted(film.shape, film.lesions)
@@ -58,7 +58,7 @@ def write_truth(folder: Path, films: Sequence[MadeFilm]) -> Path:
 
 
 def write_results(folder: Path, truth: Path, films: Sequence[MadeFilm]) -> Path:
-    """Write a results folder for a truth folder that has been written."""
+    """Write a results folder for an existing truth folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for film in films:
         if film.status != "missing":
@@ -73,7 +73,7 @@ def write_results(folder: Path, truth: Path, films: Sequence[MadeFilm]) -> Path:
 
 
 def write_bone(path: Path, shape: tuple[int, int], box: Box) -> None:
-    """Write a bone mask of one box, 255 = bone."""
+    """Write a bone mask of one box (255 = bone)."""
     mask = np.where(painted(shape, [box]), 255, 0).astype(np.uint8)
     Image.fromarray(mask).save(path)
 
@@ -102,7 +102,7 @@ def result(image: Path, film: MadeFilm) -> dict[str, Any]:
 
 
 def candidate(number: int, score: float, box: Box) -> dict[str, Any]:
-    """Return what the JSON says about one candidate."""
+    """Return one candidate of the JSON."""
     top, left, bottom, right = box
     area = (bottom - top) * (right - left)
     return {
@@ -116,6 +116,6 @@ def candidate(number: int, score: float, box: Box) -> dict[str, Any]:
 
 
 def make(folder: Path, films: Sequence[MadeFilm]) -> tuple[Path, Path]:
-    """Write both folders; return results and truth."""
+    """Write both folders; return the results and the truth folder."""
     truth = write_truth(folder / "truth", films)
     return write_results(folder / "results", truth, films), truth

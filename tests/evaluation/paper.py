@@ -1,4 +1,4 @@
-"""A truth folder and results whose figures can be worked out on paper."""
+"""A truth folder and results whose metrics can be calculated by hand."""
 
 from tests.evaluation.made import MadeFilm
 
@@ -7,7 +7,7 @@ A = MadeFilm(
     lesions=((10, 10, 20, 20), (40, 40, 44, 44)),
     candidates=(
         (0.9, (10, 10, 20, 15)),  # half of lesion 1
-        (0.8, (0, 80, 4, 84)),  # on no lesion
+        (0.8, (0, 80, 4, 84)),  # not on a lesion
         (0.4, (41, 41, 45, 45)),  # lesion 2, one pixel down and to the right
     ),
     facts={"set": "one", "patient": 1, "body_part": "femur"},

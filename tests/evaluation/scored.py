@@ -1,4 +1,4 @@
-"""Films' outcomes from their scores alone, for tests of what is made of them."""
+"""Outcomes of films made from scores alone, for tests of the metrics."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def film(
     shares: Sequence[float] | None = None,
     dice: Sequence[float] | None = None,
 ) -> FilmScores:
-    """Return a film with the scores of its lesions' hits and of its false positives."""
+    """Return a film with the scores of its lesions and of its false positives."""
     unknown = np.full(len(hits), np.nan)
     return FilmScores(
         group=group,

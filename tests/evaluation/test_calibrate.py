@@ -1,4 +1,4 @@
-"""The threshold for a wanted rate is the one worked out on paper, and says how sure it is."""
+"""The calibrated threshold is the one calculated by hand, with its uncertainty."""
 
 import re
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from tests.evaluation.scored import MISSED, film, film_lists
 
 
 def free(*scores: float, group: str = "g", **facts: object) -> CalibrationFilm:
-    """Return a film without lesions whose candidates have these scores."""
+    """Return a lesion-free film whose candidates have these scores."""
     return CalibrationFilm(film(false=scores, group=group), **facts)  # type: ignore[arg-type]
 
 
 def distinct(count: int) -> list[CalibrationFilm]:
-    """Return films of one candidate each, with scores spread evenly over 0 to 1."""
+    """Return films with one candidate each and evenly spaced scores from 0 to 1."""
     scores = (np.arange(count) + 0.5) / count
     return [free(score, group=str(number)) for number, score in enumerate(scores)]
 
@@ -37,7 +37,7 @@ def chosen(films: Sequence[CalibrationFilm], rate: float, *, resamples: int = 50
 
 
 def test_the_score_lies_between_the_last_shown_and_the_first_hidden() -> None:
-    """Of the scores 0.9, 0.6, 0.4 and 0.2 on four films, a rate of 0.5 shows two."""
+    """With scores 0.9, 0.6, 0.4 and 0.2 on four films, a rate of 0.5 shows two candidates."""
     films = [free(0.9, 0.2), free(0.6), free(0.4), free()]
     found = chosen(films, 0.5)
     assert found.threshold.shown_score == 0.5
@@ -50,15 +50,15 @@ def test_the_score_lies_between_the_last_shown_and_the_first_hidden() -> None:
 @pytest.mark.parametrize(
     ("rate", "score", "reached"),
     [
-        (0.24, 0.95, 0.0),  # between the best and 1
+        (0.24, 0.95, 0.0),  # between the highest score and 1
         (0.25, 0.75, 0.25),
         (0.74, 0.5, 0.5),
-        (1.0, 0.0, 1.0),  # every one may be shown
+        (1.0, 0.0, 1.0),  # all may be shown
         (7.0, 0.0, 1.0),
     ],
 )
 def test_the_rate_is_never_exceeded(rate: float, score: float, reached: float) -> None:
-    """The nearest rate below the wanted one is taken."""
+    """The rate reached is the highest possible one that is not above the requested rate."""
     films = [free(0.9, 0.2), free(0.6), free(0.4), free()]
     found = chosen(films, rate).threshold
     assert (found.shown_score, found.rate) == (score, reached)
@@ -66,7 +66,7 @@ def test_the_rate_is_never_exceeded(rate: float, score: float, reached: float) -
 
 @given(film_lists(), st.sampled_from([0.1, 0.25, 0.5, 1.0, 3.0]))
 def test_it_agrees_with_the_curve(films: list[FilmScores], rate: float) -> None:
-    """The score is above the cutoff that `evaluate` uses at this rate, and shows as many."""
+    """The score is above the cutoff that `evaluate` uses at this rate, and gives the same rate."""
     if not any(one.has_result and not one.lesions for one in films):
         with pytest.raises(CalibrationError, match="no film without lesions has a result"):
             chosen([CalibrationFilm(one) for one in films], rate)
@@ -83,7 +83,7 @@ def test_it_agrees_with_the_curve(films: list[FilmScores], rate: float) -> None:
 
 
 def test_sensitivity_before_and_after() -> None:
-    """A lesion is hit where its candidate has at least the score; the missed one counts."""
+    """Sensitivity counts lesions whose candidate reaches the score, out of all lesions."""
     lesions = CalibrationFilm(film(hits=(0.5, 0.45, MISSED, 0.8), false=(0.99,)))
     films = [free(0.9), free(0.6), free(0.4), free(), lesions]
     found = calibrate(films, false_positives=0.5, before=0.42, resamples=10)
@@ -95,10 +95,11 @@ def test_sensitivity_before_and_after() -> None:
 
 
 def test_the_intervals_hold_what_is_expected() -> None:
-    """Of 400 films with one candidate each, the rate of others varies by the square root of 2.
+    """For 400 films with one candidate each, both intervals have the expected width.
 
-    A count of 100 has the standard deviation sqrt(400 * 1/4 * 3/4) = 8.7 on these films and on
-    others: the interval of the difference is 1.96 * sqrt(2) * 8.7 / 400 = 0.06 wide on each side.
+    The number of false positives has the standard deviation sqrt(400 * 1/4 * 3/4) = 8.7 on these
+    films and on new ones, so the rate on new films varies sqrt(2) times as much: the interval
+    extends 1.96 * sqrt(2) * 8.7 / 400 = 0.06 to each side.
     """
     found = calibrate(distinct(400), false_positives=0.25).threshold
     assert found.shown_score == 0.75
@@ -108,7 +109,7 @@ def test_the_intervals_hold_what_is_expected() -> None:
 
 
 def test_films_of_one_patient_stay_together() -> None:
-    """Four copies of each film widen the interval; one patient alone gives none."""
+    """Four copies of each film per patient widen the interval; a single patient gives none."""
     wide = [one for one in distinct(100) for _ in range(4)]
     copies = calibrate(wide, false_positives=0.25).threshold
     films = calibrate(distinct(400), false_positives=0.25).threshold
@@ -123,7 +124,7 @@ def test_films_of_one_patient_stay_together() -> None:
 
 
 def test_a_body_part_needs_enough_films() -> None:
-    """Thirty hands have a score of their own; two feet are counted; others are not named."""
+    """A body part with 30 films has its own score; those with fewer films are only counted."""
     films = [
         *(free(0.1 + 0.02 * number, body_part="HAND") for number in range(FEWEST_FILMS)),
         *(free(0.95, body_part="FOOT") for _ in range(2)),
@@ -134,12 +135,12 @@ def test_a_body_part_needs_enough_films() -> None:
     hands = found.body_parts["HAND"]
     assert hands.threshold.films == FEWEST_FILMS
     assert hands.threshold.rate == 0.1
-    assert hands.common_rate == pytest.approx(1 / FEWEST_FILMS)  # two feet take the rest
+    assert hands.common_rate == pytest.approx(1 / FEWEST_FILMS)  # two feet have the others
     assert found.few == {"FOOT": 2}
 
 
 def test_failed_films_are_left_out_and_counted() -> None:
-    """They do not make the rate smaller; those without bone are counted as searched."""
+    """Failed films are excluded from the rate; films without bone are included."""
     failed = CalibrationFilm(film(has_result=False))
     films = [free(0.9), free(0.8, assessed=False), failed]
     found = chosen(films, 0.5)
@@ -173,7 +174,7 @@ def test_failed_films_are_left_out_and_counted() -> None:
 def test_what_a_user_must_know_is_said(
     films: list[CalibrationFilm], rate: float, words: list[str]
 ) -> None:
-    """Few films, and rates that cannot be reached from either side; nothing otherwise."""
+    """Small samples and rates that cannot be reached give warnings."""
     said = list(chosen(films, rate).warnings())
     assert len(said) == len(words)
     for line, pattern in zip(said, words, strict=True):
@@ -182,13 +183,13 @@ def test_what_a_user_must_know_is_said(
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_rate_is_a_number_above_0(rate: float) -> None:
-    """Nothing else is a rate."""
+    """A rate that is not a finite number above 0 is refused."""
     with pytest.raises(ValueError, match="false_positives must be a number above 0"):
         chosen(distinct(40), rate)
 
 
 def test_two_scores_with_no_short_number_between_them_are_told_apart() -> None:
-    """The threshold keeps all its digits where six would show another number of candidates."""
+    """The threshold keeps all digits if six digits would show another number of candidates."""
     low, high = 0.5, np.nextafter(np.nextafter(0.5, 1), 1)
     found = chosen([free(low), free(high)], 0.5)
     assert low < found.shown.shown_score <= high

@@ -1,4 +1,4 @@
-"""Films of a calibration come from truth, from a run, from a list, or from decisions."""
+"""Films for calibration come from truth, a whole run, a list, or a review."""
 
 import json
 from pathlib import Path
@@ -36,14 +36,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scores(found: CalibrationFilms) -> list[tuple[list[float], list[float]]]:
-    """Return the scores on lesions and elsewhere of each film."""
+    """Return for each film the scores on lesions and those elsewhere."""
     return [
         (film.scores.hits.tolist(), film.scores.false_positives.tolist()) for film in found.films
     ]
 
 
 def test_truth_gives_lesions_groups_and_body_parts(tmp_path: Path) -> None:
-    """Hits and false positives as `evaluate` counts them; a failed film has no result."""
+    """Truth gives the hits and false positives of `evaluate`; a failed film has no result."""
     found = films_of_truth(*make(tmp_path, FILMS))
     assert scores(found) == [([0.8], [0.9]), ([], [0.7]), ([], []), ([], [])]
     assert [film.scores.group for film in found.films] == [
@@ -59,7 +59,7 @@ def test_truth_gives_lesions_groups_and_body_parts(tmp_path: Path) -> None:
 
 
 def test_sets_are_not_pooled(tmp_path: Path) -> None:
-    """With two sets one must be named; a set that is not there is refused."""
+    """If there are two sets, one must be named, and an unknown set is refused."""
     films = [MadeFilm("a", facts={"set": "real"}), MadeFilm("b", facts={"set": "phantom"})]
     results, truth = make(tmp_path, films)
     with pytest.raises(CalibrationError, match=r"2 sets, .*name one with --set: phantom, real"):
@@ -70,7 +70,7 @@ def test_sets_are_not_pooled(tmp_path: Path) -> None:
 
 
 def test_a_run_of_normal_films(run: Path) -> None:
-    """Every candidate of every film is on no lesion."""
+    """Without truth, every candidate of a run counts as a false positive."""
     found = films_of_run(run)
     assert sorted(scores(found)) == [([], [round(HIDDEN / 255, 3), 0.1]), ([], [0.902, 0.1])]
     assert [film.scores.group for film in found.films] == ["film a/knee.png", "film foot.png"]
@@ -78,14 +78,14 @@ def test_a_run_of_normal_films(run: Path) -> None:
 
 
 def test_a_list_of_normal_films(run: Path) -> None:
-    """Only those are taken; a name that the run does not have is refused."""
+    """Only the listed films are used, and a name that is not in the run is refused."""
     assert scores(films_of_run(run, normal={"a/knee.png"})) == [([], [0.902, 0.1])]
     with pytest.raises(CalibrationError, match=r"names 1 films that .* such as hand\.png; name"):
         films_of_run(run, normal={"a/knee.png", "hand.png"})
 
 
 def test_decisions_about_a_run(run: Path) -> None:
-    """An accepted candidate is a hit, what was drawn a miss, the rest is on no lesion."""
+    """Accepted candidates are hits, drawn lesions misses, and other candidates false positives."""
     known = {"a/knee.png": KnownLesions(frozenset({1}), missed=1), "foot.png": KnownLesions()}
     assert scores(films_of_run(run, known=known))[0] == ([0.902, -np.inf], [0.1])
     assert len(films_of_run(run, known={"foot.png": KnownLesions()}).films) == 1
@@ -94,7 +94,7 @@ def test_decisions_about_a_run(run: Path) -> None:
 
 
 def test_a_changed_result_is_refused(run: Path, tmp_path: Path) -> None:
-    """A score that somebody edited gives no threshold; neither does a result that is gone."""
+    """Results that were edited, mixed or removed are refused."""
     results = tmp_path / "results"
     results.mkdir()
     (results / "images.csv").write_text((run / "images.csv").read_text("utf-8"), "utf-8")

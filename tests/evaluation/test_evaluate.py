@@ -1,4 +1,4 @@
-"""Folders of results and truth give the figures worked out on paper, or one clear line."""
+"""Evaluations give the metrics calculated by hand, or a clear error."""
 
 import dataclasses
 import json
@@ -25,12 +25,12 @@ def run(folder: Path, films: Sequence[MadeFilm] = FILMS, resamples: int = 40) ->
 
 @pytest.fixture
 def one(tmp_path: Path) -> SetEvaluation:
-    """Return the set that is worked out on paper."""
+    """Return the set whose metrics are calculated by hand."""
     return run(tmp_path).sets[0]
 
 
 def test_sets_are_never_pooled(tmp_path: Path) -> None:
-    """The false positive at 0.99 of set two changes nothing in set one."""
+    """The false positive at 0.99 in set two does not affect set one."""
     both, alone = run(tmp_path / "both"), run(tmp_path / "alone", FILMS[:-1])
     assert [each.name for each in both.sets] == ["one", "two"]
     assert both.sets[0].program.figures.cpm == alone.sets[0].program.figures.cpm
@@ -38,7 +38,7 @@ def test_sets_are_never_pooled(tmp_path: Path) -> None:
 
 
 def test_the_set_has_the_figures_on_paper(one: SetEvaluation) -> None:
-    """1/3 up to 1/2 a film, 2/3 from 1 on; of six pairs of films two are won."""
+    """Sensitivity is 1/3 up to 1/2 false positive per film and 2/3 from 1; the AUC is 2/6."""
     figures = one.program.figures
     expected = [1 / 3] * 3 + [2 / 3] * 4
     assert [each.value for each in figures.sensitivity] == pytest.approx(expected)
@@ -48,7 +48,7 @@ def test_the_set_has_the_figures_on_paper(one: SetEvaluation) -> None:
 
 
 def test_the_outlines_are_those_on_paper(one: SetEvaluation) -> None:
-    """50 of 100 pixels: Dice 2/3; 9 of 16 and 16: Dice 9/16; the median of the two."""
+    """Overlaps of 50 of 100 and 9 of 16 pixels give Dice 2/3 and 9/16, and their medians."""
     first, second, _ = one.lesions
     assert first.dice == pytest.approx(2 / 3)
     assert first.area_error == -0.5
@@ -66,7 +66,7 @@ def test_the_outlines_are_those_on_paper(one: SetEvaluation) -> None:
 
 
 def test_every_lesion_has_its_outcome(one: SetEvaluation) -> None:
-    """Shown above 0.75, listed below; the film without result has no candidate."""
+    """A lesion is "shown" above 0.75, "listed" below, or has "no_result"."""
     outcomes = [(each.film, each.facts.number, each.outcome) for each in one.lesions]
     assert outcomes == [("a", 1, "shown"), ("a", 2, "listed"), ("b", 1, "no_result")]
     assert [(each.candidate_id, each.score, each.rank) for each in one.lesions] == [
@@ -77,13 +77,13 @@ def test_every_lesion_has_its_outcome(one: SetEvaluation) -> None:
 
 
 def test_a_lesion_without_candidate_is_missed(tmp_path: Path) -> None:
-    """A film with a result and nothing on the lesion."""
+    """A lesion without a candidate, on a film with a result, is missed."""
     film = dataclasses.replace(A, candidates=A.candidates[:2])
     assert [each.outcome for each in run(tmp_path, [film]).sets[0].lesions] == ["shown", "missed"]
 
 
 def test_films_without_result_are_counted_and_named(one: SetEvaluation) -> None:
-    """Missing, failed with its code, and not assessed; false positives on two films of three."""
+    """Missing, failed and unassessed films are listed; two of three lesion-free films count."""
     program = one.program
     assert program.missing == ("b",)
     assert program.failed == (("d", "truncated"),)
@@ -94,7 +94,7 @@ def test_films_without_result_are_counted_and_named(one: SetEvaluation) -> None:
 
 
 def test_a_complete_evaluation_has_every_result(tmp_path: Path) -> None:
-    """Not assessed is a result; missing and failed are none."""
+    """An evaluation with unassessed films is complete; with missing or failed ones it is not."""
     assert not run(tmp_path / "some").complete
     whole = [film for film in FILMS if film.status == "ok"]
     assert run(tmp_path / "all", whole).complete
@@ -102,7 +102,7 @@ def test_a_complete_evaluation_has_every_result(tmp_path: Path) -> None:
 
 
 def test_the_programs_own_threshold(one: SetEvaluation) -> None:
-    """At 0.75 one of three lesions (Dice 2/3), one false positive on two lesion-free films."""
+    """At 0.75, sensitivity is 1/3, with 0.5 false positives per lesion-free film and Dice 2/3."""
     shown = one.program.shown
     assert shown.dice_median.value == pytest.approx(2 / 3)
     assert shown.sensitivity.value == pytest.approx(1 / 3)
@@ -112,7 +112,7 @@ def test_the_programs_own_threshold(one: SetEvaluation) -> None:
 
 
 def test_strata_use_the_thresholds_of_the_set(one: SetEvaluation) -> None:
-    """Femur: one of two lesions at 1/8, both at 1; tibia: the one without result."""
+    """Strata use the set's thresholds: one femur lesion at 1/8, two at 1, and no tibia lesion."""
     parts = {each.name: each for each in one.strata if each.family == "body_part"}
     assert list(parts) == ["femur", "tibia"]
     femur = parts["femur"]
@@ -127,13 +127,13 @@ def test_strata_use_the_thresholds_of_the_set(one: SetEvaluation) -> None:
 
 
 def test_strata_without_lesion_free_films_have_no_rates(tmp_path: Path) -> None:
-    """Without false positives there are no thresholds; the ceiling is known all the same."""
+    """Without lesion-free films, a stratum has only the sensitivity of all listed candidates."""
     part = run(tmp_path, [A]).sets[0].strata[0]
     assert (set(part.sensitivity), part.cpm, part.sensitivity_all_listed) == ({None}, None, 1.0)
 
 
 def test_random_points_fall_in_the_best_known_bone(tmp_path: Path) -> None:
-    """The program's mask first, then the truth's, else the whole film; an empty one is none."""
+    """Chance uses the program's bone mask, else the truth's, else the whole film."""
     lesion = ((10, 10, 20, 20),)
     films = [
         MadeFilm("k", lesion, tool_bone=(0, 0, 60, 25), truth_bone=(0, 0, 60, 30)),
@@ -149,7 +149,7 @@ def test_random_points_fall_in_the_best_known_bone(tmp_path: Path) -> None:
         "whole_film",
         "truth_bone",
     ]
-    # within 0.8 px of a square lie no other pixels
+    # no other pixels are within 0.8 px of a square
     shares = [float(each.scores.chance_shares[0]) for each in judged]
     assert shares == [100 / 1500, 100 / 1800, 100 / 6000, 100 / 1800]
     areas = evaluate(results, truth, resamples=0).sets[0].program.search_areas
@@ -157,7 +157,7 @@ def test_random_points_fall_in_the_best_known_bone(tmp_path: Path) -> None:
 
 
 def test_lesion_widths_are_of_the_truths_bone_first(tmp_path: Path) -> None:
-    """10 px in a bone of 30, or of 25 where only the program knows a bone."""
+    """Lesion width is relative to the truth's bone (10/30), else to the program's (10/25)."""
     lesion = ((10, 10, 20, 20),)
     films = [
         MadeFilm("k", lesion, tool_bone=(0, 4, 60, 29), truth_bone=(0, 4, 60, 34)),
@@ -169,7 +169,7 @@ def test_lesion_widths_are_of_the_truths_bone_first(tmp_path: Path) -> None:
 
 
 def test_two_programs_are_compared_on_the_same_films(tmp_path: Path) -> None:
-    """A program that scanned film b too and found its lesion: one lesion of three more."""
+    """A program that also finds the lesion of film b gains 1/3 in CPM and 2/6 in AUC."""
     results, truth = make(tmp_path, FILMS)
     box = (20, 20, 24, 24)
     better = [
@@ -191,7 +191,7 @@ def test_two_programs_are_compared_on_the_same_films(tmp_path: Path) -> None:
 
 
 def test_the_same_folders_give_the_same_figures(tmp_path: Path) -> None:
-    """Nothing hangs on the clock or on the order of files; another seed draws others."""
+    """Repeated evaluations are equal; another seed changes only the intervals."""
     results, truth = make(tmp_path, FILMS)
     first, again = (evaluate(results, truth, resamples=60).sets[0] for _ in range(2))
     assert first.program.figures.cpm == again.program.figures.cpm
@@ -204,7 +204,7 @@ def test_the_same_folders_give_the_same_figures(tmp_path: Path) -> None:
 
 
 def test_films_pass_by_one_by_one(tmp_path: Path) -> None:
-    """A caller can show how far it is."""
+    """The progress callback receives the films one by one."""
     seen: list[str] = []
     results, truth = make(tmp_path, FILMS)
     evaluate(
@@ -218,7 +218,7 @@ def test_films_pass_by_one_by_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["settings_sha256", "scorer_sha256"])
 def test_results_of_two_settings_are_refused(tmp_path: Path, key: str) -> None:
-    """Half of the films by other settings, or another scorer, are no program's results."""
+    """Results of different settings or scorers are refused."""
     results, truth = make(tmp_path, FILMS)
     path = results / "c.png.json"
     record = json.loads(path.read_text(encoding="utf-8"))
@@ -232,7 +232,7 @@ def test_results_of_two_settings_are_refused(tmp_path: Path, key: str) -> None:
 
 
 def test_a_candidate_without_region_is_refused(tmp_path: Path) -> None:
-    """The labels picture must hold every candidate that hits."""
+    """A candidate that hits a lesion but has no pixel in the label image is refused."""
     results, truth = make(tmp_path, [A])
     Image.fromarray(np.zeros(A.shape, np.uint16)).save(results / "a.png.labels.png")
     with pytest.raises(ResultsError, match=r"beside .*a\.png\.json has no pixel of candidate 1"):
@@ -240,7 +240,7 @@ def test_a_candidate_without_region_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_are_needed_where_a_candidate_hits_only(tmp_path: Path) -> None:
-    """A film whose candidates hit nothing needs no outlines."""
+    """A label image is required only if a candidate of the film hits a lesion."""
     results, truth = make(tmp_path, FILMS)
     (results / "c.png.labels.png").unlink()
     assert evaluate(results, truth, resamples=0).sets[0].program.figures.cpm.value is not None
@@ -250,7 +250,7 @@ def test_labels_are_needed_where_a_candidate_hits_only(tmp_path: Path) -> None:
 
 
 def test_a_mask_on_a_lesion_free_film_must_be_empty(tmp_path: Path) -> None:
-    """An index that says 0 and a mask with a lesion: one of the two is wrong."""
+    """A mask with a lesion on a film that the index calls lesion-free is refused."""
     results, truth = make(tmp_path, FILMS)
     mask = np.zeros(C.shape, np.uint8)
     Image.fromarray(mask).save(truth / "masks" / "c.lesions.png")
@@ -262,7 +262,7 @@ def test_a_mask_on_a_lesion_free_film_must_be_empty(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_than_the_result_is_refused(tmp_path: Path) -> None:
-    """The film's rows and columns are those of its result."""
+    """A mask whose size differs from the film's is refused."""
     results, truth = make(tmp_path, [A, C])
     Image.fromarray(np.ones((30, 50), np.uint8)).save(truth / "masks" / "a.lesions.png")
     with pytest.raises(TruthError, match=r"a\.lesions\.png has 30 x 50 pixels and its film 60 x"):
@@ -270,7 +270,7 @@ def test_a_mask_of_another_size_than_the_result_is_refused(tmp_path: Path) -> No
 
 
 def test_results_of_the_whole_truth_folder_are_read(tmp_path: Path) -> None:
-    """Results under `images` give the same figures."""
+    """Results in the subfolder `images` give the same metrics."""
     results, truth = make(tmp_path, FILMS)
     expected = evaluate(results, truth, resamples=0).sets[0].program.figures.cpm
     (tmp_path / "whole").mkdir()

@@ -1,4 +1,4 @@
-"""The figure shows each set in its own panel, with chance, interval and what it is not."""
+"""The figure shows each set in its own panel, with chance, interval and disclaimer."""
 
 import dataclasses
 import io
@@ -20,7 +20,7 @@ TOOL = Tool("lesionscan", "1", "a" * 64)
 
 
 def two_sets(folder: Path) -> Evaluation:
-    """Return an evaluation of the set on paper, compared with itself, twice under two names."""
+    """Return an evaluation of two equal sets, compared with the same results."""
     films = [
         dataclasses.replace(film, name=name + film.name, facts={**film.facts, "set": name})
         for name in ("one", "two")
@@ -31,7 +31,7 @@ def two_sets(folder: Path) -> Evaluation:
 
 
 def test_the_figure_is_a_png_and_an_svg(tmp_path: Path) -> None:
-    """Both open: the PNG with colours on white, the SVG as text."""
+    """The figure is a valid PNG, in colour on white, and an SVG."""
     png, svg = froc_figure(two_sets(tmp_path))
     with Image.open(io.BytesIO(png)) as picture:
         assert picture.format == "PNG"
@@ -43,7 +43,7 @@ def test_the_figure_is_a_png_and_an_svg(tmp_path: Path) -> None:
 
 
 def test_each_set_has_its_own_panel(tmp_path: Path) -> None:
-    """Two sets with a curve, two panels; each has both programs, chance and the seven rates."""
+    """Each set with a curve has a panel with both programs, chance and the seven rates."""
     evaluation = two_sets(tmp_path)
     picture = _picture(evaluation, evaluation.sets[:2])
     assert len(picture.axes) == 2
@@ -65,7 +65,7 @@ def test_each_set_has_its_own_panel(tmp_path: Path) -> None:
 
 
 def test_another_bone_mask_has_its_own_chance_curve(tmp_path: Path) -> None:
-    """A program that searches half of the film is compared with points in that half."""
+    """A program with another search area has its own chance curve."""
     results, truth = make(tmp_path, [A, C])
     bone = dataclasses.replace(A, tool_bone=(0, 0, 60, 50))
     other = write_results(tmp_path / "other", truth, [bone, C])
@@ -75,7 +75,7 @@ def test_another_bone_mask_has_its_own_chance_curve(tmp_path: Path) -> None:
 
 
 def test_the_line_is_the_curve(tmp_path: Path) -> None:
-    """A step at the edge of the scale (no false positive) and one at 1 a film."""
+    """The curve has a step at the left end (no false positive) and one at 1 per film."""
     evaluation = evaluate(*make(tmp_path, FILMS), resamples=0)
     line = _picture(evaluation, evaluation.sets[:1]).axes[0].get_lines()[0]
     assert line.get_drawstyle() == "steps-post"
@@ -84,7 +84,7 @@ def test_the_line_is_the_curve(tmp_path: Path) -> None:
 
 
 def test_a_program_that_marks_nothing_has_a_line_at_0(tmp_path: Path) -> None:
-    """No operating point, no error."""
+    """A program without candidates has a curve at sensitivity 0."""
     films = [dataclasses.replace(film, candidates=()) for film in (A, C)]
     evaluation = evaluate(*make(tmp_path, films), resamples=0)
     axes = _picture(evaluation, evaluation.sets).axes[0]
@@ -93,7 +93,7 @@ def test_a_program_that_marks_nothing_has_a_line_at_0(tmp_path: Path) -> None:
 
 
 def test_four_sets_stand_in_two_rows(tmp_path: Path) -> None:
-    """Three panels a row; the empty places stay white."""
+    """There are three panels per row, and unused ones are hidden."""
     films = [
         dataclasses.replace(film, name=name + film.name, facts={"set": name})
         for name in "wxyz"
@@ -105,7 +105,7 @@ def test_four_sets_stand_in_two_rows(tmp_path: Path) -> None:
 
 
 def test_without_a_curve_the_figure_says_so(tmp_path: Path) -> None:
-    """Normals only: there is nothing to draw, and that is written."""
+    """Without any curve, the figure contains a message instead."""
     evaluation = evaluate(*make(tmp_path, [MadeFilm("n")]), resamples=0)
     picture = _picture(evaluation, ())
     assert [text.get_text() for text in picture.texts][-1] == (
@@ -115,7 +115,7 @@ def test_without_a_curve_the_figure_says_so(tmp_path: Path) -> None:
 
 
 def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
-    """Dollar signs are no mathematics, and letters that the font lacks are no trouble."""
+    """Names with dollar signs or characters missing from the font are drawn literally."""
     films = [dataclasses.replace(film, facts={"set": "$\\bad$ 骨"}) for film in (A, C)]
     evaluation = evaluate(*make(tmp_path, films), resamples=0)
     assert froc_figure(evaluation)[0].startswith(b"\x89PNG")
@@ -124,7 +124,7 @@ def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_users_own_style_changes_nothing(tmp_path: Path) -> None:
-    """Whatever matplotlibrc says, the figure is the same."""
+    """The user's matplotlib settings do not change the figure."""
     evaluation = evaluate(*make(tmp_path, FILMS), resamples=20)
     plain = froc_figure(evaluation)
     with mpl.rc_context({"lines.linewidth": 9, "axes.facecolor": "black", "svg.hashsalt": "x"}):
@@ -132,7 +132,7 @@ def test_the_users_own_style_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_picture_holds_no_date(tmp_path: Path) -> None:
-    """Neither does the SVG hold the time it was made at."""
+    """The SVG contains no date."""
     _, svg = froc_figure(evaluate(*make(tmp_path, FILMS), resamples=0))
     assert not re.search(rb"20\d\d-\d\d-\d\d", svg)
 
@@ -147,12 +147,12 @@ def test_the_picture_holds_no_date(tmp_path: Path) -> None:
     ],
 )
 def test_programs_are_named_so_that_they_differ(other: Tool | None, names: tuple[str, str]) -> None:
-    """Name, then version, then settings; the same twice is first and second."""
+    """Programs are named by name, then version, then settings, else "first" and "second"."""
     assert _names(TOOL, other) == names
 
 
 def test_settings_tell_two_runs_of_a_version_apart() -> None:
-    """The first digits of the settings' hash are enough."""
+    """Runs of one version are distinguished by the first digits of the hash of the settings."""
     one, two = _names(TOOL, Tool("lesionscan", "1", "b" * 64))
     assert (one, two) == (
         "lesionscan 1 settings aaaaaaaa",
@@ -161,7 +161,7 @@ def test_settings_tell_two_runs_of_a_version_apart() -> None:
 
 
 def test_scorers_tell_two_runs_of_a_version_apart() -> None:
-    """With the same settings, the first digits of the scorers' hashes."""
+    """Runs with equal settings are distinguished by the first digits of the scorers' hashes."""
     one, two = (Tool("lesionscan", "1", "a" * 64, digit * 64) for digit in "cd")
     assert _names(one, two) == (
         "lesionscan 1 settings aaaaaaaa, scorer cccccccc",

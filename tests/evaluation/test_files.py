@@ -1,4 +1,4 @@
-"""An evaluation's files say what was found and how it was counted, and nothing else."""
+"""The files of an evaluation contain its metrics and their definitions, and nothing else."""
 
 import csv
 import json
@@ -35,13 +35,13 @@ def run(folder: Path, *films: MadeFilm, **options: Any) -> Evaluation:  # noqa: 
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the JSON as it is read back."""
+    """Return the parsed JSON."""
     record: dict[str, Any] = json.loads(evaluation_json(evaluation))
     return record
 
 
 def test_the_json_holds_the_figures_on_paper(tmp_path: Path) -> None:
-    """Sensitivities by rate, CPM, AUC, Dice, intervals and counts, set by set."""
+    """The JSON has sensitivities by rate, CPM, AUC, Dice, intervals and counts for each set."""
     record = as_json(run(tmp_path))
     one = record["sets"]["one"]
     assert list(one["sensitivity"]) == RATES
@@ -71,7 +71,7 @@ def test_the_json_holds_the_figures_on_paper(tmp_path: Path) -> None:
 
 
 def test_the_json_says_how_figures_were_counted(tmp_path: Path) -> None:
-    """Definitions, program, truth, bootstrap, and what the figures are not."""
+    """The JSON has definitions, tool, truth, bootstrap parameters and disclaimer."""
     record = as_json(run(tmp_path, seed=5))
     assert "0.8%" in record["definitions"]["hit"]
     assert record["tool"] == {
@@ -87,7 +87,7 @@ def test_the_json_says_how_figures_were_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_null_and_said(tmp_path: Path) -> None:
-    """A set of normals has no sensitivity; a set of lesions no false positives; both say why."""
+    """Metrics that need lesions or lesion-free films are null without them, with a note."""
     record = as_json(run(tmp_path))
     two = record["sets"]["two"]
     assert set(two["sensitivity"].values()) == {None}
@@ -101,7 +101,7 @@ def test_what_is_not_known_is_null_and_said(tmp_path: Path) -> None:
 
 
 def test_films_without_result_are_said(tmp_path: Path) -> None:
-    """Counts of missing, failed and not assessed films come in words too."""
+    """Missing, failed and unassessed films are also described in notes."""
     said = list(notes(run(tmp_path).sets[0].program))
     assert said[0].startswith("Films without result: 1 missing, 1 failed.")
     assert said[1].startswith("Films not assessed: 1.")
@@ -111,9 +111,9 @@ def test_films_without_result_are_said(tmp_path: Path) -> None:
 
 
 def test_chance_thresholds_and_strata_stand_beside(tmp_path: Path) -> None:
-    """Each set has its chance curve, the scores to exceed, its own threshold and its strata."""
+    """Each set has a chance curve, scores to exceed, its own threshold and strata."""
     one = as_json(run(tmp_path))["sets"]["one"]
-    # 100 pixels, 16 and 16 of 6000 (0.8 px around a square adds none), 8 points a film
+    # 100, 16 and 16 of 6000 pixels (0.8 px around a square adds none), 8 points per film
     expected = np.mean([1 - np.exp(-8 * area / 6000) for area in (100, 16, 16)])
     assert one["chance"]["sensitivity"]["8"] == pytest.approx(expected)
     assert one["chance"]["search_areas"] == {"whole_film": 2}
@@ -134,7 +134,7 @@ def test_chance_thresholds_and_strata_stand_beside(tmp_path: Path) -> None:
 
 
 def test_a_comparison_stands_in_its_set(tmp_path: Path) -> None:
-    """The other program's figures and the difference with its interval."""
+    """Each set contains the other program's metrics, and differences with intervals."""
     results, truth = make(tmp_path, FILMS)
     record = as_json(evaluate(results, truth, against=results, resamples=40))
     against = record["sets"]["one"]["against"]
@@ -150,7 +150,7 @@ def rows(evaluation: Evaluation) -> list[dict[str, str]]:
 
 
 def test_the_table_has_a_row_for_every_lesion(tmp_path: Path) -> None:
-    """What each lesion is, whether it was found, and at how many false positives."""
+    """Each lesion has a row with its description, its outcome and its false-positive rate."""
     table = rows(run(tmp_path))
     assert list(table[0]) == list(LESION_COLUMNS)
     assert [(row["film"], row["lesion"], row["outcome"]) for row in table] == [
@@ -176,19 +176,19 @@ def test_the_table_has_a_row_for_every_lesion(tmp_path: Path) -> None:
 
 
 def test_a_film_named_like_a_formula_stays_a_name(tmp_path: Path) -> None:
-    """A spreadsheet would run "=1+1"; "./" before it stops that."""
+    """A name like "=1+1" gets the prefix "./", so that no spreadsheet evaluates it."""
     film = MadeFilm("=1+1", lesions=((10, 10, 20, 20),))
     assert rows(run(tmp_path, film))[0]["film"] == "./=1+1"
 
 
 def test_without_lesion_free_films_no_rate_stands_in_the_table(tmp_path: Path) -> None:
-    """A score without false positives to compare with has no rate."""
+    """Without lesion-free films, the false-positive rate of a lesion is empty."""
     row = rows(run(tmp_path, A))[0]
     assert (row["outcome"], row["false_positives_per_film"]) == ("shown", "")
 
 
 def test_a_long_curve_is_thinned_with_its_ends() -> None:
-    """At most 200 points, the first and the last among them; short curves stay whole."""
+    """A curve of more than 200 points is thinned, keeping both ends; shorter ones are unchanged."""
 
     def line(size: int) -> Floats:
         return np.linspace(0, 1, size)
@@ -208,7 +208,7 @@ def test_a_long_curve_is_thinned_with_its_ends() -> None:
 
 
 def test_the_files_are_written_the_same_each_time(tmp_path: Path) -> None:
-    """Two evaluations of two copies give the same bytes, whatever the folders are called."""
+    """Evaluations of two copies of the data write the same bytes."""
     written: list[dict[str, bytes]] = []
     for name in ("first", "second"):
         evaluation = run(tmp_path / name)
@@ -222,7 +222,7 @@ def test_the_files_are_written_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_no_path_and_no_clock_stand_in_the_files(tmp_path: Path) -> None:
-    """Names of the index only: no folder, no date."""
+    """The files contain no absolute path and no date."""
     evaluation = run(tmp_path)
     paths = write_evaluation(evaluation, own_files(tmp_path, tmp_path / "out"))
     for path in (paths.record, paths.lesions, paths.figure_svg):
@@ -232,7 +232,7 @@ def test_no_path_and_no_clock_stand_in_the_files(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """A file in the way of the output folder gives the line that the scan gives."""
+    """A file at the path of the output folder is an error with a remedy."""
     evaluation = run(tmp_path)
     (tmp_path / "out").write_text("x")
     with pytest.raises(OutputError, match=r"cannot write .*choose another output folder"):

@@ -1,4 +1,4 @@
-"""The figures are those worked out on paper, and those of independent programs."""
+"""The metrics equal those calculated by hand and those of independent programs."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,7 +19,7 @@ ONCE = 1
 
 
 def weights_of(films: Sequence[FilmScores], count: int = ONCE) -> froc.Counts:
-    """Return one row of weights that counts every group so often."""
+    """Return one row of weights that counts every group `count` times."""
     return np.full((1, len({one.group for one in films})), count, np.int64)
 
 
@@ -50,18 +50,22 @@ positive of one score come together).
 
 
 def test_sensitivities_are_those_worked_out_on_paper() -> None:
-    """Up to 1/2 a film (1.5 false positives) one lesion of three, from 1 a film on two."""
+    """Up to 1/2 per film (1.5 false positives), one of three lesions is found; from 1, two."""
     assert sensitivity(PAPER) == [1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3]
 
 
 def test_cutoffs_are_the_first_false_positive_too_many() -> None:
-    """None may pass: above 0.8. One: above 0.6. Three, which are all: everything."""
+    """The cutoff is the score of the first false positive that would exceed the rate.
+
+    Of three false positives, none may exceed 0.8, one may exceed 0.6, and with all three allowed
+    there is no cutoff.
+    """
     cutoffs = froc.cutoffs(froc.columns(PAPER), weights_of(PAPER), [0.0, 0.5, 0.99, 1.0])
     assert cutoffs.tolist() == [[0.8, 0.6, 0.4, MISSED]]
 
 
 def test_the_curve_has_the_points_where_sensitivity_rises() -> None:
-    """0.9 and 0.4 bring a hit; 0.8 and 0.6 bring false positives only."""
+    """Only thresholds that add a hit (0.9 and 0.4, not 0.8 and 0.6) are points of the curve."""
     curve = froc.curve(PAPER)
     assert curve is not None
     assert curve.thresholds.tolist() == [0.9, 0.4]
@@ -70,7 +74,7 @@ def test_the_curve_has_the_points_where_sensitivity_rises() -> None:
 
 
 def test_the_curve_ends_at_the_lowest_threshold() -> None:
-    """The last point says how many false positives all candidates bring, without a further hit."""
+    """The last point counts the false positives of all candidates, even without a further hit."""
     curve = froc.curve([film([0.9]), film(false=[0.5, 0.1])])
     assert curve is not None
     assert curve.thresholds.tolist() == [0.9, 0.1]
@@ -78,7 +82,7 @@ def test_the_curve_ends_at_the_lowest_threshold() -> None:
 
 
 def test_false_positives_on_lesion_films_are_apart() -> None:
-    """The one on a lesion film (0.7) changes no sensitivity; above 0.6 it is 1/2 a film."""
+    """False positives on lesion films are counted separately: 1/2 per film below 0.7."""
     cutoffs = np.array([0.8, 0.6, MISSED, np.nan])
     found = froc.false_positives_on_lesion_films(PAPER, cutoffs)
     assert found[:3].tolist() == [0.0, 0.5, 0.5]
@@ -86,7 +90,7 @@ def test_false_positives_on_lesion_films_are_apart() -> None:
 
 
 def test_lesion_films_without_result_carry_no_false_positives() -> None:
-    """Two lesion films, one failed: false positives are counted on the other."""
+    """False positives on lesion films are averaged over films with a result only."""
     films = [film([MISSED], [0.7, 0.6]), film([MISSED], has_result=False)]
     assert froc.false_positives_on_lesion_films(films, np.array([0.1])).tolist() == [2.0]
     nothing = froc.false_positives_on_lesion_films(films[1:], np.array([0.1]))
@@ -94,7 +98,7 @@ def test_lesion_films_without_result_carry_no_false_positives() -> None:
 
 
 def test_the_only_hit_at_the_lowest_threshold_counts() -> None:
-    """One false positive at 0.9, the only lesion at 0.1: found at 1 a film, not below.
+    """A hit at the lowest threshold counts: found at 1 false positive per film, but not below.
 
     MONAI's FROC gives 0 here, since it leaves out the lowest threshold.
     """
@@ -102,18 +106,18 @@ def test_the_only_hit_at_the_lowest_threshold_counts() -> None:
 
 
 def test_a_hit_tied_with_a_false_positive_too_many_is_not_counted() -> None:
-    """Both have 0.5: no threshold takes the one without the other."""
+    """A hit with the same score as a false positive counts only if both are allowed."""
     films = [film([0.5]), film(false=[0.5]), film(), film()]
     assert sensitivity(films, [0.25, 0.34]) == [0.0, 1.0]
 
 
 def test_all_lesions_hit_without_false_positive_is_1_everywhere() -> None:
-    """The best program has sensitivity 1 at every rate."""
+    """A program without errors has sensitivity 1 at every rate."""
     assert sensitivity([film([0.3, 0.2]), film()]) == [1.0] * 7
 
 
 def test_no_candidates_is_0_everywhere() -> None:
-    """A program that marks nothing finds nothing."""
+    """A program without candidates has sensitivity 0 at every rate and an empty curve."""
     films = [film([MISSED]), film()]
     assert sensitivity(films) == [0.0] * 7
     curve = froc.curve(films)
@@ -131,13 +135,13 @@ def test_without_lesion_or_lesion_free_film_there_is_no_figure(films: list[FilmS
 
 
 def test_a_failed_lesion_free_film_leaves_the_denominator() -> None:
-    """Two false positives on one film of two with results: 1 a film, not 2/3."""
+    """Failed lesion-free films are not counted: 1 false positive per film here, not 2/3."""
     films = [film([0.5]), film(false=[0.9, 0.8]), film(), film(has_result=False)]
     assert sensitivity(films, [2 / 3, 1.0]) == [0.0, 1.0]
 
 
 def test_the_auc_is_that_worked_out_on_paper() -> None:
-    """0.9 beats all three; the film without candidates loses twice and ties once: 3.5 of 6."""
+    """The AUC is 3.5/6: one lesion film wins three pairs, the other ties once and loses twice."""
     assert auc(PAPER) == 3.5 / 6
 
 
@@ -155,20 +159,20 @@ def test_the_auc_is_that_worked_out_on_paper() -> None:
 def test_no_result_is_never_better_than_a_result(
     lesion_film: FilmScores, free_film: FilmScores, expected: float
 ) -> None:
-    """Ties count half; a film without result loses to whatever the other says."""
+    """In the AUC, ties count half, and a film without a result loses every pair."""
     assert auc([lesion_film, free_film]) == expected
 
 
 @pytest.mark.parametrize("films", [[film([0.5])], [film()]])
 def test_without_both_kinds_of_film_there_is_no_auc(films: list[FilmScores]) -> None:
-    """An AUC needs a lesion film and a lesion-free one."""
+    """An AUC needs a lesion film and a lesion-free film."""
     assert np.isnan(auc(films))
 
 
 @given(films=film_lists())
 def test_the_auc_is_scikit_learns_and_that_of_ranks(films: list[FilmScores]) -> None:
-    """With every film's place as a number, roc_auc_score and scipy's rankdata give the same."""
-    roc_auc_score = pytest.importorskip("sklearn.metrics").roc_auc_score  # takes a second
+    """The AUC equals scikit-learn's roc_auc_score and the rank formula with scipy's rankdata."""
+    roc_auc_score = pytest.importorskip("sklearn.metrics").roc_auc_score  # slow import
     truth = [one.lesions > 0 for one in films]
     places = [
         (-2.0 if one.lesions else 2.0) if not one.has_result else max(one.best, -1.0)
@@ -202,14 +206,14 @@ def by_definition(films: Sequence[FilmScores], rate: float) -> float:
 def test_sensitivity_is_the_best_of_the_allowed_thresholds(
     films: list[FilmScores], rate: float
 ) -> None:
-    """The quick way gives what trying every threshold gives."""
+    """The fast algorithm gives the same sensitivity as trying every threshold."""
     expected = by_definition(films, rate)
     assert sensitivity(films, [rate])[0] == pytest.approx(expected, nan_ok=True)
 
 
 @given(films=film_lists())
 def test_the_thinned_curve_gives_the_same_sensitivities(films: list[FilmScores]) -> None:
-    """The highest sensitivity among the kept points up to a rate is the set's at that rate."""
+    """At each rate, the best allowed point of the thinned curve has the set's sensitivity."""
     curve = froc.curve(films)
     if curve is None:
         return
@@ -223,7 +227,7 @@ def test_the_thinned_curve_gives_the_same_sensitivities(films: list[FilmScores])
 def test_a_weight_of_two_is_the_films_counted_twice(
     films: list[FilmScores], data: st.DataObject
 ) -> None:
-    """Weighted figures are the plain figures of films repeated as often."""
+    """Weighted metrics equal the unweighted metrics of films repeated as often."""
     table = froc.columns(films)
     size = len(table.groups)
     counts = data.draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))
@@ -247,9 +251,10 @@ def test_a_weight_of_two_is_the_films_counted_twice(
 
 
 def test_a_replicate_that_needs_more_false_positives_is_counted_with_all() -> None:
-    """A film of 400 counts once, an empty one 40 times: 8 a film allow 328 and not the 329th.
+    """The cutoff is exact if a resample allows more false positives than the shortened list.
 
-    The part of the list that mostly serves is 64 + 3 x 8 x 2 = 112 long.
+    A film with 400 false positives counts once and an empty one 40 times, so 8 per film allow 328.
+    The shortened list has 64 + 3 x 8 x 2 = 112 entries.
     """
     scores = np.linspace(0.9, 0.1, 400)
     films = [film([0.5], group="a"), film(false=scores.tolist(), group="b"), film(group="c")]
@@ -260,7 +265,7 @@ def test_a_replicate_that_needs_more_false_positives_is_counted_with_all() -> No
 
 @pytest.mark.parametrize("counts", [(1, 0, 0), (1, 2, 0), (0, 0, 0)])
 def test_a_share_is_parts_over_wholes(counts: tuple[int, int, int]) -> None:
-    """Films with 1 of 2, 3 of 3 and 0 of 0: by weights 1/2, 7/8 and nothing to divide."""
+    """A weighted share is the sum of parts over the sum of wholes, and NaN without any."""
     groups = np.arange(3)
     value = froc.share(np.array([1, 3, 0]), np.array([2, 3, 0]), groups, np.array([counts]))
     expected = {(1, 0, 0): 1 / 2, (1, 2, 0): 7 / 8, (0, 0, 0): np.nan}[counts]
@@ -268,7 +273,7 @@ def test_a_share_is_parts_over_wholes(counts: tuple[int, int, int]) -> None:
 
 
 def test_chance_is_the_closed_form() -> None:
-    """Half of the area at 2 points a film: 1 - exp(-1); nothing of it: 0; their mean."""
+    """Chance sensitivity is the mean of 1 - exp(-share x points per film) over all lesions."""
     assert froc.chance_sensitivity(np.array([0.5]), [2.0])[0] == pytest.approx(1 - np.exp(-1))
     assert froc.chance_sensitivity(np.array([0.5, 0.0]), [2.0])[0] == pytest.approx(
         (1 - np.exp(-1)) / 2
@@ -277,7 +282,10 @@ def test_chance_is_the_closed_form() -> None:
 
 
 def test_chance_is_what_random_points_reach() -> None:
-    """4000 films of points thrown on a line of 1000 places, lesions of 20 and of 200 places."""
+    """Chance sensitivity matches a simulation of 4000 films with random points.
+
+    The points fall on a line of 1000 places with lesions of 20 and 200 places.
+    """
     rng = np.random.Generator(np.random.PCG64(5))
     shares, rates = np.array([0.02, 0.2]), [0.5, 2.0, 8.0]
     for rate, expected in zip(rates, froc.chance_sensitivity(shares, rates), strict=True):
@@ -291,11 +299,11 @@ def test_chance_is_what_random_points_reach() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_operating_points_are_those_of_picai_eval(seed: int) -> None:
-    """Our curve is that of picai_eval (Saha, Lancet Oncol 2024), an independent program.
+    """The curve equals that of picai_eval (Saha, Lancet Oncol 2024), an independent program.
 
-    It counts false positives on all films, a film; so lesion films here have none, and its rate
-    times films / lesion-free films is ours. It puts the lowest threshold at infinity; a missed
-    lesion enters with score 0, which is that threshold.
+    picai_eval divides the false positives of all films by the number of films; so lesion films have
+    none here, and its rate is multiplied by films / lesion-free films. It puts the lowest threshold
+    at infinity; a missed lesion is passed with score 0, which is that threshold.
     """
     metrics = pytest.importorskip("picai_eval.metrics")
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -329,7 +337,7 @@ def test_operating_points_are_those_of_picai_eval(seed: int) -> None:
 
 @given(film_lists(), st.integers(1, 40))
 def test_false_positive_rates_are_counted_per_resample(films: list[FilmScores], batch: int) -> None:
-    """Each row of weights has its own cutoff; groups count as often as their weight says."""
+    """Each row of weights has its own cutoff, and groups count as often as their weight says."""
     table = froc.columns(films)
     weights = np.array([[1, 0, 2, 1], [0, 3, 1, 0], [2, 2, 0, 1]])[:, : len(table.groups)]
     cutoff = np.array([0.3, float("-inf"), float("nan")])

@@ -1,4 +1,4 @@
-"""The bootstrap resamples what `lesionscan exams` says belongs together."""
+"""The bootstrap resamples the groups in the table of `lesionscan exams`."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def table(folder: Path, text: str) -> Path:
 
 
 def test_patient_then_exam_then_film(tmp_path: Path) -> None:
-    """What is known of a film, in this order; the guard before a name is no part of it."""
+    """A film's group is its patient, else its exam, else itself; the prefix "./" is removed."""
     path = table(
         tmp_path,
         "file,frame,exam,patient,copy\n"
@@ -34,7 +34,10 @@ def test_patient_then_exam_then_film(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_uses_them(tmp_path: Path) -> None:
-    """In place of the index's patients; films may be named as in a scan of the whole folder."""
+    """The table replaces the patients of the index, and must name every film.
+
+    Films may be named as in a scan of the whole truth folder.
+    """
     results, truth = make(tmp_path, FILMS)
     named = [("", "a", "p1"), ("images/", "b", "p1"), ("", "c", "p2"), ("", "d", "p2")]
     lines = [f"{place}{name}.png,1,,{patient},false\n" for place, name, patient in named]
@@ -52,7 +55,7 @@ def test_an_evaluation_uses_them(tmp_path: Path) -> None:
     "text", ["file,frame\n", "file,patient,exam\n", "file,frame,patient\n", ""]
 )
 def test_another_table_is_refused(tmp_path: Path, text: str) -> None:
-    """It has not the columns."""
+    """A table without the required columns is refused."""
     with pytest.raises(TruthError, match=r"films\.csv does not group films by patient and exam"):
         read_groups(table(tmp_path, text))
     with pytest.raises(TruthError, match="does not group films"):

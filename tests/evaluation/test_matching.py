@@ -1,4 +1,4 @@
-"""Candidates and lesions are matched as one would by hand, and as well as can be."""
+"""Matching of candidates and lesions is correct in simple cases, and optimal in general."""
 
 import json
 from itertools import combinations
@@ -31,7 +31,7 @@ def lesions() -> NDArray[np.int32]:
 
 
 def test_each_lesion_is_hit_once(lesions: NDArray[np.int32]) -> None:
-    """The best candidate on a lesion hits it; the next one there is a repeat."""
+    """The first candidate on a lesion is a hit, and the next one there a repeat."""
     match = match_candidates([(15, 15), (16, 16), (15, 35), (50, 50)], lesions)
     assert match.hits == ((1, 0), (5, 2))
     assert match.missed == ()
@@ -40,14 +40,14 @@ def test_each_lesion_is_hit_once(lesions: NDArray[np.int32]) -> None:
 
 
 def test_scores_decide_whatever_the_order(lesions: NDArray[np.int32]) -> None:
-    """Of two candidates on one lesion the one with the higher score hits, though listed second."""
+    """Of two candidates on a lesion, the one with the higher score is the hit, in any order."""
     match = match_candidates([(15, 15), (16, 16)], lesions, scores=[0.2, 0.7])
     assert match.hits == ((1, 1),)
     assert match.repeats == (0,)
 
 
 def test_of_equal_scores_the_nearer_hits(lesions: NDArray[np.int32]) -> None:
-    """Two candidates of one score near one lesion: the one nearer to it hits."""
+    """Of two candidates with equal scores, the nearer one is the hit."""
     match = match_candidates([(15, 20.4), (15, 19.5)], lesions, scores=[0.5, 0.5])
     assert match.hits == ((1, 1),)
     assert match.repeats == (0,)
@@ -57,12 +57,12 @@ def test_of_equal_scores_the_nearer_hits(lesions: NDArray[np.int32]) -> None:
 def test_the_tolerance_is_a_share_of_the_long_side(
     lesions: NDArray[np.int32], column: float, hit: bool
 ) -> None:
-    """0.8 % of 200 px are 1.6 px from the last pixel's centre at column 19."""
+    """The tolerance is 0.8 % of the long side: here 1.6 px from the centre of column 19."""
     assert bool(match_candidates([(15, column)], lesions).hits) == hit
 
 
 def test_on_the_smallest_film_a_centroid_inside_a_lesion_is_on_it() -> None:
-    """0.8 % of 40 px are 0.32 px, but a point between four pixels of a lesion still hits it."""
+    """A point between four pixels of a lesion is a hit even if 0.8 % is only 0.32 px."""
     mask = np.zeros((40, 40), np.int32)
     mask[10:12, 10:12] = 1
     assert match_candidates([(10.5, 10.5)], mask).hits == ((1, 0),)
@@ -72,7 +72,7 @@ def test_on_the_smallest_film_a_centroid_inside_a_lesion_is_on_it() -> None:
 def test_a_candidate_between_two_lesions_hits_the_nearer_free_one(
     lesions: NDArray[np.int32],
 ) -> None:
-    """With a wide tolerance the nearer lesion comes first, then the one still free."""
+    """Candidates between two lesions hit the nearer one first, then the other."""
     match = match_candidates([(15, 24), (15, 24), (15, 24)], lesions, tolerance=0.04)
     assert match.hits == ((1, 0), (5, 1))
     assert match.repeats == (2,)
@@ -81,25 +81,25 @@ def test_a_candidate_between_two_lesions_hits_the_nearer_free_one(
 def test_a_candidate_on_two_lesions_leaves_one_to_the_other_candidate(
     lesions: NDArray[np.int32],
 ) -> None:
-    """The best lies nearest to lesion 1, the second reaches lesion 1 only: both lesions are hit."""
+    """A candidate that reaches two lesions is matched so that another one can hit too."""
     match = match_candidates([(15, 24), (15, 15)], lesions, scores=[0.9, 0.1], tolerance=0.04)
     assert match.hits == ((5, 0), (1, 1))
     assert match.repeats == match.others == match.missed == ()
 
 
 def test_without_lesions_every_candidate_is_another() -> None:
-    """A film without lesions has no hit and no miss."""
+    """On a film without lesions, candidates are neither hits nor repeats."""
     match = match_candidates([(1, 1)], np.zeros((9, 9), np.int32))
     assert (match.hits, match.missed, match.others) == ((), (), (0,))
 
 
 def test_without_candidates_every_lesion_is_missed(lesions: NDArray[np.int32]) -> None:
-    """Nothing found is an empty tuple, and the lesions are named."""
+    """Without candidates, all lesions are missed."""
     assert match_candidates([], lesions).missed == (1, 5)
 
 
 def test_lists_of_different_length_are_refused(lesions: NDArray[np.int32]) -> None:
-    """A centroid without a score is a mistake of the caller."""
+    """Different numbers of centroids and scores are refused."""
     with pytest.raises(ValueError, match="1 centroids need as many scores, got 2"):
         match_candidates([(1, 1)], lesions, scores=[0.1, 0.2])
 
@@ -108,13 +108,13 @@ def test_lists_of_different_length_are_refused(lesions: NDArray[np.int32]) -> No
 def test_numbers_that_are_not_finite_are_refused(
     lesions: NDArray[np.int32], row: float, score: float
 ) -> None:
-    """Such a score or coordinate would be neither hit nor miss."""
+    """Scores and coordinates that are not finite are refused."""
     with pytest.raises(ValueError, match="must be finite numbers"):
         match_candidates([(row, 1)], lesions, scores=[score])
 
 
 def test_pixels_come_by_lesion() -> None:
-    """Every lesion's pixels are listed as (row, column) under its number, numbers rising."""
+    """The pixels of each lesion are listed as (row, column), in order of lesion number."""
     pixels = lesion_pixels(np.array([[7, 0, 2], [7, 2, 0]]))
     assert {number: places.tolist() for number, places in pixels.items()} == {
         2: [[0, 2], [1, 1]],
@@ -124,7 +124,7 @@ def test_pixels_come_by_lesion() -> None:
 
 
 def largest_matching(edges: list[set[int]]) -> int:
-    """Return the size of a maximum matching, by trying the candidates that could be in it."""
+    """Return the size of a maximum matching by exhaustive search."""
     if not edges:
         return 0
     first, *rest = edges
@@ -134,7 +134,7 @@ def largest_matching(edges: list[set[int]]) -> int:
 
 @st.composite
 def films(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw distances (candidates, lesions), infinite out of reach, and scores with ties."""
+    """Draw distances (candidates, lesions), infinite if out of reach, and scores with ties."""
     rows, cols = draw(st.integers(0, 6)), draw(st.integers(0, 4))
     size = rows * cols
     cells = st.sampled_from([0.0, 0.5, 1.0, 2.0, np.inf, np.inf])
@@ -148,7 +148,7 @@ def films(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def test_one_assignment_is_the_best_at_every_threshold(
     film: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    """Pairs of at least a score are as many as any matching of the candidates of that score has."""
+    """At every threshold, the assignment has as many pairs as a maximum matching."""
     distances, scores = film
     pairs = assign(distances, scores)
     for used in zip(*pairs, strict=True):
@@ -167,9 +167,9 @@ def test_one_assignment_is_the_best_at_every_threshold(
 def test_among_equal_matchings_the_nearest_is_taken(
     film: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    """The same candidates cannot be paired with other lesions at a smaller sum of distances.
+    """Among matchings of the same size, the one with the smallest total distance is chosen.
 
-    Scores are made equal, so that no candidate's nearness weighs more than another's.
+    All scores are equal here, so that no candidate takes precedence.
     """
     distances, scores = film
     pairs = assign(distances, np.zeros_like(scores))
@@ -183,7 +183,7 @@ def test_among_equal_matchings_the_nearest_is_taken(
 def _sums(
     distances: NDArray[np.float64], rows: tuple[int, ...], cols: tuple[int, ...]
 ) -> list[float]:
-    """Return the sums of distances of every way to pair the rows with the columns."""
+    """Return the total distance of every way to pair the rows with the columns."""
     if not rows:
         return [0.0]
     return [
@@ -201,7 +201,7 @@ def make_truth(tmp_path: Path, lesions: NDArray[np.int32]) -> TruthFilm:
 
 
 def test_only_shown_candidates_are_compared(tmp_path: Path, lesions: NDArray[np.int32]) -> None:
-    """A candidate below the threshold neither finds a lesion nor counts against."""
+    """Candidates that are not shown count neither as hits nor as false positives."""
     candidates = [
         {"shown": True, "centroid_px": [15.0, 15.0]},
         {"shown": True, "centroid_px": [80.0, 80.0]},
@@ -216,6 +216,6 @@ def test_only_shown_candidates_are_compared(tmp_path: Path, lesions: NDArray[np.
 
 
 def test_a_film_without_result_is_not_done(tmp_path: Path, lesions: NDArray[np.int32]) -> None:
-    """A film that a stopped run did not reach finds nothing and says so."""
+    """A film without a result is "not done", and its lesions are not found."""
     comparison = compare_film(make_truth(tmp_path, lesions), tmp_path)
     assert (comparison.status, comparison.planted, comparison.found) == ("not done", 2, 0)

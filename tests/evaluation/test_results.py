@@ -1,4 +1,4 @@
-"""Results are read as the contract says, and results that are not this truth's are refused."""
+"""Results are read as documented, and results of other films are refused."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> tuple[Path, TruthFilm]:
 
 
 def change(results: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Change the film's JSON."""
+    """Edit the film's JSON."""
     path = results / "k.png.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     edit(record)
@@ -48,7 +48,7 @@ def test_a_result_is_read(made: tuple[Path, TruthFilm]) -> None:
 
 
 def test_the_pictures_are_read(made: tuple[Path, TruthFilm]) -> None:
-    """Labels carry the candidates' ids; the bone mask is true or false."""
+    """The label image has the candidates' ids, and the bone mask is boolean."""
     result = read_result(*made)
     bone = result.read_bone()
     assert np.unique(result.read_labels()).tolist() == [0, 1, 2]
@@ -57,7 +57,7 @@ def test_the_pictures_are_read(made: tuple[Path, TruthFilm]) -> None:
 
 
 def test_a_bone_mask_of_one_bit_is_read(made: tuple[Path, TruthFilm]) -> None:
-    """Black and white pictures are as good as grey ones."""
+    """A bone mask with 1 bit per pixel is read."""
     mask = np.zeros((60, 100), bool)
     mask[:, :3] = True
     Image.fromarray(mask).save(made[0] / "k.png.bone.png")
@@ -67,20 +67,20 @@ def test_a_bone_mask_of_one_bit_is_read(made: tuple[Path, TruthFilm]) -> None:
 
 
 def test_no_bone_mask_is_none(made: tuple[Path, TruthFilm]) -> None:
-    """A program need not know bone."""
+    """A missing bone mask is None, since other programs need not write one."""
     (made[0] / "k.png.bone.png").unlink()
     assert read_result(*made).read_bone() is None
 
 
 def test_a_missing_result_is_a_result_of_its_own(made: tuple[Path, TruthFilm]) -> None:
-    """A film that was not scanned is missing, without candidates."""
+    """A film that was not scanned has the status "missing" and no candidates."""
     (made[0] / "k.png.json").unlink()
     result = read_result(*made)
     assert (result.status, result.candidates, result.read_bone()) == ("missing", (), None)
 
 
 def test_a_failed_result_says_why(tmp_path: Path) -> None:
-    """The program's code is kept; the picture's size is not known."""
+    """A failed result keeps the program's error code, and has no size."""
     results, truth = make(tmp_path, [MadeFilm("k", status="failed")])
     film = load_truth(truth)[0]
     result = read_result(results, film)
@@ -92,7 +92,7 @@ def test_a_failed_result_says_why(tmp_path: Path) -> None:
 
 
 def test_a_film_can_be_not_assessed(tmp_path: Path) -> None:
-    """That the bone was not found stands in the result; without a word it was."""
+    """A film is assessed unless its result says that it is not."""
     results, truth = make(tmp_path, [MadeFilm("k", assessed=False)])
     film = load_truth(truth)[0]
     assert read_result(results, film).assessed is False
@@ -101,7 +101,7 @@ def test_a_film_can_be_not_assessed(tmp_path: Path) -> None:
 
 
 def test_results_are_found_in_the_folder_or_in_images(tmp_path: Path) -> None:
-    """Whoever scanned the truth folder itself has the results one folder deeper."""
+    """Results are found in the folder or, after a scan of the truth folder, in `images`."""
     results, truth = make(tmp_path, [FILM])
     films = load_truth(truth)
     assert find_results(results, films) == results
@@ -112,7 +112,7 @@ def test_results_are_found_in_the_folder_or_in_images(tmp_path: Path) -> None:
 
 
 def test_results_are_found_by_the_name_in_the_index(tmp_path: Path) -> None:
-    """Films of many folders keep their results' names; the film's own name goes before."""
+    """Results are found by the film's file name, else by the name in the index."""
     results, truth = make(
         tmp_path, [MadeFilm("k", facts={"result": "a/knee.png"}, candidates=FILM.candidates)]
     )
@@ -132,7 +132,7 @@ def test_results_are_found_by_the_name_in_the_index(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """A mistyped path is no folder without results."""
+    """A results folder that does not exist is an error."""
     with pytest.raises(
         ResultsError, match=r"results folder .*none does not exist; give scan's --out"
     ):
@@ -140,7 +140,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_the_scorer_is_named_where_the_result_names_one(made: tuple[Path, TruthFilm]) -> None:
-    """Results of programs without a scorer, and of versions before 1.1, are read too."""
+    """The scorer's hash is optional: other programs and versions before 1.1 have none."""
     tool = read_result(*made).tool
     assert tool is not None
     assert tool.scorer_sha256 is None
@@ -151,28 +151,28 @@ def test_the_scorer_is_named_where_the_result_names_one(made: tuple[Path, TruthF
 
 
 def test_a_folder_without_results_is_told(made: tuple[Path, TruthFilm]) -> None:
-    """An empty folder, or one of other films, names what was looked for."""
+    """A folder without a result of any film is an error that gives an expected name."""
     (made[0] / "k.png.json").rename(made[0] / "other.png.json")
     with pytest.raises(ResultsError, match=r"has no result of any film.*such as k\.png\.json"):
         find_results(made[0], [made[1]])
 
 
 def test_results_of_another_folder_are_refused(made: tuple[Path, TruthFilm]) -> None:
-    """The same name with other pixels is another film."""
+    """A result whose hash is not that of the film is refused."""
     change(made[0], lambda record: record["input"].update(sha256="0" * 64))
     with pytest.raises(ResultsError, match=r"k\.png\.json is the result of another file than"):
         read_result(*made)
 
 
 def test_an_ok_result_without_hash_is_refused(made: tuple[Path, TruthFilm]) -> None:
-    """Without hash nobody knows which file it is about."""
+    """A successful result without a hash is refused."""
     change(made[0], lambda record: record["input"].update(sha256=None))
     with pytest.raises(ResultsError, match=r"k\.png\.json is the result of another file than"):
         read_result(*made)
 
 
 def test_a_film_that_cannot_be_read_is_told(made: tuple[Path, TruthFilm]) -> None:
-    """The film itself is hashed, so it must be readable."""
+    """A film that cannot be read for hashing is an error."""
     made[1].image.unlink()
     with pytest.raises(TruthError, match=r"k\.png cannot be read \(No such file"):
         read_result(*made)
@@ -180,14 +180,14 @@ def test_a_film_that_cannot_be_read_is_told(made: tuple[Path, TruthFilm]) -> Non
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}", '{"schema_version": "1.0"'])
 def test_a_damaged_result_is_refused(made: tuple[Path, TruthFilm], text: str) -> None:
-    """Half a JSON, or one of something else, is not taken for a film without candidates."""
+    """A truncated JSON, or one of another kind, is refused."""
     (made[0] / "k.png.json").write_text(text, encoding="utf-8")
     with pytest.raises(ResultsError, match=r"k\.png\.json is damaged or not the result of a scan"):
         read_result(*made)
 
 
 def test_a_result_that_is_a_folder_is_told(made: tuple[Path, TruthFilm]) -> None:
-    """What cannot be opened is not missing."""
+    """A result that cannot be opened is an error, not a missing result."""
     (made[0] / "k.png.json").unlink()
     (made[0] / "k.png.json").mkdir()
     with pytest.raises(ResultsError, match=r"k\.png\.json cannot be read"):
@@ -195,7 +195,7 @@ def test_a_result_that_is_a_folder_is_told(made: tuple[Path, TruthFilm]) -> None
 
 
 def test_another_schema_is_refused(made: tuple[Path, TruthFilm]) -> None:
-    """A new major number may mean other things by the same words; a new minor one does not."""
+    """Another major version of the schema is refused; a newer minor version is read."""
     change(made[0], lambda record: record.update(schema_version="1.7"))
     assert read_result(*made).status == "ok"
     change(made[0], lambda record: record.update(schema_version="2.0"))
@@ -206,7 +206,7 @@ def test_another_schema_is_refused(made: tuple[Path, TruthFilm]) -> None:
 
 
 def put(entry: str, value: object) -> Callable[[dict[str, Any]], object]:
-    """Return what sets an entry of the first candidate."""
+    """Return a function that sets an entry of the first candidate."""
     return lambda record: record["candidates"][0].update({entry: value})
 
 
@@ -231,14 +231,14 @@ def put(entry: str, value: object) -> Callable[[dict[str, Any]], object]:
 def test_a_result_with_a_bad_entry_is_refused(
     made: tuple[Path, TruthFilm], edit: Callable[[dict[str, Any]], object], cause: str
 ) -> None:
-    """The line names the file and what is wrong in it."""
+    """A result with an invalid entry is refused, with the file and the cause."""
     change(made[0], edit)
     with pytest.raises(ResultsError, match=rf"k\.png\.json is damaged \(.*{cause}.*\); scan"):
         read_result(*made)
 
 
 def test_labels_that_are_not_there_are_told(made: tuple[Path, TruthFilm]) -> None:
-    """Without outlines there is no Dice."""
+    """A missing label image is an error."""
     result = read_result(*made)
     (made[0] / "k.png.labels.png").unlink()
     with pytest.raises(ResultsError, match=r"k\.png\.labels\.png is not there, and its candidates"):
@@ -247,7 +247,7 @@ def test_labels_that_are_not_there_are_told(made: tuple[Path, TruthFilm]) -> Non
 
 @pytest.mark.parametrize("kind", ["labels", "bone"])
 def test_pictures_of_another_size_are_refused(made: tuple[Path, TruthFilm], kind: str) -> None:
-    """They belong to another picture."""
+    """Label images and bone masks of the wrong size are refused."""
     result = read_result(*made)
     read: Callable[[], object] = {"labels": result.read_labels, "bone": result.read_bone}[kind]
     Image.fromarray(np.zeros((9, 8), np.uint8)).save(made[0] / f"k.png.{kind}.png")
@@ -258,13 +258,13 @@ def test_pictures_of_another_size_are_refused(made: tuple[Path, TruthFilm], kind
 
 
 def test_a_bone_mask_that_is_no_picture_is_refused(made: tuple[Path, TruthFilm]) -> None:
-    """A damaged mask is not taken for none."""
+    """A damaged bone mask is refused."""
     (made[0] / "k.png.bone.png").write_bytes(b"x")
     with pytest.raises(ResultsError, match=r"k\.png\.bone\.png cannot be read as a picture; scan"):
         read_result(*made).read_bone()
 
 
 def test_a_result_is_missing_by_default() -> None:
-    """A film result knows nothing that it was not told."""
+    """Tool, shape and error code of a film result default to None."""
     result = FilmResult(Path("k.png.json"), "missing")
     assert (result.tool, result.shape, result.error_code) == (None, None, None)

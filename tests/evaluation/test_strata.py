@@ -1,4 +1,4 @@
-"""Lesions are described and split as one would by hand."""
+"""Lesions are measured and divided into strata as documented."""
 
 import math
 from pathlib import Path
@@ -27,7 +27,7 @@ def disk(shape: tuple[int, int], centre: tuple[int, int], radius: float) -> NDAr
 
 
 def shaft(lesion: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return the lesion, numbered 1, and a bone 40 px wide, columns 40 to 79."""
+    """Return the lesion as label 1, and a bone 40 px wide (columns 40 to 79)."""
     bone = np.zeros(lesion.shape, bool)
     bone[:, 40:80] = True
     return lesion.astype(np.int32), bone
@@ -35,7 +35,7 @@ def shaft(lesion: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.bool
 
 @pytest.mark.parametrize(("radius", "expected"), [(5.0, 0.26), (10.0, 0.51), (16.0, 0.80)])
 def test_the_width_of_a_disk_in_a_shaft(radius: float, expected: float) -> None:
-    """Disks of 10.5, 20.5 and 32.5 px in a shaft of 40: widths across it."""
+    """Disks of 10.5, 20.5 and 32.5 px in a shaft of 40 px have the expected relative widths."""
     lesions, bone = shaft(disk((200, 120), (100, 60), radius))
     widths = lesion_to_bone_widths(lesion_pixels(lesions), bone)
     assert widths[1] == pytest.approx(expected, abs=0.03)
@@ -47,7 +47,7 @@ def test_the_width_of_a_disk_in_a_shaft(radius: float, expected: float) -> None:
 def test_a_slit_is_as_wide_as_it_lies_across_the_bone(
     rows: tuple[int, int], cols: tuple[int, int], width: float
 ) -> None:
-    """8 x 40 px in a shaft of 40: along it a fifth, across it all."""
+    """Width is measured across the bone: for 8 x 40 px in a shaft of 40, 1/5 along it, 1 across."""
     mask = np.zeros((200, 120), bool)
     mask[rows[0] : rows[1], cols[0] : cols[1]] = True
     lesions, bone = shaft(mask)
@@ -55,7 +55,7 @@ def test_a_slit_is_as_wide_as_it_lies_across_the_bone(
 
 
 def test_a_hole_in_the_mask_is_filled_by_the_lesion() -> None:
-    """Whether the bone mask leaves the lesion out or not does not change the width."""
+    """The width is the same whether the bone mask contains the lesion or not."""
     lesions, bone = shaft(disk((200, 120), (100, 60), 12))
     pixels = lesion_pixels(lesions)
     assert lesion_to_bone_widths(pixels, bone & (lesions == 0)) == lesion_to_bone_widths(
@@ -64,13 +64,13 @@ def test_a_hole_in_the_mask_is_filled_by_the_lesion() -> None:
 
 
 def test_a_lesion_wider_than_its_bone_is_as_wide_as_itself() -> None:
-    """A balloon of 60 px on a shaft of 40 has ratio 1: it is the bone there."""
+    """A lesion of 60 px on a shaft of 40 px has a relative width of 1."""
     lesions, bone = shaft(disk((200, 120), (100, 60), 30))
     assert lesion_to_bone_widths(lesion_pixels(lesions), bone)[1] == pytest.approx(1.0, abs=0.03)
 
 
 def test_a_wider_bone_beside_it_does_not_count() -> None:
-    """A lesion in a thin bone next to a thick one is measured by the thin one."""
+    """The width is relative to the lesion's own bone, not to a thicker one next to it."""
     bone = np.zeros((200, 200), bool)
     bone[:, 20:40] = True
     bone[:, 50:150] = True
@@ -80,7 +80,7 @@ def test_a_wider_bone_beside_it_does_not_count() -> None:
 
 
 def test_a_large_film_is_measured_on_fewer_pixels() -> None:
-    """Every third pixel of 3000 rows gives the ratio within a few hundredths."""
+    """A film of 3000 rows is measured on every third pixel, within 0.01."""
     mask = np.zeros((3000, 400), bool)
     mask[1000:1041, 180:221] = True
     bone = np.zeros(mask.shape, bool)
@@ -90,14 +90,14 @@ def test_a_large_film_is_measured_on_fewer_pixels() -> None:
 
 
 def test_without_bone_there_is_no_width() -> None:
-    """A lesion on no bone gives none."""
+    """A lesion outside of bone has no relative width."""
     bone = np.zeros((50, 50), bool)
     lesions = disk(bone.shape, (25, 25), 4).astype(np.int32)
     assert lesion_to_bone_widths(lesion_pixels(lesions), bone) == {1: None}
 
 
 def test_truth_and_candidates_have_one_definition() -> None:
-    """The width of a lesion is the candidate's where both have the same pixels."""
+    """A lesion has the same relative width as a candidate with the same pixels."""
     lesions, bone = shaft(disk((200, 120), (100, 55), 9))
     image = np.where(lesions > 0, 0.3, 0.7).astype(np.float32)
     rows, cols = (slice(at.min(), at.max() + 1) for at in np.nonzero(lesions))
@@ -111,7 +111,7 @@ def test_truth_and_candidates_have_one_definition() -> None:
 
 
 def facts_of(facts: dict[str, Any], bone: NDArray[np.bool_] | None = None) -> LesionFacts:
-    """Return the facts of a lesion of 10 x 20 px on a film of 100 x 200."""
+    """Return the facts of a lesion of 10 x 20 px on a film of 100 x 200 px."""
     mask = np.zeros((100, 200), np.int32)
     mask[10:20, 30:50] = 4
     film = TruthFilm("k", Path("k.png"), Path("k.lesions.png"), {"lesions": 1, **facts})
@@ -119,7 +119,7 @@ def facts_of(facts: dict[str, Any], bone: NDArray[np.bool_] | None = None) -> Le
 
 
 def test_a_lesion_is_described_by_its_pixels() -> None:
-    """Centroid, area, the diameter of the disk of that area, and its share of the long side."""
+    """Centroid, area, equivalent diameter and size relative to the long side are measured."""
     facts = facts_of({})
     assert (facts.number, facts.centroid_px, facts.area_px) == (4, (14.5, 39.5), 200)
     assert facts.equivalent_diameter_px == pytest.approx(math.sqrt(800 / math.pi))
@@ -129,7 +129,7 @@ def test_a_lesion_is_described_by_its_pixels() -> None:
 
 
 def test_what_the_index_says_comes_first() -> None:
-    """Widths of the index are not measured again; words are those of the lesion, then the film."""
+    """Values in the index take precedence, those of the lesion over those of the film."""
     bone = np.zeros((100, 200), bool)
     bone[:, 20:60] = True
     stated = {
@@ -145,7 +145,7 @@ def test_what_the_index_says_comes_first() -> None:
 
 @pytest.mark.parametrize("value", [None, "0.9", float("nan"), True])
 def test_what_the_index_does_not_say_is_measured(value: object) -> None:
-    """20 px of 40 across; facts of another lesion, and what is no number, do not count."""
+    """Without a valid width in the index, it is measured; facts of other lesions are ignored."""
     bone = np.zeros((100, 200), bool)
     bone[:, 20:60] = True
     stated = [{"label": 4, "lesion_to_bone_width": value}, {"label": 1, "contrast_to_noise": 7.0}]
@@ -172,7 +172,7 @@ def lesion(**facts: object) -> LesionFacts:
 
 
 def split(family: str, lesions: list[LesionFacts]) -> dict[str, list[int]]:
-    """Return which lesions are in which stratum of the family."""
+    """Return the indices of the lesions in each stratum of the family."""
     return {
         name: np.flatnonzero(chosen).tolist()
         for one, name, chosen in strata(lesions)
@@ -203,20 +203,20 @@ def split(family: str, lesions: list[LesionFacts]) -> dict[str, list[int]]:
 def test_bands_hold_their_ends(
     family: str, values: list[float | None], expected: dict[str, list[int]]
 ) -> None:
-    """Values on the two outer ends belong to the band between, and what is not known is apart."""
+    """Values on the outer limits belong to the band between; unknown values have their own."""
     lesions = [lesion(**{family: value}) for value in values]
     assert split(family, lesions) == expected
     assert list(split(family, lesions)) == list(expected)
 
 
 def test_lesions_under_8_px_are_apart() -> None:
-    """They are a handful of pixels."""
+    """Lesions below 8 px, which are only a few pixels, have their own stratum."""
     lesions = [lesion(equivalent_diameter_px=value) for value in (7.9, 8.0)]
     assert split("size_px", lesions) == {"< 8 px": [0], "8 px or more": [1]}
 
 
 def test_words_split_only_where_they_are_given() -> None:
-    """Body parts in alphabetical order, the unknown last; no family without a word."""
+    """Body parts are sorted, with "unknown" last; a family without any value has no strata."""
     lesions = [lesion(body_part="tibia"), lesion(), lesion(body_part="femur")]
     assert split("body_part", lesions) == {"femur": [2], "tibia": [0], "unknown": [1]}
     assert list(split("body_part", lesions)) == ["femur", "tibia", "unknown"]
@@ -224,7 +224,7 @@ def test_words_split_only_where_they_are_given() -> None:
 
 
 def test_every_lesion_is_in_one_stratum_of_each_family() -> None:
-    """Strata of one family neither overlap nor leave a lesion out."""
+    """Strata of one family do not overlap, and together contain every lesion."""
     lesions = [lesion(size=0.01, kind="lytic"), lesion(contrast_to_noise=3.0)]
     counts: dict[str, NDArray[np.int64]] = {}
     for family, _, chosen in strata(lesions):

@@ -1,4 +1,4 @@
-"""A set's figures, their intervals and the differences between two programs."""
+"""The metrics of a set, their intervals, and differences between two programs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from tests.evaluation.test_froc import PAPER, auc, sensitivity
 
 
 def own_groups(films: Sequence[FilmScores]) -> list[FilmScores]:
-    """Return the films, each a group of its own."""
+    """Return the films, each in its own group."""
     return [dataclasses.replace(one, group=f"{number:03d}") for number, one in enumerate(films)]
 
 
 def test_the_set_on_paper() -> None:
-    """CPM (3/3 + 8/3) / 7 = 11/21, image AUC 7/12, two of three lesions listed, 5 films."""
+    """The metrics are those calculated by hand: CPM (3/3 + 8/3) / 7 = 11/21, image AUC 7/12."""
     figures = summarise(own_groups(PAPER), resamples=50)
     assert [one.value for one in figures.sensitivity] == sensitivity(PAPER)
     assert figures.cpm.value == pytest.approx(11 / 21)
@@ -34,13 +34,13 @@ def test_the_set_on_paper() -> None:
 
 
 def test_the_rates_of_the_band_hold_the_seven() -> None:
-    """Every fourth of the 25 rates is one of the reported ones, exactly."""
+    """Every fourth of the 25 rates of the band is one of the seven reported rates."""
     assert BAND_RATES[::4] == RATES
     assert len(BAND_RATES) == 25
 
 
 def test_a_set_without_lesion_free_films_has_outlines_and_a_ceiling_only() -> None:
-    """No rate of false positives is known: None, not 0; what needs no rate is there."""
+    """Without lesion-free films, metrics that need a false-positive rate are None, not 0."""
     films = own_groups([film([0.5], dice=[0.8]), film([MISSED])])
     figures = summarise(films, resamples=20)
     assert {one.value for one in figures.sensitivity} == {None}
@@ -53,7 +53,7 @@ def test_a_set_without_lesion_free_films_has_outlines_and_a_ceiling_only() -> No
 
 
 def test_a_set_without_lesions_has_thresholds_only() -> None:
-    """False positives can be counted, but there is nothing to find and no chance."""
+    """Without lesions, only the cutoffs are known."""
     figures = summarise(own_groups([film(false=[0.5, 0.4]), film()]), resamples=20)
     assert {one.value for one in figures.sensitivity} == {None}
     assert (figures.image_auc.value, set(figures.chance), figures.chance_cpm) == (
@@ -66,14 +66,14 @@ def test_a_set_without_lesions_has_thresholds_only() -> None:
 
 
 def test_outlines_that_nobody_measured_are_not_zero() -> None:
-    """A program of points has no Dice; its misses are not counted as 0 either."""
+    """Without outlines there is no Dice, and misses are not counted as 0."""
     figures = summarise(own_groups([film([0.5]), film([MISSED])]), resamples=0)
     assert figures.on_hits["dice_median"].value is None
     assert figures.on_hits["dice_median_misses_as_zero"].value is None
 
 
 def test_errors_are_absolute_and_biases_signed() -> None:
-    """Areas 20 % too small and 10 % too large: error 15 %, bias -5 %; distances 1 and 2 px."""
+    """Areas 20 % too small and 10 % too large give an error of 15 % and a bias of -5 %."""
     one = dataclasses.replace(
         film([0.5, 0.6, MISSED]),
         area_error=np.array([-0.2, 0.1, np.nan]),
@@ -91,7 +91,7 @@ def test_errors_are_absolute_and_biases_signed() -> None:
 @settings(max_examples=25)
 @given(films=film_lists())
 def test_intervals_are_those_of_the_films_drawn(films: list[FilmScores]) -> None:
-    """The interval of each figure is that of the figure of the drawn films, drawn one by one."""
+    """Intervals equal those calculated from explicitly resampled films."""
     figures = summarise(films, resamples=8, seed=3)
     names = sorted({one.group for one in films})
     cpms: list[float] = []
@@ -115,7 +115,7 @@ def test_intervals_are_those_of_the_films_drawn(films: list[FilmScores]) -> None
 
 
 def test_films_of_one_patient_are_drawn_together() -> None:
-    """Twenty copies of two films: as twenty patients the interval is narrow, as one it is not."""
+    """Grouping twenty copies of two films as two patients, not forty, widens the interval."""
     copies = [film([0.9]), film([MISSED])] * 20
     free = [film(group=f"free {number}") for number in range(5)]
     apart = summarise([*own_groups(copies), *free]).sensitivity[0]
@@ -130,14 +130,14 @@ def test_films_of_one_patient_are_drawn_together() -> None:
 
 
 def test_one_group_has_figures_without_intervals() -> None:
-    """All films of one patient: nothing can be said about how figures vary."""
+    """With all films of one patient, there are no intervals."""
     figures = summarise([film([0.5]), film()])
     assert figures.cpm.value == 1.0
     assert (figures.cpm.low, figures.cpm.high, figures.resamples) == (None, None, 0)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
-    """Of 200 sets of 30 films with sensitivity 0.6, about 95 % of the intervals hold 0.6."""
+    """About 95 % of the intervals of 200 sets of 30 films contain the true sensitivity, 0.6."""
     rng = np.random.Generator(np.random.PCG64(8))
     held = 0
     for _ in range(200):
@@ -151,7 +151,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 
 def test_the_same_program_twice_differs_by_nothing() -> None:
-    """Paired resamples: every difference of a program from itself is 0, with no width."""
+    """All differences between a program and itself are 0, with intervals of zero width."""
     films = own_groups(PAPER)
     difference = compare(films, films)
     for one in (*difference.sensitivity, difference.cpm, difference.image_auc):
@@ -159,7 +159,7 @@ def test_the_same_program_twice_differs_by_nothing() -> None:
 
 
 def test_differences_are_the_first_minus_the_second() -> None:
-    """A program that finds the missed lesion too: CPM and ceiling rise by what it adds."""
+    """A program with a higher score on one lesion differs by 1/3 in sensitivity, 1/7 in CPM."""
     films = own_groups(PAPER)
     better = own_groups([film([0.9, 0.85], [0.7], dice=[0.9, 0.9]), *PAPER[1:]])
     worse = own_groups([film([0.9, 0.4], [0.7], dice=[0.5, 0.7]), *PAPER[1:]])
@@ -172,7 +172,10 @@ def test_differences_are_the_first_minus_the_second() -> None:
 
 
 def test_paired_intervals_are_narrower_than_the_programs_own() -> None:
-    """What makes films hard for both programs cancels out."""
+    """The interval of a paired difference is narrower than that of either program.
+
+    Films that are difficult for both programs cancel out.
+    """
     rng = np.random.Generator(np.random.PCG64(4))
     scores = rng.random(60).tolist()
     first = own_groups([*(film([s if s > 0.3 else MISSED]) for s in scores), film()])
@@ -187,21 +190,21 @@ def test_paired_intervals_are_narrower_than_the_programs_own() -> None:
 
 @pytest.mark.parametrize("others", [[], [film([0.5, 0.4])], [film([0.5], group="h")]])
 def test_only_the_same_films_compare(others: list[FilmScores]) -> None:
-    """Other films, other lesions or other patients cannot be paired."""
+    """Programs can be compared only on the same films, lesions and groups."""
     with pytest.raises(ValueError, match="only be compared on the same films in the same order"):
         compare([film([0.5])], others)
 
 
 def test_an_empty_set_is_refused() -> None:
-    """A set without film has no figure."""
+    """A set without films is refused."""
     with pytest.raises(ValueError, match="a set needs at least one film"):
         summarise([])
 
 
 def test_random_points_score_as_the_chance_curve_says() -> None:
-    """A program of random points in the bone: the chance curve lies within its interval.
+    """For random points in the bone, the interval of the sensitivity contains the chance curve.
 
-    120 lesion films and 120 without, 40 points each in a bone that fills a third of the film.
+    120 lesion films and 120 others have 40 points each, in a bone that covers a third of the film.
     """
     rng = np.random.Generator(np.random.PCG64(11))
     bone = np.zeros((60, 60), bool)
@@ -228,7 +231,7 @@ def test_random_points_score_as_the_chance_curve_says() -> None:
 
 
 def test_the_band_is_the_curve_with_its_interval() -> None:
-    """The band holds the sensitivities, ends that enclose them, and the chance curve."""
+    """The band contains the sensitivities, limits around them, and the chance curve."""
     films = own_groups([*PAPER, film([0.5], shares=[0.1])])
     figures = summarise(films, resamples=200)
     assert figures.band.sensitivity[::4].tolist() == [one.value for one in figures.sensitivity]

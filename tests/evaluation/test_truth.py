@@ -1,4 +1,4 @@
-"""A truth folder is read as the contract says, and what is wrong with it is told."""
+"""A truth folder is read as documented, and errors in it are reported."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def entry(name: str = "a", **facts: object) -> dict[str, object]:
 
 
 def test_films_are_listed_in_the_index_order(tmp_path: Path) -> None:
-    """Each entry leads to its film, PNG or DICOM, and to its masks."""
+    """Films are listed in the order of the index, each with the paths of its film and masks."""
     films = load_truth(make_folder(tmp_path, [entry("b", lesions=2, set="phantom"), entry("a")]))
     assert [film.image.name for film in films] == ["b.dcm", "a.png"]
     assert films[0].mask == tmp_path / "masks" / "b.lesions.png"
@@ -38,7 +38,7 @@ def test_films_are_listed_in_the_index_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["dcm", "png", "jpg", "jpeg", "tif", "tiff", "PNG"])
 def test_every_kind_of_picture_is_found(tmp_path: Path, ending: str) -> None:
-    """The endings that the reader knows, in small or capital letters."""
+    """All supported suffixes are found, in lower or upper case."""
     make_folder(tmp_path, [entry("k.v2")])
     (tmp_path / "images" / f"k.v2.{ending}").write_bytes(b"")
     assert load_truth(tmp_path)[0].image.name == f"k.v2.{ending}"
@@ -46,25 +46,25 @@ def test_every_kind_of_picture_is_found(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("index", [{"name": "a"}, 7, "a"])
 def test_an_index_of_another_form_is_refused(tmp_path: Path, index: object) -> None:
-    """An index that is not a list is told with its path."""
+    """An index that is not a list is refused."""
     with pytest.raises(TruthError, match=r"index\.json is not a list of entries; write one"):
         load_truth(make_folder(tmp_path, index))
 
 
 def test_an_empty_index_is_refused(tmp_path: Path) -> None:
-    """No film, no figure."""
+    """An empty index is refused."""
     with pytest.raises(TruthError, match=r"index\.json names no film"):
         load_truth(make_folder(tmp_path, []))
 
 
 def test_a_missing_index_is_told(tmp_path: Path) -> None:
-    """A folder without index is no truth folder."""
+    """A folder without an index is refused."""
     with pytest.raises(TruthError, match=r"index\.json cannot be read \(No such file"):
         load_truth(tmp_path)
 
 
 def test_an_index_that_is_no_json_is_told(tmp_path: Path) -> None:
-    """Half an index is not read as far as it goes."""
+    """An index that is not valid JSON is refused."""
     (tmp_path / "index.json").write_text('[{"name": "a"', encoding="utf-8")
     with pytest.raises(TruthError, match=r"index\.json is not valid JSON"):
         load_truth(tmp_path)
@@ -72,27 +72,27 @@ def test_an_index_that_is_no_json_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [1, {"file": "a"}, {"name": ""}, {"name": 7}])
 def test_an_entry_without_name_is_told(tmp_path: Path, bad: object) -> None:
-    """The place in the list says which one."""
+    """An entry without a name is refused, with its position."""
     with pytest.raises(TruthError, match=r"index\.json: entry 2 has no name"):
         load_truth(make_folder(tmp_path, [entry(), bad]))
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x", "..", "a\\b", "a\0"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    """Names are file names: nothing outside the folder is read."""
+    """A name must be a plain file name, so that nothing outside of the folder is read."""
     with pytest.raises(TruthError, match="is not a plain file name"):
         load_truth(make_folder(tmp_path, [entry(name)]))
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
-    """Its film would count twice."""
+    """A duplicate name is refused."""
     with pytest.raises(TruthError, match=r"index\.json names 'a' twice"):
         load_truth(make_folder(tmp_path, [entry(), entry()]))
 
 
 @pytest.mark.parametrize("lesions", [None, "2", 1.0, -1, True])
 def test_lesions_must_be_a_whole_number(tmp_path: Path, lesions: object) -> None:
-    """How many lesions there are is said for every film."""
+    """The number of lesions is required and must be an integer of 0 or more."""
     with pytest.raises(TruthError, match="lesions of 'a' must be a whole number, 0 or more, got"):
         load_truth(make_folder(tmp_path, [entry(lesions=lesions)]))
     with pytest.raises(TruthError, match="got None"):
@@ -100,20 +100,20 @@ def test_lesions_must_be_a_whole_number(tmp_path: Path, lesions: object) -> None
 
 
 def write_index(folder: Path, index: list[Any]) -> Path:
-    """Write another index."""
+    """Replace the index."""
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
 
 
 @pytest.mark.parametrize("facts", [{}, [1], [{}], [{"label": "1"}]])
 def test_lesion_facts_of_another_form_are_refused(tmp_path: Path, facts: object) -> None:
-    """Facts that cannot be assigned to a lesion are not guessed."""
+    """Lesion facts must be a list of entries with integer labels."""
     with pytest.raises(TruthError, match="lesion_facts of 'a' must be a list of"):
         load_truth(make_folder(tmp_path, [entry(lesion_facts=facts)]))
 
 
 def test_a_missing_film_is_told(tmp_path: Path) -> None:
-    """A name in the index without file is told."""
+    """A name in the index without a file is refused."""
     with pytest.raises(TruthError, match=r"c has none of the endings \.dcm, \.png"):
         load_truth(make_folder(tmp_path, [entry("c")]))
     with pytest.raises(TruthError, match="c has none of the endings"):
@@ -121,7 +121,7 @@ def test_a_missing_film_is_told(tmp_path: Path) -> None:
 
 
 def test_a_film_that_is_there_twice_is_told(tmp_path: Path) -> None:
-    """Which of two pictures of one name was scanned cannot be known."""
+    """Two pictures with the same name and different suffixes are refused."""
     make_folder(tmp_path, [entry("a")])
     (tmp_path / "images" / "a.dcm").write_bytes(b"")
     with pytest.raises(TruthError, match=r"a exists twice \(a\.dcm, a\.png\)"):
@@ -142,19 +142,19 @@ def test_a_film_that_is_there_twice_is_told(tmp_path: Path) -> None:
 def test_groups_are_patients_cases_sources_or_films(
     tmp_path: Path, facts: dict[str, object], group: str
 ) -> None:
-    """What is known best counts; a copy without patient belongs to its original's."""
+    """A film's group is its patient, case, source's group or itself, in this order."""
     films = load_truth(make_folder(tmp_path, [entry("a", **facts), entry("b", patient=9)]))
     assert [film.group for film in films] == [group, "patient 9"]
 
 
 def test_a_copy_and_its_original_are_one_group(tmp_path: Path) -> None:
-    """The original names no source; its copies name it."""
+    """A copy that names its source is in the group of the original."""
     films = load_truth(make_folder(tmp_path, [entry("a"), entry("b", source="a")]))
     assert films[0].group == films[1].group
 
 
 def test_masks_of_1_8_and_16_bit_are_read(tmp_path: Path) -> None:
-    """Lesion numbers come back as written."""
+    """Masks of 1, 8 and 16 bits keep their lesion numbers."""
     for kind in (np.uint8, np.uint16):
         Image.fromarray(np.array([[0, 1], [2, 250]], kind)).save(tmp_path / "m.png")
         assert read_mask(tmp_path / "m.png").tolist() == [[0, 1], [2, 250]]
@@ -163,7 +163,7 @@ def test_masks_of_1_8_and_16_bit_are_read(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_is_no_grey_picture_is_refused(tmp_path: Path) -> None:
-    """Colour pictures, fractions and other files are told with their path."""
+    """Masks in colour, with fractions, missing or of another format are refused."""
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colour.png")
     with pytest.raises(TruthError, match=r"colour\.png is a colour picture"):
         read_mask(tmp_path / "colour.png")
@@ -181,7 +181,7 @@ LESION = MadeFilm("k", lesions=((2, 2, 6, 6), (20, 20, 22, 22)))
 
 
 def test_lesions_are_read_where_there_are_any(tmp_path: Path) -> None:
-    """A film with lesions has its label image; one without needs none."""
+    """A film with lesions has a label image; one without lesions needs none."""
     films = load_truth(write_truth(tmp_path, [LESION, MadeFilm("n")]))
     mask = films[0].read_lesions((60, 100))
     assert mask is not None
@@ -191,7 +191,7 @@ def test_lesions_are_read_where_there_are_any(tmp_path: Path) -> None:
 
 
 def test_a_missing_mask_is_told(tmp_path: Path) -> None:
-    """A film with lesions and no mask is not taken for one without."""
+    """A film with lesions whose mask is missing is refused."""
     film = load_truth(write_truth(tmp_path, [LESION]))[0]
     film.mask.unlink()
     with pytest.raises(TruthError, match=r"k\.lesions\.png is not there"):
@@ -199,7 +199,7 @@ def test_a_missing_mask_is_told(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_is_told(tmp_path: Path) -> None:
-    """Rows and columns must be the film's."""
+    """A mask of the wrong size is refused."""
     film = load_truth(write_truth(tmp_path, [LESION]))[0]
     with pytest.raises(TruthError, match=r"k\.lesions\.png has 60 x 100 pixels and its film 100 x"):
         film.read_lesions((100, 60))
@@ -207,7 +207,7 @@ def test_a_mask_of_another_size_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stated", [0, 1, 3])
 def test_a_mask_with_another_number_of_lesions_is_told(tmp_path: Path, stated: int) -> None:
-    """Index and mask must agree, where the index says 0 too."""
+    """The numbers of lesions in index and mask must be equal, even if the index says 0."""
     write_truth(tmp_path, [LESION])
     film = load_truth(write_index(tmp_path, [entry("k", lesions=stated)]))[0]
     with pytest.raises(TruthError, match=rf"shows 2 and index\.json says {stated} lesions"):
@@ -215,7 +215,7 @@ def test_a_mask_with_another_number_of_lesions_is_told(tmp_path: Path, stated: i
 
 
 def test_bone_is_read_where_it_is_known(tmp_path: Path) -> None:
-    """What is not 0 is bone; no file is no mask; another size is told."""
+    """Nonzero pixels are bone, a missing file gives None, and a wrong size is refused."""
     films = load_truth(
         write_truth(tmp_path, [MadeFilm("k", truth_bone=(0, 0, 60, 5)), MadeFilm("n")])
     )
@@ -238,7 +238,7 @@ def test_bone_is_read_where_it_is_known(tmp_path: Path) -> None:
 def test_a_fact_that_is_no_number_is_told(
     tmp_path: Path, facts: dict[str, object], words: str
 ) -> None:
-    """A lesion would land in the wrong stratum without a word."""
+    """A lesion fact that is not a number is refused, so that no lesion enters a wrong stratum."""
     index = [entry(lesions=1, lesion_facts=[{"label": 1, **facts}])]
     with pytest.raises(TruthError, match=words):
         load_truth(make_folder(tmp_path, index))
@@ -247,13 +247,13 @@ def test_a_fact_that_is_no_number_is_told(
 @pytest.mark.parametrize("key", ["set", "patient", "source", "body_part"])
 @pytest.mark.parametrize("value", ["", ["a"], {"a": 1}, 0.5])
 def test_a_group_has_a_plain_name(tmp_path: Path, key: str, value: object) -> None:
-    """What films are grouped by is a word or a whole number."""
+    """Values by which films are grouped must be words or integers."""
     with pytest.raises(TruthError, match=f"{key} of 'a' must be a word or a number"):
         load_truth(make_folder(tmp_path, [entry("a", **{key: value})]))
 
 
 def test_a_film_s_results_may_have_another_name(tmp_path: Path) -> None:
-    """The film's own file name first, then what the index says."""
+    """Results are named after the film's own file, then after the name in the index."""
     index = [entry("a", result="x/a.dcm"), entry("b", result="b.dcm")]
     names = [film.result_names for film in load_truth(make_folder(tmp_path, index))]
     assert names == [("a.png", "x/a.dcm"), ("b.dcm",)]
@@ -261,14 +261,14 @@ def test_a_film_s_results_may_have_another_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("result", ["", "../a.png", "/a.png", "x//a.png", "x/./a.png", 7, None])
 def test_a_result_that_leads_elsewhere_is_refused(tmp_path: Path, result: object) -> None:
-    """Results stand inside the results folder."""
+    """A result's name in the index must be a path inside the results folder."""
     with pytest.raises(TruthError, match="result of 'a' must be a path inside the results folder"):
         load_truth(make_folder(tmp_path, [entry("a", result=result)]))
 
 
 @pytest.mark.parametrize("labels", [[1, 77], [1, 1]])
 def test_facts_about_other_lesions_are_refused(tmp_path: Path, labels: list[int]) -> None:
-    """Each label of the facts is in the mask, and stands there once."""
+    """Each label of the facts must occur in the mask, and only once in the facts."""
     facts = {"lesion_facts": [{"label": label} for label in labels]}
     boxes = ((5, 5, 10, 10), (20, 20, 30, 30))
     (film,) = load_truth(write_truth(tmp_path, [MadeFilm("a", boxes, facts=facts)]))

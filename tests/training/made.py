@@ -1,4 +1,4 @@
-"""Small films for the training, whose answers are known by construction."""
+"""Small synthetic films for tests of the training, with known lesions and bone."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ def made_film(
     bone_outline: BoneOutline = "whole",
     source: str | None = None,
 ) -> TrainingFilm:
-    """Return an upright bright bone in dim tissue, with a dark lesion and a faint one, or none."""
+    """Return a bright vertical bone in dark tissue, by default with a dark and a faint lesion."""
     image = np.full(SHAPE, 60, np.uint8)
     bone = np.zeros(SHAPE, np.uint8)
     marks = np.zeros(SHAPE, np.uint8)

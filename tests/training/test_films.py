@@ -1,4 +1,4 @@
-"""Truth folders become films that the network can be shown, in one size and with their masks."""
+"""Films of truth folders are converted to training films of one size, with their masks."""
 
 from pathlib import Path
 
@@ -29,19 +29,19 @@ NO_BONE = -20.0
 
 
 def network(bias: float = NO_BONE) -> Network:
-    """Return a network that sees no bone anywhere, or, with another bias, some."""
+    """Return a network that finds no bone anywhere, or some with another bias."""
     return Network(onnx_network(lucency=0.0, bias=bias), Preprocessing(), (64,))
 
 
 def gradient(shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a picture that rises from left to right."""
+    """Return a picture that gets brighter from left to right."""
     return np.broadcast_to(np.linspace(20, 240, shape[1]).astype(np.uint8), shape).copy()
 
 
 def known(
     name: str = "one", *, shape: tuple[int, int] = (200, 160), lesions: int = 0, **facts: object
 ) -> KnownFilm:
-    """Return a film with square lesions in a row, without a bone mask."""
+    """Return a film with square lesions in a row and no bone mask."""
     labels = np.zeros(shape, np.uint16)
     for label in range(1, lesions + 1):
         labels[50:80, 40 * label : 40 * label + 30] = label
@@ -62,7 +62,7 @@ def knee(tmp_path_factory: pytest.TempPathFactory) -> TruthFilm:
 
 
 def test_all_of_a_film_has_one_size(tmp_path: Path) -> None:
-    """Picture and masks agree where film and working grid would round the short side apart."""
+    """Picture and masks have one size, even if film and working grid round differently."""
     shape = (1000, 644)  # 494.6 columns
     film = KnownFilm(
         "one", "png", encode_png(gradient(shape)), np.zeros(shape, np.uint16), np.ones(shape, bool)
@@ -74,7 +74,7 @@ def test_all_of_a_film_has_one_size(tmp_path: Path) -> None:
 
 
 def test_a_small_film_keeps_its_size_and_its_lesions(tmp_path: Path) -> None:
-    """A film under the size is not enlarged: its lesion stands pixel for pixel."""
+    """A film smaller than the training size is not resized, nor are its lesions."""
     made = training_film(folder(tmp_path, known(lesions=1))[0], bone_outline="whole")
     assert made.image.shape == (200, 160)
     expected = np.zeros((200, 160), np.uint8)
@@ -84,7 +84,7 @@ def test_a_small_film_keeps_its_size_and_its_lesions(tmp_path: Path) -> None:
 
 
 def test_a_film_without_bone_mask_says_nothing_about_bone(tmp_path: Path) -> None:
-    """Its outline is "none", whatever its mask would have said, and there is no bone in it."""
+    """A film without a bone mask has the bone outline "none" and an empty mask."""
     made = training_film(folder(tmp_path, known())[0], bone_outline="whole")
     assert made.bone_outline == "none"
     assert not made.bone.any()
@@ -105,7 +105,7 @@ def test_a_film_without_bone_mask_says_nothing_about_bone(tmp_path: Path) -> Non
 def test_only_a_lesion_known_to_be_hidden_is_faint(
     tmp_path: Path, facts: dict[str, object], value: int
 ) -> None:
-    """Both figures must be there and low; the other lesion of the film is asked for."""
+    """A lesion is faint only if both noise ratios are given and low; other lesions are not."""
     film = known(lesions=2, lesion_facts=[{"label": 2, **facts}])
     made = training_film(folder(tmp_path, film)[0], bone_outline="whole")
     assert made.lesions[60, 50] == LESION
@@ -113,7 +113,7 @@ def test_only_a_lesion_known_to_be_hidden_is_faint(
 
 
 def test_films_of_one_making_have_one_source(tmp_path: Path) -> None:
-    """A patient's films, a case's, and a film with its planted copies go together; others not."""
+    """Films of a patient or a case, and a film and its planted copies, have the same source."""
     films = folder(
         tmp_path,
         known("a", set="x", patient=3),
@@ -135,7 +135,7 @@ def test_films_of_one_making_have_one_source(tmp_path: Path) -> None:
 
 
 def test_a_fifth_of_the_sources_is_held_out_for_ever() -> None:
-    """The choice follows from the source alone: about 200 of 1000, and these two as always."""
+    """About a fifth of the sources are held out, and the choice depends on the source alone."""
     held_out = sum(made_film(source=f"film {number}").held_out for number in range(1000))
     assert 170 <= held_out <= 230
     assert made_film("other name", source="film knee").held_out
@@ -143,7 +143,7 @@ def test_a_fifth_of_the_sources_is_held_out_for_ever() -> None:
 
 
 def test_the_arrays_cannot_be_changed() -> None:
-    """A film's picture and masks are read-only."""
+    """The picture and the masks of a film are read-only."""
     film = made_film()
     for array in (film.image, film.lesions, film.bone):
         with pytest.raises(ValueError, match="read-only"):
@@ -151,7 +151,7 @@ def test_the_arrays_cannot_be_changed() -> None:
 
 
 def test_a_normal_film_comes_first_then_its_variants(knee: TruthFilm) -> None:
-    """The film itself has no lesions; each variant has some in its bone, and the same source."""
+    """The unchanged film comes first; each variant has lesions in bone and the same source."""
     film, *variants = planted_films(knee, network(), variants=4, seed=1)
     assert film.name == "knee"
     assert not film.has_lesions
@@ -169,7 +169,7 @@ def test_a_normal_film_comes_first_then_its_variants(knee: TruthFilm) -> None:
 
 
 def test_the_seed_decides_what_is_planted(knee: TruthFilm) -> None:
-    """The same seed plants the same, another one something else."""
+    """The same seed plants the same lesions, and another seed plants others."""
 
     def images(seed: int) -> list[bytes]:
         return [
@@ -182,7 +182,7 @@ def test_the_seed_decides_what_is_planted(knee: TruthFilm) -> None:
 
 
 def test_a_film_that_can_carry_no_lesion_comes_alone(tmp_path: Path) -> None:
-    """Without bone, the film is a negative only; its bone map is the network's."""
+    """A film without bone has no variants, and its bone map is the network's."""
     film = folder(tmp_path, known())[0]
     alone = planted_films(film, network(), variants=3, seed=1)
     assert [one.name for one in alone] == ["one"]
@@ -191,7 +191,7 @@ def test_a_film_that_can_carry_no_lesion_comes_alone(tmp_path: Path) -> None:
 
 
 def test_the_network_outlines_what_no_mask_does(tmp_path: Path, knee: TruthFilm) -> None:
-    """The bone of a film is what the network sees, and its own mask beside that."""
+    """The bone map is the maximum of the network's output and the film's own mask."""
     log_odds_of_a_quarter = float(np.log(0.25 / 0.75))
     film = folder(tmp_path, known())[0]
     assert planted_bone(film, log_odds_of_a_quarter).max() == 64  # 0.25 of 255
@@ -201,6 +201,6 @@ def test_the_network_outlines_what_no_mask_does(tmp_path: Path, knee: TruthFilm)
 
 
 def planted_bone(film: TruthFilm, bias: float) -> NDArray[np.uint8]:
-    """Return the bone of a film without variants."""
+    """Return the bone map of a film without variants."""
     only: list[TrainingFilm] = planted_films(film, network(bias), variants=0, seed=1)
     return only[0].bone

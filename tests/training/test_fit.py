@@ -1,4 +1,4 @@
-"""Fitting lowers the loss, asks only what is known, and repeats itself."""
+"""Fitting lowers the loss, ignores what is unknown, and is reproducible."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,18 +24,18 @@ SIDE = 64
 
 
 def plan(steps: int, *, seed: int = 3, batch: int = 4) -> Plan:
-    """Return a short plan of small views."""
+    """Return a plan with few steps and small views."""
     return Plan(steps=steps, learning_rate=5e-3, side_px=SIDE, seed=seed, batch=batch)
 
 
 def network() -> LucencyNet:
-    """Return the same new network each time."""
+    """Return a new network, always with the same weights."""
     torch.manual_seed(1)
     return LucencyNet(pretrained=True)
 
 
 def silent(_: str) -> None:
-    """Take a line of progress."""
+    """Ignore a line of progress."""
 
 
 def two_films() -> list[Pool]:
@@ -44,7 +44,7 @@ def two_films() -> list[Pool]:
 
 
 def loss_of(net: LucencyNet) -> float:
-    """Return the loss on views that no plan here draws."""
+    """Return the loss on views that are not in any plan of these tests."""
     batches = list(fitting._batches(two_films(), plan(2, seed=99), 0))
     with torch.no_grad():
         net.eval()
@@ -63,13 +63,13 @@ def loss_of(net: LucencyNet) -> float:
 def test_bfloat16_is_used_where_the_processor_has_it(
     monkeypatch: pytest.MonkeyPatch, processor: dict[str, bool], expected: bool
 ) -> None:
-    """Emulated, it would be slower than float32."""
+    """bfloat16 is used only if the processor supports it; emulated, it is slower than float32."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
     assert has_bfloat16() is expected
 
 
 def test_a_few_steps_lower_the_loss() -> None:
-    """After 40 batches of two films the loss on other views of them has fallen by a third."""
+    """After 40 batches of two films, the loss on new views of them is at least a third lower."""
     before = loss_of(network())
     lines: list[str] = []
     after = loss_of(fit(network(), two_films(), plan(40), lines.append))
@@ -78,7 +78,7 @@ def test_a_few_steps_lower_the_loss() -> None:
 
 
 def test_the_same_plan_gives_the_same_weights() -> None:
-    """Twice the same, and with another seed something else."""
+    """The same plan gives the same weights, and another seed gives others."""
 
     def head(seed: int) -> torch.Tensor:
         return fit(network(), two_films(), plan(2, seed=seed), silent).state_dict()["head.weight"]
@@ -88,19 +88,19 @@ def test_the_same_plan_gives_the_same_weights() -> None:
 
 
 class Killed(Exception):  # noqa: N818 - an event, not an error
-    """What stops a training in a test."""
+    """Exception that stops a training in a test."""
 
 
 def test_a_training_killed_twice_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seven steps, killed in the fourth and in the sixth, checkpoints every two steps."""
+    """A training killed in steps 4 and 6 of 7 ends with the weights of an uninterrupted one."""
     whole = fit(network(), two_films(), plan(7), silent).state_dict()
     monkeypatch.setattr(fitting, "CHECKPOINT_STEPS", 2)
     checkpoint, remember = tmp_path / "x.checkpoint", fitting._update_mean
     steps_left: Iterator[int] = iter(())
 
-    def counted(*arguments: Any) -> None:  # noqa: ANN401 - as the function it stands for
+    def counted(*arguments: Any) -> None:  # noqa: ANN401 - like the function it replaces
         if next(steps_left, None) is None:
             raise Killed
         remember(*arguments)
@@ -128,7 +128,7 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
 
 
 def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
-    """Another seed starts from the beginning, with the result it has without a checkpoint."""
+    """With another seed the checkpoint is ignored, and the training starts from the beginning."""
     checkpoint = tmp_path / "x.checkpoint"
     fit(network(), two_films(), plan(2), silent, checkpoint=checkpoint, write=Path.write_bytes)
     lines: list[str] = []
@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
-    """One line names the file and the remedy."""
+    """A damaged checkpoint is an error with the file's name and a remedy."""
     checkpoint = tmp_path / "x.checkpoint"
     checkpoint.write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match=r"x\.checkpoint cannot be read; delete it"):
@@ -155,20 +155,20 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_kept_weights_are_a_mean() -> None:
-    """After one step the kept weights lie between start and step, 2/11 of the way back."""
+    """After one step, the running mean of the weights is 9/11 of the way to the new weights."""
     start, step = {"w": torch.tensor([0.0])}, {"w": torch.tensor([11.0])}
     fitting._update_mean(start, step, 2 / 11)
     assert start["w"].item() == pytest.approx(9.0)
 
 
 def test_nothing_to_learn_from_is_said() -> None:
-    """Without films there is no training."""
+    """A training without films is refused."""
     with pytest.raises(TrainingError, match="no films to learn from"):
         fit(network(), [Pool([], 1.0)], plan(1), silent)
 
 
 def test_the_rate_rises_and_falls() -> None:
-    """A hundredth at the first step, all of it after a hundred, a fiftieth at the end."""
+    """The learning rate starts at 1 %, reaches 100 % after 100 steps, and ends at 2 %."""
     assert fitting._learning_rate_factor(0, 10_000) == pytest.approx(0.01)
     assert fitting._learning_rate_factor(99, 10**9) == pytest.approx(1.0)
     assert fitting._learning_rate_factor(5000, 10_000) == pytest.approx(0.51)
@@ -176,7 +176,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_views_are_drawn_by_pool_source_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pools by weight, sources evenly however many films they have, lesion-free ones at 0.35."""
+    """Pools are drawn by weight, sources evenly, and lesion-free films at a share of 0.35."""
     drawn: list[str] = []
 
     def note(
@@ -201,7 +201,7 @@ def test_views_are_drawn_by_pool_source_and_kind(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_not_known_is_not_asked() -> None:
-    """Maps may differ under faint lesions and where no bone was outlined: the loss is the same."""
+    """The loss ignores faint lesions, and the bone map where bone is unknown."""
     generator = torch.Generator().manual_seed(5)
     maps = torch.randn((2, 2, 16, 16), generator=generator)
     targets = torch.zeros((2, 4, 16, 16))  # lesion, faint, bone, known
@@ -220,7 +220,7 @@ def test_what_is_not_known_is_not_asked() -> None:
 
 
 def test_a_perfect_answer_costs_nothing() -> None:
-    """Sure and right everywhere, the loss is almost 0; sure and wrong, it is large."""
+    """The loss is almost 0 if certain and right, and large if certain and wrong."""
     targets = torch.zeros((1, 4, 16, 16))
     targets[:, 0, 2:10, 2:10] = 1
     targets[:, 2, :, :8] = 1

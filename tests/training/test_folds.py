@@ -1,4 +1,4 @@
-"""Films are left out by patient, and thinned alike."""
+"""Cross-validation folds keep patients together, and films are subsampled reproducibly."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _film(name: str, *, lesions: int = 0, case: int = 0) -> TruthFilm:
 
 
 def test_all_films_of_a_case_are_left_out_together() -> None:
-    """Each film is left out of one part, with those of its case."""
+    """Each film is left out of one fold, together with all films of its case."""
     films = [_film(name, case=case) for name, case in {"a": 1, "b": 1, "c": 2, "d": 3}.items()]
     parts = [divided(films, part, 3) for part in (1, 2, 3)]
     assert sorted([film.name for film in out] for _, out in parts) == [["a", "b"], ["c"], ["d"]]
@@ -24,13 +24,13 @@ def test_all_films_of_a_case_are_left_out_together() -> None:
 
 
 def test_more_parts_than_cases_are_refused() -> None:
-    """A part without films could not be measured on."""
+    """More folds than cases are refused, since a fold without films cannot be evaluated."""
     with pytest.raises(TrainingError, match="1 patients or cases, which cannot be cut into 2"):
         divided([_film("a", case=1), _film("b", case=1)], 1, 2)
 
 
 def test_a_share_of_the_films_can_be_used() -> None:
-    """Two of four films with lesions take two of four without along; more than there are, all."""
+    """Subsampling keeps the ratio of films with and without lesions, and at most all films."""
     films = [_film(f"{number}", lesions=int(number < 4)) for number in range(8)]
     kept = thinned(films, 2)
     assert sorted(film.lesions for film in kept) == [0, 0, 1, 1]
@@ -39,5 +39,5 @@ def test_a_share_of_the_films_can_be_used() -> None:
 
 
 def test_two_scorers_never_share_a_listing() -> None:
-    """Whatever stands after the last dot of their names."""
+    """Scorers whose names differ only after the last dot have different lists of left-out films."""
     assert left_out_listing(Path("fold.1")) != left_out_listing(Path("fold.2"))

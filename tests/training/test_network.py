@@ -1,4 +1,4 @@
-"""The network's file holds all of it: training goes on from it, and OpenCV sees what torch does."""
+"""The network's ONNX file is complete: training can resume from it, and OpenCV can run it."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture(scope="module")
 def network() -> LucencyNet:
-    """Return a network that no one has taught, its batch norms as if it had seen something."""
+    """Return an untrained network with random statistics in its batch norms."""
     torch.manual_seed(1)
     made = LucencyNet(pretrained=False)
     for name, value in made.state_dict().items():
@@ -32,17 +32,17 @@ def network() -> LucencyNet:
 
 @pytest.fixture(scope="module")
 def picture() -> torch.Tensor:
-    """Return two pictures of noise, wider than high."""
+    """Return two images of noise, wider than high."""
     return torch.randn((2, 3, 64, 96), generator=torch.Generator().manual_seed(2))
 
 
 def test_maps_have_half_the_grid(network: LucencyNet, picture: torch.Tensor) -> None:
-    """Of 64 x 96 pixels come two maps of 32 x 48."""
+    """Pictures of 64 x 96 pixels give two maps of 32 x 48."""
     assert network(picture).shape == (2, 2, 32, 48)
 
 
 def test_a_network_comes_back_from_its_file(network: LucencyNet, picture: torch.Tensor) -> None:
-    """Written and read it makes the same maps, but for weights of 16 bits; again, the same file."""
+    """A network read from its file gives the same maps, up to 16-bit weights, and the same file."""
     data = to_onnx(network)
     back = from_onnx(data).eval()
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_a_network_comes_back_from_its_file(network: LucencyNet, picture: torch.
 
 
 def test_batch_norms_come_back_whole(network: LucencyNet) -> None:
-    """All that is no convolution's weight is kept in 32 bits, weights that are all equal too."""
+    """All parameters except convolution weights keep 32 bits, even if all values are equal."""
     back = from_onnx(to_onnx(network)).state_dict()
     kept = {name: value for name, value in network.state_dict().items() if value.ndim == 1}
     assert len(kept) > 100
@@ -62,7 +62,7 @@ def test_batch_norms_come_back_whole(network: LucencyNet) -> None:
 
 
 def test_opencv_makes_the_same_maps(network: LucencyNet, picture: torch.Tensor) -> None:
-    """OpenCV runs the file as PyTorch runs what is read from it."""
+    """OpenCV gives the same maps as PyTorch from the same file."""
     data = to_onnx(network)
     with torch.no_grad():
         expected = from_onnx(data).eval()(picture).numpy()
@@ -71,20 +71,20 @@ def test_opencv_makes_the_same_maps(network: LucencyNet, picture: torch.Tensor) 
 
 
 def test_the_file_names_no_place(network: LucencyNet) -> None:
-    """No source line and no folder of the machine that trained goes into the file."""
+    """The file contains no source lines or folders of the machine that trained it."""
     data = to_onnx(network)
     assert b".py" not in data
     assert b"site-packages" not in data
 
 
 def test_another_build_is_refused() -> None:
-    """What is no network of ours is named as such."""
+    """A network of another architecture is refused."""
     with pytest.raises(TrainingError, match="another architecture"):
         from_onnx(onnx_network())
 
 
 def test_every_parameter_learns_once(network: LucencyNet) -> None:
-    """Encoder and decoder share the parameters between them, none twice, none left out."""
+    """Each parameter belongs to either the encoder or the decoder."""
     encoder, decoder = network.encoder_parameters(), network.decoder_parameters()
     numbers = sorted(id(parameter) for parameter in (*encoder, *decoder))
     assert numbers == sorted(id(parameter) for parameter in network.parameters())
@@ -92,7 +92,7 @@ def test_every_parameter_learns_once(network: LucencyNet) -> None:
 
 
 def test_the_encoder_knows_imagenet(capfd: pytest.CaptureFixture[str]) -> None:
-    """Started from ImageNet it has the carried weights, says nothing, and is the same each time."""
+    """A pretrained encoder is reproducible, differs from an untrained one, and prints nothing."""
     one, other = LucencyNet(pretrained=True), LucencyNet(pretrained=True)
     fresh = LucencyNet(pretrained=False)
     name = "blocks.3._depthwise_conv.weight"
@@ -104,7 +104,7 @@ def test_the_encoder_knows_imagenet(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_slow_gradients_are_worked_out_in_single_precision(network: LucencyNet) -> None:
-    """Under autocast a wide or strided depthwise convolution is rounded once, at its end."""
+    """Under autocast, wide or strided depthwise convolutions use float32 and round only once."""
     for block in (1, 4):
         convolution = network.blocks[block]._depthwise_conv
         x = torch.randn((2, convolution.in_channels, 16, 16)).bfloat16()

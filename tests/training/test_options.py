@@ -1,4 +1,4 @@
-"""Options of a training: what contradicts itself is refused, and defaults follow from the rest."""
+"""Contradictory training options are refused, and defaults depend on the other options."""
 
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,13 @@ FILMS, DATA = Path("films"), Path("data")
     ],
 )
 def test_what_contradicts_itself_is_refused(given: dict[str, Any], message: str) -> None:
-    """The message says what to give instead."""
+    """Invalid or contradictory options are refused, with the reason."""
     with pytest.raises(TrainingError, match=message):
         TrainingOptions.filled_in(Path("x.scorer"), **given)
 
 
 def test_a_folder_is_no_scorer_file(tmp_path: Path) -> None:
-    """It is named."""
+    """A folder in place of the scorer file is refused."""
     with pytest.raises(TrainingError, match="is a folder; name a file"):
         TrainingOptions.filled_in(tmp_path)
 
@@ -53,7 +53,7 @@ def test_a_folder_is_no_scorer_file(tmp_path: Path) -> None:
 def test_defaults_follow_from_the_films(
     given: dict[str, Any], phantoms: int, start: object
 ) -> None:
-    """Labelled films alone train on from the shipped scorer, without phantoms."""
+    """With labelled films alone, training starts from the shipped scorer, without phantoms."""
     options = TrainingOptions.filled_in(Path("a/x.scorer"), **given)
     assert (options.phantoms, options.start) == (phantoms, start)
     assert options.work == Path("a/x.work")

@@ -1,4 +1,4 @@
-"""A training makes a scorer that the program can use, and says what it needs."""
+"""A training writes a scorer that the package can use, and reports unsuitable films."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture
 def recipe() -> Iterator[ModuleType]:
-    """Return the module; the number of threads that a training sets lasts as long."""
+    """Return the module, and restore the number of threads that a training sets."""
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
     import torch
 
@@ -42,7 +42,7 @@ def recipe() -> Iterator[ModuleType]:
 
 @pytest.fixture
 def training_set() -> ModuleType:
-    """Return the module of the films of a training."""
+    """Return the module `training_set`."""
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
     from lesionscan.training import training_set
 
@@ -50,7 +50,7 @@ def training_set() -> ModuleType:
 
 
 def blank(name: str, *, lesion: bool = False, **facts: object) -> KnownFilm:
-    """Return a small film of next to nothing."""
+    """Return a small film of one bright bar, with a lesion or without."""
     picture = np.zeros((64, 64), np.uint8)
     picture[16:48] = 200
     lesions = np.zeros((64, 64), np.uint16)
@@ -64,7 +64,7 @@ def phantom(name: str, part: str, seed: int, lesions: int) -> KnownFilm:
 
 
 def run(recipe: ModuleType, out: Path, **options: Any) -> list[str]:  # noqa: ANN401
-    """Train on one core; return the lines of progress."""
+    """Train with one job; return the lines of progress."""
     lines: list[str] = []
     recipe.train(TrainingOptions.filled_in(out, jobs=1, **options), lines.append)
     return lines
@@ -73,7 +73,7 @@ def run(recipe: ModuleType, out: Path, **options: Any) -> list[str]:  # noqa: AN
 def test_a_scorer_is_made_from_nothing(
     recipe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bones are learnt on phantoms, then lesions on all films; the terms are weighed on the rest.
+    """Training first learns bones on phantoms, then lesions on all films, then weighs the terms.
 
     Lesions are learnt in two rounds, the second with the false alarms of the first. The fitting,
     tested elsewhere, is replaced: each time the shipped network comes out.
@@ -98,7 +98,7 @@ def test_a_scorer_is_made_from_nothing(
 
     monkeypatch.setattr(recipe, "fit", fit)
     films, data, out = tmp_path / "films", tmp_path / "data", tmp_path / "new" / "my.scorer"
-    # "film knee" is held out: itself and its variants are what the terms are weighed on
+    # "film knee" is held out: the terms are weighed on it and its variants
     normal = [phantom("knee", "knee", 1, 0), phantom("foot", "hand", 2, 0)]
     write_truth_folder(films, [*normal, blank("measured", use="measure")])
     write_truth_folder(data, [phantom("a", "knee", 5, 2), blank("b")])
@@ -125,7 +125,10 @@ def test_a_scorer_is_made_from_nothing(
 
 @pytest.mark.slow
 def test_a_scorer_learns_from_labelled_films(recipe: ModuleType, tmp_path: Path) -> None:
-    """With labelled films alone the shipped network goes on, and the terms fade; twice the same."""
+    """With labelled films alone, the shipped network is trained further and its terms are damped.
+
+    A second run gives the same file.
+    """
     data, out = tmp_path / "data", tmp_path / "my.scorer"
     made = [blank(f"film{number}", lesion=number % 2 == 0) for number in range(6)]
     write_truth_folder(data, made)
@@ -142,7 +145,7 @@ def test_a_scorer_learns_from_labelled_films(recipe: ModuleType, tmp_path: Path)
 
 
 def test_films_must_be_of_the_right_kind(recipe: ModuleType, tmp_path: Path) -> None:
-    """Normal films must be normal and not for measuring; labelled ones must have lesions."""
+    """A folder without usable normal films, or without labelled lesions, is refused."""
     write_truth_folder(
         tmp_path / "wrong", [blank("lesion", lesion=True), blank("normal", use="measure")]
     )
@@ -155,7 +158,7 @@ def test_films_must_be_of_the_right_kind(recipe: ModuleType, tmp_path: Path) -> 
 
 
 def test_terms_need_held_out_films_of_both_kinds(recipe: ModuleType, tmp_path: Path) -> None:
-    """Of two phantoms none is held out; that shows before the training, not after it."""
+    """Two phantoms, none of which is held out, are refused."""
     with pytest.raises(TrainingError, match="must have films with lesions and films without"):
         run(recipe, tmp_path / "x.scorer", start="shipped", phantoms=2)
 
@@ -166,13 +169,13 @@ def test_terms_need_held_out_films_of_both_kinds(recipe: ModuleType, tmp_path: P
 def test_more_labelled_films_are_learnt_from_for_longer(
     recipe: ModuleType, with_lesions: int, steps: int
 ) -> None:
-    """Fifteen batches a film with lesions, within bounds."""
+    """Training takes 15 steps per film with lesions, from 240 to 3000."""
     films = [*[made_film()] * with_lesions, *[made_film(lesions=False)] * 50]
     assert recipe._further_steps(films) == steps
 
 
 def test_an_unreadable_film_is_left_out(training_set: ModuleType, tmp_path: Path) -> None:
-    """A broken picture and a missing mask are named, and the others are read."""
+    """Films with an unreadable picture or a missing mask are reported and left out."""
     write_truth_folder(tmp_path, [blank("broken"), blank("good"), blank("bare", lesion=True)])
     (tmp_path / "images" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "masks" / "bare.lesions.png").unlink()
@@ -187,7 +190,7 @@ def test_an_unreadable_film_is_left_out(training_set: ModuleType, tmp_path: Path
 
 
 def test_labelled_films_alone_are_all_seen(training_set: ModuleType) -> None:
-    """Nothing is held out from the network unless the terms are weighed on it."""
+    """Films are held out from the network only if the terms are weighed on them."""
     films = [made_film(source=source) for source in ("film knee", "film foot")]
     assert [film.held_out for film in films] == [True, False]
     alone = training_set.TrainingSet([], films, films, weighs_terms=False)
@@ -223,7 +226,7 @@ def test_rounds_share_the_steps(
 
 
 def test_the_terms_of_what_is_measured_fade(recipe: ModuleType) -> None:
-    """Those of the network keep their effect, the others a quarter of it; knots and names stay."""
+    """Damping keeps the network's terms, and reduces the effects of others to a quarter."""
     terms = (
         TermEffect(name="lucency_peak", at=(0.0, 1.0), effect=(-3.0, 3.0)),
         TermEffect(name="enclosed", at=(0.0, 1.0), effect=(-0.8, 0.4)),

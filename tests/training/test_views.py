@@ -1,4 +1,4 @@
-"""Views differ from their film as archives differ, and say of each pixel what is true of it."""
+"""Training views vary like real films, and their targets stay correct."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def view_of(seed: int, bone_outline: BoneOutline = "whole") -> Arrays:
-    """Return a view of the made film."""
+    """Return a view of the synthetic film."""
     film = made_film(bone_outline=bone_outline)
     return random_view(film, np.random.default_rng(seed), side_px=SIDE)
 
 
 def plain_view(value: float = 0.5) -> View:
-    """Return a grey view, its left half bone, its targets 1 everywhere."""
+    """Return a uniform grey view whose left half is bone, with all other targets 1."""
     ones = np.ones((SIDE, SIDE), np.float32)
     bone = ones.copy()
     bone[:, SIDE // 2 :] = 0
@@ -35,7 +35,7 @@ def plain_view(value: float = 0.5) -> View:
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), bone_outline=st.sampled_from(["whole", "near", "none"]))
 def test_a_view_is_what_the_network_takes(seed: int, bone_outline: BoneOutline) -> None:
-    """Channels are finite, targets are shares, and a lesion is bone: it lies in the outline."""
+    """Pixels are finite, targets are from 0 to 1, and lesions lie within outlined bone."""
     shown, targets = view_of(seed, bone_outline)
     assert shown.shape == (3, SIDE, SIDE)
     assert targets.shape == (4, SIDE, SIDE)
@@ -52,7 +52,7 @@ def test_a_view_is_what_the_network_takes(seed: int, bone_outline: BoneOutline) 
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**32))
 def test_the_generator_decides_everything(seed: int) -> None:
-    """The same generator gives the same bytes, the next draw others."""
+    """Generators with the same seed give the same bytes, and another seed gives others."""
     one, other = view_of(seed), view_of(seed)
     assert one[0].tobytes() == other[0].tobytes()
     assert one[1].tobytes() == other[1].tobytes()
@@ -60,9 +60,9 @@ def test_the_generator_decides_everything(seed: int) -> None:
 
 
 def test_a_lesion_stays_in_view() -> None:
-    """Of 100 views of a film with a lesion, 90 and more show a good part of it.
+    """At least 90 of 100 views of a film with a lesion show a good part of it.
 
-    A close view looks elsewhere now and then, since most of what the search looks at has none.
+    Some close views show none, as most of what is searched contains no lesion.
     """
     shown = [view_of(seed)[1][0] for seed in range(100)]
     assert sum(lesion.sum() > 40 for lesion in shown) >= 90
@@ -70,25 +70,25 @@ def test_a_lesion_stays_in_view() -> None:
 
 @pytest.mark.parametrize(("bone_outline", "share"), [("none", 0.0), ("whole", 1.0)])
 def test_bone_is_known_where_it_was_outlined(bone_outline: BoneOutline, share: float) -> None:
-    """Nothing is known of a film without outline, everything of a whole one."""
+    """Bone is known nowhere without an outline, and everywhere with a whole one."""
     for seed in range(20):
         assert (view_of(seed, bone_outline)[1][3] == share).all()
 
 
 def test_one_outlined_bone_tells_of_its_neighbourhood() -> None:
-    """Of a film with one bone outlined, the bone and 4 pixels around are known, and no more."""
+    """With the outline "near", bone is known inside of the outlined bone, but not everywhere."""
     partly = 0
     for seed in range(20):
         _, _, bone, known = view_of(seed, "near")[1]
         assert set(np.unique(known)) <= {0.0, 1.0}
         assert known[bone > 0.5].all()
         assert known.any()
-        partly += not known.all()  # a close view may show nothing but the bone
+        partly += not known.all()  # a close view may show only the bone
     assert partly >= 10
 
 
 def test_decoys_never_touch_bone() -> None:
-    """What is drawn beside bones changes soft tissue, and no pixel deeper in bone than a blur."""
+    """Decoys change soft tissue, but not bone more than 5 px from its edge, nor the targets."""
     for seed in range(20):
         view = plain_view()
         views._add_decoys(view, np.random.default_rng(seed))
@@ -99,7 +99,7 @@ def test_decoys_never_touch_bone() -> None:
 
 
 def test_all_bone_leaves_no_place_for_decoys() -> None:
-    """Where everything is bone the view stays as it is."""
+    """A view that is all bone gets no decoys."""
     view = plain_view()
     view.bone[:] = 1
     views._add_decoys(view, np.random.default_rng(0))
@@ -107,7 +107,7 @@ def test_all_bone_leaves_no_place_for_decoys() -> None:
 
 
 def test_decoys_need_all_bones_outlined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are drawn in a third of the views where every bone is known, in none elsewhere."""
+    """Decoys are drawn in about a third of the views, and only if all bone is known."""
     drawn: list[str] = []
     monkeypatch.setattr(views, "_add_decoys", lambda view, rng: drawn.append("one"))  # noqa: ARG005
     expected: list[tuple[BoneOutline, int, int]] = [
@@ -121,7 +121,7 @@ def test_decoys_need_all_bones_outlined(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_frame_blanks_what_it_covers() -> None:
-    """Under a frame there is neither lesion nor bone; beside it all stays."""
+    """Lesions and bone are removed from the targets under a frame, and nowhere else."""
     framed = 0
     for seed in range(20):
         view = plain_view()
@@ -135,7 +135,7 @@ def test_a_frame_blanks_what_it_covers() -> None:
 
 
 def test_letters_and_compression_keep_the_targets() -> None:
-    """What is written on a film hides no lesion from the question, nor does JPEG."""
+    """Letters and JPEG compression change the picture but not the targets."""
     view = plain_view()
     views._add_letters(view, np.random.default_rng(0))
     assert (view.image != 0.5).any()

@@ -1,4 +1,4 @@
-"""The terms' effects add up to the fitted model, and leave as many false alarms as was asked."""
+"""The terms add up to the fitted model and give the requested number of false positives."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ NAMES = [term.name for term in TERMS]
 
 
 def made_films(levels: int = 12, films: int = 60) -> list[LabelledRegions]:
-    """Return regions whose terms have a few values; lucent and enclosed ones tend to be hits."""
+    """Return regions with few distinct values; lucent and enclosed ones tend to be hits."""
     rng = np.random.default_rng(1)
     made = []
     for number in range(films):
@@ -36,13 +36,13 @@ def made_films(levels: int = 12, films: int = 60) -> list[LabelledRegions]:
 def log_odds(
     values: NDArray[np.float64], offset: float, terms: tuple[TermEffect, ...]
 ) -> NDArray[np.float64]:
-    """Return what a scorer file's offset and terms make of regions."""
+    """Return the log-odds that offset and terms give to the regions."""
     rows = [offset + sum(term.of(row[NAMES.index(term.name)]) for term in terms) for row in values]
     return np.array(rows, np.float64)
 
 
 def test_the_terms_add_up_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Offset apart, the tables give every region the model's decision function."""
+    """Up to a constant, the terms add up to the model's decision function."""
     models: list[Any] = []
     fit = HistGradientBoostingClassifier.fit
 
@@ -57,12 +57,12 @@ def test_the_terms_add_up_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     added = log_odds(values, offset, terms)
     model = models[0].decision_function(values)
     assert np.ptp(model) > 4
-    assert np.ptp(added - model) < 2e-3  # a rounding each of 18 terms
+    assert np.ptp(added - model) < 2e-3  # rounding of 18 terms
 
 
 @pytest.mark.parametrize("false_alarms", [0.1, 0.5, 2.0])
 def test_the_stated_number_of_false_alarms_is_left(false_alarms: float) -> None:
-    """On the 30 lesion-free films so many regions a film reach log-odds of 0, a score of 0.5."""
+    """On 30 lesion-free films, the requested number of regions per film scores at least 0.5."""
     rated = made_films(levels=1000)
     offset, terms = weigh(rated, false_alarms=false_alarms)
     free = np.concatenate([film.values for film in rated if film.lesion_free])
@@ -70,14 +70,14 @@ def test_the_stated_number_of_false_alarms_is_left(false_alarms: float) -> None:
 
 
 def test_no_more_false_alarms_than_regions() -> None:
-    """Where more are allowed than there are regions, all of them reach 0.5."""
+    """If more false positives are allowed than there are regions, all reach 0.5."""
     assert weighing._offset(np.array([-1.0, 2.0]), 2) == pytest.approx(1.0, abs=2e-4)
     assert -1.0 + weighing._offset(np.array([-1.0, 2.0]), 2) > 0
     assert -1.0 + weighing._offset(np.array([-1.0, 2.0]), 1) < 0
 
 
 def test_what_the_network_sees_never_speaks_against_a_lesion() -> None:
-    """The more lucent, the higher; each term's mean effect is 0; terms without any are left out."""
+    """Effects of lucency never decrease, mean effects are 0, terms without effect are omitted."""
     rated = made_films()
     _, terms = weigh(rated, false_alarms=1.0)
     effects = {term.name: term for term in terms}
@@ -94,7 +94,7 @@ def test_what_the_network_sees_never_speaks_against_a_lesion() -> None:
 
 @pytest.mark.parametrize("kept", ["no lesions", "no lesion-free films"])
 def test_terms_need_both_kinds_of_film(kept: str) -> None:
-    """Without a hit, or without a lesion-free film, the terms cannot be weighed."""
+    """Weighing the terms requires a hit and a lesion-free film."""
     rated = [film for film in made_films() if film.lesion_free == (kept == "no lesions")]
     with pytest.raises(TrainingError, match="the terms can only be weighed if"):
         weigh(rated, false_alarms=1.0)
@@ -102,7 +102,7 @@ def test_terms_need_both_kinds_of_film(kept: str) -> None:
 
 @pytest.fixture(scope="module")
 def phantom() -> TrainingFilm:
-    """Return a small knee with lesions."""
+    """Return a small phantom of a knee with lesions."""
     made = make_phantom("knee", 5, lesions=2, long_side_px=320)
     low, high = made.stored.min(), made.stored.max()
     grey = (made.stored.astype(np.float64) - low) / (high - low)
@@ -123,7 +123,7 @@ def _with_lesions(film: TrainingFilm, lesions: NDArray[np.uint8]) -> TrainingFil
 
 
 def test_regions_on_lesions_are_hits(phantom: TrainingFilm) -> None:
-    """Of a film with lesions some regions are hits and others not; without lesions, none is."""
+    """Some regions of a film with lesions are hits; without lesions none is."""
     rated = labelled_regions(phantom, scorer=shipped_scorer())
     assert rated.values.shape == (len(rated.hit), len(TERMS))
     assert np.isfinite(rated.values).all()
@@ -138,7 +138,7 @@ def test_regions_on_lesions_are_hits(phantom: TrainingFilm) -> None:
 
 
 def test_regions_on_faint_lesions_are_left_away(phantom: TrainingFilm) -> None:
-    """They count neither for nor against."""
+    """Regions on faint lesions are left out."""
     rated = labelled_regions(phantom, scorer=shipped_scorer())
     faint = np.where(phantom.lesions > 0, FAINT, 0).astype(np.uint8)
     without = labelled_regions(_with_lesions(phantom, faint), scorer=shipped_scorer())
@@ -147,7 +147,7 @@ def test_regions_on_faint_lesions_are_left_away(phantom: TrainingFilm) -> None:
 
 
 def test_a_film_without_regions_is_rated() -> None:
-    """An even film has no regions, and says so in arrays of the right shape."""
+    """A uniform film without regions gives empty arrays of the right shape."""
     nothing = np.zeros((64, 48), np.uint8)
     film = TrainingFilm("even", "film even", nothing, nothing, nothing, "none")
     rated = labelled_regions(film, scorer=shipped_scorer())
