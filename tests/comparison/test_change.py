@@ -36,7 +36,7 @@ def outlines(borne_out: float | None, agreement: float = 1.0, unexplained: float
 
 
 def test_the_magnification_is_taken_out() -> None:
-    """At a magnification of 1.1, an increase from 10 to 11 pixels is no change."""
+    """At a magnification of 1.1, an increase from 10 to 11 pixels is not a change."""
     change = change_of(size(10.0), size(11.0), FIT, outlines(1.0))
     assert change.ratio == pytest.approx(0.0)
     assert change.outline == pytest.approx(1.96 * math.hypot(0.03, 0.03))

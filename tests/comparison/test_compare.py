@@ -154,7 +154,7 @@ def halved(film: ComparedFilm) -> ComparedFilm:
 
 
 def test_a_bridge_of_bone_splits_a_lesion() -> None:
-    """A bridge of bone splits a lesion, and its loss merges it; two outlines alone do not."""
+    """A new bridge of bone splits a lesion, and its removal merges it; outlines alone do not."""
     film = sample()
     halves, col = halved(film), round(film.record.candidates[0].centroid_px[1])
     picture = film.picture.copy()

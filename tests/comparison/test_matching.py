@@ -58,7 +58,7 @@ def test_two_merge_into_one() -> None:
 
 
 def test_one_splits_into_two() -> None:
-    """A candidate in which two of the other film lie is split, the larger one first."""
+    """A candidate that contains two of the other film is split, the larger one first."""
     assert groups({1: (0, 30)}, {1: (0, 10), 2: (12, 30)}) == [Group((1,), (2, 1))]
 
 

@@ -143,7 +143,7 @@ def test_an_implausible_share_of_bone_is_not_believed(rows: int) -> None:
 
 
 def test_without_a_usable_pixel_nothing_is_found() -> None:
-    """The masks are empty and the confidence is 0."""
+    """Without usable pixels, the masks are empty and the confidence is 0."""
     found = _find(_shaft(), usable=~EVERYWHERE)
 
     assert not found.mask.any()

@@ -162,7 +162,7 @@ def _noted(name: str, step: Callable[..., object], taken: list[str]) -> Callable
 
 
 def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Field, network, bone, lucencies, dark regions, measurement, scoring: once each, in order."""
+    """Field, network, bone, lucencies, dark regions, measurement and scoring run once, in order."""
     taken: list[str] = []
     order = (
         *("find_field", "run", "find_bone", "find_lucencies"),

@@ -102,7 +102,7 @@ def test_known_regions_keep_their_numbers_and_their_ground() -> None:
 
 
 def test_a_hole_that_is_known_is_not_found_again() -> None:
-    """A known hole, or the ring around it, is no new region, but another hole is."""
+    """A known hole, or the ring around it, is not a new region, but another hole is."""
     film = _slab()
     known, other = disk(film.shape, (70, 70), 10), disk(film.shape, (170, 160), 10)
     film[known | other] -= 0.2

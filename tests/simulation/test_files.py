@@ -166,7 +166,7 @@ def _content(path: Path) -> object:
 
 
 def test_sample_images_are_small_and_varied() -> None:
-    """Under 12 MB: all transfer syntaxes, both polarities, with and without spacing or lesions."""
+    """Samples take under 12 MB and vary in transfer syntax, polarity, spacing and lesions."""
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*")) < 12e6
     assert {sample.transfer_syntax for sample in SAMPLES} == set(UIDS)
     assert {sample.film.photometric for sample in SAMPLES} == {"MONOCHROME1", "MONOCHROME2"}

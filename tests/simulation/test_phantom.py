@@ -83,7 +83,7 @@ def test_a_bone_label_names_the_bone_that_is_there() -> None:
 
 
 def test_a_lesion_lies_in_the_bone_it_names() -> None:
-    """The label under most of a lesion is that of its bone."""
+    """Over 80 % of a lesion's pixels have the label of its bone."""
     phantom = make_phantom("knee", 4, lesions=(HOLE,), long_side_px=256, film=FILM)
     label = phantom.bone_names.index("femur") + 1
     assert (phantom.bones[phantom.lesions == 1] == label).mean() > 0.8
@@ -278,7 +278,7 @@ def test_contrast_is_measured_without_any_ring() -> None:
 
 
 def test_drawn_films_are_valid_and_vary() -> None:
-    """Films drawn at random come in both polarities and every collimation."""
+    """Random films have both polarities and every kind of collimation."""
     films = [draw_film(generator(seed)) for seed in range(40)]
     assert {film.photometric for film in films} == {"MONOCHROME1", "MONOCHROME2"}
     assert {film.collimation for film in films} == {"none", "shutter", "bright"}
@@ -336,7 +336,7 @@ def test_a_lesion_without_pixels_cannot_be_measured() -> None:
 
 
 def test_bones_can_be_named_by_place() -> None:
-    """The sides of a bone are at -1 and 1 across it, and places along it count from the top."""
+    """The sides of a bone are at -1 and 1 across it, and positions along it count from the top."""
     femur = knee(generator(1)).bone("femur")
     left, right = (femur.point_mm(0.5, side)[0] for side in (-1.0, 1.0))
     assert right - left == pytest.approx(2 * femur.point_mm(0.5, 0.0)[2], rel=0.05)
@@ -377,7 +377,7 @@ LESION = replace(HOLE, along=0.5, diameter_mm=16.0)
 
 
 def test_two_takes_show_one_person() -> None:
-    """A lesion with 1.5 times the diameter leaves the bone outside it unchanged."""
+    """A lesion enlarged to 1.5 times its diameter leaves the bone outside it unchanged."""
     film = Film(bits=12, dose=20.0, grain=0.0)
     first, grown = (
         make_phantom("femur", 3, lesions=lesions, long_side_px=320, film=film, take=Take(8))

@@ -77,7 +77,7 @@ def test_the_shipped_network_passes() -> None:
 def test_weights_from_another_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """External weights are refused: no hash covers them, and they come from the current folder."""
+    """External weights are refused: unhashed, and read from the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights.bin").write_bytes(WEIGHTS.tobytes())
     with pytest.raises(ValueError, match="stores weights in another file"):

@@ -106,7 +106,7 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """A missing file is refused with its name and the remedy."""
+    """The error for a missing file names the file and the remedy."""
     with pytest.raises(
         ScorerError, match=r"scorer file .*no\.scorer cannot be read .*; check the path"
     ):

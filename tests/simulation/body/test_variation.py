@@ -54,7 +54,7 @@ def test_the_same_seed_draws_the_same_patient() -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_drawn_patients_are_valid(seed: int) -> None:
-    """All drawn values are valid, and exactly patients under size 0.925 have growth plates."""
+    """Random patients are valid, and exactly those below size 0.925 have open growth plates."""
     person = draw_variation(generator(seed))
     assert not (person.growth_plates and person.bone_loss)
     assert person.growth_plates == (person.size < 0.925)

@@ -154,7 +154,7 @@ def test_gamma_and_shading_darken() -> None:
 
 @pytest.mark.parametrize(("aperture", "share"), [("rectangle", 1.0), ("octagon", 0.84)])
 def test_apertures_have_their_shape(aperture: str, share: float) -> None:
-    """A rectangular field has its area, and an octagonal one lacks that of its corners."""
+    """Rectangular and octagonal fields have the calculated area."""
     grid = Grid(200, 200, 0.5)
     film = Film(collimation="shutter", border_mm=10.0, aperture=aperture)  # type: ignore[arg-type]
     field = exposed_field(grid, film)

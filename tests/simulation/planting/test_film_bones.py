@@ -136,7 +136,7 @@ def test_a_careless_outline_is_moved_to_the_edge() -> None:
 
 
 def test_the_distance_to_an_outline_is_positive_inside() -> None:
-    """In the middle of a bar 40 px wide, the distance is 20 px; the film's border is no edge."""
+    """In the middle of a bar 40 px wide, the distance is 20 px; the film's border is ignored."""
     distance = outline_distance_px(bar())
     assert distance[0, 79] == pytest.approx(19.5, abs=0.6)
     assert distance[100, 79] == pytest.approx(19.5, abs=0.6)

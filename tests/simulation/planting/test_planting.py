@@ -206,7 +206,7 @@ def test_moth_eaten_margins_break_up() -> None:
 
 
 def test_a_one_sided_lesion_fades() -> None:
-    """A one-sided lesion has less contrast on one side; another one is even all round."""
+    """A one-sided lesion has less contrast on one side; an ordinary one is even all round."""
     even = plant(plain_film(), 1, lesions=(PLAIN,)).pixels
     faded = plant(plain_film(), 1, lesions=(replace(PLAIN, one_sided=1.0),)).pixels
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
