@@ -1,6 +1,6 @@
-"""A phantom's film, searched once, and the same film moved: what the comparison must find is known.
+"""A sample film and moved copies of it, for which the correct comparison is known.
 
-The film is not searched again after it was moved: its candidates move with it.
+A moved film is not searched again: its candidates move with it.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_images" / "images"
 
 @cache
 def sample(name: str = "knee_giant_cell") -> ComparedFilm:
-    """Return a sample film with the best candidate alone."""
+    """Return a sample film with its best candidate only."""
     film = film_of_file(SAMPLES / f"{name}.dcm")
     best = film.record.candidates[0]
     assert best.shown
@@ -35,7 +35,7 @@ def sample(name: str = "knee_giant_cell") -> ComparedFilm:
 def similarity(
     turn_deg: float, magnification: float, shift: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Return a map about the middle of the sample; the shift is in its pixels, (column, row)."""
+    """Return a similarity about the sample's centre; the shift is (column, row) in pixels."""
     rows, cols = sample().labels.shape
     matrix = cv2.getRotationMatrix2D(((cols - 1) / 2, (rows - 1) / 2), -turn_deg, magnification)
     moved = np.array(matrix, np.float64)
@@ -44,7 +44,7 @@ def similarity(
 
 
 def moved_film(film: ComparedFilm, matrix: NDArray[np.float64]) -> ComparedFilm:
-    """Return a film of the same size on which everything has moved."""
+    """Return a film of the same size on which everything is moved by a matrix."""
     rows, cols = film.picture.shape
 
     def warped(array: NDArray[Any], interpolation: int) -> NDArray[Any]:
@@ -68,7 +68,7 @@ def with_labels(
     labels: NDArray[np.uint16],
     change: Callable[[CandidateRecord], CandidateRecord] = lambda one: one,
 ) -> ComparedFilm:
-    """Return a film whose candidates are those of a label image, each like the film's best."""
+    """Return a film with the candidates of a label image, each like the best one of the film."""
     like = film.record.candidates[0]
     candidates = []
     for number in np.unique(labels[labels > 0]).tolist():

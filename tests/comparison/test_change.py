@@ -1,4 +1,4 @@
-"""Changes and their uncertainty, on numbers worked out by hand."""
+"""Changes and their uncertainty, with numbers calculated by hand."""
 
 import math
 from dataclasses import replace
@@ -30,13 +30,13 @@ def size(diameter: float, error: float = 0.03) -> Size:
 
 
 def outlines(borne_out: float | None, agreement: float = 1.0, unexplained: float = 0.0) -> Outlines:
-    """Return outlines of no size; they say how sure the change is."""
+    """Return outlines of size 0 with the given measures of certainty."""
     none = np.zeros(48)
     return Outlines(none, none, borne_out, agreement, None, unexplained)
 
 
 def test_the_magnification_is_taken_out() -> None:
-    """10 pixels that are 11 on a film of a tenth more have not changed."""
+    """At a magnification of 1.1, an increase from 10 to 11 pixels is not a change."""
     change = change_of(size(10.0), size(11.0), FIT, outlines(1.0))
     assert change.ratio == pytest.approx(0.0)
     assert change.outline == pytest.approx(1.96 * math.hypot(0.03, 0.03))
@@ -45,7 +45,7 @@ def test_the_magnification_is_taken_out() -> None:
 
 
 def test_outlines_that_lie_on_the_same_edge_are_surer() -> None:
-    """The less the films agree and the more the searches differ, the less sure."""
+    """The less the films agree and the more the outlines differ, the larger the uncertainty."""
     sizes = size(10.0), size(11.0)
     same, alike, apart, doubtful = (
         change_of(*sizes, FIT, one).outline
@@ -62,12 +62,12 @@ def test_outlines_that_lie_on_the_same_edge_are_surer() -> None:
     [(0.0, State.STABLE), (0.1, State.STABLE), (0.11, State.GROWN), (-0.11, State.SHRUNK)],
 )
 def test_a_change_must_exceed_the_uncertainty(ratio: float, state: State) -> None:
-    """One that equals it is none."""
+    """A change that equals its uncertainty counts as stable."""
     assert Change(ratio, outline=0.1, registration=0.0).state is state
 
 
 def test_a_wider_margin_is_less_sure() -> None:
-    """And several candidates together have the sum of their areas, but no one largest distance."""
+    """A wider margin increases the error; areas of several candidates are added, Feret is None."""
     (best,), image = sample().record.candidates, sample().record.image
     assert image is not None
     sharp, faint = (size_of([replace(best, margin_width_px=width)], image) for width in (1.0, 30.0))

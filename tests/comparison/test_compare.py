@@ -1,4 +1,4 @@
-"""A film against itself, moved, and with other lesions: what became of each is known."""
+"""A film compared with itself, moved, and with changed lesions: the correct result is known."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MOVED = similarity(7, 1.1, (20, -30))
 def changed(
     film: ComparedFilm, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 ) -> ComparedFilm:
-    """Return a film whose one lesion has another mask; an empty one takes the candidate away."""
+    """Return a film whose only lesion has another mask; an empty mask removes the candidate."""
     mask = (film.labels > 0).astype(np.uint8)
     number, picture, new = int(film.labels.max()), film.picture.copy(), change(mask)
     picture[new > 0] = int(picture[mask > 0].mean())
@@ -29,21 +29,21 @@ def changed(
 
 
 def wider(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a mask that is wider by a quarter of its diameter."""
+    """Return a mask whose diameter is larger by a quarter."""
     reach = round(0.125 * 2 * float(np.sqrt(mask.sum() / np.pi)))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return np.asarray(cv2.dilate(mask, disk), np.uint8)
 
 
 def with_facts(film: ComparedFilm, **facts: Fact) -> ComparedFilm:
-    """Return a film whose header says something else."""
+    """Return a film with other values in its header."""
     record = film.record
     said = {**record.acquisition, **facts}
     return replace(film, record=record.model_copy(update={"acquisition": said}))
 
 
 def test_a_film_against_itself_is_stable() -> None:
-    """Nothing changed, and the film lies on itself."""
+    """A film compared with itself is stable and has a magnification of 1."""
     record = compare_films(sample(), sample()).record
     assert record.status == "ok"
     assert record.registration is not None
@@ -57,7 +57,7 @@ def test_a_film_against_itself_is_stable() -> None:
 
 
 def test_magnification_is_no_growth() -> None:
-    """A tenth larger, as all the bones are: stable; places and sizes are those of the first."""
+    """A lesion enlarged with its bone is stable; its diameters are in pixels of the first film."""
     record = compare_films(sample(), moved_film(sample(), MOVED)).record
     (lesion,) = record.lesions
     assert lesion.state == "stable"
@@ -71,7 +71,7 @@ def test_magnification_is_no_growth() -> None:
 
 
 def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
-    """By a quarter of the diameter, in per cent, pixels and millimetres, on a film that moved."""
+    """A diameter larger by a quarter is +25 % on a moved film, and -20 % with the films swapped."""
     large = changed(moved_film(sample(), MOVED), wider)
     (grown,) = compare_films(sample(), large).record.lesions
     (shrunk,) = compare_films(large, sample()).record.lesions
@@ -90,7 +90,7 @@ def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
 
 
 def test_another_outline_of_the_same_edges_is_no_growth() -> None:
-    """Where the film has not changed, the difference of two outlines counts as uncertain."""
+    """If the film is unchanged, the difference between two outlines counts as uncertainty."""
     large = replace(
         changed(moved_film(sample(), MOVED), wider), picture=moved_film(sample(), MOVED).picture
     )
@@ -103,7 +103,7 @@ def test_another_outline_of_the_same_edges_is_no_growth() -> None:
 
 
 def test_films_changed_over_give_the_change_back() -> None:
-    """The logarithm of the ratio of the diameters changes its sign."""
+    """Swapping the films changes the sign of the logarithm of the ratio of the diameters."""
     large = changed(moved_film(sample(), MOVED), wider)
     (there,), (back,) = (
         compare_films(*pair).record.lesions for pair in ((sample(), large), (large, sample()))
@@ -115,7 +115,7 @@ def test_films_changed_over_give_the_change_back() -> None:
 
 
 def without(film: ComparedFilm) -> ComparedFilm:
-    """Return a film whose one lesion is filled with the bone around it, and is not listed."""
+    """Return a film whose only lesion is filled with the bone around it and is not listed."""
     mask = (film.labels > 0).astype(np.uint8)
     filled = cv2.inpaint(film.picture, cv2.dilate(mask, np.ones((15, 15))), 5, cv2.INPAINT_TELEA)
     film = replace(film, picture=np.asarray(filled, np.uint8))
@@ -123,7 +123,7 @@ def without(film: ComparedFilm) -> ComparedFilm:
 
 
 def test_what_is_on_one_film_only_is_new_or_gone() -> None:
-    """Its place on the other film is told, without sizes there."""
+    """A lesion on one film only is new or gone, with a place but no size on the other film."""
     none = without(moved_film(sample(), MOVED))
     (gone,) = compare_films(sample(), none).record.lesions
     assert (gone.state, gone.after_ids, gone.area_after_px) == ("gone", (), None)
@@ -135,7 +135,7 @@ def test_what_is_on_one_film_only_is_new_or_gone() -> None:
 
 
 def test_what_a_search_has_missed_is_found_in_the_film() -> None:
-    """A lesion that one film shows but does not list is neither new nor gone."""
+    """A lesion that is visible on a film but not listed there is stable, not new or gone."""
     unlisted = changed(moved_film(sample(), MOVED), np.zeros_like)
     for pair in ((sample(), unlisted), (unlisted, sample())):
         (lesion,) = compare_films(*pair).record.lesions
@@ -145,7 +145,7 @@ def test_what_a_search_has_missed_is_found_in_the_film() -> None:
 
 
 def halved(film: ComparedFilm) -> ComparedFilm:
-    """Return a film whose one candidate is in two halves, its picture as it was."""
+    """Return a film whose only candidate is cut in two, with the same picture."""
     labels = film.labels.astype(np.uint16)
     col = round(film.record.candidates[0].centroid_px[1])
     labels[:, col - 2 : col + 3] = 0
@@ -154,7 +154,7 @@ def halved(film: ComparedFilm) -> ComparedFilm:
 
 
 def test_a_bridge_of_bone_splits_a_lesion() -> None:
-    """And taken away merges it; two outlines of one hole that has not changed are stable."""
+    """A new bridge of bone splits a lesion, and its removal merges it; outlines alone do not."""
     film = sample()
     halves, col = halved(film), round(film.record.candidates[0].centroid_px[1])
     picture = film.picture.copy()
@@ -168,7 +168,7 @@ def test_a_bridge_of_bone_splits_a_lesion() -> None:
 
 
 def test_pixels_that_are_not_square_make_no_difference() -> None:
-    """A film with half as many rows of twice the height is the same film."""
+    """A film with half as many rows of twice the height gives no change."""
     film = sample()
     image = film.record.image
     assert image is not None
@@ -191,7 +191,7 @@ def test_pixels_that_are_not_square_make_no_difference() -> None:
 
 
 def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
-    """A lesion that the edge of the other film's exposed field cuts is neither new nor gone."""
+    """A lesion that the edge of the other film's exposed field cuts is not comparable."""
     film = sample()
     none = changed(film, np.zeros_like)
     row = round(film.record.candidates[0].centroid_px[0])
@@ -203,7 +203,7 @@ def test_what_the_other_film_does_not_show_is_not_comparable() -> None:
 
 
 def test_one_at_the_border_is_not_comparable() -> None:
-    """It may go on beyond the film."""
+    """A lesion at the border of a film, which may continue beyond it, is not comparable."""
     flagged = with_labels(
         sample(),
         sample().labels.astype(np.uint16),
@@ -225,7 +225,7 @@ def test_one_at_the_border_is_not_comparable() -> None:
     ],
 )
 def test_headers_that_differ_are_refused(fact: dict[str, Fact], code: str, words: str) -> None:
-    """Unless they are to be ignored, or one says nothing."""
+    """Films with another body part, view or side are refused, unless headers are ignored."""
     film = with_facts(sample(), body_part_examined="KNEE", view_position="AP", image_laterality="R")
     other = with_facts(film, **fact)
     with pytest.raises(RefusedPairError, match=words) as error:
@@ -235,7 +235,7 @@ def test_headers_that_differ_are_refused(fact: dict[str, Fact], code: str, words
 
 
 def test_a_mirror_image_is_refused() -> None:
-    """It is told as such, not as a poor fit."""
+    """A mirror image is refused as such, not as a poor fit."""
     film = sample()
     flipped = replace(
         film,
@@ -250,14 +250,14 @@ def test_a_mirror_image_is_refused() -> None:
 
 
 def test_other_bones_are_refused() -> None:
-    """Another body part does not fit, whatever the headers say."""
+    """Another body part is refused because it does not fit, even if headers are ignored."""
     with pytest.raises(RefusedPairError) as error:
         compare_films(sample(), sample("ankle_sclerotic_rim"), ignore_headers=True)
     assert error.value.code in {"poor_fit", "little_common_bone"}
 
 
 def test_bones_that_cannot_be_believed_are_refused() -> None:
-    """Without an outline of the bone there is nothing to lay on each other."""
+    """A film without a reliable bone mask is refused, since it cannot be registered."""
     film = sample()
     unsure = BoneRecord(confidence=0.1, assessed=False)
     other = replace(film, record=film.record.model_copy(update={"bone": unsure}))

@@ -1,4 +1,4 @@
-"""A film for the comparison from its file, and from what a scan has written of it."""
+"""Films for a comparison, read from a file or from the results of a scan."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def scanned(out: Path, **settings: bool) -> Path:
 
 
 def test_results_stand_for_the_film(tmp_path: Path) -> None:
-    """The same picture but for its packing, masks, field and candidates; they are comparable."""
+    """Results of a scan give the same film as its file, and are refused if they were altered."""
     film, read = sample(), film_of_results(scanned(tmp_path), NAME)
     assert np.abs(read.picture.astype(float) - film.picture).mean() < 2.0
     np.testing.assert_array_equal(read.bone, film.bone)
@@ -36,7 +36,7 @@ def test_results_stand_for_the_film(tmp_path: Path) -> None:
     (lesion, *_) = compare_films(film, read).record.lesions
     assert lesion.state == "stable"
     assert lesion.diameter_change_percent == pytest.approx(0.0, abs=0.5)
-    # altered since
+    # altered after the scan
     paths = ResultPaths.of(tmp_path, NAME)
     paths.labels.write_bytes(paths.bone.read_bytes())
     with pytest.raises(RefusedPairError, match="no complete result in its folder; scan it again"):
@@ -44,13 +44,13 @@ def test_results_stand_for_the_film(tmp_path: Path) -> None:
 
 
 def test_a_film_without_a_picture_is_refused(tmp_path: Path) -> None:
-    """The message says how to get one."""
+    """Results without a picture are refused, and the message names the option for it."""
     with pytest.raises(RefusedPairError, match="no picture in its folder; scan it with --overlay"):
         film_of_results(scanned(tmp_path, overlay=False), NAME)
 
 
 def test_a_film_that_failed_or_is_not_there_is_refused(tmp_path: Path) -> None:
-    """Each for its own reason."""
+    """A film that failed or is missing is refused, each with its own message."""
     broken = tmp_path / "broken.dcm"
     broken.write_bytes((SAMPLES / NAME).read_bytes()[:5000])
     tuple(process(Job(broken, "broken.dcm", tmp_path, Settings(), None, resume=False)))
@@ -61,7 +61,7 @@ def test_a_film_that_failed_or_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_film_with_burned_in_text_is_refused(tmp_path: Path) -> None:
-    """No picture may be made of it, before it is searched."""
+    """A film with burned-in text is refused, since no picture of it may be made."""
     stored = np.random.default_rng(3).integers(0, 4096, (96, 80))
     ds = dataset(stored, bits_stored=12, BurnedInAnnotation="YES")
     save(ds, tmp_path / "text.dcm")
@@ -70,7 +70,7 @@ def test_a_film_with_burned_in_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_film_that_failed_has_no_picture_to_speak_of() -> None:
-    """Asking for it is a fault of the program."""
+    """`image_of` raises ValueError for a film that failed, as this is a programming error."""
     record = sample().record.model_copy(update={"image": None})
     with pytest.raises(ValueError, match="a film that failed cannot be compared"):
         image_of(replace(sample(), record=record))

@@ -1,4 +1,4 @@
-"""One pair in a run: its files, what is kept, and what fails."""
+"""One pair of a run: its files, resuming, and failures."""
 
 import csv
 import json
@@ -39,13 +39,13 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PairJob:
 
 
 def done(pair: PairJob) -> PairOutcome:
-    """Do a job."""
+    """Run a job."""
     (outcome,) = compare_pair(pair)
     return outcome
 
 
 def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
-    """A JSON, a picture, a page, and a row in each table."""
+    """A pair gives a JSON record, a row in each table and a line in the list of pairs."""
     outcome = done(one)
     assert (outcome.status, outcome.states, outcome.resumed) == ("ok", {"stable": 1}, False)
     record = json.loads(one.paths()["record"].read_bytes())
@@ -63,7 +63,7 @@ def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
 
 
 def test_a_pair_is_kept_while_its_films_and_files_are_the_same(one: PairJob) -> None:
-    """An altered picture, another film or other options make it anew, with the same bytes."""
+    """A pair is redone, with the same bytes, if its page is altered, and also if a film changes."""
     done(one)
     first = {kind: path.read_bytes() for kind, path in one.paths().items()}
     assert done(one).resumed
@@ -88,7 +88,7 @@ def test_a_pair_is_kept_while_its_films_and_files_are_the_same(one: PairJob) -> 
 def test_a_pair_that_fails_is_told(
     one: PairJob, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str, code: str
 ) -> None:
-    """In its JSON, without the text of an exception; older pictures go."""
+    """The record has the error code but no exception text, and older pictures are removed."""
     done(one)
 
     def film(_source: Source, _job: PairJob) -> ComparedFilm:
@@ -108,7 +108,7 @@ def test_a_pair_that_fails_is_told(
 
 
 def test_the_list_of_pairs_holds_every_pair(one: PairJob) -> None:
-    """With its changes, or why it was not compared; a name is text, and its link leads to it."""
+    """Each pair is listed with its changes or its error; names are escaped and links are quoted."""
     record = compare_films(sample(), sample()).record
     (lesion,) = record.lesions
     both = record.model_copy(
@@ -130,14 +130,14 @@ def test_the_list_of_pairs_holds_every_pair(one: PairJob) -> None:
 
 
 def test_a_lost_pair_is_told(one: PairJob) -> None:
-    """As the worker cannot."""
+    """A pair whose worker was lost is recorded as failed."""
     outcome = lost_pair(one, notice(ErrorCode.TIMED_OUT, "too long"))
     assert (outcome.status, outcome.states) == ("failed", {})
     assert json.loads(one.paths()["record"].read_bytes())["error"]["code"] == "timed_out"
 
 
 def test_what_somebody_else_has_written_stays(one: PairJob) -> None:
-    """The pair fails, and the file is as it was."""
+    """A file written by somebody else is not overwritten, and the pair fails."""
     one.out.mkdir()
     taken = one.paths()["picture"]
     taken.write_bytes(b"mine")
@@ -148,7 +148,7 @@ def test_what_somebody_else_has_written_stays(one: PairJob) -> None:
 
 
 def test_the_page_needs_and_allows_nothing_else() -> None:
-    """No address, no attribute that runs or styles, and marks in a name stay text."""
+    """The page loads nothing, has no style attributes, and escapes markup in names."""
     film = sample()
     name = 'a@BEFORE@<img onerror="x">.dcm'
     record = film.record.model_copy(
@@ -165,7 +165,7 @@ def test_the_page_needs_and_allows_nothing_else() -> None:
 
 
 def test_the_picture_shows_three_panels() -> None:
-    """First, second and both, with outlines in two colours; the same bytes every time."""
+    """The picture has three panels with outlines in two colours, and the same bytes every time."""
     comparison = compare_films(sample(), moved_film(sample(), MOVED))
     data = comparison_png(comparison)
     assert data == comparison_png(comparison)

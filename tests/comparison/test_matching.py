@@ -1,4 +1,4 @@
-"""Which candidates of two films are one lesion, on label images whose answer is known by hand."""
+"""Matching of candidates on two films, with label images made by hand."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ Boxes = dict[int, tuple[int, int]]
 
 
 def labels(boxes: Boxes) -> NDArray[np.uint16]:
-    """Return a label image of one row whose candidates fill columns from, to."""
+    """Return a label image of one row, with candidates in the given (start, end) columns."""
     image = np.zeros((1, 100), np.uint16)
     for number, (start, end) in boxes.items():
         image[0, start:end] = number
@@ -30,7 +30,7 @@ def groups(
 
 
 def test_overlaps_are_counted() -> None:
-    """Two boxes of 10 and 20 pixels with 5 in common, and an id that has no pixel."""
+    """Boxes of 10 and 20 pixels have 5 in common, and an unknown id has no overlap."""
     overlaps = Overlaps.of(labels({1: (0, 10)}), labels({2: (5, 25)}))
     assert overlaps.iou(1, 2) == 5 / 25
     assert overlaps.inside(1, 2, of_after=False) == 0.5
@@ -39,7 +39,7 @@ def test_overlaps_are_counted() -> None:
 
 
 def test_one_and_the_same() -> None:
-    """Each has its own partner, whatever their ids."""
+    """Overlapping candidates are matched, whatever their ids."""
     assert set(groups({1: (0, 10), 2: (50, 70)}, {1: (52, 70), 2: (1, 12)})) == {
         Group((1,), (2,)),
         Group((2,), (1,)),
@@ -47,33 +47,33 @@ def test_one_and_the_same() -> None:
 
 
 def test_new_and_gone() -> None:
-    """What has no partner stands alone."""
+    """A candidate without a match is a lesion of its own."""
     assert set(groups({1: (0, 10)}, {1: (50, 60)})) == {Group((1,), ()), Group((), (1,))}
     assert groups({}, {}) == []
 
 
 def test_two_merge_into_one() -> None:
-    """The larger is the partner, the other lies inside it as well."""
+    """Two candidates that lie inside one of the other film are merged, the larger one first."""
     assert groups({1: (0, 10), 2: (12, 30)}, {1: (0, 30)}) == [Group((2, 1), (1,))]
 
 
 def test_one_splits_into_two() -> None:
-    """The other way round."""
+    """A candidate that contains two of the other film is split, the larger one first."""
     assert groups({1: (0, 30)}, {1: (0, 10), 2: (12, 30)}) == [Group((1,), (2, 1))]
 
 
 def test_one_below_the_shown_score_is_looked_up() -> None:
-    """On either film, where its score is not far from the other's."""
+    """A candidate below the shown score is matched, on either film, if its score is close."""
     assert groups({1: (0, 10)}, {1: (0, 11)}, ({}, {1: 0.45})) == [Group((1,), (1,))]
     assert groups({1: (0, 10)}, {1: (0, 11)}, ({1: 0.45}, {})) == [Group((1,), (1,))]
 
 
 def test_one_far_below_is_none() -> None:
-    """Nearly everywhere something is listed with a low score."""
+    """A candidate far below the shown score is not matched, as such ones are nearly everywhere."""
     assert groups({1: (0, 10)}, {1: (0, 11)}, ({}, {1: 0.2})) == [Group((1,), ())]
 
 
 def test_one_below_beside_a_shown_one_is_passed_over() -> None:
-    """A shown partner comes first; what is only listed on both films is no lesion."""
+    """A shown match takes precedence, and candidates that neither film shows are no lesion."""
     assert groups({1: (0, 10)}, {1: (0, 11), 2: (11, 14)}, ({}, {2: 0.4})) == [Group((1,), (1,))]
     assert groups({1: (0, 10)}, {1: (0, 10)}, ({1: 0.4}, {1: 0.4})) == []

@@ -1,4 +1,4 @@
-"""Outlines of a dark disk on two films, whose sizes are known."""
+"""Outlines of a dark disk of known size on two films."""
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ def disk(radius: float) -> NDArray[np.float32]:
 
 
 def film(radius: float) -> NDArray[np.float32]:
-    """Return a film with a dark disk, and beside it edges that stay where they are."""
+    """Return a film with a dark disk, and with edges beside it that do not move."""
     bone = 150.0 - 100.0 * disk(radius)
     bone[:, :50] = 20.0
     bone[130:] += 40.0
@@ -32,7 +32,7 @@ def film(radius: float) -> NDArray[np.float32]:
 
 
 def profile(radius: float) -> NDArray[np.float32]:
-    """Return what the rays meet on such a film."""
+    """Return the profile of such a film along the rays."""
     return RAYS.profile(film(radius), EXPOSED, SAME, pixel=1.0)
 
 
@@ -48,7 +48,7 @@ def ratio(outlines: Outlines) -> float:
 
 @pytest.mark.parametrize("radius", [12.0, 22.0, 40.0])
 def test_an_outline_has_the_area_of_its_candidate(radius: float) -> None:
-    """In every direction the radius of the disk, and corners as far from the centre."""
+    """The outline has the area of the disk, and its corners are one radius from the centre."""
     outline = circle(radius)
     assert RAYS.area(outline) == pytest.approx(np.count_nonzero(disk(radius) >= 0.5), rel=0.02)
     away = np.hypot(*(RAYS.corners(outline) - CENTRE).T)
@@ -56,7 +56,7 @@ def test_an_outline_has_the_area_of_its_candidate(radius: float) -> None:
 
 
 def test_outlines_on_a_film_of_another_size_are_the_same() -> None:
-    """A film of half the size is sampled at the same places of the bone."""
+    """A film of half the size, sampled at the same places of the bone, has the same outline."""
     half = cv2.resize(film(22.0), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     onto = np.array([[0.5, 0.0, -0.25], [0.0, 0.5, -0.25]])
     small = RAYS.profile(np.asarray(half, np.float32), EXPOSED[::2, ::2], onto, pixel=2.0)
@@ -69,7 +69,7 @@ def test_outlines_on_a_film_of_another_size_are_the_same() -> None:
 
 @pytest.mark.parametrize("contrast", [1.0, 0.5])
 def test_two_outlines_of_one_edge_become_one(contrast: float) -> None:
-    """On equal films, and on films of another contrast, nothing has changed."""
+    """If the edge has not moved, both outlines become one, even at another contrast."""
     second = np.asarray(contrast * profile(22.0), np.float32)
     found = outlined((profile(22.0), second), (circle(19.0), circle(25.0)))
     assert found.borne_out == 0.0
@@ -78,7 +78,7 @@ def test_two_outlines_of_one_edge_become_one(contrast: float) -> None:
 
 
 def test_an_edge_that_has_moved_with_the_outlines_is_a_change() -> None:
-    """Each film keeps its own outline."""
+    """If the edge has moved with the outlines, each film keeps its own."""
     found = outlined((profile(19.0), profile(25.0)), (circle(19.0), circle(25.0)))
     assert (found.borne_out, found.unexplained) == (1.0, 0.0)
     assert ratio(found) == pytest.approx(25 / 19, rel=0.02)
@@ -86,7 +86,7 @@ def test_an_edge_that_has_moved_with_the_outlines_is_a_change() -> None:
 
 @pytest.mark.parametrize("later", [20.9, 22.0, 23.1])
 def test_a_small_shift_of_the_edge_is_seen(later: float) -> None:
-    """Five per cent, whatever the searches have outlined."""
+    """A shift of the edge by 5 % is measured, even if both searches gave the same outline."""
     found = outlined((profile(22.0), profile(later)), (circle(22.5), circle(22.5)))
     assert ratio(found) == pytest.approx(later / 22.0, abs=0.012)
 
@@ -98,7 +98,7 @@ def test_a_small_shift_of_the_edge_is_seen(later: float) -> None:
 def test_films_changed_over_change_the_outlines_over(
     edges: tuple[float, float], outlines: tuple[float, float]
 ) -> None:
-    """The same outlines, the other way round."""
+    """Swapping the films swaps the outlines."""
     films = profile(edges[0]), profile(edges[1])
     known = circle(outlines[0]), circle(outlines[1])
     there, back = outlined(films, known), outlined(films[::-1], known[::-1])
@@ -109,7 +109,7 @@ def test_films_changed_over_change_the_outlines_over(
 
 @pytest.mark.parametrize("on_first", [True, False])
 def test_one_outline_is_looked_up_on_the_other_film(on_first: bool) -> None:
-    """Where that film has the same edge, of less contrast or not, and not where it has none."""
+    """A lesion is found on the other film if it has the same edge, even at lower contrast."""
     known = (circle(22.0), None) if on_first else (None, circle(22.0))
     for other, shown in ((profile(22.0), True), (0.6 * profile(22.0), True), (profile(0.0), False)):
         films = profile(22.0), np.asarray(other, np.float32)
@@ -121,14 +121,14 @@ def test_one_outline_is_looked_up_on_the_other_film(on_first: bool) -> None:
 
 
 def test_rays_that_leave_the_film_meet_nothing() -> None:
-    """Beyond it nothing is known, and no outline is there."""
+    """Outside the film, profiles are NaN and outlines are empty."""
     away = Rays(np.array([900.0, 900.0]), 10.0)
     assert np.isnan(away.profile(film(22.0), EXPOSED, SAME, pixel=1.0)).all()
     assert STEP * away.outline_of(np.ones(SHAPE, np.int32), (1,), SAME).max() < 0
 
 
 def test_what_one_film_does_not_show_says_nothing() -> None:
-    """A film that ends beside a lesion has changed no edge of it."""
+    """The edge of the exposed field beside a lesion does not count as a change."""
     field = EXPOSED.copy()
     field[:, 115:] = False
     cut = np.where(field, film(22.0), np.float32(255.0))
@@ -139,6 +139,6 @@ def test_what_one_film_does_not_show_says_nothing() -> None:
 
 
 def test_a_lesion_without_any_outline_is_none() -> None:
-    """Asking for one is a fault of the program."""
+    """A lesion with an outline on neither film raises ValueError (a programming error)."""
     with pytest.raises(ValueError, match="outlined on one film at least"):
         outlined((profile(22.0), profile(22.0)), (None, None))

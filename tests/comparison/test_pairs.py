@@ -1,4 +1,4 @@
-"""Which films are paired, and what is said where none can be."""
+"""Pairing of films, and the messages if they cannot be paired."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lesionscan.comparison.pairs import Pair, PairsError, Source, pairs_of
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Return two folders of results: a film in both, and one in each."""
+    """Return two results folders: one film is in both, and one more in each."""
     for folder, names in (("first", ("a/knee.png", "b.png")), ("second", ("a/knee.png", "c.png"))):
         for name in names:
             path = tmp_path / folder / "report" / "films" / f"{name}.page.js"
@@ -19,7 +19,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_two_files_are_a_pair(tmp_path: Path) -> None:
-    """It is called like the first."""
+    """Two files are a pair with the name of the first."""
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     first.touch()
     second.touch()
@@ -27,7 +27,7 @@ def test_two_files_are_a_pair(tmp_path: Path) -> None:
 
 
 def test_equal_names_are_pairs(folders: tuple[Path, Path]) -> None:
-    """The others have none."""
+    """Films of the same name are pairs, and other films are not paired."""
     first, second = folders
     (pair,) = pairs_of(first, second, None)
     assert pair == Pair("a/knee.png", Source(first, "a/knee.png"), Source(second, "a/knee.png"))
@@ -35,7 +35,7 @@ def test_equal_names_are_pairs(folders: tuple[Path, Path]) -> None:
 
 
 def test_a_table_says_who_belongs_together(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    """One that comes again has a name of its own, whichever names there are."""
+    """A table defines the pairs, and a repeated film gets a name that is not in use."""
     table = tmp_path / "pairs.csv"
     table.write_text("before,after\nb.png,c.png\nb.png,a/knee.png\n\nb.png.2,c.png\n")
     pairs = pairs_of(*folders, table)
@@ -58,7 +58,7 @@ def test_a_table_says_who_belongs_together(folders: tuple[Path, Path], tmp_path:
 def test_a_table_that_cannot_be_used_is_told(
     folders: tuple[Path, Path], tmp_path: Path, text: bytes, words: str
 ) -> None:
-    """With the line and what to write."""
+    """An invalid table is refused with a message that gives the line or the remedy."""
     table = tmp_path / "pairs.csv"
     table.write_bytes(text)
     with pytest.raises(PairsError, match=words):
@@ -66,7 +66,7 @@ def test_a_table_that_cannot_be_used_is_told(
 
 
 def test_what_cannot_be_paired_is_told(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    """Missing places, a film and a folder, a table for two films, folders without a common name."""
+    """Missing, mixed or unmatched paths and unsuitable tables are refused, with the reason."""
     first, second = folders
     film = tmp_path / "film.png"
     film.touch()

@@ -1,4 +1,4 @@
-"""The record of a comparison, its schema and how it is read back."""
+"""The record of a comparison: its schema, and how it is read back."""
 
 import json
 
@@ -19,13 +19,13 @@ from tests.comparison.made import sample
 
 
 def test_the_shipped_schema_is_that_of_the_record() -> None:
-    """Written again, it is the same (see the module for how)."""
+    """The shipped schema is the generated one (CONTRIBUTING.md has the command)."""
     assert SCHEMA_PATH.read_bytes() == schema_json()
     assert ComparisonRecord.model_fields["schema_version"].default == SCHEMA_VERSION
 
 
 def test_a_comparison_fits_its_schema_and_is_read_back() -> None:
-    """With every field described, and a seal."""
+    """A comparison is valid by its schema, is sealed, and is read back with the same lesions."""
     record = compare_films(sample(), sample()).record
     data = sealed_json(record)
     jsonschema.validate(json.loads(data), json.loads(schema_json()))
@@ -37,12 +37,12 @@ def test_a_comparison_fits_its_schema_and_is_read_back() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b'{"status": "ok"}'])
 def test_what_is_no_comparison_is_none(data: bytes) -> None:
-    """Whatever somebody may have put there."""
+    """Anything that is not a comparison is read as None."""
     assert parse_comparison(data) is None
 
 
 def test_every_number_of_a_lesion_is_named() -> None:
-    """Sizes before and after, changes, and uncertainties."""
+    """The numbers of a lesion are its sizes on both films, changes and uncertainties."""
     assert len(NUMBERS) == 20
     assert {"area_before_px", "diameter_change_mm", "registration_uncertainty_percent"} <= {
         *NUMBERS

@@ -1,4 +1,4 @@
-"""Where one film lies on another is found, whatever its turn, size, place and exposure."""
+"""Registration of films that differ in rotation, magnification, position and exposure."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ CORNERS = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0], [7.0, 5.0]])
 def test_a_film_that_was_moved_is_found(
     turn_deg: float, magnification: float, shift: tuple[float, float]
 ) -> None:
-    """Within a pixel on its bones, though its grey values were bent, with what was done to it."""
+    """A moved film with other grey values is registered within a pixel on its bones."""
     film = sample()
     true = similarity(turn_deg, magnification, shift)
     other = moved_film(film, true)
@@ -46,14 +46,14 @@ def test_a_film_that_was_moved_is_found(
 
 
 def test_without_bone_nothing_is_found() -> None:
-    """There is nothing to look at."""
+    """Films without bone cannot be registered."""
     grey = np.random.default_rng(1).random((90, 70)).astype(np.float32)
     empty = Picture(grey, np.zeros(grey.shape, np.bool_), np.ones(grey.shape, np.bool_))
     assert register(empty, empty) is None
 
 
 def test_maps_can_be_chained_and_undone() -> None:
-    """There and back is nowhere, and two maps in a row are one."""
+    """A map and its inverse cancel, and a composed map equals its parts in turn."""
     first = np.array([[0.9, 0.2, 3.0], [-0.1, 1.2, -4.0]])
     second = np.array([[1.1, 0.0, 1.0], [0.3, 0.8, 2.0]])
     there = moved(second, moved(first, CORNERS))
@@ -62,7 +62,7 @@ def test_maps_can_be_chained_and_undone() -> None:
 
 
 def test_a_resized_picture_keeps_its_corners() -> None:
-    """The outer corners of the pixels, half a pixel beyond their centres, fall on each other."""
+    """Resizing keeps the outer corners of pixels, half a pixel from their centres, aligned."""
     onto = resize_matrix((10, 20), (5, 40))
     ends = np.array([[-0.5, -0.5], [9.5, 19.5]])
     np.testing.assert_allclose(moved(onto, ends), [[-0.5, -0.5], [4.5, 39.5]])
@@ -73,7 +73,7 @@ def _noise(scale: float, level: float) -> NDArray[np.float32]:
 
 
 def test_flattening_takes_out_brightness_and_contrast() -> None:
-    """A brighter film of half the contrast comes out the same; outside the field is 0."""
+    """A brighter film of half the contrast becomes the same, and is 0 outside the field."""
     field = np.ones((80, 80), np.bool_)
     field[:10] = False
     one, other = (

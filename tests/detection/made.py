@@ -1,4 +1,4 @@
-"""Small films whose answers are known by construction."""
+"""Small films for which the correct results are known by construction."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ def disk(shape: tuple[int, int], centre: tuple[float, float], radius: float) -> 
 def limb(shape: tuple[int, int] = (320, 240), *, lesion_radius: float = 14.0) -> FloatImage:
     """Return a limb in air with one upright bone (cortex and marrow) and a round hole in it.
 
-    Air is 0, soft tissue 0.3, marrow 0.6, cortex 0.9; the hole at (160, 120) takes 0.25 of the
-    marrow. A little seeded noise keeps grey values apart.
+    Air is 0, soft tissue 0.3, marrow 0.6, cortex 0.9; the hole at (160, 120) is 0.25 darker than
+    the marrow. Weak noise with a fixed seed avoids equal grey values.
     """
     rows, cols = shape
     film = np.zeros(shape)

@@ -1,4 +1,4 @@
-"""The bone mask that is made of a bone map: what it keeps, fills and closes, and its confidence."""
+"""The bone mask computed from a bone map: threshold, holes, small pieces, gaps and confidence."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ GAP_PX = int(2 * steps._CLOSING * SIDE)
 
 
 def _shaft() -> BoolImage:
-    """Return an upright bone off both ends of the film."""
+    """Return an upright bone that extends beyond both ends of the film."""
     shaft = np.zeros((SIDE, SIDE), bool)
     shaft[:, 80:160] = True
     return shaft
@@ -29,13 +29,13 @@ def _film(bone: BoolImage, *, step: float = 0.4) -> FloatImage:
 
 
 def _find(bone: BoolImage, *, step: float = 0.4, usable: BoolImage = EVERYWHERE) -> Bone:
-    """Search a film whose bone stands out by a step, with a map that knows the bone."""
+    """Find bone in a film with a given brightness step, from a correct bone map."""
     bone_map = np.where(bone, 0.9, 0.1).astype(np.float32)
     return find_bone(bone_map, _film(bone, step=step), usable)
 
 
 def test_the_mask_is_where_the_map_says_bone() -> None:
-    """From one half on a pixel is bone; a mask that stands out is fully believed."""
+    """Pixels from 0.5 up are bone; a clear edge gives confidence 1; the masks are read-only."""
     bone = _shaft()
     bone_map = np.where(bone, 0.5, 0.499).astype(np.float32)
 
@@ -48,7 +48,7 @@ def test_the_mask_is_where_the_map_says_bone() -> None:
 
 
 def test_holes_are_filled_up_to_the_limit() -> None:
-    """A square hole of the largest side is bone, one a pixel longer is an opening."""
+    """A square hole of the maximum size is filled; one that is a pixel longer is not."""
     bone = _shaft()
     small, large = np.s_[30 : 30 + HOLE_PX, 110 : 110 + HOLE_PX], np.s_[120:150, 110:140]
     bone[small] = bone[large] = False
@@ -63,7 +63,7 @@ def test_holes_are_filled_up_to_the_limit() -> None:
 
 
 def test_specks_are_dropped() -> None:
-    """A piece of the smallest area stays, one of a pixel less goes."""
+    """A piece of the minimum area is kept; one that is a pixel smaller is removed."""
     least = int(np.ceil(steps._SMALLEST_PIECE * SIDE**2))
     bone = _shaft()
     bone[10, 5 : 5 + least] = True
@@ -76,7 +76,7 @@ def test_specks_are_dropped() -> None:
 
 
 def test_the_search_closes_notches_that_the_mask_leaves_open() -> None:
-    """A notch narrower than the closing is searched but for its mouth, a wider one is not."""
+    """The search mask closes a narrow notch, except at its mouth, but not a wide one."""
     bone = _shaft()
     narrow, wide = np.s_[40 : 40 + GAP_PX - 1, 80:100], np.s_[120 : 120 + 3 * GAP_PX, 80:110]
     bone[narrow] = bone[wide] = False
@@ -90,7 +90,7 @@ def test_the_search_closes_notches_that_the_mask_leaves_open() -> None:
 
 
 def test_nothing_unusable_is_bone_or_searched() -> None:
-    """A marker on bone stays out of both masks, though it is a hole small enough to be filled."""
+    """Neither mask has unusable pixels, even those of a marker small enough to be filled."""
     usable = EVERYWHERE.copy()
     marker = np.s_[100 : 100 + HOLE_PX, 110 : 110 + HOLE_PX]
     usable[marker] = False
@@ -105,7 +105,7 @@ def test_nothing_unusable_is_bone_or_searched() -> None:
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 2.0])
 def test_the_confidence_grows_with_the_step_at_the_edge(share: float) -> None:
-    """It is the step in units of a clear one, and 1 from there on."""
+    """The confidence is the brightness step as a share of a clear step, and at most 1."""
     confidence = _find(_shaft(), step=share * steps._CLEAR_STEP).confidence
 
     assert confidence == pytest.approx(min(share, 1.0), abs=1e-4)
@@ -113,7 +113,7 @@ def test_the_confidence_grows_with_the_step_at_the_edge(share: float) -> None:
 
 @pytest.mark.parametrize("step", [0.0, -0.2])
 def test_a_mask_that_is_not_brighter_than_its_surroundings_is_not_believed(step: float) -> None:
-    """The confidence is 0, and the mask is still there to be drawn."""
+    """The confidence is 0, but the mask is still returned, so that it can be drawn."""
     found = _find(_shaft(), step=step)
 
     assert found.confidence == 0.0
@@ -122,7 +122,7 @@ def test_a_mask_that_is_not_brighter_than_its_surroundings_is_not_believed(step:
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_no_bone_and_nothing_but_bone_are_not_believed(level: float) -> None:
-    """A map of one value has no edge to ask: the confidence is 0."""
+    """A constant bone map has no edge to measure, so the confidence is 0."""
     film = np.random.default_rng(1).uniform(0, 1, (SIDE, SIDE)).astype(np.float32)
 
     found = find_bone(np.full(film.shape, level, np.float32), film, EVERYWHERE)
@@ -135,7 +135,7 @@ def test_no_bone_and_nothing_but_bone_are_not_believed(level: float) -> None:
 
 @pytest.mark.parametrize("rows", [1, SIDE - 1])
 def test_an_implausible_share_of_bone_is_not_believed(rows: int) -> None:
-    """A line of bone, or a film that is bone but for a line, stands out and is still no film."""
+    """Bone in a single row, or in all rows but one, gives a confidence below 0.5."""
     bone = np.zeros((SIDE, SIDE), bool)
     bone[:rows] = True
 
@@ -143,7 +143,7 @@ def test_an_implausible_share_of_bone_is_not_believed(rows: int) -> None:
 
 
 def test_without_a_usable_pixel_nothing_is_found() -> None:
-    """The masks are empty and the confidence is 0."""
+    """Without usable pixels, the masks are empty and the confidence is 0."""
     found = _find(_shaft(), usable=~EVERYWHERE)
 
     assert not found.mask.any()
@@ -153,7 +153,7 @@ def test_without_a_usable_pixel_nothing_is_found() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_a_film_of_one_pixel_has_no_bone_worth_believing(level: float) -> None:
-    """The smallest film does no harm."""
+    """A film of one pixel causes no error and has a confidence of 0."""
     film = np.full((1, 1), level, np.float32)
 
     found = find_bone(film, film, np.ones((1, 1), bool))
@@ -163,7 +163,7 @@ def test_a_film_of_one_pixel_has_no_bone_worth_believing(level: float) -> None:
 
 
 def test_a_small_film_is_asked_too() -> None:
-    """On a film of 48 pixels the edge's nearest pixels are compared."""
+    """On a film of 48 x 48 pixels, the pixels next to the edge give the confidence."""
     bone = np.zeros((48, 48), bool)
     bone[:, 16:32] = True
     bone_map = bone.astype(np.float32)
@@ -173,7 +173,7 @@ def test_a_small_film_is_asked_too() -> None:
 
 @pytest.mark.parametrize("move", [np.flipud, np.fliplr, lambda image: np.rot90(image, 2), np.rot90])
 def test_flips_and_turns_change_nothing(move: Callable[[np.ndarray], np.ndarray]) -> None:
-    """The masks turn with the film, and the confidence stays."""
+    """Flips and turns move the masks with the film and do not change the confidence."""
     rng = np.random.default_rng(4)
     film = rng.uniform(0, 1, (90, 120)).astype(np.float32)
     bone_map = np.repeat(np.repeat(rng.uniform(0, 1, (9, 12)), 10, 0), 10, 1).astype(np.float32)

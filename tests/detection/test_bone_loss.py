@@ -12,14 +12,14 @@ WHOLE = np.s_[0:320, 0:240]
 
 
 def _bone() -> BoolImage:
-    """Return the mask of the bone that `limb` has."""
+    """Return the mask of the bone in `limb`."""
     bone = np.zeros(SHAPE, bool)
     bone[20:-20, 84:156] = True
     return bone
 
 
 def _body() -> BoolImage:
-    """Return where `limb` shows no air."""
+    """Return the mask of the part of `limb` that is not air."""
     body = np.zeros(SHAPE, bool)
     body[:, 30:210] = True
     return body
@@ -39,7 +39,7 @@ def _loss(
 
 
 def _taken(film: FloatImage, region: BoolImage, share: float) -> FloatImage:
-    """Return the film after a region has lost a share of what the bone adds to 0.3."""
+    """Return the film after a region has lost a share of its signal above 0.3, soft tissue."""
     film = film.copy()
     film[region] -= share * (film[region] - 0.3)
     return film
@@ -57,7 +57,7 @@ def _taken(film: FloatImage, region: BoolImage, share: float) -> FloatImage:
     ids=["in the marrow", "small", "in marrow and cortex", "from edge to edge"],
 )
 def test_the_share_that_was_taken_comes_back(region: BoolImage, share: float) -> None:
-    """Cortex is compared with cortex and marrow with marrow, so the place does not matter."""
+    """The share is correct anywhere: cortex is compared with cortex, and marrow with marrow."""
     loss = _loss(_taken(limb(lesion_radius=0), region, share), region, _bone())
 
     assert loss is not None
@@ -65,7 +65,7 @@ def test_the_share_that_was_taken_comes_back(region: BoolImage, share: float) ->
 
 
 def test_a_film_that_is_brighter_on_one_side_has_the_same_loss() -> None:
-    """As under the heel effect, or beside thicker flesh."""
+    """A brightness ramp, as by the heel effect or thicker soft tissue, does not change the loss."""
     region = disk(SHAPE, (160, 120), 14)
     ramp = np.linspace(-0.1, 0.1, SHAPE[1], dtype=np.float32)[None]
 
@@ -76,7 +76,7 @@ def test_a_film_that_is_brighter_on_one_side_has_the_same_loss() -> None:
 
 
 def test_a_region_as_bright_as_its_bone_has_lost_nothing() -> None:
-    """And one that is brighter has not lost less than nothing."""
+    """The loss of a region that is as bright as its bone, or brighter, is 0."""
     region = disk(SHAPE, (160, 120), 14)
     same = _loss(limb(lesion_radius=0), region, _bone())
     brighter = _loss(_taken(limb(lesion_radius=0), region, -0.5), region, _bone())
@@ -88,7 +88,7 @@ def test_a_region_as_bright_as_its_bone_has_lost_nothing() -> None:
 
 
 def test_the_error_is_larger_where_the_bone_around_is_uneven() -> None:
-    """Bone that is denser above the region than below it could have been either in its place."""
+    """The error is larger if the bone above the region is denser than the bone below it."""
     region = disk(SHAPE, (160, 120), 14)
     even = _taken(limb(lesion_radius=0), region, 0.5)
     uneven = even.copy()
@@ -103,7 +103,7 @@ def test_the_error_is_larger_where_the_bone_around_is_uneven() -> None:
 
 
 def test_a_share_that_could_be_any_is_not_given() -> None:
-    """Bone of twice the density on one side, and as dark as the region on the other."""
+    """There is no result between bone of twice the density and bone as dark as the region."""
     region = disk(SHAPE, (160, 120), 14)
     film = _taken(limb(lesion_radius=0), region, 0.5)
     film[:160, 92:148] = film[160, 120]
@@ -113,13 +113,13 @@ def test_a_share_that_could_be_any_is_not_given() -> None:
 
 
 def test_without_bone_around_nothing_is_said() -> None:
-    """A region that fills all of its bone."""
+    """There is no result for a region that fills all of its bone."""
     region = disk(SHAPE, (160, 120), 14)
     assert _loss(limb(), region, region) is None
 
 
 def test_without_soft_tissue_nothing_is_said() -> None:
-    """Bone all over the film, or none, or no exposed pixel beside it."""
+    """There is no result if bone is everywhere or nowhere, or if nothing beside it is exposed."""
     region, bone = disk(SHAPE, (160, 120), 14), _bone()
     assert _loss(limb(), region, np.ones(SHAPE, bool)) is None
     assert _loss(limb(), region, np.zeros(SHAPE, bool)) is None
@@ -127,7 +127,7 @@ def test_without_soft_tissue_nothing_is_said() -> None:
 
 
 def test_bone_that_hardly_adds_anything_cannot_be_divided_by() -> None:
-    """Nor can a region have lost more than all."""
+    """There is no result if the bone's signal is too weak, or if more than all of it is lost."""
     region, bone = disk(SHAPE, (160, 120), 14), _bone()
     flat = np.full(SHAPE, 0.3, np.float32)
     flat[bone] = 0.38
@@ -136,7 +136,7 @@ def test_bone_that_hardly_adds_anything_cannot_be_divided_by() -> None:
 
 
 def test_the_level_of_the_soft_tissue_is_carried_across_the_bone() -> None:
-    """From 0.3 on one side to 0.4 on the other, midway in the bone's middle."""
+    """Between 0.3 on one side and 0.4 on the other, the level in the bone's middle is 0.35."""
     film = limb(lesion_radius=0)
     film[:, 156:210] += 0.1
 
@@ -148,7 +148,7 @@ def test_the_level_of_the_soft_tissue_is_carried_across_the_bone() -> None:
 
 
 def test_a_limb_that_thins_towards_its_skin_is_no_thinner_at_its_bone() -> None:
-    """The level falls by 0.1 from the bone's edges to 54 px away: at the edge it is 0.3."""
+    """If soft tissue falls by 0.1 over 54 px beside the bone, its level at the bone is 0.3."""
     film = limb(lesion_radius=0)
     away = np.arange(1, 55)
     film[:, 83:29:-1] = film[:, 156:210] = np.float32(0.3) - 0.1 * away / 54
@@ -160,7 +160,7 @@ def test_a_limb_that_thins_towards_its_skin_is_no_thinner_at_its_bone() -> None:
 
 
 def test_no_regions_have_no_losses() -> None:
-    """Nothing in, nothing out."""
+    """Without regions, an empty tuple is returned."""
     film = limb()
     assert (
         bone_losses([], image=film, bone=_bone(), usable=_body(), bone_map=BoneMap.of(_bone()))

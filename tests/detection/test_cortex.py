@@ -1,4 +1,4 @@
-"""The cortex of a shaft drawn by hand: what was taken from it is what is measured."""
+"""The cortex of a synthetic shaft: what was removed from it is measured."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def _with_hole(region: BoolImage, *, turned: bool = False) -> Cortex:
 
 
 def test_a_hole_in_the_marrow_leaves_the_cortex() -> None:
-    """No scalloping, no break, no expansion."""
+    """A hole in the marrow gives no scalloping, no break and no expansion."""
     cortex = _with_hole(disk(SHAPE, (200, 120), 14))
 
     assert cortex.unknown is None
@@ -58,7 +58,7 @@ def test_a_hole_in_the_marrow_leaves_the_cortex() -> None:
 def test_a_hole_that_takes_the_inside_of_the_cortex(
     left: int, share: float, word: str, *, turned: bool
 ) -> None:
-    """Of 10 px of cortex 7 or 3 are left: 0.3 and 0.7 are gone, on an upright and a level bone."""
+    """With 7 or 3 of 10 px of cortex left, 0.3 or 0.7 is gone, in upright and horizontal bones."""
     region = np.zeros(SHAPE, np.bool_)
     region[180:220, LEFT + left : 120] = True
 
@@ -71,7 +71,7 @@ def test_a_hole_that_takes_the_inside_of_the_cortex(
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_hole_that_takes_all_of_the_cortex_breaks_it(*, turned: bool) -> None:
-    """Forty rows of it, whether the bone mask has the notch or not."""
+    """A break of 40 rows is measured, whether or not the bone mask has the notch."""
     region = np.zeros(SHAPE, np.bool_)
     region[180:220, LEFT:110] = True
     cortex = _with_hole(region, turned=turned)
@@ -85,7 +85,7 @@ def test_a_hole_that_takes_all_of_the_cortex_breaks_it(*, turned: bool) -> None:
 
 
 def test_a_thin_shell_is_no_break() -> None:
-    """Two of ten pixels of cortex are left, fainter than all of it."""
+    """A shell of 2 of 10 px of cortex, fainter than the full cortex, is not a break."""
     film, bone = _shaft()
     region = np.zeros(SHAPE, np.bool_)
     region[180:220, LEFT + 2 : 110] = True
@@ -100,7 +100,7 @@ def test_a_thin_shell_is_no_break() -> None:
 
 
 def test_a_balloon_expands_its_bone() -> None:
-    """A shell of radius 50 on a shaft of 72: 100 over 72, 1.4, rows near its poles less."""
+    """A balloon of 100 px on a shaft of 72 px expands it by 1.38 (it is narrower at its poles)."""
     film, bone = _shaft()
     balloon = disk(SHAPE, (200, 120), 50)
     inner = disk(SHAPE, (200, 120), 47)
@@ -114,7 +114,7 @@ def test_a_balloon_expands_its_bone() -> None:
 
 
 def test_a_flare_is_no_expansion() -> None:
-    """A bone that widens evenly from 60 to 100 px is led over as it widens."""
+    """A bone that widens evenly from 60 to 100 px is not expanded."""
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
     half = 30 + 20 * rows / SHAPE[0]
     bone = np.abs(cols - 119.5) <= half
@@ -127,7 +127,7 @@ def test_a_flare_is_no_expansion() -> None:
 
 
 def test_without_an_inner_border_there_is_no_share() -> None:
-    """A bone as bright inside as at its edge has no cortex to be told, but an edge to break."""
+    """A bone as bright inside as at its edge has no scalloping, but a break is still measured."""
     film, bone = _shaft()
     film[bone] = 0.8
     region = np.zeros(SHAPE, np.bool_)
@@ -141,7 +141,7 @@ def test_without_an_inner_border_there_is_no_share() -> None:
 
 
 def test_why_a_cortex_is_not_followed() -> None:
-    """Too coarse, at the end of the bone, an edge without a step, an uneven mask."""
+    """The reason is reported: too coarse, at the bone's end, no step at the edge, a rough mask."""
     film, bone = _shaft()
     region = disk(SHAPE, (200, 120), 14)
     narrow = np.zeros(SHAPE, np.bool_)
@@ -162,5 +162,5 @@ def test_why_a_cortex_is_not_followed() -> None:
      (0.51, "over_half")],
 )  # fmt: skip
 def test_shares_in_words(share: float | None, word: str | None) -> None:
-    """At a fifth and at a half."""
+    """Shares from a fifth are `under_half`, and shares above a half are `over_half`."""
     assert scalloping_word(share) == word

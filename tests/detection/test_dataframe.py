@@ -1,4 +1,4 @@
-"""Candidates as a table in pandas: the same columns and values as candidates.csv."""
+"""Candidates as a pandas data frame: the columns and values of candidates.csv."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ SPACED = Film(spacing=Spacing(0.2, 0.2, "user", "patient"))
 
 @pytest.mark.parametrize("film", [Film(), SPACED])
 def test_it_is_the_table_of_candidates(film: Film) -> None:
-    """Columns and rows are those of candidates.csv, but for the file and the disclaimer."""
+    """Columns and rows are those of candidates.csv, except for file, frame and disclaimer."""
     pytest.importorskip("pandas", reason="pandas is missing")
     frame = make_findings(film).to_dataframe()
     columns = [name for name in CANDIDATE_COLUMNS if name not in {"file", "frame", "disclaimer"}]
@@ -41,7 +41,7 @@ def test_it_is_the_table_of_candidates(film: Film) -> None:
 
 
 def test_without_candidates_it_has_columns_and_no_rows() -> None:
-    """So that tables of many films can be joined."""
+    """Without candidates, the frame has columns but no rows, so that frames can be joined."""
     pytest.importorskip("pandas", reason="pandas is missing")
     frame = make_findings(Film(disks=())).to_dataframe()
     assert len(frame) == 0
@@ -49,7 +49,7 @@ def test_without_candidates_it_has_columns_and_no_rows() -> None:
 
 
 def test_without_pandas_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line names the remedy."""
+    """Without pandas, the error message has the command that installs it."""
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ModuleNotFoundError, match="to_dataframe needs pandas; run: pip install"):
         make_findings().to_dataframe()

@@ -13,7 +13,7 @@ def _valid(film: FloatImage) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
 
 
 def test_a_film_without_collimation_is_exposed_everywhere() -> None:
-    """Bone and soft tissue that run off the picture are no border."""
+    """Bone and soft tissue that reach the edge of the film are not mistaken for a border."""
     film = limb()
     film[:20] = film[20]
     film[-20:] = film[-21]
@@ -23,7 +23,7 @@ def test_a_film_without_collimation_is_exposed_everywhere() -> None:
 
 @pytest.mark.parametrize("side", [240, 320, 641])
 def test_white_unexposed_bars_are_left_out(side: int) -> None:
-    """Bars that turn white on both sides, with a penumbra, are outside the field, at any size."""
+    """White bars on both sides, with a penumbra, are outside the field in films of any size."""
     film = limb((side, side))
     left, right = side // 8, 3 * side // 16
     film[:, :left] = 1.0
@@ -38,7 +38,7 @@ def test_white_unexposed_bars_are_left_out(side: int) -> None:
 
 
 def test_a_turned_black_shutter_is_left_out() -> None:
-    """A blanked border is found whatever its angle."""
+    """Black borders at 45 degrees to the film are outside the field."""
     film = limb((320, 320)) + np.float32(0.2)
     corners = np.add.outer(np.arange(320), np.arange(320))
     film[(corners < 120) | (corners > 520)] = 0.0
@@ -50,7 +50,7 @@ def test_a_turned_black_shutter_is_left_out() -> None:
 
 
 def test_pixels_that_the_file_calls_invalid_are_not_exposed() -> None:
-    """Padding stays outside whatever its value."""
+    """Padding is outside the field, whatever its pixel values."""
     film = limb()
     valid = _valid(film)
     valid[:30] = False
@@ -59,7 +59,7 @@ def test_pixels_that_the_file_calls_invalid_are_not_exposed() -> None:
 
 
 def test_a_lead_letter_in_air_is_opaque() -> None:
-    """Small, white, sharp and alone: a marker."""
+    """A small, white, sharp and isolated letter is opaque, and the bone is not."""
     film = limb((320, 320))
     film[40:60, 280:284] = 1.3
     film[56:60, 280:294] = 1.3
@@ -71,14 +71,14 @@ def test_a_lead_letter_in_air_is_opaque() -> None:
 
 
 def test_bone_is_not_taken_for_metal() -> None:
-    """A plain limb holds nothing opaque."""
+    """A limb without metal has no opaque pixels."""
     film = limb()
 
     assert not find_field(film, _valid(film)).opaque.any()
 
 
 def test_a_film_of_one_grey_value_is_one_field() -> None:
-    """Nothing can be told apart, so nothing is left out."""
+    """A constant film has no recognisable border, so all of it is usable."""
     film = np.zeros((64, 64), np.float32)
 
     field = find_field(film, _valid(film))
@@ -88,7 +88,7 @@ def test_a_film_of_one_grey_value_is_one_field() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 3), (3, 1), (2, 2), (1, 200)])
 def test_tiny_and_narrow_films_have_a_field(shape: tuple[int, int]) -> None:
-    """No film is too small to be answered without a warning."""
+    """Very small and narrow films have a field and cause no warning."""
     film = np.ones(shape, np.float32)
     film[0, 0] = 0.0
 
@@ -96,7 +96,7 @@ def test_tiny_and_narrow_films_have_a_field(shape: tuple[int, int]) -> None:
 
 
 def test_scattered_bright_pixels_are_no_error() -> None:
-    """A group without a bright pixel of its own is passed over."""
+    """A group without a bright pixel of its own is skipped without an error."""
     film = np.random.default_rng(894).lognormal(0, 3, size=(209, 209)).astype(np.float32)
     scaled = film / np.float32(np.percentile(film, 99.5))
 
@@ -104,7 +104,7 @@ def test_scattered_bright_pixels_are_no_error() -> None:
 
 
 def test_bone_beyond_the_field_is_taken_in_but_no_sliver_of_it() -> None:
-    """White anatomy passes for a collimator; along the field's edge the edge itself bleeds."""
+    """The field is extended by bone far beyond its edge, not by a narrow strip along the edge."""
     exposed = np.zeros((200, 200), np.bool_)
     exposed[:, 80:] = True
     bone = np.zeros_like(exposed)
@@ -120,7 +120,7 @@ def test_bone_beyond_the_field_is_taken_in_but_no_sliver_of_it() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hull_is_that_of_all_pixels(seed: int) -> None:
-    """Rows' ends are enough: OpenCV's hull of every pixel has the same corners."""
+    """The hull of the rows' end points has the same corners as OpenCV's hull of all pixels."""
     random = np.random.default_rng(seed)
     mask = cv2.GaussianBlur(random.random((60, 90)), (0, 0), 4) > 0.51
     mask[5, 70] = True
@@ -131,7 +131,7 @@ def test_a_hull_is_that_of_all_pixels(seed: int) -> None:
 
 
 def test_air_beside_a_trunk_is_no_field() -> None:
-    """A body that fills the picture but for a corner is not the shadow of a collimator."""
+    """A trunk that fills the film except for a corner of air is exposed."""
     film = np.full((256, 256), 0.4, np.float32)
     film[:, 170:190] = 1.0  # spine
     film[:80, :80] = 0.0

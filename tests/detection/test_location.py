@@ -25,7 +25,7 @@ def _bar() -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
 
 
 def test_a_region_a_quarter_down_an_upright_bone_on_its_axis() -> None:
-    """Along is counted from the top, across is 0 on the axis, width is compared across."""
+    """A disk half as wide as its bone lies at 0.25 along it, from the top, and at 0 across it."""
     region = disk((400, 200), (110, 99.5), 10)
 
     location, ratio = _locate(_bar(), region, 10.0)
@@ -38,7 +38,7 @@ def test_a_region_a_quarter_down_an_upright_bone_on_its_axis() -> None:
 
 
 def test_across_is_positive_to_the_right() -> None:
-    """Half way between the axis and the right edge is 0.5."""
+    """Half way from the axis to the right edge, `across_bone` is 0.5."""
     region = disk((400, 200), (200, 109.5), 4)
 
     location, _ = _locate(_bar(), region, 4.0)
@@ -48,7 +48,7 @@ def test_across_is_positive_to_the_right() -> None:
 
 
 def test_a_level_bone_runs_from_left_to_right() -> None:
-    """The same bone on its side."""
+    """In a horizontal bone, positions along it count from the left."""
     region = disk((400, 200), (110, 99.5), 10).T
 
     location, ratio = _locate(_bar().T.copy(), region, 10.0)
@@ -59,7 +59,7 @@ def test_a_level_bone_runs_from_left_to_right() -> None:
 
 
 def test_the_ratio_holds_on_films_larger_than_the_grid() -> None:
-    """A 1600-pixel film is reduced first; ratios do not change."""
+    """The width ratio is correct on a film of 1600 px, which is reduced first."""
     bone = np.kron(_bar(), np.ones((4, 4), bool))
     region = disk(bone.shape, (441.5, 399.5), 40)
 
@@ -70,7 +70,7 @@ def test_the_ratio_holds_on_films_larger_than_the_grid() -> None:
 
 
 def test_a_round_bone_has_no_axis() -> None:
-    """A patella gets a bone number but no place along or across."""
+    """A round bone, such as a patella, has a location but no axis and no width ratio."""
     location, ratio = _locate(
         disk((200, 200), (100, 100), 60), disk((200, 200), (100, 100), 8), 8.0
     )
@@ -80,7 +80,7 @@ def test_a_round_bone_has_no_axis() -> None:
 
 
 def test_a_region_off_the_bone_has_no_location() -> None:
-    """Nothing under it, nothing said."""
+    """A region outside the bone has neither a location nor a width ratio."""
     assert _locate(_bar(), disk((400, 200), (200, 20), 8), 8.0) == (None, None)
 
 
@@ -95,7 +95,7 @@ def test_the_width_ends_where_the_bone_ends() -> None:
 
 
 def test_a_bone_that_the_film_cuts_lengthwise_has_no_width() -> None:
-    """Of a bone along the film's border, nobody knows how wide it is."""
+    """The width of a bone along the film's border is unknown, so there is no width ratio."""
     bone = np.zeros((400, 200), bool)
     bone[:, :60] = True
     region = disk((400, 200), (200, 25), 15)
@@ -109,26 +109,26 @@ def test_a_bone_that_the_film_cuts_lengthwise_has_no_width() -> None:
 
 @pytest.mark.parametrize(("column", "expected"), [(99.5, 0.6), (112.0, 24 / 44), (124.0, 24 / 56)])
 def test_what_a_region_takes_counts_as_bone(column: float, expected: float) -> None:
-    """A disk of 24 px in a bar of 40, at its edge, beyond it: the bone is as wide as both."""
+    """The width of a 40 px bar includes the part of a 24 px disk that lies beyond its edge."""
     region = disk((400, 200), (200, column), 12)
 
     ratio = _locate(_bar(), region, 12.0)[1]
 
     assert ratio == pytest.approx(expected, abs=0.05)
-    # a mask that leaves the lesion out gives the same
-    if column < 120:  # of a notch that deep the axis is not clear
+    # a mask without the lesion gives the same ratio
+    if column < 120:  # otherwise the axis of the notched bone is unclear
         assert _locate(_bar() & ~region, region, 12.0)[1] == pytest.approx(expected, abs=0.05)
 
 
 def test_a_balloon_takes_all_of_its_bone() -> None:
-    """A disk of 70 px on a bar of 40: ratio 1, not 1.75."""
+    """A disk of 70 px on a bar of 40 px has a width ratio of 1, not 1.75."""
     assert _locate(_bar(), disk((400, 200), (200, 99.5), 35), 35.0)[1] == pytest.approx(
         1.0, abs=0.02
     )
 
 
 def test_the_frame_is_the_bone_around_the_region() -> None:
-    """Its middle, width and the region's reach, on a film four times the grid."""
+    """The frame has the bone's centre, axis and width and the region's extent, in film pixels."""
     bone = np.kron(_bar(), np.ones((4, 4), bool))
     region = disk(bone.shape, (801.5, 380.0), 40)
     rows, cols = np.nonzero(region)
@@ -145,7 +145,7 @@ def test_the_frame_is_the_bone_around_the_region() -> None:
 
 
 def _femur() -> BoolImage:
-    """Return a bone of 320 x 30 px with two ends of 60, all of it in the film."""
+    """Return a bone of 320 x 30 px with ends 60 px wide, entirely within the film."""
     bone = np.zeros((400, 200), bool)
     bone[40:360, 85:115] = True
     bone[40:90, 70:130] = True
@@ -177,7 +177,7 @@ def _words_of(bone: BoolImage, row: int, radius: int = 8, **more: Any) -> Locati
 def test_thirds_of_a_bone_that_is_all_in_the_film(
     row: int, feet: tuple[float, float] | None, third: str, *, near: bool
 ) -> None:
-    """Proximal and distal only where the file says where the feet are, along the bone."""
+    """A third is proximal or distal only if the file says in which direction the feet are."""
     location = _words_of(_femur(), row, words=FilmWords(feet=feet))
 
     assert (location.third, location.near_joint, location.long_bone) == (third, near, True)
@@ -185,7 +185,7 @@ def test_thirds_of_a_bone_that_is_all_in_the_film(
 
 
 def test_a_bone_that_the_film_cuts_has_no_thirds() -> None:
-    """Its end beyond the picture, or beyond the exposed field, is not known."""
+    """The third is unknown if an end of the bone is outside the film or the exposed field."""
     bone = _femur()
     cut = bone[:300]
     exposed = np.ones_like(bone)
@@ -198,7 +198,7 @@ def test_a_bone_that_the_film_cuts_has_no_thirds() -> None:
 
 
 def test_two_bones_that_meet_have_no_thirds() -> None:
-    """Femur and tibia in one piece are wide in the middle, so neither third nor end is said."""
+    """Femur and tibia in one piece have no thirds; their wide middle counts as near a joint."""
     bone = np.zeros((400, 200), bool)
     bone[20:380, 85:115] = True
     bone[150:250, 60:140] = True
@@ -210,7 +210,7 @@ def test_two_bones_that_meet_have_no_thirds() -> None:
 
 
 def test_what_the_file_says_of_the_place() -> None:
-    """Side and body part as in the file; no long bone on a film of the spine."""
+    """Side and body part are those in the file; a film of the spine has no long bones."""
     knee = FilmWords.of({"body_part_examined": "KNEE", "image_laterality": "R"})
     spine = FilmWords.of({"body_part_examined": "LSPINE", "patient_orientation": "L\\F"})
 
@@ -219,7 +219,7 @@ def test_what_the_file_says_of_the_place() -> None:
     )
     assert _words_of(_bar(), 200, words=spine).long_bone is False
     assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: not a long bone")
-    assert spine.feet is None  # no limb
+    assert spine.feet is None  # not a limb
     assert FilmWords.of({}) == FilmWords()
 
 
@@ -235,7 +235,7 @@ def test_what_the_file_says_of_the_place() -> None:
     ],
 )
 def test_where_the_feet_are(said: str, feet: tuple[float, float] | None) -> None:
-    """PS3.3 C.7.6.1.1.1: direction of the rows, then of the columns."""
+    """Patient Orientation (PS3.3 C.7.6.1.1.1) gives the direction of rows, then of columns."""
     facts = {"body_part_examined": "FEMUR", "patient_orientation": said}
     assert FilmWords.of(facts).feet == feet
 
@@ -253,5 +253,5 @@ def test_where_the_feet_are(said: str, feet: tuple[float, float] | None) -> None
     ],
 )
 def test_across_the_bone(across: float, ratio: float, on_bone: float, position: str) -> None:
-    """The four words, on paper."""
+    """The position follows from the offset, the width ratio and the share on bone."""
     assert position_of(across, ratio, on_bone) == position

@@ -1,4 +1,4 @@
-"""The regions that are made of a lucency map: one a peak, outlined where film and map step."""
+"""Regions of a lucency map: one per peak, outlined at the common edges of film and map."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ SHAPE = (200, 240)
 
 
 def _hill(place: tuple[float, float], height: float, width: float) -> FloatImage:
-    """Return a round hill: a Gaussian with a height and a standard deviation in pixels."""
+    """Return a round peak: a Gaussian with a height and a standard deviation in pixels."""
     rows, cols = np.indices(SHAPE)
     away = (rows - place[0]) ** 2 + (cols - place[1]) ** 2
     return np.asarray(height * np.exp(-away / (2 * width**2)), np.float32)
 
 
 def _disk(place: tuple[float, float], height: float, radius: float) -> FloatImage:
-    """Return a plateau whose edge is half as high at `radius`, and a few pixels wide."""
+    """Return a plateau that falls to half its height at `radius`, within a few pixels."""
     rows, cols = np.indices(SHAPE)
     away = np.hypot(rows - place[0], cols - place[1])
     return np.asarray(height / (1 + np.exp((away - radius) / 1.5)), np.float32)
@@ -34,7 +34,7 @@ def _find(
     film: FloatImage | None = None,
     most: int = 100,
 ) -> LabelImage:
-    """Label a map; the film is even where none is given, so that the map alone decides."""
+    """Label the regions of a map; the film is constant by default, so that only the map counts."""
     everywhere = np.ones(lucency.shape, bool) if usable is None else usable
     image = np.full(lucency.shape, 0.5, np.float32) if film is None else film
     labels, _ = find_lucencies(lucency, image, everywhere, max_regions=most)
@@ -42,7 +42,7 @@ def _find(
 
 
 def test_two_hills_are_two_regions_in_order_of_height() -> None:
-    """The higher one is 1, wherever it stands; between them nothing is labelled."""
+    """The higher of two peaks is region 1, wherever it is; the pixels between are background."""
     low, high = (60, 50), (130, 180)
 
     labels = _find(_hill(low, 0.4, 8) + _hill(high, 0.7, 8))
@@ -57,7 +57,7 @@ def test_two_hills_are_two_regions_in_order_of_height() -> None:
 @pytest.mark.parametrize("height", [0.05, 0.3, 0.9])
 @pytest.mark.parametrize("radius", [8.0, 16.0, 40.0])
 def test_a_plateau_is_outlined_at_its_edge(height: float, radius: float) -> None:
-    """Area and place are those of the plateau, whatever its height."""
+    """The region has the area and centroid of the plateau, whatever its height."""
     region = _find(_disk((100, 120), height, radius)) == 1
 
     assert region.sum() == pytest.approx(np.pi * radius**2, rel=0.1)
@@ -65,7 +65,7 @@ def test_a_plateau_is_outlined_at_its_edge(height: float, radius: float) -> None
 
 
 def test_the_film_says_where_the_edge_is_that_the_map_leaves_open() -> None:
-    """A map that fades out slowly from 10 pixels on, a film with a hole of 16: the hole."""
+    """A peak that fades slowly is outlined at the edge of a hole of radius 16 px in the film."""
     hole = disk(SHAPE, (100, 120), 16)
     film = np.where(hole, 0.3, 0.6).astype(np.float32)
     lucency = _hill((100, 120), 0.6, 10)
@@ -77,7 +77,7 @@ def test_the_film_says_where_the_edge_is_that_the_map_leaves_open() -> None:
 
 
 def test_a_region_of_a_few_pixels_keeps_its_ground() -> None:
-    """Under two pixels of radius there is no outline to move."""
+    """The outline of a region with a radius below 2 px is not moved to edges of the film."""
     film = np.random.default_rng(1).uniform(0, 1, SHAPE).astype(np.float32)
     lucency = _hill((100, 120), 0.9, 0.9)
 
@@ -86,7 +86,7 @@ def test_a_region_of_a_few_pixels_keeps_its_ground() -> None:
 
 
 def test_a_low_bump_on_the_flank_of_a_hill_belongs_to_it() -> None:
-    """Above the hill's foot a bump is part of its region, and no other one."""
+    """A low peak on the flank of a higher one belongs to the region of the higher one."""
     labels = _find(_hill((100, 100), 0.8, 14) + _hill((100, 118), 0.3, 4))
 
     assert labels.max() == 1
@@ -94,7 +94,7 @@ def test_a_low_bump_on_the_flank_of_a_hill_belongs_to_it() -> None:
 
 
 def test_a_hill_beside_a_higher_one_keeps_its_own_ground() -> None:
-    """Where two regions meet, the higher one takes its half and the other what is left."""
+    """Each of two adjacent peaks has its own region, and the higher one is region 1."""
     lucency = _hill((100, 90), 0.9, 8) + _hill((100, 124), 0.6, 12)
 
     labels = _find(lucency)
@@ -106,7 +106,7 @@ def test_a_hill_beside_a_higher_one_keeps_its_own_ground() -> None:
 
 @pytest.mark.parametrize(("reach", "regions"), [(22, 1), (60, 2)])
 def test_ground_that_is_mostly_taken_gives_no_region(reach: float, regions: int) -> None:
-    """A faint plateau around a high one is a region of its own where it is much larger only."""
+    """A faint plateau around a high one is a region of its own only if it is much larger."""
     high, faint = disk(SHAPE, (100, 120), 16), disk(SHAPE, (100, 120), reach)
     lucency = np.where(high, 0.8, np.where(faint, 0.05, 0.0)).astype(np.float32)
 
@@ -114,7 +114,7 @@ def test_ground_that_is_mostly_taken_gives_no_region(reach: float, regions: int)
 
 
 def test_every_region_is_one_piece() -> None:
-    """On a rough map too, where regions cut each other's ground, and each has its number."""
+    """In a noisy map, whose regions limit each other, each region is a single component."""
     noise = np.random.default_rng(5).normal(0, 1, SHAPE).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 4.0)
     lucency = np.clip(0.1 + 0.1 * smooth / smooth.std(), 0, 1).astype(np.float32)
@@ -135,7 +135,7 @@ def test_a_dark_core_belongs_to_the_lucency_around_it() -> None:
 
 
 def test_nothing_lies_outside_what_is_usable() -> None:
-    """Neither a peak nor a filled hole nor the foot of a hill is labelled there."""
+    """No unusable pixel is labelled, whether of a peak, a filled hole or the flank of a peak."""
     usable = np.ones(SHAPE, bool)
     usable[disk(SHAPE, (100, 120), 6)] = False
     usable[:, :40] = False
@@ -150,7 +150,7 @@ def test_nothing_lies_outside_what_is_usable() -> None:
 
 
 def test_the_slopes_are_the_foot_of_the_hills_around_their_regions() -> None:
-    """Beside the outline the map is high for the hill's sake; far away, and inside, it is not."""
+    """Slopes are usable pixels just outside an outline, not inside it or far away."""
     lucency = _hill((100, 120), 0.8, 12)
     usable = np.ones(SHAPE, bool)
     usable[:, :110] = False
@@ -167,7 +167,7 @@ def test_the_slopes_are_the_foot_of_the_hills_around_their_regions() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.005])
 def test_without_a_peak_there_are_no_slopes(level: float) -> None:
-    """A map of noise keeps no ground from the dark regions."""
+    """A map without peaks has no slopes, so that dark regions may lie anywhere."""
     flat = np.full(SHAPE, level, np.float32)
 
     _, slopes = find_lucencies(flat, flat, np.ones(SHAPE, bool), max_regions=9)
@@ -176,7 +176,7 @@ def test_without_a_peak_there_are_no_slopes(level: float) -> None:
 
 
 def test_no_more_regions_than_asked_for_and_those_the_highest() -> None:
-    """Of nine hills the three highest are returned."""
+    """Of nine peaks, the three highest are returned."""
     heights = {(row, col): 0.1 + 0.01 * (row + col) / 10 for row in (40, 100, 160)
                for col in (40, 120, 200)}  # fmt: skip
     lucency = np.sum([_hill(place, height, 6) for place, height in heights.items()], axis=0)
@@ -188,7 +188,7 @@ def test_no_more_regions_than_asked_for_and_those_the_highest() -> None:
 
 
 def test_equal_heights_are_ordered_by_place() -> None:
-    """The upper one comes first, then the left one."""
+    """Peaks of equal height are ordered from top to bottom, then from left to right."""
     hill = np.zeros(SHAPE, np.float32)
     places = [(40, 60), (40, 180), (140, 60)]
     for row, col in places:
@@ -201,18 +201,18 @@ def test_equal_heights_are_ordered_by_place() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.005])
 def test_a_faint_map_has_no_region(level: float) -> None:
-    """The network's noise is no peak."""
+    """A map at the level of the network's noise has no region."""
     assert not _find(np.full(SHAPE, level, np.float32)).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (7, 200)])
 def test_a_constant_map_is_one_region(shape: tuple[int, int]) -> None:
-    """The whole film is one plateau, however small the film."""
+    """A constant map of 0.5 is one region, however small the film."""
     assert np.unique(_find(np.full(shape, 0.5, np.float32)))[-1] == 1
 
 
 def test_the_map_is_left_as_it_was() -> None:
-    """A map that must not be written to is taken, and does not change."""
+    """A read-only map is accepted and not modified."""
     lucency = _hill((100, 120), 0.5, 10)
     before = lucency.copy()
     lucency.flags.writeable = False
@@ -224,7 +224,7 @@ def test_the_map_is_left_as_it_was() -> None:
 
 @pytest.mark.parametrize("move", [np.flipud, np.fliplr, lambda image: np.rot90(image, 2)])
 def test_flips_change_nothing(move: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Regions and their order turn with a map of many hills of different heights."""
+    """Flipping a map with many peaks flips the regions and keeps their order."""
     noise = np.random.default_rng(2).normal(0, 1, SHAPE).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 7.0)
     lucency = np.clip(0.1 + 0.2 * smooth / smooth.std(), 0, 1).astype(np.float32)

@@ -30,7 +30,7 @@ def _away() -> NDArray[np.float64]:
 
 
 def _hole(width: float) -> FloatImage:
-    """Return a round hole whose edge is a logistic of the given 10 to 90 % width."""
+    """Return a round hole with a logistic edge of the given 10 to 90 % width."""
     return np.asarray(0.8 - 0.4 / (1.0 + np.exp(_away() / (width / 4.394))), np.float32)
 
 
@@ -60,25 +60,25 @@ def _margin(
 
 @pytest.mark.parametrize("width", [3.0, 8.0, 16.0])
 def test_the_width_of_a_known_margin_comes_back(width: float) -> None:
-    """Within a fifth, from punched-out to wide."""
+    """The width is within 20 % of the true one, from punched-out to wide margins."""
     assert _margin(_hole(width)).width_px == pytest.approx(width, rel=0.2)
 
 
 def test_a_margin_is_sharp_up_to_a_share_of_the_radius() -> None:
-    """Of a radius of 40 px, 12 px."""
+    """At a radius of 40 px (limit 12 px), a width of 8 px is sharp and one of 16 px is not."""
     assert _margin(_hole(8.0)).sharp == 1.0
     assert _margin(_hole(16.0)).sharp == 0.0
 
 
 def test_a_margin_that_is_sharp_on_one_side_is_so_by_half() -> None:
-    """Punched-out on the left, fading on the right."""
+    """A margin that is punched-out on the left and fades on the right is half sharp."""
     film = _hole(4.0)
     film[:, 80:] = _hole(18.0)[:, 80:]
     assert _margin(film).sharp == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_rim_is_seen_where_it_is() -> None:
-    """Four pixels of sclerosis around the left half."""
+    """A sclerotic rim of 4 px around the left half gives a rim share of 0.5."""
     film, away = _hole(3.0), _away()
     assert _margin(film).rim == 0.0
     film[:, :80] += 0.2 * ((away > 1) & (away < 5))[:, :80]
@@ -86,7 +86,7 @@ def test_a_rim_is_seen_where_it_is() -> None:
 
 
 def test_the_cortex_that_a_normal_crosses_is_no_rim() -> None:
-    """A bright band at the bone's edge, and soft tissue past it."""
+    """A bright band at the edge of the bone, followed by soft tissue, is not a rim."""
     film, bone = _hole(3.0), np.zeros(SHAPE, bool)
     bone[:, :128] = True
     film[:, 121:128] = 1.0
@@ -95,7 +95,7 @@ def test_the_cortex_that_a_normal_crosses_is_no_rim() -> None:
 
 
 def test_where_a_normal_leaves_the_bone_it_does_not_fall() -> None:
-    """Soft tissue beside the bone would hide that the margin rises."""
+    """Darker soft tissue beyond the bone does not change the width of the margin."""
     film, bone = _hole(6.0), np.zeros(SHAPE, bool)
     bone[:, 30:130] = True
     film[~bone] = 0.1
@@ -103,19 +103,19 @@ def test_where_a_normal_leaves_the_bone_it_does_not_fall() -> None:
 
 
 def test_outside_bone_all_normals_have_their_say() -> None:
-    """A hole in no bone has the margin that one sees."""
+    """The margin of a region outside bone is measured along all normals."""
     margin = _margin(_hole(8.0), bone=np.zeros(SHAPE, bool))
     assert margin == _margin(_hole(8.0))
 
 
 def test_a_flat_film_has_no_margin() -> None:
-    """No normal rises, so no width is invented."""
+    """In a constant film no normal rises, so there is neither a width nor a raggedness."""
     margin = _margin(np.full(SHAPE, 0.5, np.float32))
     assert margin == Margin(width_px=None, sharp=0.0, rim=0.0, ragged=None)
 
 
 def test_a_bright_spot_has_no_lucent_margin() -> None:
-    """Edges that fall outwards do not count."""
+    """A region that is brighter than its surroundings has no margin width."""
     assert _margin(1.0 - _hole(5.0)).width_px is None
 
 
@@ -125,7 +125,7 @@ def test_a_contour_of_a_few_pixels_has_no_normals() -> None:
 
 
 def test_the_margins_of_many_do_not_depend_on_each_other() -> None:
-    """Three at once, of another reach each, are those that each has alone."""
+    """Three margins measured together, each with another reach, equal those measured alone."""
     reaches = np.array([12.0, 20.0, 24.0])
     outline = _contour().astype(np.float64)
     profiles = np.stack(
@@ -148,20 +148,20 @@ def test_the_margins_of_many_do_not_depend_on_each_other() -> None:
 
 
 def test_no_regions_have_no_margins() -> None:
-    """Nothing in, nothing out."""
+    """Without regions, an empty tuple is returned."""
     nothing = np.zeros((0, NORMALS, OFFSETS), np.float32)
     none = np.zeros(0)
     assert measure_margins(nothing, nothing > 0, reaches=none, radii=none) == ()
 
 
 def test_a_smooth_margin_is_not_ragged() -> None:
-    """Sharp or fading; pixels move it by a hundredth of the radius."""
+    """A sharp or wide smooth margin is not ragged; pixels shift it by about 0.01 of the radius."""
     for width in (3.0, 16.0):
         assert _margin(_hole(width)).ragged == pytest.approx(0.0, abs=0.03)
 
 
 def test_raggedness_is_how_far_the_edge_moves_between_normals() -> None:
-    """Sixteen teeth of 6 px and gaps as wide: from normal to normal 6 px of a radius of 40."""
+    """Sixteen teeth of 6 px on a radius of 40 px give a raggedness of 6 / 40."""
     rows, cols = np.mgrid[:160, :160]
     turn = np.arctan2(rows - 80, cols - 80) * 16 / np.pi
     teeth = np.where(np.floor(turn + 0.5) % 2 == 0, 3.0, -3.0)
@@ -170,7 +170,7 @@ def test_raggedness_is_how_far_the_edge_moves_between_normals() -> None:
 
 
 def test_faint_normals_have_little_say_in_raggedness() -> None:
-    """The half of the margin with a tenth of the contrast moves, the other does not."""
+    """Teeth in the half of the margin that has a tenth of the contrast hardly count."""
     rows, cols = np.mgrid[:160, :160]
     turn = np.arctan2(rows - 80, cols - 80) * 16 / np.pi
     away = _away()
@@ -182,7 +182,7 @@ def test_faint_normals_have_little_say_in_raggedness() -> None:
 
 
 def test_a_region_that_is_not_darker_is_not_ragged() -> None:
-    """Nothing is said where no margin can be followed."""
+    """A region that is brighter than its surroundings has no raggedness."""
     assert _margin(1.0 - _hole(3.0)).ragged is None
 
 
@@ -205,7 +205,7 @@ def _word(
 
 
 def test_each_kind_of_margin_has_its_word() -> None:
-    """By raggedness, then by the shares that are sharp and rimmed."""
+    """A margin is classified by its raggedness, then by its sharp share, then by its rim."""
     assert _word() == "sharp"
     assert _word(replace(SMOOTH, rim=0.5)) == "sharp_with_rim"
     assert _word(replace(SMOOTH, sharp=0.2)) == "ill_defined"
@@ -215,7 +215,7 @@ def test_each_kind_of_margin_has_its_word() -> None:
 
 
 def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
-    """Under 24 px across, on pixels over 0.5 mm, under a contrast-to-noise of 2.5, or no edge."""
+    """There is no class under 24 px, over 0.5 mm per pixel, at a CNR under 2.5, or without edge."""
     assert _word(diameter_px=23.9) is None
     assert _word(pixel_mm=0.51) is None
     assert _word(pixel_mm=None) == "sharp"
@@ -224,6 +224,6 @@ def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
 
 
 def test_a_margin_is_wider_in_smaller_pixels() -> None:
-    """Its shares stay."""
+    """Enlarging multiplies the width of a margin and keeps its shares."""
     assert SMOOTH.enlarged(3) == replace(SMOOTH, width_px=12.0)
     assert replace(SMOOTH, width_px=None).enlarged(3).width_px is None

@@ -53,7 +53,7 @@ def _disk(radius: float = 15.0, centre: tuple[float, float] = (80.0, 60.0)) -> L
 
 
 def test_a_disk_has_the_place_and_size_of_a_disk() -> None:
-    """Centre (80, 60), radius 15: area, diameters, box and shape as on paper."""
+    """The measurements of a disk at (80, 60) with radius 15 equal the calculated ones."""
     (region,) = _measure(_disk())
 
     assert region.centroid_px == (80.0, 60.0)
@@ -67,13 +67,13 @@ def test_a_disk_has_the_place_and_size_of_a_disk() -> None:
     assert region.solidity > 0.95
     assert region.size == pytest.approx(30 / 160, rel=0.01)
     assert region.contrast == pytest.approx(0.3, abs=0.01)
-    # there is no soft tissue in a film that is bone all over
+    # a film that is all bone has no soft tissue
     assert region.bone_loss is None
     assert region.flags == (Flag.BONE_LOSS_UNKNOWN,)
 
 
 def test_a_bar_is_elongated_and_its_feret_is_its_diagonal() -> None:
-    """Forty pixels by ten."""
+    """The measurements of a bar of 40 x 10 px equal the calculated ones."""
     labels = np.zeros(SHAPE, np.int32)
     labels[60:100, 50:60] = 1
 
@@ -86,7 +86,7 @@ def test_a_bar_is_elongated_and_its_feret_is_its_diagonal() -> None:
 
 
 def test_the_contour_is_the_boundary_in_stored_coordinates() -> None:
-    """Every contour pixel belongs to the region and touches its outside."""
+    """Every contour pixel belongs to the region and has a neighbour outside it."""
     labels = _disk()
 
     (region,) = _measure(labels)
@@ -100,7 +100,7 @@ def test_the_contour_is_the_boundary_in_stored_coordinates() -> None:
 
 
 def test_without_spacing_there_are_no_millimetres() -> None:
-    """No physical number is invented."""
+    """Without spacing, all measurements in millimetres are None."""
     (region,) = _measure(_disk())
 
     assert region.centroid_mm is None
@@ -112,7 +112,7 @@ def test_without_spacing_there_are_no_millimetres() -> None:
 
 
 def test_oblong_pixels_are_measured_in_millimetres_not_in_pixels() -> None:
-    """A disk of 6 mm radius on pixels of 0.4 x 0.2 mm is round, 12 mm across."""
+    """A disk of radius 6 mm on pixels of 0.4 x 0.2 mm is round and 12 mm across."""
     rows, cols = np.mgrid[:160, :120]
     labels = (np.hypot((rows - 80) * 0.4, (cols - 60) * 0.2) <= 6.0).astype(np.int32)
 
@@ -134,7 +134,7 @@ def test_oblong_pixels_are_measured_in_millimetres_not_in_pixels() -> None:
 def test_spacing_times_k_is_area_times_k_squared(
     radius: float, pixel: float, factor: float
 ) -> None:
-    """Lengths scale with the spacing, areas with its square, ratios not at all."""
+    """Lengths scale with the spacing, areas with its square, and ratios do not change."""
     labels = _disk(radius)
     (one,) = _measure(labels, spacing=Spacing(pixel, pixel, "user", "detector"))
     (other,) = _measure(labels, spacing=Spacing(pixel * factor, pixel * factor, "user", "detector"))
@@ -147,7 +147,7 @@ def test_spacing_times_k_is_area_times_k_squared(
 
 
 def test_regions_come_in_the_order_of_their_labels() -> None:
-    """Two regions, label 2 above label 1; a missing label is left out."""
+    """Regions are ordered by label, not by position, and a missing label is skipped."""
     labels = _disk(8, (120, 60)) + 3 * _disk(8, (40, 60))
 
     assert [region.label for region in _measure(labels)] == [1, 3]
@@ -155,7 +155,7 @@ def test_regions_come_in_the_order_of_their_labels() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_perimeter_is_that_of_scikit_image(seed: int) -> None:
-    """Crofton's estimate in four directions, of any speckle."""
+    """The perimeter of random speckle is scikit-image's Crofton estimate in four directions."""
     random = np.random.default_rng(seed)
     speckle = np.pad(random.random((40, 30)) < random.random(), 3).astype(np.uint8)
     assert _crofton_perimeter(speckle) == pytest.approx(perimeter_crofton(speckle))
@@ -163,7 +163,7 @@ def test_the_perimeter_is_that_of_scikit_image(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_hull_holds_the_pixels_that_scikit_image_counts(seed: int) -> None:
-    """Of any scatter of pixels, as points: those on the hull's sides count."""
+    """The hull area of scattered pixels is scikit-image's, including pixels on the hull's sides."""
     random = np.random.default_rng(seed)
     points = random.integers(0, 30, (12, 2)).astype(np.int32)
     mask = np.zeros((30, 30), np.bool_)
@@ -173,19 +173,19 @@ def test_the_hull_holds_the_pixels_that_scikit_image_counts(seed: int) -> None:
 
 
 def test_no_labels_give_no_regions() -> None:
-    """Nothing found is an empty tuple."""
+    """Without labels, an empty tuple is returned."""
     assert _measure(np.zeros(SHAPE, np.int32)) == ()
 
 
 def test_a_region_at_the_image_border_is_flagged() -> None:
-    """Half a disk at the top."""
+    """A disk that is cut by the top of the image is flagged."""
     (region,) = _measure(_disk(centre=(3.0, 60.0)))
 
     assert Flag.TOUCHES_IMAGE_BORDER in region.flags
 
 
 def test_a_region_at_the_field_border_is_flagged() -> None:
-    """The collimator's edge runs past it."""
+    """A region at the edge of the collimator is flagged."""
     exposed = np.ones(SHAPE, bool)
     exposed[:, :46] = False
 
@@ -195,7 +195,7 @@ def test_a_region_at_the_field_border_is_flagged() -> None:
 
 
 def test_a_region_at_the_bone_edge_is_flagged() -> None:
-    """A fifth of its rim lies outside the bone mask."""
+    """A region whose rim lies partly outside the bone mask is flagged."""
     bone = np.ones(SHAPE, bool)
     bone[:, :50] = False
 
@@ -205,7 +205,7 @@ def test_a_region_at_the_bone_edge_is_flagged() -> None:
 
 
 def test_the_lucency_map_is_measured_inside_and_around() -> None:
-    """0.8 inside, 0.3 around, 0.9 in one pixel."""
+    """The mean (0.8), peak (0.9) and contrast (0.5) of the lucency map are measured."""
     lucency = np.where(_disk() > 0, 0.8, 0.3).astype(np.float32)
     lucency[80, 60] = 0.9
 
@@ -217,7 +217,7 @@ def test_the_lucency_map_is_measured_inside_and_around() -> None:
 
 
 def test_the_lucency_around_counts_half_a_radius_wide() -> None:
-    """Radius 20: what is 12 pixels off the edge does not count, what is 5 off does."""
+    """At a radius of 20 px, only pixels up to 12 px from the edge count as surroundings."""
     labels = _disk(20.0)
     far = ~disk(SHAPE, (80.0, 60.0), 32.0)
     ring = ~far & (labels == 0)
@@ -230,7 +230,7 @@ def test_the_lucency_around_counts_half_a_radius_wide() -> None:
 
 
 def test_what_is_not_exposed_is_no_lucent_surrounding() -> None:
-    """Half of the ring is shuttered: the other half decides; all of it: there is no contrast."""
+    """Unexposed surroundings are ignored; if all are unexposed, the lucency contrast is 0."""
     left = np.zeros(SHAPE, bool)
     left[:, :60] = True
     lucency = np.where(_disk() > 0, 0.5, np.where(left, 0.1, 0.9)).astype(np.float32)
@@ -243,7 +243,7 @@ def test_what_is_not_exposed_is_no_lucent_surrounding() -> None:
 
 
 def test_thin_lines_far_apart_have_the_lucency_of_their_own() -> None:
-    """A region that vanishes on the reduced grid is still measured where it lies."""
+    """A region that vanishes on the reduced grid is still measured on its own pixels."""
     labels = np.zeros((4200, 12), np.int32)
     labels[:, 1] = labels[:, 11] = 1
     labels[0, :] = 1
@@ -254,14 +254,14 @@ def test_thin_lines_far_apart_have_the_lucency_of_their_own() -> None:
 
 
 def test_a_small_region_is_flagged() -> None:
-    """Below 5 pixels radius shapes say little."""
+    """A region with a radius below 5 px is flagged, since its shape is unreliable."""
     (region,) = _measure(_disk(4.0))
 
     assert Flag.TOO_SMALL_TO_SHAPE in region.flags
 
 
 def test_a_region_clipped_to_black_is_flagged() -> None:
-    """Where the film is black nothing can be measured inside."""
+    """A region that is clipped to black is flagged as saturated."""
     labels = _disk()
     everywhere = np.ones(SHAPE, bool)
 
@@ -280,7 +280,7 @@ def test_a_region_clipped_to_black_is_flagged() -> None:
 
 
 def test_a_region_near_metal_is_flagged() -> None:
-    """A screw beside it."""
+    """A region beside an opaque pixel is flagged."""
     opaque = np.zeros(SHAPE, bool)
     opaque[80, 77] = True
 
@@ -290,7 +290,7 @@ def test_a_region_near_metal_is_flagged() -> None:
 
 
 def test_the_arrays_of_a_region_cannot_be_changed() -> None:
-    """Records are frozen, arrays included."""
+    """The contour of a region is read-only."""
     (region,) = _measure(_disk())
 
     with pytest.raises(ValueError, match="read-only"):
@@ -299,7 +299,7 @@ def test_the_arrays_of_a_region_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("aspect", [2.0, 0.5])
 def test_shapes_follow_the_aspect_without_a_spacing(aspect: float) -> None:
-    """A disk on oblong pixels is round: as with a spacing of that aspect, in no millimetres."""
+    """The aspect ratio alone makes a disk on oblong pixels round, without any millimetres."""
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
     labels = (((rows - 80) * aspect) ** 2 + (cols - 60) ** 2 <= 18**2).astype(np.int32)
     (region,) = _measure(labels, pixel_aspect=aspect)
@@ -315,7 +315,7 @@ def test_shapes_follow_the_aspect_without_a_spacing(aspect: float) -> None:
 
 
 def test_a_region_with_little_bone_around_is_flagged() -> None:
-    """It fills its bone: what it is compared with is soft tissue."""
+    """A region that fills its bone is flagged, since it is compared with soft tissue."""
     (region,) = _measure(_disk(), bone=_disk() > 0)
 
     assert Flag.LITTLE_BONE_AROUND in region.flags
@@ -323,7 +323,7 @@ def test_a_region_with_little_bone_around_is_flagged() -> None:
 
 
 def test_what_is_missing_of_a_bone_is_measured() -> None:
-    """0.7 of bone on 0 of soft tissue, of which 0.4 is left: 3 of 7 parts are missing."""
+    """If 0.4 of a bone signal of 0.7 is left, the bone loss is 3/7."""
     bone = np.zeros(SHAPE, bool)
     bone[:, 20:100] = True
     image = np.where(bone, 0.7, 0.0).astype(np.float32)

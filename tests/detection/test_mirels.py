@@ -1,4 +1,4 @@
-"""The bands of Mirels."""
+"""Width bands of the Mirels score."""
 
 import pytest
 
@@ -16,5 +16,5 @@ from lesionscan.detection.mirels import mirels_width_band
     ],
 )
 def test_mirels_bands_meet_at_the_thirds(ratio: float | None, band: str | None) -> None:
-    """The bands of the Mirels score follow from the width ratio."""
+    """The band follows from the width ratio; ratios of 1/3 and 2/3 are in the middle band."""
     assert mirels_width_band(ratio) == band

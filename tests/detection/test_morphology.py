@@ -13,7 +13,7 @@ from tests.detection.made import disk
 
 
 def test_the_distance_is_euclidean_but_for_two_percent() -> None:
-    """Three down and four across are five; so it is in every direction."""
+    """The distance is Euclidean in every direction, within 2.5 %; (3, 4) is 5, within 1 %."""
     mask = np.zeros((41, 41), bool)
     mask[20, 20] = True
 
@@ -25,7 +25,7 @@ def test_the_distance_is_euclidean_but_for_two_percent() -> None:
 
 
 def test_holes_are_filled_up_to_an_area_and_only_inside() -> None:
-    """A small hole goes, a large one and a bay at the border stay."""
+    """A small hole is filled; a large one and a notch at the border are not."""
     mask = np.ones((60, 60), bool)
     mask[10:13, 10:13] = False
     mask[30:50, 30:50] = False
@@ -39,7 +39,7 @@ def test_holes_are_filled_up_to_an_area_and_only_inside() -> None:
 
 
 def test_dilation_by_a_disk_is_exact() -> None:
-    """A point grows to the disk of that radius."""
+    """Dilating a point gives the disk of that radius."""
     point = np.zeros((41, 41), bool)
     point[20, 20] = True
 
@@ -52,7 +52,7 @@ def test_dilating_nothing_gives_nothing() -> None:
 
 
 def test_closing_bridges_a_gap() -> None:
-    """Off the border a gap of 4 pixels closes at radius 3, and one of 12 does not."""
+    """Away from the border, a radius of 3 closes a gap of 4 pixels but not one of 12."""
     gap = np.ones((40, 40), bool)
     gap[:, 18:22] = False
     wide = np.ones((40, 40), bool)
@@ -63,13 +63,13 @@ def test_closing_bridges_a_gap() -> None:
 
 
 def test_closing_leaves_the_empty_and_the_full_mask_alone() -> None:
-    """The outside of the picture counts as it is: nothing grows from it and nothing shrinks."""
+    """Closing changes neither an empty nor a full mask, so the image border has no effect."""
     for mask in (np.zeros((9, 9), bool), np.ones((9, 9), bool)):
         assert (close_disk(mask, 3.0) == mask).all()
 
 
 def test_specks_are_dropped_and_the_rest_stays_as_it_is() -> None:
-    """Of pieces with 3, 4 and 5 pixels those with at least 4 stay; touching corners join."""
+    """Pieces of at least 4 pixels are kept; pixels that touch at a corner are one piece."""
     mask = np.zeros((20, 20), bool)
     mask[2, 2:5] = True
     mask[6, 2:6] = True
@@ -84,7 +84,7 @@ def test_specks_are_dropped_and_the_rest_stays_as_it_is() -> None:
 
 
 def test_the_largest_piece_is_kept() -> None:
-    """One region stays one piece."""
+    """Only the largest component is kept, and an empty mask stays empty."""
     large, small = disk((60, 60), (20, 20), 8), disk((60, 60), (45, 45), 4)
 
     assert (largest_component(large | small) == large).all()

@@ -1,4 +1,4 @@
-"""The network's maps at several resolutions give one pair of maps on the film's grid."""
+"""The network's maps at several resolutions are combined into one pair on the film's grid."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.detection.scorer.made import onnx_network
 
 
 class Recording(Network):
-    """A network that records its inputs: bone in a box, and a lucency that rises by run."""
+    """A network that records its inputs; its bone is a box, its lucency rises with each run."""
 
     def __init__(self, sides: tuple[int, ...], bone_box: tuple[slice, slice] | None = None) -> None:
         super().__init__(onnx_network(), Preprocessing(), sides)
@@ -19,7 +19,7 @@ class Recording(Network):
         self.inputs: list[tuple[tuple[int, ...], int]] = []
 
     def run(self, image: FloatImage, long_side_px: int) -> Maps:
-        """Return 0.1 everywhere from the first run, 0.3 from the second, and so on."""
+        """Return a constant lucency of 0.1 from the first run, 0.3 from the second, and so on."""
         bone = np.zeros(image.shape, np.float32)
         if self.bone_box is not None and not self.inputs:
             bone[self.bone_box] = 1.0
@@ -32,7 +32,7 @@ def _film(shape: tuple[int, int]) -> FloatImage:
 
 
 def test_one_resolution_is_one_run() -> None:
-    """The maps of a single run are the network's own."""
+    """With one resolution, the maps of a single run are returned."""
     network = Recording((320,))
 
     maps = compute_maps(_film((640, 480)), network)
@@ -42,7 +42,7 @@ def test_one_resolution_is_one_run() -> None:
 
 
 def test_the_lucency_map_is_the_mean_of_all_runs_where_bone_is() -> None:
-    """0.1 and 0.3 and 0.5 give 0.3 in the bounding box of bone and its margin, 0.1 outside."""
+    """The mean of 0.1, 0.3 and 0.5 applies in the bone's box and its margin, 0.1 outside."""
     network = Recording((320, 400, 500), np.s_[200:300, 100:400])
     film = _film((500, 500))
 
@@ -54,12 +54,12 @@ def test_the_lucency_map_is_the_mean_of_all_runs_where_bone_is() -> None:
     outside[inside] = False
     assert maps.lucency[inside] == pytest.approx(0.3)
     assert (maps.lucency[outside] == np.float32(0.1)).all()
-    # 360 of 500 columns, each as wide as in a run on the whole film
+    # 360 of 500 columns, at the pixel size of a run on the whole film
     assert network.inputs == [((500, 500), 320), ((160, 360), 288), ((160, 360), 360)]
 
 
 def test_the_bone_map_is_that_of_the_first_run() -> None:
-    """The second run of this network finds no bone."""
+    """The bone map is that of the first run; the second run of this network finds no bone."""
     maps = compute_maps(_film((500, 500)), Recording((320, 500), np.s_[100:200, 100:200]))
 
     assert maps.bone[150, 150] == 1.0
@@ -71,16 +71,16 @@ def test_the_bone_map_is_that_of_the_first_run() -> None:
         ((640, 512), [320, 640]),
         ((3000, 2500), [320, 640]),
         ((256, 256), [320, 486]),  # enlarged by 1.9
-        ((200, 100), [320]),  # 380 px is hardly finer
+        ((200, 100), [320]),  # 380 px would hardly be finer
         ((1000, 500), [320, 640]),
-        ((3200, 320), [1600, 3200]),  # five times as long for its width
+        ((3200, 320), [1600, 3200]),  # five times as elongated as 2 : 1
         ((320, 3200), [1600, 3200]),
-        ((32_000, 64), [1600, 3200]),  # no film, but the header of one
+        ((32_000, 64), [1600, 3200]),  # not a film, but a possible header
         ((1, 1), [320]),
     ],
 )
 def test_grids_follow_what_the_film_can_show(shape: tuple[int, int], sides: list[int]) -> None:
-    """Small films are enlarged a little, long ones have the resolution of square ones."""
+    """Small films are enlarged slightly, and long ones get the resolution of square ones."""
     network = Recording((320, 640))
 
     compute_maps(_film(shape), network)
@@ -89,7 +89,7 @@ def test_grids_follow_what_the_film_can_show(shape: tuple[int, int], sides: list
 
 
 def test_a_film_without_bone_is_run_whole() -> None:
-    """The first run may have missed the bone."""
+    """If the first run finds no bone, the second one covers the whole film."""
     network = Recording((320, 600))
 
     compute_maps(_film((600, 400)), network)
@@ -98,7 +98,7 @@ def test_a_film_without_bone_is_run_whole() -> None:
 
 
 def test_a_mirrored_film_has_mirrored_maps() -> None:
-    """With a real network, and bone at one side of the film; padding costs a little."""
+    """Mirroring a film with bone at one side mirrors its maps, except for effects of padding."""
     film = np.zeros((512, 384), np.float32)
     film[64:448, 32:160] = 0.9
     film[200:230, 80:110] = 0.4

@@ -1,4 +1,4 @@
-"""Outlines from rays: a disk is found at its edge, rim gaps are crossed, borders are no trap."""
+"""Outlines from rays: edges of disks, gaps in a rim, many outlines at once, filled polygons."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def outlined(image: FloatImage, centre: tuple[float, float], radius: float) -> F
 
 
 def disk(radius: float, shape: tuple[int, int] = (101, 101)) -> FloatImage:
-    """Return a dark disk around the middle of a bright picture, with a soft edge."""
+    """Return a dark disk with a soft edge in the middle of a bright image."""
     row, col = np.mgrid[: shape[0], : shape[1]]
     away = np.hypot(row - (shape[0] - 1) / 2, col - (shape[1] - 1) / 2)
     return np.asarray(np.clip((away - radius) / 2 + 0.5, 0, 1), np.float32)
@@ -37,7 +37,7 @@ def disk(radius: float, shape: tuple[int, int] = (101, 101)) -> FloatImage:
 
 @pytest.mark.parametrize("radius", [12.0, 20.0, 30.0])
 def test_a_disk_is_outlined_at_its_edge(radius: float) -> None:
-    """Whatever radius is expected, within the range, every corner lies on the disk's edge."""
+    """Every corner lies on the disk's edge, though its radius differs from the expected one."""
     corners = outlined(disk(radius), (50.0, 50.0), 18.0)
     assert corners.shape == (ANGLES, 2)
     away = np.hypot(*(corners - 50.0).T)
@@ -45,13 +45,13 @@ def test_a_disk_is_outlined_at_its_edge(radius: float) -> None:
 
 
 def test_a_centre_off_the_middle_finds_the_same_edge() -> None:
-    """The outline belongs to the disk and not to the place it is sought from."""
+    """The outline is the same if the search starts away from the disk's centre."""
     away = np.hypot(*(outlined(disk(20.0), (53.0, 46.0), 20.0) - 50.0).T)
     assert np.abs(away - 20.0).max() < 2.0
 
 
 def test_a_gap_in_the_rim_is_crossed() -> None:
-    """Where a sixth of the rim is as dark as the inside, the outline goes straight on."""
+    """The outline crosses a gap in the rim that is as dark as the inside."""
     image = disk(20.0)
     image[46:55, 50:] = 0.0
     away = np.hypot(*(outlined(image, (50.0, 50.0), 20.0) - 50.0).T)
@@ -59,7 +59,7 @@ def test_a_gap_in_the_rim_is_crossed() -> None:
 
 
 def test_the_outlines_of_many_do_not_depend_on_each_other() -> None:
-    """Two outlines sought at once are those sought one by one."""
+    """Two outlines found together equal those found one by one."""
     image = disk(20.0)
     radii = 20.0 * np.linspace(NEAREST, FARTHEST, STEPS)
     both = np.array([[50.0, 50.0], [48.0, 55.0]])
@@ -76,7 +76,7 @@ def test_the_outlines_of_many_do_not_depend_on_each_other() -> None:
 
 
 def test_many_rays_are_sampled_in_pieces() -> None:
-    """More rays than OpenCV takes at once give what each gives alone."""
+    """More rays than OpenCV takes in one call have the same values as in separate calls."""
     image = disk(20.0)
     centres = np.repeat([[50.0, 50.0]], 700, axis=0)
     rows, cols = ray_ends(centres, np.linspace(5.0, 30.0, STEPS))
@@ -86,7 +86,7 @@ def test_many_rays_are_sampled_in_pieces() -> None:
 
 
 def test_a_square_is_filled_with_its_box() -> None:
-    """The box holds the polygon, the mask its pixels: a 10 x 20 rectangle has 200, +- its edge."""
+    """The mask of a 10 x 20 rectangle has its 200 pixels and is at its place."""
     corners = np.array([[4.5, 9.5], [4.5, 29.5], [14.5, 29.5], [14.5, 9.5]])
     ((box, mask),) = filled(corners[None], (50, 60))
     whole = np.zeros((50, 60), np.bool_)
@@ -96,7 +96,7 @@ def test_a_square_is_filled_with_its_box() -> None:
 
 
 def test_a_polygon_beyond_the_picture_is_cut_at_its_border() -> None:
-    """What lies outside the picture is left out."""
+    """The part of a polygon outside the image is omitted."""
     corners = np.array([[-10.0, -10.0], [-10.0, 5.5], [5.5, 5.5], [5.5, -10.0]])
     ((box, mask),) = filled(corners[None], (20, 20))
     assert (box[0].start, box[1].start) == (0, 0)
@@ -104,7 +104,7 @@ def test_a_polygon_beyond_the_picture_is_cut_at_its_border() -> None:
 
 
 def test_blurring_keeps_a_flat_picture() -> None:
-    """A flat picture stays flat at every scale."""
+    """Blurring leaves a constant image unchanged at every scale."""
     flat = np.full((40, 40), 0.5, np.float32)
     for radius in (1.0, 30.0):
         assert np.allclose(blur_to_scale(flat, radius), flat)
@@ -112,7 +112,7 @@ def test_blurring_keeps_a_flat_picture() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_polygons_are_filled_as_scikit_image_fills_them(seed: int) -> None:
-    """Jagged stars in and beyond the picture, all at once: pixel for pixel the same."""
+    """Random stars, partly outside the image, are filled pixel for pixel as by scikit-image."""
     random = np.random.default_rng(seed)
     turn = (np.arange(ANGLES) + 0.5) * (2 * np.pi / ANGLES)
     reach = random.uniform(0.5, 40, (30, 1)) * random.uniform(0.3, 1.6, (30, ANGLES))

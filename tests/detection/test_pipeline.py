@@ -1,4 +1,4 @@
-"""The whole detection: what it finds, in which order, and what must not change it."""
+"""The detection pipeline: candidates, their order, and invariance to flips and rescaling."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,39 +32,39 @@ HOLE = (160, 120)
 
 
 class Knowing(Network):
-    """A network that knows what it will see."""
+    """A network that returns given maps."""
 
     def __init__(self, lucency: FloatImage, bone: FloatImage) -> None:
         super().__init__(onnx_network(), Preprocessing(), (64,))
         self._known = Maps(lucency, bone)
 
     def run(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
-        """Return the maps that were given, for a film of their size."""
+        """Return the given maps; the image must have their size."""
         assert image.shape == self._known.lucency.shape
         return self._known
 
 
 class Seeing(Network):
-    """A network that has no favourite direction: bone is bright, a lucency a dark spot in it."""
+    """A network without a preferred direction: bone is bright, lucencies are dark spots in it."""
 
     def __init__(self) -> None:
         super().__init__(onnx_network(), Preprocessing(), (64,))
 
     def run(self, image: FloatImage, long_side_px: int) -> Maps:  # noqa: ARG002
-        """Return the film's brightness, and how much darker it is than its surroundings."""
+        """Return as maps the film's brightness, and how much darker it is than its surroundings."""
         near, far = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (4.0, 16.0))
         bone = expit(20.0 * (near - 0.45)).astype(np.float32)
         return Maps(np.clip(8.0 * (far - near), 0.0, 1.0) * bone, bone)
 
 
 def _scorer(network: Network) -> Scorer:
-    """Return a scorer that takes the height of the map's peak for the log-odds."""
+    """Return a scorer whose log-odds are linear in the peak of the lucency map."""
     card = scorer_card(("lucency_peak", (0.0, 1.0), (-4.0, 4.0)))
     return replace(Scorer.from_bytes(scorer_bytes(card)), network=network)
 
 
 def _hill(place: tuple[float, float], height: float, radius: float) -> FloatImage:
-    """Return a round hill that falls to half its height at `radius`, on the limb's film."""
+    """Return a round peak that falls to half its height at `radius`, on the limb's film."""
     rows, cols = np.indices(LIMB)
     away = (rows - place[0]) ** 2 + (cols - place[1]) ** 2
     return np.asarray(height * np.exp2(-away / radius**2), np.float32)
@@ -78,7 +78,7 @@ def _limb_bone() -> FloatImage:
 
 @cache
 def _phantom(seed: int) -> FloatImage:
-    """Return a femur with a hole, bone bright, its collimation and letters included."""
+    """Return a femur with one lesion, bone bright, including collimation and letters."""
     phantom = make_phantom(
         "femur", seed, lesions=1, long_side_px=SIDE, film=Film("MONOCHROME2", bits=12)
     )
@@ -96,7 +96,7 @@ def _real(name: str) -> Findings:
 
 
 def test_the_hole_in_a_limb_is_the_best_candidate_and_well_measured() -> None:
-    """A hole of 14 pixels radius at (160, 120): placed within a pixel, sized within 10 %."""
+    """A hole of radius 14 px is found first, within 1 px of its place and 10 % of its size."""
     network = Knowing(_hill(HOLE, 0.9, 14.0), _limb_bone())
 
     findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
@@ -113,7 +113,7 @@ def test_the_hole_in_a_limb_is_the_best_candidate_and_well_measured() -> None:
 
 
 def test_a_hole_that_the_network_does_not_see_is_a_candidate_too() -> None:
-    """What is dark inside bone is listed, and the network's silence tells in its score."""
+    """A dark hole in bone that the network misses is a candidate, with a low score."""
     network = Knowing(np.zeros(LIMB, np.float32), _limb_bone())
 
     findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
@@ -125,7 +125,7 @@ def test_a_hole_that_the_network_does_not_see_is_a_candidate_too() -> None:
 
 
 def test_a_lucency_outside_the_bone_mask_is_a_candidate() -> None:
-    """A lesion may have taken its bone away, so the network may see one in soft tissue."""
+    """A lucency in soft tissue is a candidate, since a lesion may have destroyed its bone."""
     beside = (160, 55)
     network = Knowing(_hill(beside, 0.8, 10.0), _limb_bone())
 
@@ -137,7 +137,7 @@ def test_a_lucency_outside_the_bone_mask_is_a_candidate() -> None:
 
 @pytest.mark.parametrize("bone", [0.0, 1.0])
 def test_without_a_bone_mask_to_believe_nothing_is_a_candidate(bone: float) -> None:
-    """However lucent a place looks: a film without bone, or with nothing else, is not assessed."""
+    """A film without bone, or of nothing but bone, is not assessed, however high its lucency."""
     network = Knowing(_hill(HOLE, 0.9, 14.0), np.full(LIMB, bone, np.float32))
 
     findings = find_candidates(radiograph(limb()), scorer=_scorer(network))
@@ -152,7 +152,7 @@ def test_without_a_bone_mask_to_believe_nothing_is_a_candidate(bone: float) -> N
 
 
 def _noted(name: str, step: Callable[..., object], taken: list[str]) -> Callable[..., object]:
-    """Return a step that notes its name when it is taken."""
+    """Return a step that records its name when it is called."""
 
     def noted(*arguments: object, **options: object) -> object:
         taken.append(name)
@@ -162,7 +162,7 @@ def _noted(name: str, step: Callable[..., object], taken: list[str]) -> Callable
 
 
 def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Field, grey scale, network, bone, lucencies, dark regions, measures, score: each once."""
+    """Field, network, bone, lucencies, dark regions, measurement and scoring run once, in order."""
     taken: list[str] = []
     order = (
         *("find_field", "run", "find_bone", "find_lucencies"),
@@ -178,7 +178,7 @@ def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_network_sees_comes_before_what_is_dark(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dark regions are sought beside the network's, which keep their ground."""
+    """Dark regions are added to the network's regions, which keep their labels and pixels."""
     seen: list[tuple[LabelImage, LabelImage]] = []
     find_dark_regions = vars(pipeline)["find_dark_regions"]
 
@@ -201,7 +201,7 @@ def test_what_the_network_sees_comes_before_what_is_dark(monkeypatch: pytest.Mon
 
 
 def test_labels_carry_the_ids_of_the_candidates() -> None:
-    """Each candidate's pixels, and no others, hold its id."""
+    """In the label image, each candidate's id covers as many pixels as its area."""
     findings = find_candidates(radiograph(_phantom(3)))
 
     assert findings.candidates
@@ -211,7 +211,7 @@ def test_labels_carry_the_ids_of_the_candidates() -> None:
 
 
 def test_at_most_the_wanted_number_of_candidates_is_listed() -> None:
-    """They stand best first, and no other region is labelled."""
+    """At most `max_candidates` are listed, best first, and no other region is labelled."""
     findings = find_candidates(radiograph(_phantom(3)), Settings(max_candidates=4))
 
     scores = [candidate.score for candidate in findings.candidates]
@@ -221,7 +221,7 @@ def test_at_most_the_wanted_number_of_candidates_is_listed() -> None:
 
 
 def test_a_scorer_that_is_given_is_used_and_named() -> None:
-    """Its network makes the maps, its terms the scores, and its hash stands in the findings."""
+    """A given scorer provides the maps, the scores, and the hash in the findings."""
     card = scorer_card(("enclosed", (0.0, 1.0), (-1.0, 1.0)), offset=-3.0)
     scorer = Scorer.from_bytes(scorer_bytes(card, onnx_network(lucency=-4.0)))
     believing = Settings(least_bone_confidence=0.0)  # its bone map is coarse
@@ -231,7 +231,7 @@ def test_a_scorer_that_is_given_is_used_and_named() -> None:
     assert findings.scorer_sha256 == scorer.sha256
     looked = scorer.network.run(
         findings.image, scorer.network.long_sides_px[0]
-    ).lucency  # a small film keeps its grid
+    ).lucency  # a small film is not resized
     assert findings.lucency == pytest.approx(looked, abs=0.01)
     assert not findings.lucency.flags.writeable
     assert findings.candidates
@@ -243,7 +243,7 @@ def test_a_scorer_that_is_given_is_used_and_named() -> None:
 
 
 def test_without_a_scorer_the_shipped_one_is_used() -> None:
-    """The findings name it."""
+    """Without a scorer, the findings have the hash of the shipped one."""
     findings = find_candidates(radiograph(np.zeros((50, 50))))
 
     assert findings.scorer_sha256 == shipped_scorer().sha256
@@ -251,7 +251,7 @@ def test_without_a_scorer_the_shipped_one_is_used() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1000.0])
 def test_an_empty_picture_is_not_assessed(value: float) -> None:
-    """No bone, no candidates, one notice that says so."""
+    """A constant image gives no candidates and the notice that it was not assessed."""
     findings = find_candidates(radiograph(np.full((200, 200), value)))
 
     assert not findings.assessed
@@ -261,12 +261,12 @@ def test_an_empty_picture_is_not_assessed(value: float) -> None:
 
 
 def test_a_picture_of_one_pixel_is_not_assessed() -> None:
-    """The smallest picture there is does no harm."""
+    """An image of one pixel causes no error and is not assessed."""
     assert not find_candidates(radiograph(np.ones((1, 1)))).assessed
 
 
 def test_the_same_input_gives_the_same_findings() -> None:
-    """Nothing depends on chance or on what ran before."""
+    """Two searches of the same film give the same labels and scores."""
     one = find_candidates(radiograph(_phantom(5)))
     other = find_candidates(radiograph(_phantom(5)))
 
@@ -277,7 +277,7 @@ def test_the_same_input_gives_the_same_findings() -> None:
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in (1, 2))])
 @pytest.mark.parametrize(("slope", "intercept"), [(0.01, 0.0), (50.0, -5000.0), (1.7, 4999.0)])
 def test_a_rescale_changes_nothing(slope: float, intercept: float, seed: int) -> None:
-    """Slope and intercept: the same candidates, within a pixel and 0.02 of score.
+    """Rescaled grey values give the same candidates, within 1 px and 0.02 of score.
 
     Not exact, since float32 rounds differently.
     """
@@ -289,7 +289,7 @@ def test_a_rescale_changes_nothing(slope: float, intercept: float, seed: int) ->
 
 
 def test_a_rescale_leaves_the_shipped_scorer_unmoved() -> None:
-    """Its best candidate stays where it is, with its score."""
+    """With the shipped scorer, rescaling moves neither the best candidate nor its score."""
     best, moved = (
         find_candidates(radiograph(pixels)).candidates[0]
         for pixels in (_phantom(5), 12.5 * _phantom(5) - 1000.0)
@@ -310,9 +310,9 @@ TURNS: dict[str, tuple[Callable[[FloatImage], FloatImage], Callable[..., tuple[f
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=SLOW) for seed in (1, 2, 3))])
 @pytest.mark.parametrize("turn", TURNS)
 def test_flips_and_turns_move_the_candidates_and_change_nothing_else(turn: str, seed: int) -> None:
-    """The clear candidates come back at the mapped place, within 2 pixels and 0.05 of score.
+    """Clear candidates move with the film, within 2 px and 0.05 of score.
 
-    That is so where the network has no favourite direction; a trained one has seen bones upright.
+    This requires a network without a preferred direction; the trained one has seen upright bones.
     Not exact, since resizing and the order of sums round differently.
     """
     film = _phantom(seed)
@@ -338,7 +338,7 @@ def _assert_same(
     score: float = 0.02,
     distance: float = 1.0,
 ) -> None:
-    """Every clear candidate has one twin among all of the others."""
+    """Check that every clear candidate has a counterpart among all candidates of the other list."""
     here = [(c.score, np.array(c.region.centroid_px)) for c in found]
     there = [(c.score, np.array(place(c.region.centroid_px))) for c in expected]
     assert max(value for value, _ in there) > _CLEAR
@@ -354,7 +354,7 @@ _CLEAR = 0.3
 
 
 def _collimated() -> tuple[Radiograph, BoolImage]:
-    """Return a limb inside a white frame, and where the frame is not."""
+    """Return a limb inside a white frame, and the mask of the pixels inside the frame."""
     inside = np.zeros((420, 340), bool)
     inside[50:370, 50:290] = True
     film = np.full(inside.shape, 3.0, np.float32)
@@ -363,7 +363,7 @@ def _collimated() -> tuple[Radiograph, BoolImage]:
 
 
 def test_the_grey_scale_is_that_of_the_exposed_field() -> None:
-    """Within a white frame the same limb gets the same grey values as without it."""
+    """A limb inside a white frame gets the same grey values as without the frame."""
     framed, inside = _collimated()
 
     settings = Settings(working_long_side_px=max(framed.shape))
@@ -377,7 +377,7 @@ def test_the_grey_scale_is_that_of_the_exposed_field() -> None:
 
 
 def test_the_percentiles_of_the_settings_become_black_and_white() -> None:
-    """A tenth of the usable pixels is black and a twentieth is white."""
+    """At percentiles of 10 and 95, a tenth of the pixels is black and a twentieth is white."""
     ramp = np.linspace(-500.0, 4000.0, 200 * 160, dtype=np.float32).reshape(200, 160)
 
     film = normalise_film(radiograph(ramp), Settings(dark_percent=10, bright_percent=95))
@@ -388,7 +388,7 @@ def test_the_percentiles_of_the_settings_become_black_and_white() -> None:
 
 
 def test_a_large_film_has_a_smaller_working_grid() -> None:
-    """The field and the small image are on it, the image on the stored one; both are in [0, 1]."""
+    """Field and small image have the working grid, the image the stored one, both in [0, 1]."""
     large = np.kron(limb(), np.ones((4, 4), np.float32))
 
     film = normalise_film(radiograph(large), Settings(working_long_side_px=320))
@@ -405,7 +405,7 @@ def test_a_large_film_has_a_smaller_working_grid() -> None:
 @pytest.mark.skipif(not DICOM.is_dir(), reason="the shared DICOM files are not here")
 @pytest.mark.parametrize("name", ["RG3_J2KR", "RG3_JPLL", "RG3_JPLY"])
 def test_the_fibroma_of_rg3_is_among_the_best_five(name: str) -> None:
-    """A real lytic lesion: rows 1000 to 1220, columns 795 to 915 of the stored matrix."""
+    """The lytic lesion of RG3, in rows 1000-1220 and columns 795-915, is among the best five."""
     places = [candidate.region.centroid_px for candidate in _real(name).candidates[:5]]
 
     assert any(1000 <= row <= 1220 and 795 <= col <= 915 for row, col in places)
@@ -413,7 +413,7 @@ def test_the_fibroma_of_rg3_is_among_the_best_five(name: str) -> None:
 
 @pytest.mark.skipif(not DICOM.is_dir(), reason="the shared DICOM files are not here")
 def test_lossless_compression_changes_no_candidate() -> None:
-    """RG3 in JPEG 2000 and in lossless JPEG: the same pixels, the same candidates."""
+    """RG3 has the same candidates in JPEG 2000 and in lossless JPEG."""
     one, other = _real("RG3_J2KR"), _real("RG3_JPLL")
 
     assert one.candidates
@@ -422,7 +422,7 @@ def test_lossless_compression_changes_no_candidate() -> None:
 
 
 def test_bone_that_passed_for_a_collimator_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A field cut through a femur is opened where the network sees the bone go on."""
+    """A field that ends within a femur is extended to the bone that the network finds beyond it."""
 
     def half(_scaled: FloatImage, valid: BoolImage) -> Field:
         exposed = valid.copy()
@@ -441,7 +441,7 @@ def test_bone_that_passed_for_a_collimator_is_searched(monkeypatch: pytest.Monke
 
 
 def test_the_steps_are_those_that_led_to_the_findings() -> None:
-    """Bone, map and regions of the steps, brought to the stored matrix, are the findings' own."""
+    """Bone, lucency and regions of the steps, restored to the stored matrix, equal the findings."""
     network = Knowing(_hill(HOLE, 0.9, 14.0), _limb_bone())
     film, scorer = radiograph(limb().repeat(3, 0).repeat(3, 1)), _scorer(network)
     settings = Settings(working_long_side_px=max(LIMB))

@@ -6,7 +6,7 @@ from lesionscan.detection.pixel_table import Groups, row_nanquantile
 
 @pytest.mark.parametrize("seed", range(20))
 def test_groups_have_the_quantiles_of_numpy(seed: int) -> None:
-    """All groups at once give bit for bit what each gives alone; a zero may be negative."""
+    """Quantiles of all groups are bit for bit those of NumPy for each, even with negative zeros."""
     random = np.random.default_rng(seed)
     values = random.random(random.integers(1, 400)).astype(np.float32)
     values[random.random(values.size) < 0.1] = -0.0
@@ -20,7 +20,7 @@ def test_groups_have_the_quantiles_of_numpy(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_rows_have_the_quantiles_of_their_known_values(seed: int) -> None:
-    """NaN does not count; a row of nothing else has no quantile."""
+    """Quantiles of rows ignore NaN, and a row of NaN only has none."""
     random = np.random.default_rng(seed)
     values = random.normal(size=(12, 8))
     values[random.random(values.shape) < 0.5] = np.nan

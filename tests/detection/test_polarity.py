@@ -1,4 +1,4 @@
-"""A film that is the wrong way round is noticed, and one that is right is left in peace."""
+"""Films with inverted polarity are reported, and others are not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ CHEST = ROOT / ".." / "shared" / "data" / "dicom" / "CR_chest_MONOCHROME1_JPEG.d
 
 
 def sure(certainty: float) -> FloatImage:
-    """Return a bone map of a certainty, half of it bone."""
+    """Return a bone map of the given certainty, half of it bone."""
     bone = np.full((8, 8), 0.5 - certainty / 2, np.float32)
     bone[:4] = 0.5 + certainty / 2
     return bone
@@ -27,7 +27,7 @@ def sure(certainty: float) -> FloatImage:
     [(0.5, 0.9, True), (0.5, 0.55, False), (0.9, 1.0, False), (0.5, 0.3, False)],
 )
 def test_the_surer_way_is_the_right_one(as_it_is: float, turned: float, *, inverted: bool) -> None:
-    """Where the network is unsure, and much surer of the film turned round, it is inverted."""
+    """A film looks inverted if the network is uncertain, and much more certain of its negative."""
     image = np.zeros((8, 8), np.float32)
 
     def look(given: FloatImage) -> FloatImage:
@@ -38,7 +38,7 @@ def test_the_surer_way_is_the_right_one(as_it_is: float, turned: float, *, inver
 
 
 def test_a_sure_network_is_not_asked_again() -> None:
-    """Most films cost nothing."""
+    """If the network is certain, as for most films, the negative is not tried."""
 
     def look(_given: FloatImage) -> FloatImage:
         raise AssertionError
@@ -49,7 +49,7 @@ def test_a_sure_network_is_not_asked_again() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SAMPLES[::3], ids=lambda path: path.name)
 def test_sample_films_are_told_apart_from_their_negatives(path: Path) -> None:
-    """The warning stands in the findings of the negative only."""
+    """Only the negative of a sample film has the warning."""
     film = read_radiograph(path)
     negative = replace(film, pixels=film.pixels.max() + film.pixels.min() - film.pixels)
     codes = [[one.code for one in find_candidates(each).notices] for each in (film, negative)]
@@ -59,7 +59,7 @@ def test_sample_films_are_told_apart_from_their_negatives(path: Path) -> None:
 
 @pytest.mark.skipif(not CHEST.is_file(), reason="needs the shared films")
 def test_a_real_file_whose_tag_is_wrong_is_noticed() -> None:
-    """It says MONOCHROME1, but bone is bright in its stored values."""
+    """A file that says MONOCHROME1, but whose stored values have bright bone, has the warning."""
     film = read_radiograph(CHEST)
     assert film.polarity == "stated"
     codes = [one.code for one in find_candidates(film).notices]

@@ -31,7 +31,7 @@ def _find(
 
 
 def _labelled(*masks: BoolImage) -> LabelImage:
-    """Return masks as regions 1, 2, ..."""
+    """Return a label image in which the masks are regions 1, 2, ..."""
     labels: LabelImage = np.zeros(masks[0].shape, np.int32)
     for number, mask in enumerate(masks, start=1):
         labels[mask] = number
@@ -52,7 +52,7 @@ def test_a_round_hole_is_outlined_best(radius: float) -> None:
 
 
 def test_a_canal_open_at_both_ends_is_less_salient_than_a_faint_hole() -> None:
-    """A dark band across the film loses against a hole of half its depth."""
+    """A hole ranks above a dark band across the film that is twice as deep."""
     film = _slab()
     film[:, 60:80] -= 0.2
     hole = disk(film.shape, (120, 160), 12)
@@ -64,7 +64,7 @@ def test_a_canal_open_at_both_ends_is_less_salient_than_a_faint_hole() -> None:
 
 
 def test_two_holes_are_two_regions() -> None:
-    """Neighbours are not merged, and no pixel has two labels."""
+    """Two adjacent holes are two regions."""
     film = _slab()
     first, second = disk(film.shape, (80, 80), 10), disk(film.shape, (80, 112), 10)
     film[first | second] -= 0.2
@@ -75,7 +75,7 @@ def test_two_holes_are_two_regions() -> None:
 
 
 def test_regions_stay_inside_the_search_mask() -> None:
-    """Soft tissue outside is no region, however dark."""
+    """Pixels outside the search mask are in no region, however dark they are."""
     film = _slab()
     search = np.zeros(film.shape, bool)
     search[:, 60:180] = True
@@ -85,7 +85,7 @@ def test_regions_stay_inside_the_search_mask() -> None:
 
 
 def test_known_regions_keep_their_numbers_and_their_ground() -> None:
-    """New regions are numbered on, and take no pixel of those that are known."""
+    """New regions get the next numbers and no pixels of known regions."""
     film = _slab(noise=0.05)
     hole = disk(film.shape, (120, 120), 12)
     film[hole] -= 0.3
@@ -102,7 +102,7 @@ def test_known_regions_keep_their_numbers_and_their_ground() -> None:
 
 
 def test_a_hole_that_is_known_is_not_found_again() -> None:
-    """What is known, or what holds it, is no new region; a hole beside it is."""
+    """A known hole, or the ring around it, is not a new region, but another hole is."""
     film = _slab()
     known, other = disk(film.shape, (70, 70), 10), disk(film.shape, (170, 160), 10)
     film[known | other] -= 0.2
@@ -117,7 +117,7 @@ def test_a_hole_that_is_known_is_not_found_again() -> None:
 
 @pytest.mark.parametrize("max_regions", [1, 2, 3])
 def test_known_regions_count_among_the_most(max_regions: int) -> None:
-    """Two are known: none is added up to two, and known ones are never taken away."""
+    """Known regions count towards the maximum and are never removed."""
     film = _slab(noise=0.05)
     known = _labelled(disk(film.shape, (40, 40), 10), disk(film.shape, (200, 190), 6))
 
@@ -128,7 +128,7 @@ def test_known_regions_count_among_the_most(max_regions: int) -> None:
 
 
 def test_nothing_to_search_leaves_the_known_regions() -> None:
-    """An empty mask is answered with what was known, and that array is not written to."""
+    """With an empty search mask, a copy of the known regions is returned."""
     film = _slab()
     nowhere = np.zeros(film.shape, bool)
     known = _labelled(disk(film.shape, (40, 40), 10))
@@ -141,14 +141,14 @@ def test_nothing_to_search_leaves_the_known_regions() -> None:
 
 
 def test_no_more_regions_than_asked_for() -> None:
-    """Labels are consecutive from 1 and limited."""
+    """Labels are consecutive from 1 up to the maximum."""
     labels = _find(_slab(noise=0.05), max_regions=5)
 
     assert np.unique(labels).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_bone_continues_smoothly_outside() -> None:
-    """Outside the mask the fill takes the level of the nearest bone, not that of air."""
+    """Pixels outside the mask are filled with the level of the nearest bone, not of air."""
     film = np.zeros((100, 100), np.float32)
     bone = np.zeros(film.shape, bool)
     bone[:, :50] = True

@@ -26,7 +26,7 @@ def _scorer(
 
 
 def test_a_score_is_the_sum_of_its_terms_through_the_logistic_function() -> None:
-    """Offset -1, enclosure 0.75 adds 1, alignment 0.6 adds 0.2: log-odds 0.2."""
+    """An offset of -1 and effects of 1 and 0.2 give the log-odds 0.2."""
     region = _region(enclosure=0.75, edge_alignment=0.6)
 
     (candidate,) = score_regions(
@@ -38,7 +38,7 @@ def test_a_score_is_the_sum_of_its_terms_through_the_logistic_function() -> None
 
 
 def test_reasons_say_what_each_term_added_the_strongest_first() -> None:
-    """Value, signed effect and words of every term of the scorer."""
+    """Reasons have the value, signed effect and text of every term, the strongest first."""
     region = _region(enclosure=1.0, edge_alignment=0.1)
 
     (candidate,) = score_regions(
@@ -54,7 +54,7 @@ def test_reasons_say_what_each_term_added_the_strongest_first() -> None:
 
 
 def test_reasons_that_are_as_strong_go_by_name() -> None:
-    """A term for and one against, both of strength 1: the order does not depend on the file."""
+    """Reasons of equal strength are sorted by name, whatever the order in the file."""
     region = _region(enclosure=0.25, edge_alignment=1.0)
     orders = [
         [
@@ -70,7 +70,7 @@ def test_reasons_that_are_as_strong_go_by_name() -> None:
 
 
 def test_the_order_of_the_terms_in_the_file_does_not_change_a_score() -> None:
-    """Large effects that cancel, and a small one: 1000, -1000 and 0.1 in any order."""
+    """Effects of 1000, -1000 and 0.1 give the same score in any order."""
     terms = (
         ("enclosed", (0.0,), (1000.0,)),
         ("edge", (0.0,), (-1000.0,)),
@@ -87,7 +87,7 @@ def test_the_order_of_the_terms_in_the_file_does_not_change_a_score() -> None:
 
 
 def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
-    """Equal scores: the upper region first, whatever the labels were."""
+    """Candidates are numbered best first; of equal scores, the upper region is first."""
     upper = replace(_region(), label=7, centroid_px=(10.0, 50.0))
     lower = replace(_region(), label=3, centroid_px=(90.0, 50.0))
     poor = replace(_region(), label=1, enclosure=0.6)
@@ -100,7 +100,7 @@ def test_candidates_are_numbered_best_first_and_ties_go_by_place() -> None:
 
 
 def test_the_best_are_kept() -> None:
-    """Of three regions, the two best enclosed ones."""
+    """Of three regions, the two with the highest scores are kept."""
     regions = tuple(_region(enclosure=share) for share in (0.2, 0.9, 0.6))
 
     candidates = score_regions(
@@ -111,7 +111,7 @@ def test_the_best_are_kept() -> None:
 
 
 def test_shown_starts_exactly_at_the_limit() -> None:
-    """A score equal to the limit is shown, one below is not."""
+    """A candidate whose score equals the limit is shown; one below it is not."""
     scorer, regions = _scorer(ENCLOSED), (_region(),)
     (candidate,) = score_regions(regions, scorer=scorer, shown_score=0.0, max_candidates=100)
 
@@ -121,5 +121,5 @@ def test_shown_starts_exactly_at_the_limit() -> None:
 
 
 def test_no_regions_give_no_candidates() -> None:
-    """Nothing found is an empty tuple."""
+    """Without regions, an empty tuple is returned."""
     assert score_regions((), scorer=_scorer(ENCLOSED), shown_score=0.5, max_candidates=100) == ()

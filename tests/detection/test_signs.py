@@ -1,4 +1,4 @@
-"""What is said of a candidate is what was measured, and nothing that is not clear."""
+"""Signs of a candidate: only clear measurements are reported, in a fixed order."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def _region(**facts: object) -> Region:
 
 
 def test_what_is_not_clear_is_not_said() -> None:
-    """The network alone."""
+    """A region without clear measurements has only the sign of the network."""
     (sign,) = signs_of(_region())
 
     assert (sign.name, sign.speaks) == ("network", "for")
@@ -43,7 +43,7 @@ def test_what_is_not_clear_is_not_said() -> None:
 
 
 def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
-    """Soft tissue beside the bone is no lost bone."""
+    """Bone loss is not reported if most of the region lies outside bone."""
     on_bone, beside_it = (
         {sign.name for sign in signs_of(_region(bone_loss=0.98, bone_fraction=fraction))}
         for fraction in (0.5, 0.44)
@@ -98,7 +98,7 @@ def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
     ],
 )  # fmt: skip
 def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str, text: str) -> None:
-    """Words on paper."""
+    """Each clear measurement gives a sign with the expected direction and text."""
     found = {sign.name: sign for sign in signs_of(_region(**facts))}[name]
 
     assert (found.speaks, found.text) == (speaks, text)
@@ -118,18 +118,18 @@ def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str,
     ],
 )
 def test_what_is_not_there_is_not_said(facts: dict[str, object]) -> None:
-    """No finding is said to be absent where its measure is only below a threshold."""
+    """A measurement that is only below its threshold is not reported as absent."""
     assert [sign.name for sign in signs_of(_region(**facts))] == ["network"]
 
 
 def test_a_broken_cortex_is_not_thinned_too() -> None:
-    """One of them is said."""
+    """A cortex that is broken is not also reported as thinned."""
     facts = {"cortex_break_px": 9.0, "scalloping_band": "over_half"}
     assert [sign.name for sign in signs_of(_region(**facts))] == ["network", "cortex_break"]
 
 
 def test_the_network_is_first_then_for_then_against_then_the_place() -> None:
-    """A reader finds the same order everywhere."""
+    """The order is always: the network, signs for a lesion, signs against it, the place."""
     place = make_findings().candidates[0].region.location
     region = _region(lucency=0.1, location=place, enclosure=0.2, bone_expansion=1.5)
 
@@ -144,14 +144,14 @@ def test_the_network_is_first_then_for_then_against_then_the_place() -> None:
 
 
 def test_words_can_be_drawn_and_names_are_unique() -> None:
-    """ASCII, since OpenCV draws no other letters; every rule says when."""
+    """Texts are ASCII, the only letters that OpenCV draws; each rule has a name and a meaning."""
     assert all(sign.text.isascii() for sign in signs_of(_region(bone_expansion=1.5)))
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert all(rule.meaning.endswith(".") for rule in RULES)
 
 
 def test_a_break_is_not_said_of_what_bone_encloses() -> None:
-    """Brighter bone on all sides and a broken cortex contradict each other."""
+    """A break is not reported if bone encloses the region, as this would be a contradiction."""
     region = _region(cortex_break_px=9.0, enclosure=0.95)
 
     assert [sign.name for sign in signs_of(region)] == ["network", "enclosure"]

@@ -57,7 +57,7 @@ def test_contrast_and_noise_of_a_hole_in_even_bone() -> None:
 
 
 def test_a_piece_of_a_canal_is_open_at_its_ends() -> None:
-    """Where the band goes on, the surroundings are as dark as the region."""
+    """A region in a dark band is not enclosed where the band continues."""
     film = _bone()
     film[:, 85:116] -= 0.2
 
@@ -68,7 +68,7 @@ def test_a_piece_of_a_canal_is_open_at_its_ends() -> None:
 
 
 def test_a_bright_rim_is_seen() -> None:
-    """Two pixels of sclerosis make the rim brighter than the rest of the ring."""
+    """A sclerotic rim of 3 px makes the rim brighter than the rest of the ring."""
     region = disk(SHAPE, (100, 100), 20)
     film = _bone()
     film[region] -= 0.2
@@ -90,7 +90,7 @@ def _at_the_edge_of_a_bone(in_bone: int) -> tuple[FloatImage, BoolImage, BoolIma
 
 @pytest.mark.parametrize("in_bone", [101, 108, 116, 140])
 def test_a_hole_at_the_edge_of_a_bone_is_compared_with_bone(in_bone: int) -> None:
-    """Not with the air beside it, which is darker than the hole."""
+    """A hole at the edge of a bone is compared with bone, not with the darker air beside it."""
     film, bone, region = _at_the_edge_of_a_bone(in_bone)
 
     measured = _look(film, region, bone=bone)[0].measured
@@ -102,7 +102,7 @@ def test_a_hole_at_the_edge_of_a_bone_is_compared_with_bone(in_bone: int) -> Non
 
 
 def test_directions_without_bone_enclose_nothing() -> None:
-    """Half a hole at the edge is enclosed on half of its sides, and open on the other."""
+    """Half a hole at the edge of a bone is enclosed on about half of its sides."""
     film, bone, region = _at_the_edge_of_a_bone(101)
 
     measured = _look(film, region, bone=bone)[0].measured
@@ -113,7 +113,7 @@ def test_directions_without_bone_enclose_nothing() -> None:
 
 
 def test_without_bone_around_it_a_region_is_compared_with_whatever_is_there() -> None:
-    """A dark spot in soft tissue has the contrast that one sees."""
+    """The contrast of a dark spot in soft tissue is that to the soft tissue."""
     region, film = disk(SHAPE, (100, 100), 15), _bone()
     film[region] -= 0.2
 
@@ -124,7 +124,7 @@ def test_without_bone_around_it_a_region_is_compared_with_whatever_is_there() ->
 
 
 def test_bone_fraction_counts_region_and_ring() -> None:
-    """Half off the bone is half in bone."""
+    """A region that lies half outside the bone has a bone fraction of 0.5."""
     bone = np.zeros(SHAPE, bool)
     bone[:, :100] = True
 
@@ -135,7 +135,7 @@ def test_bone_fraction_counts_region_and_ring() -> None:
 
 
 def test_the_margin_is_in_stored_pixels_on_a_reduced_grid() -> None:
-    """A region 160 pixels across is measured on a third of the pixels, its margin is not."""
+    """The margin of a region of 160 px is in stored pixels, though its grid is reduced."""
     rows, cols = np.mgrid[:400, :400]
     distance = np.hypot(rows - 200, cols - 200) - 80
     film = (0.7 - 0.3 / (1 + np.exp(distance / (12 / 4.394)))).astype(np.float32)
@@ -146,7 +146,7 @@ def test_the_margin_is_in_stored_pixels_on_a_reduced_grid() -> None:
 
 
 def test_a_region_without_exposed_surroundings_has_no_contrast() -> None:
-    """Nothing to compare with gives zeros, not an error."""
+    """Without exposed surroundings, contrast and enclosure are 0."""
     region = disk(SHAPE, (100, 100), 15)
 
     (around,) = _look(_bone(), region, exposed=region)
@@ -157,7 +157,7 @@ def test_a_region_without_exposed_surroundings_has_no_contrast() -> None:
 
 
 def test_many_regions_are_looked_at_as_each_alone() -> None:
-    """A small, a large and one at the border, in one table of pixels: the same facts to the bit."""
+    """Regions measured together, of any size and place, have exactly the values of each alone."""
     film = _bone(noise=0.05)
     regions = [
         disk(SHAPE, (100, 100), 40),
@@ -169,7 +169,7 @@ def test_many_regions_are_looked_at_as_each_alone() -> None:
 
 @pytest.mark.parametrize("radius", [30, 70, 240])
 def test_a_region_at_one_border_is_looked_at_as_at_the_other(radius: int) -> None:
-    """Half a disk at the right border has the facts of its mirror image at the left one."""
+    """Half a disk at the right border has the measurements of its mirror image at the left."""
     shape = (3 * radius + 5, 2 * radius + 7)
     random = np.random.default_rng(4)
     film = (0.6 + random.normal(0, 0.01, shape)).astype(np.float32)
@@ -183,7 +183,7 @@ def test_a_region_at_one_border_is_looked_at_as_at_the_other(radius: int) -> Non
 
 
 def test_a_strip_along_the_border_has_its_contrast() -> None:
-    """Two columns at the edge of a large film."""
+    """Two columns at the border of a large film have the correct contrast."""
     film = np.full((900, 300), 0.7, np.float32)
     film[:, -2:] = 0.2
     (around,) = _look(film, film < 0.5)
@@ -191,5 +191,5 @@ def test_a_strip_along_the_border_has_its_contrast() -> None:
 
 
 def test_nothing_is_looked_at_without_regions() -> None:
-    """Nothing in, nothing out."""
+    """Without regions, an empty tuple is returned."""
     assert _look(_bone()) == ()

@@ -37,7 +37,7 @@ UIDS = {
 
 
 def _pixels(dataset: pydicom.Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
-    """Decode one frame without pydicom's optional plugins, where it needs them."""
+    """Decode one frame, with imagecodecs where pydicom would need optional plugins."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in (UIDS["native"], UIDS["rle"]):
         return np.asarray(dataset.pixel_array, dtype=np.uint16)
@@ -49,7 +49,7 @@ def _pixels(dataset: pydicom.Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np
 @pytest.mark.parametrize("syntax", list(UIDS))
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_every_transfer_syntax_gives_the_pixels_back(syntax: TransferSyntax, bits: int) -> None:
-    """Pixels read back are those that were made, at every depth."""
+    """Pixels are read back unchanged, with every transfer syntax and bit depth."""
     phantom = replace(
         PHANTOM,
         film=replace(PHANTOM.film, bits=bits),
@@ -62,7 +62,7 @@ def test_every_transfer_syntax_gives_the_pixels_back(syntax: TransferSyntax, bit
 
 
 def test_a_file_says_what_it_shows() -> None:
-    """Part, view, side and spacing are tagged; the patient is a phantom."""
+    """The tags give body part, view, side and spacing, and a phantom as the patient."""
     dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(PHANTOM)))
     assert dataset.Modality == "CR"
     assert dataset.BodyPartExamined == "HAND"
@@ -77,14 +77,14 @@ def test_a_file_says_what_it_shows() -> None:
 
 
 def test_spacing_can_be_left_out() -> None:
-    """Without a spacing tag a file has no millimetres."""
+    """A file that is written without spacing has neither of the spacing tags."""
     dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(PHANTOM, spacing_tag="none")))
     assert "ImagerPixelSpacing" not in dataset
     assert "PixelSpacing" not in dataset
 
 
 def test_bytes_do_not_name_software_versions() -> None:
-    """Neither pydicom nor OpenJPEG signs the file."""
+    """The file contains neither the name of pydicom nor that of OpenJPEG."""
     for syntax in ("native", "jpeg2000"):
         data = dicom_bytes(PHANTOM, transfer_syntax=syntax)
         assert b"PYDICOM" not in data.upper()
@@ -92,7 +92,7 @@ def test_bytes_do_not_name_software_versions() -> None:
 
 
 def test_different_pictures_have_different_uids(tmp_path: Path) -> None:
-    """UIDs follow from the content; a written file holds the bytes that were made."""
+    """Different phantoms have different UIDs, and a written file has the bytes of `dicom_bytes`."""
     other = make_phantom("hand", 4, long_side_px=200)
     write_dicom(tmp_path / "a.dcm", PHANTOM)
     assert (tmp_path / "a.dcm").read_bytes() == dicom_bytes(PHANTOM)
@@ -102,7 +102,7 @@ def test_different_pictures_have_different_uids(tmp_path: Path) -> None:
 
 
 def test_unknown_forms_are_refused() -> None:
-    """Transfer syntaxes and spacing tags that cannot be written are named."""
+    """Unknown transfer syntaxes and spacing tags are refused and named."""
     with pytest.raises(ValueError, match="unknown transfer syntax 'zip'; known: native"):
         dicom_bytes(PHANTOM, transfer_syntax="zip")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="unknown spacing tag 'PixelSize'"):
@@ -118,7 +118,7 @@ def test_only_whole_codestreams_lose_their_comments() -> None:
 
 
 def test_a_truth_folder_holds_images_masks_and_index(tmp_path: Path) -> None:
-    """The index lists every phantom, and the masks hold its labels."""
+    """The index lists the phantom, and the masks are its lesion labels and its bone."""
     index = write_truth_folder(tmp_path, [phantom_film("one", PHANTOM)])
     (entry,) = json.loads(index.read_text(encoding="utf-8"))
     assert entry["name"] == "one"
@@ -133,7 +133,7 @@ def test_a_truth_folder_holds_images_masks_and_index(tmp_path: Path) -> None:
 
 
 def test_names_are_plain_and_differ(tmp_path: Path) -> None:
-    """A name that leaves the folder, or comes twice, is refused."""
+    """A name that is empty, hidden, outside the folder or used twice is refused."""
     for name in ("", "../a", "a/b", ".hidden"):
         with pytest.raises(ValueError, match="is not a plain file name"):
             phantom_film(name, PHANTOM)
@@ -144,13 +144,13 @@ def test_names_are_plain_and_differ(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sample_images_are_made_again(tmp_path: Path) -> None:
-    """The committed ones are those that the recipes make: films by bytes, masks by pixels."""
+    """The recipes reproduce the committed sample images: films by bytes, masks by pixels."""
     write_samples(tmp_path)
     made, committed = (
         {
             path.relative_to(folder).as_posix(): _content(path)
             for path in sorted(folder.rglob("*"))
-            # what is found in them depends on the detection: tests/test_sample_images.py
+            # expected.json depends on the detection: tests/test_sample_images.py
             if path.is_file() and path.name != "expected.json"
         }
         for folder in (tmp_path, COMMITTED)
@@ -159,14 +159,14 @@ def test_sample_images_are_made_again(tmp_path: Path) -> None:
 
 
 def _content(path: Path) -> object:
-    if path.suffix != ".png":  # the deflate of a mask is that of the library at hand
+    if path.suffix != ".png":  # compressed bytes depend on the library
         return hashlib.sha256(path.read_bytes()).hexdigest()
     with Image.open(path) as opened:
         return opened.size, opened.mode, opened.tobytes()
 
 
 def test_sample_images_are_small_and_varied() -> None:
-    """Under 12 MB in all: every transfer syntax, both polarities, with and without spacing."""
+    """Samples take under 12 MB and vary in transfer syntax, polarity, spacing and lesions."""
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*")) < 12e6
     assert {sample.transfer_syntax for sample in SAMPLES} == set(UIDS)
     assert {sample.film.photometric for sample in SAMPLES} == {"MONOCHROME1", "MONOCHROME2"}
@@ -175,7 +175,7 @@ def test_sample_images_are_small_and_varied() -> None:
 
 
 def test_every_lesion_of_the_samples_is_in_view() -> None:
-    """No sample lesion is cut off by the picture's edge or hidden by a letter."""
+    """Every lesion of the samples is in the index, with a contrast-to-noise of 1.5 to 16."""
     index = json.loads((COMMITTED / "index.json").read_text(encoding="utf-8"))
     assert [entry["lesions"] for entry in index] == [len(sample.lesions) for sample in SAMPLES]
     for entry in index:

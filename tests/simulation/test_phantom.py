@@ -24,7 +24,7 @@ FILM = Film(marker="none")
 
 
 def _bone_bright(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the picture in 0..1, bone bright, whatever the polarity."""
+    """Return the image scaled to [0, 1], bone bright, whatever its polarity."""
     top = 2**phantom.film.bits - 1
     picture = phantom.stored / top
     inverted = phantom.film.photometric == "MONOCHROME1"
@@ -33,7 +33,7 @@ def _bone_bright(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.fl
 
 @pytest.mark.parametrize("body_part", list(BODY_PARTS))
 def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None:
-    """Bone is brighter than flesh, truth lies in bone, and the facts fit the masks."""
+    """Bone is brighter than the rest, lesions lie in bone, and their facts agree with the masks."""
     phantom = make_phantom(body_part, 3, lesions=2, long_side_px=200, film=FILM)
     picture = _bone_bright(phantom)
     assert picture[phantom.bone].mean() > picture[~phantom.bone].mean() + 0.15
@@ -51,7 +51,7 @@ def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None
 @pytest.mark.parametrize("body_part", list(BODY_PARTS))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_body_part_is_made_of_every_person_at_every_size(body_part: str, seed: int) -> None:
-    """Patients, poses and implants drawn from the seed give valid phantoms from 128 rows on."""
+    """Random patients, poses and implants give valid phantoms of 128 and 190 pixels."""
     size = (128, 190)[seed - 1]
     phantom = make_phantom(
         body_part, seed, lesions=2, long_side_px=size, variation=None, implant=None
@@ -63,7 +63,7 @@ def test_every_body_part_is_made_of_every_person_at_every_size(body_part: str, s
 
 @pytest.mark.parametrize("body_part", ["knee", "hand", "skull_lateral", "pelvis"])
 def test_bone_labels_agree_with_the_bone_mask(body_part: str) -> None:
-    """A pixel has a bone's number where, and only where, it is bone; every number has a name."""
+    """Exactly the pixels of the bone mask have a bone's number, and every number has a name."""
     phantom = make_phantom(body_part, 3, long_side_px=256, film=FILM)
     assert np.array_equal(phantom.bones > 0, phantom.bone)
     assert phantom.bones.max() <= len(phantom.bone_names)
@@ -83,21 +83,21 @@ def test_a_bone_label_names_the_bone_that_is_there() -> None:
 
 
 def test_a_lesion_lies_in_the_bone_it_names() -> None:
-    """The label under most of a lesion is that of its bone."""
+    """Over 80 % of a lesion's pixels have the label of its bone."""
     phantom = make_phantom("knee", 4, lesions=(HOLE,), long_side_px=256, film=FILM)
     label = phantom.bone_names.index("femur") + 1
     assert (phantom.bones[phantom.lesions == 1] == label).mean() > 0.8
 
 
 def test_bones_are_mirrored_with_the_picture() -> None:
-    """The other side of the body has the mirrored bone labels."""
+    """The bone labels of a left knee are those of the right one, mirrored."""
     right = make_phantom("knee", 6, lesions=0, long_side_px=200, film=FILM)
     left = make_phantom("knee", 6, lesions=0, long_side_px=200, film=replace(FILM, laterality="L"))
     assert np.array_equal(left.bones, right.bones[:, ::-1])
 
 
 def test_a_lesion_is_darker_than_the_bone_around_it() -> None:
-    """A hole is darker than without it, and no darker than the flesh beside the bone."""
+    """A lesion is darker than the intact bone, but brighter than the flesh beside the bone."""
     with_hole = make_phantom("knee", 4, lesions=(HOLE,), long_side_px=400, film=FILM)
     without = make_phantom("knee", 4, lesions=0, long_side_px=400, film=FILM)
     mask = with_hole.lesions == 1
@@ -110,7 +110,7 @@ def test_a_lesion_is_darker_than_the_bone_around_it() -> None:
 
 
 def test_more_removed_bone_means_more_contrast() -> None:
-    """Contrast-to-noise rises with the fraction removed."""
+    """The signal removed, relative to the noise, rises with the share of bone removed."""
     ratios = [
         make_phantom(
             "knee", 4, lesions=(replace(HOLE, removed=fraction),), long_side_px=400, film=FILM
@@ -124,7 +124,7 @@ def test_more_removed_bone_means_more_contrast() -> None:
 
 
 def test_more_removed_bone_is_more_bone_loss() -> None:
-    """A hole that takes 0.9 of the bone in its middle has lost about that much of its signal."""
+    """Bone loss rises with the share removed in the lesion's middle; at 0.9 it is about 0.75."""
     losses = [
         make_phantom(
             "knee", 4, lesions=(replace(HOLE, removed=fraction),), long_side_px=256, film=FILM
@@ -139,14 +139,14 @@ def test_more_removed_bone_is_more_bone_loss() -> None:
 
 
 def test_polarities_are_complements() -> None:
-    """The same film as MONOCHROME1 stores the complement of MONOCHROME2."""
+    """The same film stored as MONOCHROME1 is the complement of that as MONOCHROME2."""
     bright = make_phantom("hand", 5, long_side_px=256, film=FILM)
     dark = make_phantom("hand", 5, long_side_px=256, film=replace(FILM, photometric="MONOCHROME1"))
     assert np.array_equal(dark.stored, 4095 - bright.stored)
 
 
 def test_left_is_the_mirror_image_of_right() -> None:
-    """The other side has the mirrored truth, under its own noise."""
+    """The masks of a left knee are those of the right one, mirrored."""
     right = make_phantom("knee", 6, lesions=(HOLE,), long_side_px=256, film=FILM)
     left = make_phantom(
         "knee", 6, lesions=(HOLE,), long_side_px=256, film=replace(FILM, laterality="L")
@@ -156,7 +156,7 @@ def test_left_is_the_mirror_image_of_right() -> None:
 
 
 def test_a_shutter_is_black_and_an_unexposed_border_is_white() -> None:
-    """Outside the field a shutter stores 0, and a bright border more than any bone."""
+    """Outside the field, a shutter is 0, and an unexposed border is brighter than 95 % of bone."""
     shut = make_phantom("ankle", 7, long_side_px=256, film=replace(FILM, collimation="shutter"))
     bright = make_phantom("ankle", 7, long_side_px=256, film=replace(FILM, collimation="bright"))
     assert (shut.stored[0] == 0).all()
@@ -164,7 +164,7 @@ def test_a_shutter_is_black_and_an_unexposed_border_is_white() -> None:
 
 
 def test_a_lead_letter_is_bright_and_in_air() -> None:
-    """A marker adds bright pixels and only where there was little."""
+    """A marker adds bright pixels, and only where the film was dark."""
     bare = _bone_bright(make_phantom("knee", 8, lesions=0, long_side_px=300, film=FILM))
     for marker in ("plain", "ring"):
         film = replace(FILM, marker=marker)
@@ -175,7 +175,7 @@ def test_a_lead_letter_is_bright_and_in_air() -> None:
 
 
 def test_growth_plates_are_dark_bands_and_no_lesions() -> None:
-    """Open growth plates change the picture but not the truth."""
+    """Open growth plates change the image but not the truth."""
     adult = make_phantom("knee", 9, lesions=0, long_side_px=256, film=FILM)
     child = make_phantom("knee", 9, lesions=0, long_side_px=256, film=FILM, growth_plates=True)
     assert (_bone_bright(adult) - _bone_bright(child)).max() > 0.1
@@ -185,7 +185,7 @@ def test_growth_plates_are_dark_bands_and_no_lesions() -> None:
 
 @pytest.mark.parametrize("size", [128, 256, 700])
 def test_the_long_side_is_what_was_asked_for(size: int) -> None:
-    """Rows are the number asked for, and the spacing follows from the field."""
+    """The long side has the requested size, and the spacing follows from the field."""
     phantom = make_phantom("femur", 10, long_side_px=size, film=FILM)
     assert max(phantom.stored.shape) == size
     assert phantom.spacing_mm == pytest.approx(320.0 / size)
@@ -201,7 +201,7 @@ def test_a_picture_keeps_its_anatomy_at_another_size() -> None:
 
 
 def test_arrays_of_a_phantom_are_read_only() -> None:
-    """A record cannot be changed after birth."""
+    """The image of a phantom is read-only."""
     phantom = make_phantom("hand", 12, long_side_px=128)
     with pytest.raises(ValueError, match="read-only"):
         phantom.stored[0, 0] = 1
@@ -233,7 +233,7 @@ def test_another_process_makes_the_same_bytes(part: str, narrow: bool) -> None:
 
 
 def test_another_process_draws_the_same_patient() -> None:
-    """Pose, build, decoys and implant are the same bytes in a new process with narrow SIMD."""
+    """A random patient with an implant gives the same bytes in a new process with narrow SIMD."""
     options = "lesions=2, long_side_px=200, variation=None, implant='plate'"
     program = _PROGRAM.replace("lesions=2, long_side_px=256", options)
     environment = {
@@ -251,7 +251,7 @@ def test_another_process_draws_the_same_patient() -> None:
 
 
 def test_another_seed_makes_another_picture() -> None:
-    """Seeds differ in shape and noise."""
+    """Different seeds give different bone masks."""
     one, other = (make_phantom("hand", seed, long_side_px=128, film=FILM) for seed in (1, 2))
     assert not np.array_equal(one.bone, other.bone)
 
@@ -267,7 +267,7 @@ def test_contrast_and_noise_of_a_known_disc() -> None:
 
 
 def test_contrast_is_measured_without_any_ring() -> None:
-    """A lesion that fills all bone in view is measured against what there is."""
+    """A lesion that fills the image has a contrast of 0 and a positive noise."""
     log = np.zeros((64, 64))
     everything = np.ones((64, 64), dtype=bool)
     contrast, noise = contrast_and_noise(
@@ -278,14 +278,14 @@ def test_contrast_is_measured_without_any_ring() -> None:
 
 
 def test_drawn_films_are_valid_and_vary() -> None:
-    """Films drawn at random come in both polarities and every collimation."""
+    """Random films have both polarities and every kind of collimation."""
     films = [draw_film(generator(seed)) for seed in range(40)]
     assert {film.photometric for film in films} == {"MONOCHROME1", "MONOCHROME2"}
     assert {film.collimation for film in films} == {"none", "shutter", "bright"}
 
 
 def test_wrong_requests_are_refused() -> None:
-    """Unknown parts, negative seeds, tiny pictures and unknown bones are named."""
+    """Unknown parts, negative seeds, tiny images and unknown bones are refused."""
     with pytest.raises(ValueError, match="unknown body part 'nose'; known: knee"):
         make_phantom("nose", 1)
     with pytest.raises(ValueError, match="seed must be 0 or greater, got -1"):
@@ -300,13 +300,13 @@ def test_wrong_requests_are_refused() -> None:
     ("name", "value"), [("bits", 7), ("border_mm", 61.0), ("tilt_deg", 21.0), ("dose", 0.0)]
 )
 def test_a_film_out_of_range_is_refused(name: str, value: float) -> None:
-    """Every number of a film has a range, and the message names it."""
+    """A number outside its range is refused, and the message names it."""
     with pytest.raises(ValueError, match=f"{name} must be"):
         replace(FILM, **{name: value})  # type: ignore[arg-type]
 
 
 def test_a_phantom_of_unequal_arrays_is_refused() -> None:
-    """Picture and masks have one shape."""
+    """A phantom whose image and masks have different shapes is refused."""
     phantom = make_phantom("hand", 1, long_side_px=128)
     for name in ("lesions", "bone", "bones"):
         with pytest.raises(ValueError, match="must have one shape"):
@@ -314,7 +314,7 @@ def test_a_phantom_of_unequal_arrays_is_refused() -> None:
 
 
 def test_a_bone_number_without_a_name_is_refused() -> None:
-    """Every number in the bone labels has a name."""
+    """A phantom whose bone labels have a number without a name is refused."""
     phantom = make_phantom("hand", 1, long_side_px=128)
     with pytest.raises(ValueError, match="but bone_names has only 1 names"):
         replace(phantom, bone_names=("radius",))
@@ -336,7 +336,7 @@ def test_a_lesion_without_pixels_cannot_be_measured() -> None:
 
 
 def test_bones_can_be_named_by_place() -> None:
-    """The ends of a bone are at 0 and 1 along it, its sides at -1 and 1 across."""
+    """The sides of a bone are at -1 and 1 across it, and positions along it count from the top."""
     femur = knee(generator(1)).bone("femur")
     left, right = (femur.point_mm(0.5, side)[0] for side in (-1.0, 1.0))
     assert right - left == pytest.approx(2 * femur.point_mm(0.5, 0.0)[2], rel=0.05)
@@ -345,19 +345,19 @@ def test_bones_can_be_named_by_place() -> None:
 
 @pytest.mark.slow
 def test_a_phantom_of_ten_megapixels_is_made() -> None:
-    """Benchmarks get large pictures from the same call."""
+    """A phantom of over ten megapixels can be made, as benchmarks need it."""
     phantom = make_phantom("knee", 1, long_side_px=3700, film=FILM)
     assert phantom.stored.size > 10e6
 
 
 @pytest.mark.parametrize("body_part", ["pelvis", "knee"])
 def test_the_longer_side_is_as_asked(body_part: str) -> None:
-    """Upright or lying, the longer side of the picture has the pixels that were asked for."""
+    """The longer side has the requested number of pixels, in upright and in wide images."""
     assert max(make_phantom(body_part, 3, long_side_px=210).stored.shape) == 210
 
 
 def test_no_lesion_is_longer_than_its_bone_and_no_vault_balloons() -> None:
-    """Lesions drawn at random fit their bones; the skull's hollow wall gets no expansile one."""
+    """Random lesions are no longer than their bones, and hollow bones have no expansile ones."""
     for part in ("hand", "skull_lateral", "lumbar_spine"):
         for seed in range(6):
             anatomy = BODY_PARTS[part](generator(seed))
@@ -377,7 +377,7 @@ LESION = replace(HOLE, along=0.5, diameter_mm=16.0)
 
 
 def test_two_takes_show_one_person() -> None:
-    """With or without a lesion the bones are the same; a take alone changes noise and place."""
+    """A lesion enlarged to 1.5 times its diameter leaves the bone outside it unchanged."""
     film = Film(bits=12, dose=20.0, grain=0.0)
     first, grown = (
         make_phantom("femur", 3, lesions=lesions, long_side_px=320, film=film, take=Take(8))
@@ -392,7 +392,7 @@ def test_two_takes_show_one_person() -> None:
 
 
 def test_a_take_puts_the_part_where_it_says() -> None:
-    """The lesion lies where the map puts it, and is as much larger."""
+    """A take moves the lesion by its matrix and enlarges it by its magnification."""
     take = Take(9, turn_deg=10.0, shift=(0.05, -0.04), magnification=1.1)
     first, second = (
         make_phantom("femur", 3, lesions=(LESION,), long_side_px=320, take=one)
@@ -406,7 +406,7 @@ def test_a_take_puts_the_part_where_it_says() -> None:
 
 
 def test_what_no_take_can_show_is_refused() -> None:
-    """A balloon changes its bone; and nothing is shown at no size."""
+    """An expansile lesion, which changes its bone, and a magnification of 0 are refused."""
     balloon = replace(LESION, expansile=True)
     with pytest.raises(ValueError, match="an expansile lesion changes its bone"):
         make_phantom("femur", 3, lesions=(balloon,), long_side_px=200, take=Take(8))

@@ -1,4 +1,4 @@
-"""Folders of random phantoms: what follows from the seed, and what is refused."""
+"""Folders of random phantoms: reproducibility, ranges, and what is refused."""
 
 import io
 from pathlib import Path
@@ -19,7 +19,7 @@ def _job(number: int, **changes: object) -> PhantomJob:
 
 
 def test_a_film_follows_from_the_seed_and_its_number() -> None:
-    """The same two numbers give the same bytes, other numbers another film."""
+    """The same seed and number give the same bytes, and another number gives another film."""
     first, again, other = (random_film(_job(number)) for number in (1, 1, 2))
     assert first.image == again.image
     assert np.array_equal(first.lesions, again.lesions)
@@ -29,7 +29,7 @@ def test_a_film_follows_from_the_seed_and_its_number() -> None:
 
 @pytest.mark.slow
 def test_films_vary_within_what_was_asked_for() -> None:
-    """Sizes and numbers of lesions stay in their ranges; parts and storage differ."""
+    """Sizes and lesion counts stay in their ranges; body parts and file formats vary."""
     films = [random_film(_job(number, lesions=(0, 2))) for number in range(1, 25)]
     sizes = [max(film.lesions.shape) for film in films]
     counts = {len(np.unique(film.lesions)) - 1 for film in films}
@@ -41,13 +41,13 @@ def test_films_vary_within_what_was_asked_for() -> None:
 
 
 def test_one_body_part_can_be_asked_for() -> None:
-    """Only parts that were named are drawn."""
+    """Only the requested body parts are drawn."""
     films = [random_film(_job(number, body_parts=("hand",))) for number in range(3)]
     assert {film.facts["body_part"] for film in films} == {"HAND"}
 
 
 def test_a_film_is_written_with_its_truth(tmp_path: Path) -> None:
-    """The entry that comes back names the files that were written."""
+    """The returned entry names the files that were written."""
     job = PhantomJob(tmp_path, 5, 3, long_side_px=(200, 200))
     entry = make_and_write(job)
     assert entry["name"] == job.name == "phantom_000003"
@@ -66,12 +66,12 @@ def test_a_film_is_written_with_its_truth(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_made_is_refused(changes: dict[str, object], words: str) -> None:
-    """Wrong counts and unknown parts are named, with what is possible."""
+    """Invalid lesion counts and unknown body parts are refused, with what is possible."""
     with pytest.raises(ValueError, match=words):
         _job(1, **changes)
 
 
 def test_a_negative_seed_is_refused() -> None:
-    """Seeds are 0 or greater."""
+    """A seed below 0 is refused."""
     with pytest.raises(ValueError, match="seed must be 0 or greater, got -1"):
         PhantomJob(FOLDER, -1, 1)

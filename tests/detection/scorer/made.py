@@ -1,4 +1,4 @@
-"""Small networks and scorers whose answers are known on paper."""
+"""Small networks and scorers whose output can be calculated by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,16 +21,16 @@ def onnx_network(
     cell_px: int = 2,
     names: tuple[str, str] = ("image", "maps"),
 ) -> bytes:
-    """Return a network whose logits are channel 0 averaged over cells, and its negative for bone.
+    """Return a network whose logits are cell means of channel 0, and their negatives for bone.
 
     Parameters
     ----------
     lucency
-        Factor of the averages.
+        Factor of the means.
     bias
         Added to all logits.
     maps, cell_px, names
-        2, 2 and these for a network that the program takes; others make a wrong one.
+        The defaults make a valid network; other values make one that is refused.
     """
     weights = np.zeros((maps, 3, cell_px, cell_px), np.float32)
     weights[0, 0] = lucency / cell_px**2
@@ -39,14 +39,14 @@ def onnx_network(
 
 
 def lopsided_network() -> bytes:
-    """Return a network that sees one pixel of each 2 x 2 cell only, so that mirroring counts."""
+    """Return a network that uses one pixel of each 2 x 2 cell only, so that mirroring matters."""
     weights = np.zeros((2, 3, 2, 2), np.float32)
     weights[:, 0, 0, 0] = 1.0
     return _network(weights, 0.0, ("image", "maps"))
 
 
 def overflowing_network() -> bytes:
-    """Return a network whose logits are no finite numbers where a channel is above 1.5."""
+    """Return a network whose logits are not finite where a channel is above 1.5."""
     weights = np.full((2, 3, 2, 2), 3e38, np.float32)
     return made_model(
         [
@@ -82,7 +82,7 @@ def made_model(
     maps: int = 2,
     change: Callable[[ModelProto], object] = lambda _: None,
 ) -> bytes:
-    """Return a network of these nodes and stored tensors.
+    """Return a network of the given nodes and stored tensors.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def made_model(
     names, maps
         Names of the input and of the output, and the output's channels.
     change
-        What is done to the model at the end.
+        Applied to the finished model.
     """
     graph = helper.make_graph(
         list(nodes),
@@ -122,7 +122,7 @@ def scorer_card(
 
 
 def scorer_bytes(card: ScorerCard | None = None, onnx: bytes | None = None) -> bytes:
-    """Return a scorer file: by default one that weighs enclosure only."""
+    """Return a scorer file; by default, its only term is enclosure."""
     return write_scorer(
         onnx_network() if onnx is None else onnx,
         scorer_card(("enclosed", (0.0, 1.0), (-2.0, 2.0))) if card is None else card,

@@ -1,4 +1,4 @@
-"""A scorer's network is checked before it is loaded: what it holds, and what it would need."""
+"""A scorer's network is checked before it is loaded: its contents and the resources it needs."""
 
 import time
 from collections.abc import Callable
@@ -30,12 +30,12 @@ def _made(
     change: Callable[[ModelProto], object] = lambda _: None,
     **stored: NDArray[Any],
 ) -> bytes:
-    """Return a good network with these nodes before it, and these tensors beside its weights."""
+    """Return a valid network with these nodes before it, and these tensors beside its weights."""
     return made_model([*nodes, CONV], {"w": WEIGHTS, **stored}, change=change)
 
 
 def _node(operator: str, *inputs: str, **attributes: object) -> NodeProto:
-    """Return a node whose output nobody takes."""
+    """Return a node whose output is not used."""
     return helper.make_node(operator, inputs, ["unused"], **attributes)
 
 
@@ -68,7 +68,7 @@ def _loop() -> NodeProto:
 
 
 def test_the_shipped_network_passes() -> None:
-    """It is far below the limits."""
+    """The shipped network is within the limits, even at twice its largest size."""
     network = shipped_scorer().network
     size = network.long_sides_px[-1]
     check_model(network.onnx, (*SHAPES, (2, 3, size, size), (2, 3, 2 * size, 2 * size)))
@@ -77,7 +77,7 @@ def test_the_shipped_network_passes() -> None:
 def test_weights_from_another_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would come from the working directory, and no hash would cover them."""
+    """External weights are refused: unhashed, and read from the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights.bin").write_bytes(WEIGHTS.tobytes())
     with pytest.raises(ValueError, match="stores weights in another file"):
@@ -154,14 +154,14 @@ def test_weights_from_another_file_are_refused(
     ],
 )
 def test_what_a_scorers_network_may_not_use_is_refused(onnx: bytes, message: str) -> None:
-    """Functions, control flow, other domains, unknown fields, shapes that contradict each other."""
+    """Functions, control flow, other domains, unknown fields, inconsistent shapes are refused."""
     with pytest.raises(OnnxError, match=message) as error:
         check_model(onnx, SHAPES)
     assert "\n" not in str(error.value)
 
 
 def test_attributes_of_every_kind_that_is_not_needed_are_refused() -> None:
-    """Graphs, types, sparse tensors and lists of texts are no part of a scorer's network."""
+    """Attributes of unneeded kinds are refused: graphs, types, sparse tensors, lists of strings."""
     for kind in AttributeProto.AttributeType.values():
         if kind in {1, 2, 3, 4, 7}:
             continue
@@ -213,7 +213,7 @@ def _big() -> NodeProto:
 def test_a_network_that_needs_too_much_is_refused_before_it_is_loaded(
     onnx: bytes, message: str
 ) -> None:
-    """Memory and operations are worked out; nothing of that size is made."""
+    """A network that needs too much memory or computation is refused within 5 seconds."""
     started = time.perf_counter()
     with pytest.raises(OnnxError, match=message):
         check_model(onnx, SHAPES)
@@ -221,14 +221,14 @@ def test_a_network_that_needs_too_much_is_refused_before_it_is_loaded(
 
 
 def test_many_small_parts_are_refused_too() -> None:
-    """Each constant is small; all of them are not."""
+    """A network of more than 4,000 nodes is refused, even if each is small."""
     nodes = [helper.make_node("Identity", ["image"], [f"x{number}"]) for number in range(4001)]
     with pytest.raises(OnnxError, match="more than 4,000 entries node in one graph"):
         read_onnx(_made(*nodes))
 
 
 def test_maps_of_a_fixed_size_are_refused() -> None:
-    """A network that gives the same size for every film is right for one size only."""
+    """A network whose maps have the same size for every film is refused."""
     small = helper.make_node("Conv", ["image", "w"], ["c"], strides=[2, 2], kernel_shape=[2, 2])
     fixed = helper.make_node("Reshape", ["c", "s"], ["maps"])
     onnx = made_model([small, fixed], {"w": WEIGHTS, "s": _whole(2, 2, 32, 32)})
@@ -242,7 +242,7 @@ def test_maps_of_a_fixed_size_are_refused() -> None:
 
 
 def test_shapes_are_followed_as_onnx_runtime_makes_them() -> None:
-    """Every operator that a network may use, each with the shape that comes out in the end."""
+    """With all permitted operators, the computed output shape is that of ONNX Runtime."""
     nodes = [
         helper.make_node("Identity", ["image"], ["a"]),
         helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(_whole(2))),
@@ -296,7 +296,7 @@ GOOD = onnx_network()
 @settings(max_examples=300)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_one_damaged_byte_passes_or_gives_one_line(place: float, value: int) -> None:
-    """Whatever byte is wrong, no other exception comes out of the check."""
+    """With any byte replaced, the check passes or raises OnnxError with a one-line message."""
     data = bytearray(GOOD)
     data[int(place * len(data))] = value
     try:
@@ -308,13 +308,13 @@ def test_one_damaged_byte_passes_or_gives_one_line(place: float, value: int) -> 
 @settings(max_examples=300)
 @given(data=st.binary(max_size=60))
 def test_any_bytes_give_one_line(data: bytes) -> None:
-    """No bytes are a network by chance, and none give another exception."""
+    """Random bytes always raise OnnxError and no other exception."""
     with pytest.raises(OnnxError):
         check_model(data, SHAPES)
 
 
 def test_a_long_file_of_small_entries_is_refused_at_once() -> None:
-    """64 MiB of empty entries are not read to their end."""
+    """A file with 64 MiB of empty entries is refused without reading all of it."""
     started = time.perf_counter()
     with pytest.raises(OnnxError, match="more than 1 entries graph in one model"):
         read_onnx(b"\x3a\x00" * (32 << 20))

@@ -1,4 +1,4 @@
-"""The network sees what it saw in training, and its maps lie on the film."""
+"""The network: its input channels, maps aligned with the film, and errors."""
 
 import math
 import pickle
@@ -31,7 +31,7 @@ def _film(shape: tuple[int, int], seed: int = 0) -> FloatImage:
 
 
 def test_a_flat_image_has_its_grey_value_and_no_local_contrast() -> None:
-    """0.7 is (0.7 - 0.45) / 0.25 = 1 in the first channel, 0 in the two local ones."""
+    """A constant 0.7 is (0.7 - 0.45) / 0.25 = 1 in channel 0, and 0 in the two local channels."""
     seen = Preprocessing().channels(np.full((96, 64), 0.7, np.float32))
 
     assert seen.shape == (3, 96, 64)
@@ -44,7 +44,7 @@ def test_a_flat_image_has_its_grey_value_and_no_local_contrast() -> None:
 def test_beside_a_step_local_channels_follow_from_the_normal_distribution(
     channel: int, sigma: float, floor: float
 ) -> None:
-    """Right of a step from 0 to 1 the local mean is that distribution at half a pixel."""
+    """Beside a step from 0 to 1, the local mean is the normal distribution at half a pixel."""
     image = np.zeros((320, 320), np.float32)
     image[:, 160:] = 1.0
     mean = 0.5 * (1 + math.erf(0.5 / sigma / math.sqrt(2)))
@@ -54,7 +54,7 @@ def test_beside_a_step_local_channels_follow_from_the_normal_distribution(
 
 
 def test_local_channels_are_cut_at_three_spreads() -> None:
-    """One bright pixel on black reaches 3 / 1.2."""
+    """The local channels of one bright pixel on black are clipped at 3 / 1.2."""
     image = np.zeros((320, 320), np.float32)
     image[160, 160] = 1.0
 
@@ -62,9 +62,9 @@ def test_local_channels_are_cut_at_three_spreads() -> None:
 
 
 def test_maps_are_what_the_network_says() -> None:
-    """Logits that are cell averages of the first channel: the maps are their logistic function.
+    """The maps are the logistic function of the logits, here of means of the first channel.
 
-    Bright cells of 2 x 2 pixels, so large that the middle of each keeps its own value.
+    The squares of 8 x 8 pixels are so large that the middle of each keeps its own value.
     """
     image = np.kron(_film((8, 8)), np.ones((8, 8))).astype(np.float32)
 
@@ -77,7 +77,7 @@ def test_maps_are_what_the_network_says() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 64), (256, 192), (40, 23), (300, 77), (23, 999)])
 def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
-    """A bright disk is where the map is high, whatever the film's size and the padding."""
+    """The map is high where the film has a bright disk, whatever its size and padding."""
     centre = (0.4 * shape[0], 0.6 * shape[1])
     image = disk(shape, centre, 0.15 * max(shape)).astype(np.float32)
 
@@ -91,7 +91,7 @@ def test_maps_lie_on_the_film(shape: tuple[int, int]) -> None:
 
 
 def test_a_mirrored_film_has_mirrored_maps() -> None:
-    """So it is where no padding is needed, whatever the network."""
+    """Without padding, mirroring the film mirrors the maps, even for an asymmetric network."""
     image = _film((64, 32))
     network = Network(lopsided_network(), Preprocessing(), (64,))
 
@@ -106,7 +106,7 @@ def test_a_mirrored_film_has_mirrored_maps() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3000, 7), (33, 31), (640, 640)])
 def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
-    """One row, one column, long and thin: maps of the film's shape in [0, 1], read-only."""
+    """Maps of films of any shape have that shape, lie in [0, 1] and are read-only."""
     maps = _network().run(_film(shape), LONG_SIDE_PX)
 
     for part in (maps.lucency, maps.bone):
@@ -119,7 +119,7 @@ def test_any_shape_has_maps(shape: tuple[int, int]) -> None:
 
 
 def test_what_was_looked_at_before_does_not_matter() -> None:
-    """A film's maps are the same after a film of another shape."""
+    """The maps of a film are the same after running a film of another shape."""
     network, film = _network(), _film((200, 130))
     before = network.run(film, LONG_SIDE_PX)
     network.run(_film((77, 300), seed=1), LONG_SIDE_PX)
@@ -129,7 +129,7 @@ def test_what_was_looked_at_before_does_not_matter() -> None:
 
 
 def test_threads_do_not_mix_their_films() -> None:
-    """Eight films looked at by four threads have the maps that they have one by one."""
+    """Eight films run in four threads have the same maps as one by one."""
     network = _network()
     films = [_film((90 + 20 * number, 100), seed=number) for number in range(8)]
     expected = [network.run(film, LONG_SIDE_PX).lucency for film in films]
@@ -141,7 +141,7 @@ def test_threads_do_not_mix_their_films() -> None:
 
 
 def test_a_network_can_be_sent_to_another_process() -> None:
-    """Pickled and unpickled it gives the same maps."""
+    """A network that was pickled and unpickled gives the same maps."""
     network, film = _network(), _film((50, 60))
     sent = pickle.loads(pickle.dumps(network))  # noqa: S301 - our own bytes
 
@@ -171,14 +171,14 @@ def test_a_network_can_be_sent_to_another_process() -> None:
 def test_a_network_that_cannot_be_used_is_refused_in_one_line(
     onnx: bytes, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No model, another model, or a broken one: an error, and nothing is printed."""
+    """An invalid, unsuitable or damaged model raises an error, and nothing is printed."""
     with pytest.raises(ValueError, match=message):
         Network(onnx, Preprocessing(), (64,))
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> None:
-    """A network that is sane on the small pictures of the trial overflows on a bright film."""
+    """The error for a network that overflows only on a bright film names the network."""
     network = Network(overflowing_network(), Preprocessing(), (64,))
     assert np.isfinite(network.run(np.zeros((64, 64), np.float32), LONG_SIDE_PX).lucency).all()
     with pytest.raises(ScorerError, match=r"the scorer's network returns values .* not finite"):
@@ -186,13 +186,13 @@ def test_a_network_that_fails_on_bright_films_only_is_named_as_the_cause() -> No
 
 
 class _Session:
-    """A session that gives one answer to all films."""
+    """A session that gives the same output for all films, or raises an error."""
 
     def __init__(self, answer: FloatImage | Exception) -> None:
         self.answer = answer
 
     def run(self, _: list[str], __: dict[str, FloatImage]) -> list[FloatImage]:
-        """Give the answer."""
+        """Return the output or raise the error."""
         if isinstance(self.answer, Exception):
             raise self.answer
         return [self.answer]
@@ -213,7 +213,7 @@ class _Session:
 def test_a_failure_on_a_film_is_the_scorers_unless_memory_ran_out(
     answer: FloatImage | Exception, error: type[Exception], message: str | None
 ) -> None:
-    """Maps of another size, and an error of ONNX Runtime, are no fault of the film."""
+    """Maps of another size and errors of ONNX Runtime are errors of the scorer, not of the film."""
     network = _network()
     network._session = _Session(answer)
     with pytest.raises(error, match=message):

@@ -1,4 +1,4 @@
-"""A scorer comes back as it was written, and what is no scorer is refused in one line."""
+"""Scorer files: written, read back, and refused with a one-line message if invalid."""
 
 import hashlib
 import io
@@ -47,7 +47,7 @@ def _with_card(change: Callable[[dict[str, Any]], None]) -> bytes:
 
 
 def test_a_scorer_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    """Name, grid, offset, terms and facts; the hash is that of the file."""
+    """Name, grid, offset, terms and metadata are read back, and the hash is that of the file."""
     card = scorer_card(("size", (0.0, 0.1, 0.5), (-1.0, 0.5, 0.25)), offset=-3.5, name="one")
     path = tmp_path / "one.scorer"
     path.write_bytes(write_scorer(onnx_network(), card))
@@ -61,14 +61,14 @@ def test_a_scorer_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_same_parts_give_the_same_bytes() -> None:
-    """No time and no system is written."""
+    """The same parts give the same bytes, with a fixed date instead of the current time."""
     assert scorer_bytes() == WHOLE
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_a_deflated_file_is_read_too() -> None:
-    """Any zip program may have packed it."""
+    """A scorer file that another program has deflated can be read."""
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
 
@@ -76,7 +76,7 @@ def test_a_deflated_file_is_read_too() -> None:
 
 
 def test_a_scorer_can_be_sent_to_another_process() -> None:
-    """Pickled and unpickled it is the same scorer."""
+    """A scorer that was pickled and unpickled has the same hash and terms."""
     scorer = Scorer.from_bytes(WHOLE)
     sent = pickle.loads(pickle.dumps(scorer))  # noqa: S301 - our own bytes
 
@@ -84,21 +84,21 @@ def test_a_scorer_can_be_sent_to_another_process() -> None:
 
 
 def test_a_table_is_linear_between_its_points_and_flat_beyond() -> None:
-    """From (1, 0) over (2, 10) to (4, -10)."""
+    """Effects are linear between (1, 0), (2, 10) and (4, -10), and constant beyond them."""
     table = TermEffect(name="size", at=(1.0, 2.0, 4.0), effect=(0.0, 10.0, -10.0))
 
     assert [table.of(value) for value in (-5, 1, 1.5, 2, 3, 99)] == [0, 0, 5, 10, 0, -10]
 
 
 def test_the_shipped_scorer_is_read_once() -> None:
-    """The file in the package can be used, and is loaded once in a process."""
+    """The shipped scorer has terms and is loaded once per process."""
     assert shipped_scorer() is shipped_scorer()
     assert shipped_scorer() is load_scorer(None)
     assert shipped_scorer().terms
 
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
-    """The same path gives the same object."""
+    """Loading the same path twice gives the same object."""
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
 
@@ -106,7 +106,7 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """The message names the file and the remedy."""
+    """The error for a missing file names the file and the remedy."""
     with pytest.raises(
         ScorerError, match=r"scorer file .*no\.scorer cannot be read .*; check the path"
     ):
@@ -114,7 +114,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
-    """A folder is refused, and a pipe is not waited for."""
+    """A folder is refused, and so is a named pipe, without waiting for data."""
     os.mkfifo(tmp_path / "pipe")
     for path, cause in ((tmp_path, "a directory"), (tmp_path / "pipe", "not a regular file")):
         with pytest.raises(ScorerError, match=rf"scorer file .*{cause}\); check the path"):
@@ -122,7 +122,7 @@ def test_what_is_no_ordinary_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_many_files_is_refused_unread() -> None:
-    """A list of a million empty files would take more memory than any network."""
+    """An archive of 101 files is refused, as a list of a million would take too much memory."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(101):
@@ -134,7 +134,7 @@ def test_an_archive_of_many_files_is_refused_unread() -> None:
 def test_files_that_are_too_large_are_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file by its size on disk, a member by its stated size, before it is unpacked."""
+    """Files are refused by their size on disk, and members by their stated size."""
     path = tmp_path / "x.scorer"
     path.write_bytes(WHOLE)
     monkeypatch.setattr(scorer_file, "_MAX_FILE_BYTES", 10)
@@ -162,13 +162,13 @@ def test_files_that_are_too_large_are_refused_unread(
     ],
 )
 def test_other_archives_are_refused(members: dict[str, bytes], message: str) -> None:
-    """Members missing or too many, and a scorer.json that is none or of another format."""
+    """Archives with missing or extra members, or with an invalid scorer.json, are refused."""
     with pytest.raises(ScorerError, match=rf"scorer.*{message}"):
         Scorer.from_bytes(_zipped(members))
 
 
 def test_other_ways_of_packing_are_refused() -> None:
-    """A member packed with bzip2 is not unpacked."""
+    """A member compressed with bzip2 is refused."""
     data = _zipped({"network.onnx": b"x", "scorer.json": b"{}"}, zipfile.ZIP_BZIP2)
     with pytest.raises(ScorerError, match=r"network\.onnx must be stored or deflated"):
         Scorer.from_bytes(data)
@@ -176,7 +176,7 @@ def test_other_ways_of_packing_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"{}", WHOLE[: len(WHOLE) // 2], WHOLE[:-30]])
 def test_what_is_no_zip_is_refused(data: bytes) -> None:
-    """Nothing, text, half a file."""
+    """Empty, textual and truncated files are refused."""
     with pytest.raises(ScorerError, match="scorer is not a zip archive or is damaged; make it"):
         Scorer.from_bytes(data)
 
@@ -184,7 +184,7 @@ def test_what_is_no_zip_is_refused(data: bytes) -> None:
 @settings(max_examples=60)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -> None:
-    """Whatever byte is wrong, no other exception comes out."""
+    """With any byte replaced, a scorer is read or ScorerError has a one-line message."""
     data = bytearray(WHOLE)
     data[int(place * len(data))] = value
     try:
@@ -228,27 +228,27 @@ def test_one_damaged_byte_gives_a_scorer_or_one_line(place: float, value: int) -
 def test_a_card_that_says_nonsense_is_refused(
     change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
-    """Each wrong entry is named, in one line."""
+    """Each invalid entry is named in a one-line message."""
     with pytest.raises(ScorerError, match=rf"scorer: scorer\.json: .*{message}") as error:
         Scorer.from_bytes(_with_card(change))
     assert "\n" not in str(error.value)
 
 
 def test_all_terms_are_named_to_who_asks_for_an_unknown_one() -> None:
-    """The message lists every term there is."""
+    """The message for an unknown term lists all known terms."""
     with pytest.raises(ScorerError, match="not a term") as error:
         Scorer.from_bytes(_with_card(lambda card: card["terms"][0].update(name="fuzzy")))
     assert {term.name for term in TERMS} <= set(re.findall(r"\w+", str(error.value)))
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
-    """The network is tried when the file is read, not at the first film."""
+    """An unsuitable network is refused when the file is read, not at the first film."""
     with pytest.raises(ScorerError, match=r"scorer: network\.onnx returns .*; make it with"):
         Scorer.from_bytes(scorer_bytes(onnx=onnx_network(maps=1)))
 
 
 def test_a_card_without_terms_scores_all_alike_and_is_allowed() -> None:
-    """The offset alone is a scorer."""
+    """A scorer that has an offset but no terms is valid."""
     assert Scorer.from_bytes(scorer_bytes(ScorerCard(**_plain()))).terms == ()
 
 

@@ -1,4 +1,4 @@
-"""Every term is a number that can be checked by hand, and says it in words."""
+"""Terms of the score: values calculated by hand, and texts."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def _region(**facts: object) -> Region:
     ],
 )
 def test_a_term_is_what_its_name_says(name: str, facts: dict[str, object], value: float) -> None:
-    """Values on paper."""
+    """The value of each term equals the one calculated by hand."""
     assert TERM_BY_NAME[name].value(_region(**facts)) == pytest.approx(value)
 
 
@@ -81,7 +81,7 @@ def test_a_term_is_what_its_name_says(name: str, facts: dict[str, object], value
 def test_other_values_have_other_words(
     name: str, low: dict[str, object], high: dict[str, object]
 ) -> None:
-    """Words that never changed would say nothing."""
+    """The text of each term depends on the measurements."""
     text = TERM_BY_NAME[name].text
 
     assert text(_region(**low)) != text(_region(**high))
@@ -89,7 +89,7 @@ def test_other_values_have_other_words(
 
 @pytest.mark.parametrize("name", TERM_BY_NAME)
 def test_words_are_short_and_can_be_drawn(name: str) -> None:
-    """ASCII, since OpenCV draws no other letters, and at most 80 of them."""
+    """Texts are ASCII, the only letters that OpenCV draws, and have at most 80 of them."""
     text = TERM_BY_NAME[name].text(_region())
 
     assert text.isascii()
@@ -97,5 +97,5 @@ def test_words_are_short_and_can_be_drawn(name: str) -> None:
 
 
 def test_names_are_unique() -> None:
-    """A scorer file names a term by its name alone."""
+    """Names of terms are unique, because a scorer file identifies a term by its name."""
     assert len(TERM_BY_NAME) == len(TERMS)

@@ -1,4 +1,4 @@
-"""Metal in phantoms: its thickness, its places, what it hides."""
+"""Metal in phantoms: its thickness, its place, and what it hides."""
 
 from dataclasses import replace
 from typing import get_args
@@ -33,7 +33,7 @@ def _brightness(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.flo
 
 
 def test_a_wire_is_as_thick_as_it_is_wide() -> None:
-    """A round bar has its depth in the middle, half of the root of 3 of it half way out."""
+    """A round bar has its full depth in the middle and sqrt(3) / 2 of it half way out."""
     bar = Bar(np.array([[20.0, 5.0], [20.0, 35.0]]), 4.0, 8.0)
     thick = metal_mm((bar,), GRID)
     assert thick[80, 79] == pytest.approx(8.0, abs=0.1)
@@ -43,7 +43,7 @@ def test_a_wire_is_as_thick_as_it_is_wide() -> None:
 
 
 def test_a_strip_is_flat_and_has_a_soft_edge_of_a_pixel() -> None:
-    """A plate seen edge-on is as thick at its side as in its middle, within a pixel of the edge."""
+    """A flat bar is as thick near its side as in its middle, and its edges are 1 to 2 px wide."""
     bar = Bar(np.array([[20.0, 0.0], [20.0, 40.0]]), 3.0, 10.0, is_round=False)
     row = metal_mm((bar,), GRID)[80]
     assert row[79] == pytest.approx(10.0)
@@ -54,7 +54,7 @@ def test_a_strip_is_flat_and_has_a_soft_edge_of_a_pixel() -> None:
 
 @pytest.mark.parametrize("spacing", [0.1, 0.5, 2.0])
 def test_a_wire_thinner_than_a_pixel_keeps_its_metal(spacing: float) -> None:
-    """Drawn on coarser pixels a wire of 1 mm has the same metal across it, thinner and wider."""
+    """On pixels of any size, a wire of 1 mm has the same total thickness across it."""
     grid = Grid(64, 64, spacing)
     side = 32 * spacing
     bar = Bar(np.array([[side, 0.0], [side, 64 * spacing]]), 0.5, 1.0, is_round=False)
@@ -63,7 +63,7 @@ def test_a_wire_thinner_than_a_pixel_keeps_its_metal(spacing: float) -> None:
 
 
 def test_a_threaded_screw_swings_in_width() -> None:
-    """Along its thread a screw is now wider, now narrower; on coarse pixels it is smooth."""
+    """The width of a screw varies along its thread; on coarse pixels it does not."""
     line = np.array([[20.0, 2.0], [20.0, 38.0]])
     thread = metal_mm((Bar(line, 3.0, 6.0, pitch_mm=3.0),), GRID)[20:140].sum(axis=1)
     smooth = metal_mm((Bar(line, 3.0, 6.0),), GRID)[20:140].sum(axis=1)
@@ -76,7 +76,7 @@ def test_a_threaded_screw_swings_in_width() -> None:
 
 
 def test_a_screw_has_a_head_wider_than_its_shaft() -> None:
-    """The head sits at the first point."""
+    """A screw is wider at its first point, where its head is."""
     thick = metal_mm(screw(np.array([20.0, 8.0]), np.array([20.0, 34.0]), 1.5, density=1.0), GRID)
     width = (thick > 0.3).sum(axis=1)
     assert width[32] > width[100] + 4
@@ -93,7 +93,7 @@ def test_a_ball_has_its_volume_and_a_hole_has_none() -> None:
 
 
 def test_metal_out_of_the_picture_is_nothing() -> None:
-    """Bars and blocks beyond the border leave no trace."""
+    """Metal outside the image adds no thickness."""
     far = np.array([[500.0, 500.0], [520.0, 500.0]])
     pieces = (Bar(far, 2.0, 4.0), Block(disc(far[0], 9.0), 5.0, 5.0))
     assert not metal_mm(pieces, GRID).any()
@@ -101,7 +101,7 @@ def test_metal_out_of_the_picture_is_nothing() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_implant_is_brighter_than_bone(kind: ImplantKind) -> None:
-    """Metal shows as the brightest thing of the picture, and is not in the truth."""
+    """An implant is clearly brighter than the median of bone, and is not a lesion."""
     with_metal = make_phantom(PLACES[kind], 3, lesions=0, long_side_px=200, film=FILM, implant=kind)
     part = implanted(generator(3, 32), _part(PLACES[kind]), kind)
     assert part.metal
@@ -112,7 +112,7 @@ def test_an_implant_is_brighter_than_bone(kind: ImplantKind) -> None:
 
 
 def test_implants_follow_from_the_seed() -> None:
-    """The same seed puts the same plate at the same place, another one elsewhere."""
+    """The same seed gives the same film with a plate, and another seed gives another film."""
     one, again, other = (
         make_phantom("forearm", seed, lesions=0, long_side_px=128, film=FILM, implant="plate")
         for seed in (3, 3, 4)
@@ -122,7 +122,7 @@ def test_implants_follow_from_the_seed() -> None:
 
 
 def test_metal_hides_the_lesion_behind_it() -> None:
-    """Pixels of a lesion under metal are no truth, as nobody can see them; the others stay."""
+    """Pixels of a lesion that metal hides are not in the truth, and no others are added to it."""
     hole = Lesion("tibia", 0.5, 0.0, 16.0, removed=0.9)
     hidden = 0
     for seed in range(4):
@@ -138,7 +138,7 @@ def test_metal_hides_the_lesion_behind_it() -> None:
 
 
 def test_one_phantom_in_twelve_gets_an_implant_that_fits_it() -> None:
-    """Drawn from the seed, an implant is rare and of a kind for that part."""
+    """About one phantom in twelve gets an implant, of a kind that fits its body part."""
     part = _part("knee")
     drawn = [draw_kind(generator(seed, 32), part) for seed in range(600)]
     assert 0.05 < np.mean([kind is not None for kind in drawn]) < 0.11
@@ -147,7 +147,7 @@ def test_one_phantom_in_twelve_gets_an_implant_that_fits_it() -> None:
 
 @pytest.mark.parametrize("name", list(BODY_PARTS))
 def test_every_part_takes_what_is_said_to_fit(name: str) -> None:
-    """Each kind offered for a part can be built, and lies at least partly in the picture."""
+    """Each kind that fits a body part can be built, and is at least partly in the image."""
     part = _part(name)
     width, height = part.field_mm
     grid = Grid(128, max(round(128 * width / height), 64), height / 128)
@@ -157,7 +157,7 @@ def test_every_part_takes_what_is_said_to_fit(name: str) -> None:
 
 
 def test_a_hip_prosthesis_takes_the_head_of_the_femur() -> None:
-    """The bone's own head is cut off and a cup of metal is where it was."""
+    """A hip prosthesis replaces the head of the femur by metal."""
     part = _part("hip")
     done = implanted(generator(1, 32), part, "hip_prosthesis")
     assert done.bone("femur").hole_mm is not None
@@ -171,7 +171,7 @@ def test_a_hip_prosthesis_takes_the_head_of_the_femur() -> None:
 
 
 def test_implants_that_do_not_exist_or_fit_are_refused() -> None:
-    """The message names what is known, or what fits the part."""
+    """Unknown and unsuitable implants are refused with a list of possible ones."""
     with pytest.raises(ValueError, match="unknown implant 'spoon'; known: plate, nail"):
         make_phantom("knee", 1, long_side_px=128, implant="spoon")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no hip_screw fits KNEE; what fits: skin_clips, plate"):
@@ -179,5 +179,5 @@ def test_implants_that_do_not_exist_or_fit_are_refused() -> None:
 
 
 def test_the_kinds_are_all_tested() -> None:
-    """Every kind of implant has a place here."""
+    """The table of body parts in this module has every kind of implant."""
     assert set(PLACES) == set(get_args(ImplantKind)) == set(KINDS)

@@ -1,4 +1,4 @@
-"""Lesions remove bone, never more than there is, inside the outline that truth draws."""
+"""Lesions remove bone, no more than there is, inside the outline of the truth."""
 
 from dataclasses import replace
 
@@ -57,14 +57,14 @@ def test_no_more_bone_is_removed_than_is_there(
 
 
 def test_a_round_lesion_has_the_area_of_its_diameter() -> None:
-    """A lesion of 20 mm without wobble covers pi / 4 x 20^2 mm2 of truth within 4 %."""
+    """The truth of a smooth lesion of 20 mm has an area of pi / 4 x 20^2 mm2, within 4 %."""
     _, done = _plant(PLAIN)
     assert done.truth.sum() * 0.25 == pytest.approx(np.pi * 100, rel=0.04)
 
 
 @pytest.mark.parametrize("margin", [0.5, 1.5, 3.0])
 def test_truth_is_the_half_height_of_the_margin(margin: float) -> None:
-    """Where a lesion takes over half of what it takes just inside lies its truth, within 6 %."""
+    """The truth is as large as the area where over half of the full removal takes place."""
     lesion = replace(PLAIN, margin_mm=margin, shell_mm=0.0)
     window = bone_window(FEMUR, GRID, margin_mm=20.0)
     field = lesion_field(generator(1), lesion, FEMUR, window)
@@ -74,7 +74,7 @@ def test_truth_is_the_half_height_of_the_margin(margin: float) -> None:
 
 
 def test_a_shell_is_left_standing() -> None:
-    """Bone within the shell's thickness of the outline is neither removed much nor truth."""
+    """Bone within the shell is hardly removed and does not belong to the truth."""
     maps, done = _plant(replace(PLAIN, across=0.8, shell_mm=2.0, removed=1.0))
     edge = (maps.distance > 0) & (maps.distance < 1.0)
     assert not done.truth[edge].any()
@@ -82,7 +82,7 @@ def test_a_shell_is_left_standing() -> None:
 
 
 def test_an_expansile_lesion_widens_the_bone() -> None:
-    """A balloon adds outline where the lesion passes the bone, and thins what is inside."""
+    """A balloon enlarges the bone, and the truth has the area of its diameter."""
     lesion = replace(PLAIN, along=0.8, diameter_mm=60.0, expansile=True)
     plain_maps, _ = _plant(replace(lesion, expansile=False))
     maps, done = _plant(lesion)
@@ -91,7 +91,7 @@ def test_an_expansile_lesion_widens_the_bone() -> None:
 
 
 def test_a_sclerotic_rim_adds_bone_outside_the_lesion() -> None:
-    """A rim adds mineral, and none of it in the middle of the lesion."""
+    """A rim adds mineral, but hardly any in the middle of the lesion."""
     _, bare = _plant(PLAIN)
     maps, done = _plant(replace(PLAIN, rim_mm=3.0))
     middle = done.removed_mm > 0.8 * done.removed_mm.max()
@@ -101,16 +101,16 @@ def test_a_sclerotic_rim_adds_bone_outside_the_lesion() -> None:
 
 
 def test_septa_keep_bone() -> None:
-    """A lesion with septa removes less than the same without."""
+    """A lesion with septa removes less bone than the same lesion without them."""
     _, open_ = _plant(PLAIN)
     _, walled = _plant(replace(PLAIN, septa=1.0))
     assert walled.removed_mm.sum() < 0.95 * open_.removed_mm.sum()
 
 
 def test_a_one_sided_lesion_fades_to_one_side() -> None:
-    """Half of what is taken is left on one side of a one-sided lesion, and the truth hardly moves.
+    """One half of a one-sided lesion removes less than 0.85 of what the other half removes.
 
-    Without it the two halves of a round lesion take the same within 10 %.
+    The halves of any other round lesion remove the same, within 10 %.
     """
     window = bone_window(FEMUR, GRID, margin_mm=20.0)
     shares = {}
@@ -134,7 +134,7 @@ def test_a_one_sided_lesion_fades_to_one_side() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_kind_draws_what_its_name_says(kind: Kind) -> None:
-    """Drafts carry their kind's name and follow the half width of the bone."""
+    """Random lesions have the name and options of their kind, and scale with the bone's width."""
     drafts = [kind(generator(seed), 12.0) for seed in range(60)]
     assert {draft.kind for draft in drafts} == {kind.__name__}
     assert all(0.08 <= draft.removed <= 1.0 for draft in drafts)
@@ -146,7 +146,7 @@ def test_a_kind_draws_what_its_name_says(kind: Kind) -> None:
 
 
 def test_a_whole_width_lesion_spans_the_bone() -> None:
-    """An enchondroma is 0.8 to 1 of the bone wide; in a thin bone a balloon is wider than it."""
+    """An enchondroma has 0.8 to 1 of the bone's width; in a thin bone, a balloon is wider."""
     short = {}
     for kind in KINDS:
         drafts = [kind(generator(seed), 5.0) for seed in range(60)]
@@ -157,7 +157,7 @@ def test_a_whole_width_lesion_spans_the_bone() -> None:
 
 
 def test_a_condylar_lesion_reaches_the_joint() -> None:
-    """A giant cell tumour comes within a few millimetres of an end of its bone."""
+    """A giant cell tumour ends 0.4 to 3.1 mm from an end of its bone."""
     anatomy = knee(generator(3))
     found = [
         lesion
@@ -175,7 +175,7 @@ def test_a_condylar_lesion_reaches_the_joint() -> None:
 
 
 def test_many_lesions_may_come_as_a_cluster() -> None:
-    """With five lesions wanted, about every third draw is a cluster of small holes in one bone."""
+    """Of draws of five lesions, about a third are clusters of small lesions in one bone."""
     anatomy = knee(generator(3))
     draws = [draw_lesions(generator(seed), anatomy, count=5) for seed in range(30)]
     clusters = [drawn for drawn in draws if drawn and drawn[0].kind == "cluster"]
@@ -198,14 +198,14 @@ def test_many_lesions_may_come_as_a_cluster() -> None:
     ],
 )  # fmt: skip
 def test_a_lesion_out_of_range_is_refused(name: str, value: float) -> None:
-    """Every number of a recipe has a range, and the message names it."""
+    """A number outside its range is refused, and the message names it."""
     with pytest.raises(ValueError, match=f"{name} of a lesion must be in"):
         replace(PLAIN, **{name: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_drawn_lesions_keep_apart(seed: int) -> None:
-    """Lesions drawn at random lie in the picture and do not touch each other."""
+    """Random lesions lie in the image and do not touch each other."""
     anatomy = knee(generator(seed))
     drawn = draw_lesions(generator(seed, 1), anatomy, count=5)
     assert len(drawn) >= 3
@@ -218,6 +218,6 @@ def test_drawn_lesions_keep_apart(seed: int) -> None:
 
 
 def test_a_negative_number_of_lesions_is_refused() -> None:
-    """The number of lesions is 0 or more."""
+    """A number of lesions below 0 is refused."""
     with pytest.raises(ValueError, match="number of lesions must be 0 or greater"):
         draw_lesions(generator(1), knee(generator(1)), count=-1)

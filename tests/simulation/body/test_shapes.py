@@ -47,7 +47,7 @@ def test_distance_in_the_middle_of_a_circle_is_its_radius() -> None:
 
 
 def test_distance_has_no_stairs() -> None:
-    """The distance to a circle is right to half a pixel, and near its rim to a fifth."""
+    """The distance to a circle is accurate to half a pixel, and to a fifth near its edge."""
     distance = signed_distance_mm(WHOLE, _circle(20.0))
     x, y = WHOLE.coordinates_mm()
     exact = 20.0 - np.hypot(x - 40, y - 50)
@@ -64,14 +64,14 @@ def test_a_hole_is_outside() -> None:
 
 
 def test_outlines_out_of_view_and_all_around_have_a_flat_distance() -> None:
-    """Where no edge is in view the distance is far, with the right sign."""
+    """If no edge is in view, the distance is large and has the correct sign."""
     assert (signed_distance_mm(WHOLE, _circle(20.0) + 500.0) < -100).all()
     assert (signed_distance_mm(WHOLE, _circle(500.0)) > 100).all()
 
 
 def test_an_edge_just_outside_the_picture_counts() -> None:
-    """Near the border the distance is that of an edge outside it, when it is asked for."""
-    above = _circle(20.0) - np.array([0.0, 32.0])  # its top lies 2 mm above the picture
+    """On request, distances near the border include an edge outside the image."""
+    above = _circle(20.0) - np.array([0.0, 32.0])  # its top lies 2 mm above the image
     near = distance_beyond_mm(WHOLE, above, beyond_mm=10.0)
     assert near.shape == WHOLE.shape
     assert near[0, 80] == pytest.approx(2.25, abs=0.3)
@@ -89,7 +89,7 @@ def test_picture_points_are_read_as_local_ones() -> None:
 
 
 def test_distance_to_a_line_is_measured_within_its_reach() -> None:
-    """The distance to a polyline is exact near it and the reach farther away."""
+    """The distance to a polyline is exact within the reach, and equals the reach beyond it."""
     line = np.array([[10.0, 20.0], [30.0, 20.0], [30.0, 50.0]])
     away = stroke_distance_mm(WHOLE, line, reach_mm=5.0)
     assert away[39, 30] == pytest.approx(0.25, abs=1e-9)
@@ -99,14 +99,14 @@ def test_distance_to_a_line_is_measured_within_its_reach() -> None:
 
 
 def test_a_line_outside_the_window_costs_and_changes_nothing() -> None:
-    """Where no part of a line is in reach, all pixels are at the reach."""
+    """If no part of a line is within reach, the distance is the reach at all pixels."""
     part = Window(GRID, 100, 140, 100, 140)
     far = np.array([[5.0, 5.0], [15.0, 5.0]])
     assert (stroke_distance_mm(part, far, reach_mm=4.0) == 4.0).all()
 
 
 def test_outlines_may_leave_the_picture() -> None:
-    """A polygon that lies partly outside fills what is in view."""
+    """A polygon partly outside the image is filled inside it."""
     square = np.array([[-50.0, -50.0], [30.0, -50.0], [30.0, 30.0], [-50.0, 30.0]])
     assert inside(square, WHOLE).sum() == 60 * 60
 
@@ -119,7 +119,7 @@ def test_local_axes_point_down_and_right() -> None:
 
 @pytest.mark.parametrize("stretch", [1.0, 4.0])
 def test_random_fields_have_unit_spread(stretch: float) -> None:
-    """A random field has mean 0 and standard deviation 1 whatever its spectrum."""
+    """A random field has mean 0 and standard deviation 1, stretched or not."""
     field = random_field(
         generator(1), WHOLE, wavelengths_mm=(1.0, 8.0), exponent=2.0, stretch=stretch
     )
@@ -138,18 +138,18 @@ def test_grain_runs_along_its_direction() -> None:
 
 
 def test_fft_lengths_are_smooth_and_long_enough() -> None:
-    """The length of a transform is the next one without a prime factor over 5."""
+    """The length of a transform is the next number without a prime factor above 5."""
     assert [fft_length(size) for size in (7, 64, 97, 1001)] == [8, 64, 100, 1024]
 
 
 def test_wide_blur_keeps_a_flat_field_and_the_mean() -> None:
-    """A wide Gaussian on block means leaves a constant alone and shrinks a step's slope."""
+    """Blurring leaves a constant unchanged, and a sigma of 0 leaves any field unchanged."""
     assert gaussian(np.full((70, 90), 3.0), sigma_px=15.0) == pytest.approx(3.0)
     assert np.array_equal(gaussian(np.eye(8), sigma_px=0.0), np.eye(8))
 
 
 def test_profiles_pass_through_their_knots() -> None:
-    """A profile takes the value of each knot, is monotone between and flat past the ends."""
+    """A profile has the value of each knot and is constant beyond the ends."""
     knots = ((0.0, 1.0), (10.0, 5.0), (20.0, 6.0))
     at = profile(knots, np.array([-5.0, 0.0, 10.0, 20.0, 30.0]))
     assert at == pytest.approx(np.array([1.0, 1.0, 5.0, 6.0, 6.0]), abs=0.02)
@@ -162,7 +162,7 @@ def test_smooth_step_is_one_half_in_the_middle() -> None:
 
 
 def test_impossible_grids_are_refused() -> None:
-    """A grid is at least 64 px per side and its spacing is positive."""
+    """A grid with under 64 px per side, or without a positive spacing, is refused."""
     with pytest.raises(ValueError, match="at least 64 px per side, got 63 x 100"):
         Grid(63, 100, 0.5)
     with pytest.raises(ValueError, match="spacing_mm must be over 0"):

@@ -1,4 +1,4 @@
-"""How patients and pictures differ: build, bone loss, pose, field, decoys."""
+"""Variation between patients and films: build, bone loss, pose, field and decoys."""
 
 from dataclasses import fields, replace
 from functools import cache
@@ -19,24 +19,24 @@ FILM = Film(marker="none")
 
 
 def _part(name: str, variation: Variation, seed: int = 3) -> Anatomy:
-    """Return a part of such a patient."""
+    """Return a body part of a patient with this variation."""
     return varied(generator(seed, 31), BODY_PARTS[name](generator(seed, 0)), variation)
 
 
 def _body(anatomy: Anatomy, rows: int = 240) -> Body:
-    """Return the maps of a part on a grid of that many rows."""
+    """Return the maps of a part on a grid with the given number of rows."""
     width, height = anatomy.field_mm
     spacing = height / rows
     return assemble(3, anatomy, Grid(rows, round(width / spacing), spacing), ())
 
 
 def _brightness(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the picture in 0..1, bone bright."""
+    """Return the image scaled to [0, 1], bone bright."""
     return np.asarray(phantom.stored / (2**phantom.film.bits - 1), dtype=np.float64)
 
 
 def test_a_typical_adult_is_the_anatomy_as_drawn() -> None:
-    """The default variation changes nothing, so that recipes keep their pictures."""
+    """The default variation changes nothing, so that recipes keep their images."""
     drawn = BODY_PARTS["knee"](generator(1, 0))
     assert varied(generator(1, 31), drawn, TYPICAL) is drawn
     plain = make_phantom("knee", 2, lesions=1, long_side_px=128)
@@ -45,7 +45,7 @@ def test_a_typical_adult_is_the_anatomy_as_drawn() -> None:
 
 
 def test_the_same_seed_draws_the_same_patient() -> None:
-    """A variation follows from its generator, and another seed gives another one."""
+    """The same seed draws the same variation, and another seed draws another one."""
     one, again, other = (draw_variation(generator(seed, 30)) for seed in (5, 5, 6))
     assert one == again
     assert one != other
@@ -54,14 +54,14 @@ def test_the_same_seed_draws_the_same_patient() -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_drawn_patients_are_valid(seed: int) -> None:
-    """Whatever is drawn lies in its range (the record refuses anything else)."""
+    """Random patients are valid, and exactly those below size 0.925 have open growth plates."""
     person = draw_variation(generator(seed))
     assert not (person.growth_plates and person.bone_loss)
     assert person.growth_plates == (person.size < 0.925)
 
 
 def test_archives_hold_children_old_people_closeups_and_folds() -> None:
-    """Among 300 patients every kind is drawn, none of them often."""
+    """Every kind of variation occurs among 300 patients, at a plausible rate."""
     people = [draw_variation(generator(seed)) for seed in range(300)]
     assert 0.08 < np.mean([p.growth_plates for p in people]) < 0.25
     assert 0.1 < np.mean([p.bone_loss > 0.2 for p in people]) < 0.4
@@ -72,7 +72,7 @@ def test_archives_hold_children_old_people_closeups_and_folds() -> None:
 
 
 def test_osteoporosis_takes_mineral_and_keeps_the_outline() -> None:
-    """With bone loss there is less mineral in the same bones, and coarser trabeculae."""
+    """Bone loss reduces the mineral of the same bones and makes the trabeculae coarser."""
     healthy = _body(_part("knee", replace(TYPICAL, girth=1.001)))
     porous_part = _part("knee", replace(TYPICAL, girth=1.001, bone_loss=1.0))
     porous = _body(porous_part)
@@ -82,7 +82,7 @@ def test_osteoporosis_takes_mineral_and_keeps_the_outline() -> None:
 
 
 def test_a_stout_person_has_more_flesh_and_a_fat_one_more_fat() -> None:
-    """Flesh and fat grow apart from the bones."""
+    """More flesh and more fat can be set separately, and more flesh does not change the bones."""
     usual = _body(_part("femur", replace(TYPICAL, flesh=1.001)))
     stout = _body(_part("femur", replace(TYPICAL, flesh=1.3)))
     fat = _body(_part("femur", replace(TYPICAL, fat=2.0, flesh=1.001)))
@@ -92,7 +92,7 @@ def test_a_stout_person_has_more_flesh_and_a_fat_one_more_fat() -> None:
 
 
 def test_size_girth_and_bow_change_the_bones() -> None:
-    """A child's femur is smaller, a slender one narrower, a bent one off its line in the middle."""
+    """A small tibia is shorter, a slender one narrower, a bent one displaced in the middle."""
     usual = BODY_PARTS["lower_leg"](generator(3, 0)).bone("tibia")
     low, high = usual.reach()
     length, width = (high - low) * usual.scale, usual.point_mm(0.5, 0.0)[2]
@@ -109,7 +109,7 @@ def test_size_girth_and_bow_change_the_bones() -> None:
 
 
 def test_a_turned_limb_shows_the_bones_behind_shifted() -> None:
-    """Turned about its long axis a knee moves its kneecap one way and its fibula the other."""
+    """Turning a knee about its long axis moves patella and fibula in opposite directions."""
     names = ("femur", "patella", "fibula")
     turned, other = (_part("knee", replace(TYPICAL, turn_deg=angle)) for angle in (12.0, -12.0))
     shift = {
@@ -121,7 +121,7 @@ def test_a_turned_limb_shows_the_bones_behind_shifted() -> None:
 
 
 def test_a_worn_joint_is_narrower() -> None:
-    """The gap moves what lies beyond the joint, and nothing else."""
+    """The width of the gap moves the bone beyond the joint, and not the one before it."""
     wide, worn = (_part("knee", replace(TYPICAL, joint_mm=gap)) for gap in (1.0, -1.0))
     step = wide.bone("tibia").outline_mm - worn.bone("tibia").outline_mm
     assert step == pytest.approx(np.broadcast_to([0.0, 2.0], step.shape))
@@ -130,7 +130,7 @@ def test_a_worn_joint_is_narrower() -> None:
 
 @pytest.mark.parametrize("name", ["knee", "pelvis", "hand", "foot_lateral"])
 def test_a_close_up_is_a_smaller_field_on_bone(name: str) -> None:
-    """Zoomed in the field shrinks by that much, and bone stays in it even off centre."""
+    """Zoom divides the size of the field, and bone stays in it even off centre."""
     usual = BODY_PARTS[name](generator(3, 0)).field_mm
     for shift in ((1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)):
         close = _part(name, replace(TYPICAL, zoom=1.6, shift=shift))
@@ -140,7 +140,7 @@ def test_a_close_up_is_a_smaller_field_on_bone(name: str) -> None:
 
 
 def test_a_wide_field_stops_where_the_drawing_ends() -> None:
-    """A field is never wider than `widest` allows, and a child's field shrinks with the child."""
+    """A field is at most `widest` times the drawn one, and scales with the patient's size."""
     drawn = BODY_PARTS["knee"](generator(3, 0))
     wide = _part("knee", replace(TYPICAL, zoom=0.5))
     assert wide.field_mm[1] == pytest.approx(drawn.field_mm[1] / drawn.widest)
@@ -149,7 +149,7 @@ def test_a_wide_field_stops_where_the_drawing_ends() -> None:
 
 
 def test_the_shift_moves_the_bones_in_the_picture() -> None:
-    """Positive shifts look farther right and down, so that the bones lie farther left and up."""
+    """Positive shifts move the field right and down, and thus the bones left and up."""
     right, left = (
         _part("wrist", replace(TYPICAL, zoom=1.2, shift=(side, side))) for side in (1.0, -1.0)
     )
@@ -159,13 +159,13 @@ def test_the_shift_moves_the_bones_in_the_picture() -> None:
 
 
 def test_targets_out_of_the_picture_are_dropped() -> None:
-    """A close-up of fingers plants no lesion in a bone that it does not show."""
+    """A close-up of fingers has fewer target bones than the whole hand."""
     close = _part("hand", replace(TYPICAL, zoom=2.0, shift=(-1.0, -1.0)))
     assert set(close.targets) < set(BODY_PARTS["hand"](generator(3, 0)).targets)
 
 
 def test_growth_plates_open_by_argument_or_by_patient() -> None:
-    """The argument wins over the patient; None leaves it to the patient."""
+    """The argument takes precedence over the patient, which decides if it is None."""
     child = replace(TYPICAL, growth_plates=True)
     by_patient = make_phantom("knee", 4, lesions=0, long_side_px=128, film=FILM, variation=child)
     by_argument = make_phantom(
@@ -190,7 +190,7 @@ def _lower_leg(person: Variation) -> Phantom:
     ("decoy", "darker"), [("foramina", True), ("skin_folds", False), ("soft_gas", True)]
 )
 def test_decoys_change_the_picture_and_not_the_truth(decoy: str, darker: bool) -> None:
-    """A foramen and gas are darker, a fold of skin brighter; none of them is a lesion."""
+    """Foramina and gas are darker, skin folds brighter, and none of them is a lesion."""
     plain = _lower_leg(_WITHOUT_DECOYS)
     drawn = _lower_leg(replace(_WITHOUT_DECOYS, **{decoy: 3}))  # type: ignore[arg-type]
     change = _brightness(drawn) - _brightness(plain)
@@ -201,7 +201,7 @@ def test_decoys_change_the_picture_and_not_the_truth(decoy: str, darker: bool) -
 
 
 def test_a_foramen_is_a_small_dark_dot_in_a_shaft() -> None:
-    """It is 1.5 to 2 mm wide and takes a fifth to two fifths of the mineral there."""
+    """A foramen is about 1.5 to 2 mm wide, is in a shaft, and removes its share of the mineral."""
     part = _part("lower_leg", replace(TYPICAL, foramina=1))
     ((bone, hole),) = [(bone, hole) for bone in part.bones for hole in bone.foramina]
     assert 1.4 < 2 * hole.radius * bone.scale < 2.1
@@ -215,7 +215,7 @@ def test_a_foramen_is_a_small_dark_dot_in_a_shaft() -> None:
 
 
 def test_folds_of_skin_end_with_the_skin() -> None:
-    """A fold adds flesh on the limb and none beside it."""
+    """A skin fold adds flesh on the limb and hardly any beside it."""
     part = _part("femur", replace(TYPICAL, skin_folds=3))
     bare = _body(replace(part, soft=tuple(body for body in part.soft if not body.fold)))
     folded = _body(part)
@@ -233,13 +233,13 @@ _OUT_OF_RANGE = {
 
 @pytest.mark.parametrize("name", list(_OUT_OF_RANGE))
 def test_a_variation_out_of_range_is_refused(name: str) -> None:
-    """Every number of a variation has a range, and the message names it."""
+    """A number outside its range is refused, and the message names it."""
     with pytest.raises(ValueError, match=f"{name} of a variation must be in"):
         replace(TYPICAL, **{name: _OUT_OF_RANGE[name]})  # type: ignore[arg-type]
 
 
 def test_a_shift_out_of_range_is_refused() -> None:
-    """A picture cannot be shifted beyond its field."""
+    """A shift beyond the field, to the right or down, is refused."""
     with pytest.raises(ValueError, match="shift right of a variation"):
         replace(TYPICAL, shift=(1.5, 0.0))
     with pytest.raises(ValueError, match="shift down of a variation"):
@@ -247,6 +247,6 @@ def test_a_shift_out_of_range_is_refused() -> None:
 
 
 def test_every_number_of_a_variation_is_checked() -> None:
-    """No field was forgotten in the ranges."""
+    """The test of ranges covers every number of a variation."""
     numbers = {field.name for field in fields(Variation)} - {"growth_plates", "shift"}
     assert numbers == set(_OUT_OF_RANGE)

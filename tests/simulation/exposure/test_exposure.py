@@ -36,19 +36,19 @@ def _taken(body: Body, film: Film) -> Exposed:
 
 
 def _grey(exposed: Exposed, film: Film) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the stored picture in 0..1, bone bright."""
+    """Return the stored image scaled to [0, 1], bone bright."""
     share = exposed.stored / (2**film.bits - 1)
     return np.asarray(1.0 - share if film.photometric == "MONOCHROME1" else share)
 
 
 def test_the_voltage_follows_the_thickness(body: Body) -> None:
-    """A knee gets 65 to 75 kV by itself, and the voltage that the film names otherwise."""
+    """A knee gets 65 to 75 kV by default, or else the voltage of the film's settings."""
     assert _taken(body, FILM).kv in {65, 70, 75}
     assert _taken(body, replace(FILM, kv=55)).kv == 55
 
 
 def test_more_bone_is_never_darker(body: Body) -> None:
-    """Two millimetres more of bone in a bone raise the log image all over it."""
+    """Adding 2 mm of bone increases the log image at every pixel of the bone."""
     film = replace(FILM, kv=70, dose=50.0)
     bone = body.bone_volume_mm > 2.0
     more = replace(body, bone_mm=body.bone_mm + 2.0 * bone)
@@ -57,7 +57,7 @@ def test_more_bone_is_never_darker(body: Body) -> None:
 
 
 def test_metal_is_brighter_than_any_bone(body: Body) -> None:
-    """A plate of 12 mm of titanium outshines the bone around it and hides the lesion behind it."""
+    """A titanium plate of 12 mm is brighter than bone and hides the lesion behind it."""
     metal = np.zeros(GRID.shape)
     rows, cols = np.nonzero(body.truth)
     box = np.s_[rows.min() - 4 : rows.max() + 5, cols.min() - 4 : cols.max() + 5]
@@ -85,7 +85,7 @@ def test_noise_falls_with_the_dose(body: Body) -> None:
 
 
 def test_what_a_lesion_took_away_is_known(body: Body) -> None:
-    """The drop is 0 beside the hole, and in it what filling the hole again would add."""
+    """The drop is 0 outside the lesion, and inside it is what filling the lesion would add."""
     film = replace(FILM, kv=70, dose=50.0, blur_mm=0.0)
     evidence = _taken(body, film).evidence
     assert float(evidence.drop[body.removed_mm == 0].max()) < 1e-9
@@ -101,7 +101,7 @@ def test_what_a_lesion_took_away_is_known(body: Body) -> None:
 
 
 def test_a_body_without_bone_in_the_field_has_a_film(body: Body) -> None:
-    """Flesh alone is exposed and drawn, from dark to bright."""
+    """A body without bone has an empty bone mask and a film with contrast."""
     flesh = replace(
         body,
         bone_mm=np.zeros(GRID.shape),
@@ -126,7 +126,7 @@ def test_every_tone_shows_bone_in_flesh(body: Body, tone: ToneFamily) -> None:
 
 
 def test_a_stretched_archive_uses_the_whole_scale(body: Body) -> None:
-    """Stretching clips its share of the pixels to white, and at least as many to black."""
+    """Stretching by 0.01 clips about 1 % of the pixels to white, and some to black."""
     stored = _taken(body, replace(FILM, bits=8, stretch=0.01)).stored
     assert 0.005 < float((stored == 255).mean()) < 0.03
     assert float((stored == 0).mean()) > 0.005
@@ -134,7 +134,7 @@ def test_a_stretched_archive_uses_the_whole_scale(body: Body) -> None:
 
 
 def test_a_wider_latitude_is_flatter(body: Body) -> None:
-    """Laid out for three log units, bone stands out less from flesh than laid out for itself."""
+    """With a latitude of 3 log units, bone contrasts less with flesh than by default."""
     steps = []
     for latitude in (0.0, 3.0):
         exposed = _taken(body, replace(FILM, latitude=latitude))
@@ -144,7 +144,7 @@ def test_a_wider_latitude_is_flatter(body: Body) -> None:
 
 
 def test_gamma_and_shading_darken() -> None:
-    """The anode's end gets less of the beam, whichever end it is."""
+    """Shading reduces the beam at the anode's end, whichever end that is."""
     falls = heel(GRID, replace(FILM, shading=0.3, tilt_deg=1.0))
     rises = heel(GRID, replace(FILM, shading=0.3, tilt_deg=-1.0))
     assert falls[-1, 0] == pytest.approx(np.exp(-0.3), rel=0.01)
@@ -154,20 +154,20 @@ def test_gamma_and_shading_darken() -> None:
 
 @pytest.mark.parametrize(("aperture", "share"), [("rectangle", 1.0), ("octagon", 0.84)])
 def test_apertures_have_their_shape(aperture: str, share: float) -> None:
-    """A field of 80 mm with its corners cut off covers what is left of the square."""
+    """Rectangular and octagonal fields have the calculated area."""
     grid = Grid(200, 200, 0.5)
     film = Film(collimation="shutter", border_mm=10.0, aperture=aperture)  # type: ignore[arg-type]
     field = exposed_field(grid, film)
     # borders of 10, 6, 8 and 11 mm leave 84 x 81 mm
     square = 84.0 * 81.0
-    # corners cut at 0.45 of half the side: four triangles of legs 22.5
+    # corners cut at 0.45 of half the side: four triangles with legs of 22.5
     expected = square - (2 * 22.5**2 if aperture == "octagon" else 0.0)
     assert expected / square == pytest.approx(share, abs=0.02)
     assert float(field.sum()) * 0.25 == pytest.approx(expected, rel=0.01)
 
 
 def test_a_circle_is_as_wide_as_the_picture_is_long() -> None:
-    """A round field touches the border's distance of the long sides and is cut by the short."""
+    """A round field keeps the border at the ends of the film and is cut off at its sides."""
     grid = Grid(200, 160, 0.5)
     field = exposed_field(grid, Film(collimation="shutter", border_mm=5.0, aperture="circle"))
     assert field[100, 0] == field[12, 80] == 1.0
@@ -176,14 +176,14 @@ def test_a_circle_is_as_wide_as_the_picture_is_long() -> None:
 
 
 def test_shutters_are_black_or_white(body: Body) -> None:
-    """Outside the field a shutter stores the least or the greatest value."""
+    """Outside the field, a shutter stores the lowest value, or the highest if it is white."""
     film = replace(FILM, collimation="shutter", border_mm=12.0)
     assert (_taken(body, film).stored[0] == 0).all()
     assert (_taken(body, replace(film, white_shutter=True)).stored[0] == 4095).all()
 
 
 def test_a_lead_marker_covers_a_thin_corner() -> None:
-    """The letter, its ring and its text lie where the body is thinnest, inside the field."""
+    """A marker lies where the body is thinnest, and its text adds to its area."""
     body = np.ones(GRID.shape)
     body[:80, -90:] = 0.0
     bare, text = (
@@ -201,7 +201,7 @@ def test_a_lead_marker_covers_a_thin_corner() -> None:
 
 
 def test_lead_is_bright(body: Body) -> None:
-    """Lead letters and their text outshine bone."""
+    """Most of a lead marker is brighter than 90 % of the bone."""
     marked = _taken(body, replace(FILM, marker="ring", marker_text="^7"))
     plain = _taken(body, FILM)
     letter = marked.stored.astype(int) - plain.stored > 1500
@@ -210,7 +210,7 @@ def test_lead_is_bright(body: Body) -> None:
 
 
 def test_text_is_burnt_in_where_there_is_room(body: Body) -> None:
-    """Characters stand in free corners only, are white, and black on a white page."""
+    """Text is drawn only in free corners; it is white, or black on a white shutter."""
     free = np.zeros(GRID.shape, dtype=np.bool_)
     assert not burnt_in_text(generator(1), GRID, free=free).any()
     drawn = [burnt_in_text(generator(seed), GRID, free=~free) for seed in range(3)]
@@ -223,7 +223,7 @@ def test_text_is_burnt_in_where_there_is_room(body: Body) -> None:
 
 
 def test_drawn_films_come_in_every_family() -> None:
-    """Films drawn at random have all tones, detectors, apertures and depths."""
+    """Random films have all tones, detectors, apertures and bit depths."""
     films = [draw_film(generator(seed)) for seed in range(150)]
     assert {film.tone for film in films} == set(TONES)
     assert {film.detector for film in films} == {"csi", "cr", "film"}
@@ -249,7 +249,7 @@ def test_drawn_films_come_in_every_family() -> None:
     ],
 )
 def test_a_film_out_of_range_is_refused(name: str, value: object, message: str) -> None:
-    """Every number of a film has a range, and the message names it."""
+    """A setting outside its range is refused, and the message names it."""
     with pytest.raises(ValueError, match=message):
         replace(FILM, **{name: value})  # type: ignore[arg-type]
 
@@ -267,7 +267,7 @@ for tone in ("detail", "scanned"):
 
 @pytest.mark.slow
 def test_threads_and_processors_change_no_byte() -> None:
-    """One or two threads, wide or narrow SIMD in NumPy: the same stored pixels."""
+    """One or two threads, and wide or narrow SIMD in NumPy, give the same stored pixels."""
     narrow = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX"}
     outputs = set()
     for change in ({"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2", **narrow}):
@@ -281,7 +281,7 @@ def test_threads_and_processors_change_no_byte() -> None:
 
 
 def test_the_same_seed_makes_the_same_film(body: Body) -> None:
-    """A film made twice is the same, and another seed makes another."""
+    """The same seed gives the same film, and another seed gives another."""
     film = draw_film(generator(9))
     first, second = (
         hashlib.sha256(_taken(body, film).stored.tobytes()).hexdigest() for _ in range(2)
@@ -291,7 +291,7 @@ def test_the_same_seed_makes_the_same_film(body: Body) -> None:
 
 
 def test_the_heel_effect_takes_no_share_of_a_lesion(body: Body) -> None:
-    """Less beam at one end dims primary and scatter alike: what a lesion took away stays."""
+    """Shading dims primary and scatter alike, so it does not change a lesion's signal."""
     seen = _taken(body, FILM).lesions == 1
     even = _taken(body, FILM).evidence.drop[seen].mean()
     shaded = _taken(body, replace(FILM, shading=0.35)).evidence.drop[seen].mean()

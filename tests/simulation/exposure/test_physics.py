@@ -1,4 +1,4 @@
-"""Known physics: slabs, spectra, scatter, detectors, noise and tone."""
+"""Physics with known results: slabs, spectra, scatter, detectors, noise and tone."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ FAMILIES: tuple[ToneFamily, ...] = ("s-curve", "linear", "detail", "scanned")
 
 
 def _passed(kv: int = 70, **thickness_mm: float) -> float:
-    """Return the transmission of one stack of slabs, in mm."""
+    """Return the transmission of a stack of slabs of the given thickness in mm."""
     stack = {
         material: np.array([thickness_mm[material]])
         for material in DENSITY_G_PER_CM3
@@ -41,7 +41,7 @@ def _passed(kv: int = 70, **thickness_mm: float) -> float:
 
 
 def test_weights_of_every_spectrum_sum_to_one() -> None:
-    """Without matter all of the signal arrives."""
+    """The weights of a spectrum sum to 1, and without matter all of the signal arrives."""
     for kv in KILOVOLTS:
         assert sum(SIGNAL_WEIGHTS[kv]) == pytest.approx(1.0, abs=1e-9)
         assert min(SIGNAL_WEIGHTS[kv]) >= 0
@@ -49,9 +49,9 @@ def test_weights_of_every_spectrum_sum_to_one() -> None:
 
 
 def test_coefficients_are_those_of_the_cited_tables() -> None:
-    """At 50 keV bone, muscle, fat, titanium and lead have the figures of NISTIR 5632."""
+    """At 50 keV, bone, muscle, fat, titanium and lead have the coefficients of NISTIR 5632."""
     column = ENERGIES_KEV.index(50.0)
-    # titanium itself has 1.213: Ti-6Al-4V holds 6 % of aluminium
+    # pure titanium has 1.213; Ti-6Al-4V contains 6 % of aluminium
     tabled = {"bone": 0.4242, "muscle": 0.2262, "fat": 0.2123, "titanium": 1.213, "lead": 8.041}
     for material, expected in tabled.items():
         value = MASS_ATTENUATION_CM2_PER_G[material][column]  # type: ignore[index]
@@ -61,7 +61,7 @@ def test_coefficients_are_those_of_the_cited_tables() -> None:
 
 
 def test_transmission_is_the_weighted_sum_of_exponentials() -> None:
-    """5 mm of bone behind 40 mm of muscle at 55 kV pass what the sum over energies says: 0.115."""
+    """At 55 kV, 5 mm of bone and 40 mm of muscle transmit the sum over energies, 0.115."""
     weights = (0.2300, 0.2153, 0.2423, 0.1845, 0.1275, 0.0002, 0.0002)
     bone = (2.412, 1.331, 0.8472, 0.5696, 0.4242, 0.3312, 0.2570)
     muscle = (0.5556, 0.3783, 0.2989, 0.2522, 0.2263, 0.2082, 0.1916)
@@ -74,9 +74,9 @@ def test_transmission_is_the_weighted_sum_of_exponentials() -> None:
 
 
 def test_bone_hardens_the_beam() -> None:
-    """The first tenth of a mm of bone takes 0.174 of the log signal per mm at 70 kV, 20 mm 0.107.
+    """At 70 kV, bone attenuates by 0.174 per mm over 0.1 mm, and by 0.107 per mm over 20 mm.
 
-    By hand: the weighted mean of the coefficients is 0.1753 at no thickness.
+    The limit at no thickness is the weighted mean of the coefficients, 0.1753.
     """
     mean = sum(w * m for w, m in zip(SIGNAL_WEIGHTS[70], per_mm("bone"), strict=True))
     assert mean == pytest.approx(0.1753, abs=5e-4)
@@ -87,14 +87,14 @@ def test_bone_hardens_the_beam() -> None:
 
 
 def test_flesh_hardens_the_beam_for_bone() -> None:
-    """5 mm of bone take less of the log signal behind 15 cm of muscle than in air."""
+    """5 mm of bone attenuate less behind 15 cm of muscle than in air."""
     bare = -np.log(_passed(70, bone=5.0))
     behind = np.log(_passed(70, muscle=150.0) / _passed(70, muscle=150.0, bone=5.0))
     assert 0.6 * bare < behind < 0.85 * bare
 
 
 def test_a_higher_voltage_leaves_less_contrast() -> None:
-    """The step from muscle to muscle with 5 mm of bone falls with every 5 kV."""
+    """The contrast of 5 mm of bone in muscle falls with every 5 kV."""
     steps = [
         np.log(_passed(kv, muscle=50.0) / _passed(kv, muscle=45.0, bone=5.0)) for kv in KILOVOLTS
     ]
@@ -112,14 +112,14 @@ def test_a_higher_voltage_leaves_less_contrast() -> None:
 def test_more_matter_never_lets_more_pass(
     kv: int, bone: float, muscle: float, extra: float, material: Material
 ) -> None:
-    """Any millimetre added of anything takes something away."""
+    """Adding any thickness of any material reduces the transmission."""
     stack = {"bone": bone, "muscle": muscle, "fat": 0.0, "titanium": 0.0, "lead": 0.0}
     more = {**stack, material: stack[material] + extra}
     assert _passed(kv, **more) < _passed(kv, **stack)
 
 
 def test_metal_is_denser_than_any_bone() -> None:
-    """10 mm of titanium alloy pass less than 25 mm of compact bone, the most a limb has."""
+    """10 mm of titanium alloy transmit less than 25 mm of compact bone, the most in a limb."""
     assert _passed(80, titanium=10.0, muscle=100.0) < _passed(80, bone=25.0, muscle=100.0)
     assert _passed(80, lead=1.0) < 0.02
 
@@ -132,7 +132,7 @@ def test_thicker_parts_get_a_higher_voltage() -> None:
 
 
 def test_unknown_spectra_and_empty_stacks_are_refused() -> None:
-    """There is a spectrum for every 5 kV from 55 to 80, and something must be passed."""
+    """A voltage without a spectrum, and a stack without material, are refused."""
     with pytest.raises(ValueError, match="no spectrum for 100 kV; there are 55, 60"):
         transmission({"bone": np.zeros(2)}, 100)
     with pytest.raises(ValueError, match="must name at least one material"):
@@ -140,14 +140,14 @@ def test_unknown_spectra_and_empty_stacks_are_refused() -> None:
 
 
 def test_scatter_of_an_even_body_has_its_ratio() -> None:
-    """In a wide field of even matter scatter over primary is the ratio that was asked for."""
+    """In a wide field of uniform matter, the scatter-to-primary ratio is the requested one."""
     primary = np.full(SHAPE, 0.05)
     scatter = scattered(primary, np.ones(SHAPE), spacing_mm=2.0, ratio=0.5, reference=0.05)
     assert scatter == pytest.approx(0.5 * 0.05, rel=1e-6)
 
 
 def test_air_scatters_nothing_and_a_narrow_field_less() -> None:
-    """No matter, no scatter; a field of 6 cm gives less than half of that of a wide one."""
+    """Air does not scatter, and a field of 6 cm gives less than 0.7 of a wide field's scatter."""
     beam = np.ones(SHAPE)
     none = scattered(np.ones(SHAPE), beam, spacing_mm=2.0, ratio=0.5, reference=0.1)
     assert float(np.abs(none).max()) < 1e-12
@@ -162,7 +162,7 @@ def test_air_scatters_nothing_and_a_narrow_field_less() -> None:
 
 
 def test_scatter_lowers_contrast_by_its_ratio() -> None:
-    """A small step of attenuation shrinks to about 1 / (1 + ratio) behind a scattering body."""
+    """Scatter reduces a small step of attenuation to about 1 / (1 + ratio)."""
     attenuation = np.full(SHAPE, 3.0)
     attenuation[60:68, 60:68] -= 0.1
     primary = np.exp(-attenuation)
@@ -175,7 +175,7 @@ def test_scatter_lowers_contrast_by_its_ratio() -> None:
 
 
 def test_a_negative_ratio_is_refused() -> None:
-    """Scatter is never taken away."""
+    """A scatter-to-primary ratio below 0 is refused."""
     with pytest.raises(ValueError, match="ratio must not be negative"):
         scattered(np.ones(SHAPE), np.ones(SHAPE), spacing_mm=1.0, ratio=-0.1, reference=0.5)
 
@@ -186,7 +186,7 @@ def test_a_negative_ratio_is_refused() -> None:
 def test_detectors_lose_contrast_where_theirs_do(
     kind: DetectorKind, half: float, fifth: float
 ) -> None:
-    """Half and a fifth of the contrast are left at the frequencies of each kind, in 1/mm."""
+    """The transfer function of each detector is 0.5 and 0.2 at its frequencies in 1/mm."""
     detector = DETECTORS[kind]
     assert detector.transfer(0.0) == pytest.approx(1.0)
     assert detector.transfer(half) == pytest.approx(0.5, abs=0.01)
@@ -194,7 +194,7 @@ def test_detectors_lose_contrast_where_theirs_do(
 
 
 def test_a_detector_spreads_but_keeps_the_signal() -> None:
-    """A point's sum stays, and a sine of 1 cycle per mm keeps what the transfer function says."""
+    """A point keeps its sum, and a sine of 1 cycle per mm is reduced by the transfer function."""
     detector = DETECTORS["csi"]
     point = np.zeros(SHAPE)
     point[64, 64] = 1.0
@@ -207,7 +207,7 @@ def test_a_detector_spreads_but_keeps_the_signal() -> None:
 
 
 def test_log_image_of_a_slab_returns_its_attenuation() -> None:
-    """The mean log image is the line integral that went in, and air is 0."""
+    """The mean log image of a slab is its attenuation, and that of air is 0."""
     for attenuation in (0.0, 1.5):
         signal = np.full(SHAPE, np.exp(-attenuation))
         log = log_image(generator(1), signal, spacing_mm=0.2, exposure=Exposure(1e8))
@@ -215,7 +215,7 @@ def test_log_image_of_a_slab_returns_its_attenuation() -> None:
 
 
 def test_quantum_noise_falls_with_the_root_of_the_dose() -> None:
-    """Sixteen times the quanta leave a quarter of the noise."""
+    """Sixteen times the quanta give a quarter of the noise."""
     signal = np.full(SHAPE, 0.1)
     noise = [
         float(
@@ -229,7 +229,7 @@ def test_quantum_noise_falls_with_the_root_of_the_dose() -> None:
 
 
 def test_grain_is_smoother_than_salt_and_pepper() -> None:
-    """The detector's spread makes neighbouring pixels' noise alike."""
+    """The detector's spread correlates the noise of neighbouring pixels."""
     log = log_image(
         generator(3), np.full(SHAPE, 0.1), spacing_mm=0.15, exposure=Exposure(1e5, electronic=0.0)
     )
@@ -239,7 +239,7 @@ def test_grain_is_smoother_than_salt_and_pepper() -> None:
 
 
 def test_impossible_exposures_are_refused() -> None:
-    """An exposure needs quanta, and its blur is not negative."""
+    """An exposure without quanta, or with a negative blur, is refused."""
     with pytest.raises(ValueError, match="quanta_per_mm2 must be over 0"):
         Exposure(quanta_per_mm2=0.0)
     with pytest.raises(ValueError, match="must not be negative"):
@@ -247,16 +247,16 @@ def test_impossible_exposures_are_refused() -> None:
 
 
 def _drawn(level: float, tone: ToneCurve) -> float:
-    """Return the grey that a flat field of one log value is drawn at."""
+    """Return the grey value that the tone curve gives to a constant log image."""
     flat = np.full((8, 8), level)
     return float(apply_tone(flat, spacing_mm=0.5, tone=tone, field=np.ones((8, 8)))[0, 0])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_tone_curves_pass_through_their_anchors(family: ToneFamily) -> None:
-    """A flat field without compression is drawn at `flesh` for `low` and `bone` for `high`."""
+    """Without compression, a constant image of `low` is drawn as `flesh`, and `high` as `bone`."""
     tone = ToneCurve(2.0, 3.0, family, detail=0.0, compression=0.0, flesh=0.25, bone=0.8)
-    # a scan has less range: from density 3 (0.02) to fog and base (0.93)
+    # a scanned film has less range: from density 3 (0.02) to base plus fog (0.93)
     expected = {0.25: 0.02 + 0.91 * 0.25, 0.8: 0.02 + 0.91 * 0.8} if family == "scanned" else {}
     for level, share in ((2.0, 0.25), (3.0, 0.8)):
         assert _drawn(level, tone) == pytest.approx(expected.get(share, share), abs=2e-3)
@@ -272,7 +272,7 @@ def test_tone_curves_never_turn_back(family: ToneFamily) -> None:
 
 
 def test_weak_detail_gains_most() -> None:
-    """Multi-frequency processing lifts a faint edge by more than a strong one, and never less."""
+    """Multi-frequency processing enhances a faint edge more than a strong one."""
 
     def lifted(step: float) -> float:
         log = np.full(SHAPE, 2.5)
@@ -293,7 +293,7 @@ def test_weak_detail_gains_most() -> None:
 
 
 def test_the_border_of_the_field_does_not_colour_it() -> None:
-    """A flat exposed half is drawn the same with a bright border beside it."""
+    """A constant exposed half remains constant beside a bright border."""
     tone = ToneCurve(2.0, 3.0)
     field = np.zeros(SHAPE)
     field[:, :64] = 1.0
@@ -303,7 +303,7 @@ def test_the_border_of_the_field_does_not_colour_it() -> None:
 
 
 def test_a_tone_curve_needs_room() -> None:
-    """The bright anchor lies over the dark one, on both scales."""
+    """A tone curve whose anchors do not increase, on either scale, is refused."""
     with pytest.raises(ValueError, match="high must be over low"):
         ToneCurve(3.0, 2.0)
     with pytest.raises(ValueError, match=r"flesh and bone must rise between 0\.03 and 1"):
@@ -311,7 +311,7 @@ def test_a_tone_curve_needs_room() -> None:
 
 
 def test_inverted_pixels_are_the_complement() -> None:
-    """MONOCHROME1 stores the top value minus what MONOCHROME2 stores."""
+    """MONOCHROME1 stores the maximum value minus the value in MONOCHROME2."""
     picture = np.linspace(0, 1, 4096).reshape(64, 64)
     plain = quantise(picture, bits=12, inverted=False)
     assert np.array_equal(quantise(picture, bits=12, inverted=True), 4095 - plain)

@@ -19,7 +19,7 @@ SKULL = skull_lateral(generator(3, 0))
 
 
 def test_the_vault_is_hollow() -> None:
-    """In its middle the beam passes two thin walls and brain, at its edge much more bone."""
+    """The beam passes two thin walls and brain in the middle, and much more bone at the edge."""
     body = assemble(3, SKULL, GRID, ())
     wall = SKULL.bone("vault").wall
     assert wall is not None
@@ -31,7 +31,7 @@ def test_the_vault_is_hollow() -> None:
 
 
 def test_two_tables_show_at_the_edge_with_diploe_between() -> None:
-    """Going inward from the top, compact bone, spongy bone and compact bone follow each other."""
+    """Below the outer table of compact bone, the diploe is less dense."""
     vault = replace(
         SKULL.bone("vault"), grooves=(), wall=Wall(2.0, 5.0, 2.0), rarefactions=(), grain=0.0
     )
@@ -49,12 +49,12 @@ def test_two_tables_show_at_the_edge_with_diploe_between() -> None:
 
 
 def test_a_wall_adds_up() -> None:
-    """Thickness is that of both tables and the diploe."""
+    """The thickness of a wall is that of both tables and the diploe."""
     assert Wall(1.5, 3.0, 1.0).thickness == 5.5
 
 
 def test_sutures_and_vessels_change_the_picture_and_not_the_truth() -> None:
-    """Without its grooves the vault has more mineral along them; they are no lesions."""
+    """Grooves reduce the mineral of the vault along them and are no lesions."""
     bare = replace(
         SKULL,
         bones=tuple(
@@ -69,7 +69,7 @@ def test_sutures_and_vessels_change_the_picture_and_not_the_truth() -> None:
 
 
 def test_a_groove_takes_its_share_in_its_middle() -> None:
-    """A groove leaves 1 minus its loss in its middle and nothing is changed far away."""
+    """A groove multiplies by 1 minus its loss in its middle, and changes nothing far away."""
     window = bone_window(SKULL.bone("vault"), GRID, margin_mm=0.0)
     groove = Groove(((60.0, 80.0), (60.0, 160.0)), 1.5, 0.3)
     line = SKULL.bone("vault").placed(groove.points)
@@ -79,7 +79,7 @@ def test_a_groove_takes_its_share_in_its_middle() -> None:
 
 
 def test_a_negative_groove_is_a_dense_line_and_lips_are_denser() -> None:
-    """A plate seen edge-on adds mineral, and so do the lips of an old suture."""
+    """A negative groove (a plate seen edge-on) and the lips of an old suture add mineral."""
     window = bone_window(SKULL.bone("vault"), GRID, margin_mm=0.0)
     line = np.array([[80.0, 60.3], [160.0, 60.3]])
     plate = grooved(((Groove(((0, 0), (1, 1)), 1.5, -0.4), line),), window)
@@ -89,7 +89,7 @@ def test_a_negative_groove_is_a_dense_line_and_lips_are_denser() -> None:
 
 
 def test_a_hole_in_the_vault_is_darker_than_the_bone_around() -> None:
-    """A punched-out lesion shows in a skull, and its truth lies in the vault."""
+    """A punched-out lesion is visible in a skull, and its truth lies in the vault."""
     hole = Lesion("vault", 0.35, 0.0, 14.0, removed=0.6, margin_mm=0.5, shell_mm=0.2)
     phantom = make_phantom(
         "skull_lateral", 3, lesions=(hole,), long_side_px=300, film=Film(marker="none")
@@ -101,7 +101,7 @@ def test_a_hole_in_the_vault_is_darker_than_the_bone_around() -> None:
 
 
 def test_skulls_differ() -> None:
-    """Missing teeth, the jaw's drop and the thickness of the vault follow from the seed."""
+    """The number of teeth and the thickness of the vault depend on the seed."""
     skulls = [skull_lateral(generator(seed, 0)) for seed in range(8)]
     assert len({sum(bone.name.startswith("tooth") for bone in s.bones) for s in skulls}) > 1
     walls = {s.bone("vault").wall for s in skulls}

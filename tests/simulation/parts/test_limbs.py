@@ -1,4 +1,4 @@
-"""Limbs: the bones are where anatomy has them, and their normal lucencies are drawn."""
+"""Limbs: the bones have their anatomical positions and their normal lucencies."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def _middle(part: Anatomy, name: str) -> tuple[float, float]:
 @pytest.mark.parametrize("name", LIMBS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_targets_carry_names_of_bones_in_the_picture(name: str, seed: int) -> None:
-    """Every target, growth plate and shifted bone of a part is one of its bones, and in view."""
+    """Targets, growth plates and shifted bones are bones of the part, and targets are in view."""
     part = BODY_PARTS[name](generator(seed, 0))
     width, height = part.field_mm
     names = [bone.name for bone in part.bones]
@@ -45,7 +45,7 @@ def test_targets_carry_names_of_bones_in_the_picture(name: str, seed: int) -> No
 
 @pytest.mark.parametrize("name", LIMBS)
 def test_growth_plates_lie_in_their_bones(name: str) -> None:
-    """An open plate takes mineral near one end of its bone."""
+    """Each growth plate lies in its bone, less than 45 mm from one end."""
     part = BODY_PARTS[name](generator(2, 0))
     for bone_name, at, _ in part.physes:
         low, high = part.bone(bone_name).reach()
@@ -54,7 +54,7 @@ def test_growth_plates_lie_in_their_bones(name: str) -> None:
 
 
 def test_the_bones_of_a_lower_leg_stand_as_they_do() -> None:
-    """Femur over tibia over talus, the fibula on the lateral side and nearly as long."""
+    """Femur, tibia and talus are in this order; the fibula is lateral and as long as the tibia."""
     part = lower_leg(generator(1, 0))
     assert _middle(part, "femur")[1] < _middle(part, "tibia")[1] < _middle(part, "talus")[1]
     assert _middle(part, "fibula")[0] < _middle(part, "tibia")[0] - 20
@@ -69,7 +69,7 @@ def _widths(bone: Bone, steps: tuple[float, ...]) -> list[float]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_spliced_bones_have_no_step(seed: int) -> None:
-    """Where two drawings meet in a shaft, its width changes by less than 2 mm in 2 % of it."""
+    """Along a shaft made of two drawings, the width changes by under 2 mm per 2 % of its length."""
     for bone in (lower_leg(generator(seed, 0)).bone("tibia"),
                  lower_leg(generator(seed, 0)).bone("fibula"),
                  humerus(generator(seed, 0)).bone("humerus")):  # fmt: skip
@@ -78,7 +78,7 @@ def test_spliced_bones_have_no_step(seed: int) -> None:
 
 
 def test_a_knee_from_the_side_has_its_kneecap_in_front() -> None:
-    """The patella lies left of the femur's end, the fibula right of the tibia's front."""
+    """The patella lies in front (left) of the femur's end, the fibula behind the tibia's axis."""
     part = knee_lateral(generator(1, 0))
     end = part.bone("femur").point_mm(0.97, 0.0)
     x, y = _middle(part, "patella")
@@ -88,7 +88,7 @@ def test_a_knee_from_the_side_has_its_kneecap_in_front() -> None:
 
 
 def test_a_foot_from_the_side_stands_on_heel_and_toes() -> None:
-    """The calcaneus lies behind and lowest with the heads of the metatarsals."""
+    """The calcaneus is behind the first metatarsal, and both reach equally low, within 25 mm."""
     part = foot_lateral(generator(1, 0))
     heel, head = part.bone("calcaneus").outline_mm, part.bone("metatarsal_1").outline_mm
     assert head[:, 0].max() < heel[:, 0].min()
@@ -96,14 +96,14 @@ def test_a_foot_from_the_side_stands_on_heel_and_toes() -> None:
 
 
 def test_the_great_toe_of_a_right_foot_is_on_the_left() -> None:
-    """Seen from above with the toes up, the first ray lies to the left of the fifth."""
+    """In a foot with the toes up, the first ray lies to the left of the fifth."""
     part = foot(generator(1, 0))
     assert _middle(part, "metatarsal_1")[0] < _middle(part, "metatarsal_5")[0]
     assert _middle(part, "distal_phalanx_1")[1] < _middle(part, "calcaneus")[1]
 
 
 def test_an_elbow_is_bent_from_the_side() -> None:
-    """The humerus points up, radius and ulna to the left."""
+    """The humerus is upright, the radius points to the left, and the ulna lies below it."""
     part = elbow_lateral(generator(1, 0))
     assert abs(part.bone("humerus").direction[1]) > 0.95
     assert part.bone("radius").direction[0] < -0.95
@@ -138,7 +138,7 @@ def test_normal_rarefactions_are_sparse_and_no_lesions(part: Builder, name: str)
 
 
 def test_forearms_point_up_and_down() -> None:
-    """Half of the forearms are laid with the hand up."""
+    """About half of the forearms have the hand up."""
     up = [
         _middle(part, "capitate")[1] < 0.5 * part.field_mm[1]
         for part in (BODY_PARTS["forearm"](generator(seed, 0)) for seed in range(12))
@@ -147,7 +147,7 @@ def test_forearms_point_up_and_down() -> None:
 
 
 def test_the_fossae_lie_at_the_elbow_whichever_end_the_bone_is_drawn_from() -> None:
-    """Seen from the shoulder, along is counted from the other end, and across turns over."""
+    """From the shoulder, places along count from the other end, and those across change sign."""
     bone = humerus(generator(3)).bone("humerus")
     bare = replace(bone, rarefactions=(), foramina=(), grooves=())
     up = with_fossae(generator(5), bare, from_shoulder=False)
@@ -159,12 +159,12 @@ def test_the_fossae_lie_at_the_elbow_whichever_end_the_bone_is_drawn_from() -> N
     (plate,), (turned,) = up.grooves, down.grooves
     for (along, _), (other, _) in zip(plate.points, turned.points, strict=True):
         assert along + other == pytest.approx(max(length))
-    # below the shaft's middle in the picture, where the elbow is
+    # in the lower half of the shaft, where the elbow is
     assert min(spot.along for spot in down.rarefactions) > 200
 
 
 def test_sparse_places_differ_from_person_to_person() -> None:
-    """From a tenth of the most to the most; sizes from 0.8 to 1.35 of the usual."""
+    """Losses are 0.1 to 1 times the maximum, and sizes 0.8 to 1.35 times the usual one."""
     drawn = [sparse_patch(generator(seed), 1.0, 2.0, (10.0, 5.0), most=0.8) for seed in range(200)]
     losses = [spot.loss for spot in drawn]
     assert 0.08 <= min(losses) < 0.15

@@ -1,4 +1,4 @@
-"""Trunk: lumbar spine from two sides, ribs, pelvis, and the shapes that they are drawn with."""
+"""Trunk: lumbar spine in two views, ribs, pelvis, and the shapes that they are made of."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,7 +50,7 @@ def _whole(grid: Grid) -> Window:
 
 @pytest.fixture(autouse=True)
 def _known_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let make_phantom know the parts under test, whether or not they are listed already."""
+    """Register the parts under test with make_phantom, whether or not it lists them already."""
     known = MappingProxyType({**phantoms.BODY_PARTS, **BUILDERS})
     monkeypatch.setattr(phantoms, "BODY_PARTS", known)
 
@@ -68,7 +68,7 @@ def test_a_film_of_the_trunk_shows_bone_in_flesh(part: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_names_are_unique_and_terms_are_the_standards(part: str) -> None:
-    """Every bone has a name of its own, targets exist, and DICOM knows body part and view."""
+    """Bone names are unique, targets are bones, and body part and view are DICOM terms."""
     anatomy = BUILDERS[part](generator(1))
     names = [bone.name for bone in anatomy.bones]
     assert len(set(names)) == len(names)
@@ -79,7 +79,7 @@ def test_names_are_unique_and_terms_are_the_standards(part: str) -> None:
 
 
 def test_targets_are_the_bones_where_such_lesions_are_seen() -> None:
-    """Lesions go to vertebral bodies, to ribs, to ilium, sacrum and femur."""
+    """Targets are vertebral bodies, ribs, ilium, sacrum and femur."""
     assert lumbar_spine(generator(2)).targets == LEVELS
     assert lumbar_spine_lateral(generator(2)).targets == LEVELS
     assert pelvis(generator(2)).targets == (
@@ -92,7 +92,7 @@ def test_targets_are_the_bones_where_such_lesions_are_seen() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_same_seed_draws_the_same_person(part: str) -> None:
-    """Outlines are equal for one seed and differ by millimetres for another."""
+    """Outlines are equal for the same seed and differ by over 1 mm for another."""
     one, again, other = (BUILDERS[part](generator(seed)) for seed in (4, 4, 5))
     for a, b in zip(one.bones, again.bones, strict=True):
         assert np.array_equal(a.outline_mm, b.outline_mm)
@@ -103,7 +103,7 @@ def test_the_same_seed_draws_the_same_person(part: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_gas_takes_soft_tissue_away_and_no_bone(part: str) -> None:
-    """Gas makes flesh thinner by centimetres over part of the picture, and nowhere thicker."""
+    """Gas thins the flesh by over 3 mm in part of the image, and does not change the bone."""
     anatomy = BUILDERS[part](generator(6))
     grid = _grid(anatomy)
     with_gas = assemble(6, anatomy, grid, ())
@@ -117,7 +117,7 @@ def test_gas_takes_soft_tissue_away_and_no_bone(part: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_random_lesions_can_be_drawn_on_every_part(part: str) -> None:
-    """Lesions find places, in targets, and nearly all of them take bone away."""
+    """Random lesions are placed in targets, and at least 80 % of them are in the truth."""
     found = drawn = 0
     for seed in range(4):
         anatomy = BUILDERS[part](generator(seed))
@@ -134,7 +134,7 @@ def test_random_lesions_can_be_drawn_on_every_part(part: str) -> None:
 @settings(max_examples=12)
 @given(part=st.sampled_from(PARTS), seed=st.integers(0, 200))
 def test_every_place_along_a_target_has_a_width(part: str, seed: int) -> None:
-    """A target can be crossed anywhere, and most of its outline lies in the picture."""
+    """A target has a plausible width at every place, and most of its outline is in the image."""
     anatomy = BUILDERS[part](generator(seed))
     field = np.array(anatomy.field_mm)
     for name in anatomy.targets:
@@ -149,7 +149,7 @@ def test_every_place_along_a_target_has_a_width(part: str, seed: int) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_middle_of_a_target_is_bone(part: str) -> None:
-    """Nearly every place named by fractions lies inside the outline, not in a gap of it."""
+    """Over 95 % of the places along the middle of the targets are inside the outline."""
     hits = []
     for seed in (7, 8, 9):
         anatomy = BUILDERS[part](generator(seed))
@@ -167,7 +167,7 @@ def test_the_middle_of_a_target_is_bone(part: str) -> None:
 
 @pytest.mark.parametrize("part", ["lumbar_spine", "lumbar_spine_lateral"])
 def test_vertebrae_stand_in_order_with_discs_between(part: str) -> None:
-    """Bodies follow each other downwards, 2 to 15 mm apart."""
+    """Vertebral bodies follow each other downwards, 2 to 15 mm apart."""
     anatomy = BUILDERS[part](generator(8))
     window = _whole(_grid(anatomy, 500))
     middles = [anatomy.bone(name).outline_mm.mean(axis=0) for name in LEVELS]
@@ -190,14 +190,14 @@ def test_a_spine_from_the_side_is_lordotic() -> None:
 
 
 def test_an_iliac_wing_is_thin_in_its_middle() -> None:
-    """The fossa holds less mineral than the roof of the hip joint: a normal lucency."""
+    """The iliac fossa, a normal lucency, has less mineral than the roof of the hip joint."""
     anatomy = pelvis(generator(9))
     bone = anatomy.bone("ilium_left")
     grid = _grid(anatomy, 300)
     mineral = assemble(9, replace(anatomy, bones=(bone,), gas=()), grid, ()).bone_mm
 
     def around(along: float, across: float) -> float:
-        """Return the mean mineral within 6 mm of a textbook place."""
+        """Return the mean mineral within 6 mm of a place given in local coordinates."""
         place_x, place_y = bone.placed(((along, across),))[0]
         x, y = _whole(grid).coordinates_mm()
         return float(mineral[np.hypot(x - place_x, y - place_y) < 6.0].mean())
@@ -206,7 +206,7 @@ def test_an_iliac_wing_is_thin_in_its_middle() -> None:
 
 
 def test_a_rib_comes_in_parts_that_follow_each_other() -> None:
-    """The posterior part ends where the lateral one begins, and that one where the front does."""
+    """A rib's posterior, lateral and anterior parts follow each other; rib 12 has one part."""
     rear, side, front = rib_from_front(generator(10), 6, Pose(PERSON, (0.0, 0.0)), 1.0, 1.0)
     assert [b.name for b in (rear, side, front)] == [
         "rib_6_posterior", "rib_6_lateral", "rib_6_anterior",
@@ -219,7 +219,7 @@ def test_a_rib_comes_in_parts_that_follow_each_other() -> None:
 
 
 def test_a_straight_strip_has_its_length_and_width() -> None:
-    """A path 60 mm long and a half width of 5 mm make a bone of 60 mm by 10 mm, enlarged."""
+    """A path of 60 mm with a half width of 5 mm gives a bone of 60 x 10 mm, times the scale."""
     path: Field = np.column_stack([np.linspace(0.0, 60.0, 31), np.zeros(31)])
     strip = Strip(((0.0, 5.0), (1.0, 5.0)), ((0.0, 8.0), (1.0, 8.0)), ((0.0, 1.0), (1.0, 1.0)))
     bone = strip_bone(generator(11), "rod", path, strip, Pose(Person(1.2, 1.0), (10.0, 40.0)))
@@ -232,7 +232,7 @@ def test_a_straight_strip_has_its_length_and_width() -> None:
 
 
 def test_a_joined_strip_fades_at_its_joint() -> None:
-    """Where a strip goes on as another one, its depth falls to nothing over a centimetre."""
+    """At the end where another strip continues, the depth of a strip falls to almost nothing."""
     path: Field = np.column_stack([np.zeros(31), np.linspace(0.0, 60.0, 31)])
     flat = ((0.0, 8.0), (1.0, 8.0))
     strip = Strip(((0.0, 5.0), (1.0, 5.0)), flat, flat, joined=(False, True))
@@ -243,7 +243,7 @@ def test_a_joined_strip_fades_at_its_joint() -> None:
 
 
 def test_paths_pass_through_their_points() -> None:
-    """A smooth path begins and ends at its first and last point and does not overshoot."""
+    """A smooth path starts and ends at its first and last point and does not overshoot."""
     path = smooth_path(((0.0, 0.0), (10.0, 4.0), (30.0, 5.0)))
     assert path[0] == pytest.approx((0.0, 0.0))
     assert path[-1] == pytest.approx((30.0, 5.0))
@@ -251,7 +251,7 @@ def test_paths_pass_through_their_points() -> None:
 
 
 def test_upright_vertebrae_stand_a_disc_apart() -> None:
-    """Two bodies of 20 mm with a disc of 5 mm have their middles 25 mm apart, enlarged."""
+    """Two bodies of 20 mm with a disc of 5 mm have centres 25 mm apart, times the scale."""
     plain = Vertebra("A", 40, 30, 20, 20, 5, 20, 8, 12, 60)
     poses = stacked(Person(1.2, 1.0), (plain, replace(plain, name="B")), (0, 0), 1, (50.0, 80.0))
     assert poses[1].at_mm == pytest.approx((50.0, 80.0))
@@ -259,14 +259,14 @@ def test_upright_vertebrae_stand_a_disc_apart() -> None:
 
 
 def test_a_tilted_column_leans() -> None:
-    """Turned clockwise on the screen, the lower vertebra swings to the left."""
+    """If a column is turned clockwise by 10 degrees, the lower vertebra moves to the left."""
     upper, lower = stacked(PERSON, LUMBAR[:2], (10.0, 10.0), 0, (0.0, 0.0))
     assert upper.at_mm == (0.0, 0.0)
     assert np.rad2deg(np.arctan2(-lower.at_mm[0], lower.at_mm[1])) == pytest.approx(10.0)
 
 
 def test_discs_wear_and_bodies_do_not() -> None:
-    """Worn columns keep every size but the height of discs, which shrinks by up to 60 %."""
+    """Wear changes only the height of the discs, and reduces it by up to 60 %."""
     for seed in range(12):
         for old, new in zip(LUMBAR, worn(generator(seed), LUMBAR), strict=True):
             assert replace(new, disc=old.disc) == old
@@ -274,7 +274,7 @@ def test_discs_wear_and_bodies_do_not() -> None:
 
 
 def test_vertebrae_grow_downwards() -> None:
-    """From T4 on every body is wider than the one above it, as the load grows."""
+    """From T4 down, no body is narrower than the one above it, as the load increases."""
     column = (*THORACIC[3:], *LUMBAR)
     widths = [vertebra.width for vertebra in column]
     assert widths == sorted(widths)
@@ -282,7 +282,7 @@ def test_vertebrae_grow_downwards() -> None:
 
 
 def test_a_person_fills_bones_by_their_mass() -> None:
-    """Trabecular bone is multiplied by the mass, cortex and depth are not."""
+    """The mass multiplies trabecular bone, but not cortex and depth."""
     profiles = even(10.0, 4.0, 0.5, 0.2)
     filled = Person(size=1.0, mass=0.75).filled(profiles)
     assert filled == replace(profiles, trabecular=((0.0, 0.2 * 0.75),))
@@ -290,14 +290,14 @@ def test_a_person_fills_bones_by_their_mass() -> None:
 
 
 def test_the_left_of_a_person_is_the_right_of_the_picture() -> None:
-    """Points drawn for the left stay; for the right they change sides."""
+    """Points drawn for the left side are unchanged, and mirrored for the right side."""
     assert (side_sign("left"), side_sign("right")) == (1.0, -1.0)
     assert flipped(((3.0, 4.0),), "left") == ((3.0, 4.0),)
     assert flipped(((3.0, 4.0),), "right") == ((3.0, -4.0),)
 
 
 def test_bowel_lies_along_its_path_and_bubbles_about_their_centre() -> None:
-    """A loop covers its path and stays within 1.3 half widths of it; bubbles scatter evenly."""
+    """A loop covers its path and stays within 15 mm of it; bubbles lie around their centre."""
     window = _whole(Grid(200, 200, 1.0))
     loop = gas_loop(generator(14), ((60.0, 50.0), (60.0, 150.0)), 10.0)
     mask = inside(loop.outline_mm, window)

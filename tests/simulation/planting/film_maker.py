@@ -1,4 +1,4 @@
-"""Films whose parts are known: a shaft of bone in soft tissue, by arithmetic."""
+"""Synthetic films with known grey values: a shaft of bone in soft tissue."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ def club(rows: int = 240, cols: int = 200) -> NDArray[np.bool_]:
 def film(mask: NDArray[np.bool_], *, noise: float = 0.0, grain: float = 0.0) -> NDArray[np.float32]:
     """Return a film of a bone: noise everywhere, trabecular grain in the bone only.
 
-    To the left is a strip of air. One pixel in a corner is brighter than all others (a marker), so
-    that a rim has greys to use.
+    The left edge is a strip of air. One corner pixel (a marker) is brighter than all others, so
+    that a rim can be brighter than bone.
     """
     rng = generator(5)
     picture = SOFT + BONE * mask

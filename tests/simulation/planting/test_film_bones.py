@@ -1,4 +1,4 @@
-"""From an outline and a film: axes and half widths, soft tissue's level, texture."""
+"""Axes, half widths, soft-tissue level and texture, computed from a bone mask and a film."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tests.simulation.planting.film_maker import BONE, SOFT, bar, club, film
 
 
 def test_the_axis_of_a_bar_is_its_middle() -> None:
-    """A bar 40 px wide has one axis, midway, straight down, 20 px from either side."""
+    """A bar 40 px wide has one straight axis in its middle, 20 px from either side."""
     (axis,) = trace_axes(bar())
     assert axis.points_px[:, 1] == pytest.approx(79.5, abs=0.6)
     assert np.abs(axis.directions[:, 0]) == pytest.approx(1.0, abs=1e-3)
@@ -25,7 +25,7 @@ def test_the_axis_of_a_bar_is_its_middle() -> None:
 
 
 def test_a_shaft_cut_by_the_border_has_no_end() -> None:
-    """A bar from border to border has no real end; a club ends in its knob."""
+    """A bar from border to border has no real end; a club has one, in its knob."""
     (axis,) = trace_axes(bar())
     assert axis.real_ends == (False, False)
     (axis,) = trace_axes(club())
@@ -37,7 +37,7 @@ def test_a_shaft_cut_by_the_border_has_no_end() -> None:
 
 
 def test_fingers_of_one_outline_have_an_axis_each() -> None:
-    """Of three prongs that hang together each has an axis (two of them may share one)."""
+    """Each of three connected prongs is covered by an axis; two of them may share one."""
     mask = np.zeros((200, 200), dtype=np.bool_)
     mask[150:170, 20:180] = True
     for left in (20, 90, 160):
@@ -51,12 +51,12 @@ def test_fingers_of_one_outline_have_an_axis_each() -> None:
 
 @pytest.mark.parametrize("half", [0, 2])
 def test_a_bone_of_a_few_pixels_has_no_axis(half: int) -> None:
-    """Nothing is planted in a bone under 8 px wide, nor in none."""
+    """An empty mask and a bone under 8 px wide have no axis, so nothing is planted in them."""
     assert trace_axes(bar(half=half)) == ()
 
 
 def test_an_axis_can_be_laid_on_a_finer_grid() -> None:
-    """On pixels half as wide, a pixel's centre p lies at 2 p + 1/2 and lengths double."""
+    """On pixels half as wide, a pixel's centre p is at 2 p + 1/2, and lengths double."""
     (axis,) = trace_axes(bar())
     fine = axis.enlarged(2)
     np.testing.assert_allclose(fine.points_px, 2 * axis.points_px + 0.5)
@@ -64,7 +64,7 @@ def test_an_axis_can_be_laid_on_a_finer_grid() -> None:
 
 
 def test_a_bright_gap_between_pieces_is_closed_and_a_dark_one_is_not() -> None:
-    """A gap drawn by hand is as bright as bone; a joint gap is dark."""
+    """A gap as bright as bone, from manual outlining, is closed; a dark one, a joint, is not."""
     whole = bar()
     pieces = whole.copy()
     pieces[100:103] = False
@@ -73,7 +73,7 @@ def test_a_bright_gap_between_pieces_is_closed_and_a_dark_one_is_not() -> None:
 
 
 def test_pinholes_are_filled_and_a_foramen_stays() -> None:
-    """A hole of 2 x 2 px is a slip of the hand; one of 20 x 20 px belongs to the bone."""
+    """A hole of 2 x 2 px, an outlining error, is filled; one of 20 x 20 px, a foramen, is not."""
     mask = bar()
     mask[50:52, 70:72] = False
     mask[120:140, 70:90] = False
@@ -83,7 +83,7 @@ def test_pinholes_are_filled_and_a_foramen_stays() -> None:
 
 
 def test_the_level_behind_a_bone_is_that_beside_it() -> None:
-    """In even soft tissue the level is even; where it rises from side to side it is between."""
+    """The level is that of even soft tissue, or lies between those of the two sides."""
     mask, picture = bar(), film(bar()).astype(np.float64)
     level, bone_level, soft = soft_tissue_level(picture, mask, body_mask(picture, mask))
     assert level[mask] == pytest.approx(SOFT, abs=0.5)
@@ -96,7 +96,7 @@ def test_the_level_behind_a_bone_is_that_beside_it() -> None:
 
 
 def test_another_bone_beside_does_not_lift_the_level() -> None:
-    """A bone without outline beside the outlined one lifts it by under a tenth of what it adds."""
+    """A bone that is not outlined raises the level by less than a tenth of its own signal."""
     mask, picture = bar(), film(bar()).astype(np.float64)
     picture[:, 108:135] += BONE
     level, _, soft = soft_tissue_level(picture, mask, body_mask(picture, mask))
@@ -114,7 +114,7 @@ def test_soft_tissue_that_is_nearly_black_is_still_a_level() -> None:
 
 
 def test_a_film_without_air_is_all_body() -> None:
-    """Where everything beside the bone is the darkest grey, it is soft tissue and no air."""
+    """If everything beside the bone is equally dark, it is soft tissue and not air."""
     mask = bar()
     picture = np.where(mask, SOFT + BONE, SOFT)
     assert body_mask(picture, mask).all()
@@ -125,7 +125,7 @@ def test_a_film_without_air_is_all_body() -> None:
 
 
 def test_a_careless_outline_is_moved_to_the_edge() -> None:
-    """An outline 2 px off on both sides comes to within a pixel of the edge that is seen."""
+    """An outline that is 2 px off on both sides is moved to within 1 px of the visible edge."""
     true = bar()
     picture = film(true, noise=2.0).astype(np.float64)
     for careless in (bar(half=18), bar(half=22)):
@@ -136,7 +136,7 @@ def test_a_careless_outline_is_moved_to_the_edge() -> None:
 
 
 def test_the_distance_to_an_outline_is_positive_inside() -> None:
-    """In the middle of a bar 40 px wide the edge is 20 px away, and the border is no edge."""
+    """In the middle of a bar 40 px wide, the distance is 20 px; the film's border is ignored."""
     distance = outline_distance_px(bar())
     assert distance[0, 79] == pytest.approx(19.5, abs=0.6)
     assert distance[100, 79] == pytest.approx(19.5, abs=0.6)
@@ -144,7 +144,7 @@ def test_the_distance_to_an_outline_is_positive_inside() -> None:
 
 
 def test_grain_is_the_share_of_the_power_that_soft_tissue_has_too() -> None:
-    """Noise of 2 everywhere and texture of 2 more in bone: half of the power is grain."""
+    """With noise of 2 everywhere and texture of 2 in bone, half of the power in bone is grain."""
     mask = bar()
     picture = film(mask, noise=2.0, grain=2.0).astype(np.float64)
     away = np.arange(160) > 112
@@ -158,7 +158,7 @@ def test_grain_is_the_share_of_the_power_that_soft_tissue_has_too() -> None:
 
 
 def test_texture_without_soft_tissue_is_taken_for_grain() -> None:
-    """Where no soft tissue is seen, nothing is known of the film's grain, and all is kept."""
+    """If no soft tissue is visible, the grain is unknown, and all texture counts as grain."""
     picture = generator(1).standard_normal((80, 80))
     everywhere = np.ones((80, 80), dtype=np.bool_)
     _, grain, _ = texture_bands(picture, everywhere, ~everywhere, coarsest_px=1.0)

@@ -1,4 +1,4 @@
-"""Lesions planted in films take bone, no more than there is, and nothing outside their zone."""
+"""Planted lesions remove bone, no more than there is, and change nothing outside their zone."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from tests.simulation.planting.film_maker import BONE, SOFT, bar, club, film
 
 
 def greys(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return pixels of any dtype as numbers to reckon with."""
+    """Return pixels of any dtype as float64, for calculations."""
     return pixels.astype(np.float64)
 
 
@@ -41,7 +41,7 @@ def plain_film() -> PreparedFilm:
 
 @cache
 def real_looking_film(dtype: str) -> PreparedFilm:
-    """Return a shaft with a knob, noise and trabeculae, in a dtype."""
+    """Return a shaft with a knob, noise and trabeculae, in the given dtype."""
     picture = film(club(), noise=2.0, grain=3.0)
     scale = {"uint8": 1.0, "uint16": 16.0, "float32": 0.01}[dtype]
     return prepare((picture * scale).astype(dtype), club())
@@ -54,7 +54,7 @@ def real_looking_film(dtype: str) -> PreparedFilm:
     dtype=st.sampled_from(["uint8", "uint16", "float32"]),
 )
 def test_only_the_zone_changes_and_only_bone_goes(seed: int, count: int, dtype: str) -> None:
-    """Outside the zone every pixel is the film's; a lesion takes at most what the bone gave."""
+    """Pixels outside the zone are unchanged, and lesions remove at most the bone's signal."""
     prepared = real_looking_film(dtype)
     planted = plant(prepared, seed, lesions=count)
     image, pixels = prepared.image, planted.pixels
@@ -65,7 +65,7 @@ def test_only_the_zone_changes_and_only_bone_goes(seed: int, count: int, dtype: 
     taken = greys(image) - greys(pixels)
     assert (greys(pixels) <= image.max()).all()
     balloon = any(lesion.recipe.widening > 1.0 for lesion in planted.planted)
-    # a balloon takes bone over its whole zone, but never goes under the soft tissue's level
+    # a balloon removes bone in its whole zone, but never goes below the level of soft tissue
     given = np.maximum(greys(image) - prepared.signal.level, 0.0)
     tolerance = 1e-3 * float(image.max())
     assert (taken <= given + tolerance).all()
@@ -78,7 +78,7 @@ def test_only_the_zone_changes_and_only_bone_goes(seed: int, count: int, dtype: 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 5))
 def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
-    """Never more lesions come than were wanted, they are labelled 1, 2, ... and lie apart."""
+    """At most the requested number of lesions is planted, and they are labelled 1, 2, ..."""
     planted = plant(real_looking_film("uint8"), seed, lesions=count)
     labels = [lesion.label for lesion in planted.planted]
     assert labels == list(range(1, len(labels) + 1))
@@ -91,7 +91,7 @@ def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
 
 
 def test_lesions_have_the_diameters_that_were_asked_for() -> None:
-    """Whatever the bone's width; the bone's edge may cut a lesion, a drawn outline wobbles."""
+    """Requested diameters of 8 to 12 px become 5 to 14 px, as edges and wobble change them."""
     for seed in range(6):
         done = plant(real_looking_film("uint16"), seed, lesions=3, diameters_px=(8.0, 12.0))
         assert done.planted
@@ -102,15 +102,15 @@ def test_lesions_have_the_diameters_that_were_asked_for() -> None:
 
 @pytest.mark.parametrize("diameters", [(3.0, 9.0), (9.0, 8.0)])
 def test_diameters_that_cannot_be_are_refused(diameters: tuple[float, float]) -> None:
-    """Too few pixels for an outline, and a range that falls."""
+    """Diameters with too few pixels for an outline, and a descending range, are refused."""
     with pytest.raises(ValueError, match="diameters must be two rising numbers of 4 px or more"):
         plant(plain_film(), 1, diameters_px=diameters)
 
 
 def test_half_of_the_bone_goes_in_the_middle() -> None:
-    """At removed 0.5, the centre is 50 + 100 (1 - 0.5) = 100; half way out 0.946 of that goes.
+    """The centre loses 0.5 of the bone, and half way out about 0.94 of that is lost.
 
-    The front and back cortex cut the lesion's chord flat: 0.6 + 0.4 sqrt(1 - r^2).
+    The cortex in front and behind flattens the profile to 0.6 + 0.4 sqrt(1 - r^2).
     """
     planted = plant(plain_film(), 1, lesions=(PLAIN,))
     assert planted.pixels[100, 79] == pytest.approx(SOFT + BONE * 0.5, abs=0.5)
@@ -121,13 +121,13 @@ def test_half_of_the_bone_goes_in_the_middle() -> None:
 
 
 def test_bone_loss_is_the_share_of_the_signal_that_went() -> None:
-    """Half of 0.6 + 0.4 of a dome, whose mean is 2/3, is 0.43; the margin takes a little less."""
+    """Half of 0.6 + 0.4 x 2/3 (the mean of a dome) is 0.43; the margin loses slightly less."""
     (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
     assert lesion.bone_loss == pytest.approx(0.42, abs=0.02)
 
 
 def test_truth_is_the_circle_that_was_asked_for() -> None:
-    """A lesion 24 px across has pi 12^2 = 452 px of truth within 3 %, about its centre."""
+    """A lesion 24 px across has pi 12^2 = 452 px of truth, within 3 %, around its centre."""
     (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
     assert lesion.area_px == pytest.approx(np.pi * 144, rel=0.03)
     assert lesion.centroid_px == pytest.approx(PLAIN.centre_px, abs=0.3)
@@ -137,7 +137,7 @@ def test_truth_is_the_circle_that_was_asked_for() -> None:
 
 @pytest.mark.parametrize("margin", [1.5, 3.0, 5.0])
 def test_a_margin_is_as_wide_as_asked(margin: float) -> None:
-    """Going out, removal falls from 90 to 10 % of the edge's step over 1.2 half widths."""
+    """From inside to outside, removal falls from 90 to 10 % over 1.2 half widths of the margin."""
     lesion = replace(PLAIN, diameter_px=28.0, margin_px=margin)
     planted = plant(plain_film(), 1, lesions=(lesion,))
     row = SOFT + BONE - planted.pixels[100, 80:].astype(np.float64)
@@ -145,19 +145,19 @@ def test_a_margin_is_as_wide_as_asked(margin: float) -> None:
     radius = np.clip(distance / 14.0, 0.0, 1.0)
     step = row / (BONE * 0.5 * (0.6 + 0.4 * np.sqrt(1.0 - radius**2)))
     out_at = [float(np.interp(-level, -step[2:19], distance[2:19])) for level in (0.9, 0.1)]
-    # 3 t^2 - 2 t^3 is 0.1 at t = 0.196: 2 (1 - 2 x 0.196) half widths, and the film's blur
+    # 3 t^2 - 2 t^3 is 0.1 at t = 0.196: 2 (1 - 2 x 0.196) half widths, plus the film's blur
     wanted = np.hypot(1.217 * margin, 2.56 * 0.6)
     assert out_at[1] - out_at[0] == pytest.approx(wanted, abs=0.8)
 
 
 def test_complete_removal_leaves_the_soft_tissue_with_its_noise() -> None:
-    """Where all bone goes, level and noise are those of soft tissue, and not grey paint."""
+    """Where all bone is removed, level and noise are those of soft tissue, not a constant."""
     picture = film(bar(), noise=3.0, grain=3.0)
     prepared = prepare(picture, bar())
     lesion = replace(PLAIN, diameter_px=34.0, removed=1.0)
     pixels = plant(prepared, 1, lesions=(lesion,)).pixels.astype(np.float64)
     inside = pixels[92:108, 72:88]
-    # a pixel never falls under the level, which cuts the lower half of the noise
+    # no pixel falls below the level, which removes the lower half of the noise
     assert SOFT - 1.0 < inside.mean() < SOFT + 6.0
     assert 1.2 < inside.std() < picture[92:108, 72:88].std()
     half = plant(prepared, 1, lesions=(replace(lesion, removed=0.5),)).pixels.astype(np.float64)
@@ -165,7 +165,7 @@ def test_complete_removal_leaves_the_soft_tissue_with_its_noise() -> None:
 
 
 def test_a_shell_of_cortex_is_left_standing() -> None:
-    """A lesion over the edge leaves the outer 3 px with a shell, and breaches them without."""
+    """A lesion across the bone's edge spares the outer 3 px with a shell, but not without one."""
     lesion = replace(PLAIN, centre_px=(100.0, 92.0), removed=1.0)
     breached = plant(plain_film(), 1, lesions=(lesion,))
     standing = plant(plain_film(), 1, lesions=(replace(lesion, shell_px=3.0),))
@@ -177,7 +177,7 @@ def test_a_shell_of_cortex_is_left_standing() -> None:
 
 
 def test_a_rim_is_brighter_than_bone_and_no_denser_than_cortex() -> None:
-    """Outside the margin a rim adds up to a tenth of the brightest bone, and nothing inside."""
+    """A rim brightens bone outside the margin by at most 15 %, and nothing inside the lesion."""
     planted = plant(plain_film(), 1, lesions=(replace(PLAIN, rim=0.3),))
     bare = plant(plain_film(), 1, lesions=(PLAIN,))
     added = greys(planted.pixels) - greys(bare.pixels)
@@ -190,14 +190,14 @@ def test_a_rim_is_brighter_than_bone_and_no_denser_than_cortex() -> None:
 
 
 def test_septa_keep_bone() -> None:
-    """A lesion with septa takes less than the same without."""
+    """A lesion with septa removes less bone than the same lesion without them."""
     bare = plant(plain_film(), 1, lesions=(PLAIN,))
     walled = plant(plain_film(), 1, lesions=(replace(PLAIN, septa=1.0),))
     assert walled.pixels.sum(dtype=np.float64) > bare.pixels.sum(dtype=np.float64) + 500
 
 
 def test_moth_eaten_margins_break_up() -> None:
-    """Holes in the margin make the removal uneven round the outline."""
+    """Holes in the margin make the removal uneven along the outline."""
     whole = plant(plain_film(), 1, lesions=(replace(PLAIN, margin_px=3.0),))
     eaten = plant(plain_film(), 1, lesions=(replace(PLAIN, margin_px=3.0, moth_eaten=1.0),))
     row, col = np.mgrid[:200, :160]
@@ -206,7 +206,7 @@ def test_moth_eaten_margins_break_up() -> None:
 
 
 def test_a_one_sided_lesion_fades() -> None:
-    """On one side the contrast is less than on the other; all round alike without."""
+    """A one-sided lesion has less contrast on one side; an ordinary one is even all round."""
     even = plant(plain_film(), 1, lesions=(PLAIN,)).pixels
     faded = plant(plain_film(), 1, lesions=(replace(PLAIN, one_sided=1.0),)).pixels
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
@@ -219,7 +219,7 @@ def test_a_one_sided_lesion_fades() -> None:
 
 
 def test_an_expansile_lesion_widens_the_bone() -> None:
-    """The bone gets wider where the lesion is, with a wall at its new edge, and not past its ends.
+    """The bone is wider at the lesion, but not near its ends, with a wall at its new edge.
 
     No pixel outside the zone changes, and the zone ends where the balloon ends.
     """
@@ -240,7 +240,7 @@ def test_an_expansile_lesion_widens_the_bone() -> None:
 
 
 def test_a_balloon_no_wider_than_the_bone_is_no_balloon() -> None:
-    """An expansile lesion narrower than the bone changes bone only."""
+    """An expansile lesion that is narrower than the bone changes pixels of bone only."""
     lesion = replace(PLAIN, expansile=True)
     assert lesion.widening == 1.0
     planted = plant(plain_film(), 1, lesions=(lesion,))
@@ -248,7 +248,7 @@ def test_a_balloon_no_wider_than_the_bone_is_no_balloon() -> None:
 
 
 def test_a_mirrored_film_gets_a_mirrored_lesion() -> None:
-    """The same recipe at the mirrored place makes the mirrored picture, but for rounding."""
+    """The same recipe at the mirrored place gives the mirrored image, except for rounding."""
     picture, mask = film(club(), noise=2.0), club()
     lesion = replace(PLAIN, centre_px=(165.0, 112.0), half_width_px=40.0, elongation=1.5,
                      angle_deg=20.0, removed=0.8)  # fmt: skip
@@ -260,7 +260,7 @@ def test_a_mirrored_film_gets_a_mirrored_lesion() -> None:
 
 
 def test_grey_steps_do_not_matter() -> None:
-    """A film of 8 bits and the same as floats get the same lesion, but for rounding."""
+    """A film of 8 bits and its copy as floats get the same lesions, except for rounding."""
     picture = np.rint(film(club(), noise=2.0, grain=3.0))
     bits = plant(prepare(picture.astype(np.uint8), club()), 9, lesions=2)
     floats = plant(prepare(picture.astype(np.float32), club()), 9, lesions=2)
@@ -269,7 +269,7 @@ def test_grey_steps_do_not_matter() -> None:
 
 
 def test_lesions_near_each_other_share_the_bone() -> None:
-    """Two overlapping recipes take no more than the bone gave; the first keeps its label."""
+    """Two overlapping lesions remove no more than the bone, and the first keeps its label."""
     other = replace(PLAIN, centre_px=(108.0, 79.5), removed=1.0)
     planted = plant(plain_film(), 1, lesions=(replace(PLAIN, removed=1.0), other))
     assert planted.pixels[planted.zone].min() >= SOFT - 1e-3
@@ -278,7 +278,7 @@ def test_lesions_near_each_other_share_the_bone() -> None:
 
 
 def test_the_same_seed_gives_the_same_pixels() -> None:
-    """Seed and recipe decide everything; another seed gives another lesion."""
+    """The same seed gives the same pixels and lesions, and another seed gives other pixels."""
     prepared = real_looking_film("uint16")
     one, same, other = (plant(prepared, seed) for seed in ((4, 2), (4, 2), (4, 3)))
     np.testing.assert_array_equal(one.pixels, same.pixels)
@@ -315,7 +315,7 @@ def test_another_process_makes_the_same_bytes(narrow: bool) -> None:
 
 
 def test_all_kinds_are_drawn_and_fit_the_bone() -> None:
-    """Every kind comes, at sizes that follow the bone; a condylar one lies in the knob."""
+    """All kinds are drawn, at many sizes and densities, and condylar ones lie in the knob."""
     axes = real_looking_film("uint8").axes
     drawn = [
         lesion
@@ -339,7 +339,7 @@ def test_all_kinds_are_drawn_and_fit_the_bone() -> None:
 
 
 def test_a_film_without_a_joint_gets_no_condylar_lesion() -> None:
-    """In a shaft that the picture cuts at both ends no kind claims to lie at a joint."""
+    """A shaft that is cut at both ends gets no condylar lesion."""
     axes = plain_film().axes
     for seed in range(6):
         drawn = draw_candidates(np.random.default_rng(seed), axes, count=1)
@@ -347,7 +347,7 @@ def test_a_film_without_a_joint_gets_no_condylar_lesion() -> None:
 
 
 def test_a_bone_may_be_narrower_than_a_pixel_at_its_tip() -> None:
-    """The axis of a thin outline ends so; lesions are still drawn there."""
+    """Lesions are drawn even if the axis ends with half widths below 1 px, as in thin outlines."""
     axis = plain_film().axes[0]
     shape = axis.half_widths_px.shape
     tip = replace(axis, half_widths_px=np.where(np.arange(*shape) < 3, 0.5, axis.half_widths_px))
@@ -357,7 +357,7 @@ def test_a_bone_may_be_narrower_than_a_pixel_at_its_tip() -> None:
 
 
 def test_many_lesions_may_come_as_a_cluster() -> None:
-    """Of twelve films with five lesions some have small holes in one stretch of bone."""
+    """Of twelve films with five lesions each, one to nine have a cluster of small lesions."""
     prepared = plain_film()
     films = [plant(prepared, seed, lesions=5) for seed in range(12)]
     clusters = [f for f in films if f.planted and f.planted[0].recipe.kind == "cluster"]
@@ -368,7 +368,7 @@ def test_many_lesions_may_come_as_a_cluster() -> None:
 
 
 def test_millimetres_need_a_spacing() -> None:
-    """Areas are in mm2 where the spacing is known, and None where not."""
+    """Areas and diameters in millimetres are None unless the spacing is known."""
     (without,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
     assert without.area_mm2 is None
     assert without.equivalent_diameter_mm is None
@@ -379,7 +379,7 @@ def test_millimetres_need_a_spacing() -> None:
 
 
 def test_facts_are_plain_json() -> None:
-    """What the index says of a lesion survives JSON, and names kind, place, size and recipe."""
+    """The facts of a lesion can be stored as JSON, and include kind, place, size and recipe."""
     (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
     entry = json.loads(json.dumps(facts(lesion)))
     assert entry["kind"] == "given"
@@ -390,7 +390,7 @@ def test_facts_are_plain_json() -> None:
 
 
 def test_records_are_read_only() -> None:
-    """What was prepared and planted cannot be changed after birth."""
+    """The arrays of prepared and of planted films are read-only."""
     planted = plant(plain_film(), 1)
     for array in (planted.pixels, planted.lesions, plain_film().signal.level, plain_film().image):
         with pytest.raises(ValueError, match="read-only"):
@@ -398,7 +398,7 @@ def test_records_are_read_only() -> None:
 
 
 def test_films_that_cannot_be_used_are_refused() -> None:
-    """Each fault is named with what would help."""
+    """Each fault of a film or mask is refused with its own message."""
     picture, mask = film(bar()), bar()
     with pytest.raises(ValueError, match=r"at least 64 px per side, got \(60, 60\)"):
         prepare(picture[:60, :60], mask[:60, :60])
@@ -421,7 +421,7 @@ def test_films_that_cannot_be_used_are_refused() -> None:
 
 
 def test_wrong_requests_are_refused() -> None:
-    """Negative numbers, lesions outside the bone and numbers out of range are named."""
+    """Negative numbers, lesions outside the bone and labels without pixels are refused."""
     with pytest.raises(ValueError, match="seed must be 0 or greater, got -1"):
         plant(plain_film(), -1)
     with pytest.raises(ValueError, match="number of lesions must be 0 or greater, got -2"):
@@ -453,6 +453,6 @@ def test_wrong_requests_are_refused() -> None:
     ],
 )  # fmt: skip
 def test_a_recipe_out_of_range_is_refused(name: str, value: float) -> None:
-    """Every number of a film lesion has a range, and the message names it."""
+    """A number outside its range is refused, and the message names it."""
     with pytest.raises(ValueError, match=f"{name} of a film lesion must be in"):
         replace(PLAIN, **{name: value})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Lesions planted in real femora, where the checkout has them."""
+"""Lesions planted in films of real femora, if the checkout has them."""
 
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def _check(path: Path, variants: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", FILMS[::12], ids=lambda path: path.stem)
 def test_some_femora_carry_lesions(path: Path) -> None:
-    """Each variant has a lesion, changes its zone only, and takes at most what bone gave."""
+    """Each variant has a lesion, changes only its zone, and removes at most the bone's signal."""
     _check(path, variants=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", FILMS, ids=lambda path: path.stem)
 def test_every_femur_carries_ten_lesions(path: Path) -> None:
-    """All of the femora take ten variants each."""
+    """Ten variants of each femur pass the same checks."""
     _check(path, variants=10)
