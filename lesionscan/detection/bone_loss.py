@@ -192,9 +192,9 @@ def bone_losses(
     Returns
     -------
     tuple of BoneLoss or None
-        One per region; None if there is too little bone around it or no soft tissue beside any
-        bone, the bone is hardly brighter than soft tissue, the region clearly darker than it, or
-        the error over a third.
+        One per region; None if there is too little bone around it or all of it in one quarter, no
+        soft tissue beside any bone, the bone is hardly brighter than soft tissue, the region
+        clearly darker than it, or the error over a third.
     """
     soft = SoftTissue.of(image, bone, usable) if footprints else None
     if soft is None:
@@ -292,11 +292,12 @@ def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
     known = (weight.sum(axis=2) >= _LEAST_SAMPLES * _FARTHEST) & (signal >= _LEAST_SIGNAL)
     missing = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
     for shares, sure in zip(missing, known, strict=True):
-        if not sure[0] or shares[0] > _MOST:
+        # without a quarter that has nearly all of the bone, there is no estimate of the error
+        if not sure.all() or shares[0] > _MOST:
             yield None
             continue
-        others = shares[1:][sure[1:]]
-        spread = ((others - others.mean()) ** 2).sum() * (others.size - 1) if others.size else 0.0
+        others = shares[1:]
+        spread = ((others - others.mean()) ** 2).sum() * (_QUARTERS - 1)
         loss = BoneLoss(float(np.clip(shares[0], 0.0, 1.0)), float(np.sqrt(spread)))
         yield loss if loss.error <= _LARGEST_ERROR else None
 

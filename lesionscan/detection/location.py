@@ -272,7 +272,7 @@ class BoneMap:
     ) -> Location:
         """Return the location with its text."""
         shaft, words = self.bones[bone_id], self.words
-        long_bone = (across is not None or None) if words.long_bones else False
+        long_bone = ((across is not None and shaft.long) or None) if words.long_bones else False
         third, near_joint = None, None
         if long_bone and along is not None and shaft.axis is not None:
             near_joint = shaft.near_end(along, reach)

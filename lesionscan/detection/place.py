@@ -70,8 +70,9 @@ class Location:
     long_bone: Annotated[
         bool | None,
         Field(
-            description="Whether the bone is a long one: true where its outline has a long axis, "
-            "false if the file names a body part without long bones, otherwise null."
+            description="Whether the bone is a long one: true if its outline is at least four "
+            "times as long as its shaft is wide (twice if the film cuts it), false if the file "
+            "names a body part without long bones, otherwise null."
         ),
     ] = None
     third: Annotated[
@@ -200,7 +201,8 @@ def position_of(across: float, width_ratio: float, on_bone: float) -> Position:
 def place_text(location: Location, width_ratio: float | None, words: FilmWords) -> str:
     """Describe a location, e.g. "right femur: end third of a long bone, eccentric, ..."."""
     if location.long_bone is None:
-        parts = ["axis of the bone not determined"]
+        unknown = "axis" if location.across_bone is None else "kind"
+        parts = [f"{unknown} of the bone not determined"]
     elif not location.long_bone:
         parts = ["not a long bone"]
     elif location.third is None:

@@ -12,8 +12,9 @@ ELONGATED = 3.0
 """Minimum ratio of the second moments along and across for an axis to exist."""
 _LARGE = 10_000
 """In bones with more pixels, every second row and column is used."""
-_LONG = 4.0
-"""Minimum length / width of a bone with both ends visible."""
+_LONG, _LONG_IF_CUT = 4.0, 2.0
+"""Minimum length / width of the shaft of a long bone: with both ends visible, and if the film cuts
+it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
 _CUT = 3.0
@@ -131,6 +132,12 @@ class Shaft:
         narrow = float(np.quantile(widths[tenth : len(widths) - tenth], 0.2))
         whole = not any(cut) and _has_waist(widths)
         return cls(y, x, axis, (low, high), cut, widths, share > 1, whole, narrow)
+
+    @property
+    def long(self) -> bool:
+        """Whether it is as long for its width as a long bone, as far as the film shows it."""
+        least = _LONG_IF_CUT if any(self.cut) else _LONG
+        return self.axis is not None and len(self.widths) >= least * self.narrow
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels between two rows."""

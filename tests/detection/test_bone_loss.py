@@ -126,6 +126,26 @@ def test_without_soft_tissue_nothing_is_said() -> None:
     assert _loss(limb(), region, bone, bone) is None
 
 
+def test_bone_in_one_direction_alone_gives_no_loss() -> None:
+    """If all bone around a region lies in one of four directions, no error can be estimated.
+
+    With bone in the other direction too, the loss is known.
+    """
+    region = disk(SHAPE, (160, 120), 14)
+    corner = region.copy()
+    corner[162:200, 122:150] = True
+    both = corner.copy()
+    both[120:158, 90:118] = True
+    film = np.where(both, 0.7, 0.3).astype(np.float32)
+    film[region] = 0.5
+
+    loss = _loss(film, region, both)
+
+    assert _loss(film, region, corner) is None
+    assert loss is not None
+    assert loss.share == pytest.approx(0.5, abs=0.07)
+
+
 def test_bone_that_hardly_adds_anything_cannot_be_divided_by() -> None:
     """There is no result if the bone's signal is too weak, or if more than all of it is lost."""
     region, bone = disk(SHAPE, (160, 120), 14), _bone()

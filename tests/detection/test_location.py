@@ -79,6 +79,30 @@ def test_a_round_bone_has_no_axis() -> None:
     assert (location.along_bone, location.across_bone, ratio) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_long"),
+    [
+        (slice(120, 284), True),  # 164 by 40, both ends visible
+        (slice(120, 270), None),  # 150 by 40: a calcaneus or a phalanx
+        (slice(0, 100), True),  # cut by the top of the film
+        (slice(0, 70), None),
+    ],
+)
+def test_a_long_bone_is_long_for_its_width(rows: slice, is_long: bool | None) -> None:
+    """A long bone is four times as long as wide, or twice if the film cuts it."""
+    bone = np.zeros((400, 200), bool)
+    bone[rows, 80:120] = True
+    region = disk((400, 200), (rows.start + 40, 99.5), 8)
+
+    location, _ = _locate(bone, region, 8.0)
+
+    assert location is not None
+    assert location.long_bone is is_long
+    assert location.position == ("central" if location.across_bone is not None else None)
+    words = "long bone" if is_long else "kind of the bone not determined"
+    assert location.text.startswith(words) or location.across_bone is None
+
+
 def test_a_region_off_the_bone_has_no_location() -> None:
     """A region outside the bone has neither a location nor a width ratio."""
     assert _locate(_bar(), disk((400, 200), (200, 20), 8), 8.0) == (None, None)
