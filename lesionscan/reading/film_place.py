@@ -100,7 +100,7 @@ def _of_dicom(stream: BinaryIO, frame: int) -> FilmPlace:
         return _placed(
             _dicom_spacing(tags),
             frame=frame,
-            slice_mm=tags.number("SpacingBetweenSlices") or 1.0,
+            slice_mm=(tags.number("SpacingBetweenSlices") if is_placed else None) or 1.0,
             position=position if len(position) == 3 else (0.0, 0.0, 0.0),
             orientation=orientation if len(orientation) == 6 else (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
         )

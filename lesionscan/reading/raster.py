@@ -49,6 +49,9 @@ EXIF_ORIENTATION = 0x0112
 _FILE_BYTES_PER_PIXEL = 8
 """Largest size of a pixel of a PNG: four channels of 16 bits."""
 
+_DECODER_LOGGERS = ("tifffile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
+"""Loggers of the decoders. At level DEBUG, Pillow logs Exif values."""
+
 
 def raster_frames(
     stream: BinaryIO, name: Literal["png", "jpeg", "tiff"], settings: Settings
@@ -145,18 +148,20 @@ def _decoding() -> Iterator[None]:
 @contextmanager
 def silenced_decoders() -> Iterator[None]:
     """Suppress the warnings and log lines of the decoders, which may quote the file."""
-    logger = logging.getLogger("tifffile")
+    loggers = [logging.getLogger(name) for name in _DECODER_LOGGERS]
 
     def swallow(_record: logging.LogRecord) -> bool:
         return False
 
-    logger.addFilter(swallow)
+    for logger in loggers:
+        logger.addFilter(swallow)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.removeFilter(swallow)
+        for logger in loggers:
+            logger.removeFilter(swallow)
 
 
 def _radiograph(picture: Picture, polarity: Polarity) -> Radiograph:

@@ -64,7 +64,7 @@ def test_a_plateau_is_outlined_at_its_edge(height: float, radius: float) -> None
     assert np.argwhere(region).mean(axis=0) == pytest.approx((100, 120), abs=0.5)
 
 
-def test_the_film_says_where_the_edge_is_that_the_map_leaves_open() -> None:
+def test_a_fading_peak_is_outlined_at_the_edge_in_the_film() -> None:
     """A peak that fades slowly is outlined at the edge of a hole of radius 16 px in the film."""
     hole = disk(SHAPE, (100, 120), 16)
     film = np.where(hole, 0.3, 0.6).astype(np.float32)
@@ -76,7 +76,7 @@ def test_the_film_says_where_the_edge_is_that_the_map_leaves_open() -> None:
     assert blind.sum() < 0.7 * hole.sum()
 
 
-def test_a_region_of_a_few_pixels_keeps_its_ground() -> None:
+def test_a_region_of_a_few_pixels_keeps_its_outline() -> None:
     """The outline of a region with a radius below 2 px is not moved to edges of the film."""
     film = np.random.default_rng(1).uniform(0, 1, SHAPE).astype(np.float32)
     lucency = _hill((100, 120), 0.9, 0.9)
@@ -93,7 +93,7 @@ def test_a_low_bump_on_the_flank_of_a_hill_belongs_to_it() -> None:
     assert labels[100, 118] == 1
 
 
-def test_a_hill_beside_a_higher_one_keeps_its_own_ground() -> None:
+def test_a_hill_beside_a_higher_one_is_its_own_region() -> None:
     """Each of two adjacent peaks has its own region, and the higher one is region 1."""
     lucency = _hill((100, 90), 0.9, 8) + _hill((100, 124), 0.6, 12)
 
@@ -105,7 +105,7 @@ def test_a_hill_beside_a_higher_one_keeps_its_own_ground() -> None:
 
 
 @pytest.mark.parametrize(("reach", "regions"), [(22, 1), (60, 2)])
-def test_ground_that_is_mostly_taken_gives_no_region(reach: float, regions: int) -> None:
+def test_an_area_that_is_mostly_taken_gives_no_region(reach: float, regions: int) -> None:
     """A faint plateau around a high one is a region of its own only if it is much larger."""
     high, faint = disk(SHAPE, (100, 120), 16), disk(SHAPE, (100, 120), reach)
     lucency = np.where(high, 0.8, np.where(faint, 0.05, 0.0)).astype(np.float32)

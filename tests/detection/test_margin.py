@@ -46,6 +46,7 @@ def _margin(
     contour: Contour | None = None,
     reach: float = 24.0,
     bone: BoolImage | None = None,
+    radius: float = RADIUS,
 ) -> Margin:
     outline = (_contour() if contour is None else contour).astype(np.float64)
     in_bone = np.ones(SHAPE, bool) if bone is None else bone
@@ -53,21 +54,24 @@ def _margin(
         profiles_across(film, outline, reach=reach)[None],
         profiles_across(in_bone.astype(np.float32), outline, reach=reach)[None] > 0.5,
         reaches=np.array([reach]),
-        radii=np.array([RADIUS]),
+        radii=np.array([radius]),
     )
     return margin
 
 
 @pytest.mark.parametrize("width", [3.0, 8.0, 16.0])
-def test_the_width_of_a_known_margin_comes_back(width: float) -> None:
+def test_the_width_of_a_known_margin_is_measured(width: float) -> None:
     """The width is within 20 % of the true one, from punched-out to wide margins."""
     assert _margin(_hole(width)).width_px == pytest.approx(width, rel=0.2)
 
 
 def test_a_margin_is_sharp_up_to_a_share_of_the_radius() -> None:
-    """At a radius of 40 px (limit 12 px), a width of 8 px is sharp and one of 16 px is not."""
-    assert _margin(_hole(8.0)).sharp == 1.0
-    assert _margin(_hole(16.0)).sharp == 0.0
+    """A margin is sharp if its width is at most 0.3 of the region's radius."""
+    film = _hole(12.0)
+    width = _margin(film).width_px
+    assert width is not None
+    assert _margin(film, radius=1.01 * width / 0.3).sharp == 1.0
+    assert _margin(film, radius=0.99 * width / 0.3).sharp == 0.0
 
 
 def test_a_margin_that_is_sharp_on_one_side_is_so_by_half() -> None:
@@ -102,7 +106,7 @@ def test_where_a_normal_leaves_the_bone_it_does_not_fall() -> None:
     assert _margin(film, bone=bone).width_px == pytest.approx(6.0, rel=0.25)
 
 
-def test_outside_bone_all_normals_have_their_say() -> None:
+def test_outside_bone_all_normals_are_used() -> None:
     """The margin of a region outside bone is measured along all normals."""
     margin = _margin(_hole(8.0), bone=np.zeros(SHAPE, bool))
     assert margin == _margin(_hole(8.0))

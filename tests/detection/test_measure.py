@@ -289,7 +289,7 @@ def test_a_region_near_metal_is_flagged() -> None:
     assert region.flags == (Flag.NEAR_METAL, Flag.BONE_LOSS_UNKNOWN)
 
 
-def test_the_arrays_of_a_region_cannot_be_changed() -> None:
+def test_the_contour_of_a_region_is_read_only() -> None:
     """The contour of a region is read-only."""
     (region,) = _measure(_disk())
 

@@ -162,13 +162,16 @@ def _noted(name: str, step: Callable[..., object], taken: list[str]) -> Callable
 
 
 def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Field, network, bone, lucencies, dark regions, measurement and scoring run once, in order."""
+    """Every step runs once, from the field and the grey scale to the scoring, in this order.
+
+    The grey scale is applied to the stored and to the working grid.
+    """
     taken: list[str] = []
     order = (
-        *("find_field", "run", "find_bone", "find_lucencies"),
+        *("rescale", "find_field", "to_unit", "to_unit", "run", "find_bone", "find_lucencies"),
         *("find_dark_regions", "measure_regions", "score_regions"),
     )
-    for name in order:
+    for name in set(order):
         home = Seeing if name == "run" else pipeline
         monkeypatch.setattr(home, name, _noted(name, vars(home)[name], taken))
 
@@ -177,7 +180,7 @@ def test_the_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tuple(taken) == order
 
 
-def test_what_the_network_sees_comes_before_what_is_dark(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dark_regions_are_added_to_those_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dark regions are added to the network's regions, which keep their labels and pixels."""
     seen: list[tuple[LabelImage, LabelImage]] = []
     find_dark_regions = vars(pipeline)["find_dark_regions"]
@@ -200,7 +203,7 @@ def test_what_the_network_sees_comes_before_what_is_dark(monkeypatch: pytest.Mon
     assert (labels[known > 0] == known[known > 0]).all()
 
 
-def test_labels_carry_the_ids_of_the_candidates() -> None:
+def test_labels_are_the_ids_of_the_candidates() -> None:
     """In the label image, each candidate's id covers as many pixels as its area."""
     findings = find_candidates(radiograph(_phantom(3)))
 
@@ -210,7 +213,7 @@ def test_labels_carry_the_ids_of_the_candidates() -> None:
     assert findings.labels.max() == len(findings.candidates)
 
 
-def test_at_most_the_wanted_number_of_candidates_is_listed() -> None:
+def test_at_most_max_candidates_are_listed() -> None:
     """At most `max_candidates` are listed, best first, and no other region is labelled."""
     findings = find_candidates(radiograph(_phantom(3)), Settings(max_candidates=4))
 

@@ -26,7 +26,7 @@ SILENT: dict[str, object] = {
     "flags": (),
     "location": None,
 }
-"""Of such a region only the network has something to say."""
+"""Facts of a region that has no sign except that of the network."""
 
 
 def _region(**facts: object) -> Region:
@@ -34,7 +34,7 @@ def _region(**facts: object) -> Region:
     return replace(region, **{**SILENT, **facts})  # type: ignore[arg-type]
 
 
-def test_what_is_not_clear_is_not_said() -> None:
+def test_unclear_measurements_are_no_signs() -> None:
     """A region without clear measurements has only the sign of the network."""
     (sign,) = signs_of(_region())
 

@@ -15,7 +15,7 @@ from lesionscan.results.atomic import OutputError, create_private
 
 KEY = bytes(range(32))
 PATIENT = "7"
-"""The least that an archive may use as a patient's number: easily guessed."""
+"""The shortest patient ID that an archive may use, easily guessed."""
 
 
 def test_a_pseudonym_is_the_keyed_hash() -> None:
@@ -26,7 +26,7 @@ def test_a_pseudonym_is_the_keyed_hash() -> None:
     assert Pseudonyms(KEY).exam(PATIENT)[1:] != expected
 
 
-def test_without_the_key_it_cannot_be_made_again() -> None:
+def test_a_pseudonym_cannot_be_computed_without_the_key() -> None:
     """A pseudonym cannot be computed from a guessed identity without the 256-bit key.
 
     Tried are all fixed-length hashes of hashlib, with and without the kind; HMAC with MD5, SHA-1

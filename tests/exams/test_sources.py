@@ -100,18 +100,23 @@ def test_a_table_says_whose_film_it_is(tmp_path: Path) -> None:
         (b"file,visit\n", "has no column who; name one that it has"),
         (b"who\n", "has no column file; name one that it has"),
         (b"", "has no column file"),
-        (b"file,who\na.png,1\na.png,2\n", "names two patients or exams for one film; correct"),
-        (b"file,who\n\xff,1\n", "is no CSV file in UTF-8; save it as one"),
-        (b"file,who\n" + b"a" * 200_000 + b",1\n", "is no CSV file in UTF-8"),
+        (b"file,who\nDOE.png,1\nDOE.png,2\n", "names two patients or exams for one film; correct"),
+        (b"file,who\nDOE\xff,1\n", "is no CSV file in UTF-8; save it as one"),
+        (b"file,who\n" + b"DOE" * 70_000 + b",1\n", "is no CSV file in UTF-8"),
     ],
 )
 def test_a_bad_table_is_refused(tmp_path: Path, data: bytes | None, words: str) -> None:
-    """A table that cannot be used is refused with the cause and the remedy."""
+    """A table that cannot be used is refused with the cause and the remedy.
+
+    The message is one line and repeats no cell.
+    """
     path = tmp_path / "list.csv"
     if data is not None:
         path.write_bytes(data)
-    with pytest.raises(SourceError, match=words):
+    with pytest.raises(SourceError, match=words) as caught:
         table(path, patient="who", exam=None)
+    assert "\n" not in str(caught.value)
+    assert "DOE" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lesionscan.reading.acquisition import acquisition_facts, orientation
+from lesionscan.reading.acquisition import acquisition_facts, orientation, uids
 
 
 def facts_of(codes: dict[str, str], numbers: dict[str, float]) -> tuple[dict[str, object], str]:
@@ -34,16 +34,20 @@ def test_unknown_tags_never_appear() -> None:
 
 
 def test_numbers_in_range_only() -> None:
-    """Implausible numbers (a date in KVP, NaN) are omitted; the notice names only the tag."""
+    """Implausible numbers (a date in KVP, NaN) are omitted; the notice names only the tag.
+
+    Whole numbers are int.
+    """
     facts, text = facts_of({}, {"KVP": 19500101, "Exposure": 3.0, "ExposureTime": 1.5})
     assert facts == {"exposure": 3, "exposure_time": 1.5}
+    assert isinstance(facts["exposure"], int)
     assert "KVP" in text
     assert "1950" not in text
     assert facts_of({}, {"KVP": float("nan")})[0] == {}
 
 
 @pytest.mark.parametrize(
-    ("said", "fact"),
+    ("values", "fact"),
     [
         (("L", "F"), {"patient_orientation": "L\\F"}),
         (("HL", "AFR"), {"patient_orientation": "HL\\AFR"}),
@@ -53,6 +57,14 @@ def test_numbers_in_range_only() -> None:
         ((), {}),
     ],
 )
-def test_the_orientation_is_two_directions(said: tuple[str, ...], fact: dict[str, object]) -> None:
+def test_the_orientation_is_two_directions(
+    values: tuple[str, ...], fact: dict[str, object]
+) -> None:
     """PatientOrientation is kept only if it consists of two values with letters of directions."""
-    assert orientation({"PatientOrientation": said}.__getitem__) == fact
+    assert orientation({"PatientOrientation": values}.__getitem__) == fact
+
+
+def test_malformed_uids_are_omitted() -> None:
+    """A value that does not have the form of a UID, and may be a name, is omitted."""
+    values = {"StudyInstanceUID": "DOE^JANE", "SeriesInstanceUID": "", "SOPInstanceUID": "1.2.3"}
+    assert uids(values.get) == {"sop_instance_uid": "1.2.3"}

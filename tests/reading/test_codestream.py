@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionscan.reading.codestream import (
-    codestream_header,
-    decode_codestream,
-)
+from lesionscan.reading import codestream
+from lesionscan.reading.codestream import codestream_header, decode_codestream
 from lesionscan.reading.errors import UnreadableFileError
 from lesionscan.reading.jpeg2000_tiles import check_tiles
 
@@ -74,16 +72,18 @@ def test_no_header_is_none(data: bytes) -> None:
     assert caught.value.code == "unsupported_transfer_syntax"
 
 
-def test_two_samples_are_no_picture() -> None:
-    """A codestream with two samples per pixel, neither grey nor colour, is refused."""
+def test_two_samples_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A codestream with two samples per pixel, neither grey nor colour, is not decoded."""
+    monkeypatch.setattr(codestream, "_decode_jpeg2000", pytest.fail)
     data = bytes(imagecodecs.jpeg2k_encode(np.dstack([PICTURE] * 2), codecformat="j2k"))
     with pytest.raises(UnreadableFileError, match="20 x 30 pixels of 2 samples") as caught:
         decode_codestream(data, max_megapixels=1)
     assert caught.value.code == "undecodable"
 
 
-def test_the_size_of_a_codestream_is_checked_first() -> None:
-    """A codestream that is larger than the limit, or has no rows, is refused."""
+def test_the_size_is_checked_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A codestream that is larger than the limit, or has no rows, is not decoded."""
+    monkeypatch.setattr(codestream, "_decode", pytest.fail)
     data = bytes(imagecodecs.jpegls_encode(PICTURE))
     with pytest.raises(UnreadableFileError, match="20 x 30 pixels are more") as caught:
         decode_codestream(data, max_megapixels=0.0005)
@@ -96,16 +96,18 @@ def test_the_size_of_a_codestream_is_checked_first() -> None:
 
 @pytest.mark.parametrize("family", ["jpegls", "jpeg2k", "ljpeg"])
 def test_damaged_codestream_is_refused(family: str) -> None:
-    """A codestream without end marker counts as truncated, one with a broken body as damaged."""
+    """A codestream without end marker is truncated, one with a broken body is undecodable."""
     encode = getattr(imagecodecs, f"{family}_encode")
     data = bytes(encode(PICTURE, codecformat="j2k") if family == "jpeg2k" else encode(PICTURE))
-    with pytest.raises(UnreadableFileError, match="ends before the picture does"):
+    with pytest.raises(UnreadableFileError, match="ends before the picture does") as caught:
         decode_codestream(data[:-2], max_megapixels=1)
+    assert caught.value.code == "truncated"
     header = codestream_header(data)
     assert header is not None
     broken = data[: header.body] + b"\x00\xff\xd9"
-    with pytest.raises(UnreadableFileError, match="pixel data are damaged"):
+    with pytest.raises(UnreadableFileError, match="pixel data are damaged") as caught:
         decode_codestream(broken, max_megapixels=1)
+    assert caught.value.code == "undecodable"
 
 
 NOISE = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype(np.uint16)
@@ -123,7 +125,7 @@ def test_a_hole_in_jpeg_2000_is_doubtful() -> None:
     assert decode_codestream(holed, max_megapixels=1).doubtful
 
 
-def test_zeros_may_stand_in_htj2k() -> None:
+def test_zeros_in_htj2k_are_not_doubtful() -> None:
     """A run of zeros in HTJ2K is not doubtful, because HTJ2K stores some bits without coding."""
     data = bytes(imagecodecs.htj2k_encode(NOISE))
     assert not check_tiles(data[:300] + bytes(300) + data[300:])

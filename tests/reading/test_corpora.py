@@ -139,7 +139,7 @@ ITK_DIFFERS = {
     "mlut_18.dcm": "ITK applies no look-up table",
     "rtdose_expb.dcm": "ITK swaps words of 16 bits where cells have 32",
 }
-"""And why; pydicom's values are ours in each."""
+"""Files whose values differ in ITK, and why; in pydicom they are the same as here."""
 
 
 @pytest.mark.parametrize("name", files())

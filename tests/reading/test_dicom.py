@@ -336,7 +336,10 @@ def test_raw_linear_values_become_logarithmic(tmp_path: Path) -> None:
 
 
 def test_raw_logarithmic_values_follow_the_sign(tmp_path: Path) -> None:
-    """Logarithmic For Processing values are inverted if PixelIntensityRelationshipSign is 1."""
+    """Logarithmic For Processing values are inverted if PixelIntensityRelationshipSign is 1.
+
+    They are kept if it is -1.
+    """
     stored = ramp(12)
     tags: dict[str, Any] = {
         "PresentationIntentType": "FOR PROCESSING",
@@ -346,6 +349,11 @@ def test_raw_logarithmic_values_follow_the_sign(tmp_path: Path) -> None:
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, 4095 - stored)
     assert {"for_processing", "polarity_disagreement"} <= codes(radiograph)
+    ds.PixelIntensityRelationshipSign = -1
+    radiograph = read_radiograph(save(ds, tmp_path / "b.dcm"))
+    np.testing.assert_array_equal(radiograph.pixels, stored)
+    assert "for_processing" in codes(radiograph)
+    assert "polarity_disagreement" not in codes(radiograph)
 
 
 def test_raw_values_without_relation_are_kept(tmp_path: Path) -> None:
@@ -645,7 +653,7 @@ def test_random_bytes_behind_the_marker(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vr", "text"), [("FD", "Mr Smith X"), ("IS", "1e400     "), ("XX", "Mr X")]
 )
-def test_items_where_numbers_should_stand_are_irregular(
+def test_items_in_place_of_numbers_are_irregular(
     tmp_path: Path, keyword: str, vr: str, text: str
 ) -> None:
     """A sequence in place of a number is reported as irregular, and never converted.
@@ -665,7 +673,10 @@ def test_items_where_numbers_should_stand_are_irregular(
 @pytest.mark.filterwarnings("ignore:Invalid value for VR IS")
 @pytest.mark.parametrize("value", ["1e300", "2147483648"])
 def test_a_huge_number_of_frames_is_irregular(tmp_path: Path, value: str) -> None:
-    """A NumberOfFrames too large for IS is reported; the frames are counted in the pixel data."""
+    """A NumberOfFrames too large for IS is reported without its value.
+
+    The frames are counted in the pixel data.
+    """
     ds = dataset(ramp(12), bits_stored=12)
     ds[0x0028, 0x0008] = RawDataElement(
         Tag(0x0028, 0x0008), "IS", len(value), value.encode(), 0, False, True
@@ -673,6 +684,7 @@ def test_a_huge_number_of_frames_is_irregular(tmp_path: Path, value: str) -> Non
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, ramp(12))
     assert "header_irregular" in codes(radiograph)
+    assert not [entry for entry in radiograph.notices if value in entry.message]
 
 
 def test_damaged_header_is_undecodable(tmp_path: Path) -> None:
@@ -726,7 +738,7 @@ def test_no_other_decoder_is_needed(tmp_path: Path) -> None:
 
 
 NOISE = np.random.default_rng(4).integers(0, 256, (64, 48))
-"""Pixels of which no row is like another."""
+"""Pixels in which no two rows are alike."""
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def write_directory(folder: Path, file_ids: Sequence[object], kind: str = "IMAGE
     return path
 
 
-def test_the_images_of_a_real_one_are_named() -> None:
+def test_the_images_of_a_real_dicomdir_are_listed() -> None:
     """All 31 images of pydicom's test medium, which are in folders, are listed."""
     path = Path(str(get_testdata_file("DICOMDIR")))
     places = image_places(path)
@@ -44,12 +44,13 @@ def test_the_images_of_a_real_one_are_named() -> None:
 
 
 def test_only_images_count(tmp_path: Path) -> None:
-    """Records of reports, and records without a file, are skipped."""
-    assert image_places(write_directory(tmp_path, [["A", "B"]], kind="SR DOCUMENT")) == []
+    """Records of patients, studies, series and reports, and records without a file, are skipped."""
+    for kind in ("PATIENT", "STUDY", "SERIES", "SR DOCUMENT"):
+        assert image_places(write_directory(tmp_path, [["A", "B"]], kind=kind)) == []
     assert image_places(write_directory(tmp_path, [None, "IM1", ["A", "IM2"]])) == ["IM1", "A/IM2"]
 
 
-def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
+def test_a_deleted_record_is_skipped(tmp_path: Path) -> None:
     """A record with RecordInUseFlag 0 (inactive) is skipped."""
     path = write_directory(tmp_path, ["IM1"])
     data = path.read_bytes()
@@ -58,9 +59,7 @@ def test_a_deleted_record_is_passed_over(tmp_path: Path) -> None:
     assert image_places(path) == []
 
 
-def test_one_of_too_many_records_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_records_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A DICOMDIR with more records than the limit is refused.
 
     Empty records are small, and one file could contain hundreds of millions.
@@ -83,7 +82,7 @@ def test_names_in_lower_case_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_id", [["..", "IM1"], ["/etc", "passwd"], ["A", "", "IM1"]])
-def test_names_that_lead_elsewhere_are_left_out(tmp_path: Path, file_id: list[str]) -> None:
+def test_paths_outside_the_folder_are_skipped(tmp_path: Path, file_id: list[str]) -> None:
     """Parent folders, absolute paths and empty components are skipped.
 
     They do not occur on real media, but a malicious DICOMDIR may contain them.
@@ -92,15 +91,16 @@ def test_names_that_lead_elsewhere_are_left_out(tmp_path: Path, file_id: list[st
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\0" * 128 + b"DICM" + b"\xff" * 40])
-def test_what_is_none_is_told(tmp_path: Path, data: bytes) -> None:
-    """A file that is not a DICOMDIR, or a damaged one, is reported."""
+def test_what_is_no_dicomdir_is_refused(tmp_path: Path, data: bytes) -> None:
+    """A file that is not a DICOMDIR, or a damaged one, is refused without quoting it."""
     path = tmp_path / "DICOMDIR"
     path.write_bytes(data)
-    with pytest.raises(UnreadableDirectoryError, match="it is no DICOMDIR, or a damaged one"):
+    with pytest.raises(UnreadableDirectoryError) as caught:
         image_places(path)
+    assert str(caught.value) == "it is no DICOMDIR, or a damaged one"
 
 
-def test_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A DICOMDIR that cannot be read is reported."""
-    with pytest.raises(UnreadableDirectoryError, match="it cannot be read"):
+def test_a_missing_dicomdir_is_refused(tmp_path: Path) -> None:
+    """A DICOMDIR that cannot be read is refused with the system's reason."""
+    with pytest.raises(UnreadableDirectoryError, match=r"it cannot be read .No such file"):
         image_places(tmp_path / "DICOMDIR")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate
+from pydicom.uid import UID
 
 from lesionscan.radiograph import Radiograph
 from lesionscan.reading import UnreadableFileError, read_radiograph
@@ -121,12 +122,17 @@ def test_the_data_choose_their_decoder(tmp_path: Path, packing: str, syntax: str
 
 
 @pytest.mark.parametrize("bits", [8, 12])
-@pytest.mark.parametrize("syntax", ["explicit", "rle"])
-def test_uncompressed_fragments(tmp_path: Path, syntax: str, bits: int) -> None:
-    """Uncompressed fragments (PS3.5 A.4.11) are read under transfer syntaxes of other encodings."""
+@pytest.mark.parametrize(
+    "syntax", [SYNTAXES["explicit"], SYNTAXES["rle"], UID("1.2.840.10008.1.2.1.98")]
+)
+def test_uncompressed_fragments(tmp_path: Path, syntax: UID, bits: int) -> None:
+    """Fragments of Encapsulated Uncompressed Explicit VR Little Endian (PS3.5 A.4.11) are read.
+
+    They are also read under transfer syntaxes of other encodings.
+    """
     ds = dataset(film(bits), bits_stored=bits)
     ds.PixelData = encapsulate([ds.PixelData])
-    ds.file_meta.TransferSyntaxUID = SYNTAXES[syntax]
+    ds.file_meta.TransferSyntaxUID = syntax
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(bits))
 

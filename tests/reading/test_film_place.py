@@ -40,7 +40,7 @@ SPACINGS = {
     "EstimatedRadiographicMagnificationFactor": 1.3,
     "PixelSpacingCalibrationType": "GEOMETRY",
 }
-"""Rows first; which of them the program believes does not matter here."""
+"""Spacing of rows, then of columns. All are compared, also those not used for measurements."""
 
 
 def check(path: Path, *, frame: int = 1) -> FilmPlace:
@@ -87,7 +87,7 @@ def test_position_and_orientation(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("value", [[0.0, 0.0], [0.2, 0.0], [0.2, 2.0], [5.0, 5.0]])
-def test_spacings_that_are_not_believed(tmp_path: Path, value: list[float]) -> None:
+def test_implausible_spacings(tmp_path: Path, value: list[float]) -> None:
     """Spacings that are ignored for measurements are used as in ITK, which ignores only 0."""
     for kind, tag in (
         (ComputedRadiographyImageStorage, "ImagerPixelSpacing"),
@@ -98,7 +98,7 @@ def test_spacings_that_are_not_believed(tmp_path: Path, value: list[float]) -> N
         check(save(stored, tmp_path / "a.dcm"))
 
 
-def test_a_film_with_a_place_in_the_patient(tmp_path: Path) -> None:
+def test_a_film_with_a_position_in_the_patient(tmp_path: Path) -> None:
     """Position and orientation, which some converters write into radiographs, are used."""
     stored = dataset(
         GREY,
@@ -113,19 +113,31 @@ def test_a_film_with_a_place_in_the_patient(tmp_path: Path) -> None:
     assert place.spacing == (0.2, 0.21)
 
 
-def test_frames_lie_behind_each_other(tmp_path: Path) -> None:
-    """Frames are slices at a distance of 1 mm."""
+@pytest.mark.parametrize(
+    ("kind", "tags", "distance"),
+    [
+        (ComputedRadiographyImageStorage, {}, 1.0),
+        (ComputedRadiographyImageStorage, {"SpacingBetweenSlices": 2.5}, 2.5),
+        # ITK ignores the tag for multi-frame secondary captures
+        (MultiFrameGrayscaleWordSecondaryCaptureImageStorage, {"SpacingBetweenSlices": 2.5}, 1.0),
+    ],
+)
+def test_frames_are_slices(
+    tmp_path: Path, kind: str, tags: dict[str, Any], distance: float
+) -> None:
+    """Frames are slices at the distance that the file states, by default 1 mm."""
     stored = dataset(
         GREY,
         bits_stored=8,
-        SOPClassUID=ComputedRadiographyImageStorage,
+        SOPClassUID=kind,
         ImagerPixelSpacing=[0.2, 0.21],
         NumberOfFrames=3,
         PixelData=GREY.tobytes() * 3,
+        **tags,
     )
     path = save(stored, tmp_path / "a.dcm")
     for frame in (1, 2, 3):
-        assert check(path, frame=frame).origin == (0.0, 0.0, frame - 1.0)
+        assert check(path, frame=frame).origin == (0.0, 0.0, distance * (frame - 1))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +166,7 @@ def test_resolution_for_printing(tmp_path: Path, write: Callable[[Path], object]
     check(path)
 
 
-def test_pages_lie_behind_each_other(tmp_path: Path) -> None:
+def test_pages_are_slices(tmp_path: Path) -> None:
     """Pages of a TIFF are slices at a distance of 1 mm."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.stack([GREY] * 3), photometric="minisblack")

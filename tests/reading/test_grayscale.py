@@ -154,13 +154,19 @@ def test_a_voi_table_is_clipped_at_its_ends() -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (300, 300)])
 @pytest.mark.parametrize("low", [0, -2048])
 def test_a_large_picture_is_shown_like_a_small_one(shape: tuple[int, int], low: int) -> None:
-    """A pixel of a small or large image is displayed like the same pixel alone."""
+    """Every row of a small or large image is displayed like the same row alone.
+
+    The large image is displayed with a table of all grey values.
+    """
     values = np.random.default_rng(3).integers(low, low + 4096, shape)
     greys = Greys(values, float(low), float(low + 4095))
     for voi in (Window(300, 900), Lut(-50, 12, np.arange(0, 4000, 7, dtype=np.uint16))):
+        rows = [
+            shown_grey(Greys(row[None], greys.low, greys.high), voi, dark_is_high=False)
+            for row in values
+        ]
         every = shown_grey(greys, voi, dark_is_high=False)
-        one = Greys(values[:1, :1], greys.low, greys.high)
-        assert every[0, 0] == shown_grey(one, voi, dark_is_high=False)[0, 0]
+        np.testing.assert_array_equal(every, np.concatenate(rows))
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_highest_picture_cut_and_closed_is_refused() -> None:
 @pytest.mark.parametrize(
     "name", [name for name in WHOLE if not name.startswith(("restarts", "colour with", "as high"))]
 )
-def test_data_left_over_are_noticed(name: str) -> None:
+def test_surplus_data_are_detected(name: str) -> None:
     """Surplus bytes after the last pixel of a scan, a sign of damage, are detected."""
     data = WHOLE[name]
     end = scans_at(data)[1] if name in PROGRESSIVE else len(data) - 2
@@ -104,7 +104,7 @@ def test_data_left_over_are_noticed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["restarts by rows", "restarts by blocks", "colour with restarts"])
-def test_data_left_over_in_any_interval_are_noticed(name: str) -> None:
+def test_surplus_data_in_any_interval_are_detected(name: str) -> None:
     """Surplus bytes are detected in any restart interval, not only in the last one."""
     data = WHOLE[name]
     for marker in (b"\xff\xd0", b"\xff\xd1", EOI):
@@ -114,14 +114,18 @@ def test_data_left_over_in_any_interval_are_noticed(name: str) -> None:
         np.testing.assert_array_equal(cells, imagecodecs.jpeg8_decode(data))
 
 
-def test_surplus_is_not_looked_for_at_any_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for surplus data is skipped if it would take too much work."""
+def test_the_search_for_surplus_data_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search for surplus data is skipped if it would take too much work.
+
+    Missing data are still detected.
+    """
     data = WHOLE["progressive"]
     end = len(data) - 2
     damaged = data[:end] + SURPLUS + data[end:]
     assert decode_jpeg(damaged)[1]
     monkeypatch.setattr(jpeg_scan, "_MOST_WORK", 1000)
     assert not decode_jpeg(damaged)[1]
+    assert refusal(data[: end - 40] + EOI) == "truncated"  # all scans are there
 
 
 def test_missing_restart_intervals_are_refused() -> None:

@@ -216,7 +216,7 @@ def test_each_page_of_a_tiff_is_a_picture(tmp_path: Path) -> None:
             read_radiograph(tmp_path / name, frame=4)
 
 
-def test_several_pictures_are_refused(tmp_path: Path) -> None:
+def test_volumes_and_animations_are_refused(tmp_path: Path) -> None:
     """Volumetric TIFF and animated PNG are refused."""
     image = Image.fromarray(GREY8)
     other = Image.fromarray(255 - GREY8)
@@ -229,7 +229,7 @@ def test_several_pictures_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_the_user_says_what_bone_is(tmp_path: Path, name: str) -> None:
+def test_the_users_polarity_is_used(tmp_path: Path, name: str) -> None:
     """The user's polarity replaces the assumed one: bone-dark inverts, and bone-bright does not."""
     path = tmp_path / name
     Image.fromarray(GREY8).save(path)
@@ -242,7 +242,7 @@ def test_the_user_says_what_bone_is(tmp_path: Path, name: str) -> None:
         assert [entry.code for entry in read.notices] == ["no_spacing"]
 
 
-def test_the_user_sees_a_min_is_white_tiff_as_viewers_show_it(tmp_path: Path) -> None:
+def test_the_users_polarity_refers_to_the_displayed_image(tmp_path: Path) -> None:
     """The user's polarity refers to the displayed image, not to stored MinIsWhite values."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY8, photometric="miniswhite")
@@ -250,7 +250,7 @@ def test_the_user_sees_a_min_is_white_tiff_as_viewers_show_it(tmp_path: Path) ->
     np.testing.assert_array_equal(dark.pixels, GREY8)
 
 
-def test_the_users_spacing_takes_the_place_of_none(tmp_path: Path) -> None:
+def test_the_users_spacing_replaces_a_missing_one(tmp_path: Path) -> None:
     """The user's spacing is used, and the lack of one in the file is not reported."""
     path = tmp_path / "a.png"
     Image.fromarray(GREY8).save(path)
@@ -303,16 +303,31 @@ def test_damaged_file_is_undecodable(tmp_path: Path) -> None:
         assert refused(path, "damaged") in {"undecodable", "truncated"}
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_text_of_the_file_is_not_logged(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged at level DEBUG, at which Pillow would log Exif values."""
+    exif = Image.Exif()
+    exif[0x010E] = "DOE^JANE"  # ImageDescription
+    Image.fromarray(GREY8).save(tmp_path / name, exif=exif)
+    caplog.set_level(logging.DEBUG)
+    read_radiograph(tmp_path / name)
+    assert not caplog.records
+
+
 def test_declared_size_is_checked_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Only the setting limits the size: Pillow neither refuses a large image nor warns."""
+    """Only the setting limits the size: Pillow neither refuses a large image nor warns or logs."""
     path = tmp_path / "a.png"
     Image.new("L", (9500, 9500)).save(path)
     with pytest.raises(UnreadableFileError, match="9500 x 9500 pixels are more than 50 million"):
         read_radiograph(path, settings=Settings(max_megapixels=50))
-    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.DEBUG):
+    caplog.set_level(logging.DEBUG)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert read_radiograph(path, settings=Settings(max_megapixels=130)).shape == (9500, 9500)
     assert not caught
+    assert not caplog.records
     path.write_bytes(path.read_bytes() + bytes((64 << 20) + 2000))
     with pytest.raises(UnreadableFileError, match="too long for a radiograph"):
         read_radiograph(path, settings=Settings(max_megapixels=0.00001))

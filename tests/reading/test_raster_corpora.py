@@ -38,10 +38,10 @@ EXPECTED = {
     "no_pixels",  # transparent everywhere
     "multi_frame",  # a volume
 }
-"""Why a sound picture of another kind is refused; anything else would be a fault."""
+"""Codes of expected refusals of intact images that are not radiographs."""
 
 DEEPER = {"scikit-image/chessboard_RGB.png"}
-"""Of 16 bits a channel, of which Pillow keeps 8."""
+"""Images with 16 bits per channel, of which Pillow keeps 8."""
 
 
 @cache

@@ -93,8 +93,10 @@ def test_equal_spacing_tags_mean_the_detector() -> None:
 
 
 def test_bone_is_bright() -> None:
-    """In RG3 the shaft of the tibia is brighter than the lesion in it."""
+    """In RG3 the shaft of the tibia is brighter than the lesion in it and soft tissue beside it."""
     pixels = read("RG3_J2KR").pixels
     lesion = pixels[1060:1160, 830:880].mean()
     shaft = pixels[500:700, 780:900].mean()
+    soft_tissue = pixels[500:700, 710:770].mean()
     assert shaft > lesion
+    assert shaft > soft_tissue

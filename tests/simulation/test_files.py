@@ -175,9 +175,17 @@ def test_sample_images_are_small_and_varied() -> None:
 
 
 def test_every_lesion_of_the_samples_is_in_view() -> None:
-    """Every lesion of the samples is in the index, with a contrast-to-noise of 1.5 to 16."""
+    """Every lesion of the samples is in the index, with a contrast-to-noise of 1.5 to 16.
+
+    None reaches the edge of the picture, and none is hidden in part, e.g. by a marker: each has at
+    least 0.9 of its diameter.
+    """
     index = json.loads((COMMITTED / "index.json").read_text(encoding="utf-8"))
     assert [entry["lesions"] for entry in index] == [len(sample.lesions) for sample in SAMPLES]
     for entry in index:
         for fact in entry["lesion_facts"]:
             assert 1.5 < fact["contrast_to_noise"] < 16
+            assert fact["equivalent_diameter_mm"] > 0.9 * fact["recipe"]["diameter_mm"]
+        with Image.open(COMMITTED / "masks" / f"{entry['name']}.lesions.png") as opened:
+            mask = np.asarray(opened)
+        assert np.count_nonzero(mask) == np.count_nonzero(mask[1:-1, 1:-1])

@@ -32,7 +32,7 @@ def _bone_bright(phantom: Phantom) -> np.ndarray[tuple[int, ...], np.dtype[np.fl
 
 
 @pytest.mark.parametrize("body_part", list(BODY_PARTS))
-def test_every_body_part_looks_like_bone_in_flesh_in_air(body_part: str) -> None:
+def test_every_body_part_has_bright_bone_and_lesions_in_it(body_part: str) -> None:
     """Bone is brighter than the rest, lesions lie in bone, and their facts agree with the masks."""
     phantom = make_phantom(body_part, 3, lesions=2, long_side_px=200, film=FILM)
     picture = _bone_bright(phantom)
@@ -146,13 +146,16 @@ def test_polarities_are_complements() -> None:
 
 
 def test_left_is_the_mirror_image_of_right() -> None:
-    """The masks of a left knee are those of the right one, mirrored."""
+    """The masks of a left knee are those of the right one, mirrored; the noise is its own."""
     right = make_phantom("knee", 6, lesions=(HOLE,), long_side_px=256, film=FILM)
     left = make_phantom(
         "knee", 6, lesions=(HOLE,), long_side_px=256, film=replace(FILM, laterality="L")
     )
     assert np.array_equal(left.lesions, right.lesions[:, ::-1])
     assert np.array_equal(left.bone, right.bone[:, ::-1])
+    mirrored = right.stored[:, ::-1]
+    assert np.corrcoef(left.stored.ravel(), mirrored.ravel())[0, 1] > 0.999
+    assert np.mean(left.stored != mirrored) > 0.5
 
 
 def test_a_shutter_is_black_and_an_unexposed_border_is_white() -> None:
@@ -250,7 +253,7 @@ def test_another_process_draws_the_same_patient() -> None:
     assert made == hashlib.sha256(dicom_bytes(here)).hexdigest()
 
 
-def test_another_seed_makes_another_picture() -> None:
+def test_another_seed_makes_other_bones() -> None:
     """Different seeds give different bone masks."""
     one, other = (make_phantom("hand", seed, long_side_px=128, film=FILM) for seed in (1, 2))
     assert not np.array_equal(one.bone, other.bone)
@@ -336,11 +339,15 @@ def test_a_lesion_without_pixels_cannot_be_measured() -> None:
 
 
 def test_bones_can_be_named_by_place() -> None:
-    """The sides of a bone are at -1 and 1 across it, and positions along it count from the top."""
+    """The ends of a bone are at 0 (the top) and 1 along it, its sides at -1 and 1 across it."""
     femur = knee(generator(1)).bone("femur")
     left, right = (femur.point_mm(0.5, side)[0] for side in (-1.0, 1.0))
     assert right - left == pytest.approx(2 * femur.point_mm(0.5, 0.0)[2], rel=0.05)
-    assert femur.point_mm(0.9, 0.0)[1] > femur.point_mm(0.1, 0.0)[1]
+    assert femur.point_mm(1.0, 0.0)[1] > femur.point_mm(0.0, 0.0)[1]
+    for along, end in zip((0.0, 1.0), femur.reach(), strict=True):
+        x, y, half_width = femur.point_mm(along, 0.0)
+        assert femur.local(np.array(x), np.array(y))[0] == pytest.approx(end)
+        assert half_width == pytest.approx(0.0, abs=0.01)
 
 
 @pytest.mark.slow
@@ -351,7 +358,7 @@ def test_a_phantom_of_ten_megapixels_is_made() -> None:
 
 
 @pytest.mark.parametrize("body_part", ["pelvis", "knee"])
-def test_the_longer_side_is_as_asked(body_part: str) -> None:
+def test_the_longer_side_has_the_requested_pixels(body_part: str) -> None:
     """The longer side has the requested number of pixels, in upright and in wide images."""
     assert max(make_phantom(body_part, 3, long_side_px=210).stored.shape) == 210
 
@@ -376,7 +383,18 @@ def _grid(phantom: Phantom) -> Grid:
 LESION = replace(HOLE, along=0.5, diameter_mm=16.0)
 
 
-def test_two_takes_show_one_person() -> None:
+def test_another_take_changes_only_the_noise() -> None:
+    """Another take in the same position has the same bones and lesion, and other noise."""
+    first, second = (
+        make_phantom("femur", 3, lesions=(LESION,), long_side_px=320, film=FILM, take=Take(seed))
+        for seed in (8, 9)
+    )
+    assert np.array_equal(first.bones, second.bones)
+    assert np.array_equal(first.lesions, second.lesions)
+    assert np.mean(first.stored != second.stored) > 0.5
+
+
+def test_in_a_take_lesions_leave_the_bone_unchanged() -> None:
     """A lesion enlarged to 1.5 times its diameter leaves the bone outside it unchanged."""
     film = Film(bits=12, dose=20.0, grain=0.0)
     first, grown = (
@@ -391,7 +409,7 @@ def test_two_takes_show_one_person() -> None:
     assert np.corrcoef(one, other)[0, 1] > 0.995
 
 
-def test_a_take_puts_the_part_where_it_says() -> None:
+def test_a_take_moves_and_enlarges_the_part() -> None:
     """A take moves the lesion by its matrix and enlarges it by its magnification."""
     take = Take(9, turn_deg=10.0, shift=(0.05, -0.04), magnification=1.1)
     first, second = (

@@ -10,7 +10,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from lesionscan.detection.scorer.scorer_file import ScorerCard, TermEffect, write_scorer
 
 LONG_SIDE_PX = 64
-"""Grid of the made networks."""
+"""Long side, in pixels, of the input of these networks."""
 
 
 def onnx_network(

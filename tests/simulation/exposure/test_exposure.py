@@ -143,7 +143,17 @@ def test_a_wider_latitude_is_flatter(body: Body) -> None:
     assert steps[1] < 0.7 * steps[0]
 
 
-def test_gamma_and_shading_darken() -> None:
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_gamma_is_an_exponent(body: Body, gamma: float) -> None:
+    """Gamma is the exponent of the grey values, bone bright, whatever the polarity."""
+    for film in (FILM, replace(FILM, photometric="MONOCHROME1")):
+        before, after = (
+            _grey(_taken(body, one), film) for one in (film, replace(film, gamma=gamma))
+        )
+        assert np.abs(after - before**gamma).max() < 1e-3
+
+
+def test_shading_darkens_one_end() -> None:
     """Shading reduces the beam at the anode's end, whichever end that is."""
     falls = heel(GRID, replace(FILM, shading=0.3, tilt_deg=1.0))
     rises = heel(GRID, replace(FILM, shading=0.3, tilt_deg=-1.0))

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -78,11 +80,13 @@ def test_only_the_zone_changes_and_only_bone_goes(seed: int, count: int, dtype: 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 5))
 def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
-    """At most the requested number of lesions is planted, and they are labelled 1, 2, ..."""
+    """At most the requested number of lesions is planted, labelled 1, 2, ... and lying apart."""
     planted = plant(real_looking_film("uint8"), seed, lesions=count)
     labels = [lesion.label for lesion in planted.planted]
     assert labels == list(range(1, len(labels) + 1))
     assert len(labels) <= count
+    for one, other in combinations([lesion.recipe for lesion in planted.planted], 2):
+        assert math.dist(one.centre_px, other.centre_px) > one.radius_px + other.radius_px
     assert set(np.unique(planted.lesions)) == {0, *labels}
     if count > 0:
         assert labels
@@ -90,7 +94,7 @@ def test_the_number_of_lesions_is_respected(seed: int, count: int) -> None:
         np.testing.assert_array_equal(planted.pixels, real_looking_film("uint8").image)
 
 
-def test_lesions_have_the_diameters_that_were_asked_for() -> None:
+def test_lesions_have_the_requested_diameters() -> None:
     """Requested diameters of 8 to 12 px become 5 to 14 px, as edges and wobble change them."""
     for seed in range(6):
         done = plant(real_looking_film("uint16"), seed, lesions=3, diameters_px=(8.0, 12.0))
@@ -126,7 +130,7 @@ def test_bone_loss_is_the_share_of_the_signal_that_went() -> None:
     assert lesion.bone_loss == pytest.approx(0.42, abs=0.02)
 
 
-def test_truth_is_the_circle_that_was_asked_for() -> None:
+def test_truth_is_the_requested_circle() -> None:
     """A lesion 24 px across has pi 12^2 = 452 px of truth, within 3 %, around its centre."""
     (lesion,) = plant(plain_film(), 1, lesions=(PLAIN,)).planted
     assert lesion.area_px == pytest.approx(np.pi * 144, rel=0.03)
@@ -136,7 +140,7 @@ def test_truth_is_the_circle_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("margin", [1.5, 3.0, 5.0])
-def test_a_margin_is_as_wide_as_asked(margin: float) -> None:
+def test_a_margin_has_the_requested_width(margin: float) -> None:
     """From inside to outside, removal falls from 90 to 10 % over 1.2 half widths of the margin."""
     lesion = replace(PLAIN, diameter_px=28.0, margin_px=margin)
     planted = plant(plain_film(), 1, lesions=(lesion,))
@@ -164,7 +168,7 @@ def test_complete_removal_leaves_the_soft_tissue_with_its_noise() -> None:
     assert 0.7 < half[92:108, 72:88].std() / picture[92:108, 72:88].std() < 1.0
 
 
-def test_a_shell_of_cortex_is_left_standing() -> None:
+def test_a_shell_of_cortex_is_kept() -> None:
     """A lesion across the bone's edge spares the outer 3 px with a shell, but not without one."""
     lesion = replace(PLAIN, centre_px=(100.0, 92.0), removed=1.0)
     breached = plant(plain_film(), 1, lesions=(lesion,))
