@@ -1,6 +1,6 @@
-"""Draw docs/rooms.svg, the rooms of lesionscan/ and their imports: python scripts/draw_rooms.py.
+"""Draw docs/rooms.svg, the packages of lesionscan/ and their imports: scripts/draw_rooms.py.
 
-A room stands one floor above the highest room that it imports. An arrow that other arrows imply
+A package is one layer above the highest package that it imports. An arrow that other arrows imply
 (from A to C, where A imports B and B imports C) is left out. A test compares the picture with what
 this script draws.
 """
@@ -15,11 +15,11 @@ PACKAGE = ROOT / "lesionscan"
 TARGET = ROOT / "docs" / "rooms.svg"
 
 GROUND = "ground"
-"""Stands for the modules at the top of the package."""
+"""Name for the top-level modules."""
 BOX = (118, 34)
-"""Width and height of a room, in pixels."""
+"""Width and height of a package, in pixels."""
 GAP = (52, 52)
-"""Between the rooms of a floor, and between floors."""
+"""Between the packages of a layer, and between layers."""
 MARGIN = 14
 
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def imports() -> dict[str, set[str]]:
-    """Return the other rooms that each room imports, also inside functions."""
+    """Return the other packages that each package imports, also inside functions."""
     found: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = path.relative_to(PACKAGE).with_suffix("").parts
@@ -68,12 +68,12 @@ def _room(name: str) -> str:
 
 
 def floors(arrows: dict[str, set[str]]) -> dict[str, int]:
-    """Return the floor of each room, 0 for those that import no other.
+    """Return the layer of each package, 0 for those that import no other.
 
     Raises
     ------
     ValueError
-        When rooms import each other in a circle.
+        When packages import each other in a cycle.
     """
     found: dict[str, int] = {}
     while len(found) < len(arrows):
@@ -102,12 +102,12 @@ def without_implied(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def picture(arrows: dict[str, set[str]]) -> str:
-    """Return the rooms and arrows as SVG."""
+    """Return the packages and arrows as SVG."""
     return "\n".join(_lines(arrows)) + "\n"
 
 
 def _rows(arrows: dict[str, set[str]], floor: dict[str, int]) -> list[list[str]]:
-    """Return the rooms of each floor, the top one first, each below what imports it."""
+    """Return the packages of each layer, the top one first, each below what imports it."""
     place: dict[str, float] = {}
     rows: list[list[str]] = []
     for number in range(max(floor.values()), -1, -1):
@@ -140,7 +140,7 @@ def _lines(arrows: dict[str, set[str]]) -> Iterator[str]:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" font-family="sans-serif" font-size="14">'
     )
-    yield "<title>Rooms of lesionscan; arrows point to what is imported</title>"
+    yield "<title>Packages of lesionscan; arrows point to what is imported</title>"
     yield (
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0,0 L8,4 L0,8 Z" fill="#667"/></marker></defs>'

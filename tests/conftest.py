@@ -30,7 +30,7 @@ POSIX_NAMES = re.compile(
     r"module '(?:os|signal)' has no attribute "
     r"'(?:mkfifo|killpg|geteuid|alarm|SIGALRM|SIGKILL|SIGHUP)'"
 )
-"""What Python says on Windows of what tests use to make pipes, kill processes and stop hangs."""
+"""Error on Windows for functions with which tests make pipes, kill processes and limit times."""
 collect_ignore = (
     []
     if importlib.util.find_spec("resource")  # measures memory; Windows lacks it

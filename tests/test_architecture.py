@@ -46,8 +46,8 @@ MAY_IMPORT = {
     "cli": {*_GROUND, "reading", "detection", "simulation", "results", "reporting", "batch"}
     | {"comparison", "evaluation", "exams", "review", "training"},
 }
-"""Rooms (folders or modules of the package), and the rooms or single modules that each may import;
-"" is the package itself."""
+"""Packages and top-level modules, and the packages or single modules that each may import; "" is
+`lesionscan` itself."""
 
 MAY_WRITE = {"results", "simulation"}
 MAY_PRINT = {"cli"}
@@ -82,11 +82,11 @@ SOURCES = ("lesionscan", "scripts", "tests", "docs", "sample_images", ".ci", ".g
 
 def faults(module: str, source: str) -> Iterator[str]:
     """Yield the violations in a module, given its dotted name and its source."""
-    room = _room(module)
+    package = _package(module)
     if VAGUE_NAMES & set(module.split(".")):
-        yield f"{module}: a name that says nothing"
-    if room not in MAY_IMPORT:
-        yield f"{module}: {room} is no room of the house"
+        yield f"{module}: a vague name"
+    if package not in MAY_IMPORT:
+        yield f"{module}: {package} is not in MAY_IMPORT"
         return
     for node in ast.walk(ast.parse(source)):
         for name in _imported(module, node):
@@ -98,7 +98,7 @@ def faults(module: str, source: str) -> Iterator[str]:
 
 
 def _import_faults(module: str, name: str) -> Iterator[str]:
-    room = _room(module)
+    package = _package(module)
     top, _, rest = name.partition(".")
     if top == "pydicom" and not MAY_NAME_PYDICOM.fullmatch(module):
         yield f"{module} imports pydicom"
@@ -106,15 +106,15 @@ def _import_faults(module: str, name: str) -> Iterator[str]:
         yield f"{module} imports {name}"
     if top != "lesionscan" or rest == "__version__":
         return
-    other = _room(name)
+    other = _package(name)
     if other == "" or other not in MAY_IMPORT:
-        yield f"{module} imports {name} through the public door; name its module"
-    elif not any(f"{rest}.".startswith(f"{place}.") for place in {room, *MAY_IMPORT[room]}):
+        yield f"{module} imports {name} through the public interface; name its module"
+    elif not any(f"{rest}.".startswith(f"{place}.") for place in {package, *MAY_IMPORT[package]}):
         yield f"{module} imports {name}, which is not below it"
 
 
 def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
-    room = _room(module)
+    package = _package(module)
     function = node.func
     if (
         isinstance(function, ast.Attribute)
@@ -122,9 +122,9 @@ def _call_faults(module: str, node: ast.Call) -> Iterator[str]:
         and module.partition(".")[2] not in READS_OWN_FILES
     ):
         yield f"{module} reads without a limit; use lesionscan.files"
-    if isinstance(function, ast.Name) and function.id == "print" and room not in MAY_PRINT:
+    if isinstance(function, ast.Name) and function.id == "print" and package not in MAY_PRINT:
         yield f"{module} prints"
-    if room in MAY_WRITE:
+    if package in MAY_WRITE:
         return
     if isinstance(function, ast.Attribute) and function.attr in WRITERS:
         yield f"{module} writes ({function.attr})"
@@ -189,32 +189,34 @@ def _in_circles(arrows: dict[str, set[str]]) -> set[str]:
         left = kept
 
 
-def _room(module: str) -> str:
+def _package(module: str) -> str:
     """Return the top-level package or module of a dotted name; "" for lesionscan itself."""
     return ".".join(module.split(".")[1:2])
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_house_is_kept(module: str) -> None:
+def test_a_module_keeps_the_rules(module: str) -> None:
     """No module violates the rules for imports, reading, writing and printing."""
     assert list(faults(module, MODULES[module].read_text(encoding="utf-8"))) == []
 
 
-def test_every_room_is_there() -> None:
+def test_every_package_has_rules() -> None:
     """Every top-level package has rules, and all modules were found."""
-    rooms = {_room(module) for module in MODULES}
-    assert rooms <= set(MAY_IMPORT)
-    assert {"", "reading", "detection", "reporting", "batch", "cli"} <= rooms
+    packages = {_package(module) for module in MODULES}
+    assert packages <= set(MAY_IMPORT)
+    assert {"", "reading", "detection", "reporting", "batch", "cli"} <= packages
 
 
 def test_no_imports_run_in_circles() -> None:
     """There are no circular imports between modules, nor between subfolders."""
     arrows = _arrows()
     assert _in_circles(arrows) == set()
-    rooms = {".".join(module.split(".")[:2]) for module in arrows}
+    packages = {".".join(module.split(".")[:2]) for module in arrows}
     folders: dict[str, set[str]] = {_folder(module): set() for module in arrows}
     for module, imported in arrows.items():
-        folders[_folder(module)] |= {_folder(one) for one in imported} - {_folder(module)} - rooms
+        folders[_folder(module)] |= (
+            {_folder(one) for one in imported} - {_folder(module)} - packages
+        )
     assert _in_circles(folders) == set()
 
 
@@ -224,11 +226,11 @@ def test_circles_are_found() -> None:
     assert _in_circles(arrows) == {"b", "c"}
 
 
-def test_the_drawing_shows_every_room() -> None:
+def test_the_table_lists_every_package() -> None:
     """The table in docs/architecture.md lists every top-level package and module."""
     table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("```")[0]
-    for room in filter(None, MAY_IMPORT):
-        assert re.search(rf"^\|.*`{room}`", table, re.MULTILINE), room
+    for package in filter(None, MAY_IMPORT):
+        assert re.search(rf"^\|.*`{package}`", table, re.MULTILINE), package
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_the_drawing_shows_every_room() -> None:
         ("batch.bad", "from lesionscan.training.fit import fit", "not below it"),
         ("comparison.bad", "from lesionscan.batch.pool import run_jobs", "not below it"),
         ("settings", "from lesionscan.radiograph import Notice", "not below it"),
-        ("batch.bad", "from lesionscan import find_candidates", "public door"),
+        ("batch.bad", "from lesionscan import find_candidates", "public interface"),
         ("reporting.bad", "import pydicom", "imports pydicom"),
         ("batch.bad", "from pydicom import dcmread", "imports pydicom"),
         ("reading.bad", "import cv2\ncv2.imread('x')", "imread"),
@@ -267,9 +269,9 @@ def test_the_drawing_shows_every_room() -> None:
         ("detection.bad", "path.write_text('x')", "writes"),
         ("reading.bad", "path.open('rb+')", "writes"),
         ("batch.bad", "open(path, mode='w')", "writes"),
-        ("reading.utils", "", "says nothing"),
-        ("helpers", "", "says nothing"),
-        ("elsewhere.bad", "", "no room"),
+        ("reading.utils", "", "vague name"),
+        ("helpers", "", "vague name"),
+        ("elsewhere.bad", "", "not in MAY_IMPORT"),
     ],
 )
 def test_a_bad_module_is_noticed(module: str, source: str, fault: str) -> None:
@@ -334,7 +336,7 @@ def test_a_named_place_is_noticed(text: str) -> None:
     assert any(pattern.search(text) for pattern in PLACES.values())
 
 
-def test_every_code_stands_in_the_table_and_is_used() -> None:
+def test_every_code_is_in_the_table_and_used() -> None:
     """Every code in `lesionscan.codes` is used, and no notice has a literal code."""
     trees = {
         module: ast.parse(path.read_text(encoding="utf-8"))

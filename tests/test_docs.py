@@ -31,9 +31,9 @@ PRIVATE = {
     r" an? (?:film|lesion|candidate|picture|pixel|line|worker|minute|hour)\b": "per",
     r"\bcrumbs?\b|\bshares? the ground\b|\bof others\b": "plain words",
 }
-"""Phrases that readers have stumbled over, and what to write."""
-OF_OTHERS = {"docs/reference.md", "CHANGELOG.md", "docs/measures.md"}
-"""Pages that follow the help texts of the program, or that record the past."""
+"""Regular expressions of phrases to avoid, each with a replacement."""
+OF_OTHERS = {"docs/reference.md", "CHANGELOG.md"}
+"""Pages that are not checked: made from the help texts, and a record of the past."""
 
 
 def prose(text: str) -> str:

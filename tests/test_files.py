@@ -78,12 +78,17 @@ def test_what_is_no_ordinary_file_is_refused(
 def test_a_file_that_is_too_large_is_refused_unread(
     read: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    """A file over the limit is refused, here a sparse one of a terabyte."""
+    """A file over the limit, here a sparse one of a terabyte, is refused when it is opened."""
     path = tmp_path / "large"
     with path.open("wb") as stream:
         stream.truncate(10**12)
     with pytest.raises(OSError, match=r"larger than 1(\.2)?e-05 MB"):
         read(path)
+    with (
+        pytest.raises(OSError, match="larger than 1e-05 MB"),
+        open_ordinary(path, max_bytes=10),
+    ):
+        pytest.fail("it can be read")
 
 
 def test_a_file_that_grows_is_not_read_on(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ VALID = np.ones((4, 5), np.bool_)
 
 @pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf"), 11.0])
 def test_an_impossible_spacing_is_refused(value: float) -> None:
-    """An impossible spacing is refused, with the side and the source."""
-    with pytest.raises(ValueError, match="column_mm from PixelSpacing must be over 0 and at most"):
+    """An impossible spacing is refused, with the side, the source and the value."""
+    with pytest.raises(ValueError, match=rf"column_mm from PixelSpacing must be .* got {value}$"):
         Spacing(0.1, value, "PixelSpacing", "detector")
 
 

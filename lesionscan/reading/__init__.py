@@ -1,4 +1,4 @@
-"""Reads files as :class:`~lesionscan.radiograph.Radiograph`: the only room that knows formats."""
+"""Read files as :class:`~lesionscan.radiograph.Radiograph`: the only package that knows formats."""
 
 import stat
 from collections.abc import Iterator

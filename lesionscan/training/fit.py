@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch import save as pack  # into memory: this room writes no file
+from torch import save as pack  # into memory: this package writes no file
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 
 from lesionscan.training.errors import TrainingError

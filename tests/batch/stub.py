@@ -22,8 +22,8 @@ from lesionscan.settings import Settings
 from tests.reporting.made import Disk, Film, make_findings
 
 KILL, RAISE, NO_MEMORY, HANG, GORGE = 201, 202, 203, 204, 205
-"""Values of the top left pixel at which the stub kills its process, raises, or takes for ever or
-all memory."""
+"""Values of a film's first pixel at which the stub kills its process, raises `ValueError` or
+`MemoryError`, hangs for a minute, or allocates 700 MB."""
 
 
 def find_stub(

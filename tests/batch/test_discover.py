@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,15 @@ def names(*inputs: Path, out: Path | None = None) -> list[str]:
 
 
 def test_a_list_of_millions_is_refused() -> None:
-    """A list of more than 1,000,000 films is refused."""
-    with pytest.raises(InputError, match="the list names more than 1,000,000 films; scan it in"):
-        read_list(b"a\n" * 1_000_001)
+    """A list of more than 1,000,000 films is refused before memory is allocated for each."""
+    text = b"a.png\n" * 1_000_001
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="names more than 1,000,000 films; scan it in parts"):
+            read_list(text)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 def test_folders_nested_deeper_than_the_stack_are_walked(
@@ -179,7 +186,7 @@ def test_names_that_cannot_be_told_apart_are_an_error(tmp_path: Path) -> None:
         found(tmp_path)
 
 
-def test_a_folder_that_cannot_be_listed_is_told(
+def test_a_folder_that_cannot_be_listed_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder without read permission is reported, and the other films are found."""
@@ -234,7 +241,7 @@ def test_a_file_with_a_bracket_in_its_name_is_no_pattern(tmp_path: Path) -> None
     assert names(write_film(tmp_path / "a[1].png")) == ["a[1].png"]
 
 
-def test_a_dicomdir_stands_for_its_images(tmp_path: Path) -> None:
+def test_a_dicomdir_is_replaced_by_its_images(tmp_path: Path) -> None:
     """A DICOMDIR gives the films that it lists, also missing ones, named from its folder."""
     for name in ("A/IM1", "A/IM2", "B/IM1"):
         write_film(tmp_path / "cd" / name)

@@ -1,5 +1,6 @@
 """Exports are written with a film's results, added to kept ones, and removed when outdated."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def made(job: Job) -> list[str]:
     return [path.name.removeprefix(job.name) for path in where.exports.values() if path.is_file()]
 
 
-def test_a_film_gets_what_is_asked_for(tmp_path: Path) -> None:
+def test_a_film_gets_the_requested_exports(tmp_path: Path) -> None:
     """Only the requested exports are written; all other results are the same as without them."""
     plain = png_job(tmp_path, frozenset())
     done(plain)
@@ -159,6 +160,21 @@ def test_the_runs_exports_are_made_at_its_end(tmp_path: Path) -> None:
     assert files == tree(whole)
     assert {"coco.json", "coco_results.json", "0.png.seg.nrrd"} <= files.keys()
     assert "bad.png.seg.nrrd" not in files
+
+
+def test_films_without_a_requested_export_are_counted(tmp_path: Path) -> None:
+    """The films whose exports failed are counted in run.json, for a run and for merged parts."""
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    png_job(tmp_path, DICOM)
+    dicom_job(tmp_path, DICOM)
+    whole = scan(tmp_path / "in", tmp_path / "whole", Options(Settings(), exports=DICOM))
+    parts = tmp_path / "parts"
+    for number in (1, 2):
+        scan(tmp_path / "in", parts, Options(Settings(), shard=Shard(number, 2), exports=DICOM))
+    merge_shards([parts], parts, exports=DICOM)
+    for out in (whole, parts):
+        counts = json.loads((out / "run.json").read_bytes())["counts"]
+        assert (counts["ok"], counts["not_exported"]) == (2, 1)
 
 
 def test_exports_are_no_films(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
+def test_the_summaries_list_every_film(films: Path, tmp_path: Path) -> None:
     """The tables list all films in order, and run.json has the counts of films and failures."""
     summary = scan(films, tmp_path / "out", settings=Settings(shown_score=0.5))
     out = tmp_path / "out"
@@ -100,7 +100,7 @@ def test_the_summaries_tell_of_every_film(films: Path, tmp_path: Path) -> None:
     assert facts["disclaimer"] == "Research use only; not a diagnosis."
 
 
-def test_no_output_holds_an_absolute_path(films: Path, tmp_path: Path) -> None:
+def test_no_output_contains_an_absolute_path(films: Path, tmp_path: Path) -> None:
     """No result file contains an absolute path, so that results can be passed on."""
     out = tmp_path / "out"
     scan(films, out)
@@ -119,7 +119,7 @@ def test_a_second_run_keeps_the_first_ones_results(films: Path, tmp_path: Path) 
     assert tree(out) == first
 
 
-def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_sums_up_and_resumes(films: Path, tmp_path: Path) -> None:
     """A stopped run writes its summaries, and the next one completes it to the bytes of one run."""
     done: list[tuple[Outcome, ...]] = []
     out = tmp_path / "out"
@@ -135,16 +135,24 @@ def test_a_stopped_run_sums_up_and_goes_on(films: Path, tmp_path: Path) -> None:
     assert tree(out) == tree(tmp_path / "whole")
 
 
-def test_an_interrupt_inside_a_film_sums_up_too(films: Path, tmp_path: Path) -> None:
-    """After a KeyboardInterrupt the summaries are still written."""
+def test_an_interrupt_inside_a_film_sums_up_too(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A KeyboardInterrupt abandons the film in progress; the summaries are still written."""
 
-    def interrupt(outcomes: tuple[Outcome, ...]) -> None:
-        if outcomes[0].name == "a/2.png":
+    def find(
+        radiograph: Radiograph, settings: Settings | None = None, scorer: Scorer | None = None
+    ) -> Findings:
+        if radiograph.pixels[0, 0] == 99:
             raise KeyboardInterrupt
+        return find_stub(radiograph, settings, scorer)
 
-    summary = scan(films, tmp_path / "out", on_done=interrupt)
+    monkeypatch.setattr(pipeline, "find_candidates", find)
+    write_film(films / "a" / "2.png", 99)
+    summary = scan(films, tmp_path / "out")
     assert summary.interrupted
-    assert summary.not_done == 3
+    assert summary.not_done == 4
+    assert [row["file"] for row in table(tmp_path / "out" / "images.csv")] == ["a/1.png"]
     assert (tmp_path / "out" / "report.html").exists()
 
 
@@ -187,17 +195,17 @@ def test_a_scorer_that_cannot_be_used_is_refused_first(films: Path, tmp_path: Pa
 
 
 def test_an_output_that_is_a_file_is_refused(films: Path, tmp_path: Path) -> None:
-    """An output folder that is a file is refused."""
+    """An output folder that is a file is refused before any film is searched."""
     (tmp_path / "out").write_text("x")
     with pytest.raises(InputError, match=r"output .*out is a file; name a folder \(--out\)"):
-        scan(films, tmp_path / "out")
+        make_plan([films], tmp_path / "out", Options(Settings()))
 
 
 def test_an_output_that_cannot_be_made_is_refused(films: Path, tmp_path: Path) -> None:
-    """An output folder that cannot be created is refused."""
+    """An output folder that cannot be created is refused before any film is searched."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match=r"output folder .*: Not a directory; choose another"):
-        scan(films, tmp_path / "file" / "out")
+        make_plan([films], tmp_path / "file" / "out", Options(Settings()))
 
 
 def test_the_output_folder_may_be_the_input_folder(films: Path) -> None:
@@ -241,7 +249,7 @@ def test_films_whose_names_are_too_long_are_listed(tmp_path: Path, length: int) 
         assert fine in (tmp_path / "out" / "report" / "index.js").read_text("utf-8")
 
 
-def test_results_taken_away_meanwhile_are_told(films: Path, tmp_path: Path) -> None:
+def test_results_removed_meanwhile_are_reported(films: Path, tmp_path: Path) -> None:
     """Films whose results are removed or replaced during the run are reported as failed."""
     out = tmp_path / "out"
     other = tmp_path / "other"

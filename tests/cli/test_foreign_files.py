@@ -31,7 +31,7 @@ COMMANDS = {
     "review.json": ("review", "page", "--apply", "review.json"),
     "part/run.shard-1-of-1.jsonl": ("merge", "part", "--out", "whole"),
 }
-"""Where the pipe is, and a command that reads it."""
+"""Files that are replaced by a pipe or by bad content, each with a command that reads it."""
 
 
 TEXTS = {
@@ -47,7 +47,7 @@ TEXTS = {
         '{"films": 1000000000, "films_sha256": "", "run": {}}\n',
     ),
 }  # fmt: skip
-"""What such files may hold that a parser gives up on, or takes all memory for."""
+"""Contents of these files that a parser fails on, or that would exhaust the memory."""
 
 
 def refused(place: str, tmp_path: Path) -> str:

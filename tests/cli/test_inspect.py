@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from tests.cli.command import lesionscan
+from tests.cli.command import files, lesionscan
 from tests.reading.dicom_maker import dataset, save
 
 
@@ -51,7 +51,7 @@ def test_a_file_on_one_screen(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
+def test_every_step_of_polarity_is_printed(tmp_path: Path) -> None:
     """Each step of the polarity decision is printed, from the modality transform on."""
     path = film(
         tmp_path, RescaleSlope="-1", RescaleIntercept="4095", PresentationLUTShape="IDENTITY"
@@ -65,7 +65,7 @@ def test_every_step_of_polarity_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
+def test_pixels_that_are_not_square_are_reported(tmp_path: Path) -> None:
     """The aspect ratio of non-square pixels is printed, and used with a spacing of one number."""
     path = film(tmp_path, PixelAspectRatio=["2", "1"])
     done = lesionscan("inspect", path)
@@ -76,7 +76,7 @@ def test_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_user_says_is_told(tmp_path: Path) -> None:
+def test_the_command_line_overrides_a_settings_file(tmp_path: Path) -> None:
     """Polarity and spacing of the command line override those of a settings file."""
     settings = tmp_path / "my.toml"
     settings.write_text("polarity = 'bone-bright'\nspacing_mm = [0.5, 0.5]\n")
@@ -128,17 +128,16 @@ def test_no_folder_is_made_for_the_picture(tmp_path: Path) -> None:
 
 def test_no_film_is_written_over(tmp_path: Path) -> None:
     """The picture must be a PNG, and must not replace the film."""
-    path = film(tmp_path)
-    before = path.read_bytes()
+    path, png = film(tmp_path), tmp_path / "film.png"
+    cv2.imwrite(str(png), np.random.default_rng(3).integers(0, 255, (60, 50)).astype(np.uint8))
+    before = files(tmp_path)
     done = lesionscan("inspect", path, "--picture", path)
     assert done.returncode == 2
     assert "give a name that ends in .png" in done.stderr
-    png = tmp_path / "film.png"
-    cv2.imwrite(str(png), np.random.default_rng(3).integers(0, 255, (60, 50)).astype(np.uint8))
     done = lesionscan("inspect", png, "--picture", tmp_path / "." / "film.png")
     assert done.returncode == 2
     assert "is the film itself; give another" in done.stderr
-    assert path.read_bytes() == before
+    assert files(tmp_path) == before
 
 
 @pytest.mark.slow
@@ -157,7 +156,7 @@ def test_burned_in_text_is_not_drawn(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(160, 50), (100, 40), (40, 300)])
 def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int]) -> None:
-    """The panels of narrow films have equal widths."""
+    """The panels of narrow films have equal widths, and their titles are not cut off."""
     stored = np.random.default_rng(4).integers(0, 4000, shape)
     windowed = dataset(stored, bits_stored=12, WindowCenter=2000, WindowWidth=1000)
     path = save(windowed, tmp_path / "a.dcm")
@@ -166,6 +165,10 @@ def test_narrow_films_have_a_picture_too(tmp_path: Path, shape: tuple[int, int])
     picture = cv2.imdecode(np.fromfile(tmp_path / "p.png", np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
     assert picture.shape[1] == 3 * (shape[1] + 2)
+    titles = picture[: -shape[0] - 1].astype(int)
+    for panel in np.split(titles, 3, axis=1):
+        ends = np.flatnonzero(np.abs(panel - titles[0, 0]).max(axis=(0, 2)) > 30)
+        assert 0 < ends[0] < ends[-1] < shape[1]
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

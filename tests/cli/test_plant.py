@@ -33,7 +33,7 @@ def read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
         return np.asarray(picture).astype(np.int64)
 
 
-def test_variants_stand_beside_their_originals(films: Path, tmp_path: Path) -> None:
+def test_variants_are_beside_their_originals(films: Path, tmp_path: Path) -> None:
     """Each film is written unchanged and with lesions, and the index describes both."""
     masks = films.parent / "masks"
     done = lesionscan(
@@ -197,16 +197,17 @@ def test_films_of_one_name_stay_apart(films: Path, tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line(
     films: Path, tmp_path: Path, arguments: tuple[object, ...], words: str
 ) -> None:
-    """Invalid options give a message and status 2, and nothing is written."""
+    """Invalid options give one line and status 2, and nothing is written."""
     done = lesionscan("plant", films, tmp_path / "p", "--seed", 1, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("lesionscan: ")
     assert done.stderr.endswith(f"{words}\n")
+    assert done.stderr.count("\n") == 1
     assert not (tmp_path / "p").exists()
 
 
 @pytest.mark.slow
-def test_a_folder_without_films_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_usable_films_is_refused(tmp_path: Path) -> None:
     """A folder without films, and one without a usable film, give an error with status 2."""
     (tmp_path / "films").mkdir()
     empty = lesionscan("plant", tmp_path / "films", tmp_path / "p", "--seed", 1)

@@ -55,7 +55,7 @@ def test_all_is_well(films: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_user_says_of_reading_reaches_the_results(films: Path, tmp_path: Path) -> None:
+def test_spacing_and_polarity_reach_the_results(films: Path, tmp_path: Path) -> None:
     """Spacing and polarity are stored in each JSON, and changing them reprocesses the films."""
     options = ("--spacing", "0.2,0.1", "--polarity", "bone-dark", "--jobs", 1)
     with_stub("scan", films, "--out", tmp_path / "out")
@@ -247,7 +247,7 @@ def wait_for_results(out: Path, count: int) -> None:
     ("number", "status", "jobs"),
     [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2)],
 )
-def test_a_stopped_run_is_valid_and_goes_on(
+def test_a_stopped_run_is_valid_and_resumes(
     tmp_path: Path, number: signal.Signals, status: int, jobs: int
 ) -> None:
     """After Ctrl-C or SIGTERM all files are complete, and the same command resumes the run."""
@@ -475,13 +475,15 @@ def test_no_exception_reaches_the_user(
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    """On a terminal, a progress bar counts films and failures."""
+    """On a terminal, a progress bar counts films, shown candidates and failures."""
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100)
-    outcome = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
+    failed = Outcome("a.png", "failed", Notice("truncated", "cut"), 0, 0, None, 0.1, resumed=False)
     with Progress(console, 7) as progress:
-        progress.add((outcome,))
-    assert "1/7 films" in stream.getvalue()
+        progress.add((failed,))
+        progress.add((Outcome("b.png", "ok", None, 5, 3, 0.9, 0.1, resumed=False),))
+    assert "2/7 films" in stream.getvalue()
+    assert "3 candidates shown" in stream.getvalue()
     assert "1 failed" in stream.getvalue()
     assert "a.png: failed (truncated): cut" in stream.getvalue()
 
@@ -657,7 +659,7 @@ def test_results_that_were_changed_are_made_again(films: Path, tmp_path: Path) -
         (["in/**/*.dcm", "-o", "out"], "input in/**/*.dcm: no radiograph matches; check the patt"),
     ],
 )
-def test_what_cannot_be_scanned_is_told_in_one_line(
+def test_what_cannot_be_scanned_is_reported_in_one_line(
     films: Path, tmp_path: Path, arguments: list[object], message: str
 ) -> None:
     """Inputs and options that cannot be used give one line and status 2."""
@@ -710,8 +712,11 @@ def test_a_full_disk_stops_the_run_with_one_line(films: Path, tmp_path: Path) ->
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
 )
-def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path) -> None:
-    """A folder that became read-only gives status 2 and an error with a remedy."""
+def test_results_made_read_only_in_mid_run_are_reported(films: Path, tmp_path: Path) -> None:
+    """A folder that became read-only gives status 2 and one line with a remedy.
+
+    The other results are complete.
+    """
     out = tmp_path / "out"
     with_stub("scan", films, "-o", out)
     (out / "a").chmod(0o500)
@@ -721,3 +726,7 @@ def test_results_made_read_only_in_mid_run_are_told(films: Path, tmp_path: Path)
         (out / "a").chmod(0o700)
     assert done.returncode == 2
     assert "Permission denied; choose another output folder (--out)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    records = list(out.rglob("*.png.json"))
+    assert len(records) == 3
+    assert all(is_sealed(path.read_bytes()) for path in records)

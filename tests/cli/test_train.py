@@ -69,7 +69,7 @@ def test_the_help_names_the_extra(
         (MemoryError(), 2, "memory ran out"),
     ],
 )
-def test_what_ends_a_training_is_said_in_one_line(
+def test_what_ends_a_training_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     raised: BaseException,
@@ -105,11 +105,13 @@ def test_a_wrong_command_is_one_line(
     arguments: tuple[str, ...],
     line: str,
 ) -> None:
-    """Invalid arguments give a message and status 2, and nothing is written."""
+    """Invalid arguments give one line and status 2, and nothing is written."""
     pytest.importorskip("torch", reason="the extra 'train' is not installed")
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "x.scorer", *arguments) == 2
-    assert line in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert line in printed
+    assert printed.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 

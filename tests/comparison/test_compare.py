@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films
+from lesionscan.comparison.refusal import check_headers
 from lesionscan.radiograph import Fact
 from lesionscan.results.record import BoneRecord
 from tests.comparison.made import moved_film, sample, similarity, with_labels
@@ -70,7 +71,7 @@ def test_magnification_is_no_growth() -> None:
     assert record.registration.magnification_mm == pytest.approx(1.1, rel=0.01)
 
 
-def test_growth_is_told_and_shrinking_is_its_mirror() -> None:
+def test_growth_and_shrinking_are_reported() -> None:
     """A diameter larger by a quarter is +25 % on a moved film, and -20 % with the films swapped."""
     large = changed(moved_film(sample(), MOVED), wider)
     (grown,) = compare_films(sample(), large).record.lesions
@@ -102,7 +103,7 @@ def test_another_outline_of_the_same_edges_is_no_growth() -> None:
     assert 22.0 < doubt < 35.0
 
 
-def test_films_changed_over_give_the_change_back() -> None:
+def test_swapping_the_films_inverts_the_change() -> None:
     """Swapping the films changes the sign of the logarithm of the ratio of the diameters."""
     large = changed(moved_film(sample(), MOVED), wider)
     (there,), (back,) = (
@@ -225,13 +226,17 @@ def test_one_at_the_border_is_not_comparable() -> None:
     ],
 )
 def test_headers_that_differ_are_refused(fact: dict[str, Fact], code: str, words: str) -> None:
-    """Films with another body part, view or side are refused, unless headers are ignored."""
+    """Films with another body part, view or side are refused, unless headers are ignored.
+
+    A film whose header does not state them is not refused.
+    """
     film = with_facts(sample(), body_part_examined="KNEE", view_position="AP", image_laterality="R")
     other = with_facts(film, **fact)
     with pytest.raises(RefusedPairError, match=words) as error:
         compare_films(film, other)
     assert error.value.code == code
     assert compare_films(film, other, ignore_headers=True).record.status == "ok"
+    check_headers({}, other.record.acquisition)
 
 
 def test_a_mirror_image_is_refused() -> None:
@@ -256,7 +261,7 @@ def test_other_bones_are_refused() -> None:
     assert error.value.code in {"poor_fit", "little_common_bone"}
 
 
-def test_bones_that_cannot_be_believed_are_refused() -> None:
+def test_a_film_without_a_reliable_bone_mask_is_refused() -> None:
     """A film without a reliable bone mask is refused, since it cannot be registered."""
     film = sample()
     unsure = BoneRecord(confidence=0.1, assessed=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lesionscan.codes import ErrorCode, RefusalCode, notice
 from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films, job
+from lesionscan.comparison.compare import Comparison
 from lesionscan.comparison.job import PairJob, PairOutcome, compare_pair, lost_pair
 from lesionscan.comparison.page import comparison_page, line_of_pair
 from lesionscan.comparison.pairs import Pair, Source
@@ -45,10 +46,13 @@ def done(pair: PairJob) -> PairOutcome:
 
 
 def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
-    """A pair gives a JSON record, a row in each table and a line in the list of pairs."""
+    """A pair gives a record, a picture, a page, a row in each table and a line in the list."""
     outcome = done(one)
     assert (outcome.status, outcome.states, outcome.resumed) == ("ok", {"stable": 1}, False)
-    record = json.loads(one.paths()["record"].read_bytes())
+    paths = one.paths()
+    assert paths["picture"].read_bytes().startswith(b"\x89PNG")
+    assert paths["page"].read_bytes().startswith(b"<!doctype html>")
+    record = json.loads(paths["record"].read_bytes())
     assert record["before"]["name"] == "knee_giant_cell.dcm"
     tables = write_tables(OwnFiles(one.out), ["knee", "not done"])
     *csvs, index = tables
@@ -62,18 +66,35 @@ def test_a_pair_gives_its_files_and_tables(one: PairJob) -> None:
     assert float(rows[1][0]["magnification"]) == pytest.approx(1.05, rel=0.01)
 
 
-def test_a_pair_is_kept_while_its_films_and_files_are_the_same(one: PairJob) -> None:
-    """A pair is redone, with the same bytes, if its page is altered, and also if a film changes."""
+def test_a_pair_is_kept_while_its_films_and_files_are_the_same(
+    one: PairJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pair is redone, with the same bytes, if a file, an option or a film has changed."""
     done(one)
     first = {kind: path.read_bytes() for kind, path in one.paths().items()}
     assert done(one).resumed
-    own = OwnFiles(one.out)
-    own.write(one.paths()["page"], b"changed")
-    job._own.cache_clear()
+    comparison = compare_films(sample(), moved_film(sample(), MOVED))
+
+    def compared(*_films: ComparedFilm, made_of_sha256: str, **_options: bool) -> Comparison:
+        """Return the comparison made above, which saves a second."""
+        update = {"made_of_sha256": made_of_sha256}
+        return replace(comparison, record=comparison.record.model_copy(update=update))
+
+    monkeypatch.setattr(job, "compare_films", compared)
+    for altered in ("picture", "page"):
+        OwnFiles(one.out).write(one.paths()[altered], b"changed")
+        job._own.cache_clear()
+        assert not done(one).resumed
+        assert {kind: path.read_bytes() for kind, path in one.paths().items()} == first
+    assert not done(replace(one, ignore_headers=True)).resumed
+    assert not done(replace(one, settings=Settings(shown_score=0.4))).resumed
+    film = one.pair.before.place
+    original = film.read_bytes()
+    film.write_bytes(b"another")
+    assert not done(one).resumed
+    film.write_bytes(original)
     assert not done(one).resumed
     assert {kind: path.read_bytes() for kind, path in one.paths().items()} == first
-    one.pair.before.place.write_bytes(b"another")
-    assert not done(one).resumed
 
 
 @pytest.mark.parametrize(
@@ -85,7 +106,7 @@ def test_a_pair_is_kept_while_its_films_and_files_are_the_same(one: PairJob) -> 
         (ZeroDivisionError("PatientName Smith"), "failed", "internal_error"),
     ],
 )
-def test_a_pair_that_fails_is_told(
+def test_a_pair_that_fails_is_recorded(
     one: PairJob, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str, code: str
 ) -> None:
     """The record has the error code but no exception text, and older pictures are removed."""
@@ -107,7 +128,7 @@ def test_a_pair_that_fails_is_told(
     assert done(one).resumed is (status == "refused")
 
 
-def test_the_list_of_pairs_holds_every_pair(one: PairJob) -> None:
+def test_the_list_of_pairs_contains_every_pair(one: PairJob) -> None:
     """Each pair is listed with its changes or its error; names are escaped and links are quoted."""
     record = compare_films(sample(), sample()).record
     (lesion,) = record.lesions
@@ -129,7 +150,7 @@ def test_the_list_of_pairs_holds_every_pair(one: PairJob) -> None:
     assert "script" not in page
 
 
-def test_a_lost_pair_is_told(one: PairJob) -> None:
+def test_a_lost_pair_is_recorded_as_failed(one: PairJob) -> None:
     """A pair whose worker was lost is recorded as failed."""
     outcome = lost_pair(one, notice(ErrorCode.TIMED_OUT, "too long"))
     assert (outcome.status, outcome.states) == ("failed", {})

@@ -92,7 +92,7 @@ def test_a_program_that_marks_nothing_has_a_line_at_0(tmp_path: Path) -> None:
     assert "CPM 0.00" in axes.get_legend_handles_labels()[1][0]
 
 
-def test_four_sets_stand_in_two_rows(tmp_path: Path) -> None:
+def test_four_sets_are_in_two_rows(tmp_path: Path) -> None:
     """There are three panels per row, and unused ones are hidden."""
     films = [
         dataclasses.replace(film, name=name + film.name, facts={"set": name})
@@ -131,10 +131,14 @@ def test_the_users_own_style_changes_nothing(tmp_path: Path) -> None:
         assert froc_figure(evaluation) == plain
 
 
-def test_the_picture_holds_no_date(tmp_path: Path) -> None:
-    """The SVG contains no date."""
-    _, svg = froc_figure(evaluate(*make(tmp_path, FILMS), resamples=0))
-    assert not re.search(rb"20\d\d-\d\d-\d\d", svg)
+def test_the_figure_contains_no_date(tmp_path: Path) -> None:
+    """Neither the metadata of the PNG nor the SVG contain a date."""
+    png, svg = froc_figure(evaluate(*make(tmp_path, FILMS), resamples=0))
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.load()
+        facts = str(picture.info)
+    for text in (facts, svg.decode("utf-8")):
+        assert not re.search(r"20\d\d[-:]\d\d[-:]\d\d|creation", text, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from lesionscan.evaluation.scores import FilmScores
 from tests.evaluation.scored import MISSED, film, film_lists
 
 ONCE = 1
-"""Every group counted once."""
+"""Weight that counts every group once."""
 
 
 def weights_of(films: Sequence[FilmScores], count: int = ONCE) -> froc.Counts:
@@ -44,8 +44,8 @@ PAPER = (
 )
 """Three lesions on two films, three lesion-free films.
 
-Threshold: hits, false positives. 0.9: 1, 0. 0.8: 1, 1. 0.6: 1, 2. 0.4: 2, 3 (a hit and a false
-positive of one score come together).
+Hits and false positives by threshold: 1 and 0 at 0.9, 1 and 1 at 0.8, 1 and 2 at 0.6, 2 and 3 at
+0.4, where a hit and a false positive have the same score.
 """
 
 

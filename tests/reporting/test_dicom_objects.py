@@ -111,7 +111,7 @@ def test_uids_differ_between_objects(tmp_path: Path) -> None:
     assert len({uid for one in made for uid in (one.SOPInstanceUID, one.SeriesInstanceUID)}) == 4
 
 
-def test_odd_identity_is_kept_and_never_told(
+def test_odd_identity_is_kept_and_not_repeated(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
     """A name, date or sex that breaks the standard is copied, and no warning or log repeats it."""
@@ -151,7 +151,7 @@ def test_no_other_text_of_the_film_comes_along(tmp_path: Path, kind: str) -> Non
     assert {"PatientName", "PatientID", "StudyDescription"} <= found
 
 
-def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
+def test_text_in_place_of_a_uid_is_not_repeated(tmp_path: Path) -> None:
     """Text in place of a UID is rejected, and the message does not repeat it."""
     film = searched(tmp_path, StudyInstanceUID=SENTINEL)
     with pytest.raises(DicomObjectError, match="the film lacks study_instance_uid") as caught:
@@ -161,9 +161,12 @@ def test_a_uid_that_is_none_is_never_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["implicit", "big_endian", "deflated", "jpeg2000"])
 def test_objects_are_the_same_for_every_packing(tmp_path: Path, packing: str) -> None:
-    """The report does not depend on the film's transfer syntax."""
-    made = [read(searched(tmp_path, packing=name).report()) for name in ("explicit", packing)]
-    assert made[0] == made[1]
+    """Report and segmentation do not depend on the film's transfer syntax."""
+    films = []
+    for name in ("explicit", packing):
+        film = searched(tmp_path, packing=name)
+        films.append((read(film.report()), read(film.segmentation())))
+    assert films[0] == films[1]
 
 
 def test_names_keep_their_script(tmp_path: Path) -> None:

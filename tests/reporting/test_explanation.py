@@ -15,14 +15,14 @@ from lesionscan.detection.measurements import Flag
 from lesionscan.detection.pipeline import Findings, NormalisedFilm, Steps
 from lesionscan.detection.scorer.network import Maps
 from lesionscan.radiograph import Notice
-from lesionscan.reporting.drawing import AMBER, BLUE, INK
+from lesionscan.reporting.drawing import AMBER, BLUE, INK, text_size
 from lesionscan.reporting.explanation import explanation_png
 from lesionscan.reporting.overlay import draw_candidates
 from tests.reporting.made import Disk, Film, make_findings
 from tests.reporting.test_overlay import decode
 
 TITLE = 65
-"""Rows of a tile above its film: two lines of text. Beside it and below it is a frame of 1 px."""
+"""Height of a tile's two lines of text; a frame of 1 px is at the other three sides."""
 
 
 def steps_of(findings: Findings, *, seen: int = 1) -> Steps:
@@ -100,7 +100,7 @@ def test_what_is_left_out_is_blue() -> None:
 
 
 def test_bone_is_tinted_and_outlined() -> None:
-    """The tint covers the bone mask; nothing outside it is coloured."""
+    """The tint covers the bone mask, whose edge has a blue line; nothing outside is coloured."""
     findings, tile = make_findings(), drawn()[2].astype(int)
     bone = cv2.resize(findings.bone.astype(np.uint8), (427, 640)) > 0
     tint = tile[..., 0] > tile[..., 2] + 8
@@ -108,6 +108,10 @@ def test_bone_is_tinted_and_outlined() -> None:
     outside = cv2.dilate(bone.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
     assert tint[inside].mean() > 0.95
     assert not tint[outside].any()
+    line = tile[..., 0] > tile[..., 2] + 60
+    edge = cv2.morphologyEx(bone.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+    assert cv2.dilate(line.astype(np.uint8), np.ones((3, 3), np.uint8))[edge].all()
+    assert line.mean() < 0.01
 
 
 def test_the_network_is_amber_where_it_sees_a_lucency() -> None:
@@ -225,8 +229,18 @@ def test_what_viewers_show_is_the_first_tile(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("shape", "beside"), [((900, 200), 6), ((300, 200), 3), ((300, 300), 3), ((200, 900), 2)]
 )
-def test_tiles_stand_as_a_screen_holds_them(shape: tuple[int, int], beside: int) -> None:
-    """Tiles of tall films are in one row, those of wide films in pairs."""
+def test_tiles_are_arranged_to_fit_a_screen(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], beside: int
+) -> None:
+    """Tiles of tall films are in one row, those of wide films in pairs; no text is cut off."""
+
+    def written(
+        canvas: NDArray[np.uint8], text: str, origin: tuple[int, int], height: int, *_: object
+    ) -> None:
+        assert origin[0] + text_size(text, height)[0] <= canvas.shape[1], text
+
+    for module in ("lesionscan.reporting.explanation", "lesionscan.reporting.drawing"):
+        monkeypatch.setattr(f"{module}.write_text", written)
     findings = make_findings(Film(*shape, disks=()))
     picture = decode(explanation_png(steps_of(findings), findings, None))
     tile = max(330, round(shape[1] * 640 / max(shape))) + 2

@@ -177,12 +177,24 @@ def test_odd_shapes_are_overlaid(rows: int, columns: int) -> None:
     assert max(picture.shape) >= 480
 
 
-def test_a_crowded_film_keeps_its_numbers_inside() -> None:
-    """A hundred candidates on a small film are drawn without error."""
+def test_a_crowded_film_keeps_its_numbers_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers of a hundred candidates on a small film are inside the picture."""
+    numbers: list[str] = []
+
+    def written(
+        canvas: NDArray[np.uint8], text: str, origin: tuple[int, int], height: int, *_: object
+    ) -> None:
+        width, tall = text_size(text, height)
+        assert 0 <= origin[0] <= canvas.shape[1] - width
+        assert tall <= origin[1] < canvas.shape[0]
+        numbers.append(text)
+
+    monkeypatch.setattr("lesionscan.reporting.tags.write_text", written)
     disks = tuple(
         Disk(8 + 15 * row, 8 + 18 * col, 5, 0.9) for row in range(10) for col in range(10)
     )
-    assert overlaid(make_findings(Film(rows=160, columns=190, disks=disks)))
+    overlaid(make_findings(Film(rows=160, columns=176, disks=disks)))
+    assert len(set(numbers)) == 100
 
 
 def test_tags_never_cover_each_other() -> None:

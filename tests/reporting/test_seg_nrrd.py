@@ -28,7 +28,7 @@ FILM = Film(
     disks=(Disk(20, 70, 9, 0.9), Disk(90, 30, 6, 0.81), Disk(60, 45, 5, 0.2)),
     spacing=SPACING,
 )
-"""Nothing in it is symmetric: a mirrored or turned picture is another one."""
+"""A film without symmetry, so that mirrored or rotated pixels differ from the original."""
 
 
 def place(film: Film) -> FilmPlace:

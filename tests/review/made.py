@@ -19,7 +19,7 @@ from tests.cli.command import ROOT, with_stub
 TOOL = {"version": "0.1.0", "settings_sha256": "a" * 64, "scorer_sha256": "b" * 64}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 SHOWN, HIDDEN = 230, 60
-"""What `write_film` puts into a film for the stub's first candidate to be shown, or not."""
+"""Scores for `write_film` with which the stub's first candidate is shown, and not shown."""
 SQUARE = [[9.5, 19.5], [9.5, 29.5], [19.5, 29.5], [19.5, 19.5]]
 """An outline around 10 x 10 pixels, (10, 20) to (19, 29)."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 NAMES_OF_OBJECTS = ("__proto__", "constructor", "hasOwnProperty", "toString", "valueOf")
-"""What every object of JavaScript has: no name of a film may be looked up among them."""
+"""Names of properties that every JavaScript object inherits, used here as names of films."""
 HACK = b'globalThis.hacked = 1; document.title = "hacked";\n'
 FILMS = (
     ("a/knee.dcm", Film(disks=(Disk(150, 100, 14, 0.9), Disk(60, 100, 9, 0.8)))),

@@ -13,7 +13,7 @@ def test_the_picture_is_up_to_date() -> None:
     ), "run: python scripts/draw_rooms.py"
 
 
-def test_a_room_stands_above_what_it_imports() -> None:
+def test_a_package_is_above_what_it_imports() -> None:
     """Levels are counted from the packages that import no other."""
     assert draw_rooms.floors(ARROWS) == {"low": 0, "left": 1, "right": 1, "top": 2}
 

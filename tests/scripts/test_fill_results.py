@@ -20,7 +20,7 @@ NOT_MEASURED = {
 }
 """Numbers with two or three decimals that are settings or mathematics."""
 UNGUARDED = {"docs/reference.md", "docs/reading.md"}
-"""Made from the program itself; and tolerances of file formats, measured on single files."""
+"""Pages that are not checked: made from the code, and with tolerances of file formats."""
 EVALUATION = {
     "sets": {
         "real": {

@@ -132,7 +132,7 @@ def test_a_training_that_fails_ends_the_run_with_its_status(
 
 
 @pytest.mark.slow
-def test_a_folder_of_other_trainings_is_not_gone_on_with(
+def test_a_folder_of_other_trainings_is_rejected(
     truth: Path,
     trained: list[list[str]],
     tmp_path: Path,
@@ -149,9 +149,14 @@ def test_a_folder_of_other_trainings_is_not_gone_on_with(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", [("--folds", 1), ("--sizes", 0), ("--at-most", 3)])
-def test_options_that_would_not_count_are_refused(
-    truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[object, ...]
+def test_invalid_options_are_rejected(
+    truth: Path,
+    trained: list[list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: tuple[object, ...],
 ) -> None:
-    """Invalid options are rejected."""
+    """Invalid options are rejected before any training."""
     with pytest.raises(SystemExit):
         _run(monkeypatch, truth, "--out", tmp_path, *wrong)
+    assert trained == []

@@ -158,15 +158,17 @@ def test_an_outline_lies_where_its_region_does(judged: list[JudgedFilm]) -> None
 def test_a_film_that_cannot_be_read_has_a_black_tile(
     judged: list[JudgedFilm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unreadable film has a black tile."""
+    """An error on an unreadable film is on the sheet, as a black tile with its line of text."""
     broken = tmp_path / "x.png"
     broken.write_bytes(b"half a picture")
-    film = judged[1].film
+    misses = list_errors.worst_misses(judged[1:2], count=1)
     monkeypatch.setattr(list_errors, "read_radiograph", lambda _: read_radiograph(broken))
 
-    tile = list_errors._tile(film, (12.0, 12.0), 6.0, [], "x")
+    sheet = list_errors.error_sheet(misses, [])
 
-    assert not tile[: list_errors.TILE_PX].any()
+    assert sheet is not None
+    assert not sheet[: list_errors.TILE_PX].any()
+    assert sheet[list_errors.TILE_PX :].max() > 200  # light text on a dark strip
 
 
 @pytest.mark.parametrize(

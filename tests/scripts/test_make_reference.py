@@ -1,10 +1,13 @@
 """docs/reference.md matches the program's own descriptions and is complete."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from lesionscan.cli import app
 from lesionscan.codes import ErrorCode, NoticeCode
@@ -16,11 +19,15 @@ PAGE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
 def table(title: str) -> dict[str, list[str]]:
-    """Return the rows of the first table below a heading, by their first cell."""
-    rows = {}
+    """Return the rows of the first table below a heading, by their first cell.
+
+    No two rows may have the same first cell.
+    """
+    rows: dict[str, list[str]] = {}
     for line in PAGE[PAGE.index(f"\n## {title}\n") :].splitlines():
         if line.startswith("| `"):
             first, *others = (cell.strip() for cell in line.split("|")[1:-1])
+            assert first.strip("`") not in rows
             rows[first.strip("`")] = others
         elif rows:
             break
@@ -61,7 +68,7 @@ def test_units_follow_from_the_names() -> None:
 
 
 def test_every_setting_code_and_flag_is_there() -> None:
-    """The page has all settings, codes and flags."""
+    """The page has all settings, codes and flags, each once."""
     assert list(table("Settings")) == list(Settings.model_fields)
     assert table("Error codes").keys() == set(ErrorCode)
     assert table("Codes of warnings").keys() == set(NoticeCode)
@@ -69,9 +76,12 @@ def test_every_setting_code_and_flag_is_there() -> None:
 
 
 def test_every_command_is_there() -> None:
-    """The page has a section for every command, and the export option."""
-    assert app.registered_commands
-    for command in app.registered_commands:
-        name = command.name or getattr(command.callback, "__name__", "")
-        assert f"\n### lesionscan {name}\n" in PAGE
+    """The page has a section for every command, with a row for each of its options."""
+    group: Any = typer.main.get_command(app)
+    assert group.commands
+    for name, command in group.commands.items():
+        section = PAGE.partition(f"\n### lesionscan {name}\n")[2].partition("\n#")[0]
+        for option in command.params:
+            named = option.opts[0] if option.opts[0].startswith("-") else option.metavar
+            assert re.search(rf"^\| `{re.escape(named)}[ `]", section, re.MULTILINE), (name, named)
     assert "`--export FORMAT,...`" in PAGE

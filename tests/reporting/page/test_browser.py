@@ -99,7 +99,7 @@ def test_it_opens_from_disk_without_a_complaint(browser: "Browser", report: Path
 
 
 @pytest.mark.slow
-def test_outlines_stand_on_the_dark_places(browser: "Browser", report: Path) -> None:
+def test_outlines_surround_the_dark_places(browser: "Browser", report: Path) -> None:
     """On the screen, the outline surrounds the drawn disk."""
     with opened(browser, report) as page:
         film = page.locator("#picture").bounding_box()
@@ -227,7 +227,7 @@ def test_a_threshold_keeps_its_digits(browser: "Browser", tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_full_storage_is_told_until_it_is_over(browser: "Browser", report: Path) -> None:
+def test_full_storage_is_reported_until_it_is_over(browser: "Browser", report: Path) -> None:
     """The warning stays, even if a later, smaller entry could be stored."""
     with opened(browser, report) as page:
         page.evaluate(
@@ -498,13 +498,13 @@ def test_a_range_of_the_histogram_is_a_filter(browser: "Browser", report: Path) 
 
 @pytest.mark.slow
 def test_films_without_candidates_and_failures_say_so(browser: "Browser", report: Path) -> None:
-    """A film without candidates shows the threshold; a failed film shows error code and message."""
+    """A film without candidates shows the threshold; a failed film, error code and message."""
     with opened(browser, report) as page:
         page.click("text=b/wrist.png")
         page.wait_for_selector("#no-candidates:has-text('above 0.50 (0 below)')")
         page.click("#tab-failed")
         assert page.locator(".row").count() == 2
-        assert "truncated: the file ends early" in page.inner_text("#stage-words")
+        assert page.inner_text("#stage-words") == "truncated: the file ends early"
         page.click("#tab-read")
         assert page.locator(".row").count() == 3
 
@@ -532,8 +532,13 @@ def test_outlines_hide_while_h_is_held(browser: "Browser", report: Path) -> None
 
 @pytest.mark.slow
 def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
-    """Film, bone and field can be switched; wheel and right drag change zoom and contrast."""
+    """Film, outlines, bone and field can be switched; wheel and drags change the view."""
     with opened(browser, report) as page:
+        lines = page.locator("#drawing .line.candidate")
+        page.click("#show-outlines")
+        assert lines.count() == 0
+        page.click("#show-outlines")
+        assert lines.count() == 2
         page.click("#show-bone")
         page.click("#show-field")
         assert page.locator("#drawing .bone").count() > 0
@@ -548,6 +553,13 @@ def test_layers_zoom_and_greys(browser: "Browser", report: Path) -> None:
         larger = page.locator("#picture").bounding_box()
         assert larger is not None
         assert larger["width"] > 1.2 * before["width"]
+        page.mouse.down()
+        page.mouse.move(before["x"] + 80, before["y"] + 70)
+        page.mouse.up()
+        moved = page.locator("#picture").bounding_box()
+        assert moved is not None
+        assert (moved["x"] - larger["x"], moved["y"] - larger["y"]) == pytest.approx((30, 20))
+        page.mouse.move(before["x"] + 50, before["y"] + 50)
         page.mouse.down(button="right")
         page.mouse.move(before["x"] + 150, before["y"] + 50)
         page.mouse.up(button="right")
