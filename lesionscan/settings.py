@@ -153,8 +153,8 @@ class OutputSettings(_Part):
         ge=0,
         le=1,
         description="Candidates with at least this score are shown; the others are listed in the "
-        "JSON only. Training sets the scale so that 0.5 shows half a candidate per "
-        "film without lesions.",
+        "JSON only. Training sets the scale so that 0.5 shows at most half a candidate per film "
+        "without lesions.",
     )
     overlay: bool = Field(
         default=True,

@@ -41,11 +41,11 @@ class Flag(Code):
     NEAR_METAL = "near_metal", "Markers or metal are near."
     LITTLE_BONE_AROUND = (
         "little_bone_around",
-        "Under a fifth of the ring around it is bone: contrasts are against all around it.",
+        "Less than a fifth of the ring around it is bone: contrasts refer to the whole ring.",
     )
     BONE_LOSS_UNKNOWN = (
         "bone_loss_unknown",
-        "The bone or the soft tissue around it cannot be believed: `bone_loss` is null.",
+        "The bone or the soft tissue around it is not reliable: `bone_loss` is null.",
     )
 
 
@@ -213,9 +213,9 @@ class Measurements:
     lesion_to_bone_width: Annotated[
         float | None,
         _field(
-            "Width across the bone's axis / width of the bone there, at most 1: what the region "
-            "takes counts as bone, in a notch of the edge and in a balloon beside it; null "
-            "where no axis is clear, as beside another bone, or the film cuts the bone's width."
+            "Width across the bone's axis / width of the bone there, at most 1. The region counts "
+            "as bone, also where it notches the edge or expands beyond it. Null without a clear "
+            "axis, as beside another bone, or where the film cuts the bone's width."
         ),
     ]
     mirels_width_band: Annotated[
@@ -229,9 +229,9 @@ class Measurements:
     endosteal_scalloping: Annotated[
         float | None,
         _field(
-            "Share of the cortex's thickness beside it that is gone from inside where it reaches "
-            "the cortex, 0 to 1; null where the cortex has no inner border to be seen, or cannot "
-            "be followed (`cortex_unknown`)."
+            "Share of the cortex's thickness that is missing from inside where the region reaches "
+            "it, 0 to 1; null if the cortex has no visible inner border, or cannot be followed "
+            "(`cortex_unknown`)."
         ),
     ]
     scalloping_band: Annotated[
@@ -241,9 +241,8 @@ class Measurements:
     cortex_break_px: Annotated[
         float | None,
         _field(
-            "Length along the bone over which there is no cortex where it reaches the bone's "
-            "edge; 0 for none over 0.08 of the bone's width; null where the cortex cannot be "
-            "followed.",
+            "Length along the bone without cortex, where the region reaches the bone's edge; 0 if "
+            "less than 0.08 of the bone's width; null if the cortex cannot be followed.",
             "px",
         ),
     ]
@@ -254,18 +253,18 @@ class Measurements:
     bone_expansion: Annotated[
         float | None,
         _field(
-            "Width of the bone at the region / the width led over from both sides of it; about 1 "
-            "where it is not expanded, at most 1 where one side is wider still (a flare); null "
-            "where the edges cannot be followed."
+            "Width of the bone at the region / the width interpolated from both sides of it; about "
+            "1 if not expanded, at most 1 if one side is wider still (a flare); null if the edges "
+            "cannot be followed."
         ),
     ]
     cortex_unknown: Annotated[
         CortexUnknown | None,
         _field(
-            "Why nothing is said of the cortex: no_long_bone (flat or small bones, no axis), "
+            "Why the cortex was not measured: no_long_bone (flat or small bones, no axis), "
             "too_coarse (a bone under 20 px wide), no_bone_beside (less than a third of its width "
-            "to be seen on one side), outline_unclear (uneven edges, another bone in the way, or "
-            "no step at the edge); null where it could be followed."
+            "visible on one side), outline_unclear (uneven edges, another bone in the way, or no "
+            "step at the edge); null if it was."
         ),
     ]
 

@@ -103,8 +103,8 @@ def native_extent(
         return replace(layout, columns=columns), [
             notice(
                 NoticeCode.FRAMES_DISAGREE,
-                f"Columns is {layout.columns}, but each row of PixelData goes on over {columns} "
-                "columns, which were read",
+                f"Columns is {layout.columns}, but each row of PixelData has {columns} columns, "
+                "which were read",
             )
         ]
     if rows := _seamless_rows(data, layout):
@@ -112,7 +112,7 @@ def native_extent(
         return replace(layout, rows=rows), [
             notice(
                 NoticeCode.FRAMES_DISAGREE,
-                f"Rows is {layout.rows}, but the picture goes on without a seam over {rows} rows "
+                f"Rows is {layout.rows}, but the picture continues without a seam over {rows} rows "
                 "of PixelData, which were read",
             )
         ]
@@ -122,7 +122,7 @@ def native_extent(
     return layout, [
         notice(
             NoticeCode.PIXELS_LEFT_OVER,
-            f"PixelData goes on for {behind} bytes behind what Rows, Columns, BitsAllocated and "
+            f"PixelData has {behind} bytes more than Rows, Columns, BitsAllocated and "
             "NumberOfFrames describe; they were not read, so check these tags",
         )
     ]

@@ -143,6 +143,6 @@ def _disagree(said: int, held: int) -> Notice:
 def _left_over(behind: int) -> Notice:
     return notice(
         NoticeCode.PIXELS_LEFT_OVER,
-        f"the TIFF goes on for {behind} bytes behind its picture, which no tag describes; they "
+        f"the TIFF has {behind} bytes after its picture that no tag describes; they "
         "were not read, so save other pictures of the file as pages",
     )

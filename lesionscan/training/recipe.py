@@ -203,7 +203,7 @@ def _about(
         "labelled films": len(films.labelled),
     }
     if films.weighs_terms:
-        about["false alarms a lesion-free training film at 0.5"] = _FALSE_ALARMS
+        about["false alarms per held-out film at 0.5"] = _FALSE_ALARMS
     return about
 
 

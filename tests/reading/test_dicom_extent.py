@@ -91,7 +91,9 @@ def test_a_film_that_goes_on_without_a_seam_is_one(
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, stored)
     assert len(said(radiograph)) == 1
-    assert f"Rows is {rows}, but the picture goes on without a seam over 90" in said(radiograph)[0]
+    assert (
+        f"Rows is {rows}, but the picture continues without a seam over 90" in said(radiograph)[0]
+    )
 
 
 @pytest.mark.parametrize("packing", ["explicit", "big_endian", "deflated"])
@@ -121,7 +123,7 @@ def test_rows_that_go_on_are_not_two_pictures(tmp_path: Path, columns: int, pack
     ds = dataset(film(12), bits_stored=12, packing=packing, Columns=columns)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(12))
-    assert f"Columns is {columns}, but each row of PixelData goes on" in said(radiograph)[0]
+    assert f"Columns is {columns}, but each row of PixelData has" in said(radiograph)[0]
 
 
 def test_a_film_of_more_rows_has_the_same_limit(tmp_path: Path) -> None:
@@ -202,7 +204,7 @@ def test_bytes_behind_the_picture_are_told(tmp_path: Path, behind: int) -> None:
     ds.PixelData += bytes(behind)
     radiograph = read_radiograph(save(ds, tmp_path / "a.dcm"))
     np.testing.assert_array_equal(radiograph.pixels, film(12))
-    assert f"goes on for {behind} bytes behind what Rows, Columns" in said(radiograph)[0]
+    assert f"has {behind} bytes more than Rows, Columns" in said(radiograph)[0]
     odd = dataset(ramp(8, rows=3, columns=5), bits_stored=8)
     assert not said(read_radiograph(save(odd, tmp_path / "b.dcm")))
 

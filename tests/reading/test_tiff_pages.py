@@ -110,7 +110,7 @@ def test_pictures_that_no_tag_describes(tmp_path: Path, behind: int) -> None:
     path.write_bytes(path.read_bytes() + ONE.tobytes() * behind)
     (read,) = read_all(path)
     np.testing.assert_array_equal(read.pixels, ONE)
-    assert f"goes on for {ONE.nbytes * behind} bytes" in said(read)["pixels_left_over"]
+    assert f"has {ONE.nbytes * behind} bytes after its picture" in said(read)["pixels_left_over"]
 
 
 def test_pages_of_a_page(tmp_path: Path) -> None:
