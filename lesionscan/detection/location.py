@@ -16,7 +16,7 @@ from lesionscan.detection.place import (
     position_of,
     third_of,
 )
-from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of
+from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of, is_long
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
@@ -197,11 +197,8 @@ class BoneMap:
         across = np.array([-local[1], local[0]])
         if across[1] < 0 or (across[1] == 0 and across[0] < 0):
             across = -across
-        before, after = (_distance_to_edge(bone, centre, way) for way in (-across, across))
+        before, after, cut = self._run(bone, centre, across)
         width = before + after
-        ends = np.rint([centre - before * across, centre + after * across]).astype(int)
-        inside = ends.clip(0, np.array(self.edge.shape) - 1)
-        cut = bool(self.edge[inside[:, 0], inside[:, 1]].any())
         if width <= 0:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         offset = float(np.clip((before - after) / width, -1, 1))
@@ -222,7 +219,21 @@ class BoneMap:
                 float(run.max() * scale.mean()) + 0.5 * step,
             ),
         )
-        return Placed(self._described(bone_id, along, offset, ratio, position, reach), ratio, frame)
+        up, down, ends_cut = self._run(bone, centre, local)
+        location = self._described(
+            bone_id, along, offset, ratio, position, reach,
+            long=shaft.long or is_long(up + down, width, cut=ends_cut),
+        )  # fmt: skip
+        return Placed(location, ratio, frame)
+
+    def _run(
+        self, bone: BoolImage, centre: NDArray[np.float64], way: NDArray[np.float64]
+    ) -> tuple[float, float, bool]:
+        """Return the distances to the bone's edge on both sides, and whether the film cuts it."""
+        before, after = (_distance_to_edge(bone, centre, one) for one in (-way, way))
+        ends = np.rint([centre - before * way, centre + after * way]).astype(int)
+        inside = ends.clip(0, np.array(self.edge.shape) - 1)
+        return before, after, bool(self.edge[inside[:, 0], inside[:, 1]].any())
 
     def _points(
         self, mask: BoolImage, box: tuple[slice, slice]
@@ -269,10 +280,12 @@ class BoneMap:
         ratio: float | None,
         position: Position | None,
         reach: float,
+        *,
+        long: bool = False,
     ) -> Location:
         """Return the location with its text."""
         shaft, words = self.bones[bone_id], self.words
-        long_bone = ((across is not None and shaft.long) or None) if words.long_bones else False
+        long_bone = (long or None) if words.long_bones else False
         third, near_joint = None, None
         if long_bone and along is not None and shaft.axis is not None:
             near_joint = shaft.near_end(along, reach)

@@ -51,10 +51,10 @@ COARSEST_MM = 0.5
 """Larger pixels do not resolve a rim or a hole of one millimetre."""
 LEAST_TO_NOISE = 2.5
 """Minimum contrast-to-noise ratio for a margin class."""
-PARTLY_SHARP, MOSTLY_SHARP = 0.33, 0.5
+PARTLY_SHARP, MOSTLY_SHARP = 0.33, 0.55
 """A margin with a smaller sharp share than the first is ill-defined; with a larger one than the
 second, it is not permeative."""
-RAGGED = 0.085
+RAGGED = 0.105
 """Minimum raggedness of a permeative margin: its edge is in part sharp, but it jumps."""
 RIMMED = 0.4
 """Minimum share of the margin with a rim to be classed as having one."""

@@ -71,7 +71,7 @@ class Location:
         bool | None,
         Field(
             description="Whether the bone is a long one: true if its outline is at least four "
-            "times as long as its shaft is wide (twice if the film cuts it), false if the file "
+            "times as long as it is wide (twice if the film cuts it), false if the file "
             "names a body part without long bones, otherwise null."
         ),
     ] = None

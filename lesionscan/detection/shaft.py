@@ -136,8 +136,7 @@ class Shaft:
     @property
     def long(self) -> bool:
         """Whether it is as long for its width as a long bone, as far as the film shows it."""
-        least = _LONG_IF_CUT if any(self.cut) else _LONG
-        return self.axis is not None and len(self.widths) >= least * self.narrow
+        return self.axis is not None and is_long(len(self.widths), self.narrow, cut=any(self.cut))
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels between two rows."""
@@ -181,6 +180,19 @@ class Shaft:
             return True
         # an end may be near, beyond the film's edge
         return False if all(d >= 2.0 * self.narrow for d in away) else None
+
+
+def is_long(length: float, width: float, *, cut: bool) -> bool:
+    """Return whether a bone is as long for its width as a long bone, as far as the film shows it.
+
+    Parameters
+    ----------
+    length, width
+        In the same unit.
+    cut
+        Whether the film cuts its length.
+    """
+    return length >= (_LONG_IF_CUT if cut else _LONG) * width
 
 
 def _has_waist(widths: NDArray[np.float64]) -> bool:
