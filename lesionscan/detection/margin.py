@@ -51,11 +51,11 @@ COARSEST_MM = 0.5
 """Larger pixels do not resolve a rim or a hole of one millimetre."""
 LEAST_TO_NOISE = 2.5
 """Minimum contrast-to-noise ratio for a margin class."""
-PARTLY_SHARP, MOSTLY_SHARP = 0.33, 0.55
-"""A margin with a smaller sharp share than the first is ill-defined; with a larger one than the
-second, it is not permeative."""
-RAGGED = 0.105
-"""Minimum raggedness of a permeative margin: its edge is in part sharp, but it jumps."""
+PARTLY_SHARP = 0.35
+"""A margin with a smaller sharp share is ill-defined, unless it is permeative."""
+RAGGED, RAGGED_SHARP = 0.1, (0.24, 0.58)
+"""Minimum raggedness of a permeative margin, and the range of its sharp share: its edge is in part
+sharp, but it jumps."""
 RIMMED = 0.4
 """Minimum share of the margin with a rim to be classed as having one."""
 
@@ -125,10 +125,10 @@ def margin_word(
     coarse = diameter_px < LEAST_DIAMETER_PX or (pixel_mm is not None and pixel_mm > COARSEST_MM)
     if coarse or contrast_to_noise < LEAST_TO_NOISE or margin.ragged is None:
         return None
+    if margin.ragged >= RAGGED and RAGGED_SHARP[0] <= margin.sharp <= RAGGED_SHARP[1]:
+        return "permeative"
     if margin.sharp < PARTLY_SHARP:
         return "ill_defined"
-    if margin.ragged >= RAGGED and margin.sharp <= MOSTLY_SHARP:
-        return "permeative"
     return "sharp_with_rim" if margin.rim >= RIMMED else "sharp"
 
 

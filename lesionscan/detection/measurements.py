@@ -197,7 +197,7 @@ class Measurements:
         float | None,
         _field(
             "How far the transition moves in or out from one of 32 normals to the next, in radii "
-            "of the region: about 0.04 for a smooth margin, over 0.105 where small holes break "
+            "of the region: about 0.04 for a smooth margin, over 0.1 where small holes break "
             "it up; null where it cannot be followed.",
             ge=0,
         ),

@@ -209,7 +209,7 @@ def _word(
 
 
 def test_each_kind_of_margin_has_its_word() -> None:
-    """A margin is classified by its sharp share, then by its raggedness, then by its rim."""
+    """A margin is classified by its raggedness, then by its sharp share, then by its rim."""
     assert _word() == "sharp"
     assert _word(replace(SMOOTH, rim=0.5)) == "sharp_with_rim"
     assert _word(replace(SMOOTH, sharp=0.2)) == "ill_defined"
@@ -217,6 +217,8 @@ def test_each_kind_of_margin_has_its_word() -> None:
     assert _word(replace(SMOOTH, sharp=0.4)) == "sharp"
     assert _word(replace(SMOOTH, sharp=0.4, ragged=0.12)) == "permeative"
     assert _word(replace(SMOOTH, sharp=0.4, rim=0.9, ragged=0.12)) == "permeative"
+    assert _word(replace(SMOOTH, sharp=0.3, ragged=0.12)) == "permeative"
+    assert _word(replace(SMOOTH, sharp=0.3)) == "ill_defined"
     assert _word(replace(SMOOTH, sharp=0.2, ragged=0.12)) == "ill_defined"
     assert _word(replace(SMOOTH, sharp=0.6, ragged=0.12)) == "sharp"
 
