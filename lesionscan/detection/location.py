@@ -21,6 +21,9 @@ from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
 """Long side of the grid on which axes are found."""
+_NEAR_EDGE = 0.05
+"""A bone's end this near to the edge of the field, relative to the long side, may be cut by it: the
+bone mask can end before the edge."""
 _MAX_POINTS = 2_500
 """Approximate number of pixels sampled per region."""
 _MOSTLY = 2 / 3
@@ -127,9 +130,12 @@ class BoneMap:
         small = cv2.resize(bone.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
         count, pieces = cv2.connectedComponents(small)
         edge = _edge_of_field(exposed, size)
+        side = 2 * round(_NEAR_EDGE * max(size)) + 1
+        near_edge = cv2.dilate(edge.view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
         return cls(
             bones={
-                label: Shaft.of(np.argwhere(pieces == label), edge) for label in range(1, count)
+                label: Shaft.of(np.argwhere(pieces == label), near_edge)
+                for label in range(1, count)
             },
             pieces=np.asarray(pieces, np.int32),
             half_width=_half_widths(small.view(np.bool_)),
@@ -222,7 +228,7 @@ class BoneMap:
         up, down, ends_cut = self._run(bone, centre, local)
         location = self._described(
             bone_id, along, offset, ratio, position, reach,
-            long=shaft.long or is_long(up + down, width, cut=ends_cut),
+            long=shaft.long or is_long(up + down, width, cut=ends_cut), width=width,
         )  # fmt: skip
         return Placed(location, ratio, frame)
 
@@ -282,13 +288,14 @@ class BoneMap:
         reach: float,
         *,
         long: bool = False,
+        width: float = 0.0,
     ) -> Location:
         """Return the location with its text."""
         shaft, words = self.bones[bone_id], self.words
         long_bone = (long or None) if words.long_bones else False
         third, near_joint = None, None
         if long_bone and along is not None and shaft.axis is not None:
-            near_joint = shaft.near_end(along, reach)
+            near_joint = shaft.near_end(along, reach, width)
             if shaft.whole:
                 axis = (float(shaft.axis[0]), float(shaft.axis[1]))
                 third = third_of(along, axis, words.feet)

@@ -18,7 +18,7 @@ it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
 _CUT = 3.0
-"""A bone's end within this many pixels of the edge of the field is cut by it."""
+"""A bone's end within this many pixels of a pixel of it at the edge of the field is cut."""
 
 
 def axis_of(
@@ -98,7 +98,8 @@ class Shaft:
         pixels
             intp (n, 2), its pixels as (row, col), sorted by row.
         edge
-            bool (rows, cols); the edge of the exposed field.
+            bool (rows, cols); the edge of the exposed field, and what is so near it that the bone
+            may continue beyond it.
         """
         rows, cols = pixels.T
         at_edge = edge[rows, cols]
@@ -151,7 +152,7 @@ class Shaft:
         at = float(centre[0] * self.axis[0] + centre[1] * self.axis[1])
         return float(np.clip((at - low) / max(high - low, 1e-9), 0.0, 1.0))
 
-    def near_end(self, along: float, reach: float) -> bool | None:
+    def near_end(self, along: float, reach: float, width: float) -> bool | None:
         """Return whether a position is near one of the ends or in a flare.
 
         Parameters
@@ -160,6 +161,9 @@ class Shaft:
             Position along the axis, 0 to 1.
         reach
             Extent of the lesion to either side, which is skipped: it may have widened the bone.
+        width
+            Width of the bone there, across its local axis; the widths along the axis of the whole
+            piece may include another bone.
 
         Returns
         -------
@@ -171,7 +175,8 @@ class Shaft:
             return None
         at = along * (length - 1)
         beside = np.rint([at - reach - 2.0, at + reach + 2.0]).clip(0, length - 1)
-        if float(self.widths[beside.astype(np.intp)].max()) >= _FLARE * self.narrow:
+        beside_width = float(self.widths[beside.astype(np.intp)].max())
+        if min(beside_width, width) >= _FLARE * self.narrow:
             return True
         quarter = max(1, length // 4)
         away = (at, length - 1 - at)

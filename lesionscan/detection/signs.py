@@ -81,7 +81,7 @@ def _on_bone(region: Region) -> bool:
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_loss is not None and region.bone_loss >= 0.2 and _on_bone(region):
-        return "for", f"about {100 * region.bone_loss:.0f} % of the bone's density is missing"
+        return "for", f"about {100 * region.bone_loss:.0f} % less dense than the bone around"
     around = (
         "its surroundings" if Flag.LITTLE_BONE_AROUND in region.flags else "the surrounding bone"
     )

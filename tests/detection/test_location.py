@@ -103,6 +103,33 @@ def test_a_long_bone_is_long_for_its_width(rows: slice, is_long: bool | None) ->
     assert location.text.startswith(words) or location.across_bone is None
 
 
+def test_an_end_near_the_edge_of_the_film_is_no_joint() -> None:
+    """A bone mask that ends 14 px (3.5 %) before the film's edge may continue beyond it."""
+    bone = np.zeros((400, 200), bool)
+    bone[14:, 80:120] = True
+    region = disk((400, 200), (40, 99.5), 6)
+
+    location, _ = _locate(bone, region, 6.0)
+
+    assert location is not None
+    assert location.long_bone
+    assert location.near_joint is None
+
+
+def test_a_bone_beside_another_one_does_not_flare() -> None:
+    """Where a second bone joins the mask, the width of the first one counts."""
+    bone = np.zeros((400, 200), bool)
+    bone[:, 40:80] = True
+    bone[250:, 120:160] = bone[250:260, 40:160] = True
+    region = disk((400, 200), (330, 59.5), 6)
+
+    location, _ = _locate(bone, region, 6.0)
+
+    assert location is not None
+    assert location.long_bone
+    assert location.near_joint is not True
+
+
 def test_a_region_off_the_bone_has_no_location() -> None:
     """A region outside the bone has neither a location nor a width ratio."""
     assert _locate(_bar(), disk((400, 200), (200, 20), 8), 8.0) == (None, None)

@@ -78,7 +78,7 @@ def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
         ({"scalloping_band": "under_half"}, "scalloping", "for",
          "cortex thinned from the inside by less than half of its thickness"),
         ({"bone_loss": 0.45}, "darkness", "for",
-         "about 45 % of the bone's density is missing"),
+         "about 45 % less dense than the bone around"),
         ({"margin": "sharp_with_rim"}, "margin", "for", "a sharp margin with a bright rim"),
         ({"margin": "sharp"}, "margin", "for", "a sharp margin"),
         ({"margin": "ill_defined"}, "margin", "neither", "an ill-defined margin"),

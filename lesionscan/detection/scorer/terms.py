@@ -86,7 +86,7 @@ def _contrast_text(region: Region) -> str:
     if region.contrast <= 0:
         return _NOT_DARKER
     if region.bone_loss is not None:
-        return f"{100 * region.bone_loss:.0f} % of its bone's density is missing"
+        return f"{100 * region.bone_loss:.0f} % less dense than the bone around"
     return f"darker than around it by {100 * region.contrast:.0f} % of the film's range"
 
 
