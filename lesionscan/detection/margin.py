@@ -53,7 +53,7 @@ LEAST_TO_NOISE = 2.5
 """Minimum contrast-to-noise ratio for a margin class."""
 PARTLY_SHARP = 0.35
 """A margin with a smaller sharp share is ill-defined, unless it is permeative."""
-RAGGED, RAGGED_SHARP = 0.1, (0.24, 0.58)
+RAGGED, RAGGED_SHARP = 0.1, (0.2, 0.75)
 """Minimum raggedness of a permeative margin, and the range of its sharp share: its edge is in part
 sharp, but it jumps."""
 RIMMED = 0.4

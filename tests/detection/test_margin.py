@@ -219,8 +219,8 @@ def test_each_kind_of_margin_has_its_word() -> None:
     assert _word(replace(SMOOTH, sharp=0.4, rim=0.9, ragged=0.12)) == "permeative"
     assert _word(replace(SMOOTH, sharp=0.3, ragged=0.12)) == "permeative"
     assert _word(replace(SMOOTH, sharp=0.3)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.2, ragged=0.12)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.6, ragged=0.12)) == "sharp"
+    assert _word(replace(SMOOTH, sharp=0.15, ragged=0.12)) == "ill_defined"
+    assert _word(replace(SMOOTH, sharp=0.8, ragged=0.12)) == "sharp"
 
 
 def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
