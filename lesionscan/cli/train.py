@@ -90,9 +90,11 @@ def train(
 ) -> None:
     r"""Train a scorer, starting from the shipped one or from scratch; needs the extra `train`.
 
-    Install it with: pip install 'lesionscan\[train]' (PyTorch). A truth folder has index.json,
-    images/ and masks/, as `evaluate` reads it and `review --apply` writes it. Rerun the command to
-    resume a stopped training.
+    Install it with: pip install 'lesionscan\[train]' (PyTorch).
+
+    A truth folder has index.json, images/ and masks/, as `evaluate` reads it.
+
+    Rerun the command to resume a stopped training.
     """
     from concurrent.futures.process import BrokenProcessPool
 
