@@ -16,7 +16,7 @@ from lesionscan.detection.place import (
     position_of,
     third_of,
 )
-from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of, is_long
+from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of, distance_to_edge, is_long
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
@@ -225,21 +225,31 @@ class BoneMap:
                 float(run.max() * scale.mean()) + 0.5 * step,
             ),
         )
-        up, down, ends_cut = self._run(bone, centre, local)
+        long = shaft.long or self._is_long(bone, centre, local, width)
         location = self._described(
-            bone_id, along, offset, ratio, position, reach,
-            long=shaft.long or is_long(up + down, width, cut=ends_cut), width=width,
-        )  # fmt: skip
+            bone_id, along, offset, ratio, position, reach, long=long, width=width
+        )
         return Placed(location, ratio, frame)
 
     def _run(
         self, bone: BoolImage, centre: NDArray[np.float64], way: NDArray[np.float64]
     ) -> tuple[float, float, bool]:
         """Return the distances to the bone's edge on both sides, and whether the film cuts it."""
-        before, after = (_distance_to_edge(bone, centre, one) for one in (-way, way))
+        before, after = (distance_to_edge(bone, centre, one) for one in (-way, way))
         ends = np.rint([centre - before * way, centre + after * way]).astype(int)
         inside = ends.clip(0, np.array(self.edge.shape) - 1)
         return before, after, bool(self.edge[inside[:, 0], inside[:, 1]].any())
+
+    def _is_long(
+        self,
+        bone: BoolImage,
+        centre: NDArray[np.float64],
+        axis: NDArray[np.float64],
+        width: float,
+    ) -> bool:
+        """Return whether the bone is long for its width along the local axis."""
+        before, after, cut = self._run(bone, centre, axis)
+        return is_long(before + after, width, cut=cut)
 
     def _points(
         self, mask: BoolImage, box: tuple[slice, slice]
@@ -374,20 +384,3 @@ def _edge_of_field(exposed: BoolImage | None, size: tuple[int, int]) -> BoolImag
         edge = cv2.erode(small, np.ones((5, 5), np.uint8)) == 0
     edge[:2], edge[-2:], edge[:, :2], edge[:, -2:] = True, True, True, True
     return edge
-
-
-def _distance_to_edge(
-    bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]
-) -> float:
-    """Return the distance from a point to the edge of the bone, in grid pixels."""
-    longest = int(np.hypot(*bone.shape)) + 1
-    steps = np.arange(0, longest, 0.5)
-    rows, cols = (
-        np.rint(at + steps * part).astype(int) for at, part in zip(start, direction, strict=True)
-    )
-    tall, wide = bone.shape
-    beyond = np.flatnonzero((rows < 0) | (rows >= tall) | (cols < 0) | (cols >= wide))
-    inside = np.s_[: beyond[0] if beyond.size else steps.size]
-    off = np.flatnonzero(~bone[rows[inside], cols[inside]])
-    end = off[0] if off.size else min(inside.stop, steps.size - 1)
-    return float(steps[end])

@@ -200,6 +200,38 @@ def is_long(length: float, width: float, *, cut: bool) -> bool:
     return length >= (_LONG_IF_CUT if cut else _LONG) * width
 
 
+def distance_to_edge(
+    bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]
+) -> float:
+    """Return the distance from a point to the edge of the bone.
+
+    Parameters
+    ----------
+    bone
+        bool (rows, cols).
+    start
+        float64 (2,), the point, as (row, col).
+    direction
+        float64 (2,), unit vector.
+
+    Returns
+    -------
+    float
+        In pixels; to the border of the grid if the bone reaches it.
+    """
+    longest = int(np.hypot(*bone.shape)) + 1
+    steps = np.arange(0, longest, 0.5)
+    rows, cols = (
+        np.rint(at + steps * part).astype(int) for at, part in zip(start, direction, strict=True)
+    )
+    tall, wide = bone.shape
+    beyond = np.flatnonzero((rows < 0) | (rows >= tall) | (cols < 0) | (cols >= wide))
+    inside = np.s_[: beyond[0] if beyond.size else steps.size]
+    off = np.flatnonzero(~bone[rows[inside], cols[inside]])
+    end = off[0] if off.size else min(inside.stop, steps.size - 1)
+    return float(steps[end])
+
+
 def _has_waist(widths: NDArray[np.float64]) -> bool:
     """Return whether a piece is long and narrower in the middle, as one long bone is."""
     if len(widths) < 3:
