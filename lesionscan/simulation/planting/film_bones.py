@@ -149,14 +149,15 @@ def _longest_path(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the longest of the shortest paths between pixels (n, 2) of a skeleton, in order."""
     low = pixels.min(axis=0)
     size = pixels.max(axis=0) - low + 3
-    index = np.full((int(size[0]), int(size[1])), -1, dtype=np.int64)
+    # 32-bit indices: dijkstra of SciPy 1.13 accepts no others
+    index = np.full((int(size[0]), int(size[1])), -1, dtype=np.int32)
     row, col = (pixels - low + 1).T
-    index[row, col] = np.arange(len(pixels))
+    index[row, col] = np.arange(len(pixels), dtype=np.int32)
     starts, stops, lengths = [], [], []
     for dr, dc in ((0, 1), (1, 0), (1, 1), (1, -1)):
         other = index[row + dr, col + dc]
         linked = other >= 0
-        starts.append(np.flatnonzero(linked))
+        starts.append(np.flatnonzero(linked).astype(np.int32))
         stops.append(other[linked])
         lengths.append(np.full(int(linked.sum()), float(np.hypot(dr, dc))))
     graph = csr_array(
