@@ -292,7 +292,7 @@ def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
     known = (weight.sum(axis=2) >= _LEAST_SAMPLES * _FARTHEST) & (signal >= _LEAST_SIGNAL)
     missing = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
     for shares, sure in zip(missing, known, strict=True):
-        # without a quarter that has nearly all of the bone, there is no estimate of the error
+        # if nearly all bone is in one quarter, the error cannot be estimated
         if not sure.all() or shares[0] > _MOST:
             yield None
             continue

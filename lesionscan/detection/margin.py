@@ -54,8 +54,8 @@ LEAST_TO_NOISE = 2.5
 PARTLY_SHARP = 0.35
 """A margin with a smaller sharp share is ill-defined, unless it is permeative."""
 RAGGED, RAGGED_SHARP = 0.1, (0.2, 0.75)
-"""Minimum raggedness of a permeative margin, and the range of its sharp share: its edge is in part
-sharp, but it jumps."""
+"""Minimum raggedness of a permeative margin, and the range of its sharp share: part of its edge is
+sharp, but the position of the edge varies."""
 RIMMED = 0.4
 """Minimum share of the margin with a rim to be classed as having one."""
 

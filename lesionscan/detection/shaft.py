@@ -18,7 +18,7 @@ it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
 _CUT = 3.0
-"""A bone's end within this many pixels of a pixel of it at the edge of the field is cut."""
+"""A bone's end is cut if the bone touches the edge of the field within this many pixels of it."""
 
 
 def axis_of(

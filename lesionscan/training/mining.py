@@ -25,7 +25,7 @@ _APART = 0.04
 
 
 def mined(film: TrainingFilm, network: Network) -> TrainingFilm:
-    """Return a film without lesions with the places where the network raises a false alarm.
+    """Return a film without lesions, and the places where the network raises false alarms on it.
 
     Parameters
     ----------

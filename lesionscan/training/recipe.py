@@ -122,16 +122,14 @@ def _train(work: Work) -> None:
     # lesions are planted in labelled films too, if these were read and have none
     free = {film.name for film in labelled if not film.has_lesions}
     lesion_free = [*normal, *(film for film in own if film.name in free)]
-    bone_network = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
     films = TrainingSet(
         phantoms,
-        planted(lesion_free, bone_network, work),
+        planted(lesion_free, _as_used(network), work),
         labelled,
         weighs_terms=bool(options.phantoms or options.films),
     )
     films.check()
-    fresh = start is None
-    steps = options.steps or (LESION_STEPS if fresh else _further_steps(labelled))
+    steps = options.steps or (LESION_STEPS if start is None else _further_steps(labelled))
     network = _learn_lesions(network, films, steps, work)
     offset, terms = _weigh(network, films, start, work)
     card = _card(options.out.stem, offset, terms, _about(options, films, start, steps))
@@ -273,11 +271,16 @@ def _shares(steps: int, rounds: int) -> list[int]:
 
 def _mined(network: LucencyNet, films: TrainingSet, work: Work) -> list[TrainingFilm]:
     """Find the network's false alarms on the films without lesions that it is trained on."""
-    onnx = Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
-    found = list(work.map(partial(mined, network=onnx), films.without_lesions()))
+    mine = partial(mined, network=_as_used(network))
+    found = list(work.map(mine, films.without_lesions()))
     alarms = sum(len(film.alarms) for film in found)
     work.log(f"{alarms} false alarms mined on {len(found)} films without lesions")
     return found
+
+
+def _as_used(network: LucencyNet) -> Network:
+    """Return the network as a search runs it."""
+    return Network(to_onnx(network), Preprocessing(), LOOK_LONG_SIDES_PX)
 
 
 def damped(terms: Sequence[TermEffect]) -> tuple[TermEffect, ...]:

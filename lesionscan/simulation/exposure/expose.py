@@ -99,7 +99,7 @@ def expose(seed: int, anatomy: Anatomy, grid: Grid, body: Body, film: Film) -> E
     covered = (cover > 0.5) | (body.metal_mm > 0.5)
     picture = _developed(log, grid, film, inside=inside, bone=bone & ~covered, flesh=primary < 0.75)
     picture, text = _archived(seed, picture, grid, film, inside=inside, bare=primary > 0.9)
-    # an expanded thin bone, such as a rib, is not visible as bone up to its edge
+    # the rim of an expanded thin bone, such as a rib, is too thin to count as bone
     shown = seen & ~covered & (text < 0.5)
     truth = np.where(shown, body.truth, 0).astype(np.uint16)
     drop, intact = _removed(body, kv, beam, signal=(primary, scatter))
