@@ -95,7 +95,8 @@ def fit(
     """Train a network and return the running mean of its weights.
 
     The state is written to a checkpoint every `CHECKPOINT_STEPS` steps. If a checkpoint of the same
-    plan and films exists, training resumes from it, and ends as if it had never been interrupted.
+    plan, films and initial weights exists, training resumes from it, and ends as if it had never
+    been interrupted.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def fit(
     )
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     state = _State(network, optimiser, schedule, kept)
-    key = "" if checkpoint is None else _key(pools, plan)
+    key = "" if checkpoint is None else _key(network, pools, plan)
     done = 0 if checkpoint is None else state.restore(checkpoint, key)
     if done:
         report(f"resumed at step {done} of {plan.steps}")
@@ -216,13 +217,17 @@ class _State:
         return int(saved["step"])
 
 
-def _key(pools: Sequence[Pool], plan: Plan) -> str:
-    """Return a key that identifies a training by its plan and the films' names and pixels."""
+def _key(network: LucencyNet, pools: Sequence[Pool], plan: Plan) -> str:
+    """Return a key that identifies a training by its plan, its films and the initial weights."""
     digest = hashlib.sha256(repr(plan).encode())
+    for name, value in network.state_dict().items():
+        digest.update(f"{name} {zlib.crc32(value.contiguous().numpy().tobytes())}".encode())
     for pool in pools:
         digest.update(f"{pool.weight} {len(pool.films)}".encode())
         for film in pool.films:
-            digest.update(f"{film.name} {zlib.crc32(film.image.tobytes())}".encode())
+            digest.update(f"{film.name} {film.bone_outline} {film.alarms}".encode())
+            for array in (film.image, film.lesions, film.bone):
+                digest.update(f" {zlib.crc32(array.tobytes())}".encode())
     return digest.hexdigest()
 
 

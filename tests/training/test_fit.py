@@ -1,6 +1,7 @@
 """Fitting lowers the loss, ignores what is unknown, and is reproducible."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,21 +128,28 @@ def test_a_training_killed_twice_ends_with_the_same_weights(
     assert all(torch.equal(value, whole[name]) for name, value in resumed.state_dict().items())
 
 
-def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
-    """With another seed the checkpoint is ignored, and the training starts from the beginning."""
+@pytest.mark.parametrize("what", ["seed", "weights", "alarms", "lesions"])
+def test_a_checkpoint_of_another_training_is_not_used(what: str, tmp_path: Path) -> None:
+    """With another seed, network, truth or places of false alarms, the checkpoint is ignored."""
+
+    def another() -> tuple[LucencyNet, list[Pool], Plan]:
+        net, pools, it = network(), two_films(), plan(2, seed=4 if what == "seed" else 3)
+        film = pools[0].films[0]
+        if what == "weights":
+            with torch.no_grad():
+                net.state_dict()["head.weight"].add_(0.125)
+        if what == "alarms":
+            film = replace(film, alarms=((5, 6),))
+        if what == "lesions":
+            film = replace(film, lesions=np.flipud(film.lesions).copy())
+        return net, [replace(pools[0], films=[film, *pools[0].films[1:]]), *pools[1:]], it
+
     checkpoint = tmp_path / "x.checkpoint"
     fit(network(), two_films(), plan(2), silent, checkpoint=checkpoint, write=Path.write_bytes)
     lines: list[str] = []
-    other = fit(
-        network(),
-        two_films(),
-        plan(2, seed=4),
-        lines.append,
-        checkpoint=checkpoint,
-        write=Path.write_bytes,
-    )
+    other = fit(*another(), lines.append, checkpoint=checkpoint, write=Path.write_bytes)
 
-    expected = fit(network(), two_films(), plan(2, seed=4), silent).state_dict()
+    expected = fit(*another(), silent).state_dict()
     assert not any("resumed" in line for line in lines)
     assert torch.equal(other.state_dict()["head.weight"], expected["head.weight"])
 
