@@ -28,7 +28,7 @@ from lesionscan.comparison.refusal import RefusedPairError, check_fit, check_hea
 from lesionscan.comparison.registration import Registration, register
 from lesionscan.reporting.conversion import rounded
 
-COMPARISON = 2
+COMPARISON = 3
 """Version of the comparison. Comparisons made by another version are not reused."""
 
 

@@ -21,7 +21,8 @@ from lesionscan.comparison.geometry import (
     warped_to_first,
 )
 from lesionscan.comparison.matching import Group
-from lesionscan.comparison.outlines import Outlines, Radii, Rays, outlined
+from lesionscan.comparison.outlines import Outlines, outlined
+from lesionscan.comparison.rays import Radii, Rays
 from lesionscan.comparison.record import NUMBERS, Contour, LesionChange
 from lesionscan.comparison.registration import Registration
 from lesionscan.detection.measurements import Flag
@@ -30,6 +31,9 @@ from lesionscan.results.record import CandidateRecord
 
 _MIN_VISIBLE = 0.97
 """Share of a lesion that the other film must show."""
+_MIN_MARGIN = 0.08
+"""Minimum distance of a lesion from the border of the film, in diameters: outlines are that far
+inside the edge of many lesions that the border cuts."""
 _MIN_PART = 0.1
 """Smallest part of a merged or split lesion, as a share of the area of the largest part."""
 
@@ -146,7 +150,11 @@ class RegisteredPair:
 
     def _not_comparable(self, found: Sequence[Sequence[CandidateRecord]]) -> str | None:
         """Return why a lesion cannot be compared, or None."""
-        if any(Flag.TOUCHES_IMAGE_BORDER in one.flags for some in found for one in some):
+        if any(
+            _reaches_border(one, film)
+            for some, film in zip(found, self._films, strict=True)
+            for one in some
+        ):
             return "it reaches the border of a film"
         for some, other, matrix in (
             (found[0], self._films[1], self._matrix),
@@ -268,6 +276,15 @@ def _centroid(candidates: Sequence[CandidateRecord]) -> NDArray[np.float64]:
     areas = np.array([one.area_px for one in candidates])
     places = np.array([one.centroid_px for one in candidates])
     return np.asarray((places * areas[:, None]).sum(axis=0) / areas.sum())
+
+
+def _reaches_border(candidate: CandidateRecord, film: ComparedFilm) -> bool:
+    """Return whether a candidate reaches the border of its film, or may continue beyond it."""
+    image = image_of(film)
+    outline = np.array(candidate.contour_px, np.float64)
+    away = min(outline.min(), (np.array([image.rows, image.columns]) - 1 - outline).min())
+    near = bool(away < _MIN_MARGIN * candidate.equivalent_diameter_px)
+    return near or Flag.TOUCHES_IMAGE_BORDER in candidate.flags
 
 
 def _visible(candidate: CandidateRecord, other: ComparedFilm, matrix: Matrix) -> float:

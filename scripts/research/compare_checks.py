@@ -32,7 +32,7 @@ from lesionscan.evaluation.truth import TruthError, TruthFilm, load_truth
 from lesionscan.png import encode_png
 from lesionscan.simulation.body.lesions import Lesion
 from lesionscan.simulation.dicom_file import write_dicom
-from lesionscan.simulation.exposure.film import draw_film
+from lesionscan.simulation.exposure.film import draw_film, exposed_field
 from lesionscan.simulation.fields import Grid
 from lesionscan.simulation.phantom import BODY_PARTS, Phantom, Take, make_phantom
 from lesionscan.simulation.planted_folder import storable
@@ -290,23 +290,29 @@ def _lesion(rng: np.random.Generator, part: str, seed: int) -> Lesion | None:
 def _true(first: Phantom, second: Phantom, take: Take) -> dict[str, Any]:
     """Return the true change of the diameter, and whether both films show all of the lesion."""
     rows, cols = first.stored.shape
-    matrix = take.matrix(Grid(rows, cols, first.spacing_mm))
+    grid = Grid(rows, cols, first.spacing_mm)
+    matrix = take.matrix(grid)
     there = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-    whole = [
+    fields = [exposed_field(grid, phantom.film) > 0.9 for phantom in (first, second)]
+    whole = all(
         _inside(np.argwhere(phantom.lesions > 0), onto, (rows, cols))
-        for phantom, onto in ((first, matrix), (second, there))
-    ]
-    diameters = [
-        phantom.planted[0].equivalent_diameter_px if phantom.planted else None
-        for phantom in (first, second)
-    ]
-    if diameters[0] is None or diameters[1] is None:
-        return {"whole": all(whole), "true_percent": None}
-    percent = 100.0 * (diameters[1] / diameters[0] / take.magnification - 1.0)
-    wanted = second.planted[0].recipe.diameter_mm / first.planted[0].recipe.diameter_mm
-    # the second film's field may cut it, too; the edge of the bone takes less
-    cut = percent < 100.0 * (wanted - 1.0) - 12.0
-    return {"whole": all(whole) and not cut, "true_percent": percent}
+        and not _cut(phantom.lesions > 0, field)
+        and not (_warped(phantom.lesions > 0, onto) > 0)[~other].any()
+        for phantom, field, onto, other in zip(
+            (first, second), fields, (matrix, there), reversed(fields), strict=True
+        )
+    )
+    percent = None
+    if first.planted and second.planted:
+        before, after = (one.planted[0].equivalent_diameter_px for one in (first, second))
+        percent = 100.0 * (after / before / take.magnification - 1.0)
+    return {"whole": whole, "true_percent": percent}
+
+
+def _cut(lesion: NDArray[np.bool_], field: NDArray[np.bool_]) -> bool:
+    """Say whether a lesion reaches the border of the film or of the exposed field."""
+    around = cv2.dilate(np.pad(lesion, 2).view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return bool((around & ~np.pad(field, 2)).any())
 
 
 def _hits(film: ComparedFilm, ids: Sequence[int], truth: NDArray[np.bool_]) -> bool:

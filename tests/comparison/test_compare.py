@@ -217,6 +217,28 @@ def test_one_at_the_border_is_not_comparable() -> None:
     )
 
 
+@pytest.mark.parametrize(("share", "comparable"), [(0.04, False), (0.15, True)])
+def test_one_near_the_border_is_not_comparable(share: float, comparable: bool) -> None:
+    """An outline that ends 0.04 diameters before the border may be that of a lesion it cuts."""
+    film = sample()
+    (only,) = film.record.candidates
+    last = max(row for row, _ in only.contour_px)
+    rows = round(last + 1 + share * only.equivalent_diameter_px)
+    image = film.record.image
+    assert image is not None
+    record = film.record.model_copy(update={"image": image.model_copy(update={"rows": rows})})
+    near = replace(
+        film,
+        record=record,
+        picture=film.picture[:rows],
+        bone=film.bone[:rows],
+        field=film.field[:rows],
+        labels=film.labels[:rows],
+    )
+    (lesion,) = compare_films(near, near).record.lesions
+    assert (lesion.state != "not_comparable") is comparable
+
+
 @pytest.mark.parametrize(
     ("fact", "code", "words"),
     [

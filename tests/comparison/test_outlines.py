@@ -3,11 +3,12 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lesionscan.comparison.outlines import STEP, Outlines, Radii, Rays, outlined
+from lesionscan.comparison.outlines import Outlines, boundary_shift, outlined
+from lesionscan.comparison.rays import STEP, Radii, Rays
 
 SHAPE = (160, 180)
 CENTRE = np.array([78.3, 90.6])
@@ -91,7 +92,14 @@ def test_a_small_shift_of_the_edge_is_seen(later: float) -> None:
     assert ratio(found) == pytest.approx(later / 22.0, abs=0.012)
 
 
+def test_where_there_is_no_edge_there_is_no_shift() -> None:
+    """Outlines in a flat part of both films have not moved."""
+    found = outlined((profile(29.0), profile(29.0)), (circle(14.0), circle(14.0)))
+    assert ratio(found) == pytest.approx(1.0, abs=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
+@example(edges=(29.0, 29.0), outlines=(14.0, 14.0))
 @given(
     edges=st.tuples(*[st.floats(14.0, 32.0)] * 2), outlines=st.tuples(*[st.floats(14.0, 32.0)] * 2)
 )
@@ -142,3 +150,58 @@ def test_a_lesion_without_any_outline_is_none() -> None:
     """A lesion with an outline on neither film raises ValueError (a programming error)."""
     with pytest.raises(ValueError, match="outlined on one film at least"):
         outlined((profile(22.0), profile(22.0)), (None, None))
+
+
+@pytest.mark.parametrize(("earlier", "later"), [(20.0, 24.0), (24.0, 20.0), (21.0, 23.0)])
+def test_the_boundary_shift_integral_measures_growth_without_the_outlines(
+    earlier: float, later: float
+) -> None:
+    """The integral gives the change of the edge, although both outlines are the same."""
+    found = boundary_shift((profile(earlier), profile(later)), circle(22.0), circle(22.0))
+    assert found == pytest.approx(np.log(later / earlier), abs=0.03)
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.5])
+def test_the_boundary_shift_integral_of_an_unchanged_lesion_is_zero(contrast: float) -> None:
+    """Exposure and the candidates' own outlines do not matter."""
+    films = profile(22.0), np.asarray(contrast * profile(22.0) + 9.0, np.float32)
+    assert boundary_shift(films, circle(19.0), circle(25.0)) == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_boundary_shift_integral_is_unknown() -> None:
+    """There is none for a shallow lesion, other surroundings or an empty film."""
+    first, known = profile(22.0), circle(22.0)
+    shallow = np.asarray(0.05 * first, np.float32)
+    assert boundary_shift((shallow, shallow), known, known) is None
+    assert boundary_shift((first, np.asarray(255.0 - first, np.float32)), known, known) is None
+    for empty in (np.full_like(first, np.nan), np.zeros_like(first)):
+        assert boundary_shift((first, empty), known, known) is None
+
+
+def with_rings(radius: float, brightness: float = 150.0) -> NDArray[np.float32]:
+    """Return a profile with fixed rings inside and outside the edge of the disk."""
+    picture = film(radius)
+    for ring in (20.0, 24.0):
+        picture = picture + brightness * (disk(ring + 0.8) - disk(ring - 0.8))
+    return RAYS.profile(np.asarray(picture, np.float32), EXPOSED, SAME, pixel=1.0)
+
+
+def test_outlines_on_a_fixed_edge_do_not_hide_growth() -> None:
+    """If both outlines follow a ring that is the same on both films, the darker bone counts."""
+    films = with_rings(18.5), with_rings(25.5)
+    there = outlined(films, (circle(22.0), circle(22.3)))
+    assert ratio(there) == pytest.approx(1.2, abs=0.06)
+    assert 0.1 < there.unexplained < 0.2
+    back = outlined(films[::-1], (circle(22.3), circle(22.0)))
+    assert ratio(back) == pytest.approx(1.0 / ratio(there), rel=0.01)
+
+
+def test_a_small_integral_supports_outlines_that_the_edges_do_not_confirm() -> None:
+    """If outlines and integral agree on growth, their mean is reported; alone, 10 % is ignored."""
+    films = with_rings(20.8, 800.0), with_rings(23.2, 800.0)
+    there = outlined(films, (circle(18.8), circle(23.0)))
+    assert there.borne_out == pytest.approx(0.0, abs=1e-3)
+    assert ratio(there) == pytest.approx(1.18, abs=0.02)
+    assert there.unexplained == pytest.approx(0.04, abs=0.02)
+    alone = outlined(films, (circle(22.0), circle(22.0)))
+    assert ratio(alone) == pytest.approx(1.0, abs=0.04)
