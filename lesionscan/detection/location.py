@@ -16,7 +16,14 @@ from lesionscan.detection.place import (
     position_of,
     third_of,
 )
-from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of, distance_to_edge, is_long
+from lesionscan.detection.shaft import (
+    ELONGATED,
+    Shaft,
+    axis_of,
+    distance_to_edge,
+    is_joined,
+    is_long,
+)
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
@@ -210,9 +217,12 @@ class BoneMap:
         offset = float(np.clip((before - after) / width, -1, 1))
         extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
         share = min(1.0, extent / width)
-        ratio = share if reliable and not cut else None
-        position = None if cut else position_of(offset, share, float(on_bone.mean()))
         middle = centre + 0.5 * (after - before) * across
+        joined = is_joined(bone, middle, local, width)
+        ratio, position = None, None
+        if not cut and not joined:
+            ratio = share if reliable else None
+            position = position_of(offset, share, float(on_bone.mean()))
         run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
         frame = Frame(
             bone_id=bone_id,
@@ -227,7 +237,14 @@ class BoneMap:
         )
         long = shaft.long or self._is_long(bone, centre, local, width)
         location = self._described(
-            bone_id, along, offset, ratio, position, reach, long=long, width=width
+            bone_id,
+            along,
+            offset,
+            ratio,
+            position,
+            reach,
+            long=long,
+            width=0.0 if joined else width,
         )
         return Placed(location, ratio, frame)
 
@@ -302,14 +319,14 @@ class BoneMap:
     ) -> Location:
         """Return the location with its text."""
         shaft, words = self.bones[bone_id], self.words
-        long_bone = (long or None) if words.long_bones else False
+        long_bone = (long or None) if words.long_bones else words.long_bones
         third, near_joint = None, None
         if long_bone and along is not None and shaft.axis is not None:
             near_joint = shaft.near_end(along, reach, width)
             if shaft.whole:
                 axis = (float(shaft.axis[0]), float(shaft.axis[1]))
                 third = third_of(along, axis, words.feet)
-        if long_bone is False:
+        if not words.long_bones:
             position = ratio = None
         location = Location(bone_id, along, across, long_bone, third, near_joint, position)
         return replace(location, text=place_text(location, ratio, words))

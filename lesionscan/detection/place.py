@@ -28,13 +28,18 @@ _AT_THE_EDGE = 0.85
 _ON_THE_SURFACE = 1 / 3
 """A region with a smaller share on the bone lies on its surface."""
 
-_WITHOUT_LONG_BONES = """
-    ABDOMEN ABDOMENPELVIS BACK BREAST CALCANEUS CHEST CHESTABDOMEN CHESTABDPELVIS COCCYX CSPINE
-    CTSPINE FACE HEAD HEADNECK HEART ILIUM JAW LSPINE LSSPINE LUNG MANDIBLE MAXILLA NECK NECKCHEST
-    NOSE ORBIT PATELLA PELVIS RIB SCAPULA SIJOINT SKULL SPINE SSPINE STERNUM TLSPINE TMJOINT TSPINE
-    ZYGOMA
+_BODY_PARTS_OF_THE_MIDLINE = """
+    BACK COCCYX CSPINE CTSPINE FACE HEAD HEADNECK HEART JAW LSPINE LSSPINE MANDIBLE MAXILLA NECK
+    NECKCHEST NOSE SKULL SPINE SSPINE STERNUM TLSPINE TSPINE
 """
-_NO_LONG_BONES = frozenset(_WITHOUT_LONG_BONES.split())
+_BODY_PARTS_OF_THE_TRUNK = "ABDOMEN ABDOMENPELVIS CHEST CHESTABDOMEN CHESTABDPELVIS PELVIS"
+_OTHER_FLAT_OR_SHORT_BONES = """
+    BREAST CALCANEUS ILIUM LUNG ORBIT PATELLA RIB SCAPULA SIJOINT TMJOINT ZYGOMA
+"""
+_MIDLINE = frozenset(_BODY_PARTS_OF_THE_MIDLINE.split())
+_TRUNK = frozenset(_BODY_PARTS_OF_THE_TRUNK.split())
+"""These films may also show the humeri or the femora."""
+_NO_LONG_BONES = _MIDLINE | frozenset(_OTHER_FLAT_OR_SHORT_BONES.split())
 """Body parts (PS3.16 Annex L) without long bones: elongated bone is a rib, a spine or a jaw."""
 _ARMS_AND_LEGS = """
     ANKLE ARM CALF ELBOW FEMUR FIBULA FOREARM HIP HUMERUS KNEE LEG LOWERLEG LOWERLIMB RADIUS
@@ -72,7 +77,8 @@ class Location:
         Field(
             description="Whether the bone is a long one: true if its outline is at least four "
             "times as long as it is wide (twice if the film cuts it), false if the file "
-            "names a body part without long bones, otherwise null."
+            "names a body part without long bones, otherwise null, and always on films of the "
+            "trunk."
         ),
     ] = None
     third: Annotated[
@@ -98,7 +104,8 @@ class Location:
             description="Across the bone: central (centre in the middle third of the width, or "
             "0.8 of the width taken), eccentric, cortical (in the outer quarter, at the edge), "
             "surface (under a third of it on the bone); null without axis or "
-            "long bone, or where the film cuts the bone's width."
+            "long bone, where the film cuts the bone's width, or where the outline joins two "
+            "bones."
         ),
     ] = None
     text: Annotated[
@@ -113,16 +120,17 @@ class FilmWords:
     Attributes
     ----------
     site
-        Side and body part, e.g. "right knee"; "" if unknown.
+        Side and body part, e.g. "right knee"; "" if unknown. Without a side if the body part
+        includes both sides, since a side in the header then does not refer to the bone.
     long_bones
-        False if the body part has none.
+        False if the body part has none; None if an elongated bone may be a long bone or a rib.
     feet
         (row, column), unit step towards the patient's feet, which is distal on a limb; None if
         unknown, or if the film does not show a limb.
     """
 
     site: str = ""
-    long_bones: bool = True
+    long_bones: bool | None = True
     feet: tuple[float, float] | None = None
 
     @classmethod
@@ -130,10 +138,10 @@ class FilmWords:
         """Read a radiograph's `acquisition`."""
         part = str(acquisition.get("body_part_examined", ""))
         side = acquisition.get("image_laterality") or acquisition.get("laterality")
-        words = (_SIDES.get(str(side), ""), part.lower())
+        words = ("" if part in _MIDLINE | _TRUNK else _SIDES.get(str(side), ""), part.lower())
         return cls(
             site=" ".join(word for word in words if word),
-            long_bones=part not in _NO_LONG_BONES,
+            long_bones=None if part in _TRUNK else part not in _NO_LONG_BONES,
             feet=_feet(str(acquisition.get("patient_orientation", ""))) if part in _LIMBS else None,
         )
 

@@ -17,6 +17,10 @@ _LONG, _LONG_IF_CUT = 4.0, 2.0
 it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
+_BESIDE = 0.3, 1.2
+"""Distances along the bone, in widths, at which sections may cross two bones."""
+_LEAST_PART, _LEAST_FORK = 0.15, 0.15
+"""Minimum width of either of them, and minimum length of the fork, as shares of the width."""
 _CUT = 3.0
 """A bone's end is cut if the bone touches the edge of the field within this many pixels of it."""
 
@@ -185,6 +189,57 @@ class Shaft:
             return True
         # an end may be near, beyond the film's edge
         return False if all(d >= 2.0 * self.narrow for d in away) else None
+
+
+def is_joined(
+    bone: BoolImage,
+    middle: NDArray[np.float64],
+    axis: NDArray[np.float64],
+    width: float,
+) -> bool:
+    """Return whether the width at a place is that of two bones that touch.
+
+    This is so if sections nearby, across the same axis, cross two bones, as above the place where
+    the masks of radius and ulna meet.
+
+    Parameters
+    ----------
+    bone
+        bool (rows, cols); a piece of the bone mask.
+    middle
+        float64 (2,), (row, col) of the middle of its width there.
+    axis
+        float64 (2,), unit vector along the bone.
+    width
+        In pixels.
+    """
+    away = np.arange(_BESIDE[0] * width, _BESIDE[1] * width + 0.5)
+    along = np.concatenate([-away[::-1], away])
+    offsets = np.arange(-0.5 * width, 0.5 * width + 0.25, 0.5)
+    across = np.array([-axis[1], axis[0]])
+    places = middle + along[:, None, None] * axis + offsets[:, None] * across
+    at = np.rint(places).astype(np.intp)
+    inside = ((at >= 0) & (at < bone.shape)).all(axis=2)
+    at = at.clip(0, np.array(bone.shape) - 1)
+    hit = bone[at[:, :, 0], at[:, :, 1]] & inside
+    forked = np.array([_is_forked(section, _LEAST_PART * len(offsets)) for section in hit])
+    least = max(2, round(_LEAST_FORK * width))
+    return any(_longest_run(side) >= least for side in np.split(forked, 2))
+
+
+def _is_forked(section: BoolImage, least: float) -> bool:
+    """Return whether a section has two runs of bone with a gap of two samples or more."""
+    changes = np.flatnonzero(np.diff(np.pad(section, 1).astype(np.int8)))
+    starts, ends = changes[::2], changes[1::2]
+    kept = ends - starts >= least
+    starts, ends = starts[kept], ends[kept]
+    return bool((starts[1:] - ends[:-1] >= 2).any())
+
+
+def _longest_run(values: BoolImage) -> int:
+    """Return the length of the longest run of True."""
+    changes = np.flatnonzero(np.diff(np.pad(values, 1).astype(np.int8)))
+    return int((changes[1::2] - changes[::2]).max(initial=0))
 
 
 def is_long(length: float, width: float, *, cut: bool) -> bool:

@@ -271,6 +271,60 @@ def test_what_the_file_says_of_the_place() -> None:
     assert _words_of(_bar(), 200, words=spine).long_bone is False
     assert _words_of(_bar(), 200, words=spine).text.startswith("lspine: not a long bone")
     assert spine.feet is None  # not a limb
+
+
+def _forearm(gap: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Return two bones side by side that touch below row 300, above which a gap parts them."""
+    bone = np.zeros((400, 200), bool)
+    bone[20:380, 70:130] = True
+    bone[:300, 100 - gap // 2 : 100 + gap // 2] = False
+    return bone
+
+
+@pytest.mark.parametrize(("row", "gap", "joined"), [(325, 8, True), (325, 0, False)])
+def test_bones_that_touch_have_no_width(row: int, gap: int, *, joined: bool) -> None:
+    """Where a section nearby crosses two bones, position and share of the width are unknown."""
+    region = disk((400, 200), (row, 90), 8)
+    location, ratio = _locate(_forearm(gap), region, 8.0)
+
+    assert location is not None
+    assert (ratio is None, location.position is None) == (joined, joined)
+
+
+def test_a_notch_or_a_spur_is_no_second_bone() -> None:
+    """A short notch at the end of a bone and a thin spur beside it do not hide the width."""
+    bone = _bar()
+    bone[235:238, 98:102] = False
+    bone[200:240, 122:124] = True
+    region = disk((400, 200), (200, 99.5), 8)
+    assert _locate(bone, region, 8.0)[1] is not None
+
+
+def test_the_width_of_joined_bones_is_no_flare() -> None:
+    """It does not put a place near a joint; an end of the bones nearby does."""
+    assert _words_of(_forearm(8), 325).near_joint is None  # the film's edge may cut the bones
+    ending = _forearm(8)
+    ending[360:] = False
+    assert _words_of(ending, 325).near_joint is True
+
+
+@pytest.mark.parametrize("part", ["PELVIS", "CHEST", "LSPINE"])
+def test_a_film_of_both_sides_has_no_side(part: str) -> None:
+    """On films of the trunk and the spine, the side in the header is not that of the bone."""
+    words = FilmWords.of({"body_part_examined": part, "image_laterality": "L"})
+    assert words.site == part.lower()
+
+
+def test_on_a_film_of_the_trunk_an_elongated_bone_is_of_unknown_kind() -> None:
+    """It may be a femur or a rib, so it has no position and no share of the width either."""
+    pelvis = FilmWords.of({"body_part_examined": "PELVIS"})
+    location = _words_of(_bar(), 200, words=pelvis)
+    assert (location.long_bone, location.position) == (None, None)
+    assert location.text == "pelvis: kind of the bone not determined"
+
+
+def test_a_file_that_says_nothing_gives_no_words() -> None:
+    """Without header, there is neither a side nor a body part."""
     assert FilmWords.of({}) == FilmWords()
 
 
