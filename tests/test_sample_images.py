@@ -20,6 +20,7 @@ FROZEN = {
     3: "643108953b159c0057615b0307657abb745ed6dfde42bc3bebd8c1b5507334e8",
     4: "df7aaf33de70a21e5b15d475e7596ca3fb200d46219656b6eb4ac25633167163",
     5: "ad88c3091cf580358bb5a4d4e783c03afdfede40ee3e43d9df1fc30ccda60b12",
+    6: "ad88c3091cf580358bb5a4d4e783c03afdfede40ee3e43d9df1fc30ccda60b12",
 }
 """PIPELINE -> SHA-256 of expected.json."""
 NAMES = sorted(path.name for path in (SAMPLES / "images").glob("*.dcm"))

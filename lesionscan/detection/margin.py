@@ -49,15 +49,19 @@ LEAST_DIAMETER_PX = 24.0
 """In smaller regions the film's blur of 3 pixels exceeds a quarter of the radius."""
 COARSEST_MM = 0.5
 """Larger pixels do not resolve a rim or a hole of one millimetre."""
-LEAST_TO_NOISE = 2.5
-"""Minimum contrast-to-noise ratio for a margin class."""
-PARTLY_SHARP = 0.35
-"""A margin with a smaller sharp share is ill-defined, unless it is permeative."""
-RAGGED, RAGGED_SHARP = 0.1, (0.2, 0.75)
+LEAST_TO_NOISE = 3.5
+"""Minimum contrast-to-noise ratio for a margin class: in fainter regions, noise resembles a rim."""
+HARDLY_SHARP, PARTLY_SHARP = 0.2, 0.45
+"""A margin with at most the first as its sharp share is ill-defined, unless it is permeative; one
+with less than the second has no class, unless it has a rim."""
+RAGGED, RAGGED_SHARP = 0.11, (0.3, 0.75)
 """Minimum raggedness of a permeative margin, and the range of its sharp share: part of its edge is
-sharp, but the position of the edge varies."""
-RIMMED = 0.4
-"""Minimum share of the margin with a rim to be classed as having one."""
+sharp, but the position of the edge varies. A ragged margin outside the range has no class."""
+RIMMED, RIMLESS = 0.5, 0.25
+"""Minimum share of the margin with a rim to be classed as having one, and maximum share to be
+classed as having none."""
+LEAST_SHARP_WITH_RIM = 0.4
+"""Minimum sharp share of a margin with a rim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ def margin_word(
     """Classify a margin by the classes of Madewell.
 
     Sharp with a sclerotic rim, sharp, ill-defined and permeative correspond to IA, IB, IC and III.
-    The limits were set on phantoms and on lesions planted in films, whose margins are known, not on
-    the judgement of readers.
+    The limits were set on lesions planted in films, whose margins are known, not on the judgement
+    of readers. Margins between two classes are not classified.
 
     Parameters
     ----------
@@ -115,7 +119,8 @@ def margin_word(
     Returns
     -------
     str or None
-        None if the film is too coarse (`LEAST_DIAMETER_PX`, `COARSEST_MM`) or the region too faint.
+        None if the film is too coarse (`LEAST_DIAMETER_PX`, `COARSEST_MM`), the region too faint,
+        or the margin between two classes.
 
     References
     ----------
@@ -125,11 +130,13 @@ def margin_word(
     coarse = diameter_px < LEAST_DIAMETER_PX or (pixel_mm is not None and pixel_mm > COARSEST_MM)
     if coarse or contrast_to_noise < LEAST_TO_NOISE or margin.ragged is None:
         return None
-    if margin.ragged >= RAGGED and RAGGED_SHARP[0] <= margin.sharp <= RAGGED_SHARP[1]:
-        return "permeative"
-    if margin.sharp < PARTLY_SHARP:
+    if margin.ragged >= RAGGED:
+        return "permeative" if RAGGED_SHARP[0] <= margin.sharp <= RAGGED_SHARP[1] else None
+    if margin.sharp <= HARDLY_SHARP:
         return "ill_defined"
-    return "sharp_with_rim" if margin.rim >= RIMMED else "sharp"
+    if margin.rim >= RIMMED and margin.sharp >= LEAST_SHARP_WITH_RIM:
+        return "sharp_with_rim"
+    return "sharp" if margin.rim <= RIMLESS and margin.sharp >= PARTLY_SHARP else None
 
 
 def profiles_across(

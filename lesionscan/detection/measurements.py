@@ -207,7 +207,7 @@ class Measurements:
         _field(
             "The margin in a word, by the classes of Madewell (Radiol Clin North Am 1981;19:715) "
             "and the rule of `docs/measures.md`; null under 24 px of equivalent diameter, on "
-            "pixels over 0.5 mm, or where contrast-to-noise is under 2.5."
+            "pixels over 0.5 mm, where contrast-to-noise is under 3.5, or between two classes."
         ),
     ]
     lesion_to_bone_width: Annotated[
@@ -215,7 +215,7 @@ class Measurements:
         _field(
             "Width across the bone's axis / width of the bone there, at most 1. The region counts "
             "as bone, also where it notches the edge or expands beyond it. Null without a clear "
-            "axis, as beside another bone, or where the film cuts the bone's width."
+            "axis, where the film cuts the bone's width, or where the outline joins two bones."
         ),
     ]
     mirels_width_band: Annotated[

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PIPELINE = 5
+PIPELINE = 6
 """Version of the detection pipeline. Results made by another version are not reused. Increase it
 whenever the same film, settings and scorer yield different candidates or measurements."""
 

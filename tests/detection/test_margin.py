@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -214,21 +215,38 @@ def test_each_kind_of_margin_has_its_word() -> None:
     assert _word(replace(SMOOTH, rim=0.5)) == "sharp_with_rim"
     assert _word(replace(SMOOTH, sharp=0.2)) == "ill_defined"
     assert _word(replace(SMOOTH, sharp=0.2, rim=0.9)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.4)) == "sharp"
+    assert _word(replace(SMOOTH, sharp=0.45)) == "sharp"
+    assert _word(replace(SMOOTH, sharp=0.4, rim=0.5)) == "sharp_with_rim"
     assert _word(replace(SMOOTH, sharp=0.4, ragged=0.12)) == "permeative"
     assert _word(replace(SMOOTH, sharp=0.4, rim=0.9, ragged=0.12)) == "permeative"
-    assert _word(replace(SMOOTH, sharp=0.3, ragged=0.12)) == "permeative"
-    assert _word(replace(SMOOTH, sharp=0.3)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.15, ragged=0.12)) == "ill_defined"
-    assert _word(replace(SMOOTH, sharp=0.8, ragged=0.12)) == "sharp"
+    assert _word(replace(SMOOTH, sharp=0.3, ragged=0.11)) == "permeative"
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        {"sharp": 0.21},
+        {"sharp": 0.44},
+        {"sharp": 0.39, "rim": 0.9},
+        {"rim": 0.26},
+        {"rim": 0.49},
+        {"sharp": 0.29, "ragged": 0.11},
+        {"sharp": 0.1, "ragged": 0.11},
+        {"sharp": 0.76, "ragged": 0.11},
+    ],
+)
+def test_a_margin_between_two_classes_has_no_word(measured: dict[str, float]) -> None:
+    """Partly sharp, partly rimmed, or ragged margins that no class describes have no word."""
+    changed: Any = measured
+    assert _word(replace(SMOOTH, **changed)) is None
 
 
 def test_a_coarse_film_or_a_faint_region_has_no_word() -> None:
-    """There is no class under 24 px, over 0.5 mm per pixel, at a CNR under 2.5, or without edge."""
+    """There is no class under 24 px, over 0.5 mm per pixel, at a CNR under 3.5, or without edge."""
     assert _word(diameter_px=23.9) is None
     assert _word(pixel_mm=0.51) is None
     assert _word(pixel_mm=None) == "sharp"
-    assert _word(contrast_to_noise=2.4) is None
+    assert _word(contrast_to_noise=3.4) is None
     assert _word(replace(SMOOTH, width_px=None, ragged=None)) is None
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lesionscan.detection.margin import RIMMED
+from lesionscan.detection.margin import RIMLESS
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
 
@@ -150,7 +150,7 @@ TERMS = (
         _rim,
         lambda region: (
             f"a bright rim on {100 * region.margin_rim:.0f} % of its margin"
-            if region.margin_rim >= RIMMED
+            if region.margin_rim > RIMLESS
             else "no bright rim"
         ),
     ),
