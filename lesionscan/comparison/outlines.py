@@ -34,6 +34,9 @@ _NONE_MOVED, _ALL_MOVED = 0.12, 0.27
 """Share of the edges that moved with the outlines: below the first none of the outlines' difference
 is accepted, above the second all of it. In phantoms, unchanged lesions mostly have less than 0.1,
 changed ones more than 0.4."""
+_LEAST_EDGES = 0.5
+"""Minimum sum of both films' steps of brightness at their own outlines, relative to the root mean
+square of all steps around; with hardly any edge there, nothing can have moved."""
 _SAME, _MIN_STEP_LEFT = 0.95, 0.87
 """Minimum correlation with the other film around an outline, and minimum step of brightness there,
 for a lesion to be on that film too. None of 30 phantom lesions on one film only reaches both."""
@@ -41,10 +44,11 @@ _MIN_DEPTH, _SAME_AROUND = 10.0, 0.9
 """Minimum depth of a lesion in grey levels of 255, and minimum correlation of the films around it,
 for the boundary shift integral."""
 _SLIGHTLY, _HARDLY, _CLEARLY = 0.05, 0.1, 0.2
-"""Natural logarithms of a ratio of diameters. If the edges moved less than the second, but the
-boundary shift integral is the third or more, or more than the first while the candidates' own
-outlines differ by more than the second in the same direction, the edges are not believed. Of the
-integrals of 26 unchanged lesions of phantoms, one is larger than 0.06, and less than 0.16."""
+"""Natural logarithms of a ratio of diameters. The edges are not believed if they moved less than
+the second, but the boundary shift integral is the third or more; or if they leave more than the
+second of the difference between the candidates' outlines unexplained, and the integral is more than
+the first in the same direction. Of the integrals of 26 unchanged lesions of phantoms, one is larger
+than 0.06, and less than 0.16."""
 _MOST = 0.95
 """Largest change of area that is counted, as a share of twice the mean area."""
 
@@ -132,7 +136,7 @@ def _from_both(
         for step in (ours, theirs)
     )
     # 1 if each film has an edge at its own outline and none at the other's; 0 for equal films
-    turned = (own - gone + here - come) / max(own + here, 1e-6)
+    turned = (own - gone + here - come) / max(own + here, _LEAST_EDGES)
     share = float(np.clip((turned - _NONE_MOVED) / (_ALL_MOVED - _NONE_MOVED), 0.0, 1.0))
     shift, agreement = _shift(ours, theirs, middle)
     away = share * half + (1.0 - share) * 0.5 * shift
@@ -140,9 +144,11 @@ def _from_both(
     found = _log_ratio(middle - away, middle + away)
     unexplained = (1.0 - share) * abs(apart - STEP * shift)
     integral = boundary_shift(profiles, before, after)
-    if abs(found) < _HARDLY and integral is not None:
-        alike = integral * apart > 0 and abs(integral) > _SLIGHTLY and abs(apart) > _HARDLY
-        if alike or abs(integral) >= _CLEARLY:
+    if integral is not None:
+        supported = integral * apart > 0 and abs(integral) > _SLIGHTLY
+        if (supported and abs(apart - found) > _HARDLY) or (
+            abs(found) < _HARDLY and abs(integral) >= _CLEARLY
+        ):
             unexplained = 0.5 * abs(integral - apart)
             away = away + (0.25 * (integral + apart) - 0.5 * found) / STEP
     return Outlines(middle - away, middle + away, share, agreement, None, unexplained)
