@@ -81,7 +81,7 @@ def _phantom(part: str, seed: int, margin: str) -> KnownCase | None:
         return None
     recipe = _with_margin(generator(seed, 90), fitting[0], margin)
     phantom = make_phantom(part, seed, lesions=(recipe,), long_side_px=_PHANTOM_SIDE_PX)
-    if not phantom.planted:
+    if not phantom.planted or phantom.planted[0].equivalent_diameter_px < LEAST_DIAMETER_PX:
         return None
     stored = phantom.stored.astype(np.float32)
     if phantom.film.photometric == "MONOCHROME1":

@@ -31,8 +31,6 @@ from lesionscan.radiograph import BoolImage
 
 CLEAR = 3.0
 """Contrast-to-noise from which on margins are compared."""
-OUTLINED = 0.5
-"""Overlap (Dice) from which on a candidate has the lesion's outline, more or less."""
 REPEATED = (
     "equivalent_diameter_px",
     "feret_max_px",
@@ -53,15 +51,12 @@ class Measured:
         The film and its lesion.
     candidate
         What hits it; None where nothing does.
-    dice
-        Overlap of both, 0 to 1.
     again
         What hits it after each small change; empty where none was tried.
     """
 
     case: KnownCase
     candidate: Candidate | None
-    dice: float = 0.0
     again: tuple[Candidate | None, ...] = ()
 
 
@@ -112,7 +107,7 @@ def measured(cases: Iterable[KnownCase], repeat: int) -> list[Measured]:
     done: list[Measured] = []
     for case in cases:
         candidate = hit(case.radiograph, case.lesion)
-        one = Measured(case, candidate, 0.0 if candidate is None else _dice(case, candidate))
+        one = Measured(case, candidate)
         if one.candidate is not None and repeat > 0:
             one = replace(one, again=tuple(_again(case)))
             repeat -= 1
@@ -138,7 +133,6 @@ def _again(case: KnownCase) -> Iterator[Candidate | None]:
 def agreement(lesions: list[Measured]) -> Iterator[str]:
     """Yield how far each number is from what was planted."""
     hits = [(one.case, one.candidate.region) for one in lesions if one.candidate is not None]
-    outlined = {id(one.case) for one in lesions if one.dice >= OUTLINED}
     yield f"{len(lesions)} lesions of 10 px or more, {len(hits)} hit"
     yield ""
     yield "| number | n | median bias | median absolute error | 90 % within | correlation |"
@@ -148,18 +142,22 @@ def agreement(lesions: list[Measured]) -> Iterator[str]:
         for case, region in hits
         if region.bone_loss is not None and region.bone_loss_error is not None
     ]
-    rows = {
-        "bone_loss": [(found, case.bone_loss) for case, found, _ in known],
-        f"bone_loss, Dice {OUTLINED:g} or more": [
-            (found, case.bone_loss) for case, found, _ in known if id(case) in outlined
-        ],
+    numbers = {
+        "bone_loss": [(id(case), found, case.bone_loss) for case, found, _ in known],
         "equivalent diameter (log)": [
-            (np.log(region.equivalent_diameter_px), np.log(_diameter(case.lesion)))
+            (id(case), np.log(region.equivalent_diameter_px), np.log(_diameter(case.lesion)))
             for case, region in hits
         ],
         "long diameter (log)": [
-            (np.log(region.feret_max_px), np.log(_longest(case.lesion))) for case, region in hits
+            (id(case), np.log(region.feret_max_px), np.log(_longest(case.lesion)))
+            for case, region in hits
         ],
+    }
+    shown = {id(one.case) for one in lesions if one.candidate is not None and one.candidate.shown}
+    rows = {
+        f"{name}{suffix}": [pair for case, *pair in found if case in cases]
+        for name, found in numbers.items()
+        for suffix, cases in (("", {id(case) for case, _ in hits}), (", shown", shown))
     }
     for name, pairs in rows.items():
         if len(pairs) < 2:
@@ -238,15 +236,6 @@ def real(films: list[TruthFilm]) -> Iterator[str]:
     yield f"negative contrast: {100 * np.mean(contrast < 0):.1f} %"
     yield f"bone_loss known: {len(losses)}; median {np.median(losses):.2f}"
     yield f"margins: {Counter(str(region.margin) for region in shown).most_common()}"
-
-
-def _dice(case: KnownCase, candidate: Candidate) -> float:
-    """Return the overlap of a lesion and a candidate, whose outline is filled."""
-    own = np.zeros(case.lesion.shape, np.uint8)
-    outline = candidate.region.contour_px[:, None, ::-1].astype(np.int32)
-    cv2.drawContours(own, [outline], -1, 1, cv2.FILLED)
-    both = np.count_nonzero(case.lesion & (own > 0))
-    return 2.0 * both / (np.count_nonzero(case.lesion) + np.count_nonzero(own))
 
 
 def _diameter(mask: BoolImage) -> float:

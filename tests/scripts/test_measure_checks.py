@@ -50,9 +50,11 @@ def test_bias_and_error_are_those_of_the_hits() -> None:
         Measured(
             _case(bone_loss=0.4, radius=12.0),
             _candidate(bone_loss=0.5, bone_loss_error=0.06, **LARGER),
-            0.9,
         ),
-        Measured(_case(bone_loss=0.6), _candidate(bone_loss=0.8, bone_loss_error=0.06), 0.5),
+        Measured(
+            _case(bone_loss=0.6),
+            replace(_candidate(bone_loss=0.8, bone_loss_error=0.06), shown=False),
+        ),
         Measured(_case(), _candidate(bone_loss=None, bone_loss_error=None)),
         Measured(_case(), None),
     ]
@@ -60,8 +62,9 @@ def test_bias_and_error_are_those_of_the_hits() -> None:
 
     assert lines[0] == "5 lesions of 10 px or more, 4 hit"
     assert _row(lines, "bone_loss")[1:4] == ["3", "+0.100", "0.100"]
-    assert _row(lines, "bone_loss, Dice 0.5 or more")[1:4] == ["2", "+0.150", "0.150"]
+    assert _row(lines, "bone_loss, shown")[1:4] == ["2", "+0.100", "0.100"]
     assert _row(lines, "equivalent diameter (log)")[1] == "4"
+    assert _row(lines, "equivalent diameter (log), shown")[1] == "3"
     assert lines[-1].endswith("0.67")
 
 
@@ -84,7 +87,7 @@ def test_words_are_counted_by_what_was_planted() -> None:
 def test_variation_is_over_all_films_of_a_lesion() -> None:
     """Diameters of 19, 20 and 21 vary by 5 %; films without a hit are counted."""
     found = [_candidate(feret_max_px=value) for value in (19.0, 20.0, 21.0)]
-    lines = list(repeatability([Measured(_case(), found[0], 0.9, (found[1], None, found[2]))]))
+    lines = list(repeatability([Measured(_case(), found[0], (found[1], None, found[2]))]))
 
     assert lines[0] == "1 lesions, 3 changed films, lesion not hit in 1"
     assert _row(lines, "feret_max_px")[1:] == ["1", "5.0", "5.0"]
