@@ -46,8 +46,9 @@ _LEAST_SIGNAL = 0.1
 grey levels."""
 _LARGEST_ERROR = 1 / 3
 """Shares with a larger standard error are not reported."""
-_MOST = 1.1
-"""Larger shares mean that the soft-tissue level is wrong: a region cannot lose more than all."""
+_LEAST, _MOST = -0.05, 1.1
+"""Smaller shares mean that the bone around is not comparable, larger ones that the soft-tissue
+level is wrong: a region cannot lose less than nothing or more than all."""
 _QUARTERS = 4
 
 
@@ -194,7 +195,7 @@ def bone_losses(
     tuple of BoneLoss or None
         One per region; None if there is too little bone around it or all of it in one quarter, no
         soft tissue beside any bone, the bone is hardly brighter than soft tissue, the region
-        clearly darker than it, or the error over a third.
+        clearly darker than it or brighter than the bone around, or the error over a third.
     """
     soft = SoftTissue.of(image, bone, usable) if footprints else None
     if soft is None:
@@ -293,7 +294,7 @@ def _losses(around: Sequence[_Around]) -> Iterator[BoneLoss | None]:
     missing = (expected - level) / np.maximum(signal, _LEAST_SIGNAL)
     for shares, sure in zip(missing, known, strict=True):
         # if nearly all bone is in one quarter, the error cannot be estimated
-        if not sure.all() or shares[0] > _MOST:
+        if not sure.all() or not _LEAST <= shares[0] <= _MOST:
             yield None
             continue
         others = shares[1:]

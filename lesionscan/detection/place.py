@@ -76,7 +76,7 @@ class Location:
         bool | None,
         Field(
             description="Whether the bone is a long one: true if its outline is at least four "
-            "times as long as it is wide (twice if the film cuts it), false if the file "
+            "times as long as it is wide (three times if the film cuts it), false if the file "
             "names a body part without long bones, otherwise null, and always on films of the "
             "trunk."
         ),
@@ -94,8 +94,8 @@ class Location:
         Field(
             description="Whether it lies near a joint or growth plate: within the bone's greatest "
             "width of its end (square of Heim: Müller et al., The comprehensive classification of "
-            "fractures of long bones, 1990), or where the bone flares to 1.5 times its shaft; null "
-            "where neither can be determined."
+            "fractures of long bones, 1990), or where the bone flares to 1.5 times its shaft; "
+            "false only if both ends of the bone are seen, otherwise null."
         ),
     ] = None
     position: Annotated[

@@ -12,12 +12,12 @@ ELONGATED = 3.0
 """Minimum ratio of the second moments along and across for an axis to exist."""
 _LARGE = 10_000
 """In bones with more pixels, every second row and column is used."""
-_LONG, _LONG_IF_CUT = 4.0, 2.0
+_LONG, _LONG_IF_CUT = 4.0, 3.0
 """Minimum length / width of the shaft of a long bone: with both ends visible, and if the film cuts
 it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
-_BESIDE = 0.3, 1.2
+_BESIDE = 0.3, 2.0
 """Distances along the bone, in widths, at which sections may cross two bones."""
 _LEAST_PART, _LEAST_FORK = 0.15, 0.15
 """Minimum width of either of them, and minimum length of the fork, as shares of the width."""
@@ -172,7 +172,8 @@ class Shaft:
         Returns
         -------
         bool or None
-            None if the film ends too soon to determine it.
+            False only in a bone that is `whole`; in other pieces, an end may be hidden by the edge
+            of the film or by a bone that touches it, and the result is None.
         """
         length = len(self.widths)
         if length < 8:
@@ -187,8 +188,7 @@ class Shaft:
         ends = (float(self.widths[:quarter].max()), float(self.widths[-quarter:].max()))
         if any(not cut and d <= w for d, w, cut in zip(away, ends, self.cut, strict=True)):
             return True
-        # an end may be near, beyond the film's edge
-        return False if all(d >= 2.0 * self.narrow for d in away) else None
+        return False if self.whole else None
 
 
 def is_joined(

@@ -19,6 +19,10 @@ Speaks: TypeAlias = Literal["for", "against", "neither"]
 _ENCLOSED = 0.9
 """Enclosure from which a region counts as enclosed by brighter bone on all sides."""
 
+_PLAINLY_DARKER = 0.05
+"""Least contrast of a region that is called much darker, as a share of the grey range: on a film
+with little noise, a high contrast-to-noise ratio may be invisible."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -82,11 +86,11 @@ def _on_bone(region: Region) -> bool:
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_loss is not None and region.bone_loss >= 0.2 and _on_bone(region):
         return "for", f"about {100 * region.bone_loss:.0f} % less dense than the bone around"
-    around = (
-        "its surroundings" if Flag.LITTLE_BONE_AROUND in region.flags else "the surrounding bone"
-    )
+    bone_around = _on_bone(region) and Flag.LITTLE_BONE_AROUND not in region.flags
+    around = "the surrounding bone" if bone_around else "its surroundings"
     if region.contrast_to_noise >= 1.0:
-        much = "much darker" if region.contrast_to_noise >= 3.0 else "darker"
+        visible = region.contrast_to_noise >= 3.0 and region.contrast >= _PLAINLY_DARKER
+        much = "much darker" if visible else "darker"
         return "for", f"{much} than {around} (contrast-to-noise {region.contrast_to_noise:.1f})"
     # the ring of a large or expanded lesion may be thinned itself
     if region.contrast_to_noise >= 0.5 or region.lucency >= 0.5:
@@ -129,7 +133,7 @@ def _margin(region: Region) -> tuple[Speaks, str] | None:
 
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
     if region.enclosure >= _ENCLOSED:
-        return "for", "brighter bone on all sides"
+        return ("for", "brighter bone on all sides") if _on_bone(region) else None
     if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
         return "against", f"no brighter bone on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
@@ -164,7 +168,9 @@ def _outside(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _place(region: Region) -> tuple[Speaks, str] | None:
-    return None if region.location is None else ("neither", f"place: {region.location.text}")
+    if region.location is None or not _on_bone(region):
+        return None
+    return "neither", f"place: {region.location.text}"
 
 
 RULES = (
@@ -189,7 +195,7 @@ RULES = (
     Rule(
         "darkness",
         "For: `bone_loss` of 0.2 and more with a `bone_fraction` of 0.5 and more, else "
-        "`contrast_to_noise` of 1 and more, much from 3 on. Against: "
+        "`contrast_to_noise` of 1 and more, much from 3 on if `contrast` is 0.05 or more. Against: "
         "`contrast_to_noise` under 0.5 and `lucency` under 0.5.",
         _darkness,
     ),
@@ -200,8 +206,8 @@ RULES = (
     ),
     Rule(
         "enclosure",
-        "For: `enclosure` of 0.9 and more. Against: under 0.5, at a `contrast_to_noise` of 0.5 "
-        "and more and a `lucency` under 0.5.",
+        "For: `enclosure` of 0.9 and more, with a `bone_fraction` of 0.5 and more. Against: under "
+        "0.5, at a `contrast_to_noise` of 0.5 and more and a `lucency` under 0.5.",
         _enclosed,
     ),
     Rule(
@@ -212,6 +218,6 @@ RULES = (
     ),
     Rule("outside_bone", "Against: `bone_fraction` under 0.5.", _outside),
     Rule("border", "Against: a flag of the border, the field or metal.", _border),
-    Rule("place", "Neither: `location.text`.", _place),
+    Rule("place", "Neither: `location.text`, with a `bone_fraction` of 0.5 and more.", _place),
 )
 """All signs, in their order within for, against and neither."""

@@ -76,15 +76,21 @@ def test_a_film_that_is_brighter_on_one_side_has_the_same_loss() -> None:
 
 
 def test_a_region_as_bright_as_its_bone_has_lost_nothing() -> None:
-    """The loss of a region that is as bright as its bone, or brighter, is 0."""
+    """The loss of a region that is as bright as its bone, or slightly brighter, is 0."""
     region = disk(SHAPE, (160, 120), 14)
     same = _loss(limb(lesion_radius=0), region, _bone())
-    brighter = _loss(_taken(limb(lesion_radius=0), region, -0.5), region, _bone())
+    slightly = _loss(_taken(limb(lesion_radius=0), region, -0.03), region, _bone())
 
     assert same is not None
     assert same.share == pytest.approx(0.0, abs=0.03)
-    assert brighter is not None
-    assert brighter.share == 0.0
+    assert slightly is not None
+    assert slightly.share == 0.0
+
+
+def test_a_region_brighter_than_the_bone_around_has_no_loss() -> None:
+    """The bone around cannot be compared with a region that is brighter."""
+    region = disk(SHAPE, (160, 120), 14)
+    assert _loss(_taken(limb(lesion_radius=0), region, -0.2), region, _bone()) is None
 
 
 def test_the_error_is_larger_where_the_bone_around_is_uneven() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
+from lesionscan.detection.place import Location
 from lesionscan.detection.signs import RULES, signs_of
 from tests.reporting.made import make_findings
 
@@ -42,6 +43,21 @@ def test_unclear_measurements_are_no_signs() -> None:
     assert sign.text == "network: clearly suggests a lesion (mean 0.60)"
 
 
+def test_what_lies_outside_bone_is_not_enclosed_and_has_no_place() -> None:
+    """A region mostly outside bone has neither brighter bone around it nor a place on a bone."""
+    place = Location(1, 0.5, 0.1, long_bone=True, text="long bone, third not determined")
+    on_bone, beside_it = (
+        {
+            sign.name
+            for sign in signs_of(_region(enclosure=0.95, location=place, bone_fraction=fraction))
+        }
+        for fraction in (0.5, 0.44)
+    )
+
+    assert on_bone == {"network", "enclosure", "place"}
+    assert beside_it == {"network", "outside_bone"}
+
+
 def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
     """Bone loss is not reported if most of the region lies outside bone."""
     on_bone, beside_it = (
@@ -64,6 +80,12 @@ def test_no_bone_is_missing_where_most_lies_outside_bone() -> None:
         ({"contrast_to_noise": 1.9}, "darkness", "for",
          "darker than the surrounding bone (contrast-to-noise 1.9)"),
         ({"contrast_to_noise": 3.0, "flags": (Flag.LITTLE_BONE_AROUND,)}, "darkness", "for",
+         "much darker than its surroundings (contrast-to-noise 3.0)"),
+        ({"contrast_to_noise": 9.0, "contrast": 0.04}, "darkness", "for",
+         "darker than the surrounding bone (contrast-to-noise 9.0)"),
+        ({"contrast_to_noise": 3.0, "contrast": 0.05}, "darkness", "for",
+         "much darker than the surrounding bone (contrast-to-noise 3.0)"),
+        ({"contrast_to_noise": 3.0, "bone_fraction": 0.4}, "darkness", "for",
          "much darker than its surroundings (contrast-to-noise 3.0)"),
         ({"contrast_to_noise": 0.4, "lucency": 0.4}, "darkness", "against",
          "hardly darker than the surrounding bone"),
