@@ -252,7 +252,7 @@ class State(Code):
     SPLIT = "split", "One lesion on the first film is several on the second."
     NOT_COMPARABLE = (
         "not_comparable",
-        "Its place is not fully visible on both films, or cannot be assessed.",
+        "Its place is not fully visible on both films, or its size is too uncertain.",
     )
 
 

@@ -34,6 +34,9 @@ _MIN_VISIBLE = 0.97
 _MIN_MARGIN = 0.08
 """Minimum distance of a lesion from the border of the film, in diameters: outlines are that far
 inside the edge of many lesions that the border cuts."""
+_VAGUE = math.log(1.5)
+"""Uncertainty (natural logarithm of a ratio of diameters) from which a lesion is not called stable:
+it may be half as large again."""
 _MIN_PART = 0.1
 """Smallest part of a merged or split lesion, as a share of the area of the largest part."""
 
@@ -83,6 +86,8 @@ class RegisteredPair:
             after, contour_after = self._on_film(1, rays, outlines.after, sizes[1], error)
             sizes, contours = [before, after], (contour_before, contour_after)
             change = change_of(before, after, self._fit, outlines)
+            if reason is None and change.state is State.STABLE and change.uncertainty > _VAGUE:
+                reason = "its outlines differ, and the films do not show which one is right"
         places = self._places(found)
         shown = {one.shown for some in found for one in some}
         return LesionChange(

@@ -103,6 +103,17 @@ def test_another_outline_of_the_same_edges_is_no_growth() -> None:
     assert 22.0 < doubt < 35.0
 
 
+def test_very_different_outlines_of_the_same_edges_are_not_comparable() -> None:
+    """If one outline is almost twice as large and the films do not differ, nothing is known."""
+    film = sample()
+    large = replace(changed(film, lambda mask: wider(wider(wider(mask)))), picture=sample().picture)
+    (lesion,) = compare_films(film, large).record.lesions
+    assert lesion.state == "not_comparable"
+    assert lesion.reason == "its outlines differ, and the films do not show which one is right"
+    assert lesion.diameter_uncertainty_percent is not None
+    assert lesion.diameter_uncertainty_percent > 50.0
+
+
 def test_swapping_the_films_inverts_the_change() -> None:
     """Swapping the films changes the sign of the logarithm of the ratio of the diameters."""
     large = changed(moved_film(sample(), MOVED), wider)
