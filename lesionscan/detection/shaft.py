@@ -17,10 +17,14 @@ _LONG, _LONG_IF_CUT = 4.0, 3.0
 it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
-_BESIDE = 0.3, 2.0
-"""Distances along the bone, in widths, at which sections may cross two bones."""
-_LEAST_PART, _LEAST_FORK = 0.15, 0.15
-"""Minimum width of either of them, and minimum length of the fork, as shares of the width."""
+_BESIDE, _SECTIONS = (0.3, 2.0), 28
+"""Distances along the bone, in widths, at which sections may cross two bones, and number of
+sections on either side."""
+_SAMPLES = 65
+"""Number of samples of a section."""
+_LEAST_PART, _LEAST_FORK = 10, 3
+"""Minimum width of either bone in samples (0.15 of the width), and minimum number of successive
+sections that cross both (0.15 of the width)."""
 _CUT = 3.0
 """A bone's end is cut if the bone touches the edge of the field within this many pixels of it."""
 
@@ -213,25 +217,25 @@ def is_joined(
     width
         In pixels.
     """
-    away = np.arange(_BESIDE[0] * width, _BESIDE[1] * width + 0.5)
+    away = np.linspace(*_BESIDE, _SECTIONS) * width
     along = np.concatenate([-away[::-1], away])
-    offsets = np.arange(-0.5 * width, 0.5 * width + 0.25, 0.5)
+    offsets = np.linspace(-0.5, 0.5, _SAMPLES) * width
     across = np.array([-axis[1], axis[0]])
-    places = middle + along[:, None, None] * axis + offsets[:, None] * across
-    at = np.rint(places).astype(np.intp)
-    inside = ((at >= 0) & (at < bone.shape)).all(axis=2)
-    at = at.clip(0, np.array(bone.shape) - 1)
-    hit = bone[at[:, :, 0], at[:, :, 1]] & inside
-    forked = np.array([_is_forked(section, _LEAST_PART * len(offsets)) for section in hit])
-    least = max(2, round(_LEAST_FORK * width))
-    return any(_longest_run(side) >= least for side in np.split(forked, 2))
+    rows, cols = (
+        np.rint(middle[k] + along[:, None] * axis[k] + offsets * across[k]).astype(np.intp)
+        for k in (0, 1)
+    )
+    inside = (rows >= 0) & (rows < bone.shape[0]) & (cols >= 0) & (cols < bone.shape[1])
+    hit = inside & bone[rows.clip(0, bone.shape[0] - 1), cols.clip(0, bone.shape[1] - 1)]
+    forked = np.array([_is_forked(section) for section in hit])
+    return any(_longest_run(side) >= _LEAST_FORK for side in np.split(forked, 2))
 
 
-def _is_forked(section: BoolImage, least: float) -> bool:
+def _is_forked(section: BoolImage) -> bool:
     """Return whether a section has two runs of bone with a gap of two samples or more."""
     changes = np.flatnonzero(np.diff(np.pad(section, 1).astype(np.int8)))
     starts, ends = changes[::2], changes[1::2]
-    kept = ends - starts >= least
+    kept = ends - starts >= _LEAST_PART
     starts, ends = starts[kept], ends[kept]
     return bool((starts[1:] - ends[:-1] >= 2).any())
 
