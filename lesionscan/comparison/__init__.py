@@ -1,8 +1,9 @@
 """Compare the lesions of two films of the same bones.
 
 `film` loads a film from a file or from results, `registration` maps the first film to the second,
-`matching` pairs candidates, `outlines` outlines them on both films together, `change` computes
-changes and uncertainties, and `compare` combines these steps into a `record`.
+`matching` pairs candidates, `rays` samples films along rays, `outlines` outlines candidates on both
+films together, `change` computes changes and uncertainties, and `compare` combines these steps into
+a `record`.
 """
 
 from lesionscan.comparison.compare import Comparison, compare_films

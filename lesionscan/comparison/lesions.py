@@ -32,11 +32,11 @@ from lesionscan.results.record import CandidateRecord
 _MIN_VISIBLE = 0.97
 """Share of a lesion that the other film must show."""
 _MIN_MARGIN = 0.08
-"""Minimum distance of a lesion from the border of the film, in diameters: outlines are that far
-inside the edge of many lesions that the border cuts."""
+"""Minimum distance of a lesion from the border of the film, in diameters: the outline of a lesion
+that the border cuts often ends this far before it."""
 _VAGUE = math.log(1.5)
-"""Uncertainty (natural logarithm of a ratio of diameters) from which a lesion is not called stable:
-it may be half as large again."""
+"""Uncertainty (natural logarithm of a ratio of diameters) above which a lesion is not called
+stable: it may have grown by half."""
 _MIN_PART = 0.1
 """Smallest part of a merged or split lesion, as a share of the area of the largest part."""
 
@@ -86,13 +86,14 @@ class RegisteredPair:
             after, contour_after = self._on_film(1, rays, outlines.after, sizes[1], error)
             sizes, contours = [before, after], (contour_before, contour_after)
             change = change_of(before, after, self._fit, outlines)
-            if reason is None and change.state is State.STABLE and change.uncertainty > _VAGUE:
-                reason = "its outlines differ, and the films do not show which one is right"
         places = self._places(found)
+        state = _state(found, change, outlines, reason)
+        if state is State.STABLE and change is not None and change.uncertainty > _VAGUE:
+            state, reason = State.NOT_COMPARABLE, "its change is uncertain by more than 50 %"
         shown = {one.shown for some in found for one in some}
         return LesionChange(
             number=number,
-            state=_state(found, change, outlines, reason).value,
+            state=state.value,
             reason=reason,
             before_ids=group.before,
             after_ids=group.after,

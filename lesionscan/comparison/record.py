@@ -97,7 +97,8 @@ class LesionChange(Record):
     )
     borne_out: Unit | None = Field(
         description="Share of the difference between the candidates' own outlines that the films "
-        "confirm, 0 to 1; 0 if both films show the same edges. Null if one film has no candidate."
+        "confirm, 0 to 1; 0 if both films show the same edges (the boundary shift integral can "
+        "report a change even then). Null if one film has no candidate."
     )
     centroid_before_px: PositionPx = Field(
         description="Mean (row, column) on the first film, in pixels; the corresponding point if "
@@ -147,7 +148,8 @@ class LesionChange(Record):
     )
     diameter_uncertainty_percent: float | None = Field(
         description="Half width of the 95 % interval of the diameter's change, in percent, due to "
-        "outlines and magnification. Smaller changes are stable."
+        "outlines and magnification. Smaller changes are stable, or not comparable if it is over "
+        "50 %."
     )
     outline_uncertainty_percent: float | None = Field(
         description="Its part due to the outlines; at least the difference between the candidates' "

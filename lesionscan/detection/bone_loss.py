@@ -195,7 +195,8 @@ def bone_losses(
     tuple of BoneLoss or None
         One per region; None if there is too little bone around it or all of it in one quarter, no
         soft tissue beside any bone, the bone is hardly brighter than soft tissue, the region
-        clearly darker than it or brighter than the bone around, or the error over a third.
+        is clearly darker than soft tissue or brighter than the bone around, or the error is over a
+        third.
     """
     soft = SoftTissue.of(image, bone, usable) if footprints else None
     if soft is None:

@@ -76,7 +76,8 @@ class Placed:
         None if the region is not on bone.
     lesion_to_bone_width
         Width of the region across the local axis / width of the bone, the region included, so at
-        most 1; None without a reliable axis, and where the film shows only part of the width.
+        most 1; None without a reliable axis, where the film shows only part of the width, and where
+        the outline joins two bones.
     frame
         None without an axis.
     """

@@ -52,8 +52,8 @@ COARSEST_MM = 0.5
 LEAST_TO_NOISE = 3.5
 """Minimum contrast-to-noise ratio for a margin class: in fainter regions, noise resembles a rim."""
 HARDLY_SHARP, PARTLY_SHARP = 0.2, 0.45
-"""A margin with at most the first as its sharp share is ill-defined, unless it is permeative; one
-with less than the second has no class, unless it has a rim."""
+"""A margin that is not ragged is ill-defined if its sharp share is at most the first; if it is less
+than the second, it has no class, unless it has a rim."""
 RAGGED, RAGGED_SHARP = 0.11, (0.3, 0.75)
 """Minimum raggedness of a permeative margin, and the range of its sharp share: part of its edge is
 sharp, but the position of the edge varies. A ragged margin outside the range has no class."""

@@ -77,7 +77,7 @@ class Location:
         Field(
             description="Whether the bone is a long one: true if its outline is at least four "
             "times as long as it is wide (three times if the film cuts it), false if the file "
-            "names a body part without long bones, otherwise null, and always on films of the "
+            "names a body part without long bones, otherwise null; always null on films of the "
             "trunk."
         ),
     ] = None
@@ -95,7 +95,8 @@ class Location:
             description="Whether it lies near a joint or growth plate: within the bone's greatest "
             "width of its end (square of Heim: Müller et al., The comprehensive classification of "
             "fractures of long bones, 1990), or where the bone flares to 1.5 times its shaft; "
-            "false only if both ends of the bone are seen, otherwise null."
+            "false only if both ends of the bone are seen and it is narrower between them; null if "
+            "undetermined."
         ),
     ] = None
     position: Annotated[
@@ -104,8 +105,8 @@ class Location:
             description="Across the bone: central (centre in the middle third of the width, or "
             "0.8 of the width taken), eccentric, cortical (in the outer quarter, at the edge), "
             "surface (under a third of it on the bone); null without axis or "
-            "long bone, where the film cuts the bone's width, or where the outline joins two "
-            "bones."
+            "on films of the trunk or of a body part without long bones, where the film cuts the "
+            "bone's width, or where the outline joins two bones."
         ),
     ] = None
     text: Annotated[
@@ -120,8 +121,8 @@ class FilmWords:
     Attributes
     ----------
     site
-        Side and body part, e.g. "right knee"; "" if unknown. Without a side if the body part
-        includes both sides, since a side in the header then does not refer to the bone.
+        Side and body part, e.g. "right knee"; "" if unknown. Without a side if the film
+        shows both sides or the midline, since the side in the header is then not that of the bone.
     long_bones
         False if the body part has none; None if an elongated bone may be a long bone or a rib.
     feet

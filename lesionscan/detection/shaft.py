@@ -145,7 +145,8 @@ class Shaft:
     @property
     def long(self) -> bool:
         """Whether it is as long for its width as a long bone, as far as the film shows it."""
-        return self.axis is not None and is_long(len(self.widths), self.narrow, cut=any(self.cut))
+        known = self.axis is not None and self.narrow > 0
+        return known and is_long(len(self.widths), self.narrow, cut=any(self.cut))
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels between two rows."""
@@ -171,7 +172,7 @@ class Shaft:
             Extent of the lesion to either side, which is skipped: it may have widened the bone.
         width
             Width of the bone there, across its local axis; the widths along the axis of the whole
-            piece may include another bone.
+            piece may include another bone. 0 if it is the width of two bones.
 
         Returns
         -------
@@ -185,7 +186,7 @@ class Shaft:
         at = along * (length - 1)
         beside = np.rint([at - reach - 2.0, at + reach + 2.0]).clip(0, length - 1)
         beside_width = float(self.widths[beside.astype(np.intp)].max())
-        if min(beside_width, width) >= _FLARE * self.narrow:
+        if self.narrow > 0 and min(beside_width, width) >= _FLARE * self.narrow:
             return True
         quarter = max(1, length // 4)
         away = (at, length - 1 - at)
@@ -204,7 +205,8 @@ def is_joined(
     """Return whether the width at a place is that of two bones that touch.
 
     This is so if sections nearby, across the same axis, cross two bones, as above the place where
-    the masks of radius and ulna meet.
+    the masks of radius and ulna meet. A hole in the mask that is at least 0.15 of the width long
+    has the same effect.
 
     Parameters
     ----------

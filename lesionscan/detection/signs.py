@@ -20,8 +20,8 @@ _ENCLOSED = 0.9
 """Enclosure from which a region counts as enclosed by brighter bone on all sides."""
 
 _PLAINLY_DARKER = 0.05
-"""Least contrast of a region that is called much darker, as a share of the grey range: on a film
-with little noise, a high contrast-to-noise ratio may be invisible."""
+"""Minimum contrast of a region that is called much darker, as a share of the grey range: on a film
+with little noise, even an invisible contrast has a high ratio to the noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def test_very_different_outlines_of_the_same_edges_are_not_comparable() -> None:
     large = replace(changed(film, lambda mask: wider(wider(wider(mask)))), picture=sample().picture)
     (lesion,) = compare_films(film, large).record.lesions
     assert lesion.state == "not_comparable"
-    assert lesion.reason == "its outlines differ, and the films do not show which one is right"
+    assert lesion.reason == "its change is uncertain by more than 50 %"
     assert lesion.diameter_uncertainty_percent is not None
     assert lesion.diameter_uncertainty_percent > 50.0
 

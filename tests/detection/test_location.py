@@ -292,18 +292,18 @@ def test_bones_that_touch_have_no_width(row: int, gap: int, *, joined: bool) -> 
 
 
 def test_a_notch_or_a_spur_is_no_second_bone() -> None:
-    """A short notch at the end of a bone and a thin spur beside it do not hide the width."""
+    """A short hole in a bone and a thin spur beside it do not hide the width."""
     bone = _bar()
     bone[235:238, 98:102] = False
-    bone[200:240, 122:124] = True
+    bone[210:240, 112:116] = False  # leaves a spur of 4 px
     region = disk((400, 200), (200, 99.5), 8)
     assert _locate(bone, region, 8.0)[1] is not None
 
 
 def test_the_width_of_joined_bones_is_no_flare() -> None:
     """It does not put a place near a joint; an end of the bones nearby does."""
-    assert _words_of(_forearm(8), 325).near_joint is None  # the film's edge may cut the bones
-    ending = _forearm(8)
+    assert _words_of(_forearm(24), 325).near_joint is None  # the film's edge may cut the bones
+    ending = _forearm(24)
     ending[360:] = False
     assert _words_of(ending, 325).near_joint is True
 
@@ -316,7 +316,7 @@ def test_a_film_of_both_sides_has_no_side(part: str) -> None:
 
 
 def test_on_a_film_of_the_trunk_an_elongated_bone_is_of_unknown_kind() -> None:
-    """It may be a femur or a rib, so it has no position and no share of the width either."""
+    """It may be a femur or a rib, so its text has no position and no share of the width either."""
     pelvis = FilmWords.of({"body_part_examined": "PELVIS"})
     location = _words_of(_bar(), 200, words=pelvis)
     assert (location.long_bone, location.position) == (None, None)
