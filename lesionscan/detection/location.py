@@ -16,14 +16,7 @@ from lesionscan.detection.place import (
     position_of,
     third_of,
 )
-from lesionscan.detection.shaft import (
-    ELONGATED,
-    Shaft,
-    axis_of,
-    distance_to_edge,
-    is_joined,
-    is_long,
-)
+from lesionscan.detection.shaft import ELONGATED, Section, Shaft, axis_of, is_long_along
 from lesionscan.radiograph import BoolImage
 
 _GRID_PX = 400
@@ -208,66 +201,34 @@ class BoneMap:
         along = shaft.fraction_along(centre)
         if local is None:
             return Placed(self._described(bone_id, along, None, None, None, reach))
-        across = np.array([-local[1], local[0]])
-        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
-            across = -across
-        before, after, cut = self._run(bone, centre, across)
-        width = before + after
-        if width <= 0:
+        section = Section.at(bone, self.edge, centre, local)
+        if section is None:
             return Placed(self._described(bone_id, along, None, None, None, reach))
-        offset = float(np.clip((before - after) / width, -1, 1))
-        extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / float(scale.mean())
+        across, width, mean_scale = section.across, section.width, float(scale.mean())
+        extent = float(np.ptp(rows * across[0] + cols * across[1])) + step / mean_scale
         share = min(1.0, extent / width)
-        middle = centre + 0.5 * (after - before) * across
-        joined = is_joined(bone, middle, local, width)
         ratio, position = None, None
-        if not cut and not joined:
+        if not section.cut and not section.joined:
             ratio = share if reliable else None
-            position = position_of(offset, share, float(on_bone.mean()))
-        run = (rows - middle[0]) * local[0] + (cols - middle[1]) * local[1]
+            position = position_of(section.offset, share, float(on_bone.mean()))
+        run = (rows - section.middle[0]) * local[0] + (cols - section.middle[1]) * local[1]
         frame = Frame(
             bone_id=bone_id,
             axis=local,
             across=across,
-            centre=(middle + 0.5) * scale - 0.5,
-            width_px=width * float(scale.mean()),
+            centre=(section.middle + 0.5) * scale - 0.5,
+            width_px=width * mean_scale,
             reach_px=(
-                float(run.min() * scale.mean()) - 0.5 * step,
-                float(run.max() * scale.mean()) + 0.5 * step,
+                float(run.min() * mean_scale) - 0.5 * step,
+                float(run.max() * mean_scale) + 0.5 * step,
             ),
         )
-        long = shaft.long or self._is_long(bone, centre, local, width)
+        long = shaft.long or is_long_along(bone, self.edge, centre, local, width=width)
+        flare = 0.0 if section.joined else width
         location = self._described(
-            bone_id,
-            along,
-            offset,
-            ratio,
-            position,
-            reach,
-            long=long,
-            width=0.0 if joined else width,
+            bone_id, along, section.offset, ratio, position, reach, long=long, width=flare
         )
         return Placed(location, ratio, frame)
-
-    def _run(
-        self, bone: BoolImage, centre: NDArray[np.float64], way: NDArray[np.float64]
-    ) -> tuple[float, float, bool]:
-        """Return the distances to the bone's edge on both sides, and whether the film cuts it."""
-        before, after = (distance_to_edge(bone, centre, one) for one in (-way, way))
-        ends = np.rint([centre - before * way, centre + after * way]).astype(int)
-        inside = ends.clip(0, np.array(self.edge.shape) - 1)
-        return before, after, bool(self.edge[inside[:, 0], inside[:, 1]].any())
-
-    def _is_long(
-        self,
-        bone: BoolImage,
-        centre: NDArray[np.float64],
-        axis: NDArray[np.float64],
-        width: float,
-    ) -> bool:
-        """Return whether the bone is long for its width along the local axis."""
-        before, after, cut = self._run(bone, centre, axis)
-        return is_long(before + after, width, cut=cut)
 
     def _points(
         self, mask: BoolImage, box: tuple[slice, slice]

@@ -146,7 +146,7 @@ class Shaft:
     def long(self) -> bool:
         """Whether it is as long for its width as a long bone, as far as the film shows it."""
         known = self.axis is not None and self.narrow > 0
-        return known and is_long(len(self.widths), self.narrow, cut=any(self.cut))
+        return known and _is_long(len(self.widths), self.narrow, cut=any(self.cut))
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels between two rows."""
@@ -196,7 +196,93 @@ class Shaft:
         return False if self.whole else None
 
 
-def is_joined(
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """The bone across its local axis at a place; lengths in pixels of the reduced grid.
+
+    Attributes
+    ----------
+    across
+        float64 (2,), unit (row, col) vector, to the right or, if level, downwards.
+    middle
+        float64 (2,), (row, col) of the middle of the width.
+    width
+        Width of the bone.
+    offset
+        Position of the place, -1 to 1 in half widths of the bone.
+    cut
+        Whether the film shows only part of the width.
+    joined
+        Whether the width is that of two bones that touch.
+    """
+
+    across: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    width: float
+    offset: float
+    cut: bool
+    joined: bool
+
+    @classmethod
+    def at(
+        cls,
+        bone: BoolImage,
+        edge: BoolImage,
+        centre: NDArray[np.float64],
+        axis: NDArray[np.float64],
+    ) -> Self | None:
+        """Measure the section at a place.
+
+        Parameters
+        ----------
+        bone, edge
+            bool (rows, cols); a piece of the bone mask, and the edge of the exposed field.
+        centre
+            float64 (2,), (row, col) of the place.
+        axis
+            float64 (2,), unit vector along the bone.
+
+        Returns
+        -------
+        Section or None
+            None if the bone has no width there.
+        """
+        across = np.array([-axis[1], axis[0]])
+        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
+            across = -across
+        before, after, cut = _run(bone, edge, centre, across)
+        width = before + after
+        if width <= 0:
+            return None
+        middle = centre + 0.5 * (after - before) * across
+        offset = float(np.clip((before - after) / width, -1, 1))
+        return cls(across, middle, width, offset, cut, _is_joined(bone, middle, axis, width))
+
+
+def is_long_along(
+    bone: BoolImage,
+    edge: BoolImage,
+    centre: NDArray[np.float64],
+    axis: NDArray[np.float64],
+    *,
+    width: float,
+) -> bool:
+    """Return whether a bone is long for its width along its local axis; see `Section.at`."""
+    before, after, cut = _run(bone, edge, centre, axis)
+    return _is_long(before + after, width, cut=cut)
+
+
+def _run(
+    bone: BoolImage, edge: BoolImage, centre: NDArray[np.float64], way: NDArray[np.float64]
+) -> tuple[float, float, bool]:
+    """Return the distances to the bone's edge on both sides, and whether the film cuts it."""
+    before, after = (_distance_to_edge(bone, centre, one) for one in (-way, way))
+    ends = np.rint([centre - before * way, centre + after * way]).astype(int)
+    inside = ends.clip(0, np.array(edge.shape) - 1)
+    return before, after, bool(edge[inside[:, 0], inside[:, 1]].any())
+
+
+def _is_joined(
     bone: BoolImage,
     middle: NDArray[np.float64],
     axis: NDArray[np.float64],
@@ -248,7 +334,7 @@ def _longest_run(values: BoolImage) -> int:
     return int((changes[1::2] - changes[::2]).max(initial=0))
 
 
-def is_long(length: float, width: float, *, cut: bool) -> bool:
+def _is_long(length: float, width: float, *, cut: bool) -> bool:
     """Return whether a bone is as long for its width as a long bone, as far as the film shows it.
 
     Parameters
@@ -261,7 +347,7 @@ def is_long(length: float, width: float, *, cut: bool) -> bool:
     return length >= (_LONG_IF_CUT if cut else _LONG) * width
 
 
-def distance_to_edge(
+def _distance_to_edge(
     bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]
 ) -> float:
     """Return the distance from a point to the edge of the bone.
