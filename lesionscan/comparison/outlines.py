@@ -4,9 +4,9 @@ The detection outlines each film on its own, and may choose different edges alth
 changed. Here both films are sampled along the same rays. If both have the same edges at both
 outlines, the difference between the outlines is an artefact, and both films get their mean. If the
 edges have moved with the outlines, each film keeps its own. A small shift of the edge is found by
-correlating the edge profiles of the two films. Where the outlines hardly moved, the difference in
-brightness between the films is integrated (boundary shift integral), in case both outlines follow
-an edge that is not the lesion's.
+correlating the edge profiles of the two films. The difference in brightness between the films is
+integrated too (boundary shift integral), in case both outlines follow an edge that is not the
+lesion's.
 
 In this module a *step of brightness* is the brightness just outside minus just inside a radius.
 """

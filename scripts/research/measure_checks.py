@@ -132,43 +132,45 @@ def _again(case: KnownCase) -> Iterator[Candidate | None]:
 
 def agreement(lesions: list[Measured]) -> Iterator[str]:
     """Yield how far each number is from what was planted."""
-    hits = [(one.case, one.candidate.region) for one in lesions if one.candidate is not None]
+    hits = [(one.case, one.candidate) for one in lesions if one.candidate is not None]
     yield f"{len(lesions)} lesions of 10 px or more, {len(hits)} hit"
     yield ""
     yield "| number | n | median bias | median absolute error | 90 % within | correlation |"
     yield "| --- | --- | --- | --- | --- | --- |"
     known = [
-        (case, region.bone_loss, region.bone_loss_error)
-        for case, region in hits
-        if region.bone_loss is not None and region.bone_loss_error is not None
+        (case, found, found.region.bone_loss, found.region.bone_loss_error)
+        for case, found in hits
+        if found.region.bone_loss is not None and found.region.bone_loss_error is not None
     ]
     numbers = {
-        "bone_loss": [(id(case), found, case.bone_loss) for case, found, _ in known],
+        "bone_loss": [(found.shown, loss, case.bone_loss) for case, found, loss, _ in known],
         "equivalent diameter (log)": [
-            (id(case), np.log(region.equivalent_diameter_px), np.log(_diameter(case.lesion)))
-            for case, region in hits
+            (
+                found.shown,
+                np.log(found.region.equivalent_diameter_px),
+                np.log(_diameter(case.lesion)),
+            )
+            for case, found in hits
         ],
         "long diameter (log)": [
-            (id(case), np.log(region.feret_max_px), np.log(_longest(case.lesion)))
-            for case, region in hits
+            (found.shown, np.log(found.region.feret_max_px), np.log(_longest(case.lesion)))
+            for case, found in hits
         ],
     }
-    shown = {id(one.case) for one in lesions if one.candidate is not None and one.candidate.shown}
-    rows = {
-        f"{name}{suffix}": [pair for case, *pair in found if case in cases]
-        for name, found in numbers.items()
-        for suffix, cases in (("", {id(case) for case, _ in hits}), (", shown", shown))
-    }
+    rows = {}
+    for name, found in numbers.items():
+        rows[name] = [pair for _, *pair in found]
+        rows[f"{name}, shown"] = [pair for is_shown, *pair in found if is_shown]
     for name, pairs in rows.items():
         if len(pairs) < 2:
             continue
-        found, truth = np.array(pairs, np.float64).T
-        error = found - truth
+        values, truth = np.array(pairs, np.float64).T
+        error = values - truth
         yield (
             f"| {name} | {len(pairs)} | {np.median(error):+.3f} | {np.median(np.abs(error)):.3f} | "
-            f"{np.quantile(np.abs(error), 0.9):.3f} | {np.corrcoef(found, truth)[0, 1]:.2f} |"
+            f"{np.quantile(np.abs(error), 0.9):.3f} | {np.corrcoef(values, truth)[0, 1]:.2f} |"
         )
-    within = [abs(found - case.bone_loss) <= 2.0 * error for case, found, error in known]
+    within = [abs(loss - case.bone_loss) <= 2.0 * error for case, _, loss, error in known]
     yield ""
     yield f"bone_loss within two of its standard errors: {np.mean(within):.2f}"
 
