@@ -243,16 +243,19 @@ class RefusalCode(Code):
 class State(Code):
     """Change of a lesion from the first film to the second."""
 
-    STABLE = "stable", "It changed by less than the uncertainty."
-    GROWN = "grown", "It is larger by more than the uncertainty."
-    SHRUNK = "shrunk", "It is smaller by more than the uncertainty."
+    STABLE = "stable", "Changed by less than the uncertainty."
+    GROWN = "grown", "Larger by more than the uncertainty, or the first film shows only its middle."
+    SHRUNK = (
+        "shrunk",
+        "Smaller by more than the uncertainty, or the second film shows only its middle.",
+    )
     NEW = "new", "No matching lesion on the first film."
     GONE = "gone", "No matching lesion on the second film."
     MERGED = "merged", "Several lesions on the first film are one on the second."
     SPLIT = "split", "One lesion on the first film is several on the second."
     NOT_COMPARABLE = (
         "not_comparable",
-        "Its place is not fully visible on both films, or its size is too uncertain.",
+        "Not fully visible on both films, covered by another lesion, or too uncertain in size.",
     )
 
 

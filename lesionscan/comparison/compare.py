@@ -28,7 +28,7 @@ from lesionscan.comparison.refusal import RefusedPairError, check_fit, check_hea
 from lesionscan.comparison.registration import Registration, register
 from lesionscan.reporting.conversion import rounded
 
-COMPARISON = 3
+COMPARISON = 4
 """Version of the comparison. Comparisons made by another version are not reused."""
 
 
@@ -91,6 +91,7 @@ def compare_films(
         (_scores(before, shown=True), _scores(after, shown=True)),
         (_scores(before, shown=False), _scores(after, shown=False)),
     )
+    groups = [part for group in groups for part in pair.separated(group)]
     lesions = tuple(pair.change(number, group) for number, group in enumerate(groups, start=1))
     record = ComparisonRecord(
         version=__version__,

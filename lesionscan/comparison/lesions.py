@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 
 from lesionscan.codes import State
 from lesionscan.comparison.change import Change, Size, change_of, size_of
+from lesionscan.comparison.difference import Profiles
 from lesionscan.comparison.film import ComparedFilm, image_of
 from lesionscan.comparison.geometry import (
     Matrix,
@@ -21,7 +22,7 @@ from lesionscan.comparison.geometry import (
     warped_to_first,
 )
 from lesionscan.comparison.matching import Group
-from lesionscan.comparison.outlines import Outlines, outlined
+from lesionscan.comparison.outlines import Outlines, is_gone, outlined
 from lesionscan.comparison.rays import Radii, Rays
 from lesionscan.comparison.record import NUMBERS, Contour, LesionChange
 from lesionscan.comparison.registration import Registration
@@ -37,6 +38,9 @@ that the border cuts often ends this far before it."""
 _VAGUE = math.log(1.5)
 """Uncertainty (natural logarithm of a ratio of diameters) above which a lesion is not called
 stable: it may have grown by half."""
+_WEAK = 0.65
+"""Score of a candidate, as a share of the score on the other film, below which it may be something
+else in the place of a lesion that is gone."""
 _MIN_PART = 0.1
 """Smallest part of a merged or split lesion, as a share of the area of the largest part."""
 
@@ -67,12 +71,32 @@ class RegisteredPair:
         ]
         self._pixel = max(1.0 / math.sqrt(area_ratio(onto)) for onto in pictures)
 
+    def separated(self, group: Group) -> tuple[Group, ...]:
+        """Separate a lesion that is new or gone from a weak candidate in its place."""
+        if len(group.before) != 1 or len(group.after) != 1:
+            return (group,)
+        found = self._found(group)
+        before, after = found[0][0], found[1][0]
+        if min(before.score, after.score) >= _WEAK * max(before.score, after.score):
+            return (group,)
+        is_new = after.score > before.score
+        _, profiles, (first, second) = self._sampled(found, group)
+        if first is None or second is None:
+            return (group,)
+        if not is_gone(profiles, (first, second), from_first=is_new):
+            return (group,)
+        parts = Group(group.before, (), covered=is_new), Group((), group.after, covered=not is_new)
+        lesion, other = parts[::-1] if is_new else parts
+        return (lesion, other) if (before if is_new else after).shown else (lesion,)
+
     def change(self, number: int, group: Group) -> LesionChange:
         """Return the change of a lesion."""
-        films, ids = self._films, (group.before, group.after)
-        found = [_candidates(film, own) for film, own in zip(films, ids, strict=True)]
+        films, ids, found = self._films, (group.before, group.after), self._found(group)
         reason = self._not_comparable(found)
-        rays, outlines = self._outlined(found, ids)
+        if group.covered:
+            reason = "another lesion covers its place on the other film"
+        rays, profiles, known = self._sampled(found, group)
+        outlines = outlined(profiles, known, pixel=0.5 * self._pixel / rays.radius)
         on_both = outlines.both_show_it and (reason is None or all(ids))
         sizes: list[Size | None] = [
             size_of(some, image_of(film)) if some else None
@@ -97,7 +121,8 @@ class RegisteredPair:
             reason=reason,
             before_ids=group.before,
             after_ids=group.after,
-            looked_up=on_both and (not all(ids) or shown == {True, False}),
+            looked_up=(outlines.is_partial and reason is None)
+            or (on_both and (not all(ids) or len(shown) > 1)),
             borne_out=None if outlines.borne_out is None else rounded(outlines.borne_out),
             centroid_before_px=places[0],
             centroid_after_px=places[1],
@@ -106,10 +131,15 @@ class RegisteredPair:
             **self._numbers(sizes[0], sizes[1], change),
         )
 
-    def _outlined(
-        self, found: Sequence[Sequence[CandidateRecord]], ids: Sequence[Sequence[int]]
-    ) -> tuple[Rays, Outlines]:
-        """Outline a lesion on both films together."""
+    def _found(self, group: Group) -> list[list[CandidateRecord]]:
+        """Return the candidates of a group on both films."""
+        ids = group.before, group.after
+        return [_candidates(film, own) for film, own in zip(self._films, ids, strict=True)]
+
+    def _sampled(
+        self, found: Sequence[Sequence[CandidateRecord]], group: Group
+    ) -> tuple[Rays, Profiles, tuple[Radii | None, Radii | None]]:
+        """Sample both films, and the outlines of the candidates, along rays from their centre."""
         centres, areas = [], []
         for some, onto in zip(found, self._stored, strict=True):
             if some:
@@ -123,9 +153,11 @@ class RegisteredPair:
         )
         before, after = (
             rays.outline_of(film.labels, own, onto) if own else None
-            for film, own, onto in zip(self._films, ids, self._stored, strict=True)
+            for film, own, onto in zip(
+                self._films, (group.before, group.after), self._stored, strict=True
+            )
         )
-        return rays, outlined((first, second), (before, after))
+        return rays, (first, second), (before, after)
 
     def _on_film(
         self, film: int, rays: Rays, outline: Radii, own: Size | None, error: float
@@ -256,6 +288,8 @@ def _state(
 ) -> State:
     if reason is not None:
         return State.NOT_COMPARABLE
+    if change is None and outlines.is_partial:
+        return State.SHRUNK if found[0] else State.GROWN
     if change is None:
         return State.GONE if found[0] else State.NEW
     if outlines.borne_out:  # otherwise both films show the same edges: no merging, no splitting

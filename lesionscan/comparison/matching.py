@@ -30,10 +30,13 @@ class Group:
     ----------
     before, after
         Ids on the first and on the second film, the matched one first; one of the two may be empty.
+    covered
+        Whether another lesion covers their place on the other film.
     """
 
     before: tuple[int, ...]
     after: tuple[int, ...]
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,9 +4,8 @@ The detection outlines each film on its own, and may choose different edges alth
 changed. Here both films are sampled along the same rays. If both have the same edges at both
 outlines, the difference between the outlines is an artefact, and both films get their mean. If the
 edges have moved with the outlines, each film keeps its own. A small shift of the edge is found by
-correlating the edge profiles of the two films. The difference in brightness between the films is
-integrated too (boundary shift integral), in case both outlines follow an edge that is not the
-lesion's.
+correlating the edge profiles of the two films. The area that became darker or brighter is measured
+too, in case both outlines follow an edge that is not the lesion's.
 
 In this module a *step of brightness* is the brightness just outside minus just inside a radius.
 """
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lesionscan.comparison.rays import STEP, STEPS, Radii
+from lesionscan.comparison.difference import Filling, Profiles, area_change, filling
+from lesionscan.comparison.rays import STEP, Radii
 from lesionscan.detection.outlines import ANGLES
 
 _REACH = 3
@@ -40,19 +40,27 @@ square of all steps around; with hardly any edge there, nothing can have moved."
 _SAME, _MIN_STEP_LEFT = 0.95, 0.87
 """Minimum correlation with the other film around an outline, and minimum step of brightness there,
 for a lesion to be on that film too. None of 30 phantom lesions on one film only reaches both."""
-_MIN_DEPTH, _SAME_AROUND = 10.0, 0.9
-"""Minimum depth of a lesion in grey levels of 255, and minimum correlation of the films around it,
-for the boundary shift integral."""
-_SLIGHTLY, _HARDLY, _CLEARLY = 0.08, 0.1, 0.2
-"""Natural logarithms of a ratio of diameters. The edges are not believed if they moved less than
-the second, but the boundary shift integral is the third or more; or if they leave more than the
-second of the difference between the candidates' outlines unexplained, and the integral is more than
-the first in the same direction."""
-_INTEGRAL_ERROR = 0.06
-"""Half width of the 95 % interval of the integral: in 26 unchanged lesions of phantoms, only one
-exceeds it (0.16)."""
-_MOST = 0.95
-"""Largest change of area that is counted, as a share of twice the mean area."""
+_EQUAL = 0.995
+"""Correlation from which on the films are the same around an outline, so that a difference between
+the outlines says nothing. Phantoms with different exposures reach 0.99."""
+_CHANGED = 0.03
+"""Change of area (natural logarithm of a ratio of diameters) from which on it is believed: one of
+82 unchanged lesions of phantoms reaches it (0.035)."""
+_CLEAR, _MOST_OF_IT = 0.12, 0.7
+"""The change of area replaces a movement of the edges in the other direction, or one that is below
+what it leaves unexplained, or below both the first (natural logarithm of a ratio of diameters) and
+the second, as a share of the change of area."""
+_CHANGE_ERROR = 0.03
+"""Half width of the 95 % interval of the change of area, apart from that of a shift."""
+_UNCHANGED = 0.08
+"""Largest change of brightness in a lesion that is still there, as a share of its depth."""
+_PARTIAL, _MIN_PARTIAL = 0.42, 1.5
+"""A lesion that has only shrunk fills in at its edge: its middle by at most this share of the ring
+that brightens most, and that ring by this many standard deviations of the noise. In phantoms, the
+middle of lesions that are gone reaches 0.5 and more of it, that of shrunk ones at most 0.37."""
+_FILLED, _MIN_FILLED, _MIN_FILLED_DEPTH = 0.5, 2.5, 0.2
+"""The same shares and standard deviations, and share of the lesion's depth, by which the middle of
+a lesion must brighten if it is gone although a weak candidate is in its place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +82,9 @@ class Outlines:
     unexplained
         Difference between the candidates' own outlines that the films do not confirm, as the
         natural logarithm of a ratio of diameters.
+    filling
+        How much brighter the place of the lesion is on the film without a candidate; None if both
+        films have candidates, or if it is unknown.
     """
 
     before: Radii
@@ -82,27 +93,40 @@ class Outlines:
     agreement: float
     step_left: float | None
     unexplained: float
+    filling: Filling | None = None
 
     @property
     def both_show_it(self) -> bool:
-        """Whether the lesion is on both films, even if only one has a candidate."""
+        """Whether the lesion is the same on both films, even if only one has a candidate."""
         if self.step_left is None:
             return True
-        return self.agreement >= _SAME and self.step_left >= _MIN_STEP_LEFT
+        same_edges = self.agreement >= _SAME and self.step_left >= _MIN_STEP_LEFT
+        return same_edges or _is_unchanged(self.filling)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the film without a candidate shows the middle of the lesion."""
+        filling = self.filling
+        if filling is None or self.both_show_it:
+            return False
+        least = max(_MIN_PARTIAL * filling.noise, _UNCHANGED * filling.depth)
+        return filling.most >= least and filling.middle < _PARTIAL * filling.most
 
 
 def outlined(
-    profiles: tuple[NDArray[np.float32], NDArray[np.float32]],
-    known: tuple[Radii | None, Radii | None],
+    profiles: Profiles, known: tuple[Radii | None, Radii | None], *, pixel: float = 0.0
 ) -> Outlines:
     """Outline a lesion on two films.
 
     Parameters
     ----------
     profiles
-        float32 (ANGLES, STEPS), of the first and of the second film.
+        Of the first and of the second film.
     known
         The candidates' own outlines on the first and on the second film, or None.
+    pixel
+        Pixel size of the coarser film, as a share of the lesion's diameter. A smaller difference
+        between the candidates' outlines is not accepted.
 
     Raises
     ------
@@ -111,20 +135,37 @@ def outlined(
     """
     before, after = known
     if before is not None and after is not None:
-        return _from_both(profiles, before, after)
-    first, second = _steps(profiles)
+        return _from_both(profiles, before, after, pixel)
     if before is not None:
-        found, agreement, left = _looked_up(first, second, before)
-        return Outlines(before, found, None, agreement, left, 0.0)
+        return _from_one(profiles, before, on_first=True)
     if after is not None:
-        found, agreement, left = _looked_up(second, first, after)
-        return Outlines(found, after, None, agreement, left, 0.0)
+        return _from_one(profiles, after, on_first=False)
     raise ValueError("a lesion must be outlined on one film at least")
 
 
-def _from_both(
-    profiles: tuple[NDArray[np.float32], NDArray[np.float32]], before: Radii, after: Radii
-) -> Outlines:
+def is_gone(profiles: Profiles, known: tuple[Radii, Radii], *, from_first: bool) -> bool:
+    """Return whether a lesion is gone from one film although a candidate is in its place there.
+
+    The candidate may be something else that the lesion covers on the other film.
+
+    Parameters
+    ----------
+    profiles
+        Of the first and of the second film.
+    known
+        Outlines of the candidates on the first and on the second film.
+    from_first
+        Whether the lesion is on the second film, and gone from (or not yet on) the first.
+    """
+    other, outline = known if from_first else known[::-1]
+    found = filling(profiles, outline, other, on_first=not from_first)
+    if found is None:
+        return False
+    least = max(_FILLED * found.most, _MIN_FILLED * found.noise, _MIN_FILLED_DEPTH * found.depth)
+    return found.middle >= least
+
+
+def _from_both(profiles: Profiles, before: Radii, after: Radii, pixel: float) -> Outlines:
     """Outline a lesion with candidates on both films."""
     first, second = _steps(profiles)
     middle, half = 0.5 * (before + after), 0.5 * (after - before)
@@ -140,84 +181,45 @@ def _from_both(
     # 1 if each film has an edge at its own outline and none at the other's; 0 for equal films
     turned = (own - gone + here - come) / max(own + here, _LEAST_EDGES)
     share = float(np.clip((turned - _NONE_MOVED) / (_ALL_MOVED - _NONE_MOVED), 0.0, 1.0))
+    apart = _log_ratio(before, after)
+    if abs(apart) < pixel:
+        share = 0.0
     shift, agreement = _shift(ours, theirs, middle)
     away = share * half + (1.0 - share) * 0.5 * shift
-    apart = _log_ratio(before, after)
-    found = _log_ratio(middle - away, middle + away)
-    unexplained = (1.0 - share) * abs(apart - STEP * shift)
-    integral = boundary_shift(profiles, before, after)
-    if integral is not None:
-        supported = integral * apart > 0 and abs(integral) > _SLIGHTLY
-        supported = supported and abs(apart - found) > _HARDLY
-        if supported or (abs(found) < _HARDLY and abs(integral) >= _CLEARLY):
-            other = apart if supported else found
-            doubt = math.hypot(0.5 * (integral - other), _INTEGRAL_ERROR)
-            unexplained = doubt if supported else max(doubt, unexplained)
-            away = away + (0.25 * (integral + other) - 0.5 * found) / STEP
+    unexplained = (1.0 - share) * abs(apart - STEP * shift) if agreement < _EQUAL else 0.0
+    found, change = _log_ratio(middle - away, middle + away), area_change(profiles, before, after)
+    enough = max(unexplained, min(_CLEAR, _MOST_OF_IT * abs(change)))
+    agree = (found * change > 0 and abs(found) > enough) or abs(found - change) < _CHANGE_ERROR
+    if abs(change) >= _CHANGED and not agree:
+        wanted = found if found * change > 0 and abs(found) > abs(change) else change
+        away = away + 0.5 * (wanted - found) / STEP
+        share, unexplained = 0.0, _CHANGE_ERROR
     return Outlines(middle - away, middle + away, share, agreement, None, unexplained)
+
+
+def _from_one(profiles: Profiles, known: Radii, *, on_first: bool) -> Outlines:
+    """Outline a lesion with a candidate on one film only."""
+    first, second = _steps(profiles)
+    own, other = (first, second) if on_first else (second, first)
+    found, agreement, left = _looked_up(own, other, known)
+    filled = filling(profiles, known, None, on_first=on_first)
+    if _is_unchanged(filled):
+        found = known
+    before, after = (known, found) if on_first else (found, known)
+    return Outlines(before, after, None, agreement, left, 0.0, filled)
+
+
+def _is_unchanged(filled: Filling | None) -> bool:
+    """Return whether the place of a lesion is equally bright on both films."""
+    if filled is None:
+        return False
+    return max(filled.most, -filled.least) < _UNCHANGED * filled.depth
 
 
 def _log_ratio(before: Radii, after: Radii) -> float:
     """Return the natural logarithm of the ratio of the equivalent diameters of two outlines."""
     first, second = (float(np.exp(2.0 * STEP * one).mean()) for one in (before, after))
     return 0.5 * math.log(second / first)
-
-
-def boundary_shift(
-    profiles: tuple[NDArray[np.float32], NDArray[np.float32]], before: Radii, after: Radii
-) -> float | None:
-    """Measure the change of a lesion by the change of brightness around its outlines.
-
-    The difference between the films, at equal contrast, is integrated from inside both outlines to
-    outside both. Divided by the depth of the lesion, it is the change of its area.
-
-    Parameters
-    ----------
-    profiles
-        As in `outlined`.
-    before, after
-        The candidates' own outlines.
-
-    Returns
-    -------
-    float or None
-        Natural logarithm of the ratio of diameters, after / before; None if the films differ around
-        the lesion, or the lesion is too shallow.
-
-    References
-    ----------
-    Freeborough PA, Fox NC. The boundary shift integral: an accurate and robust measure of cerebral
-    volume changes from registered repeat MRI. IEEE Trans Med Imaging 1997;16:623.
-    """
-    seen = np.isfinite(profiles[0]) & np.isfinite(profiles[1])
-    radius = np.arange(STEPS)
-    inner, outer = np.minimum(before, after)[:, None], np.maximum(before, after)[:, None]
-    core = seen & (radius < inner - _AROUND)
-    around = seen & (radius >= outer + _OUTSIDE[0]) & (radius <= outer + _OUTSIDE[-1])
-    if min(np.count_nonzero(core), np.count_nonzero(around)) < ANGLES:
-        return None
-    first, second = (np.where(seen, profile, np.float32(0)) for profile in profiles)
-    one, other = (film[around].astype(np.float64) for film in (first, second))
-    spread = float(one.std()), float(other.std())
-    shared = float(((one - one.mean()) * (other - other.mean())).mean())
-    if min(spread) <= 0 or shared < _SAME_AROUND * math.prod(spread):
-        return None
-    gain = math.sqrt(spread[1] / spread[0])
-    # a sample of a ray covers an area that grows with the square of its radius
-    area = np.broadcast_to(np.exp(2 * STEP * (radius - (STEPS - 1) / 2)), seen.shape)
-    levels = [
-        [float(np.average(film[place], weights=area[place])) for place in (core, around)]
-        for film in (first * gain, second / gain)
-    ]
-    depth = float(np.mean([outside - inside for inside, outside in levels]))
-    if depth < _MIN_DEPTH:
-        return None
-    unchanged = 0.5 * sum(ours - theirs for ours, theirs in zip(*levels, strict=True))
-    near = seen & (radius >= inner - _AROUND) & (radius <= outer + _REACH)
-    darker = np.where(near, first * gain - second / gain - unchanged, 0.0)
-    grown = STEP * float((darker * area).sum(axis=1).mean()) / depth
-    middle = float(np.exp(2 * STEP * (0.5 * (before + after) - (STEPS - 1) / 2)).mean()) / 2
-    return float(np.arctanh(np.clip(0.5 * grown / middle, -_MOST, _MOST)))
 
 
 def _looked_up(
@@ -241,7 +243,7 @@ def _looked_up(
 
 
 def _steps(
-    profiles: tuple[NDArray[np.float32], NDArray[np.float32]],
+    profiles: Profiles,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the step of brightness at every radius, (ANGLES, STEPS); 0 if either is unexposed."""
     outside = np.full(_REACH, 1.0 / _REACH, np.float32)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscan.codes import State
 from lesionscan.comparison.compare import Comparison
 from lesionscan.comparison.film import ComparedFilm
 from lesionscan.comparison.geometry import (
@@ -177,7 +178,8 @@ def words_of(lesion: LesionChange) -> str:
         return f"{words} ({lesion.reason})"
     change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
     if change is None or doubt is None:
-        return words
+        has_changed = lesion.state in (State.GROWN, State.SHRUNK)
+        return f"{words}, by an unknown amount" if has_changed else words
     first, second, unit = lesion.diameter_before_mm, lesion.diameter_after_mm, "mm"
     if first is None or second is None:
         first, second, unit = lesion.diameter_before_px, lesion.diameter_after_px, "px"

@@ -97,8 +97,8 @@ class LesionChange(Record):
     )
     borne_out: Unit | None = Field(
         description="Share of the difference between the candidates' own outlines that the films "
-        "confirm, 0 to 1; 0 if both films show the same edges (the boundary shift integral can "
-        "report a change even then). Null if one film has no candidate."
+        "confirm, 0 to 1; 0 if both films show the same edges (they can differ in brightness even "
+        "then). Null if one film has no candidate."
     )
     centroid_before_px: PositionPx = Field(
         description="Mean (row, column) on the first film, in pixels; the corresponding point if "

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lesionscan.comparison import ComparedFilm, RefusedPairError, compare_films
+from lesionscan.comparison.picture import words_of
 from lesionscan.comparison.refusal import check_headers
 from lesionscan.radiograph import Fact
 from lesionscan.results.record import BoneRecord
@@ -90,24 +91,31 @@ def test_growth_and_shrinking_are_reported() -> None:
     )
 
 
+def with_noise(film: ComparedFilm) -> ComparedFilm:
+    """Return a film with noise, as of another exposure."""
+    noise = np.random.default_rng(3).normal(0.0, 12.0, film.picture.shape)
+    picture = film.picture + 5.0 * cv2.GaussianBlur(noise, (0, 0), 2.0)
+    return replace(film, picture=np.asarray(np.clip(picture, 0, 255), np.uint8))
+
+
 def test_another_outline_of_the_same_edges_is_no_growth() -> None:
-    """If the film is unchanged, the difference between two outlines counts as uncertainty."""
-    large = replace(
-        changed(moved_film(sample(), MOVED), wider), picture=moved_film(sample(), MOVED).picture
-    )
-    (lesion,) = compare_films(sample(), large).record.lesions
-    assert (lesion.state, lesion.borne_out) == ("stable", 0.0)
-    change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
-    assert change == pytest.approx(0.0, abs=1.5)
-    assert doubt is not None
-    assert 22.0 < doubt < 35.0
+    """The difference between two outlines counts as uncertainty, unless the film is a copy."""
+    copy = moved_film(sample(), MOVED)
+    large = replace(changed(copy, wider), picture=copy.picture)
+    for film, lowest, highest in ((large, 0.0, 4.0), (with_noise(large), 22.0, 35.0)):
+        (lesion,) = compare_films(sample(), film).record.lesions
+        assert (lesion.state, lesion.borne_out) == ("stable", 0.0)
+        change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
+        assert change == pytest.approx(0.0, abs=1.5)
+        assert doubt is not None
+        assert lowest < doubt < highest
 
 
 def test_very_different_outlines_of_the_same_edges_are_not_comparable() -> None:
     """If one outline is almost twice as large and the films do not differ, nothing is known."""
     film = sample()
-    large = replace(changed(film, lambda mask: wider(wider(wider(mask)))), picture=sample().picture)
-    (lesion,) = compare_films(film, large).record.lesions
+    large = changed(film, lambda mask: wider(wider(wider(mask))))
+    (lesion,) = compare_films(film, with_noise(replace(large, picture=film.picture))).record.lesions
     assert lesion.state == "not_comparable"
     assert lesion.reason == "its change is uncertain by more than 50 %"
     assert lesion.diameter_uncertainty_percent is not None
@@ -154,6 +162,45 @@ def test_what_a_search_has_missed_is_found_in_the_film() -> None:
         assert (lesion.state, lesion.looked_up, lesion.borne_out) == ("stable", True, None)
         assert lesion.diameter_change_percent == pytest.approx(0.0, abs=1.5)
         assert lesion.contour_after_px is not None
+
+
+def smaller(mask: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """Return the middle of a mask."""
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return np.asarray(depth > share * depth.max(), np.uint8)
+
+
+def test_a_lesion_that_has_shrunk_below_detection_is_not_gone() -> None:
+    """If only its middle is left, without a candidate, it has changed by an unknown amount."""
+    film = moved_film(sample(), MOVED)
+    left = smaller((film.labels > 0).astype(np.uint8), 0.4)
+    picture = without(film).picture.copy()
+    picture[left > 0] = film.picture[left > 0]
+    shrunk = with_labels(replace(film, picture=picture), np.zeros(left.shape, np.uint16))
+    for pair, state in (((sample(), shrunk), "shrunk"), ((shrunk, sample()), "grown")):
+        (lesion,) = compare_films(*pair).record.lesions
+        assert (lesion.state, lesion.looked_up) == (state, True)
+        assert lesion.diameter_change_percent is None
+        assert words_of(lesion) == f"1: {state}, by an unknown amount"
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_weak_candidate_in_its_place_does_not_hide_that_a_lesion_is_gone(shown: bool) -> None:
+    """A candidate that was hidden behind the lesion is separate, and is not new."""
+    film = moved_film(sample(), MOVED)
+    mask = smaller((film.labels > 0).astype(np.uint8), 0.2)
+    weak = with_labels(
+        replace(film, picture=without(film).picture),
+        mask.astype(np.uint16),
+        lambda one: replace(one, score=0.6 * one.score, shown=shown),
+    )
+    lesion, *others = compare_films(sample(), weak).record.lesions
+    assert (lesion.state, lesion.before_ids, lesion.after_ids) == ("gone", (1,), ())
+    assert [one.state for one in others] == ["not_comparable"] * shown
+    assert {one.reason for one in others} <= {"another lesion covers its place on the other film"}
+    lesion, *others = compare_films(weak, sample()).record.lesions
+    assert (lesion.state, lesion.before_ids, lesion.after_ids) == ("new", (), (1,))
+    assert [one.before_ids for one in others] == [(1,)] * shown
 
 
 def halved(film: ComparedFilm) -> ComparedFilm:
