@@ -107,7 +107,7 @@ def difference(
     )
 
 
-def area_change(profiles: Profiles, before: Radii, after: Radii) -> float:
+def area_change(profiles: Profiles, before: Radii, after: Radii) -> float | None:
     """Measure the change of a lesion by the area that became darker or brighter around its outline.
 
     Parameters
@@ -119,14 +119,14 @@ def area_change(profiles: Profiles, before: Radii, after: Radii) -> float:
 
     Returns
     -------
-    float
-        Natural logarithm of the ratio of diameters, after / before; 0 if nothing clearly changed or
-        the films cannot be subtracted.
+    float or None
+        Natural logarithm of the ratio of diameters, after / before; 0 if nothing clearly changed,
+        None if the films cannot be subtracted.
     """
     inner, outer = np.minimum(before, after), np.maximum(before, after)
     found = difference(profiles, inner, outer, centre_unchanged=True)
     if found is None:
-        return 0.0
+        return None
     radius, area = np.arange(STEPS), _areas()
     near = (radius >= inner[:, None] - _BETWEEN) & (radius <= outer[:, None] + _BEYOND)
     smooth = ndimage.gaussian_filter(

@@ -50,6 +50,8 @@ _CLEAR, _MOST_OF_IT = 0.12, 0.7
 """The change of area replaces a movement of the edges in the other direction, or one that is below
 what it leaves unexplained, or below both the first (natural logarithm of a ratio of diameters) and
 the second, as a share of the change of area."""
+_STILL_UNEXPLAINED = 0.5
+"""Share of the unexplained difference that is left if the area has not changed."""
 _CHANGE_ERROR = 0.03
 """Half width of the 95 % interval of the change of area, apart from that of a shift."""
 _UNCHANGED = 0.08
@@ -126,7 +128,7 @@ def outlined(
         The candidates' own outlines on the first and on the second film, or None.
     pixel
         Pixel size of the coarser film, as a share of the lesion's diameter. A smaller difference
-        between the candidates' outlines is not accepted.
+        between the candidates' outlines, or a shift by less than half of it, is not accepted.
 
     Raises
     ------
@@ -182,19 +184,29 @@ def _from_both(profiles: Profiles, before: Radii, after: Radii, pixel: float) ->
     turned = (own - gone + here - come) / max(own + here, _LEAST_EDGES)
     share = float(np.clip((turned - _NONE_MOVED) / (_ALL_MOVED - _NONE_MOVED), 0.0, 1.0))
     apart = _log_ratio(before, after)
+    shift, agreement = _shift(ours, theirs, middle)
     if abs(apart) < pixel:
         share = 0.0
-    shift, agreement = _shift(ours, theirs, middle)
+    if STEP * abs(shift) < 0.5 * pixel:
+        shift = 0.0
     away = share * half + (1.0 - share) * 0.5 * shift
     unexplained = (1.0 - share) * abs(apart - STEP * shift) if agreement < _EQUAL else 0.0
     found, change = _log_ratio(middle - away, middle + away), area_change(profiles, before, after)
-    enough = max(unexplained, min(_CLEAR, _MOST_OF_IT * abs(change)))
-    agree = (found * change > 0 and abs(found) > enough) or abs(found - change) < _CHANGE_ERROR
-    if abs(change) >= _CHANGED and not agree:
+    if change is None:
+        pass
+    elif abs(change) < _CHANGED:
+        unexplained *= _STILL_UNEXPLAINED
+    elif not _agrees(found, change, unexplained):
         wanted = found if found * change > 0 and abs(found) > abs(change) else change
         away = away + 0.5 * (wanted - found) / STEP
         share, unexplained = 0.0, _CHANGE_ERROR
     return Outlines(middle - away, middle + away, share, agreement, None, unexplained)
+
+
+def _agrees(found: float, change: float, unexplained: float) -> bool:
+    """Return whether a movement of the edges agrees with the change of area."""
+    enough = max(unexplained, min(_CLEAR, _MOST_OF_IT * abs(change)))
+    return (found * change > 0 and abs(found) > enough) or abs(found - change) < _CHANGE_ERROR
 
 
 def _from_one(profiles: Profiles, known: Radii, *, on_first: bool) -> Outlines:

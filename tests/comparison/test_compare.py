@@ -99,10 +99,10 @@ def with_noise(film: ComparedFilm) -> ComparedFilm:
 
 
 def test_another_outline_of_the_same_edges_is_no_growth() -> None:
-    """The difference between two outlines counts as uncertainty, unless the film is a copy."""
+    """Half the difference between two outlines is uncertain, unless the film is a copy."""
     copy = moved_film(sample(), MOVED)
     large = replace(changed(copy, wider), picture=copy.picture)
-    for film, lowest, highest in ((large, 0.0, 4.0), (with_noise(large), 22.0, 35.0)):
+    for film, lowest, highest in ((large, 0.0, 4.0), (with_noise(large), 11.0, 17.0)):
         (lesion,) = compare_films(sample(), film).record.lesions
         assert (lesion.state, lesion.borne_out) == ("stable", 0.0)
         change, doubt = lesion.diameter_change_percent, lesion.diameter_uncertainty_percent
@@ -112,9 +112,9 @@ def test_another_outline_of_the_same_edges_is_no_growth() -> None:
 
 
 def test_very_different_outlines_of_the_same_edges_are_not_comparable() -> None:
-    """If one outline is almost twice as large and the films do not differ, nothing is known."""
+    """If one outline is over twice as large and the films do not differ, nothing is known."""
     film = sample()
-    large = changed(film, lambda mask: wider(wider(wider(mask))))
+    large = changed(film, lambda mask: wider(wider(wider(wider(mask)))))
     (lesion,) = compare_films(film, with_noise(replace(large, picture=film.picture))).record.lesions
     assert lesion.state == "not_comparable"
     assert lesion.reason == "its change is uncertain by more than 50 %"

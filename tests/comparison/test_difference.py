@@ -53,7 +53,8 @@ def test_swapping_the_films_changes_the_sign(
         (circle(outlines[0]), circle(outlines[1])),
     )
     there, back = area_change(films, *known), area_change(films[::-1], *known[::-1])
-    assert there == pytest.approx(-back, abs=1e-6)
+    assert there is not None
+    assert back == pytest.approx(-there, abs=1e-6)
 
 
 def test_films_that_do_not_resemble_each_other_are_not_subtracted() -> None:
@@ -62,7 +63,7 @@ def test_films_that_do_not_resemble_each_other_are_not_subtracted() -> None:
     for other in (np.full_like(first, np.nan), np.zeros_like(first), 255.0 - first):
         films = first, np.asarray(other, np.float32)
         assert difference(films, known, known, centre_unchanged=True) is None
-        assert area_change(films, known, known) == 0.0
+        assert area_change(films, known, known) is None
         assert filling(films, known, None, on_first=True) is None
 
 
