@@ -21,6 +21,7 @@ FROZEN = {
     4: "df7aaf33de70a21e5b15d475e7596ca3fb200d46219656b6eb4ac25633167163",
     5: "ad88c3091cf580358bb5a4d4e783c03afdfede40ee3e43d9df1fc30ccda60b12",
     6: "ad88c3091cf580358bb5a4d4e783c03afdfede40ee3e43d9df1fc30ccda60b12",
+    7: "5a8e087bf9019538a1741e9c7d050d1ba2ac111a573dfbe8121019a261456aa8",
 }
 """PIPELINE -> SHA-256 of expected.json."""
 NAMES = sorted(path.name for path in (SAMPLES / "images").glob("*.dcm"))

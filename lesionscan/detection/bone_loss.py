@@ -50,6 +50,9 @@ _LEAST, _MOST = -0.05, 1.1
 """Smaller shares mean that the bone around is not comparable, larger ones that the soft-tissue
 level is wrong: a region cannot lose less than nothing or more than all."""
 _QUARTERS = 4
+CLEAR_LOSS, _LARGE_LOSS = 0.2, 0.5
+"""Shares from which a loss is stated as clear and as large. Texts give no number: half of the
+shares are off by 0.08 and more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +165,13 @@ class BoneLoss:
 
     share: float
     error: float
+
+
+def density_words(loss: float) -> str:
+    """Describe a share of missing bone."""
+    if loss >= _LARGE_LOSS:
+        return "much less dense than the bone around"
+    return f"{'' if loss >= CLEAR_LOSS else 'slightly '}less dense than the bone around"
 
 
 def bone_losses(

@@ -16,8 +16,9 @@ from lesionscan.detection.place import (
     position_of,
     third_of,
 )
-from lesionscan.detection.shaft import ELONGATED, Section, Shaft, axis_of, is_long_along
-from lesionscan.radiograph import BoolImage
+from lesionscan.detection.section import Section, is_long_along
+from lesionscan.detection.shaft import ELONGATED, Shaft, axis_of
+from lesionscan.radiograph import BoolImage, FloatImage
 
 _GRID_PX = 400
 """Long side of the grid on which axes are found."""
@@ -99,6 +100,8 @@ class BoneMap:
         The pieces by label.
     words
         Body part and orientation from the header.
+    likelihood
+        float32 (rows, cols) in [0, 1]; the network's bone map, or None.
     """
 
     pieces: NDArray[np.int32]
@@ -108,10 +111,16 @@ class BoneMap:
     edge: BoolImage
     bones: Mapping[int, Shaft]
     words: FilmWords
+    likelihood: FloatImage | None
 
     @classmethod
     def of(
-        cls, bone: BoolImage, *, exposed: BoolImage | None = None, words: FilmWords | None = None
+        cls,
+        bone: BoolImage,
+        *,
+        exposed: BoolImage | None = None,
+        words: FilmWords | None = None,
+        likelihood: FloatImage | None = None,
     ) -> Self:
         """Reduce and label a bone mask.
 
@@ -124,6 +133,8 @@ class BoneMap:
             of the film does.
         words
             Body part and orientation from the header; unknown if None.
+        likelihood
+            float32 in [0, 1], of any size; the network's bone map. If None, only the mask is used.
         """
         rows, cols = bone.shape
         factor = max(1.0, max(rows, cols) / _GRID_PX)
@@ -144,6 +155,7 @@ class BoneMap:
             column_scale=cols / size[0],
             edge=edge,
             words=words or FilmWords(),
+            likelihood=None if likelihood is None else _resized(likelihood, size),
         )
 
     def depth_at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -187,7 +199,7 @@ class BoneMap:
                 return Placed()
         bone_id = 1 + int(np.argmax(under[1:]))
         # the region counts as bone: a notch in the mask, or an expansion beside it
-        bone, added = self._with_region(bone_id, mask, box)
+        bone, likely, added = self._with_region(bone_id, mask, box)
         # rounded, so that rounding errors do not choose among equally near pixels
         squared = (rows - round(rows.mean(), 6)) ** 2 + (cols - round(cols.mean(), 6)) ** 2
         on_bone = pieces == bone_id
@@ -201,7 +213,7 @@ class BoneMap:
         along = shaft.fraction_along(centre)
         if local is None:
             return Placed(self._described(bone_id, along, None, None, None, reach))
-        section = Section.at(bone, self.edge, centre, local)
+        section = Section.at(bone, self.edge, centre, local, likely=likely)
         if section is None:
             return Placed(self._described(bone_id, along, None, None, None, reach))
         across, width, mean_scale = section.across, section.width, float(scale.mean())
@@ -248,8 +260,11 @@ class BoneMap:
 
     def _with_region(
         self, bone_id: int, mask: BoolImage, box: tuple[slice, slice]
-    ) -> tuple[BoolImage, NDArray[np.float64]]:
-        """Return the union of a piece of bone and a region, and the pixels added, (n, 2)."""
+    ) -> tuple[BoolImage, FloatImage, NDArray[np.float64]]:
+        """Return the union of a piece of bone and a region, and the pixels added, (n, 2).
+
+        The second result is the likelihood of bone in the union, 1 in the region.
+        """
         both = self.pieces == bone_id
         places, sources = [], []
         for side, scale, length in zip(
@@ -260,12 +275,16 @@ class BoneMap:
             within = (source >= 0) & (source < side.stop - side.start)
             places.append(at[within])
             sources.append(source[within])
-        window = np.ix_(*places)
-        added = mask[np.ix_(*sources)] & ~both[window]
+        window, region = np.ix_(*places), mask[np.ix_(*sources)]
+        added = region & ~both[window]
         both[window] |= added
+        likely = both.astype(np.float32)
+        if self.likelihood is not None:
+            likely *= self.likelihood
+            likely[window] = np.where(region, np.float32(1), likely[window])
         rows, cols = np.nonzero(added)
         points = np.stack([places[0][rows], places[1][cols]], axis=1).astype(np.float64)
-        return np.asarray(both, np.bool_), points
+        return np.asarray(both, np.bool_), likely, points
 
     def _described(
         self,
@@ -292,6 +311,11 @@ class BoneMap:
             position = ratio = None
         location = Location(bone_id, along, across, long_bone, third, near_joint, position)
         return replace(location, text=place_text(location, ratio, words))
+
+
+def _resized(image: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """Return an image on another grid; `size` is (cols, rows)."""
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _half_widths(bone: BoolImage) -> NDArray[np.float32]:

@@ -92,6 +92,7 @@ def measure_regions(
     spacing: Spacing | None,
     pixel_aspect: float,
     words: FilmWords | None = None,
+    bone_likelihood: FloatImage | None = None,
 ) -> tuple[Region, ...]:
     """Measure regions.
 
@@ -113,6 +114,9 @@ def measure_regions(
         Height of a pixel / its width; used for shapes if there is no spacing.
     words
         Body part and orientation from the header; None if unknown.
+    bone_likelihood
+        float32 in [0, 1], of any size; the scorer's bone map. If None, only the bone mask shows
+        whether two bones touch.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def measure_regions(
         In the order of the footprints.
     """
     pixel_mm = None if spacing is None else (spacing.row_mm, spacing.column_mm)
-    bone_map = BoneMap.of(bone, exposed=exposed, words=words)
+    bone_map = BoneMap.of(bone, exposed=exposed, words=words, likelihood=bone_likelihood)
     film = _Film(image, bone, exposed, opaque, lucency, bone_map, pixel_mm, pixel_aspect)
     contours = [_contour(footprint.mask) for footprint in footprints]
     surroundings = look_around(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-PIPELINE = 6
+PIPELINE = 7
 """Version of the detection pipeline. Results made by another version are not reused. Increase it
 whenever the same film, settings and scorer yield different candidates or measurements."""
 
@@ -263,6 +263,7 @@ def _findings(radiograph: Radiograph, steps: Steps, s: Settings, scorer: Scorer)
         spacing=radiograph.spacing,
         pixel_aspect=radiograph.pixel_aspect,
         words=FilmWords.of(radiograph.acquisition),
+        bone_likelihood=steps.maps.bone,
     )
 
     candidates = score_regions(

@@ -17,14 +17,6 @@ _LONG, _LONG_IF_CUT = 4.0, 3.0
 it."""
 _FLARE = 1.5
 """Width / width of the shaft from which the bone counts as flaring towards a joint."""
-_BESIDE, _SECTIONS = (0.3, 2.0), 28
-"""Distances along the bone, in widths, at which sections may cross two bones, and number of
-sections on either side."""
-_SAMPLES = 65
-"""Number of samples of a section."""
-_LEAST_PART, _LEAST_FORK = 10, 3
-"""Minimum width of either bone in samples (0.15 of the width), and minimum number of successive
-sections that cross both (0.15 of the width)."""
 _CUT = 3.0
 """A bone's end is cut if the bone touches the edge of the field within this many pixels of it."""
 
@@ -146,7 +138,7 @@ class Shaft:
     def long(self) -> bool:
         """Whether it is as long for its width as a long bone, as far as the film shows it."""
         known = self.axis is not None and self.narrow > 0
-        return known and _is_long(len(self.widths), self.narrow, cut=any(self.cut))
+        return known and is_long(len(self.widths), self.narrow, cut=any(self.cut))
 
     def between(self, first: float, last: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows and columns of its pixels between two rows."""
@@ -196,145 +188,7 @@ class Shaft:
         return False if self.whole else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Section:
-    """The bone across its local axis at a place; lengths in pixels of the reduced grid.
-
-    Attributes
-    ----------
-    across
-        float64 (2,), unit (row, col) vector, to the right or, if level, downwards.
-    middle
-        float64 (2,), (row, col) of the middle of the width.
-    width
-        Width of the bone.
-    offset
-        Position of the place, -1 to 1 in half widths of the bone.
-    cut
-        Whether the film shows only part of the width.
-    joined
-        Whether the width is that of two bones that touch.
-    """
-
-    across: NDArray[np.float64]
-    middle: NDArray[np.float64]
-    width: float
-    offset: float
-    cut: bool
-    joined: bool
-
-    @classmethod
-    def at(
-        cls,
-        bone: BoolImage,
-        edge: BoolImage,
-        centre: NDArray[np.float64],
-        axis: NDArray[np.float64],
-    ) -> Self | None:
-        """Measure the section at a place.
-
-        Parameters
-        ----------
-        bone, edge
-            bool (rows, cols); a piece of the bone mask, and the edge of the exposed field.
-        centre
-            float64 (2,), (row, col) of the place.
-        axis
-            float64 (2,), unit vector along the bone.
-
-        Returns
-        -------
-        Section or None
-            None if the bone has no width there.
-        """
-        across = np.array([-axis[1], axis[0]])
-        if across[1] < 0 or (across[1] == 0 and across[0] < 0):
-            across = -across
-        before, after, cut = _run(bone, edge, centre, across)
-        width = before + after
-        if width <= 0:
-            return None
-        middle = centre + 0.5 * (after - before) * across
-        offset = float(np.clip((before - after) / width, -1, 1))
-        return cls(across, middle, width, offset, cut, _is_joined(bone, middle, axis, width))
-
-
-def is_long_along(
-    bone: BoolImage,
-    edge: BoolImage,
-    centre: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    *,
-    width: float,
-) -> bool:
-    """Return whether a bone is long for its width along its local axis; see `Section.at`."""
-    before, after, cut = _run(bone, edge, centre, axis)
-    return _is_long(before + after, width, cut=cut)
-
-
-def _run(
-    bone: BoolImage, edge: BoolImage, centre: NDArray[np.float64], way: NDArray[np.float64]
-) -> tuple[float, float, bool]:
-    """Return the distances to the bone's edge on both sides, and whether the film cuts it."""
-    before, after = (_distance_to_edge(bone, centre, one) for one in (-way, way))
-    ends = np.rint([centre - before * way, centre + after * way]).astype(int)
-    inside = ends.clip(0, np.array(edge.shape) - 1)
-    return before, after, bool(edge[inside[:, 0], inside[:, 1]].any())
-
-
-def _is_joined(
-    bone: BoolImage,
-    middle: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    width: float,
-) -> bool:
-    """Return whether the width at a place is that of two bones that touch.
-
-    This is so if sections nearby, across the same axis, cross two bones, as above the place where
-    the masks of radius and ulna meet. A hole in the mask that is at least 0.15 of the width long
-    has the same effect.
-
-    Parameters
-    ----------
-    bone
-        bool (rows, cols); a piece of the bone mask.
-    middle
-        float64 (2,), (row, col) of the middle of its width there.
-    axis
-        float64 (2,), unit vector along the bone.
-    width
-        In pixels.
-    """
-    away = np.linspace(*_BESIDE, _SECTIONS) * width
-    along = np.concatenate([-away[::-1], away])
-    offsets = np.linspace(-0.5, 0.5, _SAMPLES) * width
-    across = np.array([-axis[1], axis[0]])
-    rows, cols = (
-        np.rint(middle[k] + along[:, None] * axis[k] + offsets * across[k]).astype(np.intp)
-        for k in (0, 1)
-    )
-    inside = (rows >= 0) & (rows < bone.shape[0]) & (cols >= 0) & (cols < bone.shape[1])
-    hit = inside & bone[rows.clip(0, bone.shape[0] - 1), cols.clip(0, bone.shape[1] - 1)]
-    forked = np.array([_is_forked(section) for section in hit])
-    return any(_longest_run(side) >= _LEAST_FORK for side in np.split(forked, 2))
-
-
-def _is_forked(section: BoolImage) -> bool:
-    """Return whether a section has two runs of bone with a gap of two samples or more."""
-    changes = np.flatnonzero(np.diff(np.pad(section, 1).astype(np.int8)))
-    starts, ends = changes[::2], changes[1::2]
-    kept = ends - starts >= _LEAST_PART
-    starts, ends = starts[kept], ends[kept]
-    return bool((starts[1:] - ends[:-1] >= 2).any())
-
-
-def _longest_run(values: BoolImage) -> int:
-    """Return the length of the longest run of True."""
-    changes = np.flatnonzero(np.diff(np.pad(values, 1).astype(np.int8)))
-    return int((changes[1::2] - changes[::2]).max(initial=0))
-
-
-def _is_long(length: float, width: float, *, cut: bool) -> bool:
+def is_long(length: float, width: float, *, cut: bool) -> bool:
     """Return whether a bone is as long for its width as a long bone, as far as the film shows it.
 
     Parameters
@@ -345,38 +199,6 @@ def _is_long(length: float, width: float, *, cut: bool) -> bool:
         Whether the film cuts its length.
     """
     return length >= (_LONG_IF_CUT if cut else _LONG) * width
-
-
-def _distance_to_edge(
-    bone: BoolImage, start: NDArray[np.float64], direction: NDArray[np.float64]
-) -> float:
-    """Return the distance from a point to the edge of the bone.
-
-    Parameters
-    ----------
-    bone
-        bool (rows, cols).
-    start
-        float64 (2,), the point, as (row, col).
-    direction
-        float64 (2,), unit vector.
-
-    Returns
-    -------
-    float
-        In pixels; to the border of the grid if the bone reaches it.
-    """
-    longest = int(np.hypot(*bone.shape)) + 1
-    steps = np.arange(0, longest, 0.5)
-    rows, cols = (
-        np.rint(at + steps * part).astype(int) for at, part in zip(start, direction, strict=True)
-    )
-    tall, wide = bone.shape
-    beyond = np.flatnonzero((rows < 0) | (rows >= tall) | (cols < 0) | (cols >= wide))
-    inside = np.s_[: beyond[0] if beyond.size else steps.size]
-    off = np.flatnonzero(~bone[rows[inside], cols[inside]])
-    end = off[0] if off.size else min(inside.stop, steps.size - 1)
-    return float(steps[end])
 
 
 def _has_waist(widths: NDArray[np.float64]) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from lesionscan.detection.bone_loss import CLEAR_LOSS, density_words
 from lesionscan.detection.margin import MarginWord
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
@@ -84,8 +85,8 @@ def _on_bone(region: Region) -> bool:
 
 
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
-    if region.bone_loss is not None and region.bone_loss >= 0.2 and _on_bone(region):
-        return "for", f"about {100 * region.bone_loss:.0f} % less dense than the bone around"
+    if region.bone_loss is not None and region.bone_loss >= CLEAR_LOSS and _on_bone(region):
+        return "for", density_words(region.bone_loss)
     bone_around = _on_bone(region) and Flag.LITTLE_BONE_AROUND not in region.flags
     around = "the surrounding bone" if bone_around else "its surroundings"
     if region.contrast_to_noise >= 1.0:
@@ -194,7 +195,8 @@ RULES = (
     ),
     Rule(
         "darkness",
-        "For: `bone_loss` of 0.2 and more with a `bone_fraction` of 0.5 and more, else "
+        "For: `bone_loss` of 0.2 and more, much from 0.5 on, with a `bone_fraction` of 0.5 and "
+        "more, else "
         "`contrast_to_noise` of 1 and more, much from 3 on if `contrast` is 0.05 or more. Against: "
         "`contrast_to_noise` under 0.5 and `lucency` under 0.5.",
         _darkness,

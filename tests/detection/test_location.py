@@ -291,6 +291,30 @@ def test_bones_that_touch_have_no_width(row: int, gap: int, *, joined: bool) -> 
     assert (ratio is None, location.position is None) == (joined, joined)
 
 
+@pytest.mark.parametrize(("lowest", "joined"), [(0.65, True), (0.85, True), (0.95, False)])
+def test_bones_that_touch_are_told_by_a_less_likely_line_between(
+    lowest: float, *, joined: bool
+) -> None:
+    """A line that the network holds to be bone less surely, beyond the region, is a gap."""
+    likelihood = np.where(_bar(), 0.98, 0.02).astype(np.float32)
+    likelihood[20:380, 98:102] = lowest
+    location = _words_of(_bar(), 200, likelihood=likelihood)
+    assert (location.position is None) is joined
+
+
+def test_a_region_of_less_likely_bone_is_no_gap() -> None:
+    """A lesion lowers the likelihood of bone; that does not divide its bone."""
+    likelihood = np.where(_bar(), 0.98, 0.02).astype(np.float32)
+    likelihood[160:240, 96:104] = 0.4
+    assert _words_of(_bar(), 200, likelihood=likelihood).position is None
+    region = np.zeros((400, 200), bool)
+    region[160:240, 96:104] = True
+    box = np.s_[160:240, 96:104]
+    placed = BoneMap.of(_bar(), likelihood=likelihood).locate(region[box], box, reach_px=14.0)
+    assert placed.location is not None
+    assert placed.location.position == "central"
+
+
 def test_a_notch_or_a_spur_is_no_second_bone() -> None:
     """A short hole in a bone and a thin spur beside it do not hide the width."""
     bone = _bar()

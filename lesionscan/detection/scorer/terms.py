@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lesionscan.detection.bone_loss import density_words
 from lesionscan.detection.margin import RIMLESS
 from lesionscan.detection.measure import Region
 from lesionscan.detection.measurements import Flag
@@ -86,7 +87,7 @@ def _contrast_text(region: Region) -> str:
     if region.contrast <= 0:
         return _NOT_DARKER
     if region.bone_loss is not None:
-        return f"{100 * region.bone_loss:.0f} % less dense than the bone around"
+        return density_words(region.bone_loss)
     return f"darker than around it by {100 * region.contrast:.0f} % of the film's range"
 
 
