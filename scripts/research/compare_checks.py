@@ -1,10 +1,11 @@
 """Accuracy of `lesionscan compare`: phantoms OUT, planted TRUTH OUT, or films TRUTH --every 10.
 
-`phantoms` draws a person twice, with different exposure, position, rotation and magnification and
-with a lesion that is unchanged, grown, shrunk, new or gone. `planted` does the same with lesions
-planted in real films; it needs films with bone masks (`--set`). Finished pairs are kept in
-OUT/pairs.jsonl; run the same command again to resume. `films` compares films with transformed
-copies of themselves (rotated, rescaled, inverted, JPEG, cropped) and with those of other people.
+`phantoms` draws a person twice, with different exposure, position, rotation (in the plane of the
+film, and of the bone about its axis) and magnification, and with a lesion that is unchanged, grown,
+shrunk, new or gone. `planted` does the same with lesions planted in real films; it needs films with
+bone masks (`--set`). Finished pairs are kept in OUT/pairs.jsonl; run the same command again to
+resume. `films` compares films with transformed copies of themselves (rotated, rescaled, inverted,
+JPEG, cropped) and with those of other people.
 """
 
 import argparse
@@ -263,11 +264,12 @@ def _phantoms(rng: np.random.Generator, change: str) -> tuple[Phantom, Phantom, 
     lesion = _lesion(rng, part, seed)
     if lesion is None:
         return None
-    factor = _factor(rng, change)
-    recipes = (
-        () if change == "new" else (lesion,),
-        () if change == "gone" else (replace(lesion, diameter_mm=factor * lesion.diameter_mm),),
+    later = replace(
+        lesion,
+        diameter_mm=_factor(rng, change) * lesion.diameter_mm,
+        across=_turned(rng, lesion.across),
     )
+    recipes = () if change == "new" else (lesion,), () if change == "gone" else (later,)
     made = []
     for film, recipe, one in zip(films, recipes, (Take(seed), take), strict=True):
         phantom = make_phantom(part, seed, lesions=recipe, long_side_px=side, film=film, take=one)
@@ -285,6 +287,16 @@ def _lesion(rng: np.random.Generator, part: str, seed: int) -> Lesion | None:
             if not lesion.expansile and 6.0 < lesion.diameter_mm < 45.0:
                 return replace(lesion, removed=max(lesion.removed, 0.65), one_sided=0.0)
     return None
+
+
+def _turned(rng: np.random.Generator, across: float) -> float:
+    """Return where a lesion is projected across its bone if the bone is turned about its axis.
+
+    The phantoms are projections already. A bone is taken to be round, so that only the lesion
+    moves: by the sine of the turn (up to 5 degrees) times its unknown depth in the bone.
+    """
+    depth = float(rng.uniform(-1.0, 1.0)) * np.sqrt(max(1.0 - across**2, 0.0))
+    return float(np.clip(across + depth * np.sin(np.deg2rad(rng.uniform(-5, 5))), -1.2, 1.2))
 
 
 def _true(first: Phantom, second: Phantom, take: Take) -> dict[str, Any]:
