@@ -18,7 +18,8 @@ from lesionscan.detection.measurements import Flag
 Speaks: TypeAlias = Literal["for", "against", "neither"]
 
 _ENCLOSED = 0.9
-"""Enclosure from which a region counts as enclosed by brighter bone on all sides."""
+"""Enclosure, and share of the ring in bone, from which brighter bone is on all sides: a bright edge
+of soft tissue or of another bone also counts in the enclosure."""
 
 _PLAINLY_DARKER = 0.05
 """Minimum contrast of a region that is called much darker, as a share of the grey range: on a film
@@ -84,6 +85,10 @@ def _on_bone(region: Region) -> bool:
     return region.bone_fraction >= 0.5
 
 
+def _brighter_all_around(region: Region) -> bool:
+    return min(region.enclosure, region.ring_in_bone) >= _ENCLOSED
+
+
 def _darkness(region: Region) -> tuple[Speaks, str] | None:
     if region.bone_loss is not None and region.bone_loss >= CLEAR_LOSS and _on_bone(region):
         return "for", density_words(region.bone_loss)
@@ -100,7 +105,7 @@ def _darkness(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _break(region: Region) -> tuple[Speaks, str] | None:
-    if not region.cortex_break_px or region.enclosure >= _ENCLOSED:
+    if not region.cortex_break_px or _brighter_all_around(region):
         return None
     if region.cortex_break_mm is None:
         return "for", f"cortex broken over {region.cortex_break_px:.0f} px"
@@ -133,8 +138,8 @@ def _margin(region: Region) -> tuple[Speaks, str] | None:
 
 
 def _enclosed(region: Region) -> tuple[Speaks, str] | None:
-    if region.enclosure >= _ENCLOSED:
-        return ("for", "brighter bone on all sides") if _on_bone(region) else None
+    if _brighter_all_around(region) and _on_bone(region) and not region.cortex_break_px:
+        return "for", "brighter bone on all sides"
     if region.enclosure < 0.5 and region.contrast_to_noise >= 0.5 and region.lucency < 0.5:
         return "against", f"no brighter bone on {100 * (1 - region.enclosure):.0f} % of its sides"
     return None
@@ -183,8 +188,8 @@ RULES = (
     ),
     Rule(
         "cortex_break",
-        "For: `cortex_break_px` over 0, and an `enclosure` under 0.9: brighter bone on all sides "
-        "contradicts a break.",
+        "For: `cortex_break_px` over 0, unless `enclosure` and `ring_in_bone` are 0.9 and more: "
+        "brighter bone on all sides contradicts a break.",
         _break,
     ),
     Rule("expansion", "For: `bone_expansion` of 1.1 and more.", _expansion),
@@ -208,8 +213,9 @@ RULES = (
     ),
     Rule(
         "enclosure",
-        "For: `enclosure` of 0.9 and more, with a `bone_fraction` of 0.5 and more. Against: under "
-        "0.5, at a `contrast_to_noise` of 0.5 and more and a `lucency` under 0.5.",
+        "For: `enclosure` and `ring_in_bone` of 0.9 and more, with a `bone_fraction` of 0.5 and "
+        "more, and no break. Against: `enclosure` under 0.5, at a `contrast_to_noise` of 0.5 and "
+        "more and a `lucency` under 0.5.",
         _enclosed,
     ),
     Rule(

@@ -21,6 +21,7 @@ SILENT: dict[str, object] = {
     "bone_loss": None,
     "margin": None,
     "enclosure": 0.7,
+    "ring_in_bone": 1.0,
     "solidity": 0.8,
     "eccentricity": 0.93,
     "bone_fraction": 1.0,
@@ -131,6 +132,7 @@ def test_what_is_clear_is_said(facts: dict[str, object], name: str, speaks: str,
     [
         {"cortex_break_px": 0.0},
         {"enclosure": 0.25},  # but the network sees it
+        {"enclosure": 0.95, "ring_in_bone": 0.85},  # brighter, but not all of it is bone
         {"bone_expansion": 1.09},
         {"bone_loss": 0.1},
         {"scalloping_band": "none"},
@@ -172,8 +174,10 @@ def test_words_can_be_drawn_and_names_are_unique() -> None:
     assert all(rule.meaning.endswith(".") for rule in RULES)
 
 
-def test_a_break_is_not_said_of_what_bone_encloses() -> None:
-    """A break is not reported if bone encloses the region, as this would be a contradiction."""
+def test_a_break_and_bone_on_all_sides_contradict_each_other() -> None:
+    """Neither is reported; a break counts where not all of the surroundings are bone."""
     region = _region(cortex_break_px=9.0, enclosure=0.95)
+    assert [sign.name for sign in signs_of(region)] == ["network"]
 
-    assert [sign.name for sign in signs_of(region)] == ["network", "enclosure"]
+    region = replace(region, ring_in_bone=0.85)
+    assert [sign.name for sign in signs_of(region)] == ["network", "cortex_break"]
